@@ -1,0 +1,50 @@
+# Two commands for a fresh clone: `make demo` and `make test`. Both need only Python 3.11-3.13 and make, and share .venv.
+.PHONY: help demo test lint clean
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+
+CONSTRAINTS := requirements/constraints.txt
+BIN := .venv/bin
+VENV := .venv/.created
+RUN := .venv/.installed-run
+DEV := .venv/.installed-dev
+
+# The first interpreter on the path that answers with a supported version; a name that only exists (a shim) does not count.
+SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3; do \
+	if $$name -c '$(SUPPORTED)' >/dev/null 2>&1; then echo $$name; break; fi; done)
+
+help:
+	@echo "make demo   install, then the whole path on generated data: teacher, soft labels, student, export, report"
+	@echo "make test   install, then lint, types, import order and tests"
+	@echo "make lint   the same without the tests"
+	@echo "make clean  remove .venv and tool caches; runs stay"
+
+demo: $(RUN)
+	$(BIN)/distill --teacher base --student 8L_trunc
+
+test: lint
+	$(BIN)/python -m pytest
+
+lint: $(DEV)
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+$(VENV):
+	@$(if $(PYTHON),:,echo "No Python 3.11, 3.12 or 3.13 on the path: install one, or name it: make PYTHON=/path/to/python" >&2; exit 1)
+	$(PYTHON) -m venv .venv
+	@touch $@
+
+# Editable, so that an edit never needs a new installation; the stamps make a second call skip pip.
+$(RUN): $(VENV) pyproject.toml $(CONSTRAINTS)
+	$(BIN)/python -m pip install --constraint $(CONSTRAINTS) --editable '.[train,cpu]'
+	@touch $@
+
+$(DEV): $(VENV) pyproject.toml $(CONSTRAINTS)
+	$(BIN)/python -m pip install --constraint $(CONSTRAINTS) --editable '.[train,cpu,dev]'
+	@touch $@ $(RUN)
+
+clean:
+	rm -rf .venv dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

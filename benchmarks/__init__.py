@@ -1,0 +1,2 @@
+"""Measurements: latency, labelling, training, quality."""
+"""What is measured in time."""

@@ -1,0 +1,57 @@
+"""One subject in one fresh process, with every pool of threads at the same size."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.config import BenchConfig
+from benchmarks.requests import Row
+from benchmarks.subjects import Subject
+from distill.core.errors import UserError
+
+_ROOT = Path(__file__).resolve().parents[1]
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS")
+_ERROR_LINES = 6
+
+
+def run_process(subject: Subject, rows: Sequence[Row], config: BenchConfig, threads: int) -> dict[str, Any]:
+    """What a fresh process measures for `subject`; see `benchmarks.latency_worker.measure`.
+
+    Raises: UserError with the end of the process's error output when it fails or is killed.
+    """
+    job = {
+        "subject": subject.as_json(),
+        "rows": [dict(row) for row in rows],
+        "threads": threads,
+        "config": config.model_dump(mode="json"),
+    }
+    # -P keeps the caller's folder off the module path, where other packages may have our names.
+    command = [sys.executable, "-P", "-m", "benchmarks.latency_worker"]
+    done = subprocess.run(command, input=json.dumps(job), capture_output=True, text=True, env=_variables(threads))
+    if done.returncode != 0:
+        raise _failed(subject, done)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def _variables(threads: int) -> dict[str, str]:
+    """The process's environment: equal pools of threads, nothing fetched, our packages first on the module path."""
+    path = os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH")]))
+    pools = dict.fromkeys(_THREAD_VARIABLES, str(threads))
+    return {**os.environ, **pools, "PYTHONPATH": path, "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "true"}
+
+
+def _failed(subject: Subject, done: subprocess.CompletedProcess[str]) -> UserError:
+    lines = "\n".join(done.stderr.strip().splitlines()[-_ERROR_LINES:])
+    how = f"killed by signal {-done.returncode}" if done.returncode < 0 else f"exit code {done.returncode}"
+    return UserError(
+        f"the latency process of {subject.name} ended without a result ({how})",
+        where=str(subject.file or subject.model_folder),
+        found=lines or "no message",
+        do="check the artifact, or build it again; finished steps are kept",
+    )

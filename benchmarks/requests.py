@@ -1,0 +1,41 @@
+"""The requests of a benchmark: one seeded choice of records, the same for every model."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from itertools import cycle, islice
+from typing import Any
+
+Row = Mapping[str, Any]
+
+
+def choose(available: int, count: int, seed: int) -> list[int]:
+    """Positions of `count` records out of `available`, drawn evenly so that the length mix stays that of the records.
+
+    Where fewer records exist, all of them come in one shuffled order that starts again.
+
+    Raises: ValueError when there are no records.
+    """
+    if available < 1:
+        raise ValueError("no records to make requests from")
+    drawn = random.Random(seed).sample(range(available), min(available, count))
+    return list(islice(cycle(drawn), count))
+
+
+def choose_rows(rows_by_view: Mapping[str, Sequence[Row]], count: int, seed: int) -> dict[str, list[Row]]:
+    """The same records in the same order for each view.
+
+    Raises: ValueError when the views do not hold the same number of records, or none.
+    """
+    sizes = {view: len(rows) for view, rows in rows_by_view.items()}
+    if len(set(sizes.values())) != 1:
+        raise ValueError(f"every view needs the rows of the same records: {sizes}")
+    positions = choose(min(sizes.values()), count, seed)
+    return {view: [rows[position] for position in positions] for view, rows in rows_by_view.items()}
+
+
+def groups(rows: Sequence[Row], batch: int) -> list[Sequence[Row]]:
+    """`rows` in full groups of `batch` in arrival order; the rest is left out unless it is all there is."""
+    full = [rows[start : start + batch] for start in range(0, len(rows) - batch + 1, batch)]
+    return full or [rows]

@@ -1,0 +1,91 @@
+"""What a latency benchmark measures: one artifact under one runtime, and how to find them in a run folder."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from distill.core.errors import UserError
+from distill.core.files import read_json
+from distill.core.view import VIEW_FILE
+from export.config import load_target
+
+MODEL_FILE = "model.onnx"
+_ROLES = {"teachers": "teacher", "students": "student"}
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One artifact to measure.
+
+    Attributes:
+        name: as in the report, `base@document` or `8L_trunc@card.onnx-int8`; unique within a measurement.
+        view: name of the view it reads.
+        runtime: `pytorch` or `onnxruntime`.
+        precision: `fp32`, `bf16`, `int8`.
+        model_folder: holds the tokenizer and `view.json`; for PyTorch the weights too.
+        file: the exported model; None for PyTorch.
+        role: `teacher` for every artifact of a teacher; those on documents are what the speed-ups refer to.
+    """
+
+    name: str
+    view: str
+    runtime: str
+    precision: str
+    model_folder: Path
+    file: Path | None
+    role: str
+
+    def as_json(self) -> dict[str, Any]:
+        """The fields with paths as text."""
+        return {**asdict(self), "model_folder": str(self.model_folder), "file": self.file and str(self.file)}
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Subject:
+        """The inverse of `as_json`."""
+        file = Path(value["file"]) if value["file"] else None
+        return cls(**{**value, "model_folder": Path(value["model_folder"]), "file": file})
+
+
+def find(run: Path) -> list[Subject]:
+    """Every teacher and student of a finished run in PyTorch, and every exported artifact of them.
+
+    Raises: UserError when the run holds no model that reads documents and can serve as the reference.
+    """
+    subjects = [
+        subject
+        for kind, role in _ROLES.items()
+        for folder in sorted((run / kind).glob("*/"))
+        if (folder / VIEW_FILE).exists()
+        for subject in _of_model(run, folder, role)
+    ]
+    if reference(subjects) is None:
+        raise UserError(
+            "no teacher on documents to measure against",
+            where=str(run / "teachers"),
+            found=", ".join(subject.name for subject in subjects) or "no model",
+            do="give the folder of a finished run",
+        )
+    return subjects
+
+
+def reference(subjects: list[Subject]) -> Subject | None:
+    """The first document teacher in PyTorch fp32: the 1× of every speed-up."""
+    return next((s for s in document_teachers(subjects) if (s.runtime, s.precision) == ("pytorch", "fp32")), None)
+
+
+def document_teachers(subjects: list[Subject]) -> list[Subject]:
+    """Every artifact of a teacher that reads documents."""
+    return [subject for subject in subjects if (subject.role, subject.view) == ("teacher", "document")]
+
+
+def _of_model(run: Path, folder: Path, role: str) -> list[Subject]:
+    view = str(read_json(folder / VIEW_FILE)["name"])
+    name = folder.name if "@" in folder.name else f"{folder.name}@{view}"
+    exported = [
+        Subject(f"{name}.{target}", view, "onnxruntime", load_target(target).precision, folder, file, role)
+        for file in sorted((run / "export" / folder.name).glob(f"*/{MODEL_FILE}"))
+        for target in [file.parent.name]
+    ]
+    return [Subject(name, view, "pytorch", "fp32", folder, None, role), *exported]

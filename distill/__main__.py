@@ -1,0 +1,5 @@
+"""`python -m distill`."""
+
+from distill.cli.app import main
+
+main()

@@ -1,0 +1,16 @@
+"""The steps as functions, for use without the command line: each fills a folder that it is given.
+
+Bodies resume from what they find in their folder; `distill.core.steps.Steps` adds fingerprints, manifests and skipping.
+"""
+
+from __future__ import annotations
+
+from distill.core.prepare import prepare as audit
+from distill.inference.predict import predict
+from export.build import export_target as export
+from export.bundle import bundle
+from students.train import train
+from teachers.label import label
+from teachers.teach import teach
+
+__all__ = ["audit", "bundle", "export", "label", "predict", "teach", "train"]

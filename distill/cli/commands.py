@@ -1,0 +1,228 @@
+"""What the verbs do."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from distill.cli.console import clock
+from distill.cli.settings import Settings
+from distill.core.errors import UserError, unknown_name
+from distill.core.files import read_json, write_text
+
+_LOG_WIDTH = 160
+
+
+def run_until(until: str, settings: Settings, as_json: bool) -> None:
+    """Make a run up to a verb, then print what it came to."""
+    from distill.cli.execute import execute
+
+    console = _console(as_json)
+    report = execute(settings, console, until)
+    _print_outcome(until, settings, report, console)
+    if as_json:
+        _print_json(report)
+
+
+def demo_project(run: Path) -> Path:
+    """The embedded project's file, generated below the run folder when it is not there."""
+    from distill.demo.generate import generate
+
+    folder = run / "project"
+    if not (folder / "project.yaml").exists():
+        generate(folder)
+    return folder / "project.yaml"
+
+
+def init_project(files: Sequence[Path], out: Path, force: bool) -> None:
+    """Write a commented project file and show a record of each view."""
+    from distill.core.starter import guess, preview, starter_yaml
+
+    if out.exists() and not force:
+        raise UserError("the project file is there already", where=str(out), do="choose another --out, or give --force")
+    project = guess(list(files), out.parent)
+    write_text(out, starter_yaml(project))
+    typed = _console(False)
+    typed.print(Text(preview(project)))
+    typed.print(Text(f"wrote {out}: read its comments, then: distill audit --config {out}"))
+
+
+def show_record(settings: Settings, record_id: str, view_name: str) -> None:
+    """Print one record as a view renders and cuts it."""
+    from distill.core.show import describe, find_record
+    from distill.core.view import TOKENIZER_FILE, View
+
+    views = settings.project.views
+    if view_name not in views:
+        raise unknown_name("view", view_name, views, "--view")
+    tokenizer = _tokenizer(settings) / TOKENIZER_FILE
+    record = find_record(settings.run / "records", record_id)
+    Console().print(Text(describe(record, View(view_name, views[view_name], tokenizer))))
+
+
+def list_presets(as_json: bool) -> None:
+    """Print every preset with the comment it begins with."""
+    from importlib.resources import files
+
+    from distill.core.presets import preset_names
+
+    found = {
+        package: {name: _first_comment(files(package) / "presets" / f"{name}.yaml") for name in preset_names(package)}
+        for package in ("teachers", "students", "export")
+    }
+    if as_json:
+        _print_json(found)
+        return
+    for package, entries in found.items():
+        print(package)
+        for name, comment in entries.items():
+            print(f"  {name:<12} {comment}")
+
+
+def verify_bundle(bundle: Path, threads: int | None, as_json: bool) -> None:
+    """Check a bundle and print what was checked."""
+    from export.verify import report_lines, verify
+
+    report = verify(bundle, threads)
+    print("\n".join(report_lines(report)), file=sys.stderr if as_json else sys.stdout)
+    if as_json:
+        _print_json(report)
+
+
+def predict_records(
+    bundle: Path, file: Path, out: Path | None, operating_point: str | None, precision: str | None, threads: int | None
+) -> None:
+    """Answer a file of records."""
+    from export.predict_file import predict_file
+
+    target = out or file.with_name(f"{file.name.split('.')[0]}.answers.jsonl")
+    rows = predict_file(bundle, file, target, operating_point, precision, threads)
+    print(f"{rows} records answered in {target}")
+
+
+def print_report(run: Path, as_json: bool) -> None:
+    """Print a run's tables and write its page again."""
+    from distill.report.page import write_page
+
+    report = _report(run)
+    write_page(report, run / "report.html")
+    console = _console(as_json)
+    _print_tables(report, console)
+    console.print(Text(f"page: {run / 'report.html'}"))
+    if as_json:
+        _print_json(report)
+
+
+def compare_models(run: Path, a: str, b: str, as_json: bool) -> None:
+    """Print the paired differences of two models."""
+    from distill.cli.compare import compare
+
+    found = compare(run, a, b)
+    console = _console(as_json)
+    for row in found:
+        if row["metric"] == "log_loss":
+            scale, unit = 1.0, " nats"
+        else:
+            scale, unit = 100.0, " points"
+        figures = [scale * row[key] for key in ("difference", "low", "high")]
+        line = f"{row['metric']:<12} {figures[0]:+.3f} ({figures[1]:+.3f} to {figures[2]:+.3f}){unit}, p = {row['p_value']:.3f}"
+        console.print(Text(line))
+    if as_json:
+        _print_json(found)
+
+
+def print_status(run: Path, as_json: bool) -> None:
+    """Print the stages of a run and whether one is at work."""
+    state = _read_run(run)
+    if as_json:
+        _print_json(state["stages"])
+        return
+    for stage in state["stages"]:
+        print(f"{stage['status']:<8} {clock(stage['seconds']):>8}  {stage['name']}")
+
+
+def print_plan(settings: Settings) -> None:
+    """Print every step of a run, whether it is done, and the rows and bytes that it works on."""
+    from distill.cli.dry_run import plan_lines
+
+    print("\n".join(plan_lines(settings)))
+
+
+def _print_outcome(until: str, settings: Settings, report: dict[str, Any], console: Console) -> None:
+    run = settings.run
+    if until == "audit":
+        _print_audit(report["audit"], console)
+        console.print(Text(f"audit: {run / 'audit.json'}"))
+        return
+    if report["models"]:
+        _print_tables(report, console)
+    if until == "report":
+        bundles = ", ".join(str(run / "bundles" / name) for name in settings.students)
+        console.print(Text(f"bundle: {bundles}"))
+    console.print(Text(f"page:   {run / 'report.html'}"))
+
+
+def _print_tables(report: dict[str, Any], console: Console) -> None:
+    from distill.report.tables import latency_table, quality_table
+
+    console.print(quality_table(report, console.width))
+    if report["latency"]:
+        console.print()
+        console.print(latency_table(report, console.width))
+
+
+def _print_audit(audit: dict[str, Any], console: Console) -> None:
+    rows = audit["rows"]
+    console.print(Text(f"read {rows['read']} = kept {rows['kept']} + dropped {sum(rows['dropped'].values())}"))
+    for reason, count in sorted(rows["dropped"].items(), key=lambda item: -item[1]):
+        console.print(Text(f"  {count:>8} {reason}"))
+    for warning in audit.get("warnings", []):
+        console.print(Text(f"warning: {warning}", style="yellow"))
+
+
+def _tokenizer(settings: Settings) -> Path:
+    """A folder with the lead teacher's tokenizer."""
+    name = settings.lead_teacher
+    teacher = settings.teachers[name]
+    places = [teacher.finished, teacher.checkpoint, settings.run / "teachers" / name, settings.run / "checkpoints" / name]
+    for place in places:
+        if place and (Path(place) / "tokenizer.json").is_file():
+            return Path(place)
+    raise UserError("no tokenizer yet", where=str(settings.run), do="give --checkpoint, or run distill teach first")
+
+
+def _report(run: Path) -> dict[str, Any]:
+    if not (run / "report.json").exists():
+        raise UserError("no report here", where=str(run), do="give the folder of a run, for example runs/demo")
+    report: dict[str, Any] = read_json(run / "report.json")
+    return report
+
+
+def _read_run(run: Path) -> dict[str, Any]:
+    if not (run / "run.json").exists():
+        raise UserError("no run here", where=str(run), do="give the folder of a run, for example runs/demo")
+    state: dict[str, Any] = read_json(run / "run.json")
+    return state
+
+
+def _first_comment(path: Any) -> str:
+    first = path.read_text(encoding="utf-8").partition("\n")[0]
+    return first.removeprefix("#").strip() if first.startswith("#") else ""
+
+
+def _console(as_json: bool) -> Console:
+    """Where people read: standard output, or standard error when JSON goes to standard output."""
+    plain = not (sys.stderr if as_json else sys.stdout).isatty()
+    width = _LOG_WIDTH if plain and "COLUMNS" not in os.environ else None
+    return Console(stderr=as_json, width=width)
+
+
+def _print_json(value: Any) -> None:
+    print(json.dumps(value, ensure_ascii=False))

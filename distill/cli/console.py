@@ -1,0 +1,86 @@
+"""What the user sees while a command works: stages, a bar with rate and time left, notes, errors."""
+
+from __future__ import annotations
+
+import time
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.text import Text
+
+_LOG_EVERY_SECONDS = 15.0
+
+
+class ConsoleReporter:
+    """Progress on the terminal; where there is none, a line every 15 seconds, so that logs show the work goes on."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self._bar: Progress | None = None
+        self._task: TaskID | None = None
+        self._name, self._total, self._first, self._done = "", 0, 0, 0
+        self._started = self._logged = 0.0
+
+    def start(self, name: str, total: int, done: int) -> None:
+        """Open the bar of a task."""
+        self._name, self._total, self._first, self._done = name, total, done, done
+        self._started = self._logged = time.monotonic()
+        if done:
+            self.note(f"{name}: going on from {done} of {total}")
+        if self.console.is_terminal:
+            self._bar = Progress(
+                TextColumn("    {task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeElapsedColumn(),
+                TextColumn("{task.fields[pace]}"),
+                console=self.console,
+                transient=True,
+            )
+            self._bar.start()
+            self._task = self._bar.add_task(name, total=total, completed=done, pace="")
+
+    def advance(self, done: int) -> None:
+        """Move the bar."""
+        self._done = done
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, completed=done, pace=self._pace())
+        elif time.monotonic() - self._logged >= _LOG_EVERY_SECONDS:
+            self._logged = time.monotonic()
+            self.console.print(f"    {self._name} {done}/{self._total}  {self._pace()}", highlight=False)
+
+    def end(self) -> None:
+        """Close the bar."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = self._task = None
+
+    def note(self, text: str) -> None:
+        """Print a line."""
+        self.console.print(f"    [dim]{escape(text)}[/dim]", highlight=False)
+
+    def _pace(self) -> str:
+        seconds, made = time.monotonic() - self._started, self._done - self._first
+        if made <= 0 or seconds <= 0:
+            return ""
+        rate = made / seconds
+        return f"{rate:.1f}/s, {clock((self._total - self._done) / rate)} left"
+
+    def stage_starts(self, name: str) -> None:
+        """Say which step begins."""
+        self.console.print(Text(f"  {name} …"))
+
+    def stage_ends(self, name: str, status: str, seconds: float) -> None:
+        """Say how a step ended; skipped steps are counted, not listed."""
+        if status != "skipped":
+            self.console.print(Text(f"✓ {name}  {clock(seconds)}", style="green"))
+
+
+def clock(seconds: float) -> str:
+    """`8s`, `2m 05s`, `1h 10m`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole}s"
+    minutes, rest = divmod(whole, 60)
+    return f"{minutes}m {rest:02d}s" if minutes < 60 else f"{minutes // 60}h {minutes % 60:02d}m"

@@ -1,0 +1,82 @@
+"""Running a plan: one lock, the steps in order, the gates, the bundles, the report."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from rich.console import Console
+
+from distill.cli.console import ConsoleReporter
+from distill.cli.pipeline import Pipeline, Stage
+from distill.cli.settings import Settings
+from distill.core.errors import MissingExtra
+from distill.core.files import write_json
+from distill.core.lock import run_lock
+from distill.core.progress import reporting
+from distill.core.steps import Steps
+from distill.report.assemble import assemble
+from distill.report.gates import require
+from distill.report.page import write_page
+
+VERSIONED = ("distill", "numpy", "pyarrow", "tokenizers", "torch", "transformers", "onnx", "onnxruntime")
+_MODULE_EXTRAS = {"torch": "train", "transformers": "train", "accelerate": "train", "onnxruntime": "cpu", "onnx": "cpu"}
+
+
+def execute(settings: Settings, console: Console, until: str = "report") -> dict[str, Any]:
+    """Make every artifact up to the last step of the verb `until`; returns report.json's content.
+
+    Raises: GateFailed after the report is written, when a gate failed: a leak stops the run before anything is trained,
+        every other gate stops it before the bundles. UserError for what the user gave.
+    """
+    pipeline, reporter = Pipeline(settings), ConsoleReporter(console)
+    with run_lock(settings.run), reporting(reporter):
+        steps = Steps(settings.run, settings.as_json(), versions(), reporter.stage_starts, reporter.stage_ends)
+        for stage in stages_until(list(pipeline.plan()), until):
+            _run(steps, stage)
+            if stage.verb == "audit":
+                report = _write_report(settings, pipeline, steps)
+                require([gate for gate in report["gates"] if gate["name"] == "leak"], str(settings.run / "report.html"))
+        report = _write_report(settings, pipeline, steps)
+        if until in ("bundle", "report"):
+            require(report["gates"], str(settings.run / "report.html"))
+            for stage in pipeline.bundles():
+                _run(steps, stage)
+            report = _write_report(settings, pipeline, steps)
+    return report
+
+
+def stages_until(plan: list[Stage], verb: str) -> list[Stage]:
+    """The plan up to the last step of `verb`; all of it for verbs that come after every step."""
+    last = max((index for index, stage in enumerate(plan) if stage.verb == verb), default=len(plan) - 1)
+    return plan[: last + 1]
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the libraries that results depend on, as far as they are installed."""
+    found = {"python": platform.python_version()}
+    for package in VERSIONED:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _run(steps: Steps, stage: Stage) -> None:
+    try:
+        steps.run(stage.step)
+    except ModuleNotFoundError as error:
+        extra = _MODULE_EXTRAS.get((error.name or "").split(".")[0])
+        if extra is None:
+            raise
+        raise MissingExtra(f"the step '{stage.step.name}'", extra) from error
+
+
+def _write_report(settings: Settings, pipeline: Pipeline, steps: Steps) -> dict[str, Any]:
+    folder = settings.run
+    report = assemble(settings.project, folder, pipeline.parity_folders(), steps.stages, {"versions": versions()})
+    write_json(folder / "report.json", report)
+    write_page(report, folder / "report.html")
+    return report

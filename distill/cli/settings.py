@@ -1,0 +1,161 @@
+"""From options and a project file to one resolved, checked description of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from benchmarks.config import BenchConfig
+from distill.core.config import Config, config_error, load_yaml, merge, overrides, parse
+from distill.core.errors import UserError, nearest
+from distill.core.presets import preset_names, resolve
+from distill.core.project import Project
+from export.config import TargetConfig, load_target, target_names
+from students.config import StudentConfig
+from teachers.config import TeacherConfig
+
+DEFAULT_TEACHER, DEFAULT_STUDENT = "base", "8L_trunc"
+ConfigT = TypeVar("ConfigT", bound=Config)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A run, resolved: presets, project file and `--set` merged and checked.
+
+    Attributes:
+        run: the run folder. where: the project file, named in messages.
+        project: task, data, views, gates. teachers, students, targets: by name, in the order of the report.
+    """
+
+    run: Path
+    where: str
+    project: Project
+    teachers: dict[str, TeacherConfig]
+    students: dict[str, StudentConfig]
+    targets: dict[str, TargetConfig]
+    bench: BenchConfig
+
+    def as_json(self) -> dict[str, Any]:
+        """The resolved config for `run.json`."""
+        parts: Mapping[str, Mapping[str, Config]] = {
+            "teachers": self.teachers,
+            "students": self.students,
+            "export": self.targets,
+        }
+        resolved = {name: {key: value.model_dump(mode="json") for key, value in part.items()} for name, part in parts.items()}
+        return {**self.project.model_dump(mode="json"), **resolved, "bench": self.bench.model_dump(mode="json")}
+
+    @property
+    def lead_teacher(self) -> str:
+        """The first teacher: students without a `source` of their own take its layers."""
+        return next(iter(self.teachers))
+
+    def source_of(self, student: str) -> str:
+        """The teacher whose layers a student takes."""
+        return self.students[student].source or self.lead_teacher
+
+
+def resolve_settings(
+    config: Path,
+    run: Path,
+    *,
+    teachers: Sequence[str] = (),
+    students: Sequence[str] = (),
+    checkpoint: str | None = None,
+    sets: Sequence[str] = (),
+) -> Settings:
+    """Read a project file and lay the options on top.
+
+    Args: teachers, students: names of the project, names of presets, or for teachers a finished Hugging Face folder;
+        none means all that the project names. checkpoint: the encoder that every chosen teacher starts from.
+    Raises: UserError listing every problem of the config at once.
+    """
+    chosen = overrides(sets)
+    values = _rooted(merge(load_yaml(config), chosen), config, chosen)
+    where = str(config)
+    project = parse(Project, values, where)
+    teacher_entries = _chosen(project.teachers, teachers, "teachers", DEFAULT_TEACHER, where)
+    if checkpoint is not None:
+        teacher_entries = {name: {**entry, "checkpoint": checkpoint} for name, entry in teacher_entries.items()}
+    student_entries = _chosen(project.students, students, "students", DEFAULT_STUDENT, where)
+    settings = Settings(
+        run=run,
+        where=where,
+        project=project,
+        teachers={n: resolve("teachers", TeacherConfig, n, entry, where) for n, entry in teacher_entries.items()},
+        students={n: resolve("students", StudentConfig, n, entry, where) for n, entry in student_entries.items()},
+        targets={name: load_target(name) for name in _targets(project.export, where)},
+        bench=parse(BenchConfig, project.bench, where, "bench"),
+    )
+    _check(settings)
+    return settings
+
+
+def _rooted(values: dict[str, Any], config: Path, chosen: Mapping[str, Any]) -> dict[str, Any]:
+    """`data.root` as an absolute path: from the project file's folder, or from here when it comes from `--set`."""
+    data = values.get("data")
+    if not isinstance(data, dict):
+        return values
+    base = Path.cwd() if "root" in chosen.get("data", {}) else config.parent
+    return {**values, "data": {**data, "root": str((base / str(data.get("root", "."))).resolve())}}
+
+
+def _chosen(
+    entries: Mapping[str, dict[str, Any]], wanted: Sequence[str], package: str, default: str, where: str
+) -> dict[str, dict[str, Any]]:
+    """The entries to use: those wanted, else all of the project's, else the default preset."""
+    if not wanted:
+        return dict(entries) or {default: {}}
+    found: dict[str, dict[str, Any]] = {}
+    for name in wanted:
+        if package == "teachers" and name not in entries and Path(name).is_dir():
+            found[Path(name).resolve().name] = {"preset": DEFAULT_TEACHER, "finished": str(Path(name).resolve())}
+        else:
+            found[name] = dict(entries.get(name, {}))
+            _require_known(name, entries, package, where)
+    return found
+
+
+def _require_known(name: str, entries: Iterable[str], package: str, where: str) -> None:
+    known = [*entries, *preset_names(package)]
+    if name in known:
+        return
+    kind = package.removesuffix("s")
+    guess = nearest(name, known)
+    folder = ", or give an existing Hugging Face folder" if package == "teachers" else ""
+    hint = f"did you mean '{guess}'? " if guess else ""
+    raise UserError(
+        f"unknown {kind}",
+        where=f"--{kind}",
+        found=name,
+        do=f"{hint}known: {', '.join(sorted(set(known)))} (distill presets shows them){folder}",
+    )
+
+
+def _targets(names: Sequence[str], where: str) -> list[str]:
+    unknown = [name for name in names if name not in target_names()]
+    if unknown:
+        raise config_error([f"export: unknown target '{n}', known: {', '.join(target_names())}" for n in unknown], where)
+    return list(dict.fromkeys(names))
+
+
+def _check(settings: Settings) -> None:
+    """What no single section can see."""
+    views, found = settings.project.views, []
+    for package, entries in (("teachers", settings.teachers), ("students", settings.students)):
+        for name, entry in entries.items():
+            if entry.view not in views:
+                found.append(f"{package}.{name}.view: unknown view '{entry.view}', known: {', '.join(views)}")
+    for name, student in settings.students.items():
+        if student.source is not None and student.source not in settings.teachers:
+            found.append(f"students.{name}.source: no such teacher, known: {', '.join(settings.teachers)}")
+        elif student.init == "pretrained" and settings.teachers[settings.source_of(name)].finished:
+            found.append(f"students.{name}.init: a finished teacher has no pre-trained checkpoint; use init: teacher")
+        if name in settings.teachers:
+            found.append(f"students.{name}: a teacher has this name too")
+    if not any(teacher.weight > 0 for teacher in settings.teachers.values()):
+        found.append("teachers: every weight is 0")
+    if found:
+        raise config_error(found, settings.where)

@@ -1,0 +1,166 @@
+"""The figures of `audit.json`: what was read and dropped, balance, leaks and token lengths of the records of a run."""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tokenizers import Tokenizer
+
+from distill.core import junk, leaks, lengths
+from distill.core.errors import UserError
+from distill.core.files import sha256
+from distill.core.hashing import unit
+from distill.core.ledger import Ledger
+from distill.core.project import Project
+from distill.core.record_store import iter_records, splits
+from distill.core.records import Record
+from distill.core.rendering import Renderer
+from distill.core.words import word_tokenizer
+
+SAMPLE_ROWS = 20_000
+DUPLICATES = ("duplicate", "duplicate_other_label", "in_train", "in_valid", "in_test", "key_in_evaluation")
+_NO_SLICE = ""
+_MUCH_UNREAD, _MANY_BAD, _MANY_SAME = 0.2, 0.05, 0.99
+
+
+def audit(
+    project: Project,
+    folder: Path,
+    ledger: Ledger,
+    *,
+    tokenizers: Mapping[str, Path] | None = None,
+    notes: list[str] | None = None,
+) -> dict[str, Any]:
+    """The content of `audit.json` for the records in `folder`.
+
+    Args: ledger: of reading them. tokenizers: view to `tokenizer.json`; views without one count words and signs.
+        notes: warnings that arose on the way.
+    Returns: rows, duplicates, junk, balance, leaks, leak_rows (the figure of the gate), tokenizer, token_rows (rows
+        measured per split), tokens, histograms, unread_share, same_text_share, warnings; no times, no absolute paths.
+    """
+    surveys = [_survey(project, folder, split) for split in splits(folder)]
+    prints = [survey.prints for survey in surveys]
+    found: dict[str, Any] = {
+        "rows": ledger.summary(),
+        "duplicates": _dropped(ledger, DUPLICATES),
+        "junk": _dropped(ledger, junk.REASONS),
+        "balance": _balance(project, surveys),
+        "leaks": leaks.find(prints),
+        "leak_rows": leaks.leaked_rows(prints),
+        **_token_figures(project, surveys, tokenizers or {}),
+    }
+    found["warnings"] = [*(notes or []), *_warnings(project, found, prints)]
+    return found
+
+
+@dataclass
+class _Survey:
+    """What one pass over a split gathers: its hashes, its counts, and a sample of at most 20,000 rows by hash."""
+
+    split: str
+    prints: leaks.SplitPrints
+    classes: Counter[int]
+    slices: Counter[str]
+    sample: list[Record]
+
+
+def _survey(project: Project, folder: Path, split: str) -> _Survey:
+    survey = _Survey(split, leaks.SplitPrints(split), Counter(), Counter(), [])
+
+    def seen() -> Iterator[Record]:
+        for record in iter_records(folder, split):
+            survey.prints.add(record, project.views)
+            survey.slices[record.slice or _NO_SLICE] += 1
+            if record.target is not None:
+                survey.classes.update(_classes(project, record))
+            yield record
+
+    survey.sample = heapq.nsmallest(SAMPLE_ROWS, seen(), key=lambda record: unit(project.seed, "tokens", record.id))
+    return survey
+
+
+def _classes(project: Project, record: Record) -> list[int]:
+    """The classes that a record counts for: the first most voted one, or all that are more likely than not."""
+    assert record.target is not None
+    if project.task.kind == "multi":
+        return [index for index, share in enumerate(record.target) if share > 0.5]
+    return [int(record.target.argmax())]
+
+
+def _balance(project: Project, surveys: list[_Survey]) -> dict[str, Any]:
+    labels = project.task.labels
+    classes = {
+        survey.split: {label: survey.classes[index] for index, label in enumerate(labels)}
+        for survey in surveys
+        if not survey.split.startswith("pool.")
+    }
+    slices = {survey.split: dict(sorted(survey.slices.items())) for survey in surveys} if project.data.slice else {}
+    return {"classes": classes, "slices": slices}
+
+
+def _dropped(ledger: Ledger, reasons: tuple[str, ...]) -> dict[str, Any]:
+    counts = ledger.summary()["dropped"]
+    rows = {reason: count for reason, count in counts.items() if reason in reasons}
+    return {"rows": sum(rows.values()), "by_reason": rows, "examples": ledger.examples(reasons)}
+
+
+def _token_figures(project: Project, surveys: list[_Survey], tokenizers: Mapping[str, Path]) -> dict[str, Any]:
+    renderers = {name: _renderer(project, name, tokenizers.get(name)) for name in project.views}
+    tokens: dict[str, Any] = {}
+    histograms, unread = {}, {}
+    for name, renderer in renderers.items():
+        parts = {survey.split: lengths.measure(renderer, survey.sample) for survey in surveys}
+        tokens[name] = {split: lengths.quantiles(part) for split, part in parts.items()}
+        histograms[name] = lengths.histogram(list(parts.values()))
+        unread[name] = lengths.unread_share(list(parts.values()))
+    everything = [record for survey in surveys for record in survey.sample]
+    return {
+        "tokenizer": {name: sha256(tokenizers[name]) if name in tokenizers else "words" for name in renderers},
+        "token_rows": {survey.split: len(survey.sample) for survey in surveys},
+        "tokens": tokens,
+        "histograms": histograms,
+        "unread_share": unread,
+        "same_text_share": lengths.same_text_share(renderers, everything),
+    }
+
+
+def _renderer(project: Project, name: str, tokenizer: Path | None) -> Renderer:
+    try:
+        bound = Tokenizer.from_file(str(tokenizer)) if tokenizer else word_tokenizer()
+    except Exception as error:
+        raise UserError("cannot read the tokenizer", where=str(tokenizer), found=error) from None
+    return Renderer(project.views[name].model_dump(mode="json"), bound)
+
+
+def _warnings(project: Project, found: Mapping[str, Any], prints: list[leaks.SplitPrints]) -> list[str]:
+    rows, warnings = found["rows"], []
+    if conflicts := rows["dropped"].get("duplicate_other_label"):
+        warnings.append(f"{conflicts} rows repeat a text under another label; the first label was kept")
+    for source, counts in rows["by_source"].items():
+        bad = sum(count for reason, count in counts["dropped"].items() if reason not in _ON_PURPOSE)
+        if bad > _MANY_BAD * counts["read"]:
+            warnings.append(f"{source}: {bad} of {counts['read']} rows are in quarantine")
+    absent = [label for label, count in found["balance"]["classes"]["train"].items() if not count]
+    if absent:
+        warnings.append(f"no training row has the label {', '.join(absent)}")
+    for a, b in leaks.reused_ids(prints):
+        warnings.append(f"{a} and {b} share ids under different texts: are ids unique within a file only?")
+    for view, share in found["unread_share"].items():
+        if share > _MUCH_UNREAD:
+            warnings.append(f"views.{view}: {share:.0%} of the tokens are never read; raise max_tokens or use windows")
+    if found["same_text_share"] > _MANY_SAME and _differ(project):
+        warnings.append("document and card render the same text in nearly every row: the teacher has no richer view")
+    return warnings
+
+
+def _differ(project: Project) -> bool:
+    document, card = project.views["document"], project.views["card"]
+    return (document.left, document.right) != (card.left, card.right)
+
+
+_ON_PURPOSE = {*DUPLICATES, *junk.REASONS, "not_sampled", "no_neighbour", "crosses_split"}

@@ -1,0 +1,93 @@
+"""Which column is the id, the label, the slice, and which belong to which side, by their names and values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from distill.core.columns import Column
+from distill.core.errors import UserError
+
+MOST_CLASSES = 50
+_LABELS = ("label", "labels", "target", "class", "gold", "y", "relevance", "answer", "votes", "category")
+SLICES = ("slice", "segment", "group", "domain", "vertical", "source", "category", "lang", "language")
+_SIDES = (
+    ("left", "right"),
+    ("product", "page"),
+    ("query", "document"),
+    ("query", "doc"),
+    ("question", "passage"),
+    ("premise", "hypothesis"),
+    ("a", "b"),
+    ("1", "2"),
+    ("first", "second"),
+)
+
+
+def id_column(tables: Sequence[Mapping[str, Column]]) -> str:
+    """A column that is unique in every file: `id` first, then names that end in id, then the shortest values."""
+    common = [name for name in tables[0] if all(name in table and table[name].unique for table in tables)]
+    if not common:
+        do = "add a column with a name for each record"
+        raise UserError("no column is unique in every file", found=", ".join(tables[0]), do=do)
+    return min(common, key=lambda name: (name != "id", not is_key(name), "." in name, tables[0][name].words[-1]))
+
+
+def is_key(path: str) -> bool:
+    """Whether a column is named like an identity: `product_id`, `page.key`, `offerId`, `id_left`."""
+    return bool(re.search(r"(^|[_.])(u?id|key)$|[a-z](Id|ID)$", re.sub(r"_(a|b|1|2|left|right)$", "", path)))
+
+
+def label_column(columns: Mapping[str, Column]) -> str:
+    """The column named like a label, else the top-level one with the fewest values (2 to 50)."""
+    for name in _LABELS:
+        if name in columns and (columns[name].distinct > 1 or name == "label"):
+            return name
+    votes = [path.partition(".")[0] for path in columns if path.partition(".")[0] in _LABELS]
+    if votes:
+        return votes[0]
+    few = [column for column in columns.values() if 2 <= column.distinct <= MOST_CLASSES and "." not in column.path]
+    few = [column for column in few if column.name not in SLICES and column.rows > 2 * column.distinct]
+    if not few:
+        raise UserError("no column looks like a label", found=", ".join(columns), do="add a column named label")
+    return min(few, key=lambda column: column.distinct).path
+
+
+def slice_column(columns: Mapping[str, Column], taken: set[str]) -> str | None:
+    """The first column named like a group of records that has 2 to 50 values."""
+    names = [name for name in SLICES if name in columns and name not in taken]
+    return next((name for name in names if 2 <= columns[name].distinct <= MOST_CLASSES), None)
+
+
+def side_columns(columns: Mapping[str, Column], taken: set[str]) -> dict[str, int]:
+    """Column to side, 0 or 1: by a dotted prefix, a known pair of names, or a name that differs in its ending only."""
+    free = [path for path in columns if path not in taken and path.partition(".")[0] not in taken]
+    prefixes = list(dict.fromkeys(path.partition(".")[0] for path in free if "." in path))
+    texts = [prefix for prefix in prefixes if any(columns[p].is_text for p in free if p.startswith(f"{prefix}."))]
+    if len(texts) == 2:
+        return {path: texts.index(path.partition(".")[0]) for path in free if path.partition(".")[0] in texts}
+    for pair in _SIDES:
+        found = {path: side for path in free for side in (0, 1) if _belongs(path, pair[side])}
+        if {0, 1} <= {side for path, side in found.items() if columns[path].is_text}:
+            return found
+    return {}
+
+
+def _belongs(path: str, side: str) -> bool:
+    """Whether a flat name is the side's, or carries it as a prefix or an ending: `question`, `left_title`, `text_a`."""
+    if side.isdigit():
+        return path.endswith(side)
+    return path == side or path.startswith(f"{side}_") or path.endswith(f"_{side}")
+
+
+def key_columns(
+    columns: Mapping[str, Column], sides: Mapping[str, int], labelled: Sequence[Mapping[str, Column]]
+) -> list[str]:
+    """The identity column of each side that groups most: fewest values among those named like a key."""
+    keys = []
+    for side in (0, 1):
+        own = [path for path, found in sides.items() if found == side and is_key(path)]
+        own = [path for path in own if columns[path].values and all(path in table for table in labelled)]
+        if own:
+            keys.append(min(own, key=lambda path: columns[path].distinct))
+    return keys

@@ -1,0 +1,151 @@
+"""Typed configs: strict YAML, overrides, and one message that lists every problem with its dotted key."""
+
+from __future__ import annotations
+
+import re
+import types
+import typing
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from distill.core.errors import UserError, nearest
+
+
+class Config(BaseModel):
+    """Base of all configs: frozen, unknown keys refused. Building one touches no disk, network or environment."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False)
+
+
+ConfigT = TypeVar("ConfigT", bound=Config)
+
+
+def parse(model: type[ConfigT], values: Mapping[str, Any], where: str, at: str = "") -> ConfigT:
+    """`values` as a `model`. `where` names the file in messages, `at` is the dotted key of `values` inside it.
+
+    Raises: UserError listing every problem at once, each with its dotted key, the value, and the nearest known name.
+    """
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        raise config_error(problems(error, model, at), where) from None
+
+
+def config_error(found: Iterable[str], where: str) -> UserError:
+    """The one UserError for a list of config problems."""
+    listed = sorted(set(found))
+    count = "1 problem" if len(listed) == 1 else f"{len(listed)} problems"
+    return UserError(f"{count} in the config\n" + "\n".join(f"  - {line}" for line in listed), where=where)
+
+
+def problems(error: ValidationError, model: type[BaseModel], at: str = "") -> list[str]:
+    """One line per problem of a pydantic error: `loss.temprature: unknown, did you mean 'temperature'?`."""
+    lines = []
+    for item in error.errors(include_url=False):
+        path = [part for part in item["loc"] if not (isinstance(part, str) and "[" in part)]
+        key = ".".join(str(part) for part in ([at] if at else []) + path)
+        if item["type"] == "extra_forbidden":
+            known = _fields_at(model, path[:-1])
+            guess = nearest(str(path[-1]), known)
+            hint = f", did you mean '{guess}'?" if guess else f", known: {', '.join(known)}"
+            lines.append(f"{key}: unknown{hint}")
+        elif item["type"] == "missing":
+            lines.append(f"{key}: missing")
+        else:
+            message = item["msg"].removeprefix("Value error, ")
+            lines.append(f"{key or 'config'}: {message}" + (f" (found {item['input']!r})" if path else ""))
+    return lines
+
+
+def load_yaml(path: Path) -> dict[str, Any]:
+    """The mapping in a YAML file; `2e-5` is a number and a key given twice is an error.
+
+    Raises: UserError for a missing file, broken YAML, a repeated key, or anything but a mapping.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise UserError("config file not found", where=str(path), do="check the path given to --config") from None
+    except (UnicodeDecodeError, OSError) as error:
+        raise UserError("cannot read the config", where=str(path), found=error, do="save it as UTF-8 text") from None
+    return parse_yaml(text, str(path))
+
+
+def parse_yaml(text: str, where: str) -> dict[str, Any]:
+    """The mapping in YAML `text`; see `load_yaml`."""
+    try:
+        value = yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - a SafeLoader subclass
+    except yaml.YAMLError as error:
+        raise UserError("not valid YAML", where=where, found=" ".join(str(error).split())) from None
+    if not isinstance(value, dict):
+        raise UserError("a mapping is needed at the top level", where=where, found=type(value).__name__)
+    return value
+
+
+def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """`base` with `over` laid on top; mappings merge key by key, everything else is replaced."""
+    result = dict(base)
+    for key, value in over.items():
+        old = result.get(key)
+        result[key] = merge(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
+    return result
+
+
+def overrides(settings: Iterable[str]) -> dict[str, Any]:
+    """The nested mapping of `--set a.b=c` options; values are read as YAML.
+
+    Raises: UserError for an option without `=` or with an empty key.
+    """
+    result: dict[str, Any] = {}
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        parts = key.strip().split(".")
+        if not equals or not all(parts):
+            raise UserError("--set needs key=value", found=setting, do="write for example --set teachers.base.epochs=2")
+        nested: Any = parse_yaml(f"value: {value}" if value else "value: ''", f"--set {setting}")["value"]
+        for part in reversed(parts):
+            nested = {part: nested}
+        result = merge(result, nested)
+    return result
+
+
+def _fields_at(model: type[BaseModel], path: list[Any]) -> list[str]:
+    """The field names of the model that `path` leads to; empty when it leads elsewhere."""
+    current: Any = model
+    for part in path:
+        fields = getattr(current, "model_fields", None)
+        current = fields[part].annotation if fields and part in fields else _inner_model(current)
+        current = _inner_model(current)
+        if current is None:
+            return []
+    return list(getattr(current, "model_fields", {}))
+
+
+def _inner_model(annotation: Any) -> Any:
+    """The model inside `Model`, `Model | None`, `dict[str, Model]` or `list[Model]`."""
+    if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias):
+        return annotation if issubclass(annotation, BaseModel) else None
+    found = (_inner_model(argument) for argument in typing.get_args(annotation))
+    return next((model for model in found if model is not None), None)
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """PyYAML's safe loader with YAML 1.2 numbers and no repeated keys."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            key = cast(Any, self.construct_object(key_node, deep=True))  # type: ignore[no-untyped-call]
+            if key in seen:
+                raise yaml.YAMLError(f"key '{key}' stands twice, the second time in line {key_node.start_mark.line + 1}")
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+_StrictLoader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
+)

@@ -1,0 +1,65 @@
+"""The errors a user can meet, each with its exit code and a message that says what, where, what was found and what to do."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class DistillError(Exception):
+    """Base of every error that ends a command without a traceback."""
+
+    exit_code = 1
+
+
+class UserError(DistillError):
+    """A mistake in what the user gave: config, data, artifact or machine. The command exits with 2.
+
+    Args: what: one sentence naming the problem. where: file, row or dotted key. found: the offending value.
+        do: what to do about it.
+    """
+
+    exit_code = 2
+
+    def __init__(self, what: str, *, where: str | None = None, found: object = None, do: str | None = None) -> None:
+        self.what, self.where, self.found, self.do = what, where, found, do
+        super().__init__(_message(what, where, found, do))
+
+
+class MissingExtra(UserError):
+    """A feature needs an optional dependency that is not installed; the message is the pip line."""
+
+    def __init__(self, feature: str, extra: str) -> None:
+        super().__init__(f"{feature} needs a package that is not installed", do=f"pip install 'distill[{extra}]'")
+
+
+class GateFailed(DistillError):
+    """A measured figure does not meet what the config requires. The command exits with 3."""
+
+    exit_code = 3
+
+    def __init__(self, what: str, *, where: str | None = None, found: object = None, do: str | None = None) -> None:
+        super().__init__(_message(what, where, found, do))
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name closest to `name`, or None when nothing is close."""
+    matches = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return matches[0] if matches else None
+
+
+def unknown_name(kind: str, name: str, known: Iterable[str], where: str | None = None) -> UserError:
+    """A UserError for a name that is not among the known ones, with the nearest one and the list."""
+    names = sorted(known)
+    guess = nearest(name, names)
+    hint = f"did you mean '{guess}'? " if guess else ""
+    listed = ", ".join(names) if names else "none"
+    return UserError(f"unknown {kind}", where=where, found=name, do=f"{hint}known: {listed}")
+
+
+def _message(what: str, where: str | None, found: object, do: str | None) -> str:
+    lines = [what]
+    lines += [f"  where: {where}"] if where else []
+    lines += [f"  found: {found}"] if found is not None else []
+    lines += [f"  do:    {do}"] if do else []
+    return "\n".join(lines)

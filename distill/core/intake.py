@@ -1,0 +1,110 @@
+"""Rows of a source as records, with every row that does not become one accounted for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from distill.core.hashing import digest
+from distill.core.ledger import Account, Ledger, Quarantine
+from distill.core.project import Project
+from distill.core.record_reader import BadRow, ColumnWatch, Dropped, RecordReader
+from distill.core.records import Record
+from distill.core.sources import Row, read_rows
+
+Check = Callable[[Record], None]
+
+
+class Intake:
+    """Reads sources into records.
+
+    Args: project: names the columns. ledger, quarantine: where rows that do not become records go.
+    Attributes: place: file and row that is being read. missing_columns: pool source to text columns that some
+        file of it lacks.
+    """
+
+    def __init__(self, project: Project, ledger: Ledger, quarantine: Quarantine) -> None:
+        self._project, self._ledger, self._quarantine = project, ledger, quarantine
+        self.place = ""
+        self.missing_columns: dict[str, set[str]] = {}
+
+    def records(self, source: str, files: Sequence[Path], checks: Sequence[Check]) -> Iterator[Record]:
+        """The records of a source's files that pass all checks.
+
+        Raises: UserError for an unreadable file, a column that no row of a file has, a bad row where none is accepted.
+        """
+        labelled = not source.startswith("pool.")
+        reader = RecordReader(self._project, labelled=labelled)
+        for path in files:
+            watch = ColumnWatch(reader.required)
+            for row in read_rows(path, self._project.data.encoding):
+                if row.values is not None:
+                    watch.see(row.values)
+                if (record := self._record(source, row, reader, checks)) is not None:
+                    yield record
+            self._require_columns(source, path, watch, labelled)
+
+    def _record(self, source: str, row: Row, reader: RecordReader, checks: Sequence[Check]) -> Record | None:
+        account = self._ledger.account(source)
+        account.read += 1
+        self.place = f"{row.file}, row {row.number}"
+        record = None
+        try:
+            record = _readable(row, reader)
+            for check in checks:
+                check(record)
+        except BadRow as bad:
+            self._refuse(account, row, bad)
+        except Dropped as drop:
+            account.drop(drop.reason, record.id if record else None)
+        else:
+            return record
+        return None
+
+    def _refuse(self, account: Account, row: Row, bad: BadRow) -> None:
+        account.drop(bad.reason)
+        words = self._quarantine.add(row, bad)
+        account.first_bad = account.first_bad or words
+
+    def _require_columns(self, source: str, path: Path, watch: ColumnWatch, labelled: bool) -> None:
+        """Labelled files need every column; pool files may lack texts that only the richer view reads."""
+        missing, views = watch.missing(), self._project.views.values()
+        sides = [side for view in views for side in (view.left, view.right) if side]
+        if labelled or self._project.data.id in missing or any(set(side) <= set(missing) for side in sides):
+            watch.require(path)
+        if missing:
+            self.missing_columns.setdefault(source, set()).update(missing)
+
+
+def _readable(row: Row, reader: RecordReader) -> Record:
+    if row.problem is not None or row.values is None:
+        assert row.problem is not None
+        raise BadRow(row.problem.reason, row.problem.detail)
+    return reader.read(row.values)
+
+
+class Once:
+    """Drops a record whose whole text stood in its source before, and refuses a repeated id.
+
+    A repeated text under another label drops as `duplicate_other_label`: the first label stays.
+    """
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+        self._texts: dict[int, bytes | None] = {}
+        self._ids: set[int] = set()
+
+    def check(self, record: Record) -> None:
+        """Raises: Dropped for a repeated text, BadRow for a repeated id."""
+        text, gold = text_hash(record), None if record.target is None else record.target.tobytes()
+        if text in self._texts:
+            raise Dropped("duplicate" if self._texts[text] == gold else "duplicate_other_label")
+        if (name := digest(record.id)) in self._ids:
+            raise BadRow("duplicate_id", f"id '{record.id}' stood before in {self._source}, with another text")
+        self._texts[text] = gold
+        self._ids.add(name)
+
+
+def text_hash(record: Record) -> int:
+    """Hash of all fields of all views."""
+    return digest(*record.fields.values())

@@ -1,0 +1,56 @@
+"""Labels that training cannot do without: at least two in train, and none in evaluation that train lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from distill.core.errors import UserError
+from distill.core.project import Task
+from distill.core.records import Record
+
+Places = dict[tuple[str, int], str]
+
+
+def note_places(places: Places, source: str, record: Record, place: str) -> None:
+    """Remember where each label of a source stands first."""
+    for index in _classes(record):
+        places.setdefault((source, index), place)
+
+
+def require_labels(labelled: Mapping[str, Sequence[Record]], task: Task, places: Places) -> None:
+    """Refuse splits that a classifier cannot be trained or tested on.
+
+    Args: labelled: split to records. places: from `note_places`, under the source that the rows came from.
+    Raises: UserError when train has one label only, or naming split, label, file and row of a label that train lacks.
+    """
+    known = {index for record in labelled["train"] for index in _classes(record)}
+    if _constant(labelled["train"], task):
+        names = ", ".join(task.labels[index] for index in sorted(known)) or "none"
+        do = "give training rows of at least two labels"
+        raise UserError("all training rows have the same label", where="data.train", found=names, do=do)
+    for split, records in labelled.items():
+        for record in records:
+            for index in _classes(record):
+                if index not in known:
+                    raise _unseen(split, task.labels[index], places.get((split, index)) or places["train", index])
+
+
+def _classes(record: Record) -> list[int]:
+    assert record.target is not None
+    return [int(index) for index in record.target.nonzero()[0]]
+
+
+def _constant(records: Sequence[Record], task: Task) -> bool:
+    """Whether all rows have the same answer: the same most voted label, or the same set of labels."""
+    answers: set[object] = set()
+    for record in records:
+        assert record.target is not None
+        answers.add(record.target.tobytes() if task.kind == "multi" else int(record.target.argmax()))
+        if len(answers) > 1:
+            return False
+    return True
+
+
+def _unseen(split: str, label: str, place: str) -> UserError:
+    do = "add training rows with this label, or take it out of the evaluation files"
+    return UserError(f"{split} has a label that train lacks", where=place, found=label, do=do)

@@ -1,0 +1,83 @@
+"""The classes of a task, in their one order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Target = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class LabelSpace:
+    """Labels in order, whether one or several hold at once, and which one is the positive class.
+
+    `kind` is `single` (softmax over C classes) or `multi` (C independent sigmoids).
+    """
+
+    labels: tuple[str, ...]
+    kind: str = "single"
+    positive: str | None = None
+    ordered: bool = False
+
+    def __len__(self) -> int:
+        """C, the number of classes."""
+        return len(self.labels)
+
+    @property
+    def positive_index(self) -> int | None:
+        """Column of the positive class, None where the task names none."""
+        return None if self.positive is None else self.labels.index(self.positive)
+
+    def target(self, gold: Any) -> Target:
+        """Gold as a float32 (C,) vector: one-hot for a name, shares for votes `{label: count}`, 0/1 for several names.
+
+        Raises: ValueError naming the unknown label, the empty vote, or the wrong type.
+        """
+        if isinstance(gold, Mapping):
+            return self._votes(gold)
+        if isinstance(gold, list | tuple):
+            if self.kind != "multi":
+                raise ValueError("a list of labels needs task.kind: multi")
+            return self._one_hot([label_name(name) for name in gold])
+        return self._one_hot([label_name(gold)])
+
+    def _one_hot(self, names: list[str]) -> Target:
+        vector = np.zeros(len(self.labels), np.float32)
+        for name in names:
+            vector[self._index(name)] = 1.0
+        return vector
+
+    def _votes(self, votes: Mapping[Any, Any]) -> Target:
+        vector = np.zeros(len(self.labels), np.float32)
+        for name, count in votes.items():
+            if isinstance(count, bool) or not isinstance(count, int | float) or not 0 <= count < float("inf"):
+                raise ValueError(f"vote for '{name}' is not a number ≥ 0: {count!r}")
+            vector[self._index(label_name(name))] = count
+        total = vector.sum()
+        if self.kind == "multi":
+            if (vector > 1).any():
+                raise ValueError("in a multi-label task a vote is a share between 0 and 1")
+            return vector
+        if not total > 0:
+            raise ValueError("the votes sum to 0")
+        return vector / total
+
+    def _index(self, name: str) -> int:
+        try:
+            return self.labels.index(name)
+        except ValueError:
+            raise ValueError(f"unknown label '{name}'") from None
+
+
+def label_name(value: Any) -> str:
+    """A label as text: JSON booleans as `true` and `false`, whole floats without a fraction, the rest by `str`."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)

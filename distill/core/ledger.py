@@ -1,0 +1,122 @@
+"""The row ledger: every row that was read is kept, or dropped under a counted reason; bad rows go to quarantine."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TextIO
+
+from distill.core.errors import UserError
+from distill.core.files import replacing
+from distill.core.record_reader import BadRow
+from distill.core.sources import Row
+
+EXAMPLES = 20
+RAW_CHARS = 2000
+
+
+class Account:
+    """The rows of one source.
+
+    Attributes:
+        read: rows read.
+        kept: split to rows kept in it.
+        dropped: reason to rows dropped.
+        examples: reason to the first 20 ids dropped for it.
+        first_bad: the first bad row, in words.
+    """
+
+    def __init__(self) -> None:
+        self.read = 0
+        self.kept: Counter[str] = Counter()
+        self.dropped: Counter[str] = Counter()
+        self.examples: dict[str, list[str]] = {}
+        self.first_bad: str | None = None
+
+    def drop(self, reason: str, record_id: str | None = None) -> None:
+        """Count one dropped row."""
+        self.dropped[reason] += 1
+        if record_id is not None and self.dropped[reason] <= EXAMPLES:
+            self.examples.setdefault(reason, []).append(record_id)
+
+    def summary(self) -> dict[str, Any]:
+        """Counts for `audit.json`. An account that does not add up is our own slip, so it is asserted."""
+        kept, dropped = self.kept.total(), self.dropped.total()
+        assert self.read == kept + dropped, f"{self.read} rows read, {kept} kept and {dropped} dropped"
+        counts = {"read": self.read, "kept": kept, "dropped": _ordered(self.dropped), "kept_in": _ordered(self.kept)}
+        return counts | ({"first_bad_row": self.first_bad} if self.first_bad else {})
+
+    def __str__(self) -> str:
+        """`read 12, kept 0, unknown_label 12; first bad row: …`."""
+        counts = [f"read {self.read}", f"kept {self.kept.total()}"]
+        counts += [f"{reason} {count}" for reason, count in self.dropped.most_common()]
+        return ", ".join(counts) + (f"; first bad row: {self.first_bad}" if self.first_bad else "")
+
+
+class Ledger:
+    """The accounts of all sources."""
+
+    def __init__(self) -> None:
+        self.accounts: dict[str, Account] = {}
+
+    def account(self, source: str) -> Account:
+        """The account of a source, opened on first use."""
+        return self.accounts.setdefault(source, Account())
+
+    def summary(self) -> dict[str, Any]:
+        """`{"read", "kept", "dropped": {reason: n}, "by_source": {source: …}}`, every level adding up."""
+        by_source = {source: account.summary() for source, account in self.accounts.items()}
+        dropped = sum((account.dropped for account in self.accounts.values()), Counter[str]())
+        read, kept = (sum(counts[name] for counts in by_source.values()) for name in ("read", "kept"))
+        assert read == kept + dropped.total()
+        return {"read": read, "kept": kept, "dropped": _ordered(dropped), "by_source": by_source}
+
+    def examples(self, reasons: tuple[str, ...]) -> dict[str, dict[str, list[str]]]:
+        """Source to reason to the first ids dropped for it."""
+        found = {
+            source: {reason: ids for reason, ids in account.examples.items() if reason in reasons}
+            for source, account in self.accounts.items()
+        }
+        return {source: examples for source, examples in found.items() if examples}
+
+
+class Quarantine:
+    """Bad rows as JSON lines `{file, row, reason, detail, raw}`; `raw` is cut to 2000 characters.
+
+    Args: file: an open text file. root: folder that file names are shown from. fail: stop at the first bad row.
+    """
+
+    def __init__(self, file: TextIO, root: Path, *, fail: bool) -> None:
+        self._file, self._root, self._fail = file, root, fail
+
+    def add(self, row: Row, bad: BadRow) -> str:
+        """Write one bad row; returns it in words. Raises: UserError when bad rows are not accepted."""
+        place = f"{shown(row.file, self._root)}:{row.number}"
+        if self._fail:
+            do = "correct the row, or set data.on_bad_row: quarantine"
+            raise UserError(f"bad row: {bad.reason}", where=place, found=bad.detail, do=do)
+        raw = row.raw or json.dumps(row.values, ensure_ascii=False, default=str)
+        entry = {"file": shown(row.file, self._root), "row": row.number, "reason": bad.reason, "detail": bad.detail}
+        self._file.write(json.dumps(entry | {"raw": raw[:RAW_CHARS]}, ensure_ascii=False) + "\n")
+        return f"{place}, {bad.reason}: {bad.detail}"
+
+
+@contextmanager
+def quarantine(path: Path, root: Path, *, fail: bool) -> Iterator[Quarantine]:
+    """A quarantine written to `path` when the block succeeds; an empty file when no row is bad."""
+    with replacing(path) as partial:
+        # Surrogates of a broken \\ud800 escape cannot be written as UTF-8; they come back as escapes.
+        with partial.open("w", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
+            yield Quarantine(file, root, fail=fail)
+
+
+def shown(path: Path, root: Path) -> str:
+    """`path` from `root` where it lies in it, so that the same data gives the same text on every machine."""
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
+
+
+def _ordered(counts: Counter[str]) -> dict[str, int]:
+    return {name: counts[name] for name in sorted(counts) if counts[name]}

@@ -1,0 +1,72 @@
+"""Token lengths of records under a view: quantiles, histograms, and the share of tokens that no window reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from distill.core.records import Record
+from distill.core.rendering import Renderer
+
+QUANTILES = (10, 25, 50, 75, 90, 95, 99)
+BINS = 40
+_BATCH_ROWS = 256
+
+
+@dataclass(frozen=True)
+class Lengths:
+    """Tokens of each record before any cut, and how many of those no window reads: int64 (N,) each."""
+
+    tokens: NDArray[np.int64]
+    cut_tokens: NDArray[np.int64]
+
+
+def measure(renderer: Renderer, records: Sequence[Record]) -> Lengths:
+    """Tokenise records as the view says."""
+    counts = [
+        (encoded.tokens, encoded.cut_tokens)
+        for start in range(0, len(records), _BATCH_ROWS)
+        for encoded in renderer.encode_batch([record.fields for record in records[start : start + _BATCH_ROWS]])
+    ]
+    table = np.array(counts, np.int64).reshape(len(counts), 2)
+    return Lengths(table[:, 0], table[:, 1])
+
+
+def quantiles(lengths: Lengths) -> dict[str, int]:
+    """`{"q10", …, "q99", "max"}` in tokens, rounded up; empty without rows."""
+    if not len(lengths.tokens):
+        return {}
+    found = np.quantile(lengths.tokens, np.array(QUANTILES) / 100, method="inverted_cdf")
+    return {f"q{q}": int(value) for q, value in zip(QUANTILES, found, strict=True)} | {"max": int(lengths.tokens.max())}
+
+
+def histogram(parts: Sequence[Lengths]) -> dict[str, list[int]]:
+    """`{"edges": (40 + 1), "counts": (40)}` from 0 to the 99% quantile; longer records count in the last bin."""
+    tokens = np.concatenate([part.tokens for part in parts])
+    top = int(np.quantile(tokens, 0.99, method="inverted_cdf")) if len(tokens) else 1
+    step = max(1, -(-top // BINS))
+    edges = np.arange(BINS + 1) * step
+    counts, _ = np.histogram(np.minimum(tokens, edges[-1]), edges)
+    return {"edges": edges.tolist(), "counts": counts.tolist()}
+
+
+def unread_share(parts: Sequence[Lengths]) -> float:
+    """Share of all tokens that no window reads."""
+    tokens = sum(int(part.tokens.sum()) for part in parts)
+    return sum(int(part.cut_tokens.sum()) for part in parts) / tokens if tokens else 0.0
+
+
+def same_text_share(renderers: Mapping[str, Renderer], records: Sequence[Record]) -> float:
+    """Share of records whose document and card render the same text, after budgets and before `max_tokens`."""
+    if not records:
+        return 0.0
+    document, card = renderers["document"], renderers["card"]
+    return sum(_same(document, card, record.fields) for record in records) / len(records)
+
+
+def _same(document: Renderer, card: Renderer, fields: Mapping[str, Any]) -> bool:
+    return document.text(fields) == card.text(fields)

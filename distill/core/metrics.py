@@ -1,0 +1,208 @@
+"""Quality figures of one model, all of them functions of sums over rows.
+
+A `Tally` holds, per row, what the figures add up (correct, log loss, calibration gaps, hits per class). Summing its
+rows gives the figures of a data set; weighting them gives the figures of a bootstrap resample, by the same code.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
+
+ECE_BINS = 15
+_CLASSES_FROM = 3 + ECE_BINS
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Additive sums of one model on some rows, and the figures that follow from them.
+
+    Every figure keeps the leading axes: (N,) for a tally per row, () for its total, (R,) for R resamples. What would be
+    0/0 is 0 in precision, recall and F1, and NaN in the others (there are no rows).
+
+    Args: columns: float64 (..., 3 + ECE_BINS + 3C): rows, correct rows, log loss, gaps per calibration bin (confidence
+        minus correctness), then per class the hits (predicted and gold), the predicted and the gold rows.
+    """
+
+    columns: FloatArray
+
+    def total(self) -> Tally:
+        """The sum over the first axis."""
+        return Tally(self.columns.sum(axis=0))
+
+    def only(self, rows: BoolArray) -> Tally:
+        """The rows that the mask (N,) keeps."""
+        return Tally(self.columns[rows])
+
+    @property
+    def accuracy(self) -> FloatArray:
+        """Share of rows whose predicted labels are the gold ones: top-1 accuracy, or subset accuracy in multi-label."""
+        return _ratio(self.columns[..., 1], self.columns[..., 0], np.nan)
+
+    @property
+    def log_loss(self) -> FloatArray:
+        """Mean cross-entropy against the target, in nats; in multi-label the mean over classes too."""
+        return _ratio(self.columns[..., 2], self.columns[..., 0], np.nan)
+
+    @property
+    def ece(self) -> FloatArray:
+        """Expected calibration error, Σ_b |B_b|/n · |acc(B_b) − conf(B_b)| over 15 equal-width bins ((b−1)/15, b/15].
+
+        Source: Guo et al. 2017, "On Calibration of Modern Neural Networks", arXiv:1706.04599, equation 3. A bin's count
+        cancels, so its summed gap is enough. Multi-label bins all N·C yes/no decisions by max(p, 1 − p).
+        """
+        gaps = np.abs(self.columns[..., 3:_CLASSES_FROM]).sum(axis=-1)
+        return _ratio(gaps, self.columns[..., 0], np.nan)
+
+    @property
+    def precision(self) -> FloatArray:
+        """Per class (..., C): hits / predicted, 0 where the class was never predicted."""
+        hits, predicted, _ = self._per_class()
+        return _ratio(hits, predicted)
+
+    @property
+    def recall(self) -> FloatArray:
+        """Per class (..., C): hits / gold, 0 where the class has no gold row."""
+        hits, _, gold = self._per_class()
+        return _ratio(hits, gold)
+
+    @property
+    def f1(self) -> FloatArray:
+        """Per class (..., C): 2·hits / (predicted + gold), 0 where the class was neither."""
+        return f1_score(*self._per_class())
+
+    @property
+    def f1_macro(self) -> FloatArray:
+        """Mean F1 over all classes of the label space: a class that these rows lack counts with 0."""
+        return np.asarray(self.f1.mean(axis=-1))
+
+    def _per_class(self) -> tuple[FloatArray, FloatArray, FloatArray]:
+        hits, predicted, gold = np.split(self.columns[..., _CLASSES_FROM:], 3, axis=-1)
+        return hits, predicted, gold
+
+
+def tally(logits: ArrayLike, target: ArrayLike, kind: str = "single") -> Tally:
+    """One row of sums per record.
+
+    Args: logits: (N, C). target: (N, C): one-hot, a vote distribution, or 0/1 per class in multi-label. Log loss uses
+        the distribution; the other figures use its argmax (first of equals), or ≥ 0.5 per class in multi-label.
+        kind: `single` (softmax) or `multi` (C sigmoids, a label is predicted at 0.5 and above).
+    Raises: ValueError when the shapes differ or are not (N, C); the message shows both.
+    """
+    logits, target = _checked(logits, target)
+    predicted, gold = decisions(logits, kind), gold_decisions(target, kind)
+    correct = (predicted == gold).all(axis=1)
+    single = [np.ones(len(logits)), correct, row_log_loss(logits, target, kind)]
+    gaps = _calibration_gaps(probabilities(logits, kind), predicted, gold, kind)
+    return Tally(np.hstack([np.stack(single, axis=1), gaps, predicted & gold, predicted, gold]))
+
+
+def accuracy(logits: ArrayLike, target: ArrayLike, kind: str = "single") -> float:
+    """`Tally.accuracy` of all rows; arguments as in `tally`."""
+    return float(tally(logits, target, kind).total().accuracy)
+
+
+def log_loss(logits: ArrayLike, target: ArrayLike, kind: str = "single") -> float:
+    """`Tally.log_loss` of all rows; arguments as in `tally`."""
+    return float(row_log_loss(*_checked(logits, target), kind).mean())
+
+
+def ece(logits: ArrayLike, target: ArrayLike, kind: str = "single") -> float:
+    """`Tally.ece` of all rows; arguments as in `tally`."""
+    return float(tally(logits, target, kind).total().ece)
+
+
+def f1_macro(logits: ArrayLike, target: ArrayLike, kind: str = "single") -> float:
+    """`Tally.f1_macro` of all rows; arguments as in `tally`."""
+    return float(tally(logits, target, kind).total().f1_macro)
+
+
+def confusion_matrix(gold: ArrayLike, predicted: ArrayLike, classes: int) -> NDArray[np.int64]:
+    """Counts (C, C), gold class by row and predicted class by column.
+
+    Args: gold, predicted: class indices (N,) in [0, classes).
+    """
+    cell = np.asarray(gold, np.int64) * classes + np.asarray(predicted, np.int64)
+    return np.bincount(cell, minlength=classes * classes).reshape(classes, classes)
+
+
+def f1_score(hits: FloatArray, predicted: FloatArray, gold: FloatArray) -> FloatArray:
+    """2·hits / (predicted + gold), elementwise; 0 where both are 0."""
+    return _ratio(2 * hits, predicted + gold)
+
+
+def probabilities(logits: ArrayLike, kind: str = "single") -> FloatArray:
+    """Float64 (N, C): softmax over classes, or a sigmoid per class when `kind` is `multi`."""
+    return sigmoid(logits) if kind == "multi" else softmax(logits)
+
+
+def decisions(logits: FloatArray, kind: str) -> BoolArray:
+    """Which labels (N, C) the model predicts: the argmax (first of equals), or every p ≥ 0.5 in multi-label."""
+    return logits >= 0 if kind == "multi" else _is_argmax(logits)
+
+
+def gold_decisions(target: FloatArray, kind: str) -> BoolArray:
+    """Which labels (N, C) the gold holds: the argmax of the votes (first of equals), or shares ≥ 0.5 in multi-label."""
+    return target >= 0.5 if kind == "multi" else _is_argmax(target)
+
+
+def row_log_loss(logits: FloatArray, target: FloatArray, kind: str) -> FloatArray:
+    """Cross-entropy (N,) in nats against the target; in multi-label the mean of the C binary ones."""
+    if kind == "multi":
+        return np.asarray((np.logaddexp(0.0, logits) - target * logits).mean(axis=1))
+    return np.asarray(-(target * log_softmax(logits)).sum(axis=1))
+
+
+def softmax(logits: ArrayLike) -> FloatArray:
+    """Softmax over the last axis, float64; safe for large logits."""
+    return np.exp(log_softmax(logits))
+
+
+def log_softmax(logits: ArrayLike) -> FloatArray:
+    """Log of the softmax over the last axis, float64; safe for large logits."""
+    shifted = np.asarray(logits, np.float64)
+    shifted = shifted - shifted.max(axis=-1, keepdims=True)
+    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True)))
+
+
+def sigmoid(logits: ArrayLike) -> FloatArray:
+    """1 / (1 + exp(−x)), float64; safe for large logits."""
+    return np.exp(-np.logaddexp(0.0, -np.asarray(logits, np.float64)))
+
+
+def _calibration_gaps(probability: FloatArray, predicted: BoolArray, gold: BoolArray, kind: str) -> FloatArray:
+    """Confidence minus correctness by row and bin (N, ECE_BINS); a multi-label row is the mean of its C decisions."""
+    if kind == "multi":
+        confidence, correct = np.maximum(probability, 1 - probability), predicted == gold
+    else:
+        confidence = probability.max(axis=1, keepdims=True)
+        correct = (predicted & gold).any(axis=1, keepdims=True)
+    rows, decisions_per_row = confidence.shape
+    bins = np.clip(np.ceil(confidence * ECE_BINS).astype(np.int64) - 1, 0, ECE_BINS - 1)
+    cell = np.arange(rows)[:, None] * ECE_BINS + bins
+    gap = (confidence - correct) / decisions_per_row
+    sums: FloatArray = np.bincount(cell.ravel(), gap.ravel(), rows * ECE_BINS).astype(np.float64)
+    return sums.reshape(rows, ECE_BINS)
+
+
+def _is_argmax(values: FloatArray) -> BoolArray:
+    best: BoolArray = np.arange(values.shape[1]) == values.argmax(axis=1)[:, None]
+    return best
+
+
+def _checked(logits: ArrayLike, target: ArrayLike) -> tuple[FloatArray, FloatArray]:
+    left, right = np.asarray(logits, np.float64), np.asarray(target, np.float64)
+    if left.ndim != 2 or left.shape != right.shape:
+        raise ValueError(f"logits and target must both be (N, C), got {left.shape} and {right.shape}")
+    return left, right
+
+
+def _ratio(above: FloatArray, below: FloatArray, undefined: float = 0.0) -> FloatArray:
+    out = np.full(np.shape(above), undefined)
+    quotient: FloatArray = np.divide(above, below, out=out, where=np.asarray(below) != 0)
+    return quotient

@@ -1,0 +1,38 @@
+"""Facts of a Hugging Face model folder, read without loading the model."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+from distill.core.errors import UserError
+from distill.core.files import read_json
+
+_LAYER_KEYS = ("num_hidden_layers", "n_layers", "num_layers")
+
+
+def layer_count(folder: Path) -> int | None:
+    """Layers of the encoder by its `config.json`; None for a family without layers."""
+    config = read_json(folder / "config.json")
+    return next((int(config[key]) for key in _LAYER_KEYS if key in config), None)
+
+
+def parameter_count(folder: Path) -> int:
+    """Parameters in the folder's safetensors files, by their headers.
+
+    Raises: UserError when there are none or a header is damaged.
+    """
+    paths = sorted(folder.glob("*.safetensors"))
+    if not paths:
+        raise UserError("no safetensors weights", where=str(folder))
+    return sum(_parameters(path) for path in paths)
+
+
+def _parameters(path: Path) -> int:
+    try:
+        with path.open("rb") as file:
+            header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+        return sum(math.prod(entry["shape"]) for name, entry in header.items() if name != "__metadata__")
+    except (ValueError, KeyError, OSError, MemoryError) as error:
+        raise UserError("damaged safetensors file", where=str(path), found=error) from None

@@ -1,0 +1,70 @@
+"""New pairs for the pool: each left side with a similar right side of another row, the hard cases to label."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from distill.core.hashing import digest
+from distill.core.leaks import side_text
+from distill.core.project import Project
+from distill.core.records import Record
+
+NEAREST = range(1, 10)  # the 2nd to the 10th: the nearest one is mostly the same offer again
+
+
+class NeighbourPairs:
+    """Pairs left sides with similar right sides, by TF-IDF cosine of the card's words.
+
+    Args: project: gives views, keys and seed. rights: the rows whose right sides may be chosen; those of equal right
+        text count once.
+    """
+
+    def __init__(self, project: Project, rights: Sequence[Record]) -> None:
+        from sklearn.feature_extraction.text import TfidfVectorizer
+
+        self._project, self._card = project, project.views["card"]
+        texts: dict[str, Record] = {}
+        for record in rights:
+            if text := side_text(record, "right", self._card):
+                texts.setdefault(text, record)
+        self._texts, self._rights = list(texts), list(texts.values())
+        self._index = {text: index for index, text in enumerate(self._texts)}
+        self._vectorizer = TfidfVectorizer(token_pattern=r"(?u)\w+", sublinear_tf=True, dtype=np.float32)
+        self._columns = self._vectorizer.fit_transform(self._texts).T.tocsr() if self._texts else None
+
+    def pair(self, lefts: Sequence[Record]) -> list[Record | None]:
+        """The new pair `<left id>~<right id>` of each left row; None where no other right side shares a word."""
+        if self._columns is None:
+            return [None] * len(lefts)
+        queries = self._vectorizer.transform([side_text(record, "left", self._card) for record in lefts])
+        scores = queries @ self._columns
+        rights = [self._choice(record, scores[[index]]) for index, record in enumerate(lefts)]
+        return [right and self._joined(left, right) for left, right in zip(lefts, rights, strict=True)]
+
+    def _choice(self, left: Record, scores: Any) -> Record | None:
+        """A right side of the 2nd to 10th nearest, by a seeded hash; the nearest where there is only one."""
+        own = self._index.get(side_text(left, "right", self._card), -1)
+        ranked = [index for index in _ranked(scores.data, scores.indices, NEAREST.stop + 1) if index != own]
+        near = ranked[NEAREST.start : NEAREST.stop] or ranked
+        if not near:
+            return None
+        return self._rights[near[digest(str(self._project.seed), "pair", left.id) % len(near)]]
+
+    def _joined(self, left: Record, right: Record) -> Record:
+        lefts = {path for view in self._project.views.values() for path in view.left}
+        fields = {path: (left if path in lefts else right).fields[path] for path in left.fields}
+        keys = {path: (left if index == 0 else right).keys[path] for index, path in enumerate(left.keys)}
+        return Record(f"{left.id}~{right.id}", fields, None, left.slice, keys)
+
+
+def _ranked(scores: NDArray[np.float32], columns: NDArray[np.int32], count: int) -> list[int]:
+    """The columns of the highest scores, best first; equal scores in the order of columns."""
+    if len(scores) > count:
+        # Ties at the border are kept, so the result does not depend on how the partition breaks them.
+        border = np.partition(scores, len(scores) - count)[len(scores) - count]
+        scores, columns = scores[scores >= border], columns[scores >= border]
+    return [int(column) for column in columns[np.lexsort((columns, -scores))][:count]]

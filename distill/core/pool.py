@@ -1,0 +1,128 @@
+"""Assembling the unlabelled pool: nothing that stands in an evaluation split, nothing twice, a seeded sample."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from distill.core.hashing import digest, unit
+from distill.core.intake import text_hash
+from distill.core.leaks import fingerprint
+from distill.core.ledger import Account
+from distill.core.pairing import NeighbourPairs
+from distill.core.project import PoolSource, Project
+from distill.core.record_reader import BadRow, Dropped
+from distill.core.records import Record
+
+_CHUNK_ROWS = 256
+
+
+class PoolCheck:
+    """Decides whether a record may join the pool; remembers 64-bit hashes only.
+
+    Args: project: `data.pool_exclude` says what must not meet an evaluation split: `pair` the whole document, `side`
+        either side of the card too. labelled: split to its records.
+    """
+
+    def __init__(self, project: Project, labelled: Mapping[str, Sequence[Record]]) -> None:
+        self._views, self._by_side = project.views, project.data.pool_exclude == "side"
+        self._by_key = project.data.split.mode == "keys"
+        self._documents: dict[int, str] = {}
+        self._sides: dict[int, str] = {}
+        self._keys: set[tuple[str, str]] = set()
+        self._texts: dict[int, str] = {}
+        self._ids: set[int] = set()
+        for split, records in labelled.items():
+            for record in records:
+                self._remember(split, record)
+
+    def sides(self, record: Record) -> tuple[str | None, str | None]:
+        """The evaluation splits that hold the card's left and right side, as reasons; None where none does."""
+        found = fingerprint(record, self._views)
+        return (self._sides.get(found.left), self._sides.get(found.right)) if self._by_side else (None, None)
+
+    def check(self, record: Record) -> None:
+        """Let the record in and remember it.
+
+        Raises: Dropped with in_test, in_valid, in_train, key_in_evaluation or duplicate. BadRow with duplicate_id.
+        """
+        found, text, name = fingerprint(record, self._views), text_hash(record), digest(record.id)
+        if reason := self._documents.get(found.document):
+            raise Dropped(reason)
+        if self._by_side and (reason := self._sides.get(found.left) or self._sides.get(found.right)):
+            raise Dropped(reason)
+        if not self._keys.isdisjoint(record.keys.items()):
+            raise Dropped("key_in_evaluation")
+        if text in self._texts:
+            raise Dropped(self._texts[text])
+        if name in self._ids:
+            raise BadRow("duplicate_id", f"id '{record.id}' stood before in another row, with another text")
+        self._texts[text] = "duplicate"
+        self._ids.add(name)
+
+    def _remember(self, split: str, record: Record) -> None:
+        reason = f"in_{split.partition('.')[0]}"
+        self._ids.add(digest(record.id))
+        self._texts.setdefault(text_hash(record), reason)
+        if split == "train":
+            return
+        found = fingerprint(record, self._views)
+        if found.document:
+            self._documents.setdefault(found.document, reason)
+        self._sides |= {side: reason for side in (found.left, found.right) if side and side not in self._sides}
+        if self._by_key:
+            self._keys |= {item for item in record.keys.items() if item[1]}
+
+
+def sampled(records: Iterable[Record], rows: int | None, seed: int, account: Account) -> Iterator[Record]:
+    """A seeded sample of `rows` records in their order, the rest counted as not_sampled; all of them without `rows`.
+
+    The sample is the records with the smallest hashes of seed and id, so it hardly changes when a few rows come or go.
+    """
+    if rows is None:
+        yield from records
+        return
+    heap: list[tuple[float, int, Record]] = []
+    for position, record in enumerate(records):
+        entry = (-unit(seed, "sample", record.id), position, record)
+        if len(heap) < rows:
+            heapq.heappush(heap, entry)
+        else:
+            account.drop("not_sampled", heapq.heappushpop(heap, entry)[2].id)
+    yield from (record for _, _, record in sorted(heap, key=lambda entry: entry[1]))
+
+
+def paired(
+    records: Sequence[Record], source: PoolSource, project: Project, check: PoolCheck, account: Account
+) -> Iterator[Record]:
+    """New pairs of the records' sides until `source.rows` are kept, taking left sides in the order of a seeded hash.
+
+    Every record counts once, as the left side of its pair: kept, dropped with its reason, or not_sampled.
+    """
+    taken = [check.sides(record) for record in records]
+    rights = [record for record, (_, right) in zip(records, taken, strict=True) if right is None]
+    neighbours = NeighbourPairs(project, rights)
+    order = sorted(range(len(records)), key=lambda index: unit(project.seed, "sample", records[index].id))
+    kept = 0
+    for start in range(0, len(order), _CHUNK_ROWS):
+        chunk = order[start : start + _CHUNK_ROWS]
+        full = kept == source.rows
+        pairs = [None] * len(chunk) if full else neighbours.pair([records[index] for index in chunk])
+        for index, pair in zip(chunk, pairs, strict=True):
+            reason = taken[index][0] or ("not_sampled" if kept == source.rows else _refused(check, pair))
+            if reason or pair is None:
+                account.drop(str(reason), records[index].id)
+            else:
+                kept += 1
+                yield pair
+
+
+def _refused(check: PoolCheck, pair: Record | None) -> str | None:
+    """Why a new pair cannot join the pool, None when it has joined."""
+    if pair is None:
+        return "no_neighbour"
+    try:
+        check.check(pair)
+    except Dropped as drop:
+        return drop.reason
+    return None

@@ -1,0 +1,143 @@
+"""The audit step: from the user's files to clean records, a row ledger, a quarantine and `audit.json`."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from distill.core.audit import audit
+from distill.core.errors import UserError
+from distill.core.files import write_json
+from distill.core.intake import Check, Intake, Once
+from distill.core.junk import JunkRules
+from distill.core.label_check import Places, note_places, require_labels
+from distill.core.ledger import Ledger, Quarantine, quarantine
+from distill.core.pool import PoolCheck, paired, sampled
+from distill.core.project import PoolSource, Project
+from distill.core.record_reader import field_paths
+from distill.core.record_store import write_records
+from distill.core.records import Record
+from distill.core.sources import data_files
+from distill.core.splits import Parts, by_keys, hold_out
+
+AUDIT_FILE, QUARANTINE_FILE = "audit.json", "quarantine.jsonl"
+_SAFE_NAME = re.compile(r"[\w-][\w.-]*")
+
+
+def prepare(
+    project: Project, folder: Path, *, base: Path = Path(), tokenizers: Mapping[str, Path] | None = None
+) -> None:
+    """Write `<split>.parquet`, `quarantine.jsonl` and `audit.json` into `folder`; the same input gives the same bytes.
+
+    Args: base: folder that a relative `data.root` starts from. tokenizers: view to `tokenizer.json` for the token
+        figures; views without one count words and signs.
+    Raises: UserError for files that cannot be used, a missing column, an empty split or pool, a training split with
+        one class, a label that training lacks, too many rows that cross a split by keys, or a bad row where none is
+        accepted.
+    """
+    _require_names(project)
+    files = data_files(project, base)
+    for stale in folder.glob("*.parquet"):
+        stale.unlink()
+    root, fail = base / project.data.root, project.data.on_bad_row == "fail"
+    with quarantine(folder / QUARANTINE_FILE, root, fail=fail) as bad_rows:
+        preparation = _Preparation(project, folder, files, bad_rows)
+        preparation.write_labelled()
+        preparation.write_pools()
+    found = audit(project, folder, preparation.ledger, tokenizers=tokenizers, notes=preparation.notes())
+    write_json(folder / AUDIT_FILE, found)
+
+
+class _Preparation:
+    """One pass over all sources. The labelled splits stand in memory, pools stream through."""
+
+    def __init__(self, project: Project, folder: Path, files: Mapping[str, list[Path]], bad_rows: Quarantine) -> None:
+        self.ledger = Ledger()
+        self._project, self._folder, self._files = project, folder, files
+        self._intake = Intake(project, self.ledger, bad_rows)
+        self._junk = JunkRules(project.data.junk, field_paths(project)).check
+        self._labelled: Parts = {}
+
+    def write_labelled(self) -> None:
+        """Read and write train, valid and the tests."""
+        places: Places = {}
+        for source in (name for name in self._files if not name.startswith("pool.")):
+            self._labelled[source] = list(self._read_labelled(source, places))
+            self._require_rows(source, source, self._labelled[source])
+        self._split()
+        require_labels(self._labelled, self._project.task, places)
+        for split, records in self._labelled.items():
+            write_records(self._folder / f"{split}.parquet", records)
+
+    def write_pools(self) -> None:
+        """Read and write the pool's sources, in their order."""
+        check = PoolCheck(self._project, self._labelled)
+        for name, source in self._project.data.pool.items():
+            split = f"pool.{name}"
+            count = write_records(self._folder / f"{split}.parquet", self._pool(split, source, check))
+            self.ledger.account(split).kept[split] = count
+            if not count:
+                raise _empty("the pool", split, self.ledger)
+
+    def notes(self) -> list[str]:
+        """Warnings that arose while reading."""
+        missing = self._intake.missing_columns.items()
+        return [f"{source}: some file has no column {', '.join(sorted(columns))}" for source, columns in missing]
+
+    def _pool(self, split: str, source: PoolSource, check: PoolCheck) -> Iterator[Record]:
+        account, files = self.ledger.account(split), self._files[split]
+        checks: list[Check] = [self._junk]
+        if source.pairing == "neighbours":
+            rows = list(self._intake.records(split, files, checks))
+            yield from paired(rows, source, self._project, check, account)
+        else:
+            clean = self._intake.records(split, files, [*checks, check.check])
+            yield from sampled(clean, source.rows, self._project.seed, account)
+
+    def _read_labelled(self, source: str, places: Places) -> Iterator[Record]:
+        for record in self._intake.records(source, self._files[source], [self._junk, Once(source).check]):
+            note_places(places, source, record, self._intake.place)
+            yield record
+
+    def _split(self) -> None:
+        """Make the splits that no file gives, and enter in the ledger what each source's rows became."""
+        config, seed = self._project.data.split, self._project.seed
+        train = self._labelled["train"]
+        made: Parts | None = None
+        if config.mode == "keys":
+            made, crossing = by_keys(train, config, seed)
+            for record in crossing:
+                self.ledger.account("train").drop("crosses_split", record.id)
+        elif "valid" not in self._labelled:
+            made = hold_out(train, config.valid, seed)
+        for source, records in self._labelled.items():
+            self.ledger.account(source).kept[source] = len(records)
+        if made is not None:
+            self.ledger.account("train").kept = Counter({split: len(records) for split, records in made.items()})
+            for split, records in made.items():
+                self._require_rows(split, "train", records)
+            self._labelled |= made
+
+    def _require_rows(self, split: str, source: str, records: list[Record]) -> None:
+        if not records:
+            raise _empty(f"split '{split}'", source, self.ledger)
+
+
+def _empty(what: str, source: str, ledger: Ledger) -> UserError:
+    do = "give more rows, or change what dropped them: data.junk, data.pool_exclude, data.split, task.labels"
+    return UserError(f"{what} has no rows left", where=f"data.{source}", found=ledger.account(source), do=do)
+
+
+def _require_names(project: Project) -> None:
+    """Names of tests and pools become file names."""
+    for key, names in (("test", project.data.test), ("pool", project.data.pool)):
+        for name in names:
+            if not _SAFE_NAME.fullmatch(name):
+                do = "use letters, digits, - and _"
+                raise UserError("not usable in a file name", where=f"data.{key}", found=name, do=do)
+    for name, source in project.data.pool.items():
+        if source.pairing == "neighbours" and not project.views["card"].right:
+            do = "set pairing: given, or give views.card a right side"
+            raise UserError("pairing neighbours needs two sides", where=f"data.pool.{name}.pairing", do=do)

@@ -1,0 +1,68 @@
+"""How long work tells that it goes on: steps report, whoever shows it listens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+Advance = Callable[[int], None]
+
+
+class Reporter(Protocol):
+    """Shows the progress of one task after another."""
+
+    def start(self, name: str, total: int, done: int) -> None:
+        """A task of `total` units begins; `done` of them were made by an earlier, interrupted run."""
+
+    def advance(self, done: int) -> None:
+        """`done` units of the current task are made in total."""
+
+    def end(self) -> None:
+        """The current task is over, finished or not."""
+
+    def note(self, text: str) -> None:
+        """A line worth keeping on the screen."""
+
+
+class _Silent:
+    def start(self, name: str, total: int, done: int) -> None:
+        pass
+
+    def advance(self, done: int) -> None:
+        pass
+
+    def end(self) -> None:
+        pass
+
+    def note(self, text: str) -> None:
+        pass
+
+
+_reporter: Reporter = _Silent()
+
+
+@contextmanager
+def reporting(reporter: Reporter) -> Iterator[None]:
+    """Send all progress inside the block to `reporter`."""
+    global _reporter
+    previous, _reporter = _reporter, reporter
+    try:
+        yield
+    finally:
+        _reporter = previous
+
+
+@contextmanager
+def progress(name: str, total: int, done: int = 0) -> Iterator[Advance]:
+    """Report a task of `total` units, `done` of them made earlier; call the yielded function with units done so far."""
+    _reporter.start(name, total, done)
+    try:
+        yield lambda units: _reporter.advance(units)
+    finally:
+        _reporter.end()
+
+
+def note(text: str) -> None:
+    """Keep a line on the user's screen."""
+    _reporter.note(text)

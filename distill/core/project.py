@@ -1,0 +1,186 @@
+"""The schema of a user's project file: task, data, views, gates. Teachers, students and targets bring their own configs."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, NonNegativeFloat, NonNegativeInt, PositiveInt, model_validator
+
+from distill.core.config import Config
+from distill.core.label_space import LabelSpace, label_name
+
+
+def _names(value: Any) -> Any:
+    return [label_name(item) for item in value] if isinstance(value, list) else value
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+Name = Annotated[str, BeforeValidator(label_name)]
+Names = Annotated[list[str], BeforeValidator(_names)]
+Files = Annotated[list[str], BeforeValidator(_as_list), Field(min_length=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Task(Config):
+    """What is being decided."""
+
+    labels: Annotated[Names, Field(min_length=2)] = Field(description="class names, in the order of the logits")
+    ordered: bool = Field(False, description="the labels stand on a scale, from first to last")
+    positive: Name | None = Field(None, description="the class scored one-vs-rest at operating points")
+    kind: Literal["single", "multi"] = Field("single", description="one label per record, or any number")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Task:
+        if len(set(self.labels)) != len(self.labels):
+            raise ValueError("labels: a name stands twice")
+        if self.positive is not None and self.positive not in self.labels:
+            raise ValueError(f"positive: '{self.positive}' is not among the labels {self.labels}")
+        return self
+
+    @property
+    def space(self) -> LabelSpace:
+        """The label space that the rest of the code works with."""
+        return LabelSpace(tuple(self.labels), self.kind, self.positive, self.ordered)
+
+
+class Split(Config):
+    """How records come to train, valid and test."""
+
+    mode: Literal["given", "keys"] = Field("given", description="by files, or by a seeded hash of each side's key")
+    valid: Share = Field(0.1, description="share of keys for validation, when no validation file is given")
+    test: Share = Field(0.2, description="share of keys for test (mode keys)")
+
+
+class Junk(Config):
+    """Rules that drop a record as junk; each counts under its own reason."""
+
+    min_chars: NonNegativeInt = Field(1, description="fewer characters in all of a record's text: too_short")
+    max_chars: PositiveInt = Field(1_000_000, description="more characters in all of a record's text: too_long")
+    required: list[str] = Field(default_factory=list, description="fields that must not be empty: missing_field")
+    repeated: Share = Field(0.0, description="share of distinct words under this in texts of 20 words on: repeated_text")
+    patterns: list[str] = Field(default_factory=list, description="regular expressions found in any field: pattern")
+
+
+class PoolSource(Config):
+    """Where a part of the unlabelled pool comes from."""
+
+    files: Files = Field(description="files or globs, relative to data.root")
+    rows: PositiveInt | None = Field(None, description="keep a seeded sample of this many rows, after cleaning")
+    pairing: Literal["given", "neighbours"] = Field(
+        "given", description="keep the rows' own pairs, or pair each left side with a similar right side of another row"
+    )
+
+
+def _pool_source(value: Any) -> Any:
+    return {"files": value} if isinstance(value, str | list) else value
+
+
+class Data(Config):
+    """Where the records are and which columns mean what."""
+
+    root: str = Field(".", description="folder that all file names start from")
+    id: str = Field("id", description="column with a name for each record, unique over all files")
+    label: str = Field("label", description="column with the gold label, votes {label: n}, or a list (kind multi)")
+    slice: str | None = Field(None, description="column to report by")
+    keys: list[str] = Field(default_factory=list, description="identity column of each side")
+    train: Files = Field(description="labelled training files")
+    valid: list[str] | None = Field(None, description="validation files")
+    test: dict[str, Files] = Field(default_factory=dict, description="named test sets")
+    pool: dict[str, Annotated[PoolSource, BeforeValidator(_pool_source)]] = Field(
+        default_factory=dict, description="named sources of unlabelled records"
+    )
+    pool_exclude: Literal["pair", "side"] = Field(
+        "pair", description="drop pool rows that share the whole pair, or one side's card text, with a test row"
+    )
+    split: Split = Field(default_factory=Split)
+    junk: Junk = Field(default_factory=Junk)
+    encoding: str = Field("utf-8", description="text encoding of JSONL, CSV and TSV files")
+    on_bad_row: Literal["quarantine", "fail"] = Field("quarantine", description="what to do with an unreadable row")
+
+    @model_validator(mode="after")
+    def _has_tests(self) -> Data:
+        if self.split.mode == "given" and not self.test:
+            raise ValueError("test: name at least one test set, or set split.mode: keys")
+        if self.split.mode == "keys" and not self.keys:
+            raise ValueError("keys: split.mode keys needs the identity column of each side")
+        if self.split.mode == "keys" and (self.test or self.valid):
+            raise ValueError("test: split.mode keys makes valid and test itself; remove them or use mode given")
+        if self.split.valid + self.split.test >= 1:
+            raise ValueError("split: valid and test leave no keys for training")
+        return self
+
+
+class Windows(Config):
+    """Overlapping windows over the last side of a view, for texts longer than the encoder's input."""
+
+    stride: NonNegativeInt = Field(64, description="tokens that two neighbouring windows share")
+    max: PositiveInt = Field(4, description="windows read at most")
+    pool: Literal["mean", "max"] = Field("mean", description="how the windows' logits become the record's")
+
+
+class ViewConfig(Config):
+    """Which fields a model reads, on which side, under which token budget."""
+
+    left: Annotated[list[str], Field(min_length=1)] = Field(description="fields of the first segment, in order")
+    right: list[str] = Field(default_factory=list, description="fields of the second segment; none for single texts")
+    separator: str = Field(" | ", description="stands between the non-empty fields of a side")
+    max_tokens: Annotated[int, Field(ge=4, le=8192)] = Field(description="tokens of one input, special tokens included")
+    budgets: dict[str, PositiveInt] = Field(default_factory=dict, description="most tokens of a field")
+    windows: Windows | None = Field(None, description="read long texts in several windows; off by default")
+
+    @model_validator(mode="after")
+    def _budgets_known(self) -> ViewConfig:
+        unknown = sorted(set(self.budgets) - set(self.fields))
+        if unknown:
+            raise ValueError(f"budgets: {', '.join(unknown)} not among the view's fields")
+        return self
+
+    @property
+    def fields(self) -> list[str]:
+        """All fields of the view, left ones first."""
+        return [*self.left, *self.right]
+
+
+class Gates(Config):
+    """What must hold before a bundle is made; a gate set to null is off."""
+
+    leak: NonNegativeInt | None = Field(0, description="most test rows that also stand in train, valid or the pool")
+    parity_fp32: NonNegativeFloat | None = Field(1e-4, description="largest logit difference of an fp32 export")
+    int8_flips: Share | None = Field(0.01, description="largest share of labels that int8 changes")
+    retention_card: NonNegativeFloat | None = Field(
+        0.95, description="lower bound of the interval of student@card / teacher@card, macro F1"
+    )
+
+
+class Quality(Config):
+    """How quality is measured."""
+
+    precision_at_least: Share = Field(0.9, description="x of the operating point recall@P>=x")
+    recall_at_least: Share = Field(0.9, description="y of the operating point precision@R>=y")
+    replicates: Annotated[int, Field(ge=100, le=100_000)] = Field(1000, description="bootstrap replicates")
+
+
+class Project(Config):
+    """A whole project; the sections of other packages are kept as written and parsed by their owners."""
+
+    task: Task
+    data: Data
+    views: dict[str, ViewConfig]
+    teachers: dict[str, dict[str, Any]] = Field(default_factory=dict, description="name: overrides of a teacher preset")
+    students: dict[str, dict[str, Any]] = Field(default_factory=dict, description="name: overrides of a student preset")
+    export: list[str] = Field(default_factory=lambda: ["onnx", "onnx-int8"], description="export presets")
+    gates: Gates = Field(default_factory=Gates)
+    quality: Quality = Field(default_factory=Quality)
+    bench: dict[str, Any] = Field(default_factory=dict, description="settings of the latency benchmark")
+    seed: NonNegativeInt = Field(1, description="seed of splits, samples, training order and bootstrap")
+    threads: PositiveInt = Field(2, description="processor threads of training, labelling and latency")
+
+    @model_validator(mode="after")
+    def _views_named(self) -> Project:
+        for name in ("document", "card"):
+            if name not in self.views:
+                raise ValueError(f"views.{name}: missing; a single-view project writes the same fields in both")
+        return self

@@ -1,0 +1,185 @@
+"""From the values of a row to a record, or the reason why there is none."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from distill.core.errors import UserError, nearest
+from distill.core.label_space import LabelSpace, Target, label_name
+from distill.core.project import Project
+from distill.core.records import Record
+from distill.core.rendering import field_text
+
+_LISTED_COLUMNS = 40
+
+
+class Dropped(Exception):
+    """A row that stays out on purpose: junk, duplicate, not sampled. `reason` is what the ledger counts."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class BadRow(Dropped):
+    """A row that cannot be used as it is: it goes to quarantine with a detail."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(reason)
+        self.detail = detail
+
+
+def field_paths(project: Project) -> list[str]:
+    """The fields of all views, each once, in the views' order."""
+    return list(dict.fromkeys(path for view in project.views.values() for path in view.fields))
+
+
+class RecordReader:
+    """Makes records of rows.
+
+    Args: project: names the columns. labelled: the rows need gold; otherwise a label column is never looked at.
+    """
+
+    def __init__(self, project: Project, *, labelled: bool) -> None:
+        self._data, self._labelled, self._space = project.data, labelled, project.task.space
+        self._fields = field_paths(project)
+        self.required = _named_columns(project, labelled)
+
+    def read(self, values: Mapping[str, Any]) -> Record:
+        """The record of a row's values.
+
+        Raises: BadRow with reason missing_id, wrong_type, missing_label, unknown_label, bad_label or invalid_utf8.
+        """
+        data = self._data
+        name = _scalar(values, data.id)
+        if not name:
+            raise BadRow("missing_id", f"column '{data.id}' is null or missing")
+        fields = {path: _text(values, path) for path in self._fields}
+        keys = {path: _scalar(values, path) or "" for path in data.keys}
+        slice_ = _scalar(values, data.slice) if data.slice else None
+        _require_encodable([name, *fields.values(), *keys.values(), slice_ or ""])
+        target = _target(lookup(values, data.label), data.label, self._space) if self._labelled else None
+        return Record(name, fields, target, slice_ or None, keys)
+
+
+class ColumnWatch:
+    """Finds columns that the config names and that no row of a file has.
+
+    Args: required: column path to the config key that names it.
+    """
+
+    def __init__(self, required: Mapping[str, str]) -> None:
+        self._required, self._missing, self._known = required, dict(required), dict[str, None]()
+
+    def see(self, values: Mapping[str, Any]) -> None:
+        """Look at one row."""
+        if self._missing:
+            self._missing = {path: key for path, key in self._missing.items() if not _present(values, path)}
+            if len(self._known) < _LISTED_COLUMNS:
+                self._known |= dict.fromkeys(columns(values))
+
+    def missing(self) -> list[str]:
+        """The columns that no row had."""
+        return list(self._missing)
+
+    def require(self, path: Path) -> None:
+        """Raises: UserError naming the missing columns, the config keys, the nearest names and the file's columns."""
+        if not self._missing:
+            return
+        known = list(self._known)
+        guesses = [f"'{name}': did you mean '{near}'?" for name in self._missing if (near := nearest(name, known))]
+        listed = ", ".join(known[:_LISTED_COLUMNS])
+        raise UserError(
+            "no row has " + ", ".join(f"column '{name}' ({key})" for name, key in self._missing.items()),
+            where=str(path),
+            found=f"columns {listed}" if known else "no columns",
+            do=" ".join([*guesses, "correct the name in the config or add the column"]),
+        )
+
+
+def lookup(values: Mapping[str, Any], path: str) -> Any:
+    """The value at a column path of a flat or nested row; None for missing, null and NaN."""
+    value = values.get(path)
+    if value is None and "." in path:
+        value = values
+        for part in path.split("."):
+            value = value.get(part) if isinstance(value, dict) else None
+    return None if value != value else value
+
+
+def columns(values: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    """The column paths of a row, nested ones joined by dots."""
+    for name, value in values.items():
+        path = f"{prefix}{name}"
+        if isinstance(value, dict) and value:
+            yield from columns(value, f"{path}.")
+        else:
+            yield path
+
+
+def _named_columns(project: Project, labelled: bool) -> dict[str, str]:
+    """Column path to the config key that names it. A pool row needs its id and text only."""
+    data = project.data
+    fields = {path: f"views.{name}" for name, view in reversed(project.views.items()) for path in view.fields}
+    if not labelled:
+        return {data.id: "data.id", **fields}
+    own = {data.id: "data.id", data.label: "data.label"} | ({data.slice: "data.slice"} if data.slice else {})
+    return own | dict.fromkeys(data.keys, "data.keys") | fields
+
+
+def _present(values: Mapping[str, Any], path: str) -> bool:
+    """Whether the row has the column, be it null."""
+    if path in values:
+        return True
+    head, dot, rest = path.partition(".")
+    inner = values.get(head) if dot else None
+    return isinstance(inner, dict) and _present(inner, rest)
+
+
+def _text(values: Mapping[str, Any], path: str) -> str:
+    value = lookup(values, path)
+    items = value if isinstance(value, list | tuple) else (value,)
+    for item in items:
+        if isinstance(item, dict | list | tuple | bytes):
+            raise BadRow("wrong_type", f"column '{path}' needs text, found {type(item).__name__}")
+    return value if isinstance(value, str) and _squeezed(value) else field_text({path: value}, path)
+
+
+def _squeezed(text: str) -> bool:
+    return text == " ".join(text.split())
+
+
+def _scalar(values: Mapping[str, Any], path: str) -> str | None:
+    value = lookup(values, path)
+    if isinstance(value, dict | list | tuple | bytes):
+        raise BadRow("wrong_type", f"column '{path}' needs one value, found {type(value).__name__}")
+    return None if value is None else label_name(value)
+
+
+def _require_encodable(texts: list[str]) -> None:
+    try:
+        "".join(texts).encode()
+    except UnicodeEncodeError:
+        raise BadRow("invalid_utf8", "half of a surrogate pair, which is no character") from None
+
+
+def _target(gold: Any, column: str, space: LabelSpace) -> Target:
+    if isinstance(gold, str) and gold[:1] in ("{", "["):  # votes and lists in a CSV cell
+        gold = _from_json(gold)
+    if gold is None or gold == "":
+        raise BadRow("missing_label", f"column '{column}' is null or missing")
+    try:
+        return space.target(gold)
+    except ValueError as error:
+        reason = "unknown_label" if "unknown label" in str(error) else "bad_label"
+        raise BadRow(reason, f"{error}; task.labels: {', '.join(space.labels)}") from None
+
+
+def _from_json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

@@ -1,0 +1,151 @@
+"""Records on disk: one Parquet file per split, written and read in pieces so that a large pool never stands in memory.
+
+Columns: `id`, `field.<path>`, `target` (fixed_size_list<float32>[C] or null), `slice`, `key.<path>`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from distill.core.errors import UserError, unknown_name
+from distill.core.files import replacing
+from distill.core.records import Record
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_FIELD, _KEY = "field.", "key."
+_BATCH_ROWS, _BATCH_CHARS = 1000, 1 << 26
+
+
+def write_records(path: Path, records: Iterable[Record]) -> int:
+    """Write records to a Parquet file, atomically; returns how many. All have the same fields, keys and C.
+
+    Raises: UserError when the file cannot be written.
+    """
+    import pyarrow.parquet as pq
+
+    count, writer = 0, None
+    with replacing(path) as partial:
+        try:
+            for batch in _batches(records):
+                table = _table(batch)
+                writer = writer or pq.ParquetWriter(partial, table.schema, compression="zstd")
+                writer.write_table(table)
+                count += len(batch)
+        finally:
+            if writer:
+                writer.close()
+        if writer is None:
+            pq.write_table(_table([]), partial)
+    return count
+
+
+def read_records(folder: Path, split: str) -> list[Record]:
+    """All records of a split, in the order they were written.
+
+    Raises: UserError when there is no such split or its file is broken.
+    """
+    return list(iter_records(folder, split))
+
+
+def iter_records(folder: Path, split: str, record_id: str | None = None) -> Iterator[Record]:
+    """The records of a split, one at a time; only the one named `record_id` where given. Raises as `read_records`."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    path = _path(folder, split)
+    try:
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(_BATCH_ROWS):
+                if record_id is not None:
+                    batch = batch.filter(pc.equal(batch.column("id"), record_id))
+                yield from _records(batch)
+    except (pa.ArrowException, OSError) as error:
+        raise UserError("broken record file", where=str(path), found=error, do="redo the audit step") from None
+
+
+def count_records(folder: Path, split: str) -> int:
+    """Rows of a split, from the file's footer."""
+    import pyarrow.parquet as pq
+
+    return int(pq.read_metadata(_path(folder, split)).num_rows)
+
+
+def splits(folder: Path) -> list[str]:
+    """The splits in a records folder: train, valid, the tests, the pools."""
+    order = ("train", "valid", "test", "pool")
+    names = [path.stem for path in folder.glob("*.parquet")]
+    return sorted(names, key=lambda name: (order.index(name.partition(".")[0]), name))
+
+
+def _path(folder: Path, split: str) -> Path:
+    path = folder / f"{split}.parquet"
+    if not path.is_file():
+        raise unknown_name("split", split, splits(folder), str(folder))
+    return path
+
+
+def _batches(records: Iterable[Record]) -> Iterator[list[Record]]:
+    batch: list[Record] = []
+    chars = 0
+    for record in records:
+        batch.append(record)
+        chars += sum(map(len, record.fields.values()))
+        if len(batch) == _BATCH_ROWS or chars > _BATCH_CHARS:
+            yield batch
+            batch, chars = [], 0
+    if batch:
+        yield batch
+
+
+def _table(records: list[Record]) -> pa.Table:
+    import pyarrow as pa
+
+    first = records[0] if records else Record("", {})
+    text = pa.string()
+    arrays = {"id": pa.array([record.id for record in records], text)}
+    arrays |= {f"{_FIELD}{path}": pa.array([record.fields[path] for record in records], text) for path in first.fields}
+    arrays |= {"target": _targets(records), "slice": pa.array([record.slice for record in records], text)}
+    arrays |= {f"{_KEY}{path}": pa.array([record.keys[path] for record in records], text) for path in first.keys}
+    return pa.table(arrays)
+
+
+def _targets(records: list[Record]) -> pa.Array:
+    import pyarrow as pa
+
+    if not records or records[0].target is None:
+        return pa.nulls(len(records))
+    targets = np.array([record.target for record in records], np.float32)
+    return pa.FixedSizeListArray.from_arrays(targets.ravel(), targets.shape[1])
+
+
+def _records(batch: Any) -> Iterator[Record]:
+    """The records of an Arrow batch."""
+    names = batch.schema.names
+    texts = {name: batch.column(name).to_pylist() for name in names if name != "target"}
+    targets = _target_rows(batch.column("target"))
+    fields = [name for name in names if name.startswith(_FIELD)]
+    keys = [name for name in names if name.startswith(_KEY)]
+    for index, record_id in enumerate(texts["id"]):
+        yield Record(
+            record_id,
+            {name.removeprefix(_FIELD): texts[name][index] for name in fields},
+            None if targets is None else targets[index],
+            texts["slice"][index],
+            {name.removeprefix(_KEY): texts[name][index] for name in keys},
+        )
+
+
+def _target_rows(column: Any) -> Any:
+    """Targets (N, C) float32, None for a pool."""
+    import pyarrow as pa
+
+    if pa.types.is_null(column.type):
+        return None
+    return column.flatten().to_numpy(zero_copy_only=False).reshape(len(column), column.type.list_size)

@@ -1,0 +1,164 @@
+"""From a record to token ids, exactly as a view says. Standard library only: a bundle carries this file verbatim.
+
+The tokenizer is passed in: a `tokenizers.Tokenizer` with truncation and padding switched off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Window:
+    """One input of the encoder: token ids and segment ids of equal length, special tokens included."""
+
+    ids: list[int]
+    type_ids: list[int]
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A record as the encoder reads it.
+
+    Attributes:
+        windows: one, or several when the view reads long right sides in windows.
+        tokens: tokens of the rendered text before any cut by `max_tokens` or `budgets`, special tokens not counted.
+        cut_tokens: how many of those no window reads.
+    """
+
+    windows: list[Window]
+    tokens: int
+    cut_tokens: int
+
+
+def field_text(row: Mapping[str, Any], path: str) -> str:
+    """The text at a column path of a nested or flat record: '' for null or missing, white space squeezed.
+
+    Lists are joined by ', '; mappings and other values are written by `str`.
+    """
+    value: Any = row.get(path)
+    if value is None and "." in path:
+        value = row
+        for part in path.split("."):
+            value = value.get(part) if isinstance(value, Mapping) else None
+    if value is None:
+        return ""
+    if isinstance(value, list | tuple):
+        value = ", ".join(str(item) for item in value if item is not None)
+    return " ".join(str(value).split())
+
+
+class Renderer:
+    """Renders and tokenises records for one view.
+
+    Args: view: the content of a `view.json`: `left`, `right`, `separator`, `max_tokens`, `budgets`, `windows`.
+        tokenizer: a `tokenizers.Tokenizer`; its own truncation and padding are switched off here.
+    Raises: ValueError when `max_tokens` leaves no room for text beside the special tokens.
+    """
+
+    def __init__(self, view: Mapping[str, Any], tokenizer: Any) -> None:
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+        self.tokenizer = tokenizer
+        self.left: Sequence[str] = view["left"]
+        self.right: Sequence[str] = view.get("right") or []
+        self.separator: str = view.get("separator", " | ")
+        self.budgets: Mapping[str, int] = view.get("budgets") or {}
+        self.windows: Mapping[str, Any] | None = view.get("windows")
+        self.room = view["max_tokens"] - tokenizer.num_special_tokens_to_add(bool(self.right))
+        if self.room < 1 + bool(self.right):
+            raise ValueError(f"max_tokens {view['max_tokens']} leaves no room beside the special tokens")
+
+    def text(self, row: Mapping[str, Any]) -> tuple[str, str | None]:
+        """The rendered sides (left, right) of a record after field budgets; right is None for single-text views."""
+        left, right, _ = self._sides(row)
+        return left, right
+
+    def encode(self, row: Mapping[str, Any]) -> Encoded:
+        """One record as windows of token ids."""
+        return self.encode_batch([row])[0]
+
+    def encode_batch(self, rows: Sequence[Mapping[str, Any]]) -> list[Encoded]:
+        """Records as windows of token ids, tokenised together."""
+        sides = [self._sides(row) for row in rows]
+        lefts = self.tokenizer.encode_batch([left for left, _, _ in sides], add_special_tokens=False)
+        if not self.right:
+            return [self._single(left, side[2]) for left, side in zip(lefts, sides, strict=True)]
+        rights = self.tokenizer.encode_batch([right for _, right, _ in sides], add_special_tokens=False)
+        return [self._pair(left, right, side[2]) for left, right, side in zip(lefts, rights, sides, strict=True)]
+
+    def _sides(self, row: Mapping[str, Any]) -> tuple[str, str | None, int]:
+        left, left_cut = self._side(row, self.left)
+        if not self.right:
+            return left, None, left_cut
+        right, right_cut = self._side(row, self.right)
+        return left, right, left_cut + right_cut
+
+    def _side(self, row: Mapping[str, Any], paths: Sequence[str]) -> tuple[str, int]:
+        """The fields of one side joined by the separator, empty ones left out; and the tokens cut by budgets."""
+        texts, cut = [], 0
+        for path in paths:
+            text = field_text(row, path)
+            if text and path in self.budgets:
+                text, lost = self._cut(text, self.budgets[path])
+                cut += lost
+            texts.append(text)
+        return self.separator.join(text for text in texts if text), cut
+
+    def _cut(self, text: str, budget: int) -> tuple[str, int]:
+        """`text` cut at a token border so that it encodes to at most `budget` tokens; and how many were lost."""
+        tokens = self.tokenizer.encode(text, add_special_tokens=False)
+        total, keep = len(tokens), budget
+        while len(tokens) > budget:
+            # A cut inside a word can split what stays into more pieces than before, hence the loop.
+            text = text[: tokens.offsets[keep - 1][1]].rstrip() if keep else ""
+            tokens = self.tokenizer.encode(text, add_special_tokens=False)
+            keep = budget - 1
+        return text, total - len(tokens)
+
+    def _single(self, left: Any, lost: int) -> Encoded:
+        total = len(left)
+        pieces, read = self._pieces(left, self.room)
+        return Encoded([self._window(piece, None) for piece in pieces], total + lost, lost + total - read)
+
+    def _pair(self, left: Any, right: Any, lost: int) -> Encoded:
+        total = len(left) + len(right)
+        n_left, n_right = _share(len(left), len(right), self.room, windowed=self.windows is not None)
+        left.truncate(n_left)
+        pieces, read = self._pieces(right, n_right)
+        windows = [self._window(left, piece) for piece in pieces]
+        return Encoded(windows, total + lost, lost + total - n_left - read)
+
+    def _pieces(self, encoding: Any, length: int) -> tuple[list[Any], int]:
+        """`encoding` cut to `length` tokens, or to overlapping windows of that length; and the tokens read."""
+        total = len(encoding)
+        if total <= length:
+            return [encoding], total
+        if self.windows is None:
+            encoding.truncate(length)
+            return [encoding], length
+        overlap = min(self.windows["stride"], length - 1)
+        encoding.truncate(length, stride=overlap)
+        pieces = [encoding, *encoding.overflowing][: self.windows["max"]]
+        return pieces, min(total, length + (len(pieces) - 1) * (length - overlap))
+
+    def _window(self, left: Any, right: Any) -> Window:
+        encoding = self.tokenizer.post_process(left, right)
+        return Window(encoding.ids, encoding.type_ids)
+
+
+def _share(left: int, right: int, room: int, *, windowed: bool) -> tuple[int, int]:
+    """Tokens that each side may keep: the longer side gives way first; windows keep a left side up to half the room."""
+    if left + right <= room:
+        return left, right
+    half = room // 2
+    if windowed:
+        kept = min(left, half)
+        return kept, room - kept
+    if left <= half:
+        return left, room - left
+    if right <= room - half:
+        return room - right, right
+    return half, room - half

@@ -1,0 +1,126 @@
+"""The soft-label store: a teacher's logits in Parquet shards that are finished one by one.
+
+A shard holds a fixed run of rows. Which rows is decided by the input alone, so an interrupted, a resumed and a shared
+run give equal shards; `manifest.json` of the step lists them with sha256 and rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from distill.core.errors import UserError
+from distill.core.files import replacing
+from distill.core.predictions import fixed_lists, matrix, read_table
+
+OK, EMPTY, NONFINITE = "ok", "empty", "nonfinite"
+
+
+@dataclass(frozen=True)
+class SoftLabels:
+    """A teacher's answers on N rows.
+
+    Attributes:
+        ids: N record ids. sources: the split that each row came from (`train`, `pool.<name>`).
+        logits: float32 (N, C). tokens: int32 (N,), tokens of the teacher's rendered text.
+        cut_tokens: int32 (N,), tokens of it that no window read. status: `ok`, `empty` (no text in the teacher's
+            view) or `nonfinite`; only `ok` rows are for training.
+    """
+
+    ids: list[str]
+    sources: list[str]
+    logits: NDArray[np.float32]
+    tokens: NDArray[np.int32]
+    cut_tokens: NDArray[np.int32]
+    status: list[str]
+
+    def __len__(self) -> int:
+        """N, the number of rows."""
+        return len(self.ids)
+
+    @classmethod
+    def concatenate(cls, parts: Sequence[SoftLabels]) -> SoftLabels:
+        """The rows of several parts, in order."""
+        return cls(
+            ids=[value for part in parts for value in part.ids],
+            sources=[value for part in parts for value in part.sources],
+            logits=np.concatenate([part.logits for part in parts]),
+            tokens=np.concatenate([part.tokens for part in parts]),
+            cut_tokens=np.concatenate([part.cut_tokens for part in parts]),
+            status=[value for part in parts for value in part.status],
+        )
+
+
+def statuses(logits: NDArray[np.float32], tokens: NDArray[np.int32]) -> list[str]:
+    """The status of each row: non-finite logits first, then rows without a token of text."""
+    finite = np.isfinite(logits).all(axis=1)
+    return [OK if good and n > 0 else EMPTY if good else NONFINITE for good, n in zip(finite, tokens, strict=True)]
+
+
+def shard_path(folder: Path, index: int) -> Path:
+    """The file of shard `index`."""
+    return folder / f"shard-{index:05d}.parquet"
+
+
+def shard_ranges(rows: int, shard_rows: int) -> Iterator[tuple[int, int, int]]:
+    """(index, start, stop) of each shard over `rows` rows."""
+    for index, start in enumerate(range(0, rows, shard_rows)):
+        yield index, start, min(start + shard_rows, rows)
+
+
+def write_shard(folder: Path, index: int, labels: SoftLabels, *, half: bool = False) -> None:
+    """Write one shard atomically; `half` stores float16 logits, half the size at about 3 decimal digits."""
+    logits = labels.logits.astype(np.float16 if half else np.float32)
+    table = pa.table(
+        {
+            "id": labels.ids,
+            "source": labels.sources,
+            "logits": fixed_lists(logits),
+            "tokens": labels.tokens,
+            "cut_tokens": labels.cut_tokens,
+            "status": labels.status,
+        }
+    )
+    with replacing(shard_path(folder, index)) as partial:
+        pq.write_table(table, partial, compression="zstd")
+
+
+def read_shard(path: Path) -> SoftLabels:
+    """One shard. Raises: UserError when the file is damaged."""
+    table = read_table(path, "delete this shard and start again: only its rows are labelled anew")
+    return SoftLabels(
+        ids=table["id"].to_pylist(),
+        sources=table["source"].to_pylist(),
+        logits=matrix(table["logits"]),
+        tokens=table["tokens"].to_numpy(),
+        cut_tokens=table["cut_tokens"].to_numpy(),
+        status=table["status"].to_pylist(),
+    )
+
+
+def shard_is_done(folder: Path, index: int, ids: Sequence[str]) -> bool:
+    """Whether shard `index` is there and holds exactly these rows.
+
+    Raises: UserError when it is damaged, or holds other rows (the input changed under an unfinished run).
+    """
+    path = shard_path(folder, index)
+    if not path.exists():
+        return False
+    if read_shard(path).ids != list(ids):
+        raise UserError("a shard holds other rows than the input", where=str(path), do="delete it and start again")
+    return True
+
+
+def read_soft_labels(folder: Path) -> SoftLabels:
+    """All shards of a finished store, in order. Raises: UserError when there is none or one is damaged."""
+    paths: Iterable[Path] = sorted(folder.glob("shard-*.parquet"))
+    parts = [read_shard(path) for path in paths]
+    if not parts:
+        raise UserError("no soft labels here", where=str(folder), do="run distill label first")
+    return SoftLabels.concatenate(parts)

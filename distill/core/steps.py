@@ -1,0 +1,242 @@
+"""The step contract: config + inputs -> artifact + manifest, skipped when done, resumed when cut off.
+
+A step works in `<artifact>.partial`, so a half-made artifact never carries its final name; the manifest is written
+last, then the folder is renamed. The fingerprint covers the step's name and version, its part of the config, the
+digests of upstream artifacts and the hashes of input files. Same fingerprint: nothing to do. An unfinished folder of
+the same fingerprint is handed to the body again, which goes on from the files it finds there.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from distill.core import manifest
+from distill.core.errors import UserError
+from distill.core.files import disk_error, read_json, remove, sha256, sha256_json, write_bytes, write_json
+from distill.core.manifest import MANIFEST
+
+_STARTED = "step.json"
+_DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EIO}
+Body = Callable[[Path], None]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One artifact of a run.
+
+    Attributes:
+        name: `teach/base`, shown to the user and used in `run.json`.
+        artifact: folder below the run folder.
+        body: writes all its files into the folder that it is given.
+        config: what of the config the result depends on; JSON-ready.
+        upstream: artifact folders (below the run folder) that the body reads.
+        files: input files outside the run folder.
+        version: raised when the body's meaning changes.
+        publish: files of the artifact that are also put into the run folder itself.
+        manifest: the step's manifest, where the artifact has a `manifest.json` of its own.
+    """
+
+    name: str
+    artifact: str
+    body: Body
+    config: Any = None
+    upstream: tuple[str, ...] = ()
+    files: tuple[Path, ...] = ()
+    version: int = 1
+    publish: tuple[str, ...] = ()
+    manifest: str = MANIFEST
+
+
+class Steps:
+    """Runs steps in one run folder.
+
+    Args: run: the run folder. config: the resolved config, kept in `run.json`. versions: library versions, kept there too.
+        on_start, on_end: told the step's name, and in the end its status and seconds.
+    """
+
+    def __init__(
+        self,
+        run: Path,
+        config: Mapping[str, Any],
+        versions: Mapping[str, str],
+        on_start: Callable[[str], None] = lambda name: None,
+        on_end: Callable[[str, str, float], None] = lambda name, status, seconds: None,
+    ) -> None:
+        self.run_folder, self.on_start, self.on_end = run, on_start, on_end
+        self._state: dict[str, Any] = {"schema": 1, "config": config, "versions": versions, "stages": []}
+        self._hashes = _HashCache(run / ".cache" / "sha256.json")
+
+    def run(self, step: Step) -> Path:
+        """Make the step's artifact unless it is there; returns its folder.
+
+        Raises: whatever the body raises; the earlier artifact and the unfinished one stay as they are.
+        """
+        target = self.run_folder / step.artifact
+        inputs = self._inputs(step)
+        fingerprint = fingerprint_of(step, inputs)
+        status, started = "done", time.monotonic()
+        if is_finished(target, fingerprint, step.manifest):
+            status = "skipped"
+        else:
+            self.on_start(step.name)
+            self._record(step, fingerprint, "running", 0.0)
+            try:
+                self._make(step, target, fingerprint, inputs)
+            except BaseException:
+                self._record(step, fingerprint, "failed", time.monotonic() - started)
+                raise
+        self._publish(step, target)
+        seconds = time.monotonic() - started
+        if status == "skipped":
+            seconds = manifest.read_manifest(target, step.manifest)["seconds"]
+        self._record(step, fingerprint, status, seconds)
+        self.on_end(step.name, status, seconds)
+        return target
+
+    def is_done(self, step: Step) -> bool:
+        """Whether `run` would skip this step; False also while an upstream artifact is missing."""
+        if any(not (self.run_folder / name / MANIFEST).exists() for name in step.upstream):
+            return False
+        return is_finished(self.run_folder / step.artifact, fingerprint_of(step, self._inputs(step)), step.manifest)
+
+    def _make(self, step: Step, target: Path, fingerprint: str, inputs: dict[str, str]) -> None:
+        for name in step.upstream:
+            manifest.require_whole(self.run_folder / name, thorough=True)
+        partial = working_folder(target)
+        with _disk_errors(target):
+            if not is_finished(partial, fingerprint, step.manifest):
+                _open_partial(partial, fingerprint)
+                started = time.monotonic()
+                step.body(partial)
+                seconds = time.monotonic() - started
+                _close_partial(partial, step, fingerprint, inputs, seconds)
+            _replace_folder(partial, target)
+
+    def _inputs(self, step: Step) -> dict[str, str]:
+        upstream = {name: manifest.digest(self.run_folder / name) for name in step.upstream}
+        return upstream | {str(path): self._hashes.sha256(path) for path in step.files}
+
+    def _publish(self, step: Step, target: Path) -> None:
+        for name in step.publish:
+            public, content = self.run_folder / name, (target / name).read_bytes()
+            if not public.exists() or public.read_bytes() != content:
+                write_bytes(public, content)
+
+    def _record(self, step: Step, fingerprint: str, status: str, seconds: float) -> None:
+        stages: list[dict[str, Any]] = self._state["stages"]
+        entry = {"name": step.name, "status": status, "seconds": round(seconds, 2), "fingerprint": fingerprint}
+        if stages and stages[-1]["name"] == step.name:
+            stages[-1] = entry
+        else:
+            stages.append(entry)
+        write_json(self.run_folder / "run.json", self._state)
+
+    @property
+    def stages(self) -> list[dict[str, Any]]:
+        """Name, status, seconds and fingerprint of every step so far."""
+        return list(self._state["stages"])
+
+
+def fingerprint_of(step: Step, inputs: Mapping[str, str]) -> str:
+    """Hex SHA-256 of everything that a step's result depends on."""
+    # Input files count by content, not by where they lie, so a moved project is not computed again.
+    return sha256_json(
+        {
+            "step": step.name,
+            "version": step.version,
+            "config": step.config,
+            "upstream": [inputs[name] for name in step.upstream],
+            "files": [inputs[str(path)] for path in step.files],
+        }
+    )
+
+
+def is_finished(folder: Path, fingerprint: str, name: str = MANIFEST) -> bool:
+    """Whether the artifact is whole and was made from these inputs.
+
+    Raises: UserError when its manifest says so but files are missing or cut short.
+    """
+    if not (folder / name).exists():
+        return False
+    stored = read_json(folder / name)
+    if stored.get("fingerprint") != fingerprint or "files" not in stored:
+        return False
+    manifest.require_whole(folder, name)
+    return True
+
+
+def working_folder(target: Path) -> Path:
+    """Where a step works before its artifact gets its name."""
+    return target.with_name(f"{target.name}.partial")
+
+
+def _open_partial(partial: Path, fingerprint: str) -> None:
+    """Keep an unfinished folder of the same fingerprint, clear any other."""
+    marker = partial / _STARTED
+    if partial.exists() and not (marker.exists() and read_json(marker).get("fingerprint") == fingerprint):
+        remove(partial)
+    partial.mkdir(parents=True, exist_ok=True)
+    if not marker.exists():
+        write_json(marker, {"fingerprint": fingerprint})
+
+
+def _close_partial(partial: Path, step: Step, fingerprint: str, inputs: dict[str, str], seconds: float) -> None:
+    if step.manifest != _STARTED:
+        (partial / _STARTED).unlink()
+    content = {"step": step.name, "version": step.version, "fingerprint": fingerprint, "inputs": inputs}
+    manifest.write_manifest(partial, {**content, "seconds": round(seconds, 3)}, step.manifest)
+
+
+@contextmanager
+def _disk_errors(target: Path) -> Iterator[None]:
+    """A disk that is full or closed to us as a UserError, whichever library met it."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _DISK_ERRORS:
+            raise disk_error(target, error) from error
+        raise
+    except Exception as error:
+        # Libraries with a core of their own (safetensors, Arrow) report a full disk in words only.
+        if os.strerror(errno.ENOSPC) in str(error) and not isinstance(error, UserError):
+            raise disk_error(target, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))) from error
+        raise
+
+
+def _replace_folder(new: Path, target: Path) -> None:
+    """Give `new` the name `target`; an earlier artifact steps aside first and is removed after."""
+    old = target.with_name(f"{target.name}.replaced")
+    remove(old)
+    if target.exists():
+        os.replace(target, old)
+    os.replace(new, target)
+    remove(old)
+
+
+class _HashCache:
+    """SHA-256 of input files, remembered under path, size and modification time."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.known: dict[str, list[Any]] = read_json(path) if path.exists() else {}
+
+    def sha256(self, path: Path) -> str:
+        """The file's hash, computed only when it changed. Raises: UserError when it is missing."""
+        try:
+            stat = path.stat()
+        except OSError as error:
+            raise UserError("cannot read an input file", where=str(path), found=error.strerror) from None
+        seen = self.known.get(str(path))
+        if seen and seen[:2] == [stat.st_size, stat.st_mtime_ns]:
+            return str(seen[2])
+        value = sha256(path)
+        self.known[str(path)] = [stat.st_size, stat.st_mtime_ns, value]
+        write_json(self.path, self.known)
+        return value

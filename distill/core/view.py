@@ -1,0 +1,83 @@
+"""A view bound to a tokenizer: what a model reads, with a hash that artifacts store and compare."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from tokenizers import Tokenizer
+
+from distill.core.errors import UserError
+from distill.core.files import read_json, sha256, sha256_json, write_json
+from distill.core.project import ViewConfig
+from distill.core.rendering import Renderer
+
+VIEW_FILE = "view.json"
+TOKENIZER_FILE = "tokenizer.json"
+
+
+class View:
+    """One view under one tokenizer.
+
+    Args: name: `document`, `card` or another name of the project. config: fields, order, budgets, windows.
+        tokenizer_path: a `tokenizer.json`.
+    """
+
+    def __init__(self, name: str, config: ViewConfig, tokenizer_path: Path) -> None:
+        self.name, self.config, self.tokenizer_path = name, config, tokenizer_path
+
+    @classmethod
+    def load(cls, folder: Path) -> View:
+        """The view that a model folder was made for.
+
+        Raises: UserError when `view.json` is missing or does not belong to the folder's tokenizer.
+        """
+        stored = read_json(folder / VIEW_FILE)
+        name, digest = stored.pop("name"), stored.pop("hash")
+        stored.pop("tokenizer_sha256")
+        view = cls(name, ViewConfig.model_validate(stored), folder / TOKENIZER_FILE)
+        if view.hash != digest:
+            raise UserError(
+                "the tokenizer is not the one that this view was made with",
+                where=str(folder),
+                found=f"view hash {view.hash[:12]}, stored {digest[:12]}",
+                do="restore tokenizer.json and view.json, or train the model again",
+            )
+        return view
+
+    @cached_property
+    def content(self) -> dict[str, Any]:
+        """What the hash covers: fields, order, separator, budgets, windows, length, tokenizer."""
+        return {**self.config.model_dump(mode="json"), "tokenizer_sha256": sha256(self.tokenizer_path)}
+
+    @cached_property
+    def hash(self) -> str:
+        """Hex SHA-256 of `content`."""
+        return sha256_json(self.content)
+
+    def save(self, folder: Path) -> None:
+        """Write `view.json` into a model folder."""
+        write_json(folder / VIEW_FILE, {"name": self.name, **self.content, "hash": self.hash})
+
+    def renderer(self) -> Renderer:
+        """A renderer with a tokenizer of its own.
+
+        Raises: UserError when the tokenizer cannot be read or leaves no room for text.
+        """
+        try:
+            return Renderer(self.content, Tokenizer.from_file(str(self.tokenizer_path)))
+        except ValueError as error:
+            raise UserError(str(error), where=f"views.{self.name}.max_tokens", do="raise it") from None
+        except Exception as error:
+            raise UserError("cannot read the tokenizer", where=str(self.tokenizer_path), found=error) from None
+
+    def require(self, other: View, artifact: str) -> None:
+        """Refuse an artifact that was made for another view. Raises: UserError naming both hashes."""
+        if self.hash != other.hash:
+            raise UserError(
+                f"{artifact} was made for another view",
+                where=f"view '{self.name}'",
+                found=f"hash {other.hash[:12]}, expected {self.hash[:12]}",
+                do="use the view it was made for, or make it again",
+            )

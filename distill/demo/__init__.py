@@ -1,0 +1,2 @@
+"""The embedded demo project."""
+"""The embedded project."""

@@ -1,0 +1,1 @@
+"""From records to logits, with the same batches whatever the runtime."""

@@ -1,0 +1,76 @@
+"""A model folder run by PyTorch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from distill.core.errors import UserError
+from distill.inference.collate import Batch
+from distill.inference.precision import to_bf16
+from distill.models.encoder import input_names, load_classifier, position_limit
+from distill.models.first_token import first_token_only as compute_first_token_only
+
+Precision = Literal["fp32", "bf16"]
+
+
+class TorchRunner:
+    """A classifier in PyTorch.
+
+    Args: folder: a Hugging Face model folder. threads: of PyTorch, for the whole process; None leaves them.
+        precision: `bf16` is mixed precision, logits are float32 in any case. device: `cpu`, `cuda`, `cuda:1`.
+        first_token_only: the exact, faster last layer, where the family supports it.
+    Attributes: first_token_only: whether it is in use.
+    Raises: UserError when the folder cannot be loaded or the device is not there.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        threads: int | None = None,
+        precision: Precision = "fp32",
+        device: str = "cpu",
+        first_token_only: bool = True,
+    ) -> None:
+        _require_device(device)
+        if threads is not None:
+            torch.set_num_threads(threads)
+        self.folder, self.device, self.precision = folder, torch.device(device), precision
+        model: Any = load_classifier(folder)
+        self.first_token_only = first_token_only and compute_first_token_only(model)
+        self._names, self._limit = input_names(model), position_limit(model)
+        if precision == "bf16":
+            to_bf16(model)
+        self._model = model.to(self.device)
+
+    @torch.inference_mode()
+    def logits(self, batch: Batch) -> NDArray[np.float32]:
+        """Logits (B, C) of a batch (B, S).
+
+        Raises: UserError when S is more than the model has positions for.
+        """
+        self._require_fit(batch["input_ids"].shape[1])
+        inputs = {name: torch.from_numpy(batch[name]).to(self.device) for name in self._names}
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
+            output = self._model(**inputs).logits
+        logits: NDArray[np.float32] = output.float().cpu().numpy()
+        return logits
+
+    def _require_fit(self, tokens: int) -> None:
+        if self._limit is not None and tokens > self._limit:
+            raise UserError(
+                "the input is longer than the model can read",
+                where=str(self.folder),
+                found=f"{tokens} tokens, at most {self._limit}",
+                do="lower max_tokens of the view, or read long texts in windows",
+            )
+
+
+def _require_device(device: str) -> None:
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise UserError("no CUDA device", found=device, do="use device cpu, or install a CUDA build of PyTorch")

@@ -1,0 +1,1 @@
+"""Encoder families behind one shape: loading, layer choice, first-token inference, fresh small models."""

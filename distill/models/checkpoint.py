@@ -1,0 +1,179 @@
+"""From what the user names as a checkpoint to a local folder that is safe to load."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+from distill.core.errors import MissingExtra, UserError
+from distill.core.files import read_json
+from distill.models.encoder import quiet
+
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
+_HUB_FILES = ["*.safetensors", "*.json", "*.txt", "*.model"]
+_HUB_TIMEOUT_S = 5.0
+_WEIGHTS, _INDEX = "model.safetensors", "model.safetensors.index.json"
+_PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
+_VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json", "tokenizer.model", "sentencepiece.bpe.model", "spm.model")
+_TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
+_CONVERT = (
+    "if you trust these files, convert them in a separate environment: python -c "
+    '"from transformers import AutoModelForSequenceClassification as M, AutoTokenizer as T; '
+    "M.from_pretrained('{folder}').save_pretrained('{folder}-safe', safe_serialization=True); "
+    "T.from_pretrained('{folder}').save_pretrained('{folder}-safe')\" and give '{folder}-safe'"
+)
+
+
+def resolve(checkpoint: str) -> Path:
+    """The local folder of a checkpoint; a hub id is downloaded into the hub's cache (weights as safetensors only).
+
+    Raises: UserError when a path does not exist, or when a hub id cannot be fetched (no network, unknown, gated,
+        offline mode).
+    """
+    path = Path(checkpoint).expanduser()
+    if path.is_dir():
+        return path
+    if path.exists():
+        raise UserError("the checkpoint is not a folder", found=checkpoint, do="give the folder that holds config.json")
+    if not _HUB_ID.fullmatch(checkpoint) or ("/" in checkpoint and path.parent.is_dir()):
+        raise UserError(
+            "the checkpoint's folder does not exist",
+            found=checkpoint,
+            do="give an existing folder, or a hub id as owner/name",
+        )
+    return _download(checkpoint)
+
+
+def require_safe(folder: Path) -> None:
+    """Refuse a checkpoint folder that could run foreign code, or that cannot be loaded whole.
+
+    Raises: UserError for a missing config or tokenizer, remote code, weights that are only pickled, absent, or damaged.
+    """
+    _require_config(folder)
+    _require_weights(folder)
+    if not any((folder / name).is_file() for name in _VOCABULARIES):
+        raise UserError("the checkpoint has no tokenizer", where=str(folder), do="add its tokenizer.json")
+
+
+def save_tokenizer(checkpoint: Path, folder: Path) -> None:
+    """Put the checkpoint's tokenizer into `folder`: `tokenizer.json` and the files that transformers keeps beside it.
+
+    A checkpoint that has only a vocabulary or a sentencepiece model is converted by transformers.
+
+    Raises: UserError when it cannot be read or converted.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if (checkpoint / "tokenizer.json").is_file():
+        _require_tokenizer(checkpoint / "tokenizer.json")
+        for name in _TOKENIZER_FILES:
+            if (checkpoint / name).is_file():
+                shutil.copyfile(checkpoint / name, folder / name)
+        return
+    _convert_tokenizer(checkpoint, folder)
+    _require_tokenizer(folder / "tokenizer.json")
+
+
+def _download(hub_id: str) -> Path:
+    try:
+        from huggingface_hub import snapshot_download
+    except ImportError:
+        raise MissingExtra("a checkpoint from the hub", "train") from None
+    try:
+        return Path(snapshot_download(hub_id, allow_patterns=_HUB_FILES, etag_timeout=_HUB_TIMEOUT_S))
+    except Exception as error:
+        raise UserError(
+            "cannot fetch the checkpoint from the hub",
+            where=hub_id,
+            found=f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}",
+            do="check the name; without a network, download the checkpoint elsewhere and give its folder",
+        ) from error
+
+
+def _require_config(folder: Path) -> None:
+    if not (folder / "config.json").is_file():
+        raise UserError(
+            "not a model folder: config.json is missing", where=str(folder), do="give the folder that holds config.json"
+        )
+    for name in ("config.json", "tokenizer_config.json"):
+        path = folder / name
+        if path.is_file() and "auto_map" in _object(path):
+            raise UserError(
+                "the checkpoint asks for code of its own to be run",
+                where=str(path),
+                found=f"auto_map {json.dumps(_object(path)['auto_map'])[:200]}",
+                do="take an encoder that transformers has built in; if it has this one, delete auto_map from a copy",
+            )
+
+
+def _object(path: Path) -> dict[str, Any]:
+    content = read_json(path)
+    if not isinstance(content, dict):
+        raise UserError("not a JSON object", where=str(path), found=type(content).__name__, do="restore the file")
+    return content
+
+
+def _require_weights(folder: Path) -> None:
+    files = _weight_files(folder)
+    if not files:
+        pickled = sorted(path.name for pattern in _PICKLED for path in folder.glob(pattern))
+        if pickled:
+            raise UserError(
+                "the checkpoint has only pickled weights, which can run any code when opened",
+                where=str(folder),
+                found=", ".join(pickled[:3]),
+                do=_CONVERT.format(folder=str(folder).rstrip("/")),
+            )
+        raise UserError("the checkpoint has no weights", where=str(folder), do=f"give a folder with {_WEIGHTS}")
+    for path in files:
+        _require_whole(path)
+
+
+def _weight_files(folder: Path) -> list[Path]:
+    if (folder / _INDEX).is_file():
+        return sorted(folder / name for name in set(_object(folder / _INDEX).get("weight_map", {}).values()))
+    return [folder / _WEIGHTS] if (folder / _WEIGHTS).is_file() else []
+
+
+def _require_whole(path: Path) -> None:
+    """Read a safetensors header, which states the length of the file. Raises: UserError when they do not agree."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="np"):
+            return
+    except (OSError, SafetensorError) as error:
+        raise UserError(
+            "damaged or missing weights", where=str(path), found=error, do="copy or download the file again"
+        ) from error
+
+
+def _require_tokenizer(path: Path) -> None:
+    from tokenizers import Tokenizer
+
+    try:
+        Tokenizer.from_file(str(path))
+    except Exception as error:  # tokenizers raises Exception itself
+        raise UserError("cannot read the tokenizer", where=str(path), found=error, do="restore the file") from error
+
+
+def _convert_tokenizer(checkpoint: Path, folder: Path) -> None:
+    from transformers import AutoTokenizer
+
+    with quiet():
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(checkpoint, local_files_only=True, trust_remote_code=False)
+        except Exception as error:
+            raise UserError(
+                "cannot convert the tokenizer to tokenizer.json", where=str(checkpoint), found=error
+            ) from error
+    if not getattr(tokenizer, "is_fast", False):
+        raise UserError(
+            "the tokenizer has no fast form, so no tokenizer.json",
+            where=str(checkpoint),
+            found=type(tokenizer).__name__,
+            do="take a checkpoint with tokenizer.json",
+        )
+    tokenizer.save_pretrained(folder)

@@ -1,0 +1,53 @@
+"""A small BERT with random weights and a WordPiece tokenizer of its own, where no checkpoint is at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from distill.models.encoder import quiet
+from distill.models.wordpiece import SPECIAL_TOKENS, train_wordpiece
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+_POSITIONS = 512
+
+
+def make_encoder(
+    texts: Iterable[str], folder: Path, *, layers: int, width: int, heads: int, vocabulary: int, seed: int
+) -> None:
+    """Write a Hugging Face folder: tokenizer trained on `texts`, BERT config, random weights as safetensors.
+
+    The same arguments give the same bytes, whatever the order of `texts`; torch's global generator is left as it was.
+
+    Args: width: hidden size H, feed-forward 4·H. vocabulary: most tokens. seed: of the weights.
+    Raises: ValueError when `heads` does not divide `width`.
+    """
+    import torch
+    from transformers import BertConfig, BertModel
+
+    tokenizer = train_wordpiece(texts, vocabulary)
+    config = BertConfig(
+        vocab_size=tokenizer.get_vocab_size(),
+        hidden_size=width,
+        num_hidden_layers=layers,
+        num_attention_heads=heads,
+        intermediate_size=4 * width,
+        max_position_embeddings=_POSITIONS,
+        pad_token_id=tokenizer.token_to_id("[PAD]"),
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = BertModel(config)
+    with quiet():
+        _save_tokenizer(tokenizer, folder)
+        model.save_pretrained(folder)
+
+
+def _save_tokenizer(tokenizer: Tokenizer, folder: Path) -> None:
+    from transformers import PreTrainedTokenizerFast
+
+    names = {f"{token.strip('[]').lower()}_token": token for token in SPECIAL_TOKENS}
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=_POSITIONS, **names).save_pretrained(folder)

@@ -1,0 +1,45 @@
+"""A shallower encoder made in place from a deeper one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from distill.models.encoder import layer_stack
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+
+def keep_layers(model: PreTrainedModel, indices: Sequence[int]) -> None:
+    """Keep only the layers at `indices`, in that order, in place; embeddings, pooler and head stay as they are.
+
+    The config follows (`num_hidden_layers`, and `layer_types` where layers differ), and so do the numbers that layers
+    keep of themselves, so that the saved folder loads as an ordinary model of that depth.
+
+    Raises: ValueError when `indices` is not an increasing choice of the model's layers. UserError when the family has
+        no stack of layers.
+    """
+    stack = layer_stack(model)
+    depth = len(stack)
+    chosen = list(indices)
+    if not chosen or chosen != sorted(set(chosen)) or chosen[0] < 0 or chosen[-1] >= depth:
+        raise ValueError(f"layers {chosen} are not an increasing choice from {depth} layers")
+    for index in reversed(sorted(set(range(depth)) - set(chosen))):
+        del stack[index]
+    _renumber(stack)
+    _fix_config(model.config, chosen)
+
+
+def _renumber(stack: Any) -> None:
+    for number, layer in enumerate(stack):
+        for module in layer.modules():
+            if isinstance(getattr(module, "layer_idx", None), int):
+                module.layer_idx = number
+
+
+def _fix_config(config: Any, chosen: Sequence[int]) -> None:
+    types = getattr(config, "layer_types", None)
+    if types:
+        config.layer_types = [types[index] for index in chosen]
+    config.num_hidden_layers = len(chosen)

@@ -1,0 +1,91 @@
+"""Small functions that return HTML; every text passes through `escape`."""
+
+from __future__ import annotations
+
+import html
+import re
+from itertools import groupby
+
+from distill.report import formats
+from distill.report.sheets import Column, Sheet
+
+# Where a long name such as 8L_trunc@card.onnx-int8 may go on to a second line.
+_BREAKS = re.compile(r"(@|&gt;|\w(?=\.))")
+_WITH_INTERVAL = re.compile(r"(\S+) (\(.+\))")
+
+
+def escape(text: object) -> str:
+    """Text made safe for element content and quoted attributes."""
+    return html.escape(str(text), quote=True)
+
+
+def element(tag: str, body: str, **attributes: object) -> str:
+    """An element around finished HTML.
+
+    Args: attributes: a trailing `_` of a name is dropped, other `_` become `-`; None and "" leave the attribute out.
+    """
+    pairs = (
+        (name.rstrip("_").replace("_", "-"), value) for name, value in attributes.items() if value not in (None, "")
+    )
+    listed = "".join(f' {name}="{escape(value)}"' for name, value in pairs)
+    return f"<{tag}{listed}>{body}</{tag}>"
+
+
+def table(sheet: Sheet) -> str:
+    """A captioned table in a frame that scrolls sideways; nothing for a sheet without rows."""
+    if not sheet.rows:
+        return ""
+    caption = element("caption", element("span", escape(sheet.caption)))
+    body = "".join(
+        _section(sheet, heading, list(rows)) for heading, rows in groupby(sheet.rows, sheet.section or (lambda _: ""))
+    )
+    frame = element("table", caption + element("thead", _head(sheet)) + body)
+    return element("div", frame, class_="table", role="region", aria_label=sheet.caption, tabindex=0)
+
+
+def details(summary: str, body: str, opened: bool = False) -> str:
+    """A block that opens on a click; nothing around nothing."""
+    mark = " open" if opened else ""
+    return f"<details{mark}><summary>{escape(summary)}</summary>{body}</details>" if body else ""
+
+
+def notes(items: list[str], class_: str = "") -> str:
+    """A bulleted list of texts; nothing without items."""
+    return element("ul", "".join(element("li", escape(item)) for item in items), class_=class_) if items else ""
+
+
+def _head(sheet: Sheet) -> str:
+    names = "".join(element("th", escape(column.name), scope="col", class_=column.kind) for column in sheet.columns)
+    if not any(column.group for column in sheet.columns):
+        return element("tr", names)
+    groups = [(group, len(list(columns))) for group, columns in groupby(sheet.columns, lambda column: column.group)]
+    cells = (
+        element("th", escape(group), scope="colgroup", colspan=span) if group else f'<td colspan="{span}"></td>'
+        for group, span in groups
+    )
+    return element("tr", "".join(cells), class_="groups") + element("tr", names)
+
+
+def _section(sheet: Sheet, heading: str, rows: list[object]) -> str:
+    title = element("th", element("span", escape(heading)), scope="rowgroup", colspan=len(sheet.columns))
+    lines = element("tr", title, class_="section") if heading else ""
+    return element("tbody", lines + "".join(_row(sheet, row) for row in rows))
+
+
+def _row(sheet: Sheet, row: object) -> str:
+    first, *others = sheet.columns
+    cells = element("th", _content(first, row), scope="row", class_=first.kind)
+    cells += "".join(element("td", _content(column, row), class_=column.kind) for column in others)
+    return element("tr", cells, class_="marked" if sheet.marked and sheet.marked(row) else None)
+
+
+def _content(column: Column, row: object) -> str:
+    text = column.cell(row)
+    if text == formats.MISSING:
+        return '<span class="missing">–</span>'
+    if text in ("passed", "failed"):
+        return element("span", text, class_=text)
+    if column.kind == "name":
+        return element("code", _BREAKS.sub(r"\1<wbr>", escape(text)))
+    match = _WITH_INTERVAL.fullmatch(text) if column.kind == "number" else None
+    return escape(text) if match is None else f"{escape(match[1])} <small>{escape(match[2])}</small>"

@@ -1,0 +1,117 @@
+"""The report's tables in a terminal and in Markdown, from the same columns as the page."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Any
+
+from rich.console import Console
+from rich.measure import Measurement
+from rich.table import Table
+from rich.text import Text
+
+from distill.report import formats, ledgers, sheets
+from distill.report.sheets import Column, Report, Sheet
+
+_TAG = re.compile(r"<(?=[A-Za-z/!?])")
+_STYLES = {"passed": "green", "failed": "bold red", formats.MISSING: "dim"}
+
+
+def quality_table(report: Report, width: int | None = None) -> Table:
+    """The main table for the terminal. `width`: characters to fit, by leaving out the columns needed least."""
+    return rich_table(sheets.quality_sheet(report), width)
+
+
+def latency_table(report: Report, width: int | None = None) -> Table:
+    """Every latency measurement for the terminal. `width`: as in `quality_table`."""
+    return rich_table(ledgers.latency_sheet(report), width)
+
+
+def markdown_table(report: Report) -> str:
+    """The main table in Markdown, under the sentence that says how to read it."""
+    return "\n\n".join(_captioned(sheets.quality_sheet(report)))
+
+
+def markdown_results(report: Report, title: str) -> str:
+    """A Markdown page: main table, each test, comparisons, latency and the environment in one line."""
+    tests = report.get("tests") if isinstance(report.get("tests"), list) else []
+    per_test = [sheets.per_test_sheet(report, str(test)) for test in tests or []]
+    parts = [f"# {_plain(title)}"]
+    parts += _chapter("Quality and speed", [sheets.quality_sheet(report)])
+    parts += _chapter("Each test", per_test)
+    parts += _chapter("Comparisons", [sheets.comparison_sheet(report)])
+    parts += _chapter("Latency", [ledgers.latency_sheet(report)])
+    environment = "; ".join(f"{_plain(name)} {_plain(value)}" for name, value in ledgers.environment_items(report))
+    return "\n\n".join([*parts, *([f"Environment: {environment}."] if environment else [])]) + "\n"
+
+
+def rich_table(sheet: Sheet, width: int | None = None) -> Table:
+    """A sheet as a rich table. `width`: characters to fit, by leaving out the columns with the highest `spare`."""
+    columns = list(sheet.columns)
+    while width is not None and any(column.spare for column in columns) and _width(_rich(sheet, columns)) > width:
+        columns.remove(max(columns, key=lambda column: column.spare))
+    return _rich(sheet, columns)
+
+
+def markdown(sheet: Sheet) -> str:
+    """A sheet as a Markdown table, without its caption; only headings where there are no rows."""
+    heads = [_plain(column.alone or column.name) for column in sheet.columns]
+    lines = [heads, ["---:" if column.kind == "number" else "---" for column in sheet.columns]]
+    lines += [[_markdown_cell(column, row) for column in sheet.columns] for row in sheet.rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def _rich(sheet: Sheet, columns: list[Column]) -> Table:
+    table = Table(caption=Text(sheet.caption), caption_justify="left", box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        heading = Text(_broken_heading(column, sheet.rows))
+        table.add_column(heading, justify="right" if column.kind == "number" else "left", no_wrap=True)
+    for _, rows in groupby(sheet.rows, sheet.section or (lambda _: "")):
+        for row in rows:
+            table.add_row(*(Text(_lines(column, row), style=_STYLES.get(column.cell(row), "")) for column in columns))
+        table.add_section()
+    return table
+
+
+def _lines(column: Column, row: Any) -> str:
+    """A cell with its interval on a second line, which keeps fourteen columns within a usual terminal."""
+    text = column.cell(row)
+    return text.replace(" (", "\n(") if column.kind == "number" else text
+
+
+def _broken_heading(column: Column, rows: Sequence[Any]) -> str:
+    """The heading broken at spaces, no wider than the column's cells need or its longest word."""
+    heading = column.alone or column.name
+    words = [*heading.split(), *(line for row in rows for line in _lines(column, row).split("\n"))]
+    return "\n".join(textwrap.wrap(heading, max(map(len, words), default=1), break_long_words=False))
+
+
+def _width(table: Table) -> int:
+    console = Console(width=10_000)
+    return Measurement.get(console, console.options.update(width=10_000), table).maximum
+
+
+def _chapter(title: str, contents: list[Sheet]) -> list[str]:
+    filled = [sheet for sheet in contents if sheet.rows]
+    return [f"## {title}", *(part for sheet in filled for part in _captioned(sheet))] if filled else []
+
+
+def _captioned(sheet: Sheet) -> list[str]:
+    return [_plain(sheet.caption), markdown(sheet)]
+
+
+def _markdown_cell(column: Column, row: Any) -> str:
+    text = column.cell(row)
+    # In code quotes, because `8L@card.onnx` is an e-mail address to many Markdown readers.
+    return f"`{_one_line(text).replace('`', chr(39))}`" if column.kind == "name" else _plain(text)
+
+
+def _plain(text: str) -> str:
+    return _TAG.sub("&lt;", _one_line(text)).replace("`", "\\`")
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.splitlines()).replace("|", "\\|")

@@ -1,0 +1,114 @@
+"""What a training run reads: encoded records joined to soft labels and gold, and their batches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from distill.core.records import Record
+from distill.core.rendering import Renderer, Window
+from distill.inference.collate import collate
+
+Logits = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Example:
+    """One record, ready to be batched: its windows, and teacher logits and gold (C,) where it has them."""
+
+    windows: list[Window]
+    teacher_logits: Logits | None
+    target: Logits | None
+
+    @property
+    def length(self) -> int:
+        """Tokens of the longest window."""
+        return max(len(window.ids) for window in self.windows)
+
+
+def encode_examples(
+    records: Sequence[Record], renderer: Renderer, soft_labels: Mapping[str, Logits] | None = None
+) -> list[Example]:
+    """Encode records and join each to the teacher's logits for its id, if there are any."""
+    soft_labels = soft_labels or {}
+    encoded = renderer.encode_batch([record.fields for record in records])
+    return [
+        Example(item.windows, soft_labels.get(record.id), record.target)
+        for record, item in zip(records, encoded, strict=True)
+    ]
+
+
+@dataclass(frozen=True)
+class Collator:
+    """Examples to tensors: the windows of all rows padded together, `owner` naming the row that each belongs to.
+
+    Args: classes: C. pad_id: the tokenizer's padding token.
+    """
+
+    classes: int
+    pad_id: int
+
+    def __call__(self, examples: Sequence[Example]) -> dict[str, Tensor]:
+        """input_ids, attention_mask, token_type_ids (W, S); owner (W,); teacher_logits, target (B, C); has_* (B,)."""
+        owner = [row for row, example in enumerate(examples) for _ in example.windows]
+        windows = [window for example in examples for window in example.windows]
+        inputs = {name: torch.from_numpy(array) for name, array in collate(windows, self.pad_id).items()}
+        return {
+            **inputs,
+            "owner": torch.tensor(owner),
+            "teacher_logits": self._stack([example.teacher_logits for example in examples]),
+            "target": self._stack([example.target for example in examples]),
+            "has_teacher": torch.tensor([example.teacher_logits is not None for example in examples]),
+            "has_gold": torch.tensor([example.target is not None for example in examples]),
+        }
+
+    def _stack(self, rows: Sequence[Logits | None]) -> Tensor:
+        empty = np.zeros(self.classes, np.float32)
+        return torch.from_numpy(np.stack([empty if row is None else row for row in rows]))
+
+
+def pool_windows(logits: Tensor, owner: Tensor, how: str) -> Tensor:
+    """Logits of windows (W, C) to logits of rows (B, C), by `mean` or `max`; `owner` (W,) names each window's row."""
+    rows = int(owner.max()) + 1
+    if rows == len(owner):
+        return logits
+    index = owner.unsqueeze(1).expand_as(logits)
+    reduce = "mean" if how == "mean" else "amax"
+    return logits.new_zeros(rows, logits.shape[1]).scatter_reduce(0, index, logits, reduce, include_self=False)
+
+
+class LengthGroupedSampler(torch.utils.data.Sampler[int]):
+    """A shuffled order in which neighbours have similar lengths, so batches carry little padding.
+
+    Rows are shuffled, cut into blocks of 50 batches and sorted by length within each; then the batches of all blocks are
+    shuffled. The order depends only on seed and epoch, so a resumed run sees the rows that it would have seen.
+    """
+
+    def __init__(self, lengths: Sequence[int], batch_size: int, seed: int) -> None:
+        self.lengths, self.batch_size, self.seed, self.epoch = np.asarray(lengths), batch_size, seed, 0
+
+    def __len__(self) -> int:
+        """Number of rows."""
+        return len(self.lengths)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the order of this epoch."""
+        self.epoch = epoch
+
+    def __iter__(self):  # noqa: ANN204 - the base class types it
+        """Row numbers, each once."""
+        random = np.random.default_rng([self.seed, self.epoch])
+        order = random.permutation(len(self.lengths))
+        block = 50 * self.batch_size
+        blocks = [order[start : start + block] for start in range(0, len(order), block)]
+        blocks = [rows[np.argsort(-self.lengths[rows], kind="stable")] for rows in blocks]
+        order = np.concatenate(blocks)
+        full = len(order) // self.batch_size * self.batch_size
+        batches = order[:full].reshape(-1, self.batch_size)
+        yield from batches[random.permutation(len(batches))].reshape(-1).tolist()
+        yield from order[full:].tolist()

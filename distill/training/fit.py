@@ -1,0 +1,123 @@
+"""One training run, from a model in memory to a model folder; resumes from its last whole checkpoint."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import PreTrainedModel, PrinterCallback
+from transformers import ProgressCallback as BarCallback
+from transformers.integrations import TensorBoardCallback
+from transformers.utils import logging as transformers_logging
+
+from distill.core.files import remove, write_json
+from distill.training import checkpoints
+from distill.training.collapse import require_spread
+from distill.training.config import TrainingConfig
+from distill.training.examples import Collator, Example
+from distill.training.losses import DistillationLoss
+from distill.training.trainer import DistillTrainer, ProgressCallback, training_arguments
+
+QUALITY_FILE = "quality.json"
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a training run is told besides its rows and its config.
+
+    Attributes:
+        name: shown with the progress. labels: class names in order. loss: what is minimised.
+        pad_id: the tokenizer's padding token. pool: how windows become rows. seed: order, dropout and fresh weights.
+        threads: processor threads.
+    """
+
+    name: str
+    labels: Sequence[str]
+    loss: DistillationLoss
+    pad_id: int
+    pool: str = "mean"
+    seed: int = 1
+    threads: int | None = None
+
+
+def fit(
+    model: PreTrainedModel,
+    train: Sequence[Example],
+    valid: Sequence[Example],
+    config: TrainingConfig,
+    run: Run,
+    folder: Path,
+) -> None:
+    """Train `model` in place and save it into `folder` with `quality.json`, the figures after every epoch.
+
+    Raises: GateFailed when the run ends predicting one class on validation, or with logits that are not finite.
+    """
+    if run.threads:
+        torch.set_num_threads(run.threads)
+    _quiet()
+    _set_dropout(model, config.dropout)
+    trainer = DistillTrainer(
+        model,
+        training_arguments(config, folder / checkpoints.FOLDER, run.seed),
+        train,
+        valid,
+        run.loss,
+        Collator(len(run.labels), run.pad_id),
+        run.labels,
+        run.pool,
+        [ProgressCallback(run.name), _tensorboard(folder)],
+    )
+    for callback in (PrinterCallback, BarCallback):
+        trainer.remove_callback(callback)
+    last = checkpoints.last_complete(folder / checkpoints.FOLDER)
+    trainer.train(resume_from_checkpoint=str(last) if last else None)
+    _finish(trainer, config, run, folder)
+
+
+def optimiser_steps(rows: int, config: TrainingConfig) -> int:
+    """Optimiser steps that `fit` takes on `rows` rows."""
+    if config.max_steps:
+        return config.max_steps
+    batches = math.ceil(rows / config.batch_size)
+    return max(1, math.ceil(config.epochs * max(1, math.ceil(batches / config.accumulate))))
+
+
+def _finish(trainer: DistillTrainer, config: TrainingConfig, run: Run, folder: Path) -> None:
+    history = [entry for entry in trainer.state.log_history if "eval_accuracy" in entry]
+    if not history or history[-1]["step"] != trainer.state.global_step or config.checkpoint == "best":
+        trainer.evaluate()
+        history = [entry for entry in trainer.state.log_history if "eval_accuracy" in entry]
+    logits, target = trainer.validate()
+    require_spread(logits, target, run.labels, run.loss.kind, config.learning_rate)
+    trainer.model.eval()
+    trainer.model.save_pretrained(folder)
+    write_json(folder / QUALITY_FILE, {"split": "valid", "rows": len(target), "history": [_epoch(e) for e in history]})
+    remove(folder / checkpoints.FOLDER)
+
+
+def _epoch(entry: dict[str, Any]) -> dict[str, float]:
+    figures = {name.removeprefix("eval_"): value for name, value in entry.items()}
+    return {"epoch": round(figures.pop("epoch"), 4), "step": figures.pop("step"), **figures}
+
+
+def _tensorboard(folder: Path) -> TensorBoardCallback:
+    from torch.utils.tensorboard import SummaryWriter
+
+    return TensorBoardCallback(SummaryWriter(log_dir=str(folder / "tensorboard")))
+
+
+def _set_dropout(model: PreTrainedModel, rate: float | None) -> None:
+    if rate is None:
+        return
+    for module in model.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = rate
+
+
+def _quiet() -> None:
+    """Keep the Trainer's own chatter off the user's screen; errors still show."""
+    transformers_logging.set_verbosity_error()

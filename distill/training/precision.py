@@ -1,0 +1,16 @@
+"""Which arithmetic to train and label in."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+
+from distill.inference.precision import has_bf16
+
+
+def resolve(precision: str) -> Literal["fp32", "bf16"]:
+    """`auto` as bf16 where the device multiplies bf16 in hardware, else fp32; other values as they are."""
+    if precision == "auto":
+        return "bf16" if has_bf16("cuda" if torch.cuda.is_available() else "cpu") else "fp32"
+    return "bf16" if precision == "bf16" else "fp32"

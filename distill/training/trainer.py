@@ -1,0 +1,160 @@
+"""The Hugging Face Trainer with our loss, our batches and our validation; the only place that subclasses it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from transformers import PreTrainedModel, Trainer, TrainerCallback, TrainingArguments
+
+from distill.core.metrics import tally
+from distill.core.progress import progress
+from distill.inference import token_budget
+from distill.training import precision
+from distill.training.config import TrainingConfig
+from distill.training.examples import Collator, Example, LengthGroupedSampler, pool_windows
+from distill.training.losses import DistillationLoss
+
+VALIDATION_TOKENS = 4096
+
+
+class DistillTrainer(Trainer):
+    """A Trainer whose rows are Examples; windows of a row are pooled before the loss, as they are when it is scored.
+
+    Args: model: a sequence classifier. train, valid: examples; valid ones carry gold. loss: see DistillationLoss.
+        labels: class names in order. pool: `mean` or `max` over windows. collator: makes batches.
+    """
+
+    loss_is_scaled_for_ga = False
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        arguments: TrainingArguments,
+        train: Sequence[Example],
+        valid: Sequence[Example],
+        loss: DistillationLoss,
+        collator: Collator,
+        labels: Sequence[str],
+        pool: str,
+        callbacks: list[TrainerCallback],
+    ) -> None:
+        super().__init__(
+            model, arguments, data_collator=collator, train_dataset=train, eval_dataset=valid, callbacks=callbacks
+        )
+        self.distillation_loss, self.labels, self.pool = loss, labels, pool
+        self.collator = collator
+
+    def compute_loss(
+        self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, **unused: Any
+    ) -> Tensor | tuple[Tensor, Any]:
+        """The distillation loss of one batch."""
+        logits = self._logits(model, inputs)
+        loss = self.distillation_loss(logits, inputs)
+        return (loss, {"logits": logits}) if return_outputs else loss
+
+    def evaluate(
+        self, eval_dataset: Any = None, ignore_keys: list[str] | None = None, metric_key_prefix: str = "eval"
+    ) -> dict[str, float]:
+        """Accuracy, macro F1, log loss and per-class precision, recall and F1 on validation, logged and returned."""
+        logits, target = self.validate()
+        figures = validation_figures(logits, target, self.labels, self.distillation_loss.kind)
+        metrics = {f"{metric_key_prefix}_{name}": value for name, value in figures.items()}
+        self.log(dict(metrics))
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        return metrics
+
+    @torch.inference_mode()
+    def validate(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Logits and gold, float32 (N, C), of the validation rows."""
+        examples: Sequence[Example] = self.eval_dataset
+        self.model.eval()
+        logits = np.zeros((len(examples), len(self.labels)), np.float32)
+        for rows in token_budget.batches([e.length for e in examples], VALIDATION_TOKENS, 64):
+            inputs = self._prepare_inputs(self.collator([examples[row] for row in rows]))
+            with self.accelerator.autocast():
+                logits[rows] = self._logits(self.model, inputs).float().cpu().numpy()
+        self.model.train()
+        return logits, np.stack([example.target for example in examples if example.target is not None])
+
+    def _logits(self, model: Any, inputs: dict[str, Any]) -> Tensor:
+        names = ["input_ids", "attention_mask"] + (["token_type_ids"] if self._reads_types else [])
+        logits = model(**{name: inputs[name] for name in names}).logits
+        return pool_windows(logits, inputs["owner"], self.pool)
+
+    @property
+    def _reads_types(self) -> bool:
+        return getattr(self.model.config, "type_vocab_size", 0) > 1
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> LengthGroupedSampler:
+        examples = self.train_dataset if train_dataset is None else train_dataset
+        return LengthGroupedSampler([e.length for e in examples], self.args.train_batch_size, self.args.seed)
+
+
+def validation_figures(
+    logits: NDArray[np.float32], target: NDArray[np.float32], labels: Sequence[str], kind: str
+) -> dict[str, float]:
+    """Flat figures of one evaluation: accuracy, f1_macro, log_loss and `<label>_precision|recall|f1`."""
+    total = tally(logits, target, kind).total()
+    figures = {"accuracy": total.accuracy, "f1_macro": total.f1_macro, "log_loss": total.log_loss}
+    for index, label in enumerate(labels):
+        for name in ("precision", "recall", "f1"):
+            figures[f"{label}_{name}"] = getattr(total, name)[index]
+    return {name: round(float(value), 6) for name, value in figures.items()}
+
+
+class ProgressCallback(TrainerCallback):
+    """Reports optimiser steps, so rate and time left can be shown."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **unused: Any) -> None:
+        """Start the task at the step that the run resumes from."""
+        self._task = progress(self.name, state.max_steps, state.global_step)
+        self._advance = self._task.__enter__()
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **unused: Any) -> None:
+        """Count one optimiser step."""
+        self._advance(state.global_step)
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **unused: Any) -> None:
+        """Close the task."""
+        self._task.__exit__(None, None, None)
+
+
+def training_arguments(config: TrainingConfig, folder: Path, seed: int) -> TrainingArguments:
+    """The Trainer's arguments for a training config; checkpoints go below `folder`."""
+    best = config.checkpoint == "best"
+    return TrainingArguments(
+        output_dir=str(folder),
+        num_train_epochs=config.epochs,
+        max_steps=config.max_steps or -1,
+        per_device_train_batch_size=config.batch_size,
+        gradient_accumulation_steps=config.accumulate,
+        learning_rate=config.learning_rate,
+        warmup_steps=config.warmup if config.warmup < 1 else int(config.warmup),
+        lr_scheduler_type=config.schedule,
+        weight_decay=config.weight_decay,
+        max_grad_norm=config.max_grad_norm,
+        optim="adamw_torch",
+        bf16=precision.resolve(config.precision) == "bf16",
+        use_cpu=not torch.cuda.is_available(),
+        seed=seed,
+        eval_strategy="epoch",
+        save_strategy="epoch" if best else "steps",
+        save_steps=config.save_steps,
+        save_total_limit=2 if best else 1,
+        load_best_model_at_end=best,
+        metric_for_best_model="f1_macro" if best else None,
+        logging_steps=20,
+        report_to="none",
+        disable_tqdm=True,
+        remove_unused_columns=False,
+        dataloader_pin_memory=torch.cuda.is_available(),
+    )

@@ -1,0 +1,1 @@
+"""How a student leaves: ONNX files, parity, and the bundle for serving."""

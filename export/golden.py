@@ -1,0 +1,170 @@
+"""Golden records: inputs that break pipelines, with the token ids and logits that the bundle gave when it was built.
+
+Synthetic by default, so a bundle carries no text of the data it was trained on.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+
+from distill.core.errors import GateFailed
+from distill.core.files import write_text
+from export.runtime import GOLDEN, Bundle, FloatRows, load_bundle, model_file
+
+FP32_TOLERANCE = 1e-4
+INT8_MARGIN = 4.0
+INT8_FLOOR = 1e-3
+_WORDS = (
+    "наушники беспроводные чёрные дрель аккумуляторная купить цена отзывы доставка инструкция ёлка подъезд объём "
+    "wireless headphones black cordless drill price review manual USB-C Bluetooth Samsung Bosch 18V 5.3 x2"
+).split()
+ODD_TEXTS = {
+    "cyrillic": "Аккумуляторная дрель-шуруповёрт, ёмкость 2 А·ч — «хит продаж»",
+    "emoji": "🎧🔥 best 👍🏽 семья 👩‍👩‍👧‍👦 флаг 🇰🇿",
+    "combining": "й ё и\u0306 е\u0308 Z\u0351\u036b\u0343\u036a\u0302 cafe\u0301",
+    "numbers": "1234567890 3,14159 1e-9 −40°C ½ ² 10×15 +7(900)000-00-00",
+    "punctuation": "!?..,;:—–-“”«»()[]{}<>|\\/@#$%^&*~`_=+ … №",
+    "control": "first\x00second\x07third\u200bfourth\ufeff\u202efifth",
+    "newlines": "line one\nline two\r\n\tline three\u2028line four\x0b",
+    "long_word": "ж" * 600 + "x" * 600,
+    "mixed_scripts": "Вluetooth нaушники Сolor ΑΒΓ Ⅷ ﬁne ＦＵＬＬ",
+    "rtl": "سماعات لاسلكية אוזניות אלחוטיות 2024",
+    "cjk": "無線ヘッドホン 蓝牙耳机 무선 헤드폰",
+    "html": "<div class='t'>Цена&nbsp;&lt;b&gt;100&#8381;</div><script>alert(1)</script>",
+    "url": "https://shop.example/каталог/drill?utm=1&id=%D0%B4%D1%80#отзывы",
+    "special_tokens": "[CLS] [SEP] [PAD] [MASK] <s> </s> <unk>",
+    "spaces": " \u00a0\u3000\t ",
+    "one_letter": "я",
+}
+
+
+def synthetic_records(view: Mapping[str, Any], seed: int = 1, least: int = 120) -> list[dict[str, Any]]:
+    """At least `least` records over the view's fields: `{"id", "record"}`, equal for equal seeds.
+
+    Every odd text fills the left side only, the right side only, and both; every view gets records without text,
+    records longer than all its windows, and values that are no strings; the rest are random words.
+    Nested and flat records alternate.
+    """
+    chance = random.Random(seed)
+    kinds = list(_kinds(view, chance))
+    kinds += [(f"words-{i}", _random_words(view, chance)) for i in range(max(0, least - len(kinds)))]
+    return [{"id": name, "record": _nested(flat) if i % 2 else flat} for i, (name, flat) in enumerate(kinds)]
+
+
+def write_golden(folder: Path, records: Sequence[Mapping[str, Any]], precisions: Sequence[str]) -> dict[str, float]:
+    """Replay `records` (`{"id", "record"}`) and write `golden.jsonl` into an otherwise finished bundle.
+
+    Logits are computed one window at a time, while verifying batches fp32: a fault in padding or masks shows.
+
+    Returns: the tolerance of each precision. Raises: GateFailed when a logit is NaN or infinite.
+    """
+    rows = [item["record"] for item in records]
+    bundles = {precision: load_bundle(folder, precision, threads=1) for precision in precisions}
+    logits = {precision: bundle.logits(rows, batch_size=1) for precision, bundle in bundles.items()}
+    for precision, values in logits.items():
+        _require_finite(values, records, precision)
+    tolerance = {name: _tolerance(bundle, rows, logits[name]) for name, bundle in bundles.items()}
+    encoded = next(iter(bundles.values())).encode(rows)
+    lines = []
+    for i, item in enumerate(records):
+        windows = [{"ids": window.ids, "type_ids": window.type_ids} for window in encoded[i].windows]
+        recorded = {precision: values[i].tolist() for precision, values in logits.items()}
+        lines.append({**item, "windows": windows, "logits": recorded, "tolerance": tolerance})
+    write_text(folder / GOLDEN, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
+    return tolerance
+
+
+def _tolerance(bundle: Bundle, rows: Sequence[Mapping[str, Any]], logits: FloatRows) -> float:
+    """How far a replay on the same CPU class may be off.
+
+    fp32: 1e-4. Others: four times the largest difference that this machine shows between two threads and one, and
+    between graphs optimised fully and barely, which is how versions of ONNX Runtime differ; at least 1e-3. A rounding
+    difference moves an activation by a whole int8 step, so differences come in jumps: hence the margin.
+    """
+    if bundle.precision == "fp32":
+        return FP32_TOLERANCE
+    differences = [np.abs(other.logits(rows) - logits).max() for other in _variants(bundle)]
+    return float(max(INT8_FLOOR, INT8_MARGIN * max(differences)))
+
+
+def _variants(bundle: Bundle) -> Iterator[Bundle]:
+    """The same model under other thread counts and levels of graph optimisation."""
+    level = onnxruntime.GraphOptimizationLevel
+    for threads, optimisation in ((2, level.ORT_ENABLE_ALL), (1, level.ORT_ENABLE_BASIC)):
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.graph_optimization_level = optimisation
+        model = str(model_file(bundle.folder, bundle.precision))
+        session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        yield dataclasses.replace(bundle, session=session)
+
+
+def _require_finite(logits: FloatRows, records: Sequence[Mapping[str, Any]], precision: str) -> None:
+    bad = np.flatnonzero(~np.isfinite(logits).all(axis=1))
+    if len(bad):
+        raise GateFailed(
+            f"the {precision} model gives logits that are NaN or infinite",
+            where=f"golden record {records[bad[0]]['id']}",
+            found=f"{len(bad)} of {len(records)} records",
+            do="export in fp32, or train again at a lower learning rate",
+        )
+
+
+def _kinds(view: Mapping[str, Any], chance: random.Random) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Name and flat record of every case that must be there."""
+    fields = [*view["left"], *(view.get("right") or [])]
+    yield "missing", {}
+    yield "empty", {path: "" for path in fields}
+    yield "null", {path: None for path in fields}
+    yield "list", {path: ["Bosch", None, "синий"] for path in fields}
+    yield "number", {path: 42 for path in fields}
+    yield "boolean", {path: True for path in fields}
+    too_long = _too_long(view, chance)
+    for place, paths in _places(view).items():
+        yield f"over_long-{place}", {path: too_long() for path in paths}
+        for kind, text in ODD_TEXTS.items():
+            yield f"{kind}-{place}", {path: text for path in paths}
+
+
+def _places(view: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Which fields are filled: those of one side, and all; a single-text view has its first and last field instead."""
+    left, right = list(view["left"]), list(view.get("right") or [])
+    if right:
+        return {"left": left, "right": right, "both": left + right}
+    return {"all": left, "first": left[:1], "last": left[-1:]}
+
+
+def _too_long(view: Mapping[str, Any], chance: random.Random) -> Callable[[], str]:
+    """Texts longer than all windows together: a word has at least one token."""
+    windows = view.get("windows") or {"max": 1}
+    words = view["max_tokens"] * windows["max"] + 50
+    return lambda: " ".join(chance.choices(_WORDS, k=words))
+
+
+def _random_words(view: Mapping[str, Any], chance: random.Random) -> dict[str, Any]:
+    fields = [*view["left"], *(view.get("right") or [])]
+    most = max(2, view["max_tokens"])
+    return {path: " ".join(chance.choices(_WORDS, k=chance.randint(0, most))) for path in fields}
+
+
+def _nested(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """`{"page.title": x}` as `{"page": {"title": x}}`; a path that runs through another one's value stays flat."""
+    result: dict[str, Any] = {}
+    for path, value in flat.items():
+        *parents, last = path.split(".")
+        if any(other != path and (other.startswith(f"{path}.") or path.startswith(f"{other}.")) for other in flat):
+            result[path] = value
+            continue
+        place = result
+        for part in parents:
+            place = place.setdefault(part, {})
+        place[last] = value
+    return result

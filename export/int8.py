@@ -1,0 +1,94 @@
+"""Dynamic int8 of an exported fp32 model: 8-bit weights and activations, the activations' scales found on the fly."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import onnx
+
+from distill.core.errors import UserError
+from distill.core.files import replacing
+from export.quiet import quiet
+
+
+@dataclass(frozen=True)
+class Product:
+    """A MatMul with constant weights: what int8 replaces. Weights are (rows, columns); the node maps rows to columns."""
+
+    name: str
+    rows: int
+    columns: int
+
+
+def quantise(fp32: Path, out: Path, *, keep_fp32: Collection[str] = (), reduce_range: bool = False) -> None:
+    """Write the int8 form of an fp32 ONNX file: U8 activations × S8 weights with a scale per output channel.
+
+    Only products with constant weights are replaced; attention's own products, the pooler and the head stay fp32.
+
+    Args: keep_fp32: names of products that stay fp32, too. reduce_range: 7-bit weights, for processors where the sum
+        of two 8-bit products saturates.
+    """
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    model = onnx.load(fp32)
+    # Shapes stored by an exporter clash with those that the quantiser infers, and stop it.
+    del model.graph.value_info[:]
+    with replacing(out) as partial, quiet():
+        # The model, not its path: given a path, the quantiser writes a scratch file beside it.
+        quantize_dynamic(
+            model,
+            partial,
+            per_channel=True,
+            reduce_range=reduce_range,
+            weight_type=QuantType.QInt8,
+            nodes_to_exclude=sorted(keep_fp32),
+            op_types_to_quantize=["MatMul"],
+            extra_options={"MatMulConstBOnly": True},
+        )
+
+
+def products(fp32: Path) -> list[Product]:
+    """The products with constant weights, in the graph's order."""
+    graph = onnx.load(fp32).graph
+    shapes = {tensor.name: tensor.dims for tensor in graph.initializer if len(tensor.dims) == 2}
+    nodes = [node for node in graph.node if node.op_type == "MatMul" and node.input[1] in shapes]
+    return [Product(node.name, *shapes[node.input[1]]) for node in nodes]
+
+
+def rungs(fp32: Path, always: Sequence[str] = ()) -> dict[str, list[str]]:
+    """A ladder of what stays fp32 (rung to product names), from nothing to the most sensitive products.
+
+    The inputs of the feed-forward outputs have the widest outliers, and the first layer's error passes through all
+    others. Measured on fine-tuned 6-layer MiniLM, 1,750 product pairs, flipped labels of each rung: 0.97%, 0.57%,
+    0.51%, 0.46%.
+
+    Args: always: patterns of product names (`*.layer.5.*`) that stay fp32 on every rung.
+    Raises: UserError when a pattern matches no product, or the patterns leave nothing to quantise.
+    """
+    every = products(fp32)
+    fixed = _matching([product.name for product in every], always, fp32)
+    # Only feed-forward outputs have fewer columns than rows; the first one ends the first layer.
+    outputs = [product.name for product in every if product.columns < product.rows]
+    names = [product.name for product in every]
+    first = names[: names.index(outputs[0]) + 1] if outputs else []
+    ladder = {
+        "all": fixed,
+        "keep_first_layer": [*fixed, *first],
+        "keep_ffn_outputs": [*fixed, *outputs],
+        "keep_first_layer_and_ffn_outputs": [*fixed, *first, *outputs],
+    }
+    return {rung: kept for rung, kept in ladder.items() if rung == "all" or set(fixed) < set(kept) < set(names)}
+
+
+def _matching(names: Sequence[str], patterns: Sequence[str], where: Path) -> list[str]:
+    known = f"patterns of {', '.join(names[:3])}, …"
+    for pattern in patterns:
+        if not any(fnmatchcase(name, pattern) for name in names):
+            raise UserError("keep_fp32 matches no product with constant weights", where=str(where), found=pattern, do=known)
+    kept = [name for name in names if any(fnmatchcase(name, pattern) for pattern in patterns)]
+    if len(kept) == len(names):
+        raise UserError("nothing is left to quantise", where=str(where), do="use the target onnx, which is fp32")
+    return kept

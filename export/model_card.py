@@ -1,0 +1,216 @@
+"""MODEL_CARD.md: what the model is for, what it reads, how well it does and how to check it; measured figures only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from distill.core.project import ViewConfig
+
+if TYPE_CHECKING:
+    from export.bundle import Artifact
+
+_NONE = "–"
+_LATENCY = ("model", "view", "runtime", "precision", "threads", "p50_ms", "p95_ms", "p99_ms", "throughput_per_s")
+
+
+def model_card(
+    manifest: Mapping[str, Any],
+    view: ViewConfig,
+    artifacts: Sequence[Artifact],
+    latency: Sequence[Mapping[str, Any]],
+) -> str:
+    """The card as Markdown.
+
+    Args: manifest: of the bundle, without files. artifacts: with quality per split, and latency: both as report.json.
+    """
+    sections = [
+        _purpose(manifest),
+        _inputs(view, manifest["view"]["name"]),
+        _use(view, artifacts),
+        _quality(artifacts),
+        _operating_points(artifacts),
+        _latency(latency),
+        _limits(view, artifacts, manifest["cpu"]),
+        _check(manifest["artifacts"]),
+        _origin(manifest),
+    ]
+    return "\n\n".join("\n".join(lines) for lines in sections if lines) + "\n"
+
+
+def _purpose(manifest: Mapping[str, Any]) -> list[str]:
+    labels = ", ".join(f"`{label}`" for label in manifest["labels"])
+    return [
+        f"# {manifest['name']}",
+        "",
+        f"A text classifier with the labels {labels}, distilled from a larger teacher.",
+        "Intended for texts like those it was measured on (Quality), in the fields under Inputs. Decisions that matter",
+        "take an operating point, chosen for recall or for precision, not a bare probability of one half.",
+    ]
+
+
+def _inputs(view: ViewConfig, name: str) -> list[str]:
+    lines = [f"## Inputs: the view `{name}`", ""]
+    for side, paths in (("first", view.left), ("second", view.right)):
+        if paths:
+            fields = ", ".join(_field(view, path) for path in paths)
+            lines.append(f"- {side} segment, joined by `{view.separator}`: {fields}")
+    return [
+        *lines,
+        f"- {view.max_tokens} tokens per input, special tokens included; longer text is {_longer(view)}",
+        "- missing and empty fields are left out; a record without any text still gets an answer",
+    ]
+
+
+def _field(view: ViewConfig, path: str) -> str:
+    budget = view.budgets.get(path)
+    return f"`{path}`" if budget is None else f"`{path}` (at most {budget} tokens)"
+
+
+def _longer(view: ViewConfig) -> str:
+    if view.windows is None:
+        return "cut, the longer segment first"
+    most, shared, pool = view.windows.max, view.windows.stride, view.windows.pool
+    return f"read in at most {most} windows that share {shared} tokens; the {pool} of their logits counts"
+
+
+def _use(view: ViewConfig, artifacts: Sequence[Artifact]) -> list[str]:
+    points = [name for name, threshold in artifacts[0].operating_points.items() if threshold is not None]
+    others = [artifact.precision for artifact in artifacts if artifact.precision != "fp32"]
+    record = ", ".join(f'"{path}": "…"' for path in view.fields)
+    return [
+        "## Use",
+        "",
+        "With Python 3.11, onnxruntime, tokenizers and numpy, in this folder or with it on `PYTHONPATH`:",
+        "",
+        "```python",
+        "from runtime import load_bundle",
+        'bundle = load_bundle(".", threads=1)' + (f'  # fp32; or precision="{others[0]}"' if others else ""),
+        f"bundle.predict([{{{record}}}]" + (f', operating_point="{points[0]}")' if points else ")"),
+        "```",
+        "",
+        'Records may also be nested: `{"page": {"title": "…"}}` is `{"page.title": "…"}`. A file of them:',
+        "`python runtime.py --predict FILE.jsonl`. A Triton model repository: `sh triton/prepare.sh REPOSITORY`.",
+    ]
+
+
+def _quality(artifacts: Sequence[Artifact]) -> list[str]:
+    rows = [_quality_row(one.precision, split, block) for one in artifacts for split, block in one.quality.items()]
+    if not rows:
+        return ["## Quality", "", "Not measured."]
+    return [
+        "## Quality",
+        "",
+        "Of the files in this bundle, with 95% bootstrap intervals. F1 per label stands in the order of the labels.",
+        "",
+        *_table(("file", "split", "rows", "accuracy", "macro F1", "log loss", "ECE", "F1 per label"), rows),
+    ]
+
+
+def _quality_row(precision: str, split: str, block: Mapping[str, Any]) -> list[str]:
+    shares = [_figure(block.get(name), _percent) for name in ("accuracy", "f1_macro")]
+    losses = [_figure(block.get(name), _decimals) for name in ("log_loss", "ece")]
+    per_class = [_figure(figures.get("f1"), _percent) for figures in (block.get("per_class") or {}).values()]
+    return [precision, split, _plain(block.get("rows")), *shares, *losses, " / ".join(per_class) or _NONE]
+
+
+def _operating_points(artifacts: Sequence[Artifact]) -> list[str]:
+    rows = [
+        [one.precision, f"`{name}`", _NONE if threshold is None else f"{threshold:.4f}", *_measured(one, name)]
+        for one in artifacts
+        for name, threshold in one.operating_points.items()
+    ]
+    if not rows:
+        return []
+    return [
+        "## Operating points of the positive label",
+        "",
+        "The least probability, after the temperature, that counts as positive; chosen on validation (a dash: not",
+        "reached there), measured on the first test split.",
+        "",
+        *_table(("file", "name", "threshold", "precision", "recall", "F1"), rows),
+    ]
+
+
+def _measured(artifact: Artifact, name: str) -> list[str]:
+    """Precision, recall and F1 of an operating point on the first test split."""
+    tests = [block for split, block in artifact.quality.items() if split.startswith("test")]
+    block: Mapping[str, Any] = tests[0] if tests else {}
+    point = ((block.get("positive") or {}).get("operating_points") or {}).get(name) or {}
+    return [_figure(point.get(key), _percent) for key in ("precision", "recall", "f1")]
+
+
+def _latency(latency: Sequence[Mapping[str, Any]]) -> list[str]:
+    if not latency:
+        return ["## Latency", "", "Not measured."]
+    rows = [[_plain(row.get(column)) for column in _LATENCY] for row in latency]
+    note = "At real lengths, tokenisation included; more in latency.json."
+    return ["## Latency", "", note, "", *_table(_LATENCY, rows)]
+
+
+def _limits(view: ViewConfig, artifacts: Sequence[Artifact], cpu: str) -> list[str]:
+    read = view.max_tokens if view.windows is None else f"{view.windows.max} windows of {view.max_tokens}"
+    lines = [
+        "## Limits",
+        "",
+        "- Languages and kinds of text that the data lacked were not measured; any text gets an answer all the same.",
+        f"- Text beyond {read} tokens is not read.",
+        "- Probabilities and thresholds hold for the mix of labels in validation and shift with another mix.",
+    ]
+    if any(artifact.precision == "int8" for artifact in artifacts):
+        lines += [
+            "- int8 scales activations over the whole input: batched or padded, a record's logits would depend on its",
+            "  neighbours, so runtime.py sends one window per run. On a GPU int8 is many times slower than fp32.",
+            f"- int8 rounds as the processor does. Recorded on `{cpu}`; without VNNI instructions its sums can",
+            "  saturate and labels change, so run the check on the machine that serves.",
+        ]
+    return lines
+
+
+def _check(artifacts: Mapping[str, Any]) -> list[str]:
+    allowed = ", ".join(f"{precision} {entry['tolerance']:.2g}" for precision, entry in artifacts.items())
+    return [
+        "## Check",
+        "",
+        "`python runtime.py --verify` (or `distill verify`) re-hashes every file and replays golden.jsonl: equal token",
+        f"ids, logits within tolerance ({allowed}). It exits 2 for a changed file and 3 for other answers.",
+    ]
+
+
+def _origin(manifest: Mapping[str, Any]) -> list[str]:
+    versions = ", ".join(f"{name} {version}" for name, version in manifest["versions"].items())
+    return [
+        "## Origin",
+        "",
+        *[f"- {key}: {_plain(value)}" for key, value in manifest["lineage"].items()],
+        f"- versions: {versions}",
+    ]
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    lines = [columns, ["---"] * len(columns), *rows]
+    return [f"| {' | '.join(cells)} |" for cells in lines]
+
+
+def _figure(figure: Any, text: Callable[[float], str]) -> str:
+    """A number, or `{"value", "low", "high"}`, as text; a dash where there is none."""
+    figure = figure if isinstance(figure, Mapping) else {"value": figure}
+    if figure["value"] is None:
+        return _NONE
+    bounds = [figure.get("low"), figure.get("high")]
+    interval = "" if None in bounds else f" ({'–'.join(text(bound) for bound in bounds)})"
+    return f"{text(figure['value'])}{interval}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2f}"
+
+
+def _decimals(value: float) -> str:
+    return f"{value:.3f}"
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_plain(inner)}" for key, inner in value.items())
+    return _NONE if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,175 @@
+"""Whether an exported file answers as the PyTorch model does: on real records, and over a grid of batches and lengths."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import cycle, islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from distill.core.errors import UserError
+from distill.core.files import read_json
+from distill.core.metrics import decisions, probabilities
+from distill.core.project import Gates
+from distill.core.rendering import Renderer, Window, field_text
+from distill.core.view import View
+from distill.inference.collate import Batch, collate, pad_id
+from distill.inference.onnx_runner import OnnxRunner
+from distill.inference.runner import Runner
+from distill.inference.score import score
+from distill.inference.torch_runner import TorchRunner
+from export.config import TargetConfig
+from export.runtime import cpu_class
+
+Row = Mapping[str, Any]
+Logits = NDArray[np.float32]
+
+# One row as served, small even and odd ones, a large one: sizes at which kernels and broadcasts take other paths.
+_BATCHES = (1, 2, 7, 8, 32)
+_SERVED, _LARGE = _BATCHES[0], _BATCHES[-1]
+_NO_LIMIT_TOKENS = 2**31
+
+
+class Original:
+    """The PyTorch model, untouched by any rewriting, with its answers to real records.
+
+    Args: model_folder: with its view. rows: real records, never those of a test split. limit: read at most so many
+        of them, evenly spread.
+    Attributes: logits: float32 (N, C). kind: `single` or `multi`.
+    Raises: UserError without rows.
+    """
+
+    def __init__(self, model_folder: Path, rows: Sequence[Row], limit: int) -> None:
+        if not rows:
+            raise UserError("parity needs real records", where=str(model_folder), do="give the project a validation split")
+        count = min(limit, len(rows))
+        self.name, self.rows = model_folder.name, [rows[i * len(rows) // count] for i in range(count)]
+        self.view = View.load(model_folder)
+        problem = read_json(model_folder / "config.json").get("problem_type")
+        self.kind = "multi" if problem == "multi_label_classification" else "single"
+        self.runner: Runner = TorchRunner(model_folder, first_token_only=False)
+        self.renderer = self.view.renderer()
+        self.logits = score(self.runner, self.renderer, self.rows).logits
+
+    def answers(self, runner: Runner, batch: int) -> Logits:
+        """Another runner's logits (N, C) for the same records, read `batch` windows at a time."""
+        return score(runner, self.renderer, self.rows, batch_tokens=_NO_LIMIT_TOKENS, max_rows=batch).logits
+
+    def flips(self, logits: Logits) -> float:
+        """Share of records whose predicted label differs; an answer that is not finite counts as another label."""
+        changed = (decisions(logits, self.kind) != decisions(self.logits, self.kind)).any(axis=1)
+        return float((changed | ~np.isfinite(logits).all(axis=1)).mean())
+
+    def flips_of(self, onnx_path: Path) -> float:
+        """Share of records whose label an exported file changes, one record at a time, as it is served."""
+        return self.flips(self.answers(OnnxRunner(onnx_path), _SERVED))
+
+
+def check(original: Original, onnx_path: Path, target: TargetConfig, gates: Gates) -> dict[str, Any]:
+    """The content of `parity.json`.
+
+    fp32 passes when no logit differs by more than `gates.parity_fp32`, on any record or cell of the grid. int8 passes
+    when the labels of at most `gates.int8_flips` of the records change, read one at a time: its activations are scaled
+    per batch, so `label_flips_large` and `batch_shift` tell what larger batches do. An answer that is NaN, infinite,
+    of another shape or refused never passes.
+    """
+    runner = _Forgiving(OnnxRunner(onnx_path), original.logits.shape[1])
+    served, large = original.answers(runner, _SERVED), original.answers(runner, _LARGE)
+    grid = _grid(original, runner)
+    difference = np.abs(served.astype(np.float64) - original.logits)
+    shift = np.abs(probabilities(served, original.kind) - probabilities(original.logits, original.kind))
+    # np.max, unlike max, lets NaN through.
+    largest = float(np.max([difference.max(), *(cell["max_abs_diff"] for cell in grid)]))
+    flips, required = original.flips(served), gates.int8_flips if target.precision == "int8" else gates.parity_fp32
+    measured = flips if target.precision == "int8" else largest
+    finite = bool(np.isfinite(largest) and np.isfinite(large).all())
+    return _without_nan(
+        {
+            "name": original.name,
+            "target": target.name,
+            "precision": target.precision,
+            "passed": finite and (required is None or measured <= required),
+            "required": required,
+            "finite": finite,
+            "error": runner.error,
+            "max_abs_diff": largest,
+            "mean_abs_diff": float(difference.mean()),
+            "max_probability_shift": float(shift.max()),
+            "label_flips": flips,
+            "label_flips_large": original.flips(large),
+            "batch_shift": float(np.abs(served - large).max()),
+            "rows": len(original.rows),
+            "batches": {"served": _SERVED, "large": _LARGE},
+            "grid": grid,
+            "cpu": cpu_class(),
+        }
+    )
+
+
+class _Forgiving:
+    """A runner that answers NaN where the one inside refuses a batch or gives another shape, and keeps the reason."""
+
+    def __init__(self, inner: Runner, classes: int) -> None:
+        self.inner, self.classes = inner, classes
+        self.error: str | None = None
+
+    def logits(self, batch: Batch) -> Logits:
+        shape = (batch["input_ids"].shape[0], self.classes)
+        try:
+            logits = self.inner.logits(batch)
+        except Exception as error:  # the runtime's errors share no base but Exception
+            return self._refused(str(error).partition("\n")[0], shape)
+        if logits.shape != shape:
+            return self._refused(f"logits of shape {logits.shape}, expected {shape}", shape)
+        return logits
+
+    def _refused(self, reason: str, shape: tuple[int, int]) -> Logits:
+        self.error = self.error or f"batch of {shape[0]}: {reason}"
+        return np.full(shape, np.nan, np.float32)
+
+
+def _grid(original: Original, runner: Runner) -> list[dict[str, Any]]:
+    """Largest logit difference for each batch size and length: of the empty text, odd, longest real, and the view's own.
+
+    Every batch but the largest lengths' holds rows of several lengths, so padding is tried along with the shape.
+    """
+    windows = _windows(original.renderer, original.rows)
+    pad = pad_id(original.renderer.tokenizer)
+    cells = []
+    for tokens in _lengths(windows):
+        fitting = [window for window in windows if len(window.ids) <= tokens]
+        for size in _BATCHES:
+            batch = collate(list(islice(cycle(fitting), size)), pad)
+            difference = np.abs(runner.logits(batch).astype(np.float64) - original.runner.logits(batch))
+            cells.append({"batch": size, "tokens": tokens, "max_abs_diff": float(difference.max())})
+    return cells
+
+
+def _windows(renderer: Renderer, rows: Sequence[Row]) -> list[Window]:
+    """Windows of the rows, of a record without text and of one too long for the view; the longest first."""
+    fields = [*renderer.left, *renderer.right]
+    words = " ".join(field_text(row, field) for row in rows for field in fields).split() or ["0"]
+    long = " ".join(islice(cycle(words), renderer.room + 1))
+    records = [*rows, dict.fromkeys(fields, ""), dict.fromkeys(fields, long)]
+    windows = [window for encoded in renderer.encode_batch(records) for window in encoded.windows]
+    return sorted(windows, key=lambda window: -len(window.ids))
+
+
+def _lengths(windows: Sequence[Window]) -> list[int]:
+    """Lengths that occur: shortest, odd nearest to the median, next to longest, longest; each once."""
+    lengths = sorted({len(window.ids) for window in windows})
+    middle = len(windows[len(windows) // 2].ids)
+    odd = min((length for length in lengths if length % 2), key=lambda length: abs(length - middle), default=middle)
+    return sorted({lengths[0], odd, lengths[-2:][0], lengths[-1]})
+
+
+def _without_nan(value: Any) -> Any:
+    """The same JSON value with null in place of NaN and infinity."""
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without_nan(item) for item in value]
+    return None if isinstance(value, float) and not np.isfinite(value) else value

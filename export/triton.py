@@ -1,0 +1,106 @@
+"""Files that let a Triton server run a bundle: one model per precision, and one that takes records as text.
+
+The bundle holds each model once. `sh triton/prepare.sh REPOSITORY` lays a Triton model repository out beside it:
+
+    <name>_<precision>/   ONNX Runtime backend: token ids in, logits out; the client renders, tokenises and pads
+    <name>_text/          Python backend over runtime.py: a record as JSON in, the answer as JSON out
+"""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from distill.core.files import write_text
+
+_MAX_BATCH = 64
+_QUEUE_DELAY_US = 500
+
+
+def write_triton(folder: Path, name: str, models: Mapping[str, Path], classes: int) -> None:
+    """Write `triton/` into a bundle folder.
+
+    Args: models: file of each precision inside the bundle. classes: C.
+    """
+    out = folder / "triton"
+    for precision, model in models.items():
+        model_name = f"{name}_{precision}"
+        config = onnx_config(model_name, _inputs(model), classes, batched=precision != "int8")
+        write_text(out / model_name / "config.pbtxt", config)
+    text = out / f"{name}_text"
+    write_text(text / "config.pbtxt", text_config(text.name))
+    (text / "1").mkdir(exist_ok=True)
+    shutil.copyfile(Path(__file__).with_name("triton_text.py"), text / "1" / "model.py")
+    write_text(out / "prepare.sh", _prepare_script(name, models))
+
+
+def onnx_config(name: str, inputs: Sequence[str], classes: int, *, batched: bool) -> str:
+    """config.pbtxt of an ONNX model: int64 token inputs of free length, fp32 logits (C).
+
+    Args: batched: whether rows may share a run. int8 rows may not: their scale is taken over the whole batch,
+        so Triton's batcher would make an answer depend on the requests that happen to wait beside it.
+    """
+    listed = ",\n".join(f'  {{ name: "{item}" data_type: TYPE_INT64 dims: [ -1 ] }}' for item in inputs)
+    batching = f"dynamic_batching {{ max_queue_delay_microseconds: {_QUEUE_DELAY_US} }}\n" if batched else ""
+    return (
+        f'name: "{name}"\n'
+        'backend: "onnxruntime"\n'
+        f"max_batch_size: {_MAX_BATCH if batched else 1}\n"
+        f"input [\n{listed}\n]\n"
+        f'output [\n  {{ name: "logits" data_type: TYPE_FP32 dims: [ {classes} ] }}\n]\n'
+        f"{batching}"
+        "instance_group [ { kind: KIND_CPU count: 1 } ]\n"
+    )
+
+
+def text_config(name: str) -> str:
+    """config.pbtxt of the text model: RECORD (JSON of a record) to ANSWER (JSON), any number of records per request.
+
+    The parameters choose the precision and the operating point; empty means fp32, and no `positive` in the answers.
+    """
+    parameters = "\n".join(
+        f'parameters {{ key: "{key}" value: {{ string_value: "{value}" }} }}'
+        for key, value in {"precision": "fp32", "operating_point": "", "threads": "1"}.items()
+    )
+    return (
+        f'name: "{name}"\n'
+        'backend: "python"\n'
+        f"max_batch_size: {_MAX_BATCH}\n"
+        'input [ { name: "RECORD" data_type: TYPE_STRING dims: [ 1 ] } ]\n'
+        'output [ { name: "ANSWER" data_type: TYPE_STRING dims: [ 1 ] } ]\n'
+        f"dynamic_batching {{ max_queue_delay_microseconds: {_QUEUE_DELAY_US} }}\n"
+        "instance_group [ { kind: KIND_CPU count: 1 } ]\n"
+        f"{parameters}\n"
+    )
+
+
+def _prepare_script(name: str, models: Mapping[str, Path]) -> str:
+    quoted = shlex.quote(f"{name}_text")
+    versions = {f'"$out"/{shlex.quote(f"{name}_{precision}")}/1': model.name for precision, model in models.items()}
+    return "\n".join(
+        [
+            "#!/bin/sh",
+            "# Lays out a Triton model repository: sh prepare.sh REPOSITORY",
+            "set -eu",
+            'test $# -eq 1 || { echo "usage: sh prepare.sh REPOSITORY" >&2; exit 2; }',
+            'here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)',
+            'bundle=$(dirname -- "$here")',
+            'mkdir -p "$1"',
+            'out=$(CDPATH= cd -- "$1" && pwd)',
+            'for model in "$here"/*/; do cp -R "${model%/}" "$out"/; done',
+            *[f'mkdir -p {folder} && cp "$bundle"/{model} {folder}/model.onnx' for folder, model in versions.items()],
+            f'mkdir -p "$out"/{quoted}/1/bundle',
+            f'cp "$bundle"/*.json "$bundle"/*.onnx "$bundle"/*.py "$out"/{quoted}/1/bundle/',
+            "",
+        ]
+    )
+
+
+def _inputs(model: Path) -> list[str]:
+    from export.runtime import open_session
+
+    session: Any = open_session(model, threads=1)
+    return [item.name for item in session.get_inputs()]

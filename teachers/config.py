@@ -1,0 +1,40 @@
+"""What makes a teacher: where it starts, what it reads, how it is trained, how it labels."""
+
+from __future__ import annotations
+
+from pydantic import Field, NonNegativeFloat, PositiveInt
+
+from distill.core.config import Config
+from distill.training.config import TrainingConfig
+
+
+class FreshEncoder(Config):
+    """The architecture built when no checkpoint is given: a BERT with random weights."""
+
+    layers: PositiveInt = Field(12, description="transformer layers")
+    width: PositiveInt = Field(192, description="hidden size, a multiple of heads")
+    heads: PositiveInt = Field(3, description="attention heads")
+    vocabulary: int = Field(8000, ge=100, description="WordPiece vocabulary, learnt from the training and pool texts")
+
+
+class LabellingConfig(Config):
+    """How a teacher labels the pool."""
+
+    shard_rows: PositiveInt = Field(2048, description="rows of a shard; a kill loses at most one shard")
+    batch_tokens: PositiveInt = Field(4096, description="padded tokens of one forward pass")
+    half: bool = Field(False, description="store logits as float16")
+    precision: str = Field("auto", pattern="^(auto|fp32|bf16)$", description="auto: bf16 where the processor has it")
+
+
+class TeacherConfig(Config):
+    """One teacher of a project."""
+
+    preset: str = Field(description="the preset that the other values start from")
+    view: str = Field("document", description="the view it reads")
+    weight: NonNegativeFloat = Field(1.0, description="its weight among several teachers")
+    checkpoint: str | None = Field(None, description="folder or hub id of a pre-trained encoder; null: random weights")
+    finished: str | None = Field(None, description="folder of a teacher fine-tuned elsewhere; nothing is trained")
+    labels: str | None = Field(None, description="file with this teacher's logits, made elsewhere; nothing is labelled")
+    fresh: FreshEncoder = Field(default_factory=FreshEncoder, description="used when checkpoint is null")
+    training: TrainingConfig = Field(default_factory=TrainingConfig)
+    labelling: LabellingConfig = Field(default_factory=LabellingConfig)

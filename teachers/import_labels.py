@@ -1,0 +1,87 @@
+"""Soft labels made elsewhere, checked and brought into the store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from distill.core.errors import UserError
+from distill.core.label_space import LabelSpace
+from distill.core.soft_labels import SoftLabels, shard_ranges, statuses, write_shard
+from distill.core.sources import read_rows
+from distill.training.joining import labelled_rows
+from teachers.config import LabellingConfig
+
+
+def import_labels(config: LabellingConfig, file: Path, space: LabelSpace, records: Path, folder: Path) -> None:
+    """Step body: `folder` becomes a soft-label store with the logits of `file`, JSONL, CSV, TSV or Parquet.
+
+    Each row holds `id` and `logits`: a list of C numbers in the order of the task's labels, or `{label: number}`.
+
+    Raises: UserError for a row without id or with wrong logits (file, row and value), an id given twice, ids that are
+        not in the project, and training or pool rows that the file leaves out.
+    """
+    logits = _read(file, space)
+    rows = labelled_rows(records)
+    ids = [record.id for _, record in rows]
+    _same_ids(file, ids, logits)
+    for index, start, stop in shard_ranges(len(rows), config.shard_rows):
+        part = rows[start:stop]
+        values = np.stack([logits[record.id] for _, record in part])
+        texts = np.array([any(record.fields.values()) for _, record in part], np.int32)
+        labels = SoftLabels(
+            ids=ids[start:stop],
+            sources=[source for source, _ in part],
+            logits=values,
+            tokens=np.full(len(part), -1, np.int32),
+            cut_tokens=np.full(len(part), -1, np.int32),
+            status=statuses(values, texts),
+        )
+        write_shard(folder, index, labels, half=config.half)
+
+
+def _read(file: Path, space: LabelSpace) -> dict[str, NDArray[np.float32]]:
+    found: dict[str, NDArray[np.float32]] = {}
+    for row in read_rows(file):
+        where = f"{file}, row {row.number}"
+        values = row.values
+        if values is None or values.get("id") in (None, ""):
+            raise UserError("a row without id", where=where, found=row.problem, do="give every row id and logits")
+        name = str(values["id"])
+        if name in found:
+            raise UserError("an id stands twice", where=where, found=name, do="keep one row per id")
+        found[name] = _vector(values.get("logits"), space, where)
+    return found
+
+
+def _vector(value: Any, space: LabelSpace, where: str) -> NDArray[np.float32]:
+    """The row's logits as float32 (C,)."""
+    if isinstance(value, dict):
+        value = [value.get(label) for label in space.labels]
+    try:
+        vector = np.asarray(value, np.float32)
+    except (TypeError, ValueError):
+        vector = np.empty(0, np.float32)
+    if vector.shape != (len(space),):
+        do = f"give {len(space)} numbers in this order: {', '.join(space.labels)}"
+        raise UserError("wrong logits", where=where, found=value, do=do)
+    return vector
+
+
+def _same_ids(file: Path, ids: list[str], logits: dict[str, NDArray[np.float32]]) -> None:
+    missing = [name for name in ids if name not in logits]
+    if missing:
+        found = f"{len(missing)} of {len(ids)} rows without logits, first: {', '.join(missing[:5])}"
+        raise UserError("the file leaves out rows", where=str(file), found=found, do="label all train and pool rows")
+    strangers = len(logits) - len(set(ids))
+    if strangers:
+        first = next(name for name in logits if name not in set(ids))
+        raise UserError(
+            "the file names rows that are not in train or the pool",
+            where=str(file),
+            found=f"{strangers} ids, for example {first}",
+            do="remove them, or add the records to data.pool",
+        )

@@ -1,0 +1,80 @@
+"""Fine-tuning a teacher on gold labels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from distill.core.errors import UserError
+from distill.core.label_space import LabelSpace
+from distill.core.record_store import read_records
+from distill.core.view import TOKENIZER_FILE, View
+from distill.models import checkpoint as checkpoints
+from distill.models.encoder import load_classifier
+from distill.inference.collate import pad_id
+from distill.training.examples import encode_examples
+from distill.training.fit import Run, fit
+from distill.training.losses import DistillationLoss
+from teachers.config import TeacherConfig
+
+
+def teach(
+    config: TeacherConfig,
+    space: LabelSpace,
+    view: View,
+    records: Path,
+    checkpoint: Path,
+    seed: int,
+    threads: int,
+    folder: Path,
+) -> None:
+    """Step body: fine-tune `checkpoint` on the training rows as `view` shows them; `folder` becomes a model folder.
+
+    Raises: GateFailed when the run collapses to one class.
+    """
+    import torch
+
+    renderer = view.renderer()
+    torch.manual_seed(seed)
+    model = load_classifier(checkpoint, space.labels, space.kind)
+    run = Run(
+        name=f"fine-tuning on {view.name}",
+        labels=space.labels,
+        loss=DistillationLoss(kind=space.kind),
+        pad_id=pad_id(checkpoint),
+        pool=view.config.windows.pool if view.config.windows else "mean",
+        seed=seed,
+        threads=threads,
+    )
+    train = encode_examples(read_records(records, "train"), renderer)
+    valid = encode_examples(read_records(records, "valid"), renderer)
+    fit(model, train, valid, config.training, run, folder)
+    adopt_tokenizer(checkpoint, view, folder)
+
+
+def adopt_finished(finished: str, space: LabelSpace, view: View, folder: Path) -> None:
+    """Step body: `folder` becomes a copy of a teacher that was fine-tuned elsewhere.
+
+    Raises: UserError when it is no safe Hugging Face classifier, or its labels are not the task's, in the task's order.
+    """
+    source = checkpoints.resolve(finished)
+    checkpoints.require_safe(source)
+    model = load_classifier(source)
+    found = tuple(str(model.config.id2label[index]) for index in range(model.config.num_labels))
+    generic = tuple(f"LABEL_{index}" for index in range(len(space)))
+    if found not in (space.labels, generic):
+        raise UserError(
+            "the finished teacher was trained for other labels",
+            where=str(source),
+            found=", ".join(found),
+            do=f"task.labels must name them in the same order; now: {', '.join(space.labels)}",
+        )
+    model.config.id2label = dict(enumerate(space.labels))
+    model.config.label2id = {label: index for index, label in enumerate(space.labels)}
+    model.save_pretrained(folder)
+    adopt_tokenizer(source, view, folder)
+
+
+def adopt_tokenizer(source: Path, view: View, folder: Path) -> None:
+    """Copy the tokenizer of `source` into a model folder and write the view bound to it."""
+    checkpoints.save_tokenizer(source, folder)
+    View(view.name, view.config, folder / TOKENIZER_FILE).save(folder)

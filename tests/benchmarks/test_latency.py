@@ -1,0 +1,123 @@
+import json
+import shutil
+
+import pytest
+
+from benchmarks import latency
+from benchmarks.config import BenchConfig
+from distill.core.errors import UserError
+from distill.core.files import read_json, write_json
+from distill.core.record_store import write_records
+from distill.core.records import Record
+
+
+class Machine:
+    """Stands in for processes: each subject takes its own time, and every later process twice as long."""
+
+    def __init__(self):
+        self.ran = []
+
+    def __call__(self, subject, rows, config, threads):
+        self.ran.append((subject.name, [row["id"] for row in rows], threads))
+        slow = {"pytorch": 60}.get(subject.runtime, 10) * 2 ** len(self.ran)
+        sample = {"total_ns": [slow] * len(rows), "tokenise_ns": [1] * len(rows)}
+        return {"batches": {"1": sample}, "tokens": [5] * len(rows), "throughput_per_s": 1.0}
+
+
+@pytest.fixture
+def machine(monkeypatch):
+    fake = Machine()
+    monkeypatch.setattr(latency, "run_process", fake)
+    return fake
+
+
+@pytest.fixture
+def run(tmp_path, model_folder):
+    """A finished run: a document teacher, a student and its int8 artifact, and ten test records."""
+    folder = tmp_path / "run"
+    for name in ("teachers/base", "students/3L"):
+        shutil.copytree(model_folder, folder / name)
+    stored = read_json(folder / "teachers/base/view.json")
+    write_json(folder / "teachers/base/view.json", {**stored, "name": "document"})
+    for target in ("onnx", "onnx-int8"):
+        (folder / "export" / "3L" / target).mkdir(parents=True)
+        (folder / "export" / "3L" / target / "model.onnx").touch()
+    records = [Record(f"r{number}", {"id": f"r{number}", "page.title": "Обзор"}) for number in range(10)]
+    write_records(folder / "records" / "test.unseen.parquet", records)
+    write_json(folder / "run.json", {"config": {"threads": 3, "bench": {"requests": 4, "processes": 2}}})
+    return folder
+
+
+def test_processes_visit_every_subject_before_the_next_round(machine, subject):
+    teacher = subject("base@document", "document", "pytorch", "fp32", "teacher")
+    subjects = [teacher, subject("8L@card"), subject("6L@card")]
+    rows = [{"id": number} for number in range(30)]
+    done = []
+    result = latency.measure(
+        subjects,
+        {"document": rows, "card": rows},
+        BenchConfig(requests=7, processes=3),
+        2,
+        on_progress=lambda *step: done.append(step),
+    )
+    assert [name for name, _, _ in machine.ran] == ["base@document", "8L@card", "6L@card"] * 3
+    assert len({tuple(requests) for _, requests, _ in machine.ran}) == 1
+    assert done[0] == (0, 9, "base@document") and done[-1] == (8, 9, "6L@card")
+    # Drift that doubles with every process leaves the ratio of each round alone.
+    student = result["rows"][1]
+    assert student["speedup_low"] == student["speedup_high"] == 3
+
+
+def test_the_result_is_written_and_says_how_it_was_measured(machine, subject, tmp_path):
+    subjects, rows = [subject("8L@card")], [{"id": number} for number in range(5)]
+    out = tmp_path / "latency" / "latency.json"
+    result = latency.measure(subjects, {"card": rows}, BenchConfig(requests=9, threads=1), 2, out)
+    assert json.loads(out.read_text()) == result
+    assert set(result) == {"rows", "settings", "environment"}
+    assert result["settings"]["distinct_requests"] == 5 and result["settings"]["threads"] == 1
+    assert machine.ran[0][2] == result["rows"][0]["threads"] == 1
+
+
+def test_two_subjects_of_one_name_are_refused(machine, subject):
+    with pytest.raises(ValueError, match="one name"):
+        latency.measure([subject("8L@card"), subject("8L@card")], {"card": [{}]}, BenchConfig(), 1)
+
+
+def test_a_failed_process_leaves_no_result(monkeypatch, subject, tmp_path):
+    def fail(*_):
+        raise UserError("ended without a result")
+
+    monkeypatch.setattr(latency, "run_process", fail)
+    with pytest.raises(UserError):
+        latency.measure([subject("8L@card")], {"card": [{}]}, BenchConfig(), 1, tmp_path / "latency.json")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_command_measures_a_run_and_ends_with_ratios(machine, run, capsys):
+    assert latency.main([str(run), "--set", "processes=1"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    final = json.loads(lines[-1])
+    assert set(final["ratios"]) == {"base@document", "3L@card", "3L@card.onnx", "3L@card.onnx-int8"}
+    assert [row["precision"] for row in final["rows"]] == ["fp32", "fp32", "fp32", "int8"]
+    assert [(len(requests), threads) for _, requests, threads in machine.ran] == [(4, 3)] * 4
+    assert lines[0].split()[0] == "model" and lines[1].split()[0] == "base@document"
+
+
+def test_an_option_goes_before_the_settings_of_the_run(machine, run, capsys):
+    assert latency.main([str(run), "--threads", "1", "--set", "threads=2"]) == 0
+    assert {threads for _, _, threads in machine.ran} == {1}
+
+
+@pytest.mark.parametrize("lost", ["teachers", "records/test.unseen.parquet"])
+def test_a_folder_that_is_no_finished_run_exits_with_2(run, lost, capsys):
+    path = run / lost
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    assert latency.main([str(run)]) == 2
+    assert str(run) in capsys.readouterr().err
+
+
+def test_an_empty_folder_and_an_unknown_setting_exit_with_2(tmp_path, run, capsys):
+    (tmp_path / "empty").mkdir()
+    assert latency.main([str(tmp_path / "empty")]) == 2
+    assert latency.main([str(run), "--set", "request=5"]) == 2
+    assert "did you mean 'requests'" in capsys.readouterr().err

@@ -1,0 +1,70 @@
+import pytest
+
+from benchmarks.config import BenchConfig
+from benchmarks.latency_rows import latency_rows, ratios
+
+MS = 1_000_000
+
+
+def measured(p50_ms, samples=21, **batches):
+    """One process: samples around `p50_ms` at batch 1, and other batches as given."""
+    total = [int((p50_ms + 0.1 * (number - samples // 2)) * MS) for number in range(samples)]
+    other = {name.removeprefix("b"): {"total_ns": [value * MS], "tokenise_ns": [MS]} for name, value in batches.items()}
+    one = {"total_ns": total, "tokenise_ns": [MS] * samples}
+    return {"batches": {"1": one, **other}, "tokens": [9, 30, 12], "throughput_per_s": 1000 / p50_ms}
+
+
+@pytest.fixture
+def subjects(subject):
+    return [
+        subject("base@document", "document", "pytorch", "fp32", "teacher"),
+        subject("base@document.onnx", "document", "onnxruntime", "fp32", "teacher"),
+        subject("base@card.onnx", "card", "onnxruntime", "fp32", "teacher"),
+        subject("3L@card.onnx-int8"),
+    ]
+
+
+ROUNDS = {
+    "base@document": [measured(100), measured(120)],
+    "base@document.onnx": [measured(50), measured(60)],
+    "base@card.onnx": [measured(20), measured(24)],
+    "3L@card.onnx-int8": [measured(5), measured(10)],
+}
+
+
+def test_speed_ups_are_ratios_of_medians_within_one_run(subjects):
+    rows = {row["model"]: row for row in latency_rows(subjects, ROUNDS, BenchConfig(), 2)}
+    student, teacher = rows["3L@card.onnx-int8"], rows["base@document"]
+    assert teacher["speedup_vs_teacher"] == 1 == rows["base@document.onnx"]["speedup_vs_best_teacher"]
+    assert student["speedup_vs_teacher"] == teacher["p50_ms"] / student["p50_ms"]
+    # The best teacher is the fastest one on documents, not the faster one on cards.
+    assert student["speedup_vs_best_teacher"] == rows["base@document.onnx"]["p50_ms"] / student["p50_ms"]
+    assert (student["speedup_low"], student["speedup_high"]) == (12, 20)
+
+
+def test_a_row_holds_the_figures_of_all_processes(subjects):
+    row = latency_rows(subjects, ROUNDS, BenchConfig(), 2)[0]
+    assert (row["samples"], row["tokens"], row["threads"], row["batch"]) == (42, 12, 2, 1)
+    assert row["p50_ms"] == pytest.approx(110) and row["tokenise_ms"] == 1
+    assert row["throughput_per_s"] == pytest.approx((10 + 1000 / 120) / 2)
+
+
+def test_tail_percentiles_are_null_until_there_are_enough_samples(subjects):
+    few = latency_rows(subjects[:1], {"base@document": [measured(50, 500)] * 2}, BenchConfig(tail_samples=11), 2)[0]
+    enough = latency_rows(subjects[:1], {"base@document": [measured(50, 500)] * 2}, BenchConfig(), 2)[0]
+    assert few["p99_ms"] is None and few["p95_ms"] is not None
+    assert enough["p50_ms"] < enough["p95_ms"] < enough["p99_ms"]
+
+
+def test_larger_batches_have_no_speed_up(subjects):
+    rounds = {name: [measured(50, b8=80)] for name in ROUNDS}
+    rows = latency_rows(subjects, rounds, BenchConfig(batch=[8, 1]), 2)
+    assert [row["batch"] for row in rows] == [1, 8] * 4
+    assert rows[1]["p50_ms"] == 80 and rows[1]["speedup_vs_teacher"] is None
+    assert set(ratios(rows)) == set(ROUNDS)
+
+
+def test_without_a_reference_there_is_no_speed_up(subjects):
+    rows = latency_rows(subjects[2:], ROUNDS, BenchConfig(), 2)
+    assert [row["speedup_vs_teacher"] for row in rows] == [None, None]
+    assert ratios(rows) == {}

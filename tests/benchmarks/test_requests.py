@@ -1,0 +1,35 @@
+import pytest
+
+from benchmarks.requests import choose, choose_rows, groups
+
+
+def test_the_choice_depends_on_the_seed_only():
+    assert choose(1000, 50, seed=1) == choose(1000, 50, seed=1)
+    assert choose(1000, 50, seed=1) != choose(1000, 50, seed=2)
+    assert len(set(choose(1000, 50, seed=1))) == 50
+
+
+def test_few_records_start_again_in_the_same_order():
+    drawn = choose(3, 8, seed=1)
+    assert sorted(drawn[:3]) == [0, 1, 2]
+    assert drawn == (drawn[:3] * 3)[:8]
+
+
+def test_every_view_gets_the_same_records_in_the_same_order():
+    rows = {view: [{"id": number, "view": view} for number in range(40)] for view in ("document", "card")}
+    chosen = choose_rows(rows, 10, seed=3)
+    assert [row["id"] for row in chosen["document"]] == [row["id"] for row in chosen["card"]]
+    assert {row["view"] for row in chosen["card"]} == {"card"}
+
+
+@pytest.mark.parametrize("rows", [{"document": [{}], "card": [{}, {}]}, {"card": []}, {}])
+def test_views_of_different_records_or_none_are_refused(rows):
+    with pytest.raises(ValueError):
+        choose_rows(rows, 2, seed=1)
+
+
+def test_groups_are_full_unless_there_is_only_one():
+    rows = [{"id": number} for number in range(7)]
+    assert [len(group) for group in groups(rows, 3)] == [3, 3]
+    assert [len(group) for group in groups(rows, 1)] == [1] * 7
+    assert [len(group) for group in groups(rows, 32)] == [7]

@@ -1,0 +1,58 @@
+import pytest
+
+from benchmarks.timing import Timing, percentile_ms, tail_ms, time_requests, time_throughput
+
+
+class Clock:
+    """A clock that only work moves."""
+
+    def __init__(self):
+        self.now = 0
+
+    def __call__(self):
+        return self.now
+
+    def spend(self, nanoseconds):
+        self.now += nanoseconds
+
+
+def test_tokenising_is_a_part_of_the_total():
+    clock = Clock()
+    timings = time_requests(
+        [10, 20, 30],
+        lambda request: clock.spend(request) or request,
+        lambda tokens: clock.spend(100 * tokens),
+        warmup=0,
+        clock=clock,
+    )
+    assert timings == [Timing(1010, 10), Timing(2020, 20), Timing(3030, 30)]
+
+
+def test_warm_up_cycles_through_the_requests_and_is_not_counted():
+    clock, seen = Clock(), []
+
+    def answer(request):
+        seen.append(request)
+        clock.spend(1_000_000 if len(seen) <= 5 else 1)
+
+    timings = time_requests(["а", "б", "в"], lambda request: request, answer, warmup=5, clock=clock)
+    assert seen == ["а", "б", "в", "а", "б"] + ["а", "б", "в"]
+    assert [timing.total_ns for timing in timings] == [1, 1, 1]
+
+
+def test_throughput_is_rows_per_second():
+    clock = Clock()
+    assert time_throughput(50, lambda: clock.spend(250_000_000), clock) == 200
+
+
+def test_percentiles_of_known_samples():
+    samples = [number * 1_000_000 for number in range(1, 1002)]
+    assert percentile_ms(samples, 50) == 501
+    assert tail_ms(samples, 95, 10) == 951
+    assert tail_ms(samples, 99, 10) == 991
+
+
+@pytest.mark.parametrize(("q", "enough"), [(95, 200), (99, 1000)])
+def test_a_tail_percentile_needs_ten_samples_beyond_it(q, enough):
+    assert tail_ms([1] * (enough - 1), q, 10) is None
+    assert tail_ms([1] * enough, q, 10) is not None

@@ -1,0 +1,141 @@
+import numpy as np
+import pytest
+from tokenizers import Tokenizer, models, pre_tokenizers
+
+from distill.core.audit import audit
+from distill.core.errors import UserError
+from distill.core.files import read_json, sha256
+from distill.core.ledger import Ledger
+from distill.core.prepare import prepare
+from distill.core.record_store import write_records
+from distill.core.records import Record
+from distill.core.words import word_tokenizer
+from tests.core.record_fixtures import project, row, rows, write_all
+
+
+def run(root, tokenizers=None, **data):
+    out = root / "records"
+    out.mkdir(exist_ok=True)
+    prepare(project(root=str(root), **data), out, tokenizers=tokenizers)
+    return read_json(out / "audit.json")
+
+
+def leaks(found):
+    return {(leak["kind"], *leak["between"]): (leak["rows"], leak["gate"]) for leak in found["leaks"]}
+
+
+def test_a_planted_row_and_a_planted_text_are_caught_by_the_gate(tmp_path):
+    test = [*rows("э", 6, 200), row("т5", 777, "мимо"), row("чужое имя", 7, "рядом")]
+    found = run(write_all(tmp_path, test=test))
+    caught = leaks(found)
+    assert caught["row", "test.seen", "train"] == (1, True)
+    assert caught["document", "test.seen", "train"] == (1, True)
+    assert found["leak_rows"] == 2
+    assert [leak["share"] for leak in found["leaks"] if leak["kind"] == "row"] == [1 / 8]
+    assert any("share ids under different texts" in warning for warning in found["warnings"])
+
+
+def test_one_row_that_leaks_twice_counts_once(tmp_path):
+    found = run(write_all(tmp_path, test=[*rows("э", 6, 200), row("т5", 5, "точно")]))
+    assert sum(leak["rows"] for leak in found["leaks"] if leak["gate"]) == 2 and found["leak_rows"] == 1
+
+
+def test_valid_rows_in_a_test_are_gated_and_in_train_reported(tmp_path):
+    found = run(write_all(tmp_path, test=[*rows("э", 6, 200), row("x", 101, "мимо")], valid=rows("в", 6, 100) + [row("y", 3, "мимо")]))
+    caught = leaks(found)
+    assert caught["document", "test.seen", "valid"] == (1, True)
+    assert caught["document", "valid", "train"] == (1, False)
+
+
+def test_cards_sides_and_keys_are_reported_without_a_gate(tmp_path):
+    test = [
+        *rows("э", 6, 200),
+        row("карточка", 300, "мимо", product={"title": "Дрель ударная №1"}, page={"title": "Купить дрель 1 ёмкость"}),
+        row("сторона", 301, "мимо", product={"title": "Купить дрель 2 ёмкость"}),
+        row("ключ", 302, "мимо", page={"id": "p4"}),
+    ]
+    found = run(write_all(tmp_path, test=test))
+    assert leaks(found) == {
+        ("card", "test.seen", "train"): (1, False),
+        ("side", "test.seen", "train"): (2, False),
+        ("key:page.id", "test.seen", "train"): (1, False),
+    }
+    assert found["leak_rows"] == 0
+
+
+def test_two_tests_that_overlap_are_reported_without_a_gate(tmp_path):
+    found = run(write_all(tmp_path), test={"a": "test.jsonl", "b": "test.jsonl"})
+    assert leaks(found)["document", "test.b", "test.a"] == (6, False)
+    assert ("document", "test.a", "test.b") not in leaks(found) and found["leak_rows"] == 0
+
+
+def test_empty_sides_never_count_as_shared(tmp_path):
+    empty = {"page": {"title": "", "body": ""}}
+    train = [*rows("т", 12, 0), row("a", 50, "мимо", **empty)]
+    assert leaks(run(write_all(tmp_path, train=train, test=[*rows("э", 6, 200), row("b", 51, "мимо", **empty)]))) == {}
+
+
+def test_word_counts_and_what_no_window_reads(tmp_path):
+    found = run(write_all(tmp_path))
+    # "Дрель ударная №5" = 4 signs, "Купить дрель 5 ёмкость" = 4, three times "Описание товара 5 ." = 12.
+    assert found["tokenizer"] == {"document": "words", "card": "words"}
+    assert found["tokens"]["card"]["train"] == {"q10": 8, "q25": 8, "q50": 8, "q75": 8, "q90": 8, "q95": 8, "q99": 8, "max": 8}
+    assert found["tokens"]["document"]["train"]["q50"] == 20
+    assert found["unread_share"] == {"document": 0.0, "card": 0.0}
+    assert found["same_text_share"] == 0.0
+    assert sum(found["histograms"]["document"]["counts"]) == 33
+    assert len(found["histograms"]["document"]["edges"]) == len(found["histograms"]["document"]["counts"]) + 1
+
+
+def test_unread_tokens_are_a_share_of_all_and_warned_about(tmp_path):
+    folder = tmp_path / "records"
+    plan = project(root=str(tmp_path))
+    fields = {"product.title": "а б", "page.title": "в", "page.body": "г " * 37}
+    for split in ("train", "valid", "test.seen"):
+        write_records(folder / f"{split}.parquet", [Record(split, fields, np.array([1, 0, 0], np.float32))])
+    measured = audit(plan, folder, Ledger())
+    assert measured["unread_share"]["document"] == pytest.approx(25 / 40)  # the budget reads 12 of 37
+    assert any(warning.startswith("views.document: 62%") for warning in measured["warnings"])
+
+
+def test_rows_that_render_equally_in_both_views(tmp_path):
+    bare = [row(f"т{i}", i, "мимо" if i % 2 else "точно", page={"body": ""}) for i in range(6)]
+    found = run(write_all(tmp_path, train=bare, valid=rows("в", 3, 100), test=rows("э", 3, 200), pool=rows("п", 12, 300)))
+    assert found["same_text_share"] == pytest.approx(6 / 24)
+
+
+def test_a_models_tokenizer_is_used_and_named(tmp_path):
+    tokenizer = Tokenizer(models.WordLevel({"[UNK]": 0}, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Split("", "isolated")
+    tokenizer.save(str(tmp_path / "tokenizer.json"))
+    found = run(write_all(tmp_path), {"card": tmp_path / "tokenizer.json"})
+    assert found["tokenizer"] == {"document": "words", "card": sha256(tmp_path / "tokenizer.json")}
+    assert found["tokens"]["card"]["train"]["q50"] == len("Дрель ударная №1") + len("Купить дрель 1 ёмкость")
+    (tmp_path / "tokenizer.json").write_text("{")
+    with pytest.raises(UserError, match="cannot read the tokenizer"):
+        run(tmp_path, {"card": tmp_path / "tokenizer.json"})
+
+
+def test_large_splits_are_sampled_for_token_figures(tmp_path, monkeypatch):
+    monkeypatch.setattr("distill.core.audit.SAMPLE_ROWS", 5)
+    found = run(write_all(tmp_path))
+    assert found["token_rows"] == {"train": 5, "valid": 5, "test.seen": 5, "pool.urls": 5}
+    assert found["balance"]["classes"]["train"]["точно"] == 4
+
+
+def test_labels_without_rows_and_many_bad_rows_are_warned_about(tmp_path):
+    train = [values for values in rows("т", 12, 0) if values["метка"] != "точно"]
+    found = run(
+        write_all(
+            tmp_path,
+            train=[*train, "{", "{"],
+            valid=[v for v in rows("в", 6, 100) if v["метка"] != "точно"],
+            test=[v for v in rows("э", 6, 200) if v["метка"] != "точно"],
+        )
+    )
+    assert "no training row has the label точно" in found["warnings"]
+    assert "train: 2 of 10 rows are in quarantine" in found["warnings"]
+
+
+def test_words_and_signs_are_counted_one_by_one():
+    assert len(word_tokenizer().encode("Дрель-шуруповёрт, 18 В (2 шт.)", add_special_tokens=False)) == 11

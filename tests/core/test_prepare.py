@@ -1,0 +1,359 @@
+import json
+import random
+import re
+
+import pytest
+
+from distill.core.config import merge, parse
+from distill.core.errors import UserError
+from distill.core.files import read_json
+from distill.core.prepare import prepare
+from distill.core.project import Project
+from distill.core.record_store import read_records, splits
+from tests.core.record_fixtures import LABELS, PROJECT, project, row, rows, write, write_all
+
+
+def run(root, **data):
+    out = root / "records"
+    out.mkdir(exist_ok=True)
+    prepare(project(root=str(root), **data), out)
+    return out, read_json(out / "audit.json")
+
+
+def ids(out, split):
+    return [record.id for record in read_records(out, split)]
+
+
+def quarantine(out):
+    return [json.loads(line) for line in (out / "quarantine.jsonl").read_text("utf-8").splitlines()]
+
+
+def test_clean_data_comes_through_whole(tmp_path):
+    out, audit = run(write_all(tmp_path))
+    assert splits(out) == ["train", "valid", "test.seen", "pool.urls"]
+    assert audit["rows"]["read"] == audit["rows"]["kept"] == 33
+    assert audit["rows"]["dropped"] == {} and audit["leaks"] == [] and audit["leak_rows"] == 0
+    assert (out / "quarantine.jsonl").read_bytes() == b""
+    first = read_records(out, "train")[1]
+    assert first.fields["page.title"] == "Купить дрель 1 ёмкость"
+    assert first.target.tolist() == [0, 1, 0] and first.slice == "стройка"
+    assert first.keys == {"product.id": "1", "page.id": "p1"}
+    assert all(record.target is None for record in read_records(out, "pool.urls"))
+    assert audit["balance"]["classes"]["train"] == dict.fromkeys(LABELS, 4)
+    assert audit["balance"]["slices"]["valid"] == {"аптека": 3, "стройка": 3}
+
+
+BAD = {
+    "broken_json": '{"id": ',
+    "not_an_object": "[1, 2]",
+    "invalid_utf8": b'{"id": "\xd0"}',
+    "missing_id": row("", 900, "точно"),
+    "wrong_type": row("плохой", 901, "точно", page={"body": {"абзац": "текст"}}),
+    "missing_label": row("без метки", 902),
+    "unknown_label": row("чужая", 903, "около"),
+    "bad_label": row("список", 904) | {"метка": ["точно"]},
+    "duplicate_id": row("т1", 905, "точно"),
+}
+
+
+def test_every_bad_row_goes_to_quarantine_with_its_reason(tmp_path):
+    out, audit = run(write_all(tmp_path, train=[*rows("т", 12, 0), *BAD.values()]))
+    assert audit["rows"]["by_source"]["train"]["dropped"] == dict.fromkeys(sorted(BAD), 1)
+    found = {entry["reason"]: entry for entry in quarantine(out)}
+    assert list(found) == list(BAD)
+    assert found["unknown_label"]["file"] == "train.jsonl" and found["unknown_label"]["row"] == 19
+    assert "около" in found["unknown_label"]["detail"] and "Дрель ударная №903" in found["unknown_label"]["raw"]
+    assert "page.body" in found["wrong_type"]["detail"]
+    assert audit["rows"]["by_source"]["train"]["first_bad_row"].startswith("train.jsonl:13, broken_json")
+    assert ids(out, "train") == [f"т{i}" for i in range(12)]
+
+
+def test_half_a_surrogate_pair_is_quarantined_and_its_raw_text_stays_readable(tmp_path):
+    line = '{"id": "\\ud83d", "product": {"title": "ёж"}}'
+    out, _ = run(write_all(tmp_path, pool=[*rows("п", 3, 300, labelled=False), line]))
+    assert [entry["reason"] for entry in quarantine(out)] == ["invalid_utf8"]
+
+
+def test_fail_stops_at_the_first_bad_row(tmp_path):
+    write_all(tmp_path, train=[*rows("т", 12, 0), BAD["unknown_label"]])
+    with pytest.raises(UserError, match=r"train\.jsonl:13") as error:
+        run(tmp_path, on_bad_row="fail")
+    assert "unknown_label" in str(error.value) and "около" in str(error.value)
+    assert not (tmp_path / "records" / "audit.json").exists()
+
+
+def test_every_junk_rule_drops_under_its_own_reason(tmp_path):
+    junk = [
+        row("короткий", 0, "мимо", product={"title": "а"}, page={"title": "", "body": ""}),
+        row("длинный", 1, "мимо", page={"body": "слово " * 100}),
+        row("без названия", 2, "мимо", product={"title": None}),
+        row("повтор", 3, "мимо", page={"body": "купи " * 60}),
+        row("шаблон", 4, "мимо", page={"body": "404 страница не найдена"}),
+    ]
+    rules = {"min_chars": 5, "max_chars": 500, "required": ["product.title"], "repeated": 0.3, "patterns": ["не найдена"]}
+    _, audit = run(write_all(tmp_path, train=[*rows("т", 12, 10), *junk]), junk=rules)
+    reasons = ["missing_field", "pattern", "repeated_text", "too_long", "too_short"]
+    assert audit["junk"]["by_reason"] == dict.fromkeys(reasons, 1)
+    assert audit["junk"]["examples"]["train"]["pattern"] == ["шаблон"]
+    assert audit["rows"]["by_source"]["train"]["kept"] == 12
+
+
+def test_two_megabytes_of_text_pass_through(tmp_path):
+    text = ("оченьдлинныйтекст" * 60 + " ") * 1000
+    assert len(text.encode()) > 2_000_000
+    out, audit = run(
+        write_all(tmp_path, train=[*rows("т", 12, 0), row("большой", 50, "мимо", page={"body": text})]),
+        junk={"max_chars": 3_000_000},
+    )
+    assert read_records(out, "train")[-1].fields["page.body"] == text.strip()
+    assert audit["tokens"]["document"]["train"]["max"] > 1000
+
+
+def test_repeated_texts_are_dropped_and_other_labels_named(tmp_path):
+    same, other = row("повтор", 1, LABELS[1]), row("спор", 2, LABELS[0])
+    out, audit = run(write_all(tmp_path, train=[*rows("т", 12, 0), same, other]))
+    assert audit["duplicates"]["by_reason"] == {"duplicate": 1, "duplicate_other_label": 1}
+    assert audit["duplicates"]["examples"]["train"]["duplicate_other_label"] == ["спор"]
+    assert any("another label" in warning for warning in audit["warnings"])
+    assert read_records(out, "train")[2].target.tolist() == [0, 0, 1]
+
+
+def _soup(seed):
+    """Good and bad rows of all kinds in a random order."""
+    random_ = random.Random(seed)
+    lines = [*rows("т", 12, 0)]
+    for number in range(60):
+        kind = random_.choice(["good", "again", *BAD])
+        good = row(f"с{number}", 1000 + random_.randrange(30), random_.choice(LABELS))
+        lines.append(good if kind == "good" else lines[random_.randrange(12)] if kind == "again" else BAD[kind])
+    random_.shuffle(lines)
+    return lines
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_ledger_adds_up_for_a_soup_of_rows(tmp_path, seed):
+    lines = _soup(seed)
+    out, audit = run(write_all(tmp_path, train=lines, pool=[*rows("п", 9, 300), *_soup(seed + 100)]))
+    ledger = audit["rows"]
+    for counts in [ledger, *ledger["by_source"].values()]:
+        assert counts["read"] == counts["kept"] + sum(counts["dropped"].values())
+    assert ledger["by_source"]["train"]["read"] == len(lines)
+    assert ledger["by_source"]["train"]["kept"] == len(read_records(out, "train"))
+    assert ledger["by_source"]["pool.urls"]["kept"] == len(read_records(out, "pool.urls"))
+    reasons = {entry["reason"] for entry in quarantine(out)}
+    assert reasons <= set(BAD) and len(quarantine(out)) == sum(ledger["dropped"].get(reason, 0) for reason in BAD)
+
+
+def test_the_same_input_gives_the_same_bytes(tmp_path):
+    write_all(tmp_path, train=_soup(1), pool=_soup(7))
+    out, _ = run(tmp_path)
+    first = {path.name: path.read_bytes() for path in out.iterdir()}
+    out, _ = run(tmp_path)
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == first
+
+
+def test_files_of_a_killed_run_do_not_stay(tmp_path):
+    (tmp_path / "records").mkdir()
+    (tmp_path / "records" / "pool.gone.parquet").write_bytes(b"half")
+    out, _ = run(write_all(tmp_path))
+    assert "pool.gone" not in splits(out)
+
+
+def test_pool_rows_of_other_splits_are_dropped_by_pair(tmp_path):
+    pool = [
+        row("п1", 300),
+        row("из теста", 200),
+        row("из проверки", 101),
+        row("из обучения", 3),
+        row("снова", 300),
+        row("сторона", 400, product={"title": "Дрель ударная №200"}),
+        row("т3", 401),
+    ]
+    out, audit = run(write_all(tmp_path, pool=pool))
+    assert ids(out, "pool.urls") == ["п1", "сторона"]
+    dropped = {"duplicate": 1, "duplicate_id": 1, "in_test": 1, "in_train": 1, "in_valid": 1}
+    assert audit["rows"]["by_source"]["pool.urls"]["dropped"] == dropped
+    assert [(leak["kind"], leak["gate"]) for leak in audit["leaks"] if "pool.urls" in leak["between"]] == [("side", False)]
+
+
+def test_pool_exclude_side_drops_either_side_on_either_side(tmp_path):
+    pool = [
+        row("п1", 300),
+        row("слева", 400, product={"title": "Дрель ударная №200"}),
+        row("накрест", 401, product={"title": "Купить дрель 201 ёмкость"}),
+        row("тело", 402, page={"body": "Описание товара 203. " * 3}),
+    ]
+    out, audit = run(write_all(tmp_path, pool=pool), pool_exclude="side")
+    assert ids(out, "pool.urls") == ["п1", "тело"]
+    assert audit["rows"]["by_source"]["pool.urls"]["dropped"] == {"in_test": 2}
+
+
+def test_a_pool_never_reads_labels_and_keeps_a_stable_sample(tmp_path):
+    write_all(tmp_path, pool=[values | {"метка": {"сломано": []}} for values in rows("п", 40, 300, labelled=False)])
+    source = {"urls": {"files": "pool.jsonl", "rows": 10}}
+    out, audit = run(tmp_path, pool=source)
+    before = ids(out, "pool.urls")
+    assert len(before) == 10 and audit["rows"]["by_source"]["pool.urls"]["dropped"] == {"not_sampled": 30}
+    write_all(tmp_path, pool=rows("п", 39, 300, labelled=False))
+    out, _ = run(tmp_path, pool=source)
+    assert len(set(before) & set(ids(out, "pool.urls"))) >= 9
+
+
+def test_pairing_joins_similar_sides_of_different_rows(tmp_path):
+    kinds = ["дрель ударная", "пила цепная", "шприц одноразовый"]
+    pool = [
+        row(f"п{i}", i, product={"title": f"{kinds[i % 3]} л{i}"}, page={"title": f"{kinds[i % 3]} п{i}"})
+        for i in range(300, 345)
+    ]
+    pool.append(row("тест", 350, product={"title": "пила цепная"}, page={"title": "Купить дрель 203 ёмкость"}))
+    source = {"urls": {"files": "pool.jsonl", "pairing": "neighbours", "rows": 20}}
+    out, audit = run(write_all(tmp_path, pool=pool), pool=source, pool_exclude="side")
+    records = read_records(out, "pool.urls")
+    assert len(records) == 20 and audit["rows"]["by_source"]["pool.urls"]["dropped"]["not_sampled"] > 0
+    for record in records:
+        left, right = record.id.split("~")
+        assert left != right and right != "тест"
+        assert record.fields["product.title"].split()[0] == record.fields["page.title"].split()[0]
+        assert record.keys == {"product.id": left[1:], "page.id": f"p{right[1:]}"} or left == "тест"
+    assert len({record.id.split("~")[1] for record in records}) > 5
+
+
+def test_labels_of_pair_sources_do_not_matter_and_no_neighbour_is_counted(tmp_path):
+    pool = [*rows("п", 9, 300, labelled=False), row("чужой", 390, product={"title": "qwerty"})]
+    source = {"urls": {"files": "pool.jsonl", "pairing": "neighbours"}}
+    _, audit = run(write_all(tmp_path, pool=pool), pool=source)
+    assert audit["rows"]["by_source"]["pool.urls"]["dropped"] == {"no_neighbour": 1}
+
+
+@pytest.mark.parametrize(
+    ("column", "change"),
+    [
+        ("id", {"id": "ид"}),
+        ("метка", {"label": "меткаа"}),
+        ("segment", {"slice": "segmet"}),
+        ("product.id", {"keys": ["product.uid"]}),
+    ],
+)
+def test_a_column_that_no_row_has_is_named_with_the_nearest(tmp_path, column, change):
+    with pytest.raises(UserError, match=r"no row has column") as error:
+        run(write_all(tmp_path), **change)
+    missing = next(iter(change.values()))
+    missing = missing[0] if isinstance(missing, list) else missing
+    assert f"'{missing}' (data.{next(iter(change))})" in str(error.value)
+    assert "train.jsonl" in str(error.value) and column in str(error.value)
+
+
+def test_a_field_that_no_row_has_is_named_with_its_view(tmp_path):
+    bare = [{**values, "page": {"id": "1", "title": "Ёж"}} for values in rows("т", 12, 0)]
+    with pytest.raises(UserError, match=r"'page\.body' \(views\.document\)"):
+        run(write_all(tmp_path, train=bare))
+
+
+def test_a_pool_may_lack_texts_of_the_richer_view_only(tmp_path):
+    bare = [{"id": f"п{i}", "product": {"title": f"Ёж {i}"}, "page": {"title": "Лес"}} for i in range(5)]
+    _, audit = run(write_all(tmp_path, pool=bare))
+    assert "pool.urls: some file has no column page.body" in audit["warnings"]
+    for side in bare:
+        del side["product"]
+    with pytest.raises(UserError, match=r"product\.title"):
+        run(write_all(tmp_path, pool=bare))
+
+
+def test_one_class_in_train_is_refused(tmp_path):
+    with pytest.raises(UserError, match="same label") as error:
+        run(write_all(tmp_path, train=[row(f"т{i}", i, "мимо") for i in range(12)]))
+    assert "data.train" in str(error.value) and "мимо" in str(error.value)
+
+
+@pytest.mark.parametrize("split", ["valid", "test"])
+def test_a_label_that_train_lacks_is_named_with_its_row(tmp_path, split):
+    train = [values for values in rows("т", 12, 0) if values["метка"] != "точно"]
+    evaluation = {name: [v for v in rows(name, 6, 500) if v["метка"] != "точно"] for name in ("valid", "test")}
+    evaluation[split] = [*evaluation[split], row("беда", 777, "точно")]
+    with pytest.raises(UserError, match="train lacks") as error:
+        run(write_all(tmp_path, train=train, **evaluation))
+    assert "точно" in str(error.value) and f"{split}.jsonl, row 5" in str(error.value)
+
+
+def test_an_empty_pool_shows_its_ledger(tmp_path):
+    write_all(tmp_path, pool=[*rows("копия", 4, 0, labelled=False), "{"])
+    with pytest.raises(UserError, match="the pool has no rows left") as error:
+        run(tmp_path)
+    assert re.search(r"data\.pool\.urls.*read 5, kept 0, in_train 4, broken_json 1", str(error.value), re.DOTALL)
+
+
+def test_a_split_without_rows_shows_why(tmp_path):
+    with pytest.raises(UserError, match="split 'valid' has no rows left") as error:
+        run(write_all(tmp_path, valid=[row("в", 1, "около")]))
+    assert "unknown_label 1; first bad row: valid.jsonl:1" in str(error.value)
+
+
+def test_an_empty_file_is_named(tmp_path):
+    with pytest.raises(UserError, match="no rows") as error:
+        run(write_all(tmp_path, test=[]))
+    assert "test.jsonl" in str(error.value)
+
+
+@pytest.mark.parametrize(("change", "key"), [({"patterns": ["("]}, "patterns"), ({"required": ["page.titel"]}, "page.title")])
+def test_unusable_junk_rules_are_named(tmp_path, change, key):
+    with pytest.raises(UserError, match=key):
+        run(write_all(tmp_path), junk=change)
+
+
+def test_names_become_file_names(tmp_path):
+    with pytest.raises(UserError, match=r"data\.test"):
+        run(write_all(tmp_path), test={"../наружу": "test.jsonl"})
+
+
+def test_without_validation_files_a_share_of_keys_is_held_out(tmp_path):
+    train = [row(f"т{i}", i, LABELS[i % 3], product={"id": i // 4}) for i in range(200)]
+    out, audit = run(write_all(tmp_path, train=train), valid=None, split={"valid": 0.2})
+    keys = {split: {record.keys["product.id"] for record in read_records(out, split)} for split in ("train", "valid")}
+    assert not keys["train"] & keys["valid"]
+    assert 0.08 < len(read_records(out, "valid")) / 200 < 0.35
+    assert audit["rows"]["by_source"]["train"]["kept_in"] == {split: len(read_records(out, split)) for split in keys}
+
+
+def keyed(**data):
+    return {"valid": None, "test": {}, "split": {"mode": "keys", "valid": 0.1, "test": 0.2}, **data}
+
+
+def run_keys(root, **data):
+    values = merge(PROJECT, {"data": {"root": str(root)}})
+    values["data"] |= keyed(**data)
+    out = root / "records"
+    out.mkdir(exist_ok=True)
+    prepare(parse(Project, values, "test"), out)
+    return out, read_json(out / "audit.json")
+
+
+def test_splits_by_keys_share_no_key_and_count_what_crosses(tmp_path):
+    train = [row(f"т{i}", i, LABELS[i % 3], product={"id": i % 80}, page={"id": f"p{i // 3}"}) for i in range(240)]
+    pool = [row(f"п{i}", 300 + i, None, product={"id": i}, page={"id": f"другой{i}"}) for i in range(80)]
+    write_all(tmp_path, train=train, pool=pool)
+    out, audit = run_keys(tmp_path)
+    assert splits(out) == ["train", "valid", "test.unseen", "pool.urls"]
+    for path in ("product.id", "page.id"):
+        parts = [{record.keys[path] for record in read_records(out, split)} for split in splits(out)[:3]]
+        assert not parts[0] & parts[1] and not parts[0] & parts[2] and not parts[1] & parts[2]
+    counts = audit["rows"]["by_source"]["train"]
+    assert 0 < counts["dropped"]["crosses_split"] < 120
+    assert sum(counts["kept_in"].values()) == 240 - counts["dropped"]["crosses_split"]
+    held = {r.keys["product.id"] for split in ("valid", "test.unseen") for r in read_records(out, split)}
+    assert not held & {record.keys["product.id"] for record in read_records(out, "pool.urls")}
+    assert audit["rows"]["by_source"]["pool.urls"]["dropped"]["key_in_evaluation"] > 0
+    assert not [leak for leak in audit["leaks"] if leak["kind"].startswith("key")]
+
+
+def test_over_half_crossing_is_an_error_with_the_figure(tmp_path):
+    write_all(tmp_path, train=[row(f"т{i}", i, LABELS[i % 3]) for i in range(300)])
+    with pytest.raises(UserError, match=r"crosses_split \d+ of 300 rows \(\d\d\.\d%\)"):
+        run_keys(tmp_path, split={"mode": "keys", "valid": 0.3, "test": 0.4})
+
+
+def test_votes_and_compressed_files(tmp_path):
+    train = [values | {"метка": {values["метка"]: 3, "мимо": 1}} for values in rows("т", 12, 0)]
+    write(tmp_path / "train.jsonl.gz", train)
+    out, audit = run(write_all(tmp_path), train=["train.jsonl.gz"])
+    assert read_records(out, "train")[1].target.tolist() == [0.25, 0.75, 0]
+    assert audit["balance"]["classes"]["train"] == dict.fromkeys(LABELS, 4)

@@ -1,0 +1,78 @@
+import numpy as np
+import pytest
+
+from distill.core import record_store
+from distill.core.errors import UserError
+from distill.core.record_store import count_records, iter_records, read_records, splits, write_records
+from distill.core.records import Record
+
+
+def record(name, target=(0.25, 0.75)):
+    fields = {"product.title": f"Ёлка {name}", "id": "поле с именем id", "target": "", "slice": "и slice"}
+    gold = None if target is None else np.array(target, np.float32)
+    return Record(name, fields, gold, "аптека", {"product.id": name, "page.id": ""})
+
+
+def same(a, b):
+    gold = a.target is b.target or np.array_equal(a.target, b.target)
+    return gold and (a.id, dict(a.fields), a.slice, dict(a.keys)) == (b.id, dict(b.fields), b.slice, dict(b.keys))
+
+
+@pytest.mark.parametrize("target", [(0.25, 0.75), None])
+@pytest.mark.parametrize("count", [1, 999, 1000, 2001])
+def test_records_come_back_as_written(tmp_path, count, target):
+    records = [record(f"р{i}", target) for i in range(count)]
+    assert write_records(tmp_path / "train.parquet", iter(records)) == count
+    found = read_records(tmp_path, "train")
+    assert len(found) == count == count_records(tmp_path, "train")
+    assert all(same(a, b) for a, b in zip(records, found, strict=True))
+    if target:
+        assert found[-1].target.dtype == np.float32
+
+
+def test_large_texts_are_written_in_smaller_pieces(tmp_path, monkeypatch):
+    monkeypatch.setattr(record_store, "_BATCH_CHARS", 30)
+    records = [record(f"р{i}") for i in range(5)]
+    write_records(tmp_path / "train.parquet", records)
+    assert [found.id for found in read_records(tmp_path, "train")] == [f"р{i}" for i in range(5)]
+
+
+def test_no_records_are_a_file_too(tmp_path):
+    assert write_records(tmp_path / "valid.parquet", []) == 0
+    assert read_records(tmp_path, "valid") == []
+
+
+def test_one_record_is_found_by_its_id(tmp_path):
+    write_records(tmp_path / "train.parquet", [record(f"р{i}") for i in range(1500)])
+    assert [found.fields["product.title"] for found in iter_records(tmp_path, "train", "р1200")] == ["Ёлка р1200"]
+
+
+def test_splits_come_in_their_order(tmp_path):
+    for name in ("pool.б", "test.unseen", "valid", "pool.а", "train", "test.seen"):
+        write_records(tmp_path / f"{name}.parquet", [record("р")])
+    assert splits(tmp_path) == ["train", "valid", "test.seen", "test.unseen", "pool.а", "pool.б"]
+
+
+def test_a_missing_split_is_named_with_the_known_ones(tmp_path):
+    write_records(tmp_path / "train.parquet", [record("р")])
+    with pytest.raises(UserError, match="trian") as error:
+        read_records(tmp_path, "trian")
+    assert "did you mean 'train'" in str(error.value)
+
+
+def test_a_broken_file_is_named(tmp_path):
+    write_records(tmp_path / "train.parquet", [record(f"р{i}") for i in range(50)])
+    data = bytearray((tmp_path / "train.parquet").read_bytes())
+    (tmp_path / "train.parquet").write_bytes(data[: len(data) // 2])
+    with pytest.raises(UserError, match="broken record file"):
+        read_records(tmp_path, "train")
+
+
+def test_a_failed_write_leaves_no_file(tmp_path):
+    def failing():
+        yield record("р")
+        raise RuntimeError("planted")
+
+    with pytest.raises(RuntimeError, match="planted"):
+        write_records(tmp_path / "train.parquet", failing())
+    assert list(tmp_path.iterdir()) == []

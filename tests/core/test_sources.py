@@ -1,0 +1,159 @@
+import csv
+import gzip
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from distill.core.errors import UserError
+from distill.core.sources import data_files, expand, read_rows
+from tests.core.record_fixtures import project, rows, write, write_all
+
+ROWS = [
+    {"id": "а1", "title": "Дрель «Зубр»", "text": 'строка, "кавычки"\nи перенос'},
+    {"id": "а2", "title": "Ёлка", "text": ""},
+]
+
+
+def _write_table(path: Path, delimiter: str) -> Path:
+    opened = gzip.open(path, "wt", encoding="utf-8", newline="") if path.suffix == ".gz" else path.open("w", newline="")
+    with opened as file:
+        writer = csv.DictWriter(file, ["id", "title", "text"], delimiter=delimiter)
+        writer.writeheader()
+        writer.writerows(ROWS)
+    return path
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz", "a.csv", "a.csv.gz", "a.tsv", "a.parquet"])
+def test_every_format_gives_the_same_rows(tmp_path, name):
+    path = tmp_path / name
+    if ".jsonl" in name:
+        write(path, ROWS)
+    elif name == "a.parquet":
+        pq.write_table(pa.Table.from_pylist(ROWS), path)
+    else:
+        _write_table(path, "\t" if ".tsv" in name else ",")
+    assert [found.values for found in read_rows(path)] == ROWS
+
+
+def test_semicolons_of_a_spreadsheet_are_read(tmp_path):
+    assert [found.values for found in read_rows(_write_table(tmp_path / "a.csv", ";"))] == ROWS
+
+
+def test_byte_order_mark_is_no_part_of_the_first_column(tmp_path):
+    (tmp_path / "a.csv").write_bytes(b"\xef\xbb\xbf" + "id,title\n1,Ёж\n".encode())
+    (tmp_path / "a.jsonl").write_bytes(b"\xef\xbb\xbf" + '{"id": "1"}\n'.encode())
+    assert [list(read_rows(tmp_path / name))[0].values["id"] for name in ("a.csv", "a.jsonl")] == ["1", "1"]
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ('{"id": "x", ', "broken_json"),
+        ('["не", "объект"]', "not_an_object"),
+        ("[" * 100_000, "broken_json"),
+        (b'{"id": "\xff\xfe"}', "invalid_utf8"),
+    ],
+)
+def test_a_broken_line_is_one_row_with_a_problem(tmp_path, line, reason):
+    path = write(tmp_path / "a.jsonl", [*rows("т", 12, 0), line, "", *rows("б", 2, 50)])
+    found = list(read_rows(path))
+    assert [(row.number, row.problem.reason) for row in found if row.problem] == [(13, reason)]
+    assert len(found) == 15
+
+
+def test_table_rows_with_other_numbers_of_cells(tmp_path):
+    (tmp_path / "a.csv").write_text('id,текст\n1,"два\nряда"\n2,а,лишнее\n3\n4,ладно\n"5"х,плохо\n')
+    found = [(row.number, row.problem and row.problem.reason) for row in read_rows(tmp_path / "a.csv")]
+    assert found == [(2, None), (4, "wrong_cells"), (5, "wrong_cells"), (6, None), (7, "broken_csv")]
+
+
+def test_two_megabytes_in_one_cell_and_one_line(tmp_path):
+    text = "очень длинный текст " * 60_000
+    assert len(text.encode()) > 2_000_000
+    write(tmp_path / "a.jsonl", [{"id": "1", "текст": text}])
+    (tmp_path / "a.csv").write_text(f"id,текст\n1,{text}\n")
+    for name in ("a.jsonl", "a.csv"):
+        assert [row.values["текст"] for row in read_rows(tmp_path / name)] == [text]
+
+
+@pytest.mark.parametrize("encoding", ["cp1251", "koi8-r", "cp866"])
+@pytest.mark.parametrize("suffix", ["jsonl", "csv"])
+def test_a_file_in_another_encoding_is_named_with_the_fix(tmp_path, encoding, suffix):
+    lines = ["id,текст"] if suffix == "csv" else []
+    for number in range(30):
+        cell = f"дрель ударная номер {number} для дома"
+        lines.append(f"{number},{cell}" if suffix == "csv" else json.dumps({"id": number, "текст": cell}, ensure_ascii=False))
+    path = tmp_path / f"a.{suffix}"
+    path.write_bytes("\n".join(lines).encode(encoding))
+    with pytest.raises(UserError) as error:
+        list(read_rows(path))
+    assert f"{path}, line 1" in str(error.value)
+    assert f"it reads as {encoding}" in str(error.value)
+    assert f"set data.encoding: {encoding}, or convert with iconv -f {encoding} -t utf-8" in str(error.value)
+    assert all("дрель" in row.values["текст"] for row in read_rows(path, encoding))
+
+
+def test_a_western_file_is_not_taken_for_cyrillic(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_bytes("\n".join('{"id": "%d", "t": "café déjà naïve"}' % i for i in range(9)).encode("cp1252"))
+    with pytest.raises(UserError, match="not UTF-8") as error:
+        list(read_rows(path))
+    assert "reads as" not in str(error.value)
+
+
+def test_utf16_is_named(tmp_path):
+    (tmp_path / "a.csv").write_text("id,текст\n1,ёж\n", encoding="utf-16")
+    with pytest.raises(UserError, match="iconv -f utf-16"):
+        list(read_rows(tmp_path / "a.csv"))
+
+
+@pytest.mark.parametrize("encoding", ["cp-1251x", "utf-16"])
+def test_unusable_encodings_are_refused(tmp_path, encoding):
+    with pytest.raises(UserError, match=r"data\.encoding"):
+        list(read_rows(write(tmp_path / "a.jsonl", ROWS), encoding))
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "message"),
+    [
+        ("a.jsonl", b"", "no rows"),
+        ("a.jsonl", b"\n\n", "no rows"),
+        ("a.csv", "id,текст\n".encode(), "no rows"),
+        ("a.csv", b"id,id\n1,2\n", "twice in the header"),
+        ("a.csv", b'id,text\n1,"open\n2,x\n', "line 2"),
+        ("a.jsonl.gz", b"no gzip", "broken gzip"),
+        ("a.jsonl.gz", gzip.compress(b'{"id": 1}\n' * 1000)[:-20], "broken gzip"),
+        ("a.parquet", b"no parquet", "broken Parquet"),
+        ("a.xlsx", b"x", "unknown file format"),
+    ],
+)
+def test_unusable_files_are_named(tmp_path, name, data, message):
+    (tmp_path / name).write_bytes(data)
+    with pytest.raises(UserError, match=message) as error:
+        list(read_rows(tmp_path / name))
+    assert name in str(error.value)
+
+
+def test_globs_are_sorted_and_a_file_counts_once(tmp_path):
+    for name in ("б.jsonl", "а.jsonl", "c.txt"):
+        write(tmp_path / name, ROWS)
+    assert [path.name for path in expand(tmp_path, ["*.jsonl", "б.jsonl"], "data.train")] == ["а.jsonl", "б.jsonl"]
+
+
+@pytest.mark.parametrize(("pattern", "what"), [("нет.jsonl", "file not found"), ("нет*.jsonl", "no file matches")])
+def test_a_pattern_without_files_names_key_and_path(tmp_path, pattern, what):
+    write_all(tmp_path)
+    with pytest.raises(UserError, match=what) as error:
+        data_files(project(root=str(tmp_path), train=[pattern]), Path())
+    assert "data.train" in str(error.value) and str(tmp_path / pattern) in str(error.value)
+
+
+def test_the_root_starts_from_the_base(tmp_path):
+    (tmp_path / "data").mkdir()
+    write_all(tmp_path / "data")
+    files = data_files(project(root="data"), tmp_path)
+    assert list(files) == ["train", "valid", "test.seen", "pool.urls"]
+    assert files["train"] == [tmp_path / "data" / "train.jsonl"]

@@ -1,0 +1,224 @@
+import gzip
+import json
+import pickletools
+from pathlib import Path
+
+import pytest
+
+import distill.core.rendering
+import export.runtime
+from distill.core.errors import GateFailed, UserError
+from distill.core.files import sha256
+from distill.core.label_space import LabelSpace
+from export import bundle as bundles
+from export.model_card import model_card
+from export.predict_file import predict_file
+from export.runtime import load_bundle
+from tests.export.tiny_bundle import (
+    LABELS,
+    POINTS,
+    RECORDS,
+    SPACE,
+    VIEW,
+    copy_of,
+    latency,
+    make_exports,
+    make_model,
+    quality,
+    shared_bundle,
+)
+
+
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory):
+    base = tmp_path_factory.mktemp("parts")
+    return make_model(base / "model"), make_exports(base / "export")
+
+
+def artifacts(exports, **changes):
+    return [bundles.Artifact(f"onnx-{name}", name, path, **changes) for name, path in exports.items()]
+
+
+def test_the_bundle_holds_the_contract():
+    names = {path.name for path in shared_bundle().iterdir()}
+    assert names == {
+        "manifest.json", "model.onnx", "model.int8.onnx", "tokenizer.json", "config.json", "preprocessing.json",
+        "postprocessing.json", "golden.jsonl", "latency.json", "MODEL_CARD.md", "triton", "runtime.py", "rendering.py",
+    }  # fmt: skip
+    after = json.loads((shared_bundle() / "postprocessing.json").read_text(encoding="utf-8"))
+    assert after["labels"] == list(LABELS) and after["activation"] == "softmax" and after["positive"] == "about_pr"
+    assert after["temperature"] == {"fp32": 1.5, "int8": 1.5} and after["operating_points"]["int8"] == POINTS
+    before = json.loads((shared_bundle() / "preprocessing.json").read_text(encoding="utf-8"))
+    assert before["name"] == "card" and before["left"] == VIEW.left and before["pad_id"] == 0
+    assert json.loads((shared_bundle() / "latency.json").read_text(encoding="utf-8")) == latency()
+
+
+def test_the_manifest_lists_every_file_with_versions_and_lineage():
+    manifest = json.loads((shared_bundle() / "manifest.json").read_text(encoding="utf-8"))
+    paths = [path for path in shared_bundle().rglob("*") if path.is_file() and path.name != "manifest.json"]
+    assert manifest["files"] == {
+        path.relative_to(shared_bundle()).as_posix(): {"sha256": sha256(path), "bytes": path.stat().st_size}
+        for path in sorted(paths)
+    }
+    assert manifest["lineage"] == {"teacher": "base@document"} and manifest["cpu"] == export.runtime.cpu_class()
+    assert {"python", "onnxruntime", "tokenizers", "numpy"} <= set(manifest["versions"])
+    assert manifest["artifacts"]["int8"]["file"] == "model.int8.onnx"
+
+
+def test_the_code_in_the_bundle_is_verbatim_and_nothing_is_a_pickle():
+    for module in (export.runtime, distill.core.rendering):
+        source = Path(module.__file__)
+        assert (shared_bundle() / source.name).read_bytes() == source.read_bytes()
+    for path in shared_bundle().rglob("*"):
+        if path.is_file():
+            with pytest.raises(ValueError):
+                list(pickletools.genops(path.read_bytes()))
+
+
+def test_equal_inputs_give_equal_bytes_and_leftovers_are_not_listed(tmp_path, parts):
+    model, exports = parts
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / ".golden.jsonl.1.partial").write_text("half", encoding="utf-8")
+        (tmp_path / name / "step.json").write_text("{}", encoding="utf-8")
+        bundles.bundle("tiny", model, artifacts(exports), SPACE, {}, tmp_path / name, threads=1)
+    one, two = (
+        {path.relative_to(tmp_path / name): path.read_bytes() for path in (tmp_path / name).rglob("*") if path.is_file()}
+        for name in ("one", "two")
+    )
+    assert one == two
+    files = json.loads(one[Path("manifest.json")])["files"]
+    assert "step.json" not in files and not [name for name in files if "partial" in name]
+
+
+def test_fp32_is_needed_and_each_precision_once(tmp_path, parts):
+    model, exports = parts
+    for chosen in ([exports["int8"]], [exports["fp32"], exports["fp32"]]):
+        listed = [bundles.Artifact("t", path.name, path) for path in chosen]
+        with pytest.raises(UserError, match="one file per precision"):
+            bundles.bundle("tiny", model, listed, SPACE, {}, tmp_path, threads=1)
+
+
+def test_a_failed_parity_check_gives_no_bundle(tmp_path):
+    exports = make_exports(tmp_path / "export")
+    (exports["int8"] / "parity.json").write_text('{"passed": false}', encoding="utf-8")
+    with pytest.raises(GateFailed, match="parity check of 'onnx-int8' failed"):
+        bundles.bundle("tiny", make_model(tmp_path / "model"), artifacts(exports), SPACE, {}, tmp_path, threads=1)
+
+
+def test_labels_in_another_order_than_the_model_are_refused(tmp_path, parts):
+    model, exports = parts
+    with pytest.raises(UserError, match="labels are not the task's"):
+        bundles.bundle("tiny", model, artifacts(exports), LabelSpace(LABELS[::-1]), {}, tmp_path)
+
+
+@pytest.mark.parametrize("temperature", [0.0, -1.0, float("nan")])
+def test_a_temperature_that_is_no_temperature_is_refused(tmp_path, parts, temperature):
+    model, exports = parts
+    with pytest.raises(ValueError, match="temperature"):
+        bundles.bundle("tiny", model, artifacts(exports, temperature=temperature), SPACE, {}, tmp_path, threads=1)
+
+
+def test_a_bundle_that_fails_its_own_check_is_not_made(tmp_path, parts, monkeypatch):
+    model, exports = parts
+    whole = bundles.write_manifest
+
+    def damaging(folder, content):
+        whole(folder, content)
+        (folder / "model.onnx").write_bytes(b"onnx")
+
+    monkeypatch.setattr(bundles, "write_manifest", damaging)
+    with pytest.raises(GateFailed, match="does not pass its own check"):
+        bundles.bundle("tiny", model, artifacts(exports), SPACE, {}, tmp_path, threads=1)
+
+
+def test_the_card_tells_use_quality_latency_limits_and_check():
+    card = (shared_bundle() / "MODEL_CARD.md").read_text(encoding="utf-8")
+    for text in (
+        "# tiny", "`about_pr`", "`page.title` (at most 6 tokens)", "at most 3 windows", 'operating_point="f1"',
+        "81.23 (79.00–83.00)", "| fp32 | `f1` | 0.4000 | 73.32 | 79.23 | 76.16 |", "`precision@R>=0.9` | – |",
+        "2.125", "VNNI", "runtime.py --verify", "base@document", "onnxruntime",
+    ):  # fmt: skip
+        assert text in card, text
+    assert str(Path.cwd()) not in card
+
+
+def test_the_use_section_runs(monkeypatch, tmp_path):
+    folder = copy_of(shared_bundle(), tmp_path)
+    code = (folder / "MODEL_CARD.md").read_text(encoding="utf-8").split("```python\n")[1].split("```")[0]
+    import subprocess
+    import sys
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", cwd=folder)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_card_says_what_was_not_measured():
+    manifest = json.loads((shared_bundle() / "manifest.json").read_text(encoding="utf-8"))
+    card = model_card(manifest, VIEW, [bundles.Artifact("onnx", "fp32", Path())], [])
+    assert card.count("Not measured.") == 2 and "VNNI" not in card and "Operating points" not in card
+    partial = {"test.a": {"rows": 3, "accuracy": {"value": None, "low": None, "high": None}, "positive": None}}
+    card = model_card(manifest, VIEW, [bundles.Artifact("onnx", "fp32", Path(), 1.0, POINTS, partial)], latency())
+    assert "| fp32 | test.a | 3 | – | – | – | – | – |" in card
+    assert quality()["valid"]["rows"] == 100
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "jsonl.gz", "csv", "parquet"])
+def test_predict_file_reads_every_format_in_order(tmp_path, kind):
+    titles = ["дрель Bosch", "🎧 наушники", ""]
+    source = write_source(tmp_path / f"in.{kind}", titles)
+    count = predict_file(shared_bundle(), source, tmp_path / "out.jsonl", "f1", "int8")
+    lines = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()]
+    expected = load_bundle(shared_bundle(), "int8").predict([{"page.title": title} for title in titles], "f1")
+    assert count == 3 and lines == [{"id": f"r{i}", **answer} for i, answer in enumerate(expected)]
+
+
+def test_predict_file_numbers_rows_without_an_id(tmp_path):
+    source = tmp_path / "in.jsonl"
+    source.write_text("\n".join(json.dumps(record) for record in RECORDS), encoding="utf-8")
+    predict_file(shared_bundle(), source, tmp_path / "out.jsonl")
+    lines = (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line)["id"] for line in lines] == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "message"),
+    [
+        ('{}\n{"broken\n', {}, "line 2"),
+        ('{}\n{"page.title": "\\ud800"}\n', {}, "record 1"),
+        ("{}\n", {"operating_point": "f9"}, "no operating point 'f9'"),
+        ("{}\n", {"precision": "fp16"}, "no precision 'fp16'"),
+        (None, {}, "file not found"),
+    ],
+)
+def test_predict_file_refuses_what_it_cannot_answer_and_leaves_no_file(tmp_path, content, options, message):
+    source, out = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    if content is not None:
+        source.write_text(content, encoding="utf-8")
+    with pytest.raises(UserError, match=message):
+        predict_file(shared_bundle(), source, out, **options)
+    assert not list(tmp_path.glob("*out*"))
+
+
+def test_predict_file_does_not_overwrite_its_input(tmp_path):
+    source = write_source(tmp_path / "in.jsonl", ["дрель"])
+    with pytest.raises(UserError, match="overwrite"):
+        predict_file(shared_bundle(), source, source)
+
+
+def write_source(path, titles):
+    """Rows with `id` and `page.title` in the format of the file's name."""
+    rows = [{"id": f"r{i}", "page.title": title} for i, title in enumerate(titles)]
+    text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    if path.name.endswith(".gz"):
+        path.write_bytes(gzip.compress(text.encode()))
+    elif path.suffix == ".parquet":
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        pq.write_table(pa.Table.from_pylist(rows), path)
+    elif path.suffix == ".csv":
+        path.write_text("id,page.title\n" + "".join(f"{row['id']},{row['page.title']}\n" for row in rows), "utf-8")
+    else:
+        path.write_text(text, encoding="utf-8")
+    return path

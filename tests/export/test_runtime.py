@@ -1,0 +1,261 @@
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from export.runtime import BundleError, cpu_class, load_bundle
+from tests.export.tiny_bundle import LABELS, MULTI, RECORDS, SINGLE_TEXT, classifier, copy_of, make_bundle, shared_bundle
+
+FORBIDDEN = ("torch", "transformers", "pydantic", "distill", "export", "pandas", "sklearn")
+
+
+@pytest.fixture(scope="module")
+def bundle():
+    return load_bundle(shared_bundle(), threads=1)
+
+
+@pytest.fixture(scope="module")
+def int8():
+    return load_bundle(shared_bundle(), "int8", threads=1)
+
+
+def run_alone(folder, *arguments):
+    """Run a copied bundle's runtime.py outside the repository, without its paths."""
+    env = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    command = [sys.executable, "-I", "-B", str(folder / "runtime.py"), *arguments]
+    return subprocess.run(command, capture_output=True, encoding="utf-8", env=env, cwd=folder.parent)
+
+
+def reference_logits(bundle, record):
+    """float64 logits from the formula of the tiny classifier: per window, then the mean over windows."""
+    import onnx
+
+    weights = {item.name: onnx.numpy_helper.to_array(item).astype(np.float64) for item in classifier().graph.initializer}
+    windows = bundle.encode([record])[0].windows
+    logits = []
+    for window in windows:
+        embedded = weights["words"][window.ids] + weights["types"][window.type_ids]
+        logits.append(np.tanh(embedded @ weights["dense"]).mean(axis=0) @ weights["head"])
+    return np.mean(logits, axis=0), len(windows)
+
+
+def test_logits_follow_the_model_and_the_mean_over_windows(bundle):
+    logits = bundle.logits(RECORDS)
+    assert logits.dtype == np.float32 and logits.shape == (len(RECORDS), len(LABELS))
+    windows = []
+    for row, record in zip(logits, RECORDS, strict=True):
+        expected, count = reference_logits(bundle, record)
+        windows.append(count)
+        np.testing.assert_allclose(row, expected, atol=1e-5)
+    assert max(windows) > 1 and min(windows) == 1
+
+
+def test_max_pooling(tmp_path, bundle):
+    folder = copy_of(shared_bundle(), tmp_path)
+    before = json.loads((folder / "preprocessing.json").read_text(encoding="utf-8"))
+    before["windows"]["pool"] = "max"
+    (folder / "preprocessing.json").write_text(json.dumps(before), encoding="utf-8")
+    largest = load_bundle(folder, threads=1).logits(RECORDS)
+    mean = bundle.logits(RECORDS)
+    np.testing.assert_allclose(largest[1:], mean[1:], atol=1e-6)
+    assert (largest[0] > mean[0]).any() and (largest[0] >= mean[0] - 1e-6).all()
+
+
+def test_order_is_kept_whatever_the_lengths_and_the_batch_size(bundle):
+    records = [{"page": {"title": "дрель " * (i * 7 % 11), "body": "x" * (i % 3)}} for i in range(40)]
+    alone = np.concatenate([bundle.logits([record]) for record in records])
+    for size in (1, 3, 32, 100):
+        np.testing.assert_allclose(bundle.logits(records, batch_size=size), alone, atol=1e-5)
+
+
+def test_int8_answers_do_not_depend_on_neighbours_unless_batched(int8):
+    alone = np.concatenate([int8.logits([record]) for record in RECORDS])
+    assert (int8.logits(RECORDS) == alone).all()
+    assert np.abs(int8.logits(RECORDS, batch_size=5) - alone).max() > 1e-3
+
+
+def test_nested_and_flat_records_are_the_same(bundle):
+    nested = {"product": {"title": "Ёлка"}, "page": {"title": "🎧"}}
+    flat = {"product.title": "Ёлка", "page.title": "🎧"}
+    assert (bundle.logits([nested]) == bundle.logits([flat])).all()
+
+
+def test_missing_null_and_empty_fields_are_the_same_and_get_an_answer(bundle):
+    rows = [{}, {"page": None}, {"page": {"title": ""}, "product.defin": "  "}]
+    logits = bundle.logits(rows)
+    assert np.isfinite(logits).all() and (logits == logits[0]).all()
+
+
+def test_probabilities_are_the_softmax_over_the_temperature(bundle):
+    logits = bundle.logits(RECORDS).astype(np.float64)
+    powers = np.exp(logits / 1.5)
+    expected = powers / powers.sum(axis=1, keepdims=True)
+    for answer, row, chances in zip(bundle.predict(RECORDS), logits, expected, strict=True):
+        assert list(answer) == ["label", "probabilities"] and list(answer["probabilities"]) == list(LABELS)
+        assert answer["label"] == LABELS[row.argmax()]
+        np.testing.assert_allclose(list(answer["probabilities"].values()), chances, atol=1e-6)
+
+
+def test_extreme_logits_give_finite_probabilities(bundle):
+    chances = bundle.probabilities(np.array([[1000, -1000, 0], [-1e30, -1e30, -1e30]], np.float32))
+    np.testing.assert_allclose(chances, [[1, 0, 0], [1 / 3, 1 / 3, 1 / 3]], atol=1e-6)
+
+
+def test_operating_points_decide_by_the_probability_of_the_positive_label(bundle):
+    for name, threshold in (("f1", 0.4), ("recall@P>=0.9", 0.7)):
+        answers = bundle.predict(RECORDS, operating_point=name)
+        said = [answer["positive"] for answer in answers]
+        assert said == [answer["probabilities"]["about_pr"] >= threshold for answer in answers]
+    assert {answer["positive"] for answer in bundle.predict(RECORDS, operating_point="f1")} == {True, False}
+
+
+@pytest.mark.parametrize("name", ["f2", "precision@R>=0.9"])
+def test_an_unknown_or_unreached_operating_point_is_refused(bundle, name):
+    with pytest.raises(ValueError, match="known: f1, recall@P>=0.9"):
+        bundle.predict(RECORDS, operating_point=name)
+
+
+@pytest.mark.parametrize(
+    ("records", "error", "message"),
+    [
+        ([{}, "text"], TypeError, "record 1: a mapping"),
+        ([None], TypeError, "record 0: a mapping"),
+        ({"page": {}}, TypeError, "a list of records is needed, got dict"),
+        ("text", TypeError, "a list of records"),
+        ([{}, {}, {"page": {"title": "bad \ud800"}}], ValueError, "record 2: .*Unicode"),
+    ],
+)
+def test_bad_records_are_named(bundle, records, error, message):
+    with pytest.raises(error, match=message):
+        bundle.predict(records)
+
+
+def test_no_records(bundle):
+    assert bundle.predict([]) == [] and bundle.logits([]).shape == (0, 3)
+
+
+def test_multi_label_uses_sigmoids_and_lists_the_labels(tmp_path):
+    bundle = load_bundle(make_bundle(tmp_path, MULTI), threads=1)
+    logits = bundle.logits(RECORDS)
+    assert (logits >= 0).any() and (logits < 0).any()
+    for answer, row in zip(bundle.predict(RECORDS), logits.astype(np.float64), strict=True):
+        assert answer["label"] == [label for label, value in zip(LABELS, row, strict=True) if value >= 0]
+        np.testing.assert_allclose(list(answer["probabilities"].values()), 1 / (1 + np.exp(-row / 1.5)), atol=1e-6)
+
+
+def test_single_text_views(tmp_path):
+    bundle = load_bundle(make_bundle(tmp_path, view=SINGLE_TEXT), threads=1)
+    logits = bundle.logits([{"title": "дрель"}, {"title": "дрель", "body": "Bosch " * 50}, {}])
+    assert np.isfinite(logits).all() and len(np.unique(logits[:, 0])) == 3
+
+
+def test_unknown_precision_and_schema_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="no precision 'fp16' .*; known: fp32, int8"):
+        load_bundle(shared_bundle(), "fp16")
+    folder = copy_of(shared_bundle(), tmp_path)
+    (folder / "postprocessing.json").write_text('{"schema": 2}', encoding="utf-8")
+    with pytest.raises(BundleError, match="postprocessing.json: schema 2, this runtime reads 1"):
+        load_bundle(folder)
+
+
+def test_verify_asked_refuses_a_changed_file_and_not_asked_loads_it(tmp_path):
+    folder = copy_of(shared_bundle(), tmp_path)
+    after = folder / "postprocessing.json"
+    after.write_text(after.read_text(encoding="utf-8").replace("1.5", "1.6"), encoding="utf-8")
+    load_bundle(folder)
+    with pytest.raises(BundleError, match=r"postprocessing.json: changed: sha256"):
+        load_bundle(folder, verify=True)
+
+
+def test_the_bundle_runs_alone_on_three_packages(tmp_path):
+    folder = copy_of(shared_bundle(), tmp_path)
+    code = (
+        f"import sys; sys.path.insert(0, {str(folder)!r})\n"
+        f"for name in {FORBIDDEN!r}: sys.modules[name] = None\n"
+        "from runtime import load_bundle, verify\n"
+        f"assert verify({str(folder)!r}, threads=1)['passed']\n"
+        f"print(load_bundle({str(folder)!r}, 'int8', 1).predict([{{'page': {{'title': 'дрель'}}}}])[0]['label'])\n"
+        "print(*sorted({name.partition('.')[0] for name in sys.modules if sys.modules[name]}))\n"
+    )
+    done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, encoding="utf-8", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    label, modules = done.stdout.split("\n")[:2]
+    assert label in LABELS
+    assert {"onnxruntime", "tokenizers", "numpy"} <= set(modules.split())
+    assert not set(FORBIDDEN) & set(modules.split())
+
+
+def test_verify_on_the_command_line(tmp_path):
+    folder = copy_of(shared_bundle(), tmp_path)
+    done = run_alone(folder, "--verify", "--threads", "1")
+    assert done.returncode == 0, done.stderr
+    assert "fp32: passed" in done.stdout and "int8: passed" in done.stdout
+    (folder / "golden.jsonl").write_bytes((folder / "golden.jsonl").read_bytes()[:-1])
+    done = run_alone(folder, "--verify", "--threads", "1")
+    assert done.returncode == 2 and "golden.jsonl: changed" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_predict_on_the_command_line(tmp_path, bundle):
+    folder = copy_of(shared_bundle(), tmp_path)
+    lines = "\n".join(json.dumps(record, ensure_ascii=False) for record in RECORDS)
+    (tmp_path / "in.jsonl").write_text(lines + "\n\n", encoding="utf-8")
+    done = run_alone(folder, "--predict", "in.jsonl", "--operating-point", "f1")
+    assert done.returncode == 0, done.stderr
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [answer["label"] for answer in answers] == [answer["label"] for answer in bundle.predict(RECORDS)]
+    (tmp_path / "in.jsonl").write_text('{}\n{"a"\n', encoding="utf-8")
+    done = run_alone(folder, "--predict", "in.jsonl")
+    assert done.returncode == 2 and "in.jsonl, line 2: not JSON" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_two_bundles_with_other_renderings_do_not_share_one(tmp_path):
+    folders = [copy_of(shared_bundle(), tmp_path / name) for name in ("one", "two")]
+    rendering = folders[1] / "rendering.py"
+    rendering.write_text(rendering.read_text(encoding="utf-8") + "\n\nRenderer.other = True\n", encoding="utf-8")
+    code = (
+        "import importlib.util, sys\n"
+        "for i, folder in enumerate(sys.argv[1:]):\n"
+        "    spec = importlib.util.spec_from_file_location(f'runtime_{i}', folder + '/runtime.py')\n"
+        "    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)\n"
+        "    spec.loader.exec_module(module)\n"
+        "    print(hasattr(module.load_bundle(folder).renderer, 'other'))\n"
+    )
+    done = subprocess.run([sys.executable, "-I", "-c", code, *map(str, folders)], capture_output=True, encoding="utf-8")
+    assert done.stdout.split() == ["False", "True"], done.stderr
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        ("fpu avx2 avx512f avx512_vnni", "avx512_vnni"),
+        ("fpu avx2 avx_vnni", "avx_vnni"),
+        ("avx2 avx512f amx_int8 avx512_vnni", "amx_int8"),
+        ("fpu avx avx2", "avx2"),
+        ("fp asimd asimddp i8mm", "i8mm"),
+    ],
+)
+def test_cpu_class_is_the_best_int8_instruction_set(tmp_path, flags, expected):
+    path = tmp_path / "cpuinfo"
+    path.write_text(f"processor : 0\nflags\t\t: {flags}\n", encoding="utf-8")
+    assert cpu_class(path) == expected
+
+
+def test_cpu_class_without_cpuinfo_is_the_machine(tmp_path):
+    import platform
+
+    assert cpu_class(tmp_path / "none") == (platform.machine() or "unknown")
+
+
+def test_a_bundle_without_its_model_is_refused(tmp_path):
+    folder = copy_of(shared_bundle(), tmp_path)
+    for path in folder.glob("*.onnx"):
+        path.unlink()
+    with pytest.raises(BundleError, match="model.onnx: missing"):
+        load_bundle(folder)
+    shutil.rmtree(folder)
+    with pytest.raises(BundleError, match="preprocessing.json: missing"):
+        load_bundle(folder)

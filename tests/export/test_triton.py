@@ -1,0 +1,109 @@
+import json
+import subprocess
+import sys
+import types
+
+import numpy as np
+import pytest
+
+from export import triton
+from tests.export.tiny_bundle import LABELS, copy_of, shared_bundle
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory):
+    """A model repository made from a copied bundle, under a path with a space."""
+    base = tmp_path_factory.mktemp("with space")
+    script = copy_of(shared_bundle(), base) / "triton" / "prepare.sh"
+    subprocess.run(["sh", str(script), "made here"], check=True, cwd=base)
+    return base / "made here"
+
+
+def test_prepare_lays_out_one_version_of_each_model(repository):
+    assert sorted(path.name for path in repository.iterdir()) == ["tiny_fp32", "tiny_int8", "tiny_text"]
+    for precision, file in (("fp32", "model.onnx"), ("int8", "model.int8.onnx")):
+        model = repository / f"tiny_{precision}" / "1" / "model.onnx"
+        assert model.read_bytes() == (shared_bundle() / file).read_bytes() and not model.is_symlink()
+    bundle = repository / "tiny_text" / "1" / "bundle"
+    assert {"runtime.py", "rendering.py", "tokenizer.json", "model.int8.onnx"} <= {path.name for path in bundle.iterdir()}
+
+
+def test_prepare_runs_twice_and_asks_for_a_folder(repository):
+    script = shared_bundle() / "triton" / "prepare.sh"
+    before = sorted(repository.rglob("*"))
+    subprocess.run(["sh", str(script), str(repository)], check=True)
+    assert sorted(repository.rglob("*")) == before
+    assert subprocess.run(["sh", str(script)], capture_output=True).returncode == 2
+
+
+def test_the_onnx_config_says_what_the_model_takes(repository):
+    text = (repository / "tiny_fp32" / "config.pbtxt").read_text(encoding="utf-8")
+    for name in ("input_ids", "attention_mask", "token_type_ids"):
+        assert f'name: "{name}" data_type: TYPE_INT64 dims: [ -1 ]' in text
+    assert 'name: "logits" data_type: TYPE_FP32 dims: [ 3 ]' in text
+    assert 'backend: "onnxruntime"' in text and "KIND_CPU" in text and 'name: "tiny_fp32"' in text
+
+
+def test_only_fp32_requests_are_batched(repository):
+    fp32, int8 = ((repository / f"tiny_{p}" / "config.pbtxt").read_text(encoding="utf-8") for p in ("fp32", "int8"))
+    assert "dynamic_batching" in fp32 and "max_batch_size: 64" in fp32
+    assert "dynamic_batching" not in int8 and "max_batch_size: 1\n" in int8
+
+
+def test_models_without_token_types_have_no_such_input():
+    text = triton.onnx_config("m", ["input_ids", "attention_mask"], 2, batched=True)
+    assert "token_type_ids" not in text
+
+
+@pytest.mark.parametrize("name", ["tiny_fp32", "tiny_int8", "tiny_text"])
+def test_brackets_are_balanced(repository, name):
+    text = (repository / name / "config.pbtxt").read_text(encoding="utf-8")
+    for opened, closed in ("[]", "{}"):
+        assert text.count(opened) == text.count(closed) > 0
+    assert text.count('"') % 2 == 0
+
+
+def test_the_text_model_answers_records_and_names_bad_ones(repository, monkeypatch):
+    monkeypatch.setitem(sys.modules, "triton_python_backend_utils", fake_backend())
+    for name in ("runtime", "rendering"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    path = repository / "tiny_text" / "1" / "model.py"
+    module = types.ModuleType("model")
+    module.__file__ = str(path)
+    exec(compile(path.read_text(encoding="utf-8"), str(path), "exec"), module.__dict__)
+
+    model = module.TritonPythonModel()
+    model.initialize({"model_config": json.dumps({"parameters": parameters(operating_point="f1")})})
+    texts = [['{"page": {"title": "дрель"}}'], ["{}"]]
+    good, bad = model.execute([np.array(texts, np.object_), np.array([["[1"]], np.object_)])
+    assert good.error is None and good.output_tensors[0].values.shape == (2, 1)
+    answers = [json.loads(item) for item in good.output_tensors[0].values.ravel()]
+    assert all(answer["label"] in LABELS and "positive" in answer for answer in answers)
+    assert bad.output_tensors == [] and "delimiter" in bad.error
+    monkeypatch.delitem(sys.modules, "runtime")
+
+
+def parameters(**changes):
+    values = {"precision": "fp32", "operating_point": "", "threads": "1"} | changes
+    return {key: {"string_value": value} for key, value in values.items()}
+
+
+def fake_backend():
+    """The few names of Triton's Python backend that the model uses; a request is its input array."""
+
+    class Input:
+        def __init__(self, values):
+            self.values = values
+
+        def as_numpy(self):
+            return self.values
+
+    module = types.ModuleType("triton_python_backend_utils")
+    module.get_input_tensor_by_name = lambda request, name: Input(request)
+    module.Tensor = lambda name, values: types.SimpleNamespace(name=name, values=values)
+    module.TritonError = str
+    module.InferenceResponse = lambda output_tensors, error=None: types.SimpleNamespace(
+        output_tensors=output_tensors, error=error
+    )
+    return module

@@ -1,0 +1,186 @@
+import json
+
+import pytest
+
+from distill.core.errors import GateFailed, UserError
+from export import runtime
+from export.verify import open_bundle, report_lines, verify
+from tests.export.tiny_bundle import copy_of, reseal, rewrite_golden, shared_bundle
+
+FILES = sorted(path.relative_to(shared_bundle()).as_posix() for path in shared_bundle().rglob("*") if path.is_file())
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return copy_of(shared_bundle(), tmp_path)
+
+
+def test_a_whole_bundle_passes():
+    report = verify(shared_bundle(), threads=1)
+    assert report["passed"] and report["problems"] == [] and report["warnings"] == []
+    assert report["files"] == len(FILES) - 1 and report["records"] >= 100
+    assert {name: result["compared"] for name, result in report["artifacts"].items()} == {"fp32": "logits", "int8": "logits"}
+    assert report_lines(report)[0].startswith(f"{len(FILES) - 1} files unchanged")
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("place", ["first", "middle", "last"])
+def test_one_flipped_bit_in_any_file_is_refused_by_name(folder, name, place):
+    path = folder / name
+    data = bytearray(path.read_bytes())
+    data[{"first": 0, "middle": len(data) // 2, "last": len(data) - 1}[place]] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(UserError) as caught:
+        verify(folder, threads=1)
+    assert caught.value.exit_code == 2 and caught.value.where == str(path)
+
+
+def test_every_byte_of_the_manifest_counts(folder):
+    path = folder / "manifest.json"
+    whole = path.read_bytes()
+    for place in range(0, len(whole), 7):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 2]) + whole[place + 1 :])
+        with pytest.raises(runtime.BundleError, match="manifest.json"):
+            runtime.check_files(folder)
+    path.write_bytes(whole.replace(b"\n  ", b"\n\t", 1))
+    with pytest.raises(runtime.BundleError, match="seal"):
+        runtime.check_files(folder)
+    path.write_bytes(whole)
+    runtime.check_files(folder)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_missing_file_is_refused_by_name(folder, name):
+    (folder / name).unlink()
+    with pytest.raises(UserError, match="missing") as caught:
+        verify(folder, threads=1)
+    assert caught.value.where == str(folder / name)
+
+
+def test_a_manifest_without_a_seal_is_refused(folder):
+    manifest = runtime.read_json(folder / "manifest.json")
+    del manifest["seal"]
+    text = json.dumps(manifest, ensure_ascii=False, indent=2) + "\n"
+    (folder / "manifest.json").write_text(text, encoding="utf-8")
+    with pytest.raises(UserError, match="seal"):
+        verify(folder, threads=1)
+
+
+def test_a_file_that_the_manifest_lacks_is_told_and_byte_code_is_not(folder):
+    (folder / "notes.txt").write_text("served since spring", encoding="utf-8")
+    (folder / "__pycache__").mkdir()
+    (folder / "__pycache__" / "runtime.cpython-311.pyc").write_bytes(b"x")
+    assert verify(folder, threads=1)["warnings"] == ["notes.txt: not in the manifest, not checked"]
+
+
+@pytest.mark.parametrize(("precision", "shift"), [("fp32", 3e-4), ("int8", 3e-3)])
+def test_other_logits_are_caught_even_when_the_manifest_fits(folder, precision, shift):
+    def change(number, line):
+        line["logits"][precision][1] += shift if number == 7 else 0
+        return line
+
+    rewrite_golden(folder, change)
+    with pytest.raises(GateFailed, match=f"{precision}: .*logits differ by 0.00") as caught:
+        verify(folder, threads=1)
+    assert caught.value.exit_code == 3
+
+
+def test_logits_within_the_tolerance_pass(folder):
+    def change(number, line):
+        line["logits"]["fp32"][0] += 5e-5
+        return line
+
+    rewrite_golden(folder, change)
+    assert verify(folder, threads=1)["passed"]
+
+
+def test_nan_logits_do_not_pass(folder):
+    def change(number, line):
+        line["logits"]["fp32"][0] = float("nan") if number == 3 else line["logits"]["fp32"][0]
+        return line
+
+    rewrite_golden(folder, change)
+    with pytest.raises(GateFailed, match="fp32"):
+        verify(folder, threads=1)
+
+
+@pytest.mark.parametrize("key", ["ids", "type_ids"])
+def test_other_token_ids_are_caught(folder, key):
+    def change(number, line):
+        line["windows"][0][key][1] += 1 if number == 11 else 0
+        return line
+
+    rewrite_golden(folder, change)
+    with pytest.raises(GateFailed, match="token ids differ"):
+        verify(folder, threads=1)
+
+
+def test_a_tokenizer_that_came_from_elsewhere_is_caught(folder):
+    tokenizer = runtime.read_json(folder / "tokenizer.json")
+    tokenizer["normalizer"]["lowercase"] = False
+    (folder / "tokenizer.json").write_text(json.dumps(tokenizer, ensure_ascii=False), encoding="utf-8")
+    reseal(folder)
+    with pytest.raises(GateFailed, match="token ids differ"):
+        verify(folder, threads=1)
+
+
+def test_swapped_models_are_caught(folder):
+    fp32, int8 = folder / "model.onnx", folder / "model.int8.onnx"
+    both = fp32.read_bytes(), int8.read_bytes()
+    fp32.write_bytes(both[1])
+    int8.write_bytes(both[0])
+    reseal(folder)
+    with pytest.raises(GateFailed):
+        verify(folder, threads=1)
+
+
+def test_on_another_processor_int8_is_compared_by_label_with_a_warning(folder):
+    def change(number, line):
+        line["logits"]["int8"] = [9.0, 0.0, 0.0]
+        return line
+
+    rewrite_golden(folder, change)
+    reseal(folder, cpu="another")
+    report = verify(folder, threads=1)
+    flips = report["artifacts"]["int8"]["label_flips"]
+    assert 0 < flips < report["records"] and report["artifacts"]["int8"]["compared"] == "labels"
+    assert f"int8: {flips} of {report['records']} labels differ" in report["warnings"][0]
+    reseal(folder, cpu=runtime.cpu_class())
+    with pytest.raises(GateFailed, match="int8"):
+        verify(folder, threads=1)
+
+
+def test_fp32_is_held_to_its_tolerance_on_any_processor(folder):
+    def change(number, line):
+        line["logits"]["fp32"][2] += 1e-3
+        return line
+
+    rewrite_golden(folder, change)
+    reseal(folder, cpu="another")
+    with pytest.raises(GateFailed, match="fp32"):
+        verify(folder, threads=1)
+
+
+def test_long_lists_of_problems_are_cut(folder):
+    def change(number, line):
+        line["logits"]["fp32"][2] += 1
+        return line
+
+    rewrite_golden(folder, change)
+    with pytest.raises(GateFailed, match="… and 11[0-9] more"):
+        verify(folder, threads=1)
+
+
+@pytest.mark.parametrize("path", ["nowhere", "."])
+def test_a_folder_that_is_no_bundle_is_a_user_error(tmp_path, path):
+    with pytest.raises(UserError):
+        verify(tmp_path / path, threads=1)
+
+
+def test_open_bundle_checks_files_and_precision(folder):
+    assert open_bundle(folder, "int8", threads=1).precision == "int8"
+    with pytest.raises(UserError, match="no precision 'fp16'"):
+        open_bundle(folder, "fp16")
+    (folder / "config.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(UserError, match="damaged"):
+        open_bundle(folder)

@@ -1,0 +1,125 @@
+import json
+import warnings
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from transformers import BertModel
+
+from distill.core.errors import UserError
+from distill.models.encoder import input_names, labels_of, layer_stack, load_classifier, position_limit
+
+LABELS = ["нет", "упомянут", "да"]
+
+
+@pytest.fixture
+def saved(make_model, tmp_path):
+    make_model("bert", layers=3).save_pretrained(tmp_path)
+    return tmp_path
+
+
+def _edit_config(folder, **changes):
+    path = folder / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+@pytest.mark.parametrize("family", ["bert", "roberta", "electra", "distilbert", "deberta-v2", "modernbert", "mpnet"])
+def test_families_load_with_their_stack_and_inputs(family, make_model, make_inputs, tmp_path):
+    model, inputs = make_model(family, layers=3), make_inputs([6, 2])
+    model.save_pretrained(tmp_path)
+    loaded = load_classifier(tmp_path, LABELS)
+    assert len(layer_stack(loaded)) == 3 and labels_of(loaded) == LABELS and not loaded.training
+    assert set(input_names(loaded)) >= {"input_ids", "attention_mask"}
+    torch.testing.assert_close(loaded(**inputs).logits, model(**inputs).logits)
+
+
+def test_labels_are_stored_in_the_folder(saved, tmp_path):
+    load_classifier(saved, LABELS, kind="multi").save_pretrained(tmp_path / "out")
+    config = json.loads((tmp_path / "out" / "config.json").read_text())
+    assert config["id2label"] == {"0": "нет", "1": "упомянут", "2": "да"}
+    assert config["label2id"] == {"нет": 0, "упомянут": 1, "да": 2}
+    assert config["problem_type"] == "multi_label_classification"
+    assert labels_of(load_classifier(tmp_path / "out")) == LABELS
+
+
+def test_head_of_another_size_is_fresh_and_seeded(saved):
+    heads = []
+    for seed in (1, 1, 2):
+        torch.manual_seed(seed)
+        heads.append(load_classifier(saved, ["a", "b"]).classifier.weight)
+    assert heads[0].shape == (2, 24)
+    assert torch.equal(heads[0], heads[1]) and not torch.equal(heads[0], heads[2])
+
+
+def test_checkpoint_without_head_or_pooler_gets_both(make_model, tmp_path, capfd):
+    bare = BertModel(make_model("bert").config, add_pooling_layer=False)
+    bare.save_pretrained(tmp_path)
+    capfd.readouterr()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = load_classifier(tmp_path, LABELS)
+    assert torch.equal(model.bert.encoder.layer[3].output.dense.weight, bare.encoder.layer[3].output.dense.weight)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_same_labels_in_another_order_are_refused(saved):
+    load_classifier(saved, LABELS).save_pretrained(saved)
+    with pytest.raises(UserError, match="another order"):
+        load_classifier(saved, LABELS[::-1])
+
+
+def test_missing_layers_are_not_filled_with_noise(saved):
+    _edit_config(saved, num_hidden_layers=4)
+    with pytest.raises(UserError, match=r"lacks weights.*\n.*\n.*bert\.encoder\.layer\.3"):
+        load_classifier(saved)
+
+
+def test_weights_of_another_shape_are_not_replaced_by_noise(saved):
+    weights = load_file(saved / "model.safetensors")
+    weights["bert.encoder.layer.1.output.dense.weight"] = torch.zeros(24, 8)
+    save_file(weights, saved / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(UserError, match=r"layer\.1\.output\.dense\.weight"):
+        load_classifier(saved)
+
+
+def test_pickled_weights_are_not_read(saved):
+    torch.save(load_file(saved / "model.safetensors"), saved / "pytorch_model.bin")
+    (saved / "model.safetensors").unlink()
+    with pytest.raises(UserError, match="cannot load"):
+        load_classifier(saved)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"), [({"model_type": "nothing-known"}, "cannot read"), ({"model_type": "vit"}, "no sequence")]
+)
+def test_unknown_families_are_named(saved, changes, message):
+    _edit_config(saved, **changes)
+    with pytest.raises(UserError, match=message):
+        load_classifier(saved)
+
+
+def test_shared_layers_are_no_stack(make_model):
+    with pytest.raises(UserError, match="albert"):
+        layer_stack(make_model("albert"))
+
+
+def test_eager_attention_on_request(saved):
+    assert load_classifier(saved, attention="eager").config._attn_implementation == "eager"
+    assert load_classifier(saved).config._attn_implementation == "sdpa"
+
+
+@pytest.mark.parametrize(
+    ("family", "takes_types"), [("bert", True), ("electra", True), ("roberta", False), ("distilbert", False)]
+)
+def test_token_types_only_where_they_mean_something(family, takes_types, make_model):
+    assert ("token_type_ids" in input_names(make_model(family))) == takes_types
+
+
+@pytest.mark.parametrize(("family", "limit"), [("bert", 40), ("roberta", 40), ("distilbert", 40), ("deberta-v2", None)])
+def test_position_limit_is_the_longest_input_that_runs(family, limit, make_model, make_inputs):
+    model = make_model(family)
+    assert position_limit(model) == limit
+    if limit is not None:
+        model(**make_inputs([limit]))
+        with pytest.raises((IndexError, RuntimeError)):
+            model(**make_inputs([limit + 1]))

@@ -1,0 +1,51 @@
+import pytest
+import torch
+from tokenizers import Tokenizer
+from transformers import AutoTokenizer
+
+from distill.core.files import sha256
+from distill.models.checkpoint import require_safe
+from distill.models.encoder import load_classifier, position_limit
+from distill.models.fresh import make_encoder
+
+TEXTS = [
+    f"{noun} {number} Вт, {noun} made of №{number % 7}"
+    for noun in ("дрель", "Йогурт", "ёлка", "drill")
+    for number in range(40)
+]
+SIZES = {"layers": 2, "width": 16, "heads": 2, "vocabulary": 120, "seed": 5}
+
+
+def test_folder_is_an_ordinary_checkpoint(tmp_path):
+    make_encoder(TEXTS, tmp_path, **SIZES)
+    require_safe(tmp_path)
+    model = load_classifier(tmp_path, ["нет", "да"])
+    assert model.config.num_hidden_layers == 2 and position_limit(model) == 512
+    plain = Tokenizer.from_file(str(tmp_path / "tokenizer.json"))
+    assert plain.get_vocab_size() == model.config.vocab_size <= 120
+    encoding = plain.encode("Дрель 7", "Йогурт")
+    assert encoding.tokens[0] == "[CLS]" and encoding.tokens.count("[SEP]") == 2 and encoding.type_ids[-1] == 1
+    hf = AutoTokenizer.from_pretrained(tmp_path)
+    assert hf("Дрель 7", "Йогурт")["input_ids"] == encoding.ids and hf.pad_token_id == model.config.pad_token_id == 0
+
+
+def test_order_of_texts_is_of_no_account(tmp_path):
+    make_encoder(TEXTS, tmp_path / "a", **SIZES)
+    make_encoder(reversed(TEXTS), tmp_path / "b", **SIZES)
+    for name in ("tokenizer.json", "model.safetensors", "config.json"):
+        assert sha256(tmp_path / "a" / name) == sha256(tmp_path / "b" / name)
+
+
+def test_seed_changes_weights_and_the_global_generator_is_left_alone(tmp_path):
+    torch.manual_seed(0)
+    expected = torch.rand(1)
+    torch.manual_seed(0)
+    make_encoder(TEXTS, tmp_path / "a", **SIZES)
+    assert torch.rand(1) == expected
+    make_encoder(TEXTS, tmp_path / "b", **SIZES | {"seed": 6})
+    assert sha256(tmp_path / "a" / "model.safetensors") != sha256(tmp_path / "b" / "model.safetensors")
+
+
+def test_heads_must_divide_the_width(tmp_path):
+    with pytest.raises(ValueError, match="heads"):
+        make_encoder(TEXTS, tmp_path, **SIZES | {"heads": 3})

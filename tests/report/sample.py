@@ -1,0 +1,213 @@
+"""A report as a run on product cards would write it: two tests, four slices, two students, one exported twice."""
+
+from __future__ import annotations
+
+from typing import Any
+
+LABELS = ["не о товаре", "упоминание", "о товаре"]
+SLICES = ["старый пул", "стройка и ремонт", "электроника", "аптека"]
+TESTS = ["unseen", "seen"]
+
+# name: role, preset, view, layers, parameters, F1 of the positive class, retention of the card teacher
+_MODELS: dict[str, tuple[str, str, str, int, int, float, float | None]] = {
+    "base@document": ("teacher", "base", "document", 12, 110_890_755, 0.7923, None),
+    "base@card": ("teacher", "base", "card", 12, 110_890_755, 0.7712, None),
+    "base@document>card": ("teacher", "base", "card", 12, 110_890_755, 0.7398, 0.958),
+    "8L_trunc@card": ("student", "8L_trunc", "card", 8, 82_540_803, 0.7616, 0.981),
+    "6L_trunc@card": ("student", "6L_trunc", "card", 6, 68_365_827, 0.7575, 0.972),
+    "8L_trunc-gold@card": ("baseline", "8L_trunc", "card", 8, 82_540_803, 0.7304, 0.941),
+    "8L_trunc@card.onnx": ("artifact", "8L_trunc", "card", 8, 82_540_803, 0.7616, 0.981),
+    "8L_trunc@card.onnx-int8": ("artifact", "8L_trunc", "card", 8, 82_540_803, 0.7588, 0.971),
+}
+
+# model: runtime, precision, tokens, p50, p95, p99, tokenise, rows per second, speed-ups
+_LATENCY: dict[str, tuple[str, str, int, float, float, float | None, float, float, float, float]] = {
+    "base@document": ("pytorch", "fp32", 231, 187.4, 236.0, 251.3, 0.91, 5.3, 1.0, 0.62),
+    "base@card": ("pytorch", "fp32", 58, 79.2, 96.1, 108.0, 0.35, 12.6, 2.37, 1.47),
+    "8L_trunc@card": ("pytorch", "fp32", 58, 53.8, 61.7, 70.2, 0.35, 18.6, 3.48, 2.16),
+    "6L_trunc@card": ("pytorch", "fp32", 58, 41.0, 47.9, None, 0.35, 24.4, 4.57, 2.83),
+    "8L_trunc-gold@card": ("pytorch", "fp32", 58, 53.9, 61.9, 70.9, 0.35, 18.5, 3.48, 2.15),
+    "8L_trunc@card.onnx": ("onnxruntime", "fp32", 58, 38.1, 44.5, 49.8, 0.35, 26.2, 4.92, 3.05),
+    "8L_trunc@card.onnx-int8": ("onnxruntime", "int8", 58, 14.2, 16.9, 19.1, 0.35, 70.4, 13.2, 8.18),
+}
+
+
+def sample_report() -> dict[str, Any]:
+    """A new dictionary in the schema of report.json; tests may change it freely."""
+    return {
+        "schema": 1,
+        "task": {
+            "labels": list(LABELS),
+            "positive": LABELS[2],
+            "rows": {"train": 41_270, "valid": 5_140, "test": 10_322},
+        },
+        "tests": list(TESTS),
+        "models": [_model(name) for name in _MODELS],
+        "comparisons": _comparisons(),
+        "latency": [_latency(name) for name in _LATENCY],
+        "parity": [
+            {
+                "name": "8L_trunc",
+                "target": "onnx",
+                "max_abs_diff": 6.1e-07,
+                "label_flips": 0,
+                "rows": 2048,
+                "passed": True,
+            },
+            {
+                "name": "8L_trunc",
+                "target": "onnx-int8",
+                "max_abs_diff": 0.183,
+                "label_flips": 12,
+                "rows": 2048,
+                "passed": True,
+            },
+        ],
+        "gates": [
+            {"name": "leak", "required": 0, "measured": 0, "passed": True},
+            {"name": "parity_fp32", "required": 1.0e-4, "measured": 6.1e-07, "passed": True},
+            {"name": "int8_flips", "required": 0.01, "measured": 0.00586, "passed": True},
+            {"name": "retention_card", "required": 0.95, "measured": 0.958, "passed": True},
+        ],
+        "stages": _stages(),
+        "environment": {
+            "cpu": "2 × Zen 4 at 3.0 GHz (AVX512-VNNI)",
+            "threads": 2,
+            "python": "3.11.9",
+            "system": "Linux",
+            "packages": {"torch": "2.13.0", "transformers": "5.23.0", "onnxruntime": "1.31.0", "tokenizers": "0.23.1"},
+            "command": "distill --config товары.yaml --teacher base --student 8L_trunc",
+            "seed": 1,
+        },
+        "audit": _audit(),
+    }
+
+
+def figure(value: float, spread: float = 0.0125) -> dict[str, float]:
+    """A figure with a symmetric interval."""
+    return {"value": round(value, 4), "low": round(value - spread, 4), "high": round(value + spread, 4)}
+
+
+def _model(name: str) -> dict[str, Any]:
+    role, preset, view, layers, parameters, f1, kept = _MODELS[name]
+    retention = None if kept is None else {"card": figure(kept), "document": figure(kept - 0.026, 0.014)}
+    tests = {"unseen": _quality(f1 - 0.021, 5_090), "seen": _quality(f1 + 0.020, 5_232)}
+    return {
+        "name": name,
+        "role": role,
+        "preset": preset,
+        "view": view,
+        "layers": layers,
+        "parameters": parameters,
+        "quality": _quality(f1, 10_322),
+        "tests": tests,
+        "retention": retention,
+    }
+
+
+def _quality(f1: float, rows: int) -> dict[str, Any]:
+    offsets = {LABELS[0]: 0.0675, LABELS[1]: -0.0595, LABELS[2]: -0.002}
+    return {
+        "rows": rows,
+        "accuracy": figure(f1 - 0.004, 0.0131),
+        "f1_macro": figure(f1 - 0.011, 0.0118),
+        "log_loss": figure(1.32 - f1, 0.02),
+        "ece": figure(0.031, 0.006),
+        "per_class": {label: _class(f1 + offset) for label, offset in offsets.items()},
+        "positive": {"operating_points": _points(f1)},
+        "slices": {
+            name: {"rows": 400 * (index + 2), "accuracy": figure(f1 - 0.03 + 0.021 * index, 0.02)}
+            for index, name in enumerate(SLICES)
+        },
+    }
+
+
+def _class(f1: float) -> dict[str, float]:
+    return {"precision": round(f1 - 0.013, 4), "recall": round(f1 + 0.014, 4), "f1": round(f1, 4)}
+
+
+def _points(f1: float) -> dict[str, Any]:
+    best = {"threshold": 0.412, "accuracy": f1 + 0.0594, "precision": f1 - 0.0284, "recall": f1 + 0.0307, "f1": f1}
+    wide = {"threshold": 0.195, "accuracy": f1 + 0.012, "precision": f1 - 0.12, "recall": 0.9007, "f1": f1 - 0.022}
+    return {
+        "f1": {key: round(value, 4) for key, value in best.items()}
+        | {"f1_interval": [round(f1 - 0.0126, 4), round(f1 + 0.0124, 4)]},
+        "precision@R>=0.9": {key: round(value, 4) for key, value in wide.items()},
+        "recall@P>=0.9": None,
+    }
+
+
+def _latency(name: str) -> dict[str, Any]:
+    runtime, precision, tokens, p50, p95, p99, tokenise, rate, slow, fast = _LATENCY[name]
+    return {
+        "model": name,
+        "view": "document" if "document" in name else "card",
+        "runtime": runtime,
+        "precision": precision,
+        "threads": 2,
+        "batch": 1,
+        "tokens": tokens,
+        "samples": 2000,
+        "p50_ms": p50,
+        "p95_ms": p95,
+        "p99_ms": p99,
+        "tokenise_ms": tokenise,
+        "throughput_per_s": rate,
+        "speedup_vs_teacher": slow,
+        "speedup_low": round(0.97 * slow, 2),
+        "speedup_high": round(1.03 * slow, 2),
+        "speedup_vs_best_teacher": fast,
+    }
+
+
+def _comparisons() -> list[dict[str, Any]]:
+    return [
+        _comparison("8L_trunc@card", "8L_trunc-gold@card", "f1_macro", 0.0312, 0.0201, 0.0424, 0.0002),
+        _comparison("8L_trunc@card", "base@card", "f1_macro", -0.0096, -0.0191, 0.0003, 0.061),
+        _comparison("8L_trunc@card", "base@document>card", "f1_macro", 0.0218, 0.0101, 0.0334, 0.0004),
+        _comparison("8L_trunc@card.onnx-int8", "8L_trunc@card", "log_loss", 0.0041, 0.0012, 0.0071, 0.004),
+    ]
+
+
+def _comparison(a: str, b: str, metric: str, difference: float, low: float, high: float, p: float) -> dict[str, Any]:
+    return {"a": a, "b": b, "metric": metric, "difference": difference, "low": low, "high": high, "p_value": p}
+
+
+def _stages() -> list[dict[str, Any]]:
+    seconds = {
+        "audit": 21.4,
+        "teach base": 8120.0,
+        "label base": 1264.2,
+        "train 8L_trunc": 2411.9,
+        "evaluate": 188.0,
+        "export 8L_trunc": 74.6,
+        "bench": 640.2,
+        "bundle": 6.1,
+        "report": 0.42,
+    }
+    return [
+        {"name": name, "seconds": value, "status": "skipped" if name == "audit" else "done"}
+        for name, value in seconds.items()
+    ]
+
+
+def _audit() -> dict[str, Any]:
+    document = {"q10": 88, "q25": 141, "q50": 214, "q75": 256, "q90": 256, "q95": 256, "q99": 256, "max": 256}
+    card = {"q10": 31, "q25": 43, "q50": 54, "q75": 61, "q90": 64, "q95": 64, "q99": 64, "max": 64}
+    counts = {
+        "document": [4, 31, 122, 410, 903, 1480, 2204, 2987, 3650, 4106, 4388, 4420, 4230, 3977, 3702, 9804],
+        "card": [0, 6, 58, 214, 702, 1604, 2889, 4120, 5240, 5980, 6301, 6120, 5402, 4010, 2707, 6540],
+    }
+    return {
+        "rows": {"read": 57_120, "kept": 56_732, "dropped": {"duplicate": 301, "too short": 62, "unknown label": 25}},
+        "tokens": {
+            "document": {"train": document, "test": document | {"q50": 219}},
+            "card": {"train": card, "test": card},
+        },
+        "histograms": {
+            "document": {"edges": [16 * index for index in range(17)], "counts": counts["document"]},
+            "card": {"edges": [4 * index for index in range(17)], "counts": counts["card"]},
+        },
+        "leaks": [{"key": "product.id", "from": "train", "into": "test", "values": 0, "rows": 0}],
+        "warnings": ["14% of rows render the same text in both views", "slice «аптека»: 2.1% of train rows"],
+    }

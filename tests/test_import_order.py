@@ -1,0 +1,110 @@
+"""The direction of imports, by the contracts of pyproject.toml, and what the light modules load at run time."""
+
+import ast
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = ("distill", "teachers", "students", "export", "benchmarks")
+LIGHT_PACKAGES = ("distill.core", "distill.report", "distill.demo")
+LIGHT_MODULES = ("teachers.config", "students.config", "export.config", "benchmarks.config", "export.runtime")
+# Files copied verbatim into a bundle, and all that they may import beside the standard library.
+BUNDLED = {
+    "distill/core/rendering.py": set(),
+    "export/runtime.py": {"numpy", "onnxruntime", "tokenizers", "rendering", "distill.core.rendering"},
+}
+
+
+def lint(root: Path) -> subprocess.CompletedProcess[str]:
+    """Run import-linter on a checkout. The script of this interpreter's environment, so no other version is found."""
+    script = Path(sys.executable).parent / "lint-imports"
+    return subprocess.run([script, "--no-cache"], cwd=root, capture_output=True, text=True, check=False)
+
+
+def imported_names(source: str) -> set[str]:
+    """Absolute module names that a source imports anywhere, functions included."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            names.add("." * node.level + (node.module or ""))
+    return names
+
+
+def foreign_names(source: str) -> set[str]:
+    """Imported names that are not of the standard library."""
+    return {name for name in imported_names(source) if name.split(".")[0] not in sys.stdlib_module_names}
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A copy of the sources, without weights and caches, in which a fault can be planted."""
+    for package in PACKAGES:
+        ignored = shutil.ignore_patterns("__pycache__", "*.safetensors", "results")
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=ignored)
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    return tmp_path
+
+
+def test_contracts_hold():
+    result = lint(ROOT)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+@pytest.mark.parametrize(
+    ("planted", "statement", "contract"),
+    [
+        ("distill/core/planted.py", "import torch", "never import torch"),
+        ("distill/core/planted.py", "def late():\n    from transformers import AutoModel\n", "never import torch"),
+        ("export/runtime.py", "import torch", "never import torch"),
+        ("distill/core/planted.py", "import distill.models", "imports go down"),
+        ("distill/training/planted.py", "import teachers", "imports go down"),
+        ("students/planted.py", "import teachers", "imports go down"),
+        ("export/planted.py", "import benchmarks", "imports go down"),
+        ("benchmarks/planted.py", "import distill.cli", "imports go down"),
+        ("distill/report/planted.py", "import distill.models", "import only core"),
+        ("distill/report/planted.py", "import distill.demo", "stay apart, above core"),
+    ],
+)
+def test_planted_import_is_caught(checkout: Path, planted: str, statement: str, contract: str):
+    path = checkout / planted
+    path.write_text((path.read_text("utf-8") if path.exists() else "") + f"\n{statement}\n", "utf-8")
+    result = lint(checkout)
+    broken = [line for line in result.stdout.splitlines() if line.rstrip().endswith("BROKEN")]
+    assert result.returncode == 1, result.stdout + result.stderr
+    assert len(broken) == 1 and contract in broken[0]
+
+
+def test_light_modules_load_no_torch():
+    """import-linter follows statements; this follows what Python runs, package __init__ files included."""
+    code = f"""
+import importlib, pkgutil, sys
+names = list({LIGHT_MODULES!r})
+for package in {LIGHT_PACKAGES!r}:
+    names.append(package)
+    names += [m.name for m in pkgutil.walk_packages(importlib.import_module(package).__path__, package + ".")]
+for name in names:
+    if not name.endswith("__main__"):
+        importlib.import_module(name)
+        heavy = {{"torch", "transformers"}} & set(sys.modules)
+        assert not heavy, f"{{name}} loads {{sorted(heavy)}}"
+print(len(names))
+"""
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    assert int(result.stdout) > len(LIGHT_MODULES) + len(LIGHT_PACKAGES)
+
+
+@pytest.mark.parametrize("path", BUNDLED)
+def test_bundled_files_import_only_what_a_bundle_promises(path: str):
+    assert foreign_names((ROOT / path).read_text("utf-8")) <= BUNDLED[path]
+
+
+def test_foreign_import_is_seen():
+    assert foreign_names("import json\ndef late():\n    from sklearn.svm import SVC\n") == {"sklearn.svm"}
+    assert foreign_names("from . import rendering") == {"."}

@@ -25,7 +25,7 @@ _PACKAGES = ("onnxruntime", "tokenizers", "numpy", "onnx", "torch", "transformer
 _RENDERING = Path(__file__).parents[1] / "distill" / "core" / "rendering.py"
 _RUNTIME = Path(__file__).with_name("runtime.py")
 _REPLAY_SECONDS = 1800
-# The step machinery keeps this file in a working folder while a step runs; it is no part of the bundle.
+# The step machinery keeps this file beside the bundle's own; it is no part of the bundle.
 _STEP_MARKER = "step.json"
 
 
@@ -70,7 +70,8 @@ def bundle(
 
     Args: name: of the student. model_folder: Hugging Face folder with its view. artifacts: one per precision, fp32
         among them. lineage: what it was made from, JSON-ready. latency: rows of report.json. real_records: `{"id",
-        "record"}` for golden.jsonl beside the synthetic ones; only texts that may leave the house. threads: of the check.
+        "record"}` for golden.jsonl beside the synthetic ones; only texts that may leave the house. threads: of the
+        final check.
     Raises: UserError when the parts do not fit each other. GateFailed when a parity check failed or the finished bundle
         does not give its own recorded answers.
     """

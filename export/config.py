@@ -24,7 +24,7 @@ class TargetConfig(Config):
     parity_rows: PositiveInt = Field(1000, description="most validation records that parity reads, evenly spread")
     keep_fp32: list[str] = Field(default_factory=list, description="int8: patterns of MatMul names that stay fp32")
     max_flips: Share = Field(
-        0.005, description="int8: leave more in fp32 until no larger share of labels changes; 1 leaves nothing"
+        0.0075, description="int8: leave more in fp32 until no larger share of labels changes; 1 leaves nothing"
     )
     reduce_range: bool = Field(
         False, description="int8: 7-bit weights, for processors without VNNI, where 8-bit sums saturate"

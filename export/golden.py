@@ -20,7 +20,7 @@ from distill.core.files import write_text
 from export.runtime import GOLDEN, Bundle, FloatRows, load_bundle, model_file
 
 FP32_TOLERANCE = 1e-4
-INT8_MARGIN = 4.0
+INT8_MARGIN = 1.5
 INT8_FLOOR = 1e-3
 _WORDS = (
     "наушники беспроводные чёрные дрель аккумуляторная купить цена отзывы доставка инструкция ёлка подъезд объём "
@@ -85,9 +85,10 @@ def write_golden(folder: Path, records: Sequence[Mapping[str, Any]], precisions:
 def _tolerance(bundle: Bundle, rows: Sequence[Mapping[str, Any]], logits: FloatRows) -> float:
     """How far a replay on the same CPU class may be off.
 
-    fp32: 1e-4. Others: four times the largest difference that this machine shows between two threads and one, and
-    between graphs optimised fully and barely, which is how versions of ONNX Runtime differ; at least 1e-3. A rounding
-    difference moves an activation by a whole int8 step, so differences come in jumps: hence the margin.
+    fp32: 1e-4. Others: 1.5 times the largest difference that this machine shows between two threads and one, and
+    between graphs optimised fully and barely, which is how versions of ONNX Runtime differ; at least 1e-3. On a 6-layer
+    encoder of width 384 these were 0 and 0.035, where int8 lay 0.057 from fp32: the tolerance must stay under that to
+    notice another model.
     """
     if bundle.precision == "fp32":
         return FP32_TOLERANCE

@@ -16,7 +16,7 @@ from export.quiet import quiet
 
 @dataclass(frozen=True)
 class Product:
-    """A MatMul with constant weights: what int8 replaces. Weights are (rows, columns); the node maps rows to columns."""
+    """A MatMul with constant weights (rows, columns), which maps `rows` channels to `columns`: what int8 replaces."""
 
     name: str
     rows: int
@@ -34,6 +34,8 @@ def quantise(fp32: Path, out: Path, *, keep_fp32: Collection[str] = (), reduce_r
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     model = onnx.load(fp32)
+    replaced = [product.name for product in products(fp32) if product.name not in keep_fp32]
+    assert replaced, "an empty list would mean every product, the head's among them"
     # Shapes stored by an exporter clash with those that the quantiser infers, and stop it.
     del model.graph.value_info[:]
     with replacing(out) as partial, quiet():
@@ -44,7 +46,8 @@ def quantise(fp32: Path, out: Path, *, keep_fp32: Collection[str] = (), reduce_r
             per_channel=True,
             reduce_range=reduce_range,
             weight_type=QuantType.QInt8,
-            nodes_to_exclude=sorted(keep_fp32),
+            # By name: the quantiser would rewrite the pooler and the head as MatMuls and replace them, too.
+            nodes_to_quantize=replaced,
             op_types_to_quantize=["MatMul"],
             extra_options={"MatMulConstBOnly": True},
         )
@@ -84,10 +87,10 @@ def rungs(fp32: Path, always: Sequence[str] = ()) -> dict[str, list[str]]:
 
 
 def _matching(names: Sequence[str], patterns: Sequence[str], where: Path) -> list[str]:
-    known = f"patterns of {', '.join(names[:3])}, …"
-    for pattern in patterns:
-        if not any(fnmatchcase(name, pattern) for name in names):
-            raise UserError("keep_fp32 matches no product with constant weights", where=str(where), found=pattern, do=known)
+    idle = [pattern for pattern in patterns if not any(fnmatchcase(name, pattern) for name in names)]
+    if idle:
+        known = f"use patterns of names such as {', '.join(names[:3])}"
+        raise UserError("keep_fp32: no MatMul has such a name", where=str(where), found=", ".join(idle), do=known)
     kept = [name for name in names if any(fnmatchcase(name, pattern) for pattern in patterns)]
     if len(kept) == len(names):
         raise UserError("nothing is left to quantise", where=str(where), do="use the target onnx, which is fp32")

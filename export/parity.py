@@ -1,4 +1,4 @@
-"""Whether an exported file answers as the PyTorch model does: on real records, and over a grid of batches and lengths."""
+"""Whether an exported file answers as the PyTorch model does: on real records and over a grid of batch and length."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Original:
 
     def __init__(self, model_folder: Path, rows: Sequence[Row], limit: int) -> None:
         if not rows:
-            raise UserError("parity needs real records", where=str(model_folder), do="give the project a validation split")
+            raise UserError("parity needs real records", where=str(model_folder), do="give the project validation data")
         count = min(limit, len(rows))
         self.name, self.rows = model_folder.name, [rows[i * len(rows) // count] for i in range(count)]
         self.view = View.load(model_folder)
@@ -60,7 +60,8 @@ class Original:
 
     def flips(self, logits: Logits) -> float:
         """Share of records whose predicted label differs; an answer that is not finite counts as another label."""
-        changed = (decisions(logits, self.kind) != decisions(self.logits, self.kind)).any(axis=1)
+        here, there = logits.astype(np.float64), self.logits.astype(np.float64)
+        changed = (decisions(here, self.kind) != decisions(there, self.kind)).any(axis=1)
         return float((changed | ~np.isfinite(logits).all(axis=1)).mean())
 
     def flips_of(self, onnx_path: Path) -> float:
@@ -132,9 +133,9 @@ class _Forgiving:
 
 
 def _grid(original: Original, runner: Runner) -> list[dict[str, Any]]:
-    """Largest logit difference for each batch size and length: of the empty text, odd, longest real, and the view's own.
+    """Largest logit difference for each batch size and length: the empty text's, an odd one, up to the view's most.
 
-    Every batch but the largest lengths' holds rows of several lengths, so padding is tried along with the shape.
+    A batch holds the rows of that length and the next shorter ones, so padding is tried along with the shape.
     """
     windows = _windows(original.renderer, original.rows)
     pad = pad_id(original.renderer.tokenizer)

@@ -30,6 +30,8 @@ from tokenizers import Tokenizer
 FloatRows = NDArray[np.float32]
 SCHEMA = 1
 MANIFEST, GOLDEN = "manifest.json", "golden.jsonl"
+# Files that the manifest does not list: itself, and the record of the step that made the bundle.
+_OUTSIDE = {MANIFEST, "step.json"}
 _CHUNK_RECORDS = 4096
 _BATCH_SIZE = 32
 # Instruction sets with an int8 kernel of their own in ONNX Runtime, best first. Without VNNI, sums of U8·S8 pairs
@@ -253,7 +255,7 @@ def check_files(folder: Path) -> tuple[dict[str, Any], list[str]]:
             raise BundleError(path, f"changed: sha256 {digest[:12]}…, the manifest says {entry['sha256'][:12]}…")
     present = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     # Python leaves byte code beside a runtime.py that was imported.
-    extra = sorted(name for name in present - set(manifest["files"]) - {MANIFEST} if "__pycache__" not in name)
+    extra = sorted(name for name in present - set(manifest["files"]) - _OUTSIDE if "__pycache__" not in name)
     return manifest, extra
 
 

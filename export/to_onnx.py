@@ -1,4 +1,4 @@
-"""A classifier folder as one fp32 ONNX file: standard operators, free batch and sequence axes, equal bytes each time."""
+"""A classifier folder as one fp32 ONNX file: standard operators, free batch and sequence axes, reproducible bytes."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def save(proto: onnx.ModelProto, out: Path) -> None:
 def _convert(model: PreTrainedModel, model_folder: Path) -> onnx.ModelProto:
     """The traced and optimised graph, as the exporter leaves it."""
     from onnx_ir import to_proto
-    from transformers.exporters.exporter_onnx import OnnxConfig, OnnxExporter
+    from transformers.exporters import OnnxConfig, OnnxExporter  # type: ignore[attr-defined]
 
     sample = _sample(input_names(model))
     axes = {name: {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC} for name in sample}
@@ -72,7 +72,7 @@ def _convert(model: PreTrainedModel, model_folder: Path) -> onnx.ModelProto:
         ) from error
 
 
-def _sample(names: list[str]) -> dict[str, torch.Tensor]:
+def _sample(names: list[str]) -> dict[str, Any]:
     """Inputs to trace with: sizes apart from each other and from 1, which the tracer would take for constants.
 
     Each input is a tensor of its own: the tracer reads one tensor given twice as one input, without a word.

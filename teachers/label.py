@@ -11,7 +11,7 @@ from distill.core.progress import progress
 from distill.core.records import Record
 from distill.core.soft_labels import SoftLabels, shard_is_done, shard_ranges, statuses, write_shard
 from distill.core.view import View
-from distill.inference.score import score
+from distill.inference.score import Scores, score_chunks
 from distill.inference.torch_runner import TorchRunner
 from distill.training import precision
 from distill.training.joining import labelled_rows
@@ -21,39 +21,35 @@ from teachers.config import LabellingConfig
 def label(config: LabellingConfig, teacher: Path, records: Path, threads: int, folder: Path) -> None:
     """Step body: `folder` becomes a soft-label store for all train and pool rows; finished shards are kept."""
     rows = labelled_rows(records)
+    shards = [(index, rows[start:stop]) for index, start, stop in shard_ranges(len(rows), config.shard_rows)]
+    missing = [(index, part) for index, part in shards if not shard_is_done(folder, index, _ids(part))]
+    if not missing:
+        return
+    finished = len(rows) - sum(len(part) for _, part in missing)
     renderer = View.load(teacher).renderer()
     runner = TorchRunner(teacher, threads=threads, precision=precision.resolve(config.precision))
-    ranges = list(shard_ranges(len(rows), config.shard_rows))
-    done = [index for index, start, stop in ranges if shard_is_done(folder, index, _ids(rows[start:stop]))]
-    finished = sum(stop - start for index, start, stop in ranges if index in done)
     with progress("labelling", len(rows), finished) as advance:
-        for index, start, stop in ranges:
-            if index in done:
-                continue
-            part = rows[start:stop]
-            scores = score(
-                runner,
-                renderer,
-                [record.fields for _, record in part],
-                batch_tokens=config.batch_tokens,
-                on_progress=lambda scored, base=finished: advance(base + scored),
-            )
-            tokens = np.asarray(scores.tokens, np.int32)
-            write_shard(
-                folder,
-                index,
-                SoftLabels(
-                    ids=_ids(part),
-                    sources=[source for source, _ in part],
-                    logits=scores.logits,
-                    tokens=tokens,
-                    cut_tokens=np.asarray(scores.cut_tokens, np.int32),
-                    status=statuses(scores.logits, tokens),
-                ),
-                half=config.half,
-            )
-            finished += stop - start
-            advance(finished)
+        scored = score_chunks(
+            runner,
+            renderer,
+            ([record.fields for _, record in part] for _, part in missing),
+            batch_tokens=config.batch_tokens,
+            on_progress=lambda done: advance(finished + done),
+        )
+        for (index, part), scores in zip(missing, scored, strict=True):
+            write_shard(folder, index, _soft_labels(part, scores), half=config.half)
+
+
+def _soft_labels(part: Sequence[tuple[str, Record]], scores: Scores) -> SoftLabels:
+    tokens = np.asarray(scores.tokens, np.int32)
+    return SoftLabels(
+        ids=_ids(part),
+        sources=[source for source, _ in part],
+        logits=scores.logits,
+        tokens=tokens,
+        cut_tokens=np.asarray(scores.cut_tokens, np.int32),
+        status=statuses(scores.logits, tokens),
+    )
 
 
 def _ids(part: Sequence[tuple[str, Record]]) -> list[str]:

@@ -317,6 +317,8 @@ class Pipeline:
 
     def _predict_exported(self, model: Trained, target: str) -> Step:
         exported = self._export_artifact(model, target)
+        # As served: dynamic int8 scales its activations per run, so a record must not share one with others.
+        max_rows = 1 if self.settings.targets[target].precision == "int8" else 64
 
         def body(out: Path) -> None:
             from distill.inference.onnx_runner import OnnxRunner
@@ -324,7 +326,8 @@ class Pipeline:
 
             view = View.load(self.run / model.artifact)
             file, threads = self.run / exported / "model.onnx", self.project.threads
-            predict(lambda: OnnxRunner(file, threads=threads), view, self.run / RECORDS, self.splits, out)
+            open_runner = lambda: OnnxRunner(file, threads=threads)  # noqa: E731
+            predict(open_runner, view, self.run / RECORDS, self.splits, out, max_rows=max_rows)
 
         return Step(
             name=f"predict {model.label}.{target}",

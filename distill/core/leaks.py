@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -45,7 +46,7 @@ class SplitPrints:
     """The hashes of one split's rows, as columns (N,)."""
 
     name: str
-    columns: dict[str, list[int]] = field(default_factory=dict)
+    columns: dict[str, array[int]] = field(default_factory=dict)
 
     def add(self, record: Record, views: Mapping[str, ViewConfig]) -> None:
         """Take in one record."""
@@ -53,7 +54,7 @@ class SplitPrints:
         values = {"row": digest(record.id), **found._asdict()}
         values |= {f"key:{path}": digest(key) if key else 0 for path, key in record.keys.items()}
         for name, value in values.items():
-            self.columns.setdefault(name, []).append(value)
+            self.columns.setdefault(name, array("Q")).append(value)
 
     @cached_property
     def arrays(self) -> dict[str, Hashes]:

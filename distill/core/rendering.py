@@ -62,6 +62,7 @@ class Renderer:
         tokenizer.no_truncation()
         tokenizer.no_padding()
         self.tokenizer = tokenizer
+        self._frame = _Frame.of(tokenizer, pair=bool(view.get("right")))
         self.left: Sequence[str] = view["left"]
         self.right: Sequence[str] = view.get("right") or []
         self.separator: str = view.get("separator", " | ")
@@ -119,34 +120,65 @@ class Renderer:
         return text, total - len(tokens)
 
     def _single(self, left: Any, lost: int) -> Encoded:
-        total = len(left)
-        pieces, read = self._pieces(left, self.room)
-        return Encoded([self._window(piece, None) for piece in pieces], total + lost, lost + total - read)
+        pieces, read = self._pieces(left.ids, self.room)
+        windows = [self._frame.window(piece, []) for piece in pieces]
+        return Encoded(windows, len(left) + lost, lost + len(left) - read)
 
     def _pair(self, left: Any, right: Any, lost: int) -> Encoded:
         total = len(left) + len(right)
         n_left, n_right = _share(len(left), len(right), self.room, windowed=self.windows is not None)
-        left.truncate(n_left)
-        pieces, read = self._pieces(right, n_right)
-        windows = [self._window(left, piece) for piece in pieces]
+        kept = left.ids[:n_left]
+        pieces, read = self._pieces(right.ids, n_right)
+        windows = [self._frame.window(kept, piece) for piece in pieces]
         return Encoded(windows, total + lost, lost + total - n_left - read)
 
-    def _pieces(self, encoding: Any, length: int) -> tuple[list[Any], int]:
-        """`encoding` cut to `length` tokens, or to overlapping windows of that length; and the tokens read."""
-        total = len(encoding)
-        if total <= length:
-            return [encoding], total
-        if self.windows is None:
-            encoding.truncate(length)
-            return [encoding], length
-        overlap = min(self.windows["stride"], length - 1)
-        encoding.truncate(length, stride=overlap)
-        pieces = [encoding, *encoding.overflowing][: self.windows["max"]]
-        return pieces, min(total, length + (len(pieces) - 1) * (length - overlap))
+    def _pieces(self, ids: list[int], length: int) -> tuple[list[list[int]], int]:
+        """`ids` cut to `length`, or to overlapping windows of that length; and how many of them are read."""
+        if len(ids) <= length or self.windows is None:
+            return [ids[:length]], min(len(ids), length)
+        step = max(1, length - self.windows["stride"])
+        most = min(self.windows["max"], 1 + -(-(len(ids) - length) // step))
+        pieces = [ids[start : start + length] for start in range(0, most * step, step)]
+        return pieces, min(len(ids), length + (most - 1) * step)
 
-    def _window(self, left: Any, right: Any) -> Window:
-        encoding = self.tokenizer.post_process(left, right)
-        return Window(encoding.ids, encoding.type_ids)
+
+@dataclass(frozen=True)
+class _Frame:
+    """The special tokens around and between the sides, with all segment ids, as the tokenizer's template sets them.
+
+    Applied to lists of ids here: `Tokenizer.post_process` would also process every pair of overflowing pieces of a cut
+    text, which takes time quadratic in its length.
+    """
+
+    around: tuple[list[tuple[int, int]], ...]
+    types: tuple[int, ...]
+
+    @classmethod
+    def of(cls, tokenizer: Any, pair: bool) -> _Frame:
+        """The frame of a tokenizer, read off one processed example."""
+        example = tokenizer.encode("a", *(["a"] if pair else []))
+        around: list[list[tuple[int, int]]] = [[]]
+        types: list[int] = []
+        for token, kind, side in zip(example.ids, example.type_ids, example.sequence_ids, strict=True):
+            if side is None:
+                around[-1].append((token, kind))
+            elif side == len(types):
+                around.append([])
+                types.append(kind)
+        return cls(tuple(around), tuple(types))
+
+    def window(self, left: list[int], right: list[int]) -> Window:
+        """The sides inside the frame; `right` stays out of a single-text frame."""
+        ids, type_ids = _split(self.around[0])
+        for side, kind, after in zip((left, right), self.types, self.around[1:], strict=False):
+            tokens, kinds = _split(after)
+            ids = [*ids, *side, *tokens]
+            type_ids = [*type_ids, *[kind] * len(side), *kinds]
+        return Window(ids, type_ids)
+
+
+def _split(tokens: list[tuple[int, int]]) -> tuple[list[int], list[int]]:
+    return [token for token, _ in tokens], [kind for _, kind in tokens]
 
 
 def _share(left: int, right: int, room: int, *, windowed: bool) -> tuple[int, int]:

@@ -37,6 +37,9 @@ def make_encoder(
         intermediate_size=4 * width,
         max_position_embeddings=_POSITIONS,
         pad_token_id=tokenizer.token_to_id("[PAD]"),
+        # BERT's 0.02 fits a width of 768; narrower stacks stall with it: at width 64 and 12 layers the demo's teacher
+        # stayed at 0.66 accuracy, with 0.06 it reached 0.86 in as many steps.
+        initializer_range=max(0.02, 0.5 / width**0.5),
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

@@ -24,7 +24,7 @@ def assemble(
 
     Args: exports: export folders, in the order of the report. stages: of `run.json`. environment: machine and versions.
     """
-    audit = _optional(run / "records" / "audit.json") or {"rows": {}, "leaks": []}
+    audit = _optional(run / "records" / "audit.json") or {"rows": {}, "leak_rows": 0}
     evaluation = _optional(run / "evaluation" / "evaluation.json") or {"tests": [], "models": [], "comparisons": []}
     latency = _optional(run / "latency" / "latency.json") or {"rows": [], "environment": {}, "settings": {}}
     parity = [entry for folder in exports if (entry := _optional(folder / "parity.json"))]

@@ -13,7 +13,7 @@ def leak_gate(gates: Gates, audit: dict[str, Any]) -> list[dict[str, Any]]:
     """Test rows that also stand in train, valid or the pool."""
     if gates.leak is None:
         return []
-    rows = sum(leak["rows"] for leak in audit["leaks"] if leak["gate"])
+    rows = audit["leak_rows"]
     return [_gate("leak", gates.leak, rows, rows <= gates.leak)]
 
 

@@ -119,5 +119,6 @@ def _set_dropout(model: PreTrainedModel, rate: float | None) -> None:
 
 
 def _quiet() -> None:
-    """Keep the Trainer's own chatter off the user's screen; errors still show."""
+    """Keep the Trainer's own chatter and bars off the user's screen; errors still show."""
     transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()

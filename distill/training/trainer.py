@@ -142,7 +142,7 @@ def training_arguments(config: TrainingConfig, folder: Path, seed: int) -> Train
         lr_scheduler_type=config.schedule,
         weight_decay=config.weight_decay,
         max_grad_norm=config.max_grad_norm,
-        optim="adamw_torch",
+        optim="adamw_torch_fused",
         bf16=precision.resolve(config.precision) == "bf16",
         use_cpu=not torch.cuda.is_available(),
         seed=seed,

@@ -62,7 +62,7 @@ def test_processes_visit_every_subject_before_the_next_round(machine, subject):
     )
     assert [name for name, _, _ in machine.ran] == ["base@document", "8L@card", "6L@card"] * 3
     assert len({tuple(requests) for _, requests, _ in machine.ran}) == 1
-    assert done[0] == (0, 9, "base@document") and done[-1] == (8, 9, "6L@card")
+    assert done[0] == (0, 9, "base@document") and done[-2:] == [(8, 9, "6L@card"), (9, 9, "")]
     # Drift that doubles with every process leaves the ratio of each round alone.
     student = result["rows"][1]
     assert student["speedup_low"] == student["speedup_high"] == 3

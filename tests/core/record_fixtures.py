@@ -42,7 +42,11 @@ def row(name: str, number: int, label: str | None = None, **over: Any) -> dict[s
     values: dict[str, Any] = {
         "id": name,
         "product": {"id": number, "title": f"Дрель ударная №{number}"},
-        "page": {"id": f"p{number}", "title": f"Купить дрель {number} ёмкость", "body": f"Описание товара {number}. " * 3},
+        "page": {
+            "id": f"p{number}",
+            "title": f"Купить дрель {number} ёмкость",
+            "body": f"Описание товара {number}. " * 3,
+        },
         "segment": "стройка" if number % 2 else "аптека",
         **({} if label is None else {"метка": label}),
     }

@@ -83,8 +83,8 @@ def test_equal_inputs_give_equal_bytes_and_leftovers_are_not_listed(tmp_path, pa
         (tmp_path / name / "step.json").write_text("{}", encoding="utf-8")
         bundles.bundle("tiny", model, artifacts(exports), SPACE, {}, tmp_path / name, threads=1)
     one, two = (
-        {path.relative_to(tmp_path / name): path.read_bytes() for path in (tmp_path / name).rglob("*") if path.is_file()}
-        for name in ("one", "two")
+        {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+        for folder in (tmp_path / "one", tmp_path / "two")
     )
     assert one == two
     files = json.loads(one[Path("manifest.json")])["files"]

@@ -8,7 +8,16 @@ import numpy as np
 import pytest
 
 from export.runtime import BundleError, cpu_class, load_bundle
-from tests.export.tiny_bundle import LABELS, MULTI, RECORDS, SINGLE_TEXT, classifier, copy_of, make_bundle, shared_bundle
+from tests.export.tiny_bundle import (
+    LABELS,
+    MULTI,
+    RECORDS,
+    SINGLE_TEXT,
+    classifier,
+    copy_of,
+    make_bundle,
+    shared_bundle,
+)
 
 FORBIDDEN = ("torch", "transformers", "pydantic", "distill", "export", "pandas", "sklearn")
 
@@ -34,7 +43,8 @@ def reference_logits(bundle, record):
     """float64 logits from the formula of the tiny classifier: per window, then the mean over windows."""
     import onnx
 
-    weights = {item.name: onnx.numpy_helper.to_array(item).astype(np.float64) for item in classifier().graph.initializer}
+    stored = classifier().graph.initializer
+    weights = {item.name: onnx.numpy_helper.to_array(item).astype(np.float64) for item in stored}
     windows = bundle.encode([record])[0].windows
     logits = []
     for window in windows:

@@ -25,7 +25,8 @@ def test_prepare_lays_out_one_version_of_each_model(repository):
         model = repository / f"tiny_{precision}" / "1" / "model.onnx"
         assert model.read_bytes() == (shared_bundle() / file).read_bytes() and not model.is_symlink()
     bundle = repository / "tiny_text" / "1" / "bundle"
-    assert {"runtime.py", "rendering.py", "tokenizer.json", "model.int8.onnx"} <= {path.name for path in bundle.iterdir()}
+    copied = {path.name for path in bundle.iterdir()}
+    assert {"runtime.py", "rendering.py", "tokenizer.json", "model.int8.onnx"} <= copied
 
 
 def test_prepare_runs_twice_and_asks_for_a_folder(repository):

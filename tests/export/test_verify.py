@@ -19,7 +19,8 @@ def test_a_whole_bundle_passes():
     report = verify(shared_bundle(), threads=1)
     assert report["passed"] and report["problems"] == [] and report["warnings"] == []
     assert report["files"] == len(FILES) - 1 and report["records"] >= 100
-    assert {name: result["compared"] for name, result in report["artifacts"].items()} == {"fp32": "logits", "int8": "logits"}
+    compared = {name: result["compared"] for name, result in report["artifacts"].items()}
+    assert compared == {"fp32": "logits", "int8": "logits"}
     assert report_lines(report)[0].startswith(f"{len(FILES) - 1} files unchanged")
 
 
@@ -68,6 +69,7 @@ def test_a_manifest_without_a_seal_is_refused(folder):
 
 def test_a_file_that_the_manifest_lacks_is_told_and_byte_code_is_not(folder):
     (folder / "notes.txt").write_text("served since spring", encoding="utf-8")
+    (folder / "step.json").write_text("{}", encoding="utf-8")
     (folder / "__pycache__").mkdir()
     (folder / "__pycache__" / "runtime.cpython-311.pyc").write_bytes(b"x")
     assert verify(folder, threads=1)["warnings"] == ["notes.txt: not in the manifest, not checked"]

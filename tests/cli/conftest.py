@@ -1,0 +1,54 @@
+"""A small project and one whole run of it, shared by the command-line tests."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from distill.demo.generate import Sizes, generate
+
+TINY = [
+    "--set=teachers.base.fresh={layers: 8, width: 32, heads: 2, vocabulary: 600}",
+    "--set=teachers.base.training={epochs: 3, learning_rate: 2e-3, batch_size: 16, precision: fp32}",
+    "--set=teachers.base.labelling={shard_rows: 64, precision: fp32}",
+    "--set=students.6L_trunc.training={epochs: 2, learning_rate: 1e-3, precision: fp32, save_steps: 4}",
+    "--set=bench={requests: 12, processes: 1, warmup: 2}",
+    "--set=quality.replicates=200",
+    "--set=gates.int8_flips=1.0",
+    "--set=threads=1",
+]
+
+
+def distill(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run `python -m distill` as a user would; the environment gets `environment` on top."""
+    command = [sys.executable, "-m", "distill", *map(str, arguments)]
+    env = {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", **environment}
+    return subprocess.run(command, capture_output=True, text=True, encoding="utf-8", env=env, check=False)
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo's generator at a tenth of its size: a folder with `project.yaml` and its files."""
+    folder = tmp_path_factory.mktemp("project")
+    generate(folder, sizes=Sizes(train=160, valid=60, test=80, pool=150))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny(project: Path) -> Callable[..., list[str]]:
+    """Arguments of a tiny run into a folder."""
+    return lambda run, *more: [f"--config={project / 'project.yaml'}", f"--out={run}", "--student=6L_trunc", *TINY, *more]
+
+
+@pytest.fixture(scope="session")
+def run(tiny: Callable[..., list[str]], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One whole run: teacher, labels, student, export, latency, bundle, report."""
+    folder = tmp_path_factory.mktemp("runs") / "tiny"
+    done = distill(*tiny(folder))
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder

@@ -1,0 +1,137 @@
+"""The whole path, once, and everything that a user then does with the run."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from distill.core.predictions import read_predictions
+from distill.core.soft_labels import read_soft_labels
+from tests.cli.conftest import distill
+
+
+def test_report_holds_every_model_of_the_contract(run):
+    report = json.loads((run / "report.json").read_text())
+    names = {model["name"]: model for model in report["models"]}
+    assert set(names) == {
+        "base@document",
+        "base@card",
+        "base@document>card",
+        "6L_trunc@card",
+        "6L_trunc-gold@card",
+        "6L_trunc@card.onnx",
+        "6L_trunc@card.onnx-int8",
+    }
+    student = names["6L_trunc@card"]
+    assert student["layers"] == 6 and names["base@document"]["layers"] == 8
+    assert set(student["retention"]) == {"document", "card"}
+    assert set(student["quality"]["accuracy"]) == {"value", "low", "high"}
+    assert report["gates"] and all(gate["passed"] for gate in report["gates"])
+
+
+def test_latency_has_teacher_in_both_runtimes_and_every_student_artifact(run):
+    rows = {row["model"]: row for row in json.loads((run / "report.json").read_text())["latency"]}
+    assert {"base@document", "base@document.onnx", "base@card", "6L_trunc@card.onnx", "6L_trunc@card.onnx-int8"} <= set(rows)
+    assert rows["base@document"]["speedup_vs_teacher"] == 1
+    assert len({row["threads"] for row in rows.values()}) == 1
+
+
+def test_quality_in_the_report_is_that_of_the_prediction_file(run):
+    report = json.loads((run / "report.json").read_text())
+    for model in report["models"]:
+        stored = read_predictions(run / "predictions" / model["name"] / "test.unseen.parquet")
+        accuracy = (stored.logits.argmax(1) == stored.target.argmax(1)).mean()
+        assert model["quality"]["accuracy"]["value"] == pytest.approx(accuracy)
+
+
+def test_soft_labels_cover_train_and_pool_once(run):
+    labels = read_soft_labels(run / "labels" / "base")
+    kept = json.loads((run / "audit.json").read_text())["balance"]["classes"]["train"]
+    assert len(set(labels.ids)) == len(labels)
+    assert labels.sources.count("train") == sum(kept.values())
+    assert "pool.runtime" in labels.sources and set(labels.status) == {"ok"}
+
+
+def test_second_start_does_nothing(run, tiny):
+    before = {path: path.stat().st_mtime_ns for path in run.rglob("*.parquet")}
+    done = distill(*tiny(run))
+    assert done.returncode == 0, done.stderr
+    stages = json.loads((run / "run.json").read_text())["stages"]
+    assert {stage["status"] for stage in stages} == {"skipped"}
+    assert before == {path: path.stat().st_mtime_ns for path in run.rglob("*.parquet")}
+
+
+def test_json_is_one_document_on_standard_output(run, tiny):
+    done = distill(*tiny(run), "--json")
+    assert json.loads(done.stdout)["schema"] == 1
+
+
+def test_changed_student_leaves_the_teacher_alone(run, tiny, tmp_path):
+    copy = tmp_path / "run"
+    shutil.copytree(run, copy)
+    done = distill("train", *tiny(copy), "--set=students.6L_trunc.temperature=3")
+    assert done.returncode == 0, done.stderr
+    status = {stage["name"]: stage["status"] for stage in json.loads((copy / "run.json").read_text())["stages"]}
+    assert status["teach base@document"] == status["label base"] == "skipped"
+    assert status["train 6L_trunc"] == "done"
+
+
+def test_bundle_verifies_and_one_changed_byte_is_refused(run, tmp_path):
+    good = distill("verify", run / "bundles" / "6L_trunc", "--threads=1")
+    assert good.returncode == 0, good.stderr
+    copy = tmp_path / "bundle"
+    shutil.copytree(run / "bundles" / "6L_trunc", copy)
+    _flip_one_byte(copy / "model.int8.onnx")
+    bad = distill("verify", copy)
+    assert bad.returncode == 2 and "model.int8.onnx" in bad.stderr and "Traceback" not in bad.stderr
+
+
+def test_predict_gives_what_the_student_said(run, project, tmp_path):
+    answers = tmp_path / "answers.jsonl"
+    done = distill("predict", run / "bundles" / "6L_trunc", project / "test.jsonl", "--out", answers, "--precision=fp32")
+    assert done.returncode == 0, done.stderr
+    said = {row["id"]: row["label"] for row in map(json.loads, answers.read_text().splitlines())}
+    stored = read_predictions(run / "predictions" / "6L_trunc@card.onnx" / "test.unseen.parquet")
+    labels = ["not_about_pr", "ment_pr", "about_pr"]
+    agree = [said[name] == labels[row] for name, row in zip(stored.ids, stored.logits.argmax(1), strict=True)]
+    assert np.mean(agree) == 1
+
+
+def test_status_report_compare_show_and_dry_run(run, tiny):
+    assert "teach base@document" in distill("status", run).stdout
+    assert "8L" not in distill("report", run).stdout
+    compared = distill("compare", run, "6L_trunc@card", "base@card", "--json")
+    assert {row["metric"] for row in json.loads(compared.stdout)} >= {"accuracy", "f1_macro", "f1_positive"}
+    unknown = distill("compare", run, "6L_trunc@crad", "base@card")
+    assert unknown.returncode == 2 and "6L_trunc@card" in unknown.stderr
+    name = read_predictions(run / "predictions" / "base@card" / "valid.parquet").ids[0]
+    options = [argument for argument in tiny(run) if not argument.startswith("--student")]
+    shown = distill("show", name, "--view=document", *options)
+    assert shown.returncode == 0 and "tokens" in shown.stdout, shown.stderr
+    assert "bundle 6L_trunc" in distill("--dry-run", *tiny(run)).stdout
+
+
+def test_failed_gate_writes_the_report_and_no_bundle(run, tiny, tmp_path):
+    copy = tmp_path / "run"
+    shutil.copytree(run, copy)
+    shutil.rmtree(copy / "bundles")
+    done = distill(*tiny(copy), "--set=gates.retention_card=5.0")
+    assert done.returncode == 3 and "retention.card" in done.stderr
+    assert not (copy / "bundles").exists()
+    gates = json.loads((copy / "report.json").read_text())["gates"]
+    assert any(not gate["passed"] for gate in gates)
+
+
+def test_page_is_self_contained(run):
+    page = (run / "report.html").read_text(encoding="utf-8")
+    assert "6L_trunc@card.onnx-int8" in page and "<script" not in page
+
+
+def _flip_one_byte(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)

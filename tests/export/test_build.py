@@ -1,0 +1,86 @@
+import json
+import shutil
+
+import pytest
+
+from distill.core.errors import MissingExtra
+from distill.core.files import sha256
+from distill.core.project import Gates
+from export import build, int8, parity, to_onnx
+from export.config import load_target
+
+
+@pytest.fixture
+def export(model_folder, fp32, rows, tmp_path, monkeypatch):
+    """`export(target, ...)`: the step body on tiny BERT, its trace replaced by the session's; returns `parity.json`."""
+    monkeypatch.setattr(to_onnx, "export_fp32", lambda folder, out: shutil.copyfile(fp32("bert"), out))
+
+    def run(target, gates=None, source=None, **overrides):
+        config = load_target(target, {"parity_rows": 20, **overrides})
+        build.export_target(config, model_folder("bert"), rows, gates or Gates(), tmp_path, source)
+        return json.loads((tmp_path / "parity.json").read_text())
+
+    return run
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_fp32_leaves_a_model_and_its_parity(export, tmp_path):
+    result = export("onnx")
+    assert names(tmp_path) == ["model.onnx", "parity.json"]
+    assert (result["target"], result["rows"], result["passed"]) == ("onnx", 20, True)
+
+
+def test_int8_is_built_from_the_export_at_hand_which_stays_as_it_was(export, fp32, tmp_path, monkeypatch):
+    monkeypatch.setattr(to_onnx, "export_fp32", lambda *_: pytest.fail("exported again"))
+    before = sha256(fp32("bert"))
+    result = export("onnx-int8", source=fp32("bert"))
+    assert names(tmp_path) == ["model.onnx", "parity.json"]
+    assert sha256(fp32("bert")) == before
+    assert result["rung"] in result["rungs"]
+
+
+def test_int8_without_an_export_at_hand_makes_its_own(export, tmp_path):
+    export("onnx-int8")
+    assert names(tmp_path) == ["model.onnx", "parity.json"]
+
+
+def test_a_failed_check_is_written_not_raised(export):
+    result = export("onnx", gates=Gates(parity_fp32=0))
+    assert (result["passed"], result["required"]) == (False, 0)
+
+
+def test_leftovers_of_a_killed_run_go_and_other_files_stay(export, tmp_path):
+    (tmp_path / ".model.onnx.123.partial").write_bytes(b"half")
+    (tmp_path / "fp32.onnx").write_bytes(b"half")
+    (tmp_path / "step.json").write_text("{}")
+    export("onnx")
+    assert names(tmp_path) == ["model.onnx", "parity.json", "step.json"]
+
+
+@pytest.mark.parametrize(
+    ("measured", "rung", "tried"),
+    [
+        ([0.004], "all", 1),
+        ([0.02, 0.0075], "keep_first_layer", 2),
+        ([0.04, 0.03, 0.01, 0.02], "keep_ffn_outputs", 4),
+    ],
+)
+def test_the_ladder_is_climbed_until_few_enough_labels_flip(export, fp32, tmp_path, monkeypatch, measured, rung, tried):
+    flips = iter(measured)
+    monkeypatch.setattr(parity.Original, "flips_of", lambda *_: next(flips))
+    result = export("onnx-int8", source=fp32("bert"))
+    assert (result["rung"], list(result["rungs"].values())) == (rung, measured[:tried])
+    int8.quantise(fp32("bert"), tmp_path / "expected.onnx", keep_fp32=int8.rungs(fp32("bert"))[rung])
+    assert sha256(tmp_path / "model.onnx") == sha256(tmp_path / "expected.onnx")
+
+
+def test_a_missing_package_answers_with_its_pip_line(export, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "onnx", None)
+    for module in ("export.to_onnx", "export.parity", "export.int8"):
+        monkeypatch.delitem(__import__("sys").modules, module)
+    monkeypatch.delattr("export.to_onnx", raising=False)
+    with pytest.raises(MissingExtra, match=r"pip install 'distill\[train,cpu\]'"):
+        export("onnx")

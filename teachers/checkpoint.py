@@ -1,4 +1,4 @@
-"""The untouched encoder that a teacher starts from, kept in the run: students with `init: pretrained` start there too."""
+"""The untouched encoder that a teacher starts from, kept in the run for students with `init: pretrained`."""
 
 from __future__ import annotations
 
@@ -44,5 +44,7 @@ def prepare_checkpoint(config: TeacherConfig, records: Path, seed: int, folder: 
 def _texts(records: Path) -> Iterable[str]:
     """Texts of the training rows, then of the pool, up to a bound."""
     names = [name for name in splits(records) if name == "train" or name.startswith("pool.")]
-    texts = (text for name in sorted(names, reverse=True) for r in read_records(records, name) for text in r.fields.values())
+    texts = (
+        text for name in sorted(names, reverse=True) for r in read_records(records, name) for text in r.fields.values()
+    )
     return islice((text for text in texts if text), _VOCABULARY_TEXTS)

@@ -8,9 +8,9 @@ from distill.core.errors import UserError
 from distill.core.label_space import LabelSpace
 from distill.core.record_store import read_records
 from distill.core.view import TOKENIZER_FILE, View
+from distill.inference.collate import pad_id
 from distill.models import checkpoint as checkpoints
 from distill.models.encoder import load_classifier
-from distill.inference.collate import pad_id
 from distill.training.examples import encode_examples
 from distill.training.fit import Run, fit
 from distill.training.losses import DistillationLoss

@@ -114,7 +114,9 @@ _verb("teach", "teach", "Up to the fine-tuned teachers.")
 
 @app.command()
 def label(
-    import_: Annotated[Path | None, typer.Option("--import", help="Logits made elsewhere: rows of id and logits.")] = None,
+    import_: Annotated[
+        Path | None, typer.Option("--import", help="Logits made elsewhere: rows of id and logits.")
+    ] = None,
     teacher: TeacherOption = None,
     config: ConfigOption = None,
     checkpoint: CheckpointOption = None,
@@ -150,8 +152,12 @@ def predict(
     bundle: Annotated[Path, typer.Argument(help="A bundle folder.")],
     file: Annotated[Path, typer.Argument(help="Records: JSONL, CSV, TSV or Parquet.")],
     out: Annotated[Path | None, typer.Option("--out", help="Where the answers go; by default beside the file.")] = None,
-    operating_point: Annotated[str | None, typer.Option(help="Name of an operating point of the positive class.")] = None,
-    precision: Annotated[str | None, typer.Option(help="fp32 or int8; by default the fastest that the bundle holds.")] = None,
+    operating_point: Annotated[
+        str | None, typer.Option(help="Name of an operating point of the positive class.")
+    ] = None,
+    precision: Annotated[
+        str | None, typer.Option(help="fp32 or int8; by default the fastest that the bundle holds.")
+    ] = None,
     threads: Annotated[int | None, typer.Option(help="Processor threads.")] = None,
 ) -> None:
     """Label a file of records with a bundle."""

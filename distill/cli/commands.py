@@ -132,8 +132,8 @@ def compare_models(run: Path, a: str, b: str, as_json: bool) -> None:
         else:
             scale, unit = 100.0, " points"
         figures = [scale * row[key] for key in ("difference", "low", "high")]
-        line = f"{row['metric']:<12} {figures[0]:+.3f} ({figures[1]:+.3f} to {figures[2]:+.3f}){unit}, p = {row['p_value']:.3f}"
-        console.print(Text(line))
+        around = f"({figures[1]:+.3f} to {figures[2]:+.3f}){unit}"
+        console.print(Text(f"{row['metric']:<12} {figures[0]:+.3f} {around}, p = {row['p_value']:.3f}"))
     if as_json:
         _print_json(found)
 
@@ -191,7 +191,12 @@ def _tokenizer(settings: Settings) -> Path:
     """A folder with the lead teacher's tokenizer."""
     name = settings.lead_teacher
     teacher = settings.teachers[name]
-    places = [teacher.finished, teacher.checkpoint, settings.run / "teachers" / name, settings.run / "checkpoints" / name]
+    places = [
+        teacher.finished,
+        teacher.checkpoint,
+        settings.run / "teachers" / name,
+        settings.run / "checkpoints" / name,
+    ]
     for place in places:
         if place and (Path(place) / "tokenizer.json").is_file():
             return Path(place)

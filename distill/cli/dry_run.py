@@ -6,7 +6,8 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from distill.cli.pipeline import Pipeline
+from distill.cli.plan.layout import Layout
+from distill.cli.plan.pipeline import bundles, plan
 from distill.cli.settings import Settings
 from distill.core.manifest import MANIFEST
 from distill.core.sources import data_files
@@ -24,9 +25,9 @@ def _inputs(settings: Settings) -> Iterator[str]:
 
 
 def _steps(settings: Settings) -> Iterator[str]:
-    pipeline = Pipeline(settings)
+    layout = Layout(settings)
     yield "steps"
-    for stage in [*pipeline.plan(), *pipeline.bundles()]:
+    for stage in [*plan(layout), *bundles(layout)]:
         made = (settings.run / stage.step.artifact / MANIFEST).exists()
         yield f"  {'made' if made else 'to do':<6} {stage.step.name:<28} {settings.run / stage.step.artifact}"
 

@@ -9,7 +9,8 @@ from typing import Any
 from rich.console import Console
 
 from distill.cli.console import ConsoleReporter
-from distill.cli.pipeline import Pipeline, Stage
+from distill.cli.plan.layout import Layout, exported
+from distill.cli.plan.pipeline import Stage, bundles, plan, stages_until
 from distill.cli.settings import Settings
 from distill.core.errors import MissingExtra
 from distill.core.files import write_json
@@ -30,27 +31,21 @@ def execute(settings: Settings, console: Console, until: str = "report") -> dict
     Raises: GateFailed after the report is written, when a gate failed: a leak stops the run before anything is trained,
         every other gate stops it before the bundles. UserError for what the user gave.
     """
-    pipeline, reporter = Pipeline(settings), ConsoleReporter(console)
+    layout, reporter = Layout(settings), ConsoleReporter(console)
     with run_lock(settings.run), reporting(reporter):
         steps = Steps(settings.run, settings.as_json(), versions(), reporter.stage_starts, reporter.stage_ends)
-        for stage in stages_until(list(pipeline.plan()), until):
+        for stage in stages_until(list(plan(layout)), until):
             _run(steps, stage)
             if stage.verb == "audit":
-                report = _write_report(settings, pipeline, steps)
+                report = _write_report(layout, steps)
                 require([gate for gate in report["gates"] if gate["name"] == "leak"], str(settings.run / "report.html"))
-        report = _write_report(settings, pipeline, steps)
+        report = _write_report(layout, steps)
         if until in ("bundle", "report"):
             require(report["gates"], str(settings.run / "report.html"))
-            for stage in pipeline.bundles():
+            for stage in bundles(layout):
                 _run(steps, stage)
-            report = _write_report(settings, pipeline, steps)
+            report = _write_report(layout, steps)
     return report
-
-
-def stages_until(plan: list[Stage], verb: str) -> list[Stage]:
-    """The plan up to the last step of `verb`; all of it for verbs that come after every step."""
-    last = max((index for index, stage in enumerate(plan) if stage.verb == verb), default=len(plan) - 1)
-    return plan[: last + 1]
 
 
 def versions() -> dict[str, str]:
@@ -74,9 +69,9 @@ def _run(steps: Steps, stage: Stage) -> None:
         raise MissingExtra(f"the step '{stage.step.name}'", extra) from error
 
 
-def _write_report(settings: Settings, pipeline: Pipeline, steps: Steps) -> dict[str, Any]:
-    folder = settings.run
-    report = assemble(settings.project, folder, pipeline.parity_folders(), steps.stages, {"versions": versions()})
+def _write_report(layout: Layout, steps: Steps) -> dict[str, Any]:
+    folder, exports = layout.run, [layout.run / exported(model, target) for model, target in layout.exports()]
+    report = assemble(layout.project, folder, exports, steps.stages, {"versions": versions()})
     write_json(folder / "report.json", report)
     write_page(report, folder / "report.html")
     return report

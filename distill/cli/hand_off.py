@@ -13,7 +13,12 @@ from export.bundle import Artifact, bundle
 
 
 def hand_off(
-    settings: Settings, label: str, model_folder: Path, exports: Mapping[str, str], upstream: Sequence[str], folder: Path
+    settings: Settings,
+    label: str,
+    model_folder: Path,
+    exports: Mapping[str, str],
+    upstream: Sequence[str],
+    folder: Path,
 ) -> None:
     """Step body: the bundle of the student `label` (`8L_trunc@card`), from its exports, evaluation and latency.
 
@@ -22,7 +27,9 @@ def hand_off(
     run = settings.run
     models = {model["name"]: model for model in read_json(run / "evaluation" / "evaluation.json")["models"]}
     rows = read_json(run / "latency" / "latency.json")["rows"]
-    artifacts = [_artifact(settings, target, run / export, models[f"{label}.{target}"]) for target, export in exports.items()]
+    artifacts = [
+        _artifact(settings, target, run / export, models[f"{label}.{target}"]) for target, export in exports.items()
+    ]
     lineage = {name: manifest.digest(run / name) for name in upstream}
     latency = [row for row in rows if row["model"].startswith(f"{label}.") or row["role"] == "teacher"]
     bundle(

@@ -44,8 +44,8 @@ class Settings:
             "students": self.students,
             "export": self.targets,
         }
-        resolved = {name: {key: value.model_dump(mode="json") for key, value in part.items()} for name, part in parts.items()}
-        return {**self.project.model_dump(mode="json"), **resolved, "bench": self.bench.model_dump(mode="json")}
+        resolved = {name: {key: value.as_json() for key, value in part.items()} for name, part in parts.items()}
+        return {**self.project.as_json(), **resolved, "bench": self.bench.as_json()}
 
     @property
     def lead_teacher(self) -> str:
@@ -137,7 +137,9 @@ def _require_known(name: str, entries: Iterable[str], package: str, where: str) 
 def _targets(names: Sequence[str], where: str) -> list[str]:
     unknown = [name for name in names if name not in target_names()]
     if unknown:
-        raise config_error([f"export: unknown target '{n}', known: {', '.join(target_names())}" for n in unknown], where)
+        raise config_error(
+            [f"export: unknown target '{n}', known: {', '.join(target_names())}" for n in unknown], where
+        )
     return list(dict.fromkeys(names))
 
 

@@ -20,6 +20,10 @@ class Config(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False)
 
+    def as_json(self) -> dict[str, Any]:
+        """All fields as JSON values."""
+        return self.model_dump(mode="json")
+
 
 ConfigT = TypeVar("ConfigT", bound=Config)
 
@@ -141,7 +145,9 @@ class _StrictLoader(yaml.SafeLoader):
         for key_node, _ in node.value:
             key = cast(Any, self.construct_object(key_node, deep=True))  # type: ignore[no-untyped-call]
             if key in seen:
-                raise yaml.YAMLError(f"key '{key}' stands twice, the second time in line {key_node.start_mark.line + 1}")
+                raise yaml.YAMLError(
+                    f"key '{key}' stands twice, the second time in line {key_node.start_mark.line + 1}"
+                )
             seen.add(key)
         return super().construct_mapping(node, deep)
 

@@ -1,4 +1,4 @@
-"""The errors a user can meet, each with its exit code and a message that says what, where, what was found and what to do."""
+"""The errors a user can meet, each with its exit code and a message: what, where, what was found, what to do."""
 
 from __future__ import annotations
 

@@ -58,7 +58,9 @@ def read_json(path: Path) -> Any:
     except FileNotFoundError:
         raise UserError("file not found", where=str(path)) from None
     except ValueError as error:
-        raise UserError("not a JSON file", where=str(path), found=str(error), do="restore it or redo its step") from None
+        raise UserError(
+            "not a JSON file", where=str(path), found=str(error), do="restore it or redo its step"
+        ) from None
 
 
 def sha256(path: Path) -> str:

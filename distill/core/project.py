@@ -1,4 +1,4 @@
-"""The schema of a user's project file: task, data, views, gates. Teachers, students and targets bring their own configs."""
+"""The schema of a user's project file: task, data, views, gates. Teachers, students and targets have their own."""
 
 from __future__ import annotations
 
@@ -60,7 +60,9 @@ class Junk(Config):
     min_chars: NonNegativeInt = Field(1, description="fewer characters in all of a record's text: too_short")
     max_chars: PositiveInt = Field(1_000_000, description="more characters in all of a record's text: too_long")
     required: list[str] = Field(default_factory=list, description="fields that must not be empty: missing_field")
-    repeated: Share = Field(0.0, description="share of distinct words under this in texts of 20 words on: repeated_text")
+    repeated: Share = Field(
+        0.0, description="share of distinct words under this in texts of 20 words on: repeated_text"
+    )
     patterns: list[str] = Field(default_factory=list, description="regular expressions found in any field: pattern")
 
 

@@ -57,7 +57,7 @@ class Step:
 class Steps:
     """Runs steps in one run folder.
 
-    Args: run: the run folder. config: the resolved config, kept in `run.json`. versions: library versions, kept there too.
+    Args: run: the run folder. config: the resolved config, kept in `run.json`. versions: of libraries, kept there too.
         on_start, on_end: told the step's name, and in the end its status and seconds.
     """
 

@@ -29,7 +29,7 @@ class Model:
     """One model of the report.
 
     Attributes:
-        name: `8L_trunc@card`, or `8L_trunc@card.onnx-int8` for an artifact; its predictions lie in a folder of that name.
+        name: `8L_trunc@card`, or `8L_trunc@card.onnx-int8` for an artifact; also the folder of its predictions.
         role: `teacher`, `student`, `baseline` or `artifact`. rivals: names of the models that it is compared with.
         members: (name, weight) of the models that a weighted ensemble is made of.
     """

@@ -85,8 +85,8 @@ def pool_windows(logits: Tensor, owner: Tensor, how: str) -> Tensor:
 class LengthGroupedSampler(torch.utils.data.Sampler[int]):
     """A shuffled order in which neighbours have similar lengths, so batches carry little padding.
 
-    Rows are shuffled, cut into blocks of 50 batches and sorted by length within each; then the batches of all blocks are
-    shuffled. The order depends only on seed and epoch, so a resumed run sees the rows that it would have seen.
+    Rows are shuffled, cut into blocks of 50 batches and sorted by length within each; then the batches of all blocks
+    are shuffled. The order depends only on seed and epoch, so a resumed run sees the rows that it would have seen.
     """
 
     def __init__(self, lengths: Sequence[int], batch_size: int, seed: int) -> None:

@@ -26,8 +26,8 @@ def labelled_rows(records: Path) -> list[tuple[str, Record]]:
 def join(stores: Sequence[tuple[SoftLabels, float]], kind: str) -> dict[str, Logits]:
     """Logits (C,) by record id, for rows that every teacher labelled with status `ok`.
 
-    One teacher's logits are taken as they are. Several are averaged as probabilities p = Σ w·p_i / Σ w, and given back as
-    log p (single) or log(p / (1 − p)) (multi), whose softmax or sigmoid at T = 1 is p.
+    One teacher's logits are taken as they are. Several are averaged as probabilities p = Σ w·p_i / Σ w, and given back
+    as log p (single) or log(p / (1 − p)) (multi), whose softmax or sigmoid at T = 1 is p.
 
     Args: stores: (soft labels, weight) of each teacher. kind: `single` or `multi`.
     """

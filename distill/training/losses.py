@@ -1,7 +1,8 @@
 """The losses of distillation, as functions of logits.
 
-A batch mixes rows with soft labels, rows with gold, and rows with both. Every row adds its own terms and the sum is divided
-by the number of rows, so a row weighs the same whatever stands beside it, and a batch without gold is no special case.
+A batch mixes rows with soft labels, rows with gold, and rows with both. Every row adds its own terms and the sum is
+divided by the number of rows, so a row weighs the same whatever stands beside it, and a batch without gold is no
+special case.
 """
 
 from __future__ import annotations

@@ -42,7 +42,13 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tiny(project: Path) -> Callable[..., list[str]]:
     """Arguments of a tiny run into a folder."""
-    return lambda run, *more: [f"--config={project / 'project.yaml'}", f"--out={run}", "--student=6L_trunc", *TINY, *more]
+    return lambda run, *more: [
+        f"--config={project / 'project.yaml'}",
+        f"--out={run}",
+        "--student=6L_trunc",
+        *TINY,
+        *more,
+    ]
 
 
 @pytest.fixture(scope="session")

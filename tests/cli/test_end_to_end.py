@@ -35,7 +35,9 @@ def test_report_holds_every_model_of_the_contract(run):
 
 def test_latency_has_teacher_in_both_runtimes_and_every_student_artifact(run):
     rows = {row["model"]: row for row in json.loads((run / "report.json").read_text())["latency"]}
-    assert {"base@document", "base@document.onnx", "base@card", "6L_trunc@card.onnx", "6L_trunc@card.onnx-int8"} <= set(rows)
+    assert {"base@document", "base@document.onnx", "base@card", "6L_trunc@card.onnx", "6L_trunc@card.onnx-int8"} <= set(
+        rows
+    )
     assert rows["base@document"]["speedup_vs_teacher"] == 1
     assert len({row["threads"] for row in rows.values()}) == 1
 
@@ -92,7 +94,9 @@ def test_bundle_verifies_and_one_changed_byte_is_refused(run, tmp_path):
 
 def test_predict_gives_what_the_student_said(run, project, tmp_path):
     answers = tmp_path / "answers.jsonl"
-    done = distill("predict", run / "bundles" / "6L_trunc", project / "test.jsonl", "--out", answers, "--precision=fp32")
+    done = distill(
+        "predict", run / "bundles" / "6L_trunc", project / "test.jsonl", "--out", answers, "--precision=fp32"
+    )
     assert done.returncode == 0, done.stderr
     said = {row["id"]: row["label"] for row in map(json.loads, answers.read_text().splitlines())}
     stored = read_predictions(run / "predictions" / "6L_trunc@card.onnx" / "test.unseen.parquet")

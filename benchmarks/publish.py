@@ -1,0 +1,86 @@
+"""Results worth keeping: a run's figures as JSON under `benchmarks/results`, and the pages generated from those files.
+
+`python -m benchmarks.publish RUN --name wdc_products --title "…" --command "…"` stores one run and writes the pages
+again; without RUN only the pages are written. `docs/results.md` holds everything, the README one table between two
+markers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from distill.core.errors import DistillError, UserError
+from distill.core.files import read_json, write_json, write_text
+from distill.report.tables import markdown_results, markdown_table
+
+KEPT = ("schema", "task", "tests", "models", "comparisons", "latency", "parity", "gates", "stages", "environment")
+_MARKERS = re.compile(r"(<!-- results:(\S+) -->\n).*?(<!-- /results -->)", re.DOTALL)
+_HEADER = "Generated from `benchmarks/results/*.json` by `python -m benchmarks.publish`; edits here are lost."
+
+
+def store(run: Path, name: str, title: str, command: str, results: Path) -> Path:
+    """Write the figures of a finished run into `results`; returns the file.
+
+    Raises: UserError when the run has no evaluated models.
+    """
+    report = read_json(run / "report.json")
+    if not report.get("models"):
+        raise UserError("the run has no evaluated models", where=str(run), do="let the run finish first")
+    path = results / f"{name}.json"
+    write_json(path, {"title": title, "command": command, **{key: report[key] for key in KEPT}})
+    return path
+
+
+def results_page(results: Path) -> str:
+    """`docs/results.md` from every stored result, in the order of their names."""
+    stored = [read_json(path) for path in sorted(results.glob("*.json"))]
+    chapters = [markdown_results(result, result["title"]) + _made_by(result) for result in stored]
+    return "\n\n".join(["<!-- " + _HEADER + " -->", *chapters]) + "\n"
+
+
+def with_tables(text: str, results: Path) -> str:
+    """`text` with each `<!-- results:NAME -->` block filled with that result's main table and its command.
+
+    Raises: UserError for a block that names no stored result.
+    """
+    return _MARKERS.sub(lambda match: f"{match[1]}{_table(results / f'{match[2]}.json')}\n{match[3]}", text)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.publish", description=__doc__)
+    parser.add_argument("run", nargs="?", type=Path)
+    parser.add_argument("--name", default="run")
+    parser.add_argument("--title", default="Results")
+    parser.add_argument("--command", default="distill")
+    parser.add_argument("--root", type=Path, default=Path(), help="the repository's root")
+    options = parser.parse_args(arguments)
+    try:
+        results = options.root / "benchmarks" / "results"
+        if options.run:
+            print(store(options.run, options.name, options.title, options.command, results))
+        write_text(options.root / "docs" / "results.md", results_page(results))
+        readme = options.root / "README.md"
+        write_text(readme, with_tables(readme.read_text(encoding="utf-8"), results))
+    except DistillError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+def _table(path: Path) -> str:
+    result = read_json(path)
+    return markdown_table(result) + _made_by(result)
+
+
+def _made_by(result: dict[str, Any]) -> str:
+    return f"\n\nMade by `{result['command']}`."
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,150 @@
+"""Steps that make records, teachers, soft labels and students."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from distill.cli.plan.layout import GOLD, RECORDS, Layout, checkpoint, labels
+from distill.core.steps import Step
+from distill.core.view import TOKENIZER_FILE, View
+
+
+def records_step(layout: Layout) -> Step:
+    """From the user's files to clean records and `audit.json`."""
+    from distill.core.prepare import prepare
+    from distill.core.sources import data_files
+
+    project, tokenizers = layout.project, _known_tokenizers(layout)
+    files = [path for paths in data_files(project, Path()).values() for path in paths]
+    return Step(
+        name="audit",
+        artifact=RECORDS,
+        body=lambda folder: prepare(project, folder, tokenizers=tokenizers),
+        config={
+            "task": project.task.as_json(),
+            "data": project.data.model_dump(mode="json", exclude={"root"}),
+            "views": {name: view.as_json() for name, view in project.views.items()},
+            "seed": project.seed,
+        },
+        files=(*files, *sorted(set((tokenizers or {}).values()))),
+        publish=("audit.json", "quarantine.jsonl"),
+    )
+
+
+def checkpoint_step(layout: Layout, name: str) -> Step:
+    """The untouched encoder that a teacher starts from."""
+    config, seed = layout.settings.teachers[name], layout.project.seed
+
+    def body(folder: Path) -> None:
+        from teachers.checkpoint import prepare_checkpoint
+
+        prepare_checkpoint(config, layout.run / RECORDS, seed, folder)
+
+    local = config.checkpoint if config.checkpoint and Path(config.checkpoint).is_dir() else None
+    return Step(
+        name=f"checkpoint {name}",
+        artifact=checkpoint(name),
+        body=body,
+        config={"checkpoint": None if local else config.checkpoint, "fresh": config.fresh.as_json(), "seed": seed},
+        upstream=() if config.checkpoint else (RECORDS,),
+        files=_model_files(local),
+    )
+
+
+def teach_step(layout: Layout, name: str, *, on_card: bool = False) -> Step:
+    """A fine-tuned teacher on its own view, or the same preset on cards."""
+    config, project = layout.settings.teachers[name], layout.project
+    view_name = "card" if on_card else config.view
+    view = project.views[view_name]
+
+    def body(folder: Path) -> None:
+        from teachers.teach import adopt_finished, teach
+
+        if config.finished is not None:
+            bound = View(view_name, view, Path(config.finished) / TOKENIZER_FILE)
+            adopt_finished(config.finished, layout.space, bound, folder)
+            return
+        start = layout.run / checkpoint(name)
+        bound = View(view_name, view, start / TOKENIZER_FILE)
+        teach(config, layout.space, bound, layout.run / RECORDS, start, project.seed, project.threads, folder)
+
+    how = {"finished": True} if config.finished else {"training": config.training.as_json(), "seed": project.seed}
+    return Step(
+        name=f"teach {name}@{view_name}",
+        artifact=f"teachers/{name}@card" if on_card else f"teachers/{name}",
+        body=body,
+        config={"view": view.as_json(), "task": project.task.as_json(), "threads": project.threads, **how},
+        upstream=() if config.finished else (RECORDS, checkpoint(name)),
+        files=_model_files(config.finished),
+    )
+
+
+def label_step(layout: Layout, name: str) -> Step:
+    """A teacher's logits for train and pool rows, computed here or imported."""
+    config, threads = layout.settings.teachers[name], layout.project.threads
+    records, file = layout.run / RECORDS, Path(config.labels) if config.labels else None
+
+    def body(folder: Path) -> None:
+        if file:
+            from teachers.import_labels import import_labels
+
+            import_labels(config.labelling, file, layout.space, records, folder)
+        else:
+            from teachers.label import label
+
+            label(config.labelling, layout.run / f"teachers/{name}", records, threads, folder)
+
+    return Step(
+        name=f"label {name}",
+        artifact=labels(name),
+        body=body,
+        config=config.labelling.as_json(),
+        upstream=(RECORDS,) if file else (RECORDS, f"teachers/{name}"),
+        files=(file,) if file else (),
+    )
+
+
+def train_step(layout: Layout, name: str, *, gold_only: bool = False) -> Step:
+    """A student, or its gold-only twin."""
+    config, project = layout.settings.students[name], layout.project
+    source, suffix = layout.source(name), GOLD if gold_only else ""
+    weights = {teacher: entry.weight for teacher, entry in layout.settings.teachers.items() if entry.weight > 0}
+
+    def body(folder: Path) -> None:
+        from students.train import train
+
+        train(
+            config,
+            layout.space,
+            View(config.view, project.views[config.view], layout.run / source / TOKENIZER_FILE),
+            layout.run / RECORDS,
+            {layout.run / labels(teacher): weight for teacher, weight in weights.items()},
+            layout.run / source,
+            project.seed,
+            project.threads,
+            folder,
+            gold_only=gold_only,
+        )
+
+    view = project.views[config.view].as_json()
+    part = {"view": view, "seed": project.seed, "threads": project.threads, "gold_only": gold_only}
+    return Step(
+        name=f"train {name}{suffix}",
+        artifact=f"students/{name}{suffix}",
+        body=body,
+        config={**part, "student": config.as_json(), "weights": weights},
+        upstream=(RECORDS, source, *map(labels, weights)),
+    )
+
+
+def _known_tokenizers(layout: Layout) -> dict[str, Path] | None:
+    """The lead teacher's tokenizer for every view, where it lies in a folder already."""
+    config = layout.settings.teachers[layout.lead.name]
+    source = config.finished or config.checkpoint
+    path = Path(source) / TOKENIZER_FILE if source else None
+    return {name: path for name in layout.project.views} if path and path.is_file() else None
+
+
+def _model_files(folder: str | None) -> tuple[Path, ...]:
+    """The files of a local model folder that its artifact depends on."""
+    return tuple(sorted([*Path(folder).glob("*.safetensors"), *Path(folder).glob("*.json")])) if folder else ()

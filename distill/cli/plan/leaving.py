@@ -1,0 +1,54 @@
+"""Steps that turn model folders into exported files and bundles."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from distill.cli.plan.layout import EVALUATION, LATENCY, RECORDS, Layout, Trained, exported, labels
+from distill.core.steps import Step
+
+
+def export_step(layout: Layout, model: Trained, target: str) -> Step:
+    """One ONNX file with its parity check; int8 starts from the fp32 file where the run exports one."""
+    targets, gates = layout.settings.targets, layout.project.gates
+    config = targets[target]
+    full = next((name for name, other in targets.items() if other.precision == "fp32" and name != target), None)
+    built_on = exported(model, full) if full and config.precision != "fp32" else None
+
+    def body(folder: Path) -> None:
+        from distill.core.record_store import read_records
+        from export.build import export_target
+
+        rows = [record.fields for record in read_records(layout.run / RECORDS, "valid")]
+        source = layout.run / built_on / "model.onnx" if built_on else None
+        export_target(config, layout.run / model.artifact, rows, gates, folder, source)
+
+    required = {"parity_fp32": gates.parity_fp32, "int8_flips": gates.int8_flips}
+    return Step(
+        name=f"export {model.name}.{target}",
+        artifact=exported(model, target),
+        body=body,
+        config={"target": config.as_json(), "gates": required},
+        upstream=(RECORDS, model.artifact, *([built_on] if built_on else [])),
+    )
+
+
+def bundle_step(layout: Layout, model: Trained) -> Step:
+    """The hand-off of one student."""
+    exports = {target: exported(model, target) for owner, target in layout.shipped() if owner == model}
+    stores = [labels(teacher) for teacher in layout.settings.teachers]
+    lineage = [RECORDS, layout.source(model.name), *stores, model.artifact, *exports.values()]
+
+    def body(folder: Path) -> None:
+        from distill.cli.hand_off import hand_off
+
+        hand_off(layout.settings, model.label, layout.run / model.artifact, exports, lineage, folder)
+
+    return Step(
+        name=f"bundle {model.name}",
+        artifact=f"bundles/{model.name}",
+        body=body,
+        config={"seed": layout.project.seed},
+        upstream=(*lineage, EVALUATION, LATENCY),
+        manifest="step.json",
+    )

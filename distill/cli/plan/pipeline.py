@@ -1,0 +1,59 @@
+"""The steps of a run in order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from distill.cli.plan.evidence import bench_step, evaluate_step, predict_exported_step, predict_step
+from distill.cli.plan.layout import Layout
+from distill.cli.plan.learning import checkpoint_step, label_step, records_step, teach_step, train_step
+from distill.cli.plan.leaving import bundle_step, export_step
+from distill.core.steps import Step
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A step and the verb that it belongs to: `distill VERB` runs a plan up to its last step of that verb."""
+
+    verb: str
+    step: Step
+
+
+def plan(layout: Layout) -> Iterator[Stage]:
+    """From reading records to latency; the gates, the bundles and the report come after."""
+    settings = layout.settings
+    yield Stage("audit", records_step(layout))
+    for name, teacher in settings.teachers.items():
+        if teacher.finished is None:
+            yield Stage("teach", checkpoint_step(layout, name))
+        yield Stage("teach", teach_step(layout, name))
+    if layout.ceiling:
+        yield Stage("teach", teach_step(layout, layout.lead.name, on_card=True))
+    for name in settings.teachers:
+        yield Stage("label", label_step(layout, name))
+    for name in settings.students:
+        yield Stage("train", train_step(layout, name))
+        yield Stage("train", train_step(layout, name, gold_only=True))
+    for model in layout.trained:
+        yield Stage("evaluate", predict_step(layout, model))
+    yield Stage("evaluate", predict_step(layout, layout.lead, foreign=True))
+    for model, target in layout.exports():
+        yield Stage("export", export_step(layout, model, target))
+    for model, target in layout.shipped():
+        yield Stage("evaluate", predict_exported_step(layout, model, target))
+    yield Stage("evaluate", evaluate_step(layout))
+    yield Stage("bench", bench_step(layout))
+
+
+def bundles(layout: Layout) -> Iterator[Stage]:
+    """The hand-off of each student; made only when every gate has passed."""
+    for model in layout.students:
+        if model.role == "student":
+            yield Stage("bundle", bundle_step(layout, model))
+
+
+def stages_until(stages: list[Stage], verb: str) -> list[Stage]:
+    """The plan up to the last step of `verb`; all of it for verbs that come after every step."""
+    last = max((index for index, stage in enumerate(stages) if stage.verb == verb), default=len(stages) - 1)
+    return stages[: last + 1]

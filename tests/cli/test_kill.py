@@ -1,0 +1,87 @@
+"""`kill -9` in every step of one run: it ends with the figures of a run that nothing disturbed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from distill.core.manifest import MANIFEST, read_manifest
+from distill.core.predictions import read_predictions
+
+_WAIT_SECONDS = 300
+
+
+@pytest.mark.slow
+def test_killed_in_every_step(run: Path, tiny: Callable[..., list[str]], tmp_path: Path) -> None:
+    disturbed, undisturbed = tmp_path / "run", stages(run)
+    killed = [name for name in undisturbed if kill_during(name, tiny(disturbed), disturbed)]
+    done = subprocess.run(command(tiny(disturbed)), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert len(killed) > len(undisturbed) // 2, killed
+    same_figures(run, disturbed)
+    assert not list(disturbed.rglob("*.partial"))
+
+
+def kill_during(name: str, arguments: list[str], folder: Path) -> bool:
+    """Start the run and kill its whole process group as soon as it works on a step; False when it was too quick."""
+    with subprocess.Popen(
+        command(arguments), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    ) as process:
+        limit = time.monotonic() + _WAIT_SECONDS
+        while process.poll() is None and time.monotonic() < limit:
+            state = stages(folder).get(name)
+            if state == "running":
+                time.sleep(0.5)
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+                nothing_looks_finished(folder)
+                return True
+            if state in ("done", "skipped"):
+                os.killpg(process.pid, signal.SIGKILL)
+                break
+            time.sleep(0.02)
+    return False
+
+
+def nothing_looks_finished(folder: Path) -> None:
+    """Every artifact with its final name is whole."""
+    for manifest in folder.rglob(MANIFEST):
+        inside = manifest.parent
+        if "bundles" in inside.parts or inside.name.endswith(".partial"):
+            continue
+        for name, entry in read_manifest(inside)["files"].items():
+            assert (inside / name).stat().st_size == entry["bytes"]
+
+
+def same_figures(one: Path, other: Path) -> None:
+    """Audit, predictions, parity and evaluation are equal."""
+    assert (one / "audit.json").read_bytes() == (other / "audit.json").read_bytes()
+    for name in ("evaluation/evaluation.json", *(str(p.relative_to(one)) for p in one.glob("export/*/*/parity.json"))):
+        assert json.loads((one / name).read_text()) == json.loads((other / name).read_text()), name
+    for path in one.glob("predictions/*/*.parquet"):
+        first, second = read_predictions(path), read_predictions(other / path.relative_to(one))
+        assert first.ids == second.ids
+        np.testing.assert_array_equal(first.logits, second.logits, err_msg=str(path))
+
+
+def stages(folder: Path) -> dict[str, str]:
+    """Status by step; empty before the run has written any."""
+    try:
+        found = json.loads((folder / "run.json").read_text())["stages"]
+    except (FileNotFoundError, ValueError):
+        return {}
+    return {stage["name"]: stage["status"] for stage in found}
+
+
+def command(arguments: list[str]) -> list[str]:
+    """`python -m distill` with the tiny run's arguments."""
+    return [sys.executable, "-m", "distill", *arguments]

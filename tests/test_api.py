@@ -1,0 +1,56 @@
+"""The steps as functions, in the order that a program without the command line would call them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from distill.api import audit, export, label, predict, teach, train
+from distill.core.config import load_yaml, parse
+from distill.core.predictions import read_predictions
+from distill.core.project import Project
+from distill.core.soft_labels import read_soft_labels
+from distill.core.view import View
+from distill.demo.generate import Sizes, generate
+from distill.inference.torch_runner import TorchRunner
+from distill.models.fresh import make_encoder
+from distill.training.config import TrainingConfig
+from export.config import load_target
+from students.config import StudentConfig
+from teachers.config import TeacherConfig
+
+WORDS = ["drill hammer lens camera pills", "дрель молоток линза камера таблетки", "reviews page of the shop 750 W"]
+
+
+def encoder(folder: Path) -> Path:
+    """An 8-layer encoder of random weights."""
+    make_encoder(WORDS, folder, layers=8, width=32, heads=2, vocabulary=300, seed=1)
+    return folder
+
+
+def test_from_records_to_onnx(tmp_path):
+    generate(tmp_path / "data", sizes=Sizes(train=80, valid=40, test=40, pool=60))
+    project = parse(Project, load_yaml(tmp_path / "data" / "project.yaml"), "project.yaml")
+    space, folders = project.task.space, {name: tmp_path / name for name in ("records", "teacher", "labels", "student")}
+    for folder in [*folders.values(), tmp_path / "predictions", tmp_path / "onnx"]:
+        folder.mkdir()
+    start = encoder(tmp_path / "encoder")
+    quick = TrainingConfig(epochs=4, learning_rate=2e-3, precision="fp32")
+
+    audit(project, folders["records"], base=tmp_path / "data")
+    document = View("document", project.views["document"], start / "tokenizer.json")
+    teacher = TeacherConfig(preset="base", training=quick)
+    teach(teacher, space, document, folders["records"], start, 1, 1, folders["teacher"])
+    label(teacher.labelling, folders["teacher"], folders["records"], 1, folders["labels"])
+    card = View("card", project.views["card"], start / "tokenizer.json")
+    student = StudentConfig(preset="4L", layers=4, keep="spread", training=quick)
+    stores = {folders["labels"]: 1.0}
+    train(student, space, card, folders["records"], stores, folders["teacher"], 1, 1, folders["student"])
+    view = View.load(folders["student"])
+    predict(lambda: TorchRunner(folders["student"]), view, folders["records"], ["valid"], tmp_path / "predictions")
+    valid = read_predictions(tmp_path / "predictions" / "valid.parquet")
+    rows = [{"product": {"title": "Дрель"}, "page": {"title": title}} for title in ("Drill", "", "Камера")]
+    export(load_target("onnx"), folders["student"], rows, project.gates, tmp_path / "onnx")
+
+    assert len(read_soft_labels(folders["labels"])) > 80
+    assert valid.logits.shape == (len(valid.ids), 3)
+    assert (tmp_path / "onnx" / "model.onnx").exists()

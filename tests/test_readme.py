@@ -1,0 +1,100 @@
+"""The README's commands, config and snippets work as they stand there; only sizes and paths are made small."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks.publish import with_tables
+from distill.core.config import parse, parse_yaml
+from distill.core.project import Project
+from distill.demo.generate import Sizes, generate
+from students.config import StudentConfig
+from tests.cli.conftest import TINY
+from tests.test_api import encoder
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def block(after: str, language: str = "") -> str:
+    """The first fenced block after a text."""
+    found = re.search(rf"```{language}\n(.*?)```", README.split(after, 1)[1], re.DOTALL)
+    assert found
+    return found[1]
+
+
+def commands(text: str) -> list[list[str]]:
+    return [shlex.split(line, comments=True) for line in text.splitlines() if line.strip()]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A working folder with `data/`, an encoder and what the commands name."""
+    folder = tmp_path_factory.mktemp("home")
+    generate(folder / "data", sizes=Sizes(train=160, valid=60, test=80, pool=100))
+    (folder / "data" / "project.yaml").unlink()
+    shutil.copy(folder / "data" / "test.jsonl", folder / "records.jsonl")
+    encoder(folder / "encoder")
+    return folder
+
+
+def test_commands_of_your_own_data(home):
+    lines = commands(block("## Your own data"))
+    assert [line[1] for line in lines[1:]] == ["init", "audit", "show", "--config", "verify", "predict"]
+    assert lines[0][:2] == ["pip", "install"]
+    first = json.loads((home / "data" / "train.jsonl").read_text(encoding="utf-8").splitlines()[0])["id"]
+    swaps = {"ID": first, "FOLDER_OR_HUB_ID": "encoder"}
+    for line in lines[1:]:
+        arguments = [swaps.get(word, word) for word in line[1:]]
+        if arguments[0] == "init":
+            arguments[1:2] = [str(path) for path in sorted((home / "data").glob("*.jsonl"))]
+        if arguments[0] == "show":
+            arguments += ["--checkpoint", "encoder"]
+        if arguments[0] == "--config":
+            training = "{epochs: 1, learning_rate: 1e-3, precision: fp32}"
+            small = [f"--set=students.{name}.training={training}" for name in ("8L_trunc", "6L")]
+            kept = [option for option in TINY if "6L_trunc" not in option and "fresh" not in option]
+            arguments += [*kept, *small, "--set=gates.retention_card=null", "--set=gates.leak=null"]
+        done = python("-m", "distill", *arguments, cwd=home)
+        assert done.returncode == 0, (arguments, done.stdout, done.stderr)
+
+
+def test_snippet_of_the_bundle(home):
+    bundles = home / "runs" / "project" / "bundles"
+    if not bundles.exists():
+        pytest.skip("needs the commands' run")
+    snippet = block("## In production", "python").replace('"bundles/', f'"{bundles}/') + "\nprint(type(model).__name__)"
+    done = python("-c", snippet, cwd=bundles / "8L_trunc")
+    assert done.returncode == 0, done.stderr
+
+
+def test_config_parses():
+    project = parse(Project, parse_yaml(block("Exit code 2", "yaml"), "README"), "README")
+    assert project.views["document"].windows is not None
+
+
+def test_lines_that_select_layers_are_fields_of_a_student():
+    lines = re.findall(r"`students: (\{.*?\}\})`", README)
+    assert len(lines) == 4
+    for line in lines:
+        for entry in parse_yaml(f"students: {line}", "README")["students"].values():
+            assert set(entry) <= set(StudentConfig.model_fields)
+
+
+def test_tables_are_those_of_the_stored_results():
+    assert with_tables(README, ROOT / "benchmarks" / "results") == README
+
+
+def python(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"}
+    command = [sys.executable, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, encoding="utf-8", env=env, cwd=cwd, check=False)

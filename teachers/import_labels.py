@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,8 @@ from teachers.config import LabellingConfig
 def import_labels(config: LabellingConfig, file: Path, space: LabelSpace, records: Path, folder: Path) -> None:
     """Step body: `folder` becomes a soft-label store with the logits of `file`, JSONL, CSV, TSV or Parquet.
 
-    Each row holds `id` and `logits`: a list of C numbers in the order of the task's labels, or `{label: number}`.
+    Each row holds `id` and `logits`: a list of C numbers in the order of the task's labels, or `{label: number}`; in
+    CSV and TSV as JSON text.
 
     Raises: UserError for a row without id or with wrong logits (file, row and value), an id given twice, ids that are
         not in the project, and training or pool rows that the file leaves out.
@@ -59,14 +61,15 @@ def _read(file: Path, space: LabelSpace) -> dict[str, NDArray[np.float32]]:
 
 def _vector(value: Any, space: LabelSpace, where: str) -> NDArray[np.float32]:
     """The row's logits as float32 (C,)."""
-    if isinstance(value, dict):
-        value = [value.get(label) for label in space.labels]
     try:
-        vector = np.asarray(value, np.float32)
+        numbers = json.loads(value) if isinstance(value, str) else value
+        if isinstance(numbers, dict):
+            numbers = [numbers[label] for label in space.labels] if numbers.keys() == set(space.labels) else None
+        vector = np.asarray(numbers, np.float32)
     except (TypeError, ValueError):
         vector = np.empty(0, np.float32)
     if vector.shape != (len(space),):
-        do = f"give {len(space)} numbers in this order: {', '.join(space.labels)}"
+        do = f"give {len(space)} numbers in this order, or by name: {', '.join(space.labels)}"
         raise UserError("wrong logits", where=where, found=value, do=do)
     return vector
 

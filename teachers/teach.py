@@ -10,7 +10,7 @@ from distill.core.record_store import read_records
 from distill.core.view import TOKENIZER_FILE, View
 from distill.inference.collate import pad_id
 from distill.models import checkpoint as checkpoints
-from distill.models.encoder import load_classifier
+from distill.models.encoder import labels_of, load_classifier
 from distill.training.examples import encode_examples
 from distill.training.fit import Run, fit
 from distill.training.losses import DistillationLoss
@@ -59,7 +59,7 @@ def adopt_finished(finished: str, space: LabelSpace, view: View, folder: Path) -
     source = checkpoints.resolve(finished)
     checkpoints.require_safe(source)
     model = load_classifier(source)
-    found = tuple(str(model.config.id2label[index]) for index in range(model.config.num_labels))
+    found = tuple(labels_of(model))
     generic = tuple(f"LABEL_{index}" for index in range(len(space)))
     if found not in (space.labels, generic):
         raise UserError(

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from distill.cli.console import clock
 from distill.cli.settings import Settings
-from distill.core.errors import UserError, unknown_name
+from distill.core.errors import GateFailed, UserError, unknown_name
 from distill.core.files import read_json, write_text
 
 _LOG_WIDTH = 160
@@ -25,8 +25,16 @@ def run_until(until: str, settings: Settings, as_json: bool) -> None:
     from distill.cli.execute import execute
 
     console = _console(as_json)
-    report = execute(settings, console, until)
-    _print_outcome(until, settings, report, console)
+    try:
+        report = execute(settings, console, until)
+        _print_outcome(until, settings, report, console)
+    except GateFailed:
+        if (settings.run / "report.json").exists():
+            report = read_json(settings.run / "report.json")
+            _print_tables(report, console)
+            if as_json:
+                _print_json(report)
+        raise
     if as_json:
         _print_json(report)
 
@@ -161,8 +169,7 @@ def _print_outcome(until: str, settings: Settings, report: dict[str, Any], conso
         _print_audit(report["audit"], console)
         console.print(Text(f"audit: {run / 'audit.json'}"))
         return
-    if report["models"]:
-        _print_tables(report, console)
+    _print_tables(report, console)
     if until == "report":
         bundles = ", ".join(str(run / "bundles" / name) for name in settings.students)
         console.print(Text(f"bundle: {bundles}"))
@@ -172,7 +179,8 @@ def _print_outcome(until: str, settings: Settings, report: dict[str, Any], conso
 def _print_tables(report: dict[str, Any], console: Console) -> None:
     from distill.report.tables import latency_table, quality_table
 
-    console.print(quality_table(report, console.width))
+    if report["models"]:
+        console.print(quality_table(report, console.width))
     if report["latency"]:
         console.print()
         console.print(latency_table(report, console.width))

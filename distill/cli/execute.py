@@ -12,6 +12,7 @@ from distill.cli.console import ConsoleReporter
 from distill.cli.plan.layout import Layout, exported
 from distill.cli.plan.pipeline import Stage, bundles, plan, stages_until
 from distill.cli.settings import Settings
+from distill.cli.soundness import require_intervals, require_layers
 from distill.core.errors import MissingExtra
 from distill.core.files import write_json
 from distill.core.lock import run_lock
@@ -34,11 +35,14 @@ def execute(settings: Settings, console: Console, until: str = "report") -> dict
     layout, reporter = Layout(settings), ConsoleReporter(console)
     with run_lock(settings.run), reporting(reporter):
         steps = Steps(settings.run, settings.as_json(), versions(), reporter.stage_starts, reporter.stage_ends)
+        require_layers(layout)
         for stage in stages_until(list(plan(layout)), until):
             _run(steps, stage)
             if stage.verb == "audit":
                 report = _write_report(layout, steps)
                 require([gate for gate in report["gates"] if gate["name"] == "leak"], str(settings.run / "report.html"))
+                if until != "audit":
+                    require_intervals(layout)
         report = _write_report(layout, steps)
         if until in ("bundle", "report"):
             require(report["gates"], str(settings.run / "report.html"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import types
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -52,6 +52,7 @@ def problems(error: ValidationError, model: type[BaseModel], at: str = "") -> li
     for item in error.errors(include_url=False):
         path = [part for part in item["loc"] if not (isinstance(part, str) and "[" in part)]
         key = ".".join(str(part) for part in ([at] if at else []) + path)
+        message = item["msg"].removeprefix("Value error, ")
         if item["type"] == "extra_forbidden":
             known = _fields_at(model, path[:-1])
             guess = nearest(str(path[-1]), known)
@@ -59,8 +60,10 @@ def problems(error: ValidationError, model: type[BaseModel], at: str = "") -> li
             lines.append(f"{key}: unknown{hint}")
         elif item["type"] == "missing":
             lines.append(f"{key}: missing")
+        elif item["type"] == "value_error" and isinstance(item["input"], Mapping):
+            # From a validator of the whole model, whose message names the field itself.
+            lines.append(".".join(filter(None, [key, message])))
         else:
-            message = item["msg"].removeprefix("Value error, ")
             lines.append(f"{key or 'config'}: {message}" + (f" (found {item['input']!r})" if path else ""))
     return lines
 
@@ -143,7 +146,11 @@ class _StrictLoader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[Any] = set()
         for key_node, _ in node.value:
-            key = cast(Any, self.construct_object(key_node, deep=True))  # type: ignore[no-untyped-call]
+            if key_node.tag == "tag:yaml.org,2002:merge":
+                continue
+            key = cast(Any, self.construct_object(key_node, deep=True))
+            if not isinstance(key, Hashable):
+                raise yaml.YAMLError(f"a key must be a plain value, line {key_node.start_mark.line + 1}")
             if key in seen:
                 raise yaml.YAMLError(
                     f"key '{key}' stands twice, the second time in line {key_node.start_mark.line + 1}"

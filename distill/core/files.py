@@ -14,6 +14,7 @@ from typing import Any
 from distill.core.errors import UserError
 
 _CHUNK_BYTES = 1 << 20
+HALF_WRITTEN = ".*.partial"  # the names that `replacing` gives; a kill leaves such a file behind
 
 
 @contextmanager
@@ -94,6 +95,7 @@ def disk_error(path: Path, error: OSError) -> UserError:
         errno.ENOSPC: "free space on that disk and start again: finished steps are kept",
         errno.EACCES: "give write permission or choose another folder with --out",
         errno.EROFS: "the disk is read-only: choose another folder with --out",
+        errno.EEXIST: "a file stands where a folder is needed: choose another folder with --out",
         errno.ENOTDIR: "a file stands where a folder is needed: choose another folder with --out",
     }
     do = advice.get(error.errno or 0, "check the disk and start again: finished steps are kept")

@@ -65,7 +65,8 @@ class LabelSpace:
             return vector
         if not total > 0:
             raise ValueError("the votes sum to 0")
-        return vector / total
+        vector /= total
+        return vector
 
     def _index(self, name: str) -> int:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +13,18 @@ MANIFEST = "manifest.json"
 SCHEMA = 1
 
 
-def write_manifest(folder: Path, content: dict[str, Any], name: str = MANIFEST) -> None:
+def write_manifest(
+    folder: Path, content: dict[str, Any], name: str = MANIFEST, *, leave_out: Collection[str] = ()
+) -> None:
     """Hash every file below `folder` and write its manifest; from then on the artifact counts as finished.
 
     Args: content: `step`, `version`, `fingerprint`, `inputs`, `seconds`. name: another file name, for artifacts whose
-        body writes a `manifest.json` of its own.
+        body writes a `manifest.json` of its own. leave_out: files that are not part of the artifact.
     """
     files = {
         path.relative_to(folder).as_posix(): {"sha256": sha256(path), "bytes": path.stat().st_size}
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path != folder / name
+        if path.is_file() and path.relative_to(folder).as_posix() not in {name, *leave_out}
     }
     write_json(folder / name, {"schema": SCHEMA, **content, "files": files})
 

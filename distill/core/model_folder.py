@@ -34,5 +34,5 @@ def _parameters(path: Path) -> int:
         with path.open("rb") as file:
             header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
         return sum(math.prod(entry["shape"]) for name, entry in header.items() if name != "__metadata__")
-    except (ValueError, KeyError, OSError, MemoryError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, OSError, OverflowError, MemoryError) as error:
         raise UserError("damaged safetensors file", where=str(path), found=error) from None

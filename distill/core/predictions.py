@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +15,15 @@ from numpy.typing import NDArray
 from distill.core.errors import UserError
 from distill.core.files import replacing
 from distill.core.records import Record
+
+Columns = Mapping[str, Callable[[pa.DataType], bool]]
+_COLUMNS: Columns = {
+    "id": pa.types.is_string,
+    "logits": pa.types.is_fixed_size_list,
+    "label": pa.types.is_fixed_size_list,
+    "slice": pa.types.is_string,
+    "cluster": pa.types.is_string,
+}
 
 
 @dataclass(frozen=True)
@@ -43,8 +53,13 @@ class Predictions:
             logits=np.ascontiguousarray(logits, np.float32),
             target=np.stack(targets).astype(np.float32),
             slices=[record.slice or "" for record in records],
-            clusters=[next(iter(record.keys.values()), "") or record.id for record in records],
+            clusters=[cluster_of(record) for record in records],
         )
+
+
+def cluster_of(record: Record) -> str:
+    """What the bootstrap resamples as one: the record's first key, or itself where it has none."""
+    return next(iter(record.keys.values()), "") or record.id
 
 
 def write_predictions(path: Path, predictions: Predictions) -> None:
@@ -58,13 +73,12 @@ def write_predictions(path: Path, predictions: Predictions) -> None:
             "cluster": predictions.clusters,
         }
     )
-    with replacing(path) as partial:
-        pq.write_table(table, partial)
+    write_table(path, table)
 
 
 def read_predictions(path: Path) -> Predictions:
     """Read a prediction file. Raises: UserError when it is missing or damaged."""
-    table = read_table(path, "delete it and start again: its step will write it anew")
+    table = read_table(path, _COLUMNS, "delete it and start again: its step will write it anew")
     return Predictions(
         ids=table["id"].to_pylist(),
         logits=matrix(table["logits"]),
@@ -74,15 +88,29 @@ def read_predictions(path: Path) -> Predictions:
     )
 
 
-def read_table(path: Path, advice: str) -> pa.Table:
-    """A whole Parquet file. Raises: UserError with `advice` when it is missing or damaged."""
+def write_table(path: Path, table: pa.Table) -> None:
+    """Write a Parquet file atomically, with checksums: without them a flipped byte reads as another number."""
+    with replacing(path) as partial:
+        pq.write_table(table, partial, compression="zstd", write_page_checksum=True)
+
+
+def read_table(path: Path, columns: Columns, advice: str) -> pa.Table:
+    """A whole Parquet file that `write_table` wrote.
+
+    Args: columns: name and type check of each column, in order.
+    Raises: UserError with `advice` when the file is missing or damaged, or has other columns.
+    """
     try:
-        return pq.read_table(path)
-    except (OSError, pa.ArrowException) as error:
+        table = pq.read_table(path, page_checksum_verification=True)
+    except (OSError, UnicodeDecodeError, pa.ArrowException) as error:
         raise UserError("cannot read a Parquet file", where=str(path), found=error, do=advice) from None
+    if table.column_names != list(columns) or not all(columns[field.name](field.type) for field in table.schema):
+        found = ", ".join(f"{field.name}: {field.type}" for field in table.schema)
+        raise UserError("a Parquet file has other columns than expected", where=str(path), found=found, do=advice)
+    return table
 
 
-def fixed_lists(values: NDArray[np.float32]) -> pa.Array:
+def fixed_lists(values: NDArray[np.floating[Any]]) -> pa.Array:
     """A (N, C) matrix as an Arrow column of fixed-size lists; keeps float16 and float32."""
     values = np.ascontiguousarray(values)
     return pa.FixedSizeListArray.from_arrays(pa.array(values.reshape(-1)), values.shape[1])

@@ -182,7 +182,7 @@ class Project(Config):
 
     @model_validator(mode="after")
     def _views_named(self) -> Project:
-        for name in ("document", "card"):
-            if name not in self.views:
-                raise ValueError(f"views.{name}: missing; a single-view project writes the same fields in both")
+        missing = ", ".join(f"views.{name}" for name in ("document", "card") if name not in self.views)
+        if missing:
+            raise ValueError(f"{missing}: missing; a single-view project writes the same fields in both")
         return self

@@ -113,10 +113,11 @@ class Renderer:
         tokens = self.tokenizer.encode(text, add_special_tokens=False)
         total, keep = len(tokens), budget
         while len(tokens) > budget:
-            # A cut inside a word can split what stays into more pieces than before, hence the loop.
+            # A cut inside a word can split what stays into more pieces than before, and a character of several
+            # tokens is kept whole: hence the loop.
             text = text[: tokens.offsets[keep - 1][1]].rstrip() if keep else ""
             tokens = self.tokenizer.encode(text, add_special_tokens=False)
-            keep = budget - 1
+            keep -= 1
         return text, total - len(tokens)
 
     def _single(self, left: Any, lost: int) -> Encoded:

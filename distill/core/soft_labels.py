@@ -9,17 +9,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from distill.core.errors import UserError
-from distill.core.files import replacing
-from distill.core.predictions import fixed_lists, matrix, read_table
+from distill.core.predictions import Columns, fixed_lists, matrix, read_table, write_table
 
 OK, EMPTY, NONFINITE = "ok", "empty", "nonfinite"
+_COLUMNS: Columns = {
+    "id": pa.types.is_string,
+    "source": pa.types.is_string,
+    "logits": pa.types.is_fixed_size_list,
+    "tokens": pa.types.is_int32,
+    "cut_tokens": pa.types.is_int32,
+    "status": pa.types.is_string,
+}
 
 
 @dataclass(frozen=True)
@@ -59,7 +66,7 @@ class SoftLabels:
 
 def statuses(logits: NDArray[np.float32], tokens: NDArray[np.int32]) -> list[str]:
     """The status of each row: non-finite logits first, then rows without a token of text."""
-    finite = np.isfinite(logits).all(axis=1)
+    finite = np.atleast_1d(np.isfinite(logits).all(axis=1))
     return [OK if good and n > 0 else EMPTY if good else NONFINITE for good, n in zip(finite, tokens, strict=True)]
 
 
@@ -76,7 +83,7 @@ def shard_ranges(rows: int, shard_rows: int) -> Iterator[tuple[int, int, int]]:
 
 def write_shard(folder: Path, index: int, labels: SoftLabels, *, half: bool = False) -> None:
     """Write one shard atomically; `half` stores float16 logits, half the size at about 3 decimal digits."""
-    logits = labels.logits.astype(np.float16 if half else np.float32)
+    logits: NDArray[np.floating[Any]] = labels.logits.astype(np.float16 if half else np.float32)
     table = pa.table(
         {
             "id": labels.ids,
@@ -87,13 +94,12 @@ def write_shard(folder: Path, index: int, labels: SoftLabels, *, half: bool = Fa
             "status": labels.status,
         }
     )
-    with replacing(shard_path(folder, index)) as partial:
-        pq.write_table(table, partial, compression="zstd")
+    write_table(shard_path(folder, index), table)
 
 
 def read_shard(path: Path) -> SoftLabels:
     """One shard. Raises: UserError when the file is damaged."""
-    table = read_table(path, "delete this shard and start again: only its rows are labelled anew")
+    table = read_table(path, _COLUMNS, "delete this shard and start again: only its rows are labelled anew")
     return SoftLabels(
         ids=table["id"].to_pylist(),
         sources=table["source"].to_pylist(),

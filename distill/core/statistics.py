@@ -28,6 +28,18 @@ _KEEP_BYTES = 1 << 28
 Interval = dict[str, float | None]
 
 
+def require_clusters(clusters: int, rows: int, *, by_row: bool, where: str | None = None) -> None:
+    """Nothing when there are clusters enough to resample. Raises: UserError with their number under 30."""
+    if clusters < FEWEST_CLUSTERS:
+        more = "rows" if by_row else "values of the first key in data.keys"
+        raise UserError(
+            f"an interval needs at least {FEWEST_CLUSTERS} clusters",
+            where=where,
+            found=f"{clusters} clusters in {rows} rows",
+            do=f"give a test split with more {more}",
+        )
+
+
 class Bootstrap:
     """R resamples of the clusters of N rows, the same ones for every model: that is what pairs two models.
 
@@ -41,8 +53,7 @@ class Bootstrap:
         if ids.shape != (rows,):
             raise ValueError(f"{rows} rows need clusters of shape ({rows},), got {ids.shape}")
         names, self._cluster = np.unique(ids, return_inverse=True)
-        if len(names) < FEWEST_CLUSTERS:
-            raise _too_few(len(names), rows, clusters is None)
+        require_clusters(len(names), rows, by_row=clusters is None)
         self.rows, self.clusters, self.replicates, self.seed = rows, len(names), replicates, seed
         # Drawing takes longer than the product, and every model and pair needs it: kept where it is small.
         small = replicates * self.clusters * np.dtype(np.uint16).itemsize <= _KEEP_BYTES
@@ -138,9 +149,3 @@ def _divided(above: ArrayLike, below: ArrayLike) -> FloatArray:
 
 def _number(value: ArrayLike) -> float | None:
     return float(np.asarray(value)) if np.isfinite(value) else None
-
-
-def _too_few(clusters: int, rows: int, by_row: bool) -> UserError:
-    what, found = f"an interval needs at least {FEWEST_CLUSTERS} clusters", f"{clusters} clusters in {rows} rows"
-    more = "rows" if by_row else "values of the first key in data.keys"
-    return UserError(what, found=found, do=f"give a test split with more {more}")

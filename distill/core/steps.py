@@ -19,7 +19,7 @@ from typing import Any
 
 from distill.core import manifest
 from distill.core.errors import UserError
-from distill.core.files import disk_error, read_json, remove, sha256, sha256_json, write_bytes, write_json
+from distill.core.files import HALF_WRITTEN, disk_error, read_json, remove, sha256, sha256_json, write_bytes, write_json
 from distill.core.manifest import MANIFEST
 
 _STARTED = "step.json"
@@ -117,6 +117,8 @@ class Steps:
                 step.body(partial)
                 seconds = time.monotonic() - started
                 _close_partial(partial, step, fingerprint, inputs, seconds)
+            if step.manifest != _STARTED:
+                (partial / _STARTED).unlink(missing_ok=True)
             _replace_folder(partial, target)
 
     def _inputs(self, step: Step) -> dict[str, str]:
@@ -178,20 +180,20 @@ def working_folder(target: Path) -> Path:
 
 
 def _open_partial(partial: Path, fingerprint: str) -> None:
-    """Keep an unfinished folder of the same fingerprint, clear any other."""
+    """Keep an unfinished folder of the same fingerprint, without half-written files; clear any other."""
     marker = partial / _STARTED
     if partial.exists() and not (marker.exists() and read_json(marker).get("fingerprint") == fingerprint):
         remove(partial)
     partial.mkdir(parents=True, exist_ok=True)
+    for leftover in list(partial.rglob(HALF_WRITTEN)):
+        leftover.unlink()
     if not marker.exists():
         write_json(marker, {"fingerprint": fingerprint})
 
 
 def _close_partial(partial: Path, step: Step, fingerprint: str, inputs: dict[str, str], seconds: float) -> None:
-    if step.manifest != _STARTED:
-        (partial / _STARTED).unlink()
     content = {"step": step.name, "version": step.version, "fingerprint": fingerprint, "inputs": inputs}
-    manifest.write_manifest(partial, {**content, "seconds": round(seconds, 3)}, step.manifest)
+    manifest.write_manifest(partial, {**content, "seconds": round(seconds, 3)}, step.manifest, leave_out=(_STARTED,))
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
+from distill.core.config import parse
 from distill.core.errors import UserError
 from distill.core.files import read_json, sha256, sha256_json, write_json
 from distill.core.project import ViewConfig
@@ -34,9 +35,8 @@ class View:
         Raises: UserError when `view.json` is missing or does not belong to the folder's tokenizer.
         """
         stored = read_json(folder / VIEW_FILE)
-        name, digest = stored.pop("name"), stored.pop("hash")
-        stored.pop("tokenizer_sha256")
-        view = cls(name, ViewConfig.model_validate(stored), folder / TOKENIZER_FILE)
+        name, digest, _ = (stored.pop(key, "") for key in ("name", "hash", "tokenizer_sha256"))
+        view = cls(name, parse(ViewConfig, stored, str(folder / VIEW_FILE)), folder / TOKENIZER_FILE)
         if view.hash != digest:
             raise UserError(
                 "the tokenizer is not the one that this view was made with",
@@ -48,8 +48,15 @@ class View:
 
     @cached_property
     def content(self) -> dict[str, Any]:
-        """What the hash covers: fields, order, separator, budgets, windows, length, tokenizer."""
-        return {**self.config.model_dump(mode="json"), "tokenizer_sha256": sha256(self.tokenizer_path)}
+        """What the hash covers: fields, order, separator, budgets, windows, length, tokenizer.
+
+        Raises: UserError when the tokenizer cannot be read.
+        """
+        try:
+            digest = sha256(self.tokenizer_path)
+        except OSError as error:
+            raise _unreadable(self.tokenizer_path, error.strerror) from None
+        return {**self.config.model_dump(mode="json"), "tokenizer_sha256": digest}
 
     @cached_property
     def hash(self) -> str:
@@ -65,12 +72,13 @@ class View:
 
         Raises: UserError when the tokenizer cannot be read or leaves no room for text.
         """
+        content = self.content
         try:
-            return Renderer(self.content, Tokenizer.from_file(str(self.tokenizer_path)))
+            return Renderer(content, Tokenizer.from_file(str(self.tokenizer_path)))
         except ValueError as error:
             raise UserError(str(error), where=f"views.{self.name}.max_tokens", do="raise it") from None
         except Exception as error:
-            raise UserError("cannot read the tokenizer", where=str(self.tokenizer_path), found=error) from None
+            raise _unreadable(self.tokenizer_path, error) from None
 
     def require(self, other: View, artifact: str) -> None:
         """Refuse an artifact that was made for another view. Raises: UserError naming both hashes."""
@@ -81,3 +89,7 @@ class View:
                 found=f"hash {other.hash[:12]}, expected {self.hash[:12]}",
                 do="use the view it was made for, or make it again",
             )
+
+
+def _unreadable(tokenizer: Path, found: object) -> UserError:
+    return UserError("cannot read the tokenizer", where=str(tokenizer), found=found, do="restore tokenizer.json")

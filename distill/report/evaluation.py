@@ -11,13 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distill.core.calibration import fit_temperature
+from distill.core.errors import UserError
 from distill.core.label_space import LabelSpace
 from distill.core.metrics import gold_decisions, probabilities
 from distill.core.operating_points import choose
 from distill.core.predictions import Predictions, read_predictions
 from distill.core.progress import progress
 from distill.core.project import Quality
-from distill.core.quality import Scored, comparison, quality, retention
+from distill.core.quality import Scored, comparison, quality, require_same_rows, retention
 from distill.core.statistics import Bootstrap
 
 VALID = "valid"
@@ -80,6 +81,8 @@ def evaluate(
     """
     answers = {model.name: _answers(model, tests, predictions, space, settings) for model in models}
     first = next(iter(answers.values())).tests
+    for answer in answers.values():
+        require_same_rows(first[ALL], answer.tests[ALL])
     draws = {name: Bootstrap(len(scored), scored.clusters, settings.replicates, seed) for name, scored in first.items()}
     with progress("resampling", len(models)) as advance:
         described = []
@@ -160,7 +163,7 @@ def _points(
     if index is None:
         return None
     chances = probabilities(valid.logits / temperature, space.kind)[:, index]
-    gold = gold_decisions(valid.target, space.kind)[:, index]
+    gold = gold_decisions(valid.target.astype(np.float64), space.kind)[:, index]
     return choose(chances, gold, settings.precision_at_least, settings.recall_at_least)
 
 
@@ -168,6 +171,9 @@ def _read(model: Model, split: str, predictions: Path, kind: str) -> Predictions
     if not model.members:
         return read_predictions(predictions / model.name / f"{split}.parquet")
     parts = [read_predictions(predictions / name / f"{split}.parquet") for name, _ in model.members]
+    if any(part.ids != parts[0].ids for part in parts):
+        names = ", ".join(name for name, _ in model.members)
+        raise UserError("the models of an ensemble were scored on other rows", where=f"{names}: {split}")
     weights = np.array([weight for _, weight in model.members])
     mean = np.einsum("m,mnc->nc", weights / weights.sum(), np.stack([probabilities(p.logits, kind) for p in parts]))
     mean = np.clip(mean, 1e-12, 1 - 1e-12)

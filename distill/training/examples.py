@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -100,7 +100,7 @@ class LengthGroupedSampler(torch.utils.data.Sampler[int]):
         """Choose the order of this epoch."""
         self.epoch = epoch
 
-    def __iter__(self):  # noqa: ANN204 - the base class types it
+    def __iter__(self) -> Iterator[int]:
         """Row numbers, each once."""
         random = np.random.default_rng([self.seed, self.epoch])
         order = random.permutation(len(self.lengths))

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel, PrinterCallback
 from transformers import ProgressCallback as BarCallback
-from transformers.integrations import TensorBoardCallback
+from transformers.integrations.integration_utils import TensorBoardCallback
 from transformers.utils import logging as transformers_logging
 
 from distill.core.files import remove, write_json
@@ -75,7 +75,7 @@ def fit(
         trainer.remove_callback(callback)
     last = checkpoints.last_complete(folder / checkpoints.FOLDER)
     trainer.train(resume_from_checkpoint=str(last) if last else None)
-    _finish(trainer, config, run, folder)
+    _finish(trainer, model, config, run, folder)
 
 
 def optimiser_steps(rows: int, config: TrainingConfig) -> int:
@@ -86,15 +86,17 @@ def optimiser_steps(rows: int, config: TrainingConfig) -> int:
     return max(1, math.ceil(config.epochs * max(1, math.ceil(batches / config.accumulate))))
 
 
-def _finish(trainer: DistillTrainer, config: TrainingConfig, run: Run, folder: Path) -> None:
+def _finish(
+    trainer: DistillTrainer, model: PreTrainedModel, config: TrainingConfig, run: Run, folder: Path
+) -> None:
     history = [entry for entry in trainer.state.log_history if "eval_accuracy" in entry]
     if not history or history[-1]["step"] != trainer.state.global_step or config.checkpoint == "best":
         trainer.evaluate()
         history = [entry for entry in trainer.state.log_history if "eval_accuracy" in entry]
     logits, target = trainer.validate()
     require_spread(logits, target, run.labels, run.loss.kind, config.learning_rate)
-    trainer.model.eval()
-    trainer.model.save_pretrained(folder)
+    model.train(False)
+    model.save_pretrained(folder)
     write_json(folder / QUALITY_FILE, {"split": "valid", "rows": len(target), "history": [_epoch(e) for e in history]})
     remove(folder / checkpoints.FOLDER)
 
@@ -107,7 +109,8 @@ def _epoch(entry: dict[str, Any]) -> dict[str, float]:
 def _tensorboard(folder: Path) -> TensorBoardCallback:
     from torch.utils.tensorboard import SummaryWriter
 
-    return TensorBoardCallback(SummaryWriter(log_dir=str(folder / "tensorboard")))
+    writer = SummaryWriter(log_dir=str(folder / "tensorboard"))
+    return TensorBoardCallback(writer)  # type: ignore[no-untyped-call]
 
 
 def _set_dropout(model: PreTrainedModel, rate: float | None) -> None:
@@ -120,5 +123,5 @@ def _set_dropout(model: PreTrainedModel, rate: float | None) -> None:
 
 def _quiet() -> None:
     """Keep the Trainer's own chatter and bars off the user's screen; errors still show."""
-    transformers_logging.set_verbosity_error()
-    transformers_logging.disable_progress_bar()
+    transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]

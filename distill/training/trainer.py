@@ -13,7 +13,7 @@ from torch import Tensor
 from transformers import PreTrainedModel, Trainer, TrainerCallback, TrainingArguments
 
 from distill.core.metrics import tally
-from distill.core.progress import progress
+from distill.core.progress import note, progress
 from distill.inference import token_budget
 from distill.training import precision
 from distill.training.config import TrainingConfig
@@ -48,10 +48,14 @@ class DistillTrainer(Trainer):
             model, arguments, data_collator=collator, train_dataset=train, eval_dataset=valid, callbacks=callbacks
         )
         self.distillation_loss, self.labels, self.pool = loss, labels, pool
-        self.collator = collator
+        self.collator, self._classifier, self._train, self._valid = collator, model, train, valid
 
     def compute_loss(
-        self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, **unused: Any
+        self,
+        model: Any,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,
+        num_items_in_batch: Tensor | int | None = None,
     ) -> Tensor | tuple[Tensor, Any]:
         """The distillation loss of one batch."""
         logits = self._logits(model, inputs)
@@ -64,6 +68,8 @@ class DistillTrainer(Trainer):
         """Accuracy, macro F1, log loss and per-class precision, recall and F1 on validation, logged and returned."""
         logits, target = self.validate()
         figures = validation_figures(logits, target, self.labels, self.distillation_loss.kind)
+        epoch, accuracy, f1 = self.state.epoch or 0, figures["accuracy"], figures["f1_macro"]
+        note(f"epoch {epoch:.4g}: accuracy {accuracy:.4f}, macro F1 {f1:.4f} on validation")
         metrics = {f"{metric_key_prefix}_{name}": value for name, value in figures.items()}
         self.log(dict(metrics))
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
@@ -72,14 +78,14 @@ class DistillTrainer(Trainer):
     @torch.inference_mode()
     def validate(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Logits and gold, float32 (N, C), of the validation rows."""
-        examples: Sequence[Example] = self.eval_dataset
-        self.model.eval()
+        examples, model = self._valid, self._classifier
+        model.train(False)
         logits = np.zeros((len(examples), len(self.labels)), np.float32)
         for rows in token_budget.batches([e.length for e in examples], VALIDATION_TOKENS, 64):
             inputs = self._prepare_inputs(self.collator([examples[row] for row in rows]))
             with self.accelerator.autocast():
-                logits[rows] = self._logits(self.model, inputs).float().cpu().numpy()
-        self.model.train()
+                logits[rows] = self._logits(model, inputs).float().cpu().numpy()
+        model.train()
         return logits, np.stack([example.target for example in examples if example.target is not None])
 
     def _logits(self, model: Any, inputs: dict[str, Any]) -> Tensor:
@@ -89,11 +95,11 @@ class DistillTrainer(Trainer):
 
     @property
     def _reads_types(self) -> bool:
-        return getattr(self.model.config, "type_vocab_size", 0) > 1
+        return getattr(self._classifier.config, "type_vocab_size", 0) > 1
 
     def _get_train_sampler(self, train_dataset: Any = None) -> LengthGroupedSampler:
-        examples = self.train_dataset if train_dataset is None else train_dataset
-        return LengthGroupedSampler([e.length for e in examples], self.args.train_batch_size, self.args.seed)
+        lengths = [example.length for example in self._train]
+        return LengthGroupedSampler(lengths, self.args.train_batch_size, self.args.seed)
 
 
 def validation_figures(

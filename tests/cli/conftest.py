@@ -13,10 +13,10 @@ import pytest
 from distill.demo.generate import Sizes, generate
 
 TINY = [
-    "--set=teachers.base.fresh={layers: 8, width: 32, heads: 2, vocabulary: 600}",
-    "--set=teachers.base.training={epochs: 3, learning_rate: 2e-3, batch_size: 16, precision: fp32}",
+    "--set=teachers.base.fresh={layers: 4, width: 32, heads: 2, vocabulary: 600}",
+    "--set=teachers.base.training={epochs: 10, learning_rate: 2e-3, batch_size: 8, precision: fp32}",
     "--set=teachers.base.labelling={shard_rows: 64, precision: fp32}",
-    "--set=students.6L_trunc.training={epochs: 2, learning_rate: 1e-3, precision: fp32, save_steps: 4}",
+    "--set=students.3L_trunc.training={epochs: 2, learning_rate: 1e-3, precision: fp32, save_steps: 4}",
     "--set=bench={requests: 12, processes: 1, warmup: 2}",
     "--set=quality.replicates=200",
     "--set=gates.int8_flips=1.0",
@@ -35,7 +35,7 @@ def distill(*arguments: object, **environment: str) -> subprocess.CompletedProce
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The demo's generator at a tenth of its size: a folder with `project.yaml` and its files."""
     folder = tmp_path_factory.mktemp("project")
-    generate(folder, sizes=Sizes(train=160, valid=60, test=80, pool=150))
+    generate(folder, sizes=Sizes(train=240, valid=60, test=160, pool=150))
     return folder
 
 
@@ -45,7 +45,7 @@ def tiny(project: Path) -> Callable[..., list[str]]:
     return lambda run, *more: [
         f"--config={project / 'project.yaml'}",
         f"--out={run}",
-        "--student=6L_trunc",
+        "--student=3L_trunc",
         *TINY,
         *more,
     ]

@@ -21,13 +21,13 @@ def test_report_holds_every_model_of_the_contract(run):
         "base@document",
         "base@card",
         "base@document>card",
-        "6L_trunc@card",
-        "6L_trunc-gold@card",
-        "6L_trunc@card.onnx",
-        "6L_trunc@card.onnx-int8",
+        "3L_trunc@card",
+        "3L_trunc-gold@card",
+        "3L_trunc@card.onnx",
+        "3L_trunc@card.onnx-int8",
     }
-    student = names["6L_trunc@card"]
-    assert student["layers"] == 6 and names["base@document"]["layers"] == 8
+    student = names["3L_trunc@card"]
+    assert student["layers"] == 3 and names["base@document"]["layers"] == 4
     assert set(student["retention"]) == {"document", "card"}
     assert set(student["quality"]["accuracy"]) == {"value", "low", "high"}
     assert report["gates"] and all(gate["passed"] for gate in report["gates"])
@@ -35,7 +35,7 @@ def test_report_holds_every_model_of_the_contract(run):
 
 def test_latency_has_teacher_in_both_runtimes_and_every_student_artifact(run):
     rows = {row["model"]: row for row in json.loads((run / "report.json").read_text())["latency"]}
-    assert {"base@document", "base@document.onnx", "base@card", "6L_trunc@card.onnx", "6L_trunc@card.onnx-int8"} <= set(
+    assert {"base@document", "base@document.onnx", "base@card", "3L_trunc@card.onnx", "3L_trunc@card.onnx-int8"} <= set(
         rows
     )
     assert rows["base@document"]["speedup_vs_teacher"] == 1
@@ -75,18 +75,18 @@ def test_json_is_one_document_on_standard_output(run, tiny):
 def test_changed_student_leaves_the_teacher_alone(run, tiny, tmp_path):
     copy = tmp_path / "run"
     shutil.copytree(run, copy)
-    done = distill("train", *tiny(copy), "--set=students.6L_trunc.temperature=3")
+    done = distill("train", *tiny(copy), "--set=students.3L_trunc.temperature=3")
     assert done.returncode == 0, done.stderr
     status = {stage["name"]: stage["status"] for stage in json.loads((copy / "run.json").read_text())["stages"]}
     assert status["teach base@document"] == status["label base"] == "skipped"
-    assert status["train 6L_trunc"] == "done"
+    assert status["train 3L_trunc"] == "done"
 
 
 def test_bundle_verifies_and_one_changed_byte_is_refused(run, tmp_path):
-    good = distill("verify", run / "bundles" / "6L_trunc", "--threads=1")
+    good = distill("verify", run / "bundles" / "3L_trunc", "--threads=1")
     assert good.returncode == 0, good.stderr
     copy = tmp_path / "bundle"
-    shutil.copytree(run / "bundles" / "6L_trunc", copy)
+    shutil.copytree(run / "bundles" / "3L_trunc", copy)
     _flip_one_byte(copy / "model.int8.onnx")
     bad = distill("verify", copy)
     assert bad.returncode == 2 and "model.int8.onnx" in bad.stderr and "Traceback" not in bad.stderr
@@ -95,11 +95,11 @@ def test_bundle_verifies_and_one_changed_byte_is_refused(run, tmp_path):
 def test_predict_gives_what_the_student_said(run, project, tmp_path):
     answers = tmp_path / "answers.jsonl"
     done = distill(
-        "predict", run / "bundles" / "6L_trunc", project / "test.jsonl", "--out", answers, "--precision=fp32"
+        "predict", run / "bundles" / "3L_trunc", project / "test.jsonl", "--out", answers, "--precision=fp32"
     )
     assert done.returncode == 0, done.stderr
     said = {row["id"]: row["label"] for row in map(json.loads, answers.read_text().splitlines())}
-    stored = read_predictions(run / "predictions" / "6L_trunc@card.onnx" / "test.unseen.parquet")
+    stored = read_predictions(run / "predictions" / "3L_trunc@card.onnx" / "test.unseen.parquet")
     labels = ["not_about_pr", "ment_pr", "about_pr"]
     agree = [said[name] == labels[row] for name, row in zip(stored.ids, stored.logits.argmax(1), strict=True)]
     assert np.mean(agree) == 1
@@ -108,15 +108,15 @@ def test_predict_gives_what_the_student_said(run, project, tmp_path):
 def test_status_report_compare_show_and_dry_run(run, tiny):
     assert "teach base@document" in distill("status", run).stdout
     assert "8L" not in distill("report", run).stdout
-    compared = distill("compare", run, "6L_trunc@card", "base@card", "--json")
+    compared = distill("compare", run, "3L_trunc@card", "base@card", "--json")
     assert {row["metric"] for row in json.loads(compared.stdout)} >= {"accuracy", "f1_macro", "f1_positive"}
-    unknown = distill("compare", run, "6L_trunc@crad", "base@card")
-    assert unknown.returncode == 2 and "6L_trunc@card" in unknown.stderr
+    unknown = distill("compare", run, "3L_trunc@crad", "base@card")
+    assert unknown.returncode == 2 and "3L_trunc@card" in unknown.stderr
     name = read_predictions(run / "predictions" / "base@card" / "valid.parquet").ids[0]
     options = [argument for argument in tiny(run) if not argument.startswith("--student")]
     shown = distill("show", name, "--view=document", *options)
     assert shown.returncode == 0 and "tokens" in shown.stdout, shown.stderr
-    assert "bundle 6L_trunc" in distill("--dry-run", *tiny(run)).stdout
+    assert "bundle 3L_trunc" in distill("--dry-run", *tiny(run)).stdout
 
 
 def test_failed_gate_writes_the_report_and_no_bundle(run, tiny, tmp_path):
@@ -132,7 +132,7 @@ def test_failed_gate_writes_the_report_and_no_bundle(run, tiny, tmp_path):
 
 def test_page_is_self_contained(run):
     page = (run / "report.html").read_text(encoding="utf-8")
-    assert "6L_trunc@card.onnx-int8" in page and "<script" not in page
+    assert "3L_trunc@card.onnx-int8" in page and "<script" not in page
 
 
 def _flip_one_byte(path: Path) -> None:

@@ -30,7 +30,7 @@ def test_every_product_with_weights_is_int8_and_no_other(fp32, quantised):
     before, after = operators(fp32("bert")), operators(quantised)
     weighted = {product.name for product in int8.products(fp32("bert"))}
     assert len(weighted) == 3 * 6
-    # The quantiser writes each Gemm, of pooler and head, as a MatMul; they must stay fp32 like attention's own products.
+    # The quantiser writes each Gemm (pooler, head) as a MatMul; those must stay fp32, like attention's own products.
     fp32_before = {name for name, operator in before.items() if operator == "MatMul"} - weighted
     heads = {f"{name}_MatMul" for name, operator in before.items() if operator == "Gemm"}
     assert len(heads) == 2

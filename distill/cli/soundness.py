@@ -1,0 +1,43 @@
+"""What can be known to fail later, checked before anything is trained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from distill.cli.plan.layout import RECORDS, Layout
+from distill.core.errors import UserError
+from distill.core.model_folder import layer_count
+from distill.core.predictions import cluster_of
+from distill.core.record_store import read_records
+from distill.core.statistics import require_clusters
+
+
+def require_layers(layout: Layout) -> None:
+    """Nothing when each student keeps at most the layers of its teacher, as far as these are known yet.
+
+    Raises: UserError naming the student and both numbers.
+    """
+    for name, student in layout.settings.students.items():
+        available = _teacher_layers(layout, layout.settings.source_of(name))
+        if available is not None and student.layers > available:
+            raise UserError(
+                "the student has more layers than its teacher",
+                where=f"students.{name}.layers",
+                found=f"{student.layers} of {available}",
+                do=f"choose a student with at most {available} layers (--student), or a deeper teacher",
+            )
+
+
+def require_intervals(layout: Layout) -> None:
+    """Nothing when every test split has clusters enough for an interval. Raises: UserError naming the split."""
+    for test in layout.tests:
+        clusters = [cluster_of(record) for record in read_records(layout.run / RECORDS, test)]
+        require_clusters(len(set(clusters)), len(clusters), by_row=not layout.project.data.keys, where=test)
+
+
+def _teacher_layers(layout: Layout, name: str) -> int | None:
+    teacher = layout.settings.teachers[name]
+    source = teacher.finished or teacher.checkpoint
+    if source is None:
+        return teacher.fresh.layers
+    return layer_count(Path(source)) if (Path(source) / "config.json").is_file() else None

@@ -1,0 +1,21 @@
+"""The toy task's encoder, and one thread for models this small."""
+
+import pytest
+import torch
+
+from tests.training.toy import toy_encoder
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _one_thread():
+    """Models this small run slower on several threads, far slower on a busy machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="package")
+def encoder(tmp_path_factory):
+    """A two-layer BERT with random weights."""
+    return toy_encoder(tmp_path_factory.mktemp("encoder"))

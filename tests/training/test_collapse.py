@@ -1,0 +1,53 @@
+"""The guard against a model that says the same of every row."""
+
+import numpy as np
+import pytest
+
+from distill.core.errors import GateFailed
+from distill.training.collapse import require_spread
+
+LABELS = ("мимо", "рядом", "точно")
+GOLD = np.eye(3, dtype=np.float32)[[0, 1, 2, 1]]
+ADVICE = "lower the learning rate"
+
+
+def _constant(answer=1, rows=4):
+    logits = np.random.default_rng(0).normal(0, 0.1, (rows, 3)).astype(np.float32)
+    logits[:, answer] += 5
+    return logits
+
+
+def test_one_answer_for_all_rows_is_refused_by_name_and_with_advice():
+    with pytest.raises(GateFailed, match="'рядом'(?s:.*)learning rate 0.5(?s:.*)lower the learning rate"):
+        require_spread(_constant(), GOLD, LABELS, "single", 0.5)
+
+
+def test_a_single_other_answer_is_enough():
+    logits = _constant()
+    logits[2, 0] = 9
+    require_spread(logits, GOLD, LABELS, "single", 0.5)
+
+
+def test_one_answer_is_right_where_gold_has_one():
+    require_spread(_constant(), np.eye(3, dtype=np.float32)[[1, 1, 1, 1]], LABELS, "single", 0.5)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("kind", ["single", "multi"])
+def test_logits_that_are_not_finite_are_refused(value, kind):
+    logits = (GOLD * 2).copy()
+    logits[3, 2] = value
+    with pytest.raises(GateFailed, match=f"diverged(?s:.*){ADVICE}"):
+        require_spread(logits, GOLD, LABELS, kind, 0.5)
+
+
+def test_multi_label_answers_are_sets_of_labels():
+    gold = np.array([[1, 1, 0], [1, 0, 0], [0, 0, 0]], np.float32)
+    with pytest.raises(GateFailed, match=f"the same labels(?s:.*){ADVICE}"):
+        require_spread(np.tile(np.float32([3, -1, -1]), (3, 1)), gold, LABELS, "multi", 0.5)
+    require_spread(gold * 2 - 1, gold, LABELS, "multi", 0.5)
+
+
+def test_multi_label_rows_may_share_their_largest_logit():
+    gold = np.array([[1, 1, 0], [1, 0, 0]], np.float32)
+    require_spread(np.float32([[3, 1, -1], [3, -1, -1]]), gold, LABELS, "multi", 0.5)

@@ -1,0 +1,150 @@
+"""A task that an encoder of two narrow layers learns in seconds: a page title names the class by one of its words."""
+
+import os
+import signal
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from distill.core.label_space import LabelSpace
+from distill.core.progress import reporting
+from distill.core.project import ViewConfig
+from distill.core.record_store import write_records
+from distill.core.records import Record
+from distill.core.view import TOKENIZER_FILE, View
+from distill.models.encoder import load_classifier
+from distill.models.fresh import make_encoder
+from distill.training.config import TrainingConfig
+from distill.training.examples import encode_examples
+from distill.training.fit import Run, fit
+from distill.training.losses import DistillationLoss
+
+LABELS = ("мимо", "рядом", "точно")
+SPACE = LabelSpace(LABELS)
+SIGNS = ("ремонт", "аналог", "купить")
+THINGS = ("дрель", "пила", "фреза", "лобзик", "рубанок", "ключ", "насос")
+CARD = ViewConfig(left=["product.title"], right=["page.title"], max_tokens=16)
+DOCUMENT = ViewConfig(left=["product.title"], right=["page.title", "page.body"], max_tokens=24)
+WINDOWED = DOCUMENT.model_copy(
+    update={"max_tokens": 14, "windows": ViewConfig.model_validate({**CARD.model_dump(), "windows": {"stride": 2}}).windows}
+)
+
+
+def toy_records(prefix, count, labelled=True):
+    """Records of all classes in turn, with bodies of very different lengths."""
+    made = []
+    for number in range(count):
+        thing, other = THINGS[number % 7], THINGS[number * 3 % 7]
+        fields = {
+            "product.title": f"{thing} {number % 9}",
+            "page.title": f"{other} {SIGNS[number % 3]} {thing}",
+            "page.body": " ".join(THINGS[(number + step) % 7] for step in range(number * 5 % 11)),
+        }
+        target = SPACE.target(LABELS[number % 3]) if labelled else None
+        made.append(Record(f"{prefix}{number}", fields, target, "стройка", {"product.id": str(number % 5)}))
+    return made
+
+
+def write_toy(folder: Path, *, train=24, valid=12, pool=18, test=9) -> Path:
+    """A records artifact."""
+    write_records(folder / "train.parquet", toy_records("т", train))
+    write_records(folder / "valid.parquet", toy_records("в", valid))
+    write_records(folder / "pool.urls.parquet", toy_records("п", pool, labelled=False))
+    write_records(folder / "test.seen.parquet", toy_records("э", test))
+    return folder
+
+
+def toy_encoder(folder: Path, *, layers=2, width=16, seed=1) -> Path:
+    """A Hugging Face folder of a narrow BERT with random weights."""
+    texts = [text for record in toy_records("т", 60) for text in record.fields.values()]
+    make_encoder(texts, folder, layers=layers, width=width, heads=2, vocabulary=150, seed=seed)
+    return folder
+
+
+def toy_view(encoder: Path, config=CARD, name="card") -> View:
+    """A view under the encoder's tokenizer."""
+    return View(name, config, encoder / TOKENIZER_FILE)
+
+
+def toy_examples(encoder: Path, count, config=CARD, prefix="т", soft=None):
+    """Encoded labelled examples."""
+    return encode_examples(toy_records(prefix, count), toy_view(encoder, config).renderer(), soft)
+
+
+def toy_training(**changes) -> TrainingConfig:
+    """Settings with which the toy task is learnt."""
+    values = {"epochs": 3, "batch_size": 4, "learning_rate": 3e-3, "precision": "fp32", "save_steps": 4}
+    return TrainingConfig.model_validate(values | changes)
+
+
+def toy_run(loss=None, **changes) -> Run:
+    """What `fit` is told beside rows and config."""
+    values = {"name": "toy", "labels": LABELS, "loss": loss or DistillationLoss(), "pad_id": 0, "threads": 1}
+    return Run(**(values | changes))
+
+
+def fit_toy(encoder: Path, folder: Path, *, config=CARD, rows=24, run=None, **training):
+    """Train the encoder on the toy task and return the model."""
+    torch.manual_seed(5)
+    model = load_classifier(encoder, LABELS)
+    train, valid = toy_examples(encoder, rows, config), toy_examples(encoder, 12, config, "в")
+    fit(model, train, valid, toy_training(**training), run or toy_run(), folder)
+    return model
+
+
+class Stop(BaseException):
+    """Ends a run from inside, as an interrupt does."""
+
+
+class Watch:
+    """A reporter that notes what it is told, and ends the run at a step or at the end of training."""
+
+    def __init__(self, stop_at=None, how="raise"):
+        self.stop_at, self.how = stop_at, how
+        self.total = self.resumed_from = None
+        self.steps, self.notes = [], []
+
+    def start(self, name, total, done):
+        self.total, self.resumed_from = total, done
+        self._maybe_stop("start")
+
+    def advance(self, done):
+        self.steps.append(done)
+        self._maybe_stop(done)
+
+    def end(self):
+        self._maybe_stop("end")
+
+    def note(self, text):
+        self.notes.append(text)
+
+    def _maybe_stop(self, point):
+        if self.stop_at != point:
+            return
+        if self.how == "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        self.stop_at = None
+        raise Stop
+
+
+def interrupted(encoder: Path, folder: Path, stop_at, **training) -> Watch:
+    """Run `fit_toy` until it is stopped."""
+    watch = Watch(stop_at)
+    with reporting(watch):
+        try:
+            fit_toy(encoder, folder, **training)
+        except Stop:
+            return watch
+    raise AssertionError("the run was not stopped")
+
+
+def same_weights(model, other) -> bool:
+    """Whether two models hold the same numbers, bit by bit."""
+    mine, theirs = model.state_dict(), other.state_dict()
+    return mine.keys() == theirs.keys() and all(torch.equal(mine[name], theirs[name]) for name in mine)
+
+
+def random_logits(rows, scale=2.0, seed=0, classes=3):
+    """Float32 (rows, classes)."""
+    return np.random.default_rng(seed).normal(0, scale, (rows, classes)).astype(np.float32)

@@ -7,7 +7,7 @@ from pathlib import Path
 from distill.core.errors import UserError
 from distill.core.label_space import LabelSpace
 from distill.core.record_store import read_records
-from distill.core.view import TOKENIZER_FILE, View
+from distill.core.view import TOKENIZER_FILE, VIEW_FILE, View
 from distill.inference.collate import pad_id
 from distill.models import checkpoint as checkpoints
 from distill.models.encoder import labels_of, load_classifier
@@ -54,10 +54,13 @@ def teach(
 def adopt_finished(finished: str, space: LabelSpace, view: View, folder: Path) -> None:
     """Step body: `folder` becomes a copy of a teacher that was fine-tuned elsewhere.
 
-    Raises: UserError when it is no safe Hugging Face classifier, or its labels are not the task's, in the task's order.
+    Raises: UserError when it is no safe Hugging Face classifier, its labels are not the task's, in the task's order, or
+        it carries a `view.json` of another view.
     """
     source = checkpoints.resolve(finished)
     checkpoints.require_safe(source)
+    if (source / VIEW_FILE).exists():
+        view.require(View.load(source), "the finished teacher")
     model = load_classifier(source)
     found = tuple(labels_of(model))
     generic = tuple(f"LABEL_{index}" for index in range(len(space)))

@@ -14,10 +14,12 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from tests.export.tiny_bundle import shared_bundle
+
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("distill", "teachers", "students", "export", "benchmarks")
 VERBS = (
-    *("init", "show", "audit", "pretrain", "teach", "label", "train", "evaluate", "export"),
+    *("init", "show", "audit", "teach", "label", "train", "evaluate", "export"),
     *("bench", "bundle", "verify", "predict", "report", "compare", "presets", "status"),
 )
 EXTRAS_ONLY = ("torch", "transformers", "accelerate", "safetensors", "onnx", "onnxruntime", "pytest")
@@ -82,10 +84,19 @@ def needed(lines: list[str], extras: set[str]) -> list[Requirement]:
 
 def base_closure(wheel: Path) -> set[str]:
     """Names of the distributions that the wheel needs without extras, and of all that these need in turn."""
+    return closure(wheel_requirements(wheel))
+
+
+def wheel_requirements(wheel: Path) -> list[Requirement]:
+    """What the wheel itself asks for, without extras."""
     with zipfile.ZipFile(wheel) as archive:
         (name,) = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
         text = archive.read(name).decode("utf-8")
-    waiting = needed(re.findall(r"^Requires-Dist: (.*)$", text, re.MULTILINE), set())
+    return needed(re.findall(r"^Requires-Dist: (.*)$", text, re.MULTILINE), set())
+
+
+def closure(waiting: list[Requirement]) -> set[str]:
+    """Names of the required distributions and of all that these need in turn."""
     seen: set[tuple[str, frozenset[str]]] = set()
     while waiting:
         requirement = waiting.pop()
@@ -105,9 +116,10 @@ def link_distributions(names: set[str], folder: Path) -> None:
             (folder / entry).symlink_to(Path(str(distribution.locate_file(entry))).resolve())
 
 
-def distill(bare: Path, cwd: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+def distill(bare: Path, cwd: Path, *arguments: object, **more: str) -> subprocess.CompletedProcess[str]:
     """Run the installed command in an environment that shows it neither this checkout nor the user's home."""
-    environment = {"PATH": os.defpath, "HOME": str(cwd), "COLUMNS": "200", "NO_COLOR": "1", "HF_HUB_OFFLINE": "1"}
+    shown = {"PATH": os.defpath, "HOME": str(cwd), "COLUMNS": "200", "NO_COLOR": "1", "HF_HUB_OFFLINE": "1"}
+    environment = {**shown, **more}
     command = [str(bare / "distill"), *map(str, arguments)]
     result = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
     assert "Traceback" not in result.stdout + result.stderr, result.stdout + result.stderr
@@ -193,3 +205,14 @@ def test_verbs_that_need_an_extra_answer_with_its_pip_line(bare: Path, tmp_path:
     result = distill(bare, tmp_path, verb, tmp_path / "bundle", *files)
     assert result.returncode == 2, result.stdout + result.stderr
     assert "pip install 'distill[cpu]'" in result.stdout + result.stderr
+
+
+def test_predict_and_verify_need_onnxruntime_only(bare: Path, tmp_path: Path):
+    link_distributions(closure([Requirement("onnxruntime")]) - {"numpy"}, tmp_path / "extra")
+    runtime = {"PYTHONPATH": str(tmp_path / "extra")}
+    verified = distill(bare, tmp_path, "verify", shared_bundle(), **runtime)
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+    records, answers = write_splits(tmp_path)[-1], tmp_path / "answers.jsonl"
+    done = distill(bare, tmp_path, "predict", shared_bundle(), records, "--out", answers, **runtime)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(answers.read_text("utf-8").splitlines()) == 40

@@ -16,7 +16,7 @@ def root(tmp_path):
     (tmp_path / "benchmarks" / "results").mkdir(parents=True)
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "report.json").write_text(json.dumps(sample_report(), ensure_ascii=False), encoding="utf-8")
-    block = "before\n<!-- results:wdc -->\nold\n<!-- /results -->\nafter\n"
+    block = "before\n<!-- results:wdc -->\nstale table\n<!-- /results -->\nafter\n"
     (tmp_path / "README.md").write_text(block, encoding="utf-8")
     return tmp_path
 
@@ -27,7 +27,7 @@ def test_a_run_becomes_json_page_and_readme_table(root):
     stored = json.loads((root / "benchmarks" / "results" / "wdc.json").read_text(encoding="utf-8"))
     readme, page = ((root / name).read_text(encoding="utf-8") for name in ("README.md", "docs/results.md"))
     assert stored["models"] == sample_report()["models"] and "audit" not in stored
-    assert "old" not in readme and readme.startswith("before\n") and readme.endswith("after\n")
+    assert "stale table" not in readme and readme.startswith("before\n") and readme.endswith("after\n")
     assert all(f"`{model['name']}`" in page and f"`{model['name']}`" in readme for model in stored["models"])
     assert "distill --config wdc.yaml" in page
 

@@ -73,7 +73,7 @@ def test_empty_file(copied):
 
 def test_one_class_only(copied):
     rewrite(copied / "train.jsonl", lambda row: row if row["label"] == "about_pr" else None)
-    rejected(audit(copied), "about_pr", "class")
+    rejected(audit(copied), "about_pr", "same label", "data.train")
 
 
 def test_label_in_test_that_train_lacks(copied):

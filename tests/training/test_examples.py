@@ -63,7 +63,12 @@ def test_collator_pads_all_windows_together():
         **dict.fromkeys(("has_teacher", "has_gold"), (3,)),
     }
     assert batch["owner"].tolist() == [0, 1, 1, 2]
-    assert batch["input_ids"][2].tolist() == [5, 6, 7, 9, 9, 9] and batch["attention_mask"].sum(1).tolist() == [4, 6, 3, 2]
+    assert batch["input_ids"][2].tolist() == [5, 6, 7, 9, 9, 9] and batch["attention_mask"].sum(1).tolist() == [
+        4,
+        6,
+        3,
+        2,
+    ]
     assert batch["has_teacher"].tolist() == [True, False, False] and batch["has_gold"].tolist() == [False, True, False]
     assert batch["teacher_logits"][0].tolist() == [1, 2, 3] and batch["target"][1].tolist() == [0, 1, 0]
     assert batch["target"].dtype == batch["teacher_logits"].dtype == torch.float32

@@ -115,13 +115,15 @@ def test_mixed_batch_equals_the_reference(kind, temperature, alpha):
 @pytest.mark.parametrize("kind", SOFT)
 def test_large_logits_stay_finite(kind):
     student, teacher = _logits(0, scale=1e4).float(), _logits(1, scale=1e4).float()
-    gradient = _gradient(lambda z: SOFT[kind](z, teacher, 1.0).sum() + HARD[kind](z, _target(kind).float()).sum(), student)
+    gradient = _gradient(
+        lambda z: SOFT[kind](z, teacher, 1.0).sum() + HARD[kind](z, _target(kind).float()).sum(), student
+    )
     assert torch.isfinite(gradient).all() and torch.isfinite(SOFT[kind](student, teacher, 1.0)).all()
 
 
 @pytest.mark.parametrize(("kind", "share"), [("single", 1 / CLASSES), ("multi", 1 / (4 * CLASSES))])
 def test_large_temperature_matches_logits(kind, share):
-    """T → ∞: the gradient is that of matching logits, (z_s − z_t) / C after centring, and per sigmoid (z_s − z_t) / 4C."""
+    """T → ∞: the gradient is that of matching centred logits, (z_s − z_t) / C; for sigmoids (z_s − z_t) / 4C."""
     student, teacher = _logits(0), _logits(1)
     difference = student - teacher
     if kind == "single":
@@ -158,7 +160,9 @@ def test_rows_count_the_same_whatever_stands_beside_them(kind):
     together = _gradient(lambda z: loss(z, batch), logits) * ROWS
     for row in range(ROWS):
         part = {name: values[row : row + 1] for name, values in batch.items()}
-        torch.testing.assert_close(together[row : row + 1], _gradient(lambda z, p=part: loss(z, p), logits[row : row + 1]))
+        torch.testing.assert_close(
+            together[row : row + 1], _gradient(lambda z, p=part: loss(z, p), logits[row : row + 1])
+        )
 
 
 @pytest.mark.parametrize("kind", SOFT)

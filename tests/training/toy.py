@@ -9,7 +9,7 @@ import torch
 
 from distill.core.label_space import LabelSpace
 from distill.core.progress import reporting
-from distill.core.project import ViewConfig
+from distill.core.project import ViewConfig, Windows
 from distill.core.record_store import write_records
 from distill.core.records import Record
 from distill.core.view import TOKENIZER_FILE, View
@@ -26,9 +26,7 @@ SIGNS = ("ремонт", "аналог", "купить")
 THINGS = ("дрель", "пила", "фреза", "лобзик", "рубанок", "ключ", "насос")
 CARD = ViewConfig(left=["product.title"], right=["page.title"], max_tokens=16)
 DOCUMENT = ViewConfig(left=["product.title"], right=["page.title", "page.body"], max_tokens=24)
-WINDOWED = DOCUMENT.model_copy(
-    update={"max_tokens": 14, "windows": ViewConfig.model_validate({**CARD.model_dump(), "windows": {"stride": 2}}).windows}
-)
+WINDOWED = DOCUMENT.model_copy(update={"max_tokens": 14, "windows": Windows(stride=2)})
 
 
 def toy_records(prefix, count, labelled=True):

@@ -1,0 +1,27 @@
+"""The toy task's encoder and records, and one thread for models this small."""
+
+import pytest
+import torch
+
+from tests.training.toy import toy_encoder, write_toy
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _one_thread():
+    """Models this small run slower on several threads, far slower on a busy machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="package")
+def encoder(tmp_path_factory):
+    """A two-layer BERT with random weights."""
+    return toy_encoder(tmp_path_factory.mktemp("encoder"))
+
+
+@pytest.fixture(scope="package")
+def records(tmp_path_factory):
+    """A records artifact: 24 train, 12 valid, 18 pool and 9 test rows."""
+    return write_toy(tmp_path_factory.mktemp("records"))

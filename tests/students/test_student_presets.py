@@ -1,0 +1,53 @@
+"""Every student preset is what its name says."""
+
+import re
+
+import pytest
+
+from distill.core.errors import UserError
+from distill.core.presets import load_preset, preset_names, resolve
+from students.config import StudentConfig
+
+NAMES = preset_names("students")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_preset_is_what_its_name_says(name):
+    config = resolve("students", StudentConfig, name, {}, "test")
+    layers, truncated = re.fullmatch(r"(\d+)L(_trunc)?", name).groups()
+    assert config.layers == int(layers) and config.keep == ("first" if truncated else "spread")
+    assert (config.preset, config.view, config.init) == (name, "card", "teacher")
+
+
+def test_the_students_of_the_project_are_there():
+    assert {"8L", "8L_trunc", "6L", "6L_trunc"} <= set(NAMES)
+
+
+def test_presets_differ_in_what_their_names_say_only():
+    values = [{**load_preset("students", name, "test"), "layers": 0, "keep": ""} for name in NAMES]
+    assert all(value == values[0] for value in values)
+
+
+def test_numbers_are_numbers():
+    config = resolve("students", StudentConfig, "8L", {}, "test")
+    assert config.training.learning_rate == 5e-5 and config.temperature == 2
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ({"preset": "8L_trunk"}, "8L_trunc"),
+        ({"layers": 0}, "students.8L.layers"),
+        ({"keep": "last"}, "students.8L.keep"),
+        ({"init": "random"}, "students.8L.init"),
+        ({"temperature": 0}, "students.8L.temperature"),
+        ({"alpha": -1}, "students.8L.alpha"),
+        ({"temprature": 2}, "did you mean 'temperature'"),
+        ({"training": {"learning_rate": 0}}, "students.8L.training.learning_rate"),
+        ({"training": {"dropout": 1.0}}, "students.8L.training.dropout"),
+        ({"training": {"schedule": "linaer"}}, "students.8L.training.schedule"),
+    ],
+)
+def test_wrong_values_are_refused_by_key(entry, message):
+    with pytest.raises(UserError, match=message):
+        resolve("students", StudentConfig, "8L", entry, "test")

@@ -1,0 +1,145 @@
+"""Teachers fine-tuned here, and teachers taken over from elsewhere."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from distill.core.errors import UserError
+from distill.core.label_space import LabelSpace
+from distill.core.presets import preset_names, resolve
+from distill.core.record_store import read_records
+from distill.core.view import View
+from distill.inference.score import score
+from distill.inference.torch_runner import TorchRunner
+from distill.models.checkpoint import save_tokenizer
+from distill.models.encoder import labels_of, load_classifier
+from teachers.config import TeacherConfig
+from teachers.teach import adopt_finished, teach
+from tests.training.toy import DOCUMENT, LABELS, SPACE, WINDOWED, same_weights, toy_training, toy_view, write_toy
+
+
+def _config(**training):
+    return TeacherConfig(preset="base", training=toy_training(**training))
+
+
+def _teach(encoder, records, folder, view=DOCUMENT, space=SPACE, **training):
+    teach(_config(**training), space, toy_view(encoder, view, "document"), records, encoder, 3, 1, folder)
+    return folder
+
+
+def _quality(folder):
+    return json.loads((folder / "quality.json").read_text())["history"][-1]
+
+
+def _scores(folder, records, split="valid"):
+    rows = read_records(records, split)
+    scores = score(TorchRunner(folder), View.load(folder).renderer(), [record.fields for record in rows])
+    return scores.logits, np.stack([record.target for record in rows])
+
+
+@pytest.mark.parametrize("pool", ["mean", "max"])
+def test_windows_of_long_documents_are_read_as_they_are_scored(encoder, records, tmp_path, pool):
+    view = WINDOWED.model_copy(update={"windows": WINDOWED.windows.model_copy(update={"pool": pool})})
+    folder = _teach(encoder, records, tmp_path, view, epochs=8, learning_rate=1e-2, dropout=0)
+    renderer = View.load(folder).renderer()
+    assert any(len(renderer.encode(record.fields).windows) > 1 for record in read_records(records, "valid"))
+    logits, target = _scores(folder, records)
+    log_softmax = logits - np.log(np.exp(logits).sum(1, keepdims=True))
+    assert _quality(folder)["log_loss"] == pytest.approx(-(log_softmax * target).sum(1).mean(), abs=1e-4)
+    assert _quality(folder)["accuracy"] == (logits.argmax(1) == target.argmax(1)).mean() > 0.8
+
+
+def test_folder_is_a_whole_model(encoder, records, tmp_path):
+    folder = _teach(encoder, records, tmp_path, epochs=1)
+    names = {path.name for path in folder.iterdir()}
+    assert {"config.json", "model.safetensors", "tokenizer.json", "view.json", "quality.json"} <= names
+    assert not {"checkpoints", "manifest.json"} & names
+    assert tuple(labels_of(load_classifier(folder))) == LABELS
+    view = View.load(folder)
+    assert (view.name, view.config) == ("document", DOCUMENT)
+    assert (folder / "tokenizer.json").read_bytes() == (encoder / "tokenizer.json").read_bytes()
+
+
+def test_seed_decides_the_weights(encoder, records, tmp_path):
+    same = [load_classifier(_teach(encoder, records, tmp_path / name, max_steps=2)) for name in "ab"]
+    assert same_weights(*same)
+    config, view = _config(max_steps=2), toy_view(encoder, DOCUMENT)
+    teach(config, SPACE, view, records, encoder, 4, 1, tmp_path / "c")
+    assert not same_weights(same[0], load_classifier(tmp_path / "c"))
+
+
+def test_only_training_rows_are_learnt_from(encoder, tmp_path):
+    """Other test and pool rows make the same teacher."""
+    few, many = write_toy(tmp_path / "few", pool=3, test=3), write_toy(tmp_path / "many", pool=30, test=30)
+    one, two = (load_classifier(_teach(encoder, r, tmp_path / r.name / "t", max_steps=3)) for r in (few, many))
+    assert same_weights(one, two)
+
+
+@pytest.mark.parametrize("name", preset_names("teachers"))
+def test_every_preset_is_a_config(name):
+    config = resolve("teachers", TeacherConfig, name, {}, "test")
+    assert config.preset == name and config.fresh.width % config.fresh.heads == 0
+
+
+@pytest.fixture
+def make_finished(encoder, tmp_path):
+    """`make_finished(labels)`: a classifier fine-tuned elsewhere."""
+
+    def make(labels=LABELS, kind="single"):
+        torch.manual_seed(8)
+        folder = tmp_path / "finished"
+        model = load_classifier(encoder, labels, kind)
+        model.save_pretrained(folder)
+        save_tokenizer(encoder, folder)
+        return folder, model
+
+    return make
+
+
+def test_finished_teacher_is_taken_over_as_it_is(make_finished, tmp_path):
+    source, model = make_finished()
+    folder = tmp_path / "adopted"
+    adopt_finished(str(source), SPACE, toy_view(source, DOCUMENT, "document"), folder)
+    assert same_weights(model, load_classifier(folder))
+    assert View.load(folder).config == DOCUMENT
+
+
+def test_nameless_classes_get_the_tasks_names(make_finished, tmp_path):
+    source, model = make_finished(["LABEL_0", "LABEL_1", "LABEL_2"])
+    adopt_finished(str(source), SPACE, toy_view(source, DOCUMENT), tmp_path / "adopted")
+    adopted = load_classifier(tmp_path / "adopted")
+    assert tuple(labels_of(adopted)) == LABELS and same_weights(model, adopted)
+    assert adopted.config.label2id == {label: index for index, label in enumerate(LABELS)}
+
+
+@pytest.mark.parametrize(
+    "labels", [LABELS[::-1], LABELS[:2], ("да", "нет", "точно"), ("LABEL_1", "LABEL_0", "LABEL_2")]
+)
+def test_other_classes_are_refused(make_finished, tmp_path, labels):
+    source, _ = make_finished(labels)
+    with pytest.raises(UserError, match=labels[0]):
+        adopt_finished(str(source), SPACE, toy_view(source, DOCUMENT), tmp_path / "adopted")
+    assert not (tmp_path / "adopted").exists()
+
+
+def test_encoder_without_a_head_is_no_finished_teacher(encoder, tmp_path):
+    """Its two nameless classes would fit a task of two, with a head of random weights."""
+    view = toy_view(encoder, DOCUMENT)
+    with pytest.raises(UserError, match="no classification head"):
+        adopt_finished(str(encoder), LabelSpace(("нет", "да")), view, tmp_path / "adopted")
+    assert not (tmp_path / "adopted").exists()
+
+
+def test_missing_folder_is_refused(encoder, tmp_path):
+    with pytest.raises(UserError, match="does not exist"):
+        adopt_finished(str(tmp_path / "absent" / "x"), SPACE, toy_view(encoder), tmp_path / "adopted")
+
+
+def test_kind_of_the_task_is_kept_for_the_export(make_finished, tmp_path):
+    source, _ = make_finished(kind="single")
+    space = LabelSpace(LABELS, kind="multi")
+    adopt_finished(str(source), space, toy_view(source, DOCUMENT), tmp_path / "adopted")
+    config = json.loads((tmp_path / "adopted" / "config.json").read_text())
+    assert config["problem_type"] == "multi_label_classification"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from distill.core.record_store import read_records
 from distill.core.soft_labels import read_soft_labels
 from distill.core.view import TOKENIZER_FILE, View
 from distill.inference.collate import pad_id
+from distill.models.checkpoint import save_tokenizer
 from distill.training.examples import encode_examples
 from distill.training.fit import Run, fit, optimiser_steps
 from distill.training.joining import join, labelled_rows
@@ -61,7 +61,5 @@ def train(
     )
     valid = encode_examples(read_records(records, "valid"), renderer)
     fit(start(config, space, source), encode_examples(rows, renderer, soft), valid, training, run, folder)
-    for name in (TOKENIZER_FILE, "tokenizer_config.json", "special_tokens_map.json"):
-        if (source / name).exists():
-            shutil.copyfile(source / name, folder / name)
+    save_tokenizer(source, folder)
     View(view.name, view.config, folder / TOKENIZER_FILE).save(folder)

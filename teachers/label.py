@@ -27,7 +27,8 @@ def label(config: LabellingConfig, teacher: Path, records: Path, threads: int, f
         return
     finished = len(rows) - sum(len(part) for _, part in missing)
     renderer = View.load(teacher).renderer()
-    runner = TorchRunner(teacher, threads=threads, precision=precision.resolve(config.precision))
+    arithmetic = precision.resolve(config.precision)
+    runner = TorchRunner(teacher, threads=threads, precision=arithmetic, device=precision.device())
     with progress("labelling", len(rows), finished) as advance:
         scored = score_chunks(
             runner,

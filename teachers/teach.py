@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from distill.core.errors import UserError
+from distill.core.files import read_json
 from distill.core.label_space import LabelSpace
 from distill.core.record_store import read_records
 from distill.core.view import TOKENIZER_FILE, VIEW_FILE, View
@@ -61,8 +62,8 @@ def adopt_finished(finished: str, space: LabelSpace, view: View, folder: Path) -
     checkpoints.require_safe(source)
     if (source / VIEW_FILE).exists():
         view.require(View.load(source), "the finished teacher")
-    model = load_classifier(source)
-    found = tuple(labels_of(model))
+    _require_head(source)
+    found = tuple(labels_of(load_classifier(source)))
     generic = tuple(f"LABEL_{index}" for index in range(len(space)))
     if found not in (space.labels, generic):
         raise UserError(
@@ -71,10 +72,20 @@ def adopt_finished(finished: str, space: LabelSpace, view: View, folder: Path) -
             found=", ".join(found),
             do=f"task.labels must name them in the same order; now: {', '.join(space.labels)}",
         )
-    model.config.id2label = dict(enumerate(space.labels))
-    model.config.label2id = {label: index for index, label in enumerate(space.labels)}
-    model.save_pretrained(folder)
+    load_classifier(source, space.labels, space.kind).save_pretrained(folder)
     adopt_tokenizer(source, view, folder)
+
+
+def _require_head(source: Path) -> None:
+    """Refuse a bare encoder: it would be given a head of random weights."""
+    found = read_json(source / "config.json").get("architectures") or []
+    if not any("SequenceClassification" in name for name in found):
+        raise UserError(
+            "the finished teacher has no classification head",
+            where=str(source / "config.json"),
+            found=f"architectures {found}",
+            do="give the folder of a fine-tuned classifier, or fine-tune this encoder with --checkpoint",
+        )
 
 
 def adopt_tokenizer(source: Path, view: View, folder: Path) -> None:

@@ -15,7 +15,7 @@ LIGHT_MODULES = ("teachers.config", "students.config", "export.config", "benchma
 # Files copied verbatim into a bundle, and all that they may import beside the standard library.
 BUNDLED = {
     "distill/core/rendering.py": set(),
-    "export/runtime.py": {"numpy", "onnxruntime", "tokenizers", "rendering", "distill.core.rendering"},
+    "export/runtime.py": {"numpy", "numpy.typing", "onnxruntime", "tokenizers", "rendering", "distill.core.rendering"},
 }
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
+from distill.core.errors import UserError
 from distill.models.encoder import layer_stack
 
 if TYPE_CHECKING:
@@ -31,7 +32,10 @@ def first_token_only(model: PreTrainedModel) -> bool:
     """
     if model.config._attn_implementation not in _ATTENTION or model.config.num_hidden_layers < 1:
         return False
-    stack = layer_stack(model)
+    try:
+        stack = layer_stack(model)
+    except UserError:
+        return False
     whole = stack[-1]
     if isinstance(whole, _FirstTokenLayer):
         return True

@@ -24,4 +24,6 @@ class TrainingConfig(Config):
     dropout: float | None = Field(None, ge=0, lt=1, description="replaces the checkpoint's dropout")
     precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="auto: bf16 where the processor has it")
     checkpoint: Literal["last", "best"] = Field("last", description="best: highest macro F1 on validation")
-    save_steps: PositiveInt = Field(100, description="steps between checkpoints; a kill loses at most these")
+    save_steps: PositiveInt = Field(
+        100, description="steps between checkpoints, the most that a kill loses; checkpoint best: an epoch"
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from distill.training.collapse import require_spread
 from distill.training.config import TrainingConfig
 from distill.training.examples import Collator, Example
 from distill.training.losses import DistillationLoss
-from distill.training.trainer import DistillTrainer, ProgressCallback, training_arguments
+from distill.training.trainer import DistillTrainer, EvaluateBeforeSaving, ProgressCallback, training_arguments
 
 QUALITY_FILE = "quality.json"
 
@@ -52,7 +53,9 @@ def fit(
     run: Run,
     folder: Path,
 ) -> None:
-    """Train `model` in place and save it into `folder` with `quality.json`, the figures after every epoch.
+    """Train `model` in place and save it into `folder` with `quality.json`.
+
+    `quality.json` holds the figures after every epoch and the step whose weights were kept.
 
     Raises: GateFailed when the run ends predicting one class on validation, or with logits that are not finite.
     """
@@ -60,21 +63,22 @@ def fit(
         torch.set_num_threads(run.threads)
     _quiet()
     _set_dropout(model, config.dropout)
-    trainer = DistillTrainer(
-        model,
-        training_arguments(config, folder / checkpoints.FOLDER, run.seed),
-        train,
-        valid,
-        run.loss,
-        Collator(len(run.labels), run.pad_id),
-        run.labels,
-        run.pool,
-        [ProgressCallback(run.name), _tensorboard(folder)],
-    )
-    for callback in (PrinterCallback, BarCallback):
-        trainer.remove_callback(callback)
-    last = checkpoints.last_complete(folder / checkpoints.FOLDER)
-    trainer.train(resume_from_checkpoint=str(last) if last else None)
+    with ExitStack() as tasks:
+        trainer = DistillTrainer(
+            model,
+            training_arguments(config, folder / checkpoints.FOLDER, run.seed),
+            train,
+            valid,
+            run.loss,
+            Collator(len(run.labels), run.pad_id),
+            run.labels,
+            run.pool,
+            [EvaluateBeforeSaving(), ProgressCallback(run.name, tasks), _tensorboard(folder)],
+        )
+        for callback in (PrinterCallback, BarCallback):
+            trainer.remove_callback(callback)
+        last = checkpoints.last_complete(folder / checkpoints.FOLDER)
+        trainer.train(resume_from_checkpoint=str(last) if last else None)
     _finish(trainer, model, config, run, folder)
 
 
@@ -86,18 +90,14 @@ def optimiser_steps(rows: int, config: TrainingConfig) -> int:
     return max(1, math.ceil(config.epochs * max(1, math.ceil(batches / config.accumulate))))
 
 
-def _finish(
-    trainer: DistillTrainer, model: PreTrainedModel, config: TrainingConfig, run: Run, folder: Path
-) -> None:
-    history = [entry for entry in trainer.state.log_history if "eval_accuracy" in entry]
-    if not history or history[-1]["step"] != trainer.state.global_step or config.checkpoint == "best":
-        trainer.evaluate()
-        history = [entry for entry in trainer.state.log_history if "eval_accuracy" in entry]
+def _finish(trainer: DistillTrainer, model: PreTrainedModel, config: TrainingConfig, run: Run, folder: Path) -> None:
     logits, target = trainer.validate()
     require_spread(logits, target, run.labels, run.loss.kind, config.learning_rate)
     model.train(False)
     model.save_pretrained(folder)
-    write_json(folder / QUALITY_FILE, {"split": "valid", "rows": len(target), "history": [_epoch(e) for e in history]})
+    step = trainer.state.best_global_step if config.checkpoint == "best" else trainer.state.global_step
+    history = [_epoch(entry) for entry in trainer.state.log_history if "eval_accuracy" in entry]
+    write_json(folder / QUALITY_FILE, {"split": "valid", "rows": len(target), "step": step, "history": history})
     remove(folder / checkpoints.FOLDER)
 
 
@@ -114,11 +114,16 @@ def _tensorboard(folder: Path) -> TensorBoardCallback:
 
 
 def _set_dropout(model: PreTrainedModel, rate: float | None) -> None:
+    """Replace the rate of all dropout layers, and the rates that some attention layers keep as plain numbers."""
     if rate is None:
         return
     for module in model.modules():
         if isinstance(module, torch.nn.Dropout):
             module.p = rate
+        for name in [
+            key for key, value in vars(module).items() if key.endswith("dropout") and isinstance(value, float)
+        ]:
+            setattr(module, name, rate)
 
 
 def _quiet() -> None:

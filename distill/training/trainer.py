@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from transformers import PreTrainedModel, Trainer, TrainerCallback, TrainingArgu
 from distill.core.metrics import tally
 from distill.core.progress import note, progress
 from distill.inference import token_budget
+from distill.models.encoder import input_names
 from distill.training import precision
 from distill.training.config import TrainingConfig
 from distill.training.examples import Collator, Example, LengthGroupedSampler, pool_windows
@@ -49,6 +51,7 @@ class DistillTrainer(Trainer):
         )
         self.distillation_loss, self.labels, self.pool = loss, labels, pool
         self.collator, self._classifier, self._train, self._valid = collator, model, train, valid
+        self._input_names = input_names(model)
 
     def compute_loss(
         self,
@@ -89,13 +92,13 @@ class DistillTrainer(Trainer):
         return logits, np.stack([example.target for example in examples if example.target is not None])
 
     def _logits(self, model: Any, inputs: dict[str, Any]) -> Tensor:
-        names = ["input_ids", "attention_mask"] + (["token_type_ids"] if self._reads_types else [])
-        logits = model(**{name: inputs[name] for name in names}).logits
+        logits = model(**{name: inputs[name] for name in self._input_names}).logits
         return pool_windows(logits, inputs["owner"], self.pool)
 
-    @property
-    def _reads_types(self) -> bool:
-        return getattr(self._classifier.config, "type_vocab_size", 0) > 1
+    def _run_epoch(self, *arguments: Any, **options: Any) -> None:
+        # Resumed from its last step, which need not end an epoch, the Trainer would take one more.
+        if self.state.global_step < self.state.max_steps:
+            super()._run_epoch(*arguments, **options)  # type: ignore[no-untyped-call]
 
     def _get_train_sampler(self, train_dataset: Any = None) -> LengthGroupedSampler:
         lengths = [example.length for example in self._train]
@@ -115,23 +118,38 @@ def validation_figures(
 
 
 class ProgressCallback(TrainerCallback):
-    """Reports optimiser steps, so rate and time left can be shown."""
+    """Reports optimiser steps, so rate and time left can be shown.
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    Args: name: shown with the progress. tasks: ends the task when it is closed, however the run ends.
+    """
+
+    def __init__(self, name: str, tasks: ExitStack) -> None:
+        self.name, self.tasks = name, tasks
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **unused: Any) -> None:
         """Start the task at the step that the run resumes from."""
-        self._task = progress(self.name, state.max_steps, state.global_step)
-        self._advance = self._task.__enter__()
+        self._advance = self.tasks.enter_context(progress(self.name, state.max_steps, state.global_step))
 
     def on_step_end(self, args: Any, state: Any, control: Any, **unused: Any) -> None:
         """Count one optimiser step."""
         self._advance(state.global_step)
 
-    def on_train_end(self, args: Any, state: Any, control: Any, **unused: Any) -> None:
-        """Close the task."""
-        self._task.__exit__(None, None, None)
+
+class EvaluateBeforeSaving(TrainerCallback):
+    """Puts off a checkpoint due at the end of an epoch until the epoch is evaluated, so that it holds the figures."""
+
+    def __init__(self) -> None:
+        self._due = False
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **unused: Any) -> None:
+        """Take note of a checkpoint that is due on the epoch's last step."""
+        if control.should_save and (control.should_training_stop or float(state.epoch).is_integer()):
+            control.should_save, self._due = False, True
+
+    def on_epoch_end(self, args: Any, state: Any, control: Any, **unused: Any) -> None:
+        """Ask for it; the Trainer evaluates first."""
+        if self._due:
+            control.should_save, self._due = True, False
 
 
 def training_arguments(config: TrainingConfig, folder: Path, seed: int) -> TrainingArguments:

@@ -119,6 +119,35 @@ def test_status_report_compare_show_and_dry_run(run, tiny):
     assert "bundle 3L_trunc" in distill("--dry-run", *tiny(run)).stdout
 
 
+def test_labels_made_elsewhere_take_the_place_of_labelling(run, tiny, tmp_path):
+    copy, file = tmp_path / "run", tmp_path / "logits.jsonl"
+    shutil.copytree(run, copy)
+    made = read_soft_labels(run / "labels" / "base")
+    rows = [{"id": name, "logits": (2 * logits).tolist()} for name, logits in zip(made.ids, made.logits, strict=True)]
+    file.write_text("\n".join(map(json.dumps, rows)))
+    arguments = [argument for argument in tiny(copy) if not argument.startswith(("--student", "--set=students"))]
+    done = distill("label", "--import", file, *arguments)
+    assert done.returncode == 0, done.stderr
+    imported = read_soft_labels(copy / "labels" / "base")
+    assert imported.ids == made.ids
+    np.testing.assert_allclose(imported.logits, 2 * made.logits, rtol=1e-6)
+    file.write_text("\n".join(map(json.dumps, rows[:-1])))
+    partly = distill("label", "--import", file, *arguments)
+    assert partly.returncode == 2 and made.ids[-1] in partly.stderr
+
+
+def test_finished_teacher_is_used_as_it_is(run, tiny, tmp_path):
+    copy = tmp_path / "bought"
+    shutil.copytree(run / "teachers" / "base", copy)
+    arguments = [argument for argument in tiny(tmp_path / "run") if not argument.startswith("--set=teachers")]
+    done = distill("label", "--teacher", copy, *[a for a in arguments if not a.startswith(("--student", "--set=st"))])
+    assert done.returncode == 0, done.stderr
+    made = read_soft_labels(run / "labels" / "base")
+    again = read_soft_labels(tmp_path / "run" / "labels" / "bought")
+    assert again.ids == made.ids
+    assert np.mean(again.logits.argmax(1) == made.logits.argmax(1)) > 0.98
+
+
 def test_failed_gate_writes_the_report_and_no_bundle(run, tiny, tmp_path):
     copy = tmp_path / "run"
     shutil.copytree(run, copy)

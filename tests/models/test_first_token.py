@@ -120,3 +120,10 @@ def test_dynamo_export_agrees_at_other_shapes(make_model, make_inputs, tmp_path)
         with torch.no_grad():
             expected = model(**inputs).logits
         torch.testing.assert_close(torch.from_numpy(session.run(None, feeds)[0]), expected, atol=1e-4, rtol=1e-5)
+
+
+def test_layers_that_share_weights_stay_as_they_are():
+    from transformers import AlbertConfig, AlbertForSequenceClassification
+
+    sizes = {"vocab_size": 50, "hidden_size": 16, "embedding_size": 8, "num_attention_heads": 2, "intermediate_size": 32}
+    assert first_token_only(AlbertForSequenceClassification(AlbertConfig(**sizes, num_hidden_layers=3))) is False

@@ -124,6 +124,15 @@ def test_other_classes_are_refused(make_finished, tmp_path, labels):
     assert not (tmp_path / "adopted").exists()
 
 
+def test_finished_teacher_of_another_view_is_refused(make_finished, tmp_path):
+    source, _ = make_finished()
+    toy_view(source, DOCUMENT, "document").save(source)
+    adopt_finished(str(source), SPACE, toy_view(source, DOCUMENT), tmp_path / "same")
+    with pytest.raises(UserError, match="another view"):
+        adopt_finished(str(source), SPACE, toy_view(source, WINDOWED), tmp_path / "other")
+    assert not (tmp_path / "other").exists()
+
+
 def test_encoder_without_a_head_is_no_finished_teacher(encoder, tmp_path):
     """Its two nameless classes would fit a task of two, with a head of random weights."""
     view = toy_view(encoder, DOCUMENT)

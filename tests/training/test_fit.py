@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import transformers as hf
 
 from distill.core.errors import GateFailed
 from distill.core.progress import reporting
 from distill.models.encoder import load_classifier
+from distill.training import fit as fit_module
 from distill.training import trainer as trainer_module
 from distill.training.examples import Example
 from distill.training.fit import fit
@@ -110,7 +112,7 @@ def test_killed_run_ends_as_an_undisturbed_one(encoder, undisturbed, tmp_path):
     ids=["before the first checkpoint", "first epoch", "end of an epoch", "start of an epoch", "last step"],
 )
 def test_interrupted_anywhere(encoder, undisturbed, tmp_path, stop_at, resumed_from):
-    interrupted(encoder, tmp_path, stop_at)
+    assert interrupted(encoder, tmp_path, stop_at).ended == 1
     assert not (tmp_path / "model.safetensors").exists()
     assert _resume(encoder, tmp_path).resumed_from == resumed_from
     _assert_same(tmp_path, undisturbed)
@@ -182,6 +184,16 @@ def test_dropout_is_replaced(encoder, tmp_path):
         model = fit_toy(encoder, tmp_path / str(rate), max_steps=1, dropout=rate)
         rates[rate] = {module.p for module in model.modules() if isinstance(module, torch.nn.Dropout)}
     assert rates == {None: {0.1}, 0.0: {0.0}, 0.4: {0.4}}
+
+
+def test_dropout_that_attention_keeps_as_a_number_is_replaced():
+    small = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+    config = hf.ModernBertConfig(vocab_size=60, pad_token_id=0, attention_dropout=0.1, mlp_dropout=0.1, **small)
+    model = hf.AutoModelForSequenceClassification.from_config(config)
+    kept = [module for module in model.modules() if hasattr(module, "attention_dropout")]
+    fit_module._set_dropout(model, 0.3)
+    assert kept and all(module.attention_dropout == 0.3 for module in kept)
+    assert {module.p for module in model.modules() if isinstance(module, torch.nn.Dropout)} == {0.3}
 
 
 def _fit_on(encoder, folder, train, **training):

@@ -1,5 +1,6 @@
 """The Trainer's batches, steps, learning rates and validation."""
 
+from contextlib import ExitStack
 from types import SimpleNamespace
 
 import numpy as np
@@ -108,8 +109,8 @@ def test_schedules(make_trainer, schedule, expected):
 )
 def test_planned_steps_are_those_of_the_trainer(make_trainer, rows, changes, steps):
     watch = Watch(stop_at="start")
-    with reporting(watch), pytest.raises(Stop):
-        make_trainer(rows, callbacks=[ProgressCallback("toy")], **changes).train()
+    with ExitStack() as tasks, reporting(watch), pytest.raises(Stop):
+        make_trainer(rows, callbacks=[ProgressCallback("toy", tasks)], **changes).train()
     assert watch.total == optimiser_steps(rows, toy_training(**changes)) == steps
 
 
@@ -226,9 +227,10 @@ def test_figures_of_an_evaluation():
 
 
 def test_progress_starts_where_a_run_resumes():
-    watch, callback = Watch(), ProgressCallback("toy")
-    with reporting(watch):
+    watch, tasks = Watch(), ExitStack()
+    callback = ProgressCallback("toy", tasks)
+    with reporting(watch), tasks:
         callback.on_train_begin(None, SimpleNamespace(max_steps=9, global_step=4), None)
         callback.on_step_end(None, SimpleNamespace(max_steps=9, global_step=5), None)
-        callback.on_train_end(None, None, None)
-    assert (watch.total, watch.resumed_from, watch.steps) == (9, 4, [5])
+        assert not watch.ended
+    assert (watch.total, watch.resumed_from, watch.steps, watch.ended) == (9, 4, [5], 1)

@@ -101,7 +101,7 @@ class Watch:
     def __init__(self, stop_at=None, how="raise"):
         self.stop_at, self.how = stop_at, how
         self.total = self.resumed_from = None
-        self.steps, self.notes = [], []
+        self.steps, self.notes, self.ended = [], [], 0
 
     def start(self, name, total, done):
         self.total, self.resumed_from = total, done
@@ -112,6 +112,7 @@ class Watch:
         self._maybe_stop(done)
 
     def end(self):
+        self.ended += 1
         self._maybe_stop("end")
 
     def note(self, text):

@@ -1,0 +1,91 @@
+"""How options and a project file become one resolved description of a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from distill.cli.settings import resolve_settings
+from distill.core.errors import UserError
+
+PROJECT = """
+task: {labels: [нет, да], positive: да}
+data: {root: data, train: train.jsonl, test: {unseen: test.jsonl}}
+views: {document: {left: [a, b], max_tokens: 64}, card: {left: [a], max_tokens: 16}}
+students: {6L: {preset: 6L, temperature: 3}}
+"""
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "project.yaml"
+    path.write_text(PROJECT, encoding="utf-8")
+    return path
+
+
+def resolved(config: Path, **options):
+    return resolve_settings(config, config.parent / "run", **options)
+
+
+def test_defaults_fill_what_the_project_leaves_out(config):
+    settings = resolved(config)
+    assert list(settings.teachers) == ["base"] and list(settings.students) == ["6L"]
+    assert list(settings.targets) == ["onnx", "onnx-int8"]
+
+
+def test_order_is_preset_then_file_then_set(config):
+    assert resolved(config).students["6L"].alpha == 0.5
+    assert resolved(config).students["6L"].temperature == 3
+    assert resolved(config, sets=["students.6L.temperature=7"]).students["6L"].temperature == 7
+
+
+def test_a_named_student_need_not_stand_in_the_project(config):
+    settings = resolved(config, students=["8L_trunc", "3L"])
+    assert [(name, s.layers, s.keep) for name, s in settings.students.items()] == [
+        ("8L_trunc", 8, "first"),
+        ("3L", 3, "spread"),
+    ]
+
+
+def test_a_folder_is_a_finished_teacher(config, tmp_path):
+    (tmp_path / "bought").mkdir()
+    settings = resolved(config, teachers=[str(tmp_path / "bought")])
+    assert settings.teachers["bought"].finished == str(tmp_path / "bought")
+
+
+def test_checkpoint_goes_to_every_chosen_teacher(config):
+    assert resolved(config, checkpoint="some/encoder").teachers["base"].checkpoint == "some/encoder"
+
+
+def test_root_is_the_files_folder_or_the_callers(config, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path.parent)
+    assert resolved(config).project.data.root == str(tmp_path / "data")
+    assert resolved(config, sets=["data.root=elsewhere"]).project.data.root == str(tmp_path.parent / "elsewhere")
+
+
+@pytest.mark.parametrize(
+    ("options", "part"),
+    [
+        ({"students": ["8L_trnc"]}, "did you mean '8L_trunc'"),
+        ({"teachers": ["bsae"]}, "did you mean 'base'"),
+        ({"sets": ["students.6L.preset=9L"]}, "unknown student preset"),
+        ({"sets": ["students.6L.source=other"]}, "no such teacher, known: base"),
+        ({"sets": ["students.6L.view=crad"]}, "unknown view 'crad'"),
+        ({"sets": ["export=[onnx, onxn]"]}, "unknown target 'onxn'"),
+        ({"sets": ["teachers.base.weight=0"]}, "every weight is 0"),
+        ({"sets": ["bench.requests=0"]}, "bench.requests"),
+        ({"sets": ["students.base={preset: 3L}"]}, "a teacher has this name too"),
+        ({"sets": ["temperature"]}, "key=value"),
+    ],
+)
+def test_mistakes_are_named(config, options, part):
+    with pytest.raises(UserError, match=".*") as caught:
+        resolved(config, **options)
+    assert part in str(caught.value)
+
+
+def test_pretrained_start_needs_a_checkpoint_of_the_run(config, tmp_path):
+    (tmp_path / "bought").mkdir()
+    with pytest.raises(UserError, match="has no pre-trained checkpoint"):
+        resolved(config, teachers=[str(tmp_path / "bought")], sets=["students.6L.init=pretrained"])

@@ -1,0 +1,213 @@
+"""From a record to token ids: frames, budgets, cuts and windows, against the tokenizer itself and brute force."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from distill.core import rendering
+from distill.core.rendering import Renderer, field_text
+from tests.core.conftest import TOKENIZERS
+
+PAIR = {"left": ["product.title", "product.defin"], "right": ["page.title", "page.body"], "max_tokens": 64}
+ROW = {
+    "product.title": "Дрель ударная Bosch",
+    "product.defin": "drill 750 Вт",
+    "page.title": "купить дрель",
+    "page.body": "дрельками drills 🔧 на a б",
+}
+NESTED = {
+    "product": {"title": "Дрель ударная Bosch", "defin": "drill 750 Вт"},
+    "page": {"title": "купить дрель", "body": "дрельками drills 🔧 на a б"},
+}
+
+
+def counted(start: int, count: int) -> str:
+    """`count` words that are one token each and unlike all others."""
+    return " ".join(f"w{number}" for number in range(start, start + count))
+
+
+def inner(window, sides):
+    """The ids of each side of a BERT window without special tokens (1 to 3 are [UNK], [CLS], [SEP])."""
+    kept = [[], []][:sides]
+    for token, kind in zip(window.ids, window.type_ids, strict=True):
+        if token not in (2, 3):
+            kept[kind].append(token)
+    return kept
+
+
+@pytest.mark.parametrize("right", [["page.title", "page.body"], []])
+def test_uncut_ids_are_those_of_the_tokenizer(tokenizer, right):
+    renderer = Renderer(PAIR | {"right": right, "max_tokens": 512}, tokenizer)
+    for row in (ROW, {}, {"product.title": "только слева"}, {"page.title": "только справа"}):
+        left, other = renderer.text(row)
+        expected = tokenizer.encode(left, other) if right else tokenizer.encode(left)
+        found = renderer.encode(row)
+        assert [(w.ids, w.type_ids) for w in found.windows] == [(expected.ids, expected.type_ids)]
+        assert (found.tokens, found.cut_tokens) == (len(expected.ids) - sum(expected.special_tokens_mask), 0)
+
+
+def test_fields_stand_in_order_and_empty_ones_leave_no_separator(words):
+    renderer = Renderer(PAIR | {"separator": " ; "}, words)
+    row = {"product.title": "  дрель \n ударная ", "page.title": "", "page.body": "тело"}
+    assert renderer.text(row) == ("дрель ударная", "тело")
+    assert renderer.text(ROW)[0] == "Дрель ударная Bosch ; drill 750 Вт"
+    turned = Renderer(PAIR | {"left": PAIR["left"][::-1]}, words)
+    assert turned.text(ROW)[0] == "drill 750 Вт | Дрель ударная Bosch"
+
+
+def test_nested_and_flat_rows_agree(tokenizer):
+    renderer = Renderer(PAIR | {"max_tokens": 20}, tokenizer)
+    assert renderer.encode(NESTED) == renderer.encode(ROW)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, ""),
+        ("  a \t б\n", "a б"),
+        (7, "7"),
+        (0, "0"),
+        (1.5, "1.5"),
+        (False, "False"),
+        (["a", None, 3], "a, 3"),
+        (("б",), "б"),
+        ([], ""),
+        ({"b": 1}, "{'b': 1}"),
+    ],
+)
+def test_values_that_are_not_text(value, text):
+    assert field_text({"page": {"title": value}}, "page.title") == text
+    assert field_text({"page.title": value}, "page.title") == text
+
+
+@pytest.mark.parametrize("row", [{}, {"page": None}, {"page": "text"}, {"page": {"body": "x"}}, {"page": ["title"]}])
+def test_a_path_that_leads_nowhere_is_empty(row):
+    assert field_text(row, "page.title") == ""
+
+
+def test_an_empty_record_keeps_its_frame(words):
+    found = Renderer(PAIR, words).encode({})
+    assert [w.ids for w in found.windows] == [[2, 3, 3]]
+    assert (found.tokens, found.cut_tokens) == (0, 0)
+
+
+TEXTS = st.text(st.sampled_from([*"дрелькамиdrills aбВ7,|-", " ", "🔧", "👩‍🔧", "é", "½", "İ"]), max_size=40)
+RENDERERS: dict[tuple[str, int], Renderer] = {}
+
+
+@settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(text=TEXTS, budget=st.integers(1, 12), kind=st.sampled_from(sorted(TOKENIZERS)))
+def test_a_budget_is_never_exceeded_and_every_lost_token_is_counted(text, budget, kind):
+    view = {"left": ["t"], "max_tokens": 400, "budgets": {"t": budget}}
+    renderer = RENDERERS.setdefault((kind, budget), Renderer(view, TOKENIZERS[kind]()))
+    whole = " ".join(text.split())
+    kept = renderer.text({"t": text})[0]
+    tokens = [len(renderer.tokenizer.encode(part, add_special_tokens=False)) for part in (whole, kept)]
+    assert whole.startswith(kept) and tokens[1] <= budget
+    assert (kept == whole) == (tokens[0] <= budget) or tokens[0] == tokens[1]
+    found = renderer.encode({"t": text})
+    assert (found.tokens, found.cut_tokens) == (tokens[0], tokens[0] - tokens[1])
+
+
+def test_a_budget_keeps_all_that_fits(words):
+    renderer = Renderer(PAIR | {"budgets": {"page.body": 5}}, words)
+    row = {"page.title": counted(0, 3), "page.body": counted(10, 9)}
+    assert renderer.text(row)[1] == f"{counted(0, 3)} | {counted(10, 5)}"
+    assert renderer.encode(row).cut_tokens == 4
+
+
+def test_a_cut_inside_a_character_of_several_tokens_ends(make_tokenizer):
+    renderer = Renderer({"left": ["t"], "max_tokens": 30, "budgets": {"t": 3}}, make_tokenizer("byte_level"))
+    assert renderer.text({"t": "a🔧b"})[0] == "a"
+    assert renderer.text({"t": "🔧"})[0] == ""
+
+
+@pytest.mark.parametrize("left", [0, 1, 6, 7, 8, 13, 14, 40])
+@pytest.mark.parametrize("right", [0, 1, 6, 7, 8, 13, 14, 40])
+@pytest.mark.parametrize("room", [13, 14])
+def test_the_longer_side_is_cut_first_and_the_shorter_never_below_half(words, left, right, room):
+    renderer = Renderer({"left": ["l"], "right": ["r"], "max_tokens": room + 3}, words)
+    found = renderer.encode({"l": counted(0, left), "r": counted(500, right)})
+    kept = [len(side) for side in inner(found.windows[0], 2)]
+    assert sum(kept) == min(left + right, room)
+    assert min(kept) >= min(left, right, room // 2)
+    assert found.cut_tokens == left + right - sum(kept)
+
+
+def test_what_is_kept_is_the_start_of_each_side(words):
+    renderer = Renderer({"left": ["l"], "right": ["r"], "max_tokens": 13}, words)
+    sides = inner(renderer.encode({"l": counted(0, 20), "r": counted(500, 20)}).windows[0], 2)
+    assert sides == [words.encode(counted(start, 5), add_special_tokens=False).ids for start in (0, 500)]
+
+
+@pytest.mark.parametrize("single", [True, False])
+@pytest.mark.parametrize("most", [1, 2, 5, 50])
+@pytest.mark.parametrize("length", [3, 12, 13, 30, 31, 200])
+def test_windows_overlap_as_promised_and_unread_tokens_are_counted(words, single, most, length):
+    windows = {"stride": 4, "max": most, "pool": "mean"}
+    sides = {"left": ["r"]} if single else {"left": ["l"], "right": ["r"]}
+    renderer = Renderer({**sides, "max_tokens": 17, "windows": windows}, words)
+    found = renderer.encode({"l": counted(900, 3), "r": counted(0, length)})
+    parts = [inner(window, 2)[0 if single else 1] for window in found.windows]
+    text = words.encode(counted(0, length), add_special_tokens=False).ids
+    assert len(parts) <= most and all(len(window.ids) <= 17 for window in found.windows)
+    for one, following in zip(parts, parts[1:], strict=False):
+        assert one[-4:] == following[:4]
+    assert parts[0] == text[: len(parts[0])] and all(part in _runs(text, len(part)) for part in parts)
+    read = {token for part in parts for token in part}
+    assert found.cut_tokens == len(set(text) - read)
+    assert found.tokens == length + (0 if single else 3)
+    assert found.cut_tokens == 0 or len(parts) == most
+
+
+def _runs(ids: list[int], length: int) -> list[list[int]]:
+    return [ids[start : start + length] for start in range(len(ids) - length + 1)]
+
+
+def test_every_window_repeats_a_left_side_of_at_most_half_the_room(words):
+    view = {"left": ["l"], "right": ["r"], "max_tokens": 23, "windows": {"stride": 2, "max": 3, "pool": "max"}}
+    found = Renderer(view, words).encode({"l": counted(900, 15), "r": counted(0, 18)})
+    lefts = [inner(window, 2)[0] for window in found.windows]
+    assert len(lefts) == 2 and lefts[0] == lefts[1] and len(lefts[0]) == 10
+    assert found.cut_tokens == 5
+
+
+def test_a_batch_is_its_rows_one_by_one(tokenizer):
+    renderer = Renderer(PAIR | {"max_tokens": 16, "windows": {"stride": 2, "max": 3, "pool": "mean"}}, tokenizer)
+    rows = [ROW, {}, NESTED, {"page": {"body": ["a", 7]}}, {"product.title": "б " * 50}]
+    assert renderer.encode_batch(rows) == [renderer.encode(row) for row in rows]
+    assert renderer.encode_batch([]) == []
+
+
+def test_two_megabytes_of_text(words):
+    renderer = Renderer(PAIR | {"budgets": {"page.body": 40}}, words)
+    body = "дрель " * 180_000
+    found = renderer.encode({**ROW, "page.body": body})
+    assert len(found.windows) == 1 and len(found.windows[0].ids) <= 64
+    assert found.cut_tokens == 180_000 - 40
+
+
+@pytest.mark.parametrize(("sides", "fewest"), [({"left": ["l"]}, 3), ({"left": ["l"], "right": ["r"]}, 5)])
+def test_a_length_without_room_for_text_is_refused(words, sides, fewest):
+    Renderer({**sides, "max_tokens": fewest}, words)
+    with pytest.raises(ValueError, match=f"max_tokens {fewest - 1} leaves no room"):
+        Renderer({**sides, "max_tokens": fewest - 1}, words)
+
+
+def test_the_tokenizers_own_truncation_and_padding_are_switched_off(words):
+    words.enable_truncation(5)
+    words.enable_padding(length=50)
+    assert len(Renderer(PAIR, words).encode({"product.title": counted(0, 9)}).windows[0].ids) == 9 + 3
+
+
+def test_the_file_runs_alone_on_the_standard_library():
+    """-I -S: neither this repository nor any installed package is on the path."""
+    command = [sys.executable, "-I", "-S", Path(rendering.__file__)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

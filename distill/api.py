@@ -5,7 +5,7 @@ Bodies resume from what they find in their folder; `distill.core.steps.Steps` ad
 
 from __future__ import annotations
 
-from distill.core.prepare import prepare as audit
+from distill.core.intake.prepare import prepare as audit
 from distill.inference.predict import predict
 from export.build import export_target as export
 from export.bundle import bundle

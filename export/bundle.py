@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from distill.core.files import read_json, remove, sha256, write_json, write_text
 from distill.core.label_space import LabelSpace
 from distill.core.view import TOKENIZER_FILE, View
 from distill.inference.collate import pad_id
+from export.artifact import Artifact
 from export.golden import synthetic_records, write_golden
 from export.model_card import model_card
 from export.runtime import MANIFEST, SCHEMA, cpu_class, seal
@@ -27,31 +27,6 @@ _RUNTIME = Path(__file__).with_name("runtime.py")
 _REPLAY_SECONDS = 1800
 # The step machinery keeps this file beside the bundle's own; it is no part of the bundle.
 _STEP_MARKER = "step.json"
-
-
-@dataclass(frozen=True)
-class Artifact:
-    """One exported file with what was measured on it.
-
-    Attributes:
-        target: name of the export preset. precision: `fp32`, `int8`.
-        folder: holds `model.onnx` and `parity.json`.
-        temperature: T that makes softmax(logits / T) honest, fitted on validation.
-        operating_points: name to least probability *after* the temperature, chosen on validation; None if not reached.
-        quality: split name to the quality block of report.json, measured with this file.
-    """
-
-    target: str
-    precision: str
-    folder: Path
-    temperature: float = 1.0
-    operating_points: Mapping[str, float | None] = field(default_factory=dict)
-    quality: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def file(self) -> str:
-        """The model's name inside a bundle."""
-        return "model.onnx" if self.precision == "fp32" else f"model.{self.precision}.onnx"
 
 
 def bundle(

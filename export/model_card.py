@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from distill.core.project import ViewConfig
 
 if TYPE_CHECKING:
-    from export.bundle import Artifact
+    from export.artifact import Artifact
 
 _NONE = "–"
 _LATENCY = ("model", "view", "runtime", "precision", "threads", "p50_ms", "p95_ms", "p99_ms", "throughput_per_s")

@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from distill.core.errors import UserError
 from distill.core.files import replacing
-from distill.core.sources import read_rows
+from distill.core.intake.sources import read_rows
 from export.verify import open_bundle
 
 if TYPE_CHECKING:

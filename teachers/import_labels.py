@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distill.core.errors import UserError
+from distill.core.intake.sources import read_rows
 from distill.core.label_space import LabelSpace
 from distill.core.soft_labels import SoftLabels, shard_ranges, statuses, write_shard
-from distill.core.sources import read_rows
 from distill.training.joining import labelled_rows
 from teachers.config import LabellingConfig
 

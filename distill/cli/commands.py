@@ -51,7 +51,7 @@ def demo_project(run: Path) -> Path:
 
 def init_project(files: Sequence[Path], out: Path, force: bool) -> None:
     """Write a commented project file and show a record of each view."""
-    from distill.core.starter import guess, preview, starter_yaml
+    from distill.core.guessing.starter import guess, preview, starter_yaml
 
     if out.exists() and not force:
         raise UserError("the project file is there already", where=str(out), do="choose another --out, or give --force")
@@ -64,7 +64,7 @@ def init_project(files: Sequence[Path], out: Path, force: bool) -> None:
 
 def show_record(settings: Settings, record_id: str, view_name: str) -> None:
     """Print one record as a view renders and cuts it."""
-    from distill.core.show import describe, find_record
+    from distill.core.intake.show import describe, find_record
     from distill.core.view import TOKENIZER_FILE, View
 
     views = settings.project.views

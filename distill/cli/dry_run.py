@@ -9,8 +9,8 @@ from pathlib import Path
 from distill.cli.plan.layout import Layout
 from distill.cli.plan.pipeline import bundles, plan
 from distill.cli.settings import Settings
+from distill.core.intake.sources import data_files
 from distill.core.manifest import MANIFEST
-from distill.core.sources import data_files
 
 
 def plan_lines(settings: Settings) -> list[str]:

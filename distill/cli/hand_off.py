@@ -9,7 +9,8 @@ from typing import Any
 from distill.cli.settings import Settings
 from distill.core import manifest
 from distill.core.files import read_json
-from export.bundle import Artifact, bundle
+from export.artifact import Artifact
+from export.bundle import bundle
 
 
 def hand_off(

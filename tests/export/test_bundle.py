@@ -11,6 +11,7 @@ from distill.core.errors import GateFailed, UserError
 from distill.core.files import sha256
 from distill.core.label_space import LabelSpace
 from export import bundle as bundles
+from export.artifact import Artifact
 from export.model_card import model_card
 from export.predict_file import predict_file
 from export.runtime import load_bundle
@@ -36,7 +37,7 @@ def parts(tmp_path_factory):
 
 
 def artifacts(exports, **changes):
-    return [bundles.Artifact(f"onnx-{name}", name, path, **changes) for name, path in exports.items()]
+    return [Artifact(f"onnx-{name}", name, path, **changes) for name, path in exports.items()]
 
 
 def test_the_bundle_holds_the_contract():
@@ -94,7 +95,7 @@ def test_equal_inputs_give_equal_bytes_and_leftovers_are_not_listed(tmp_path, pa
 def test_fp32_is_needed_and_each_precision_once(tmp_path, parts):
     model, exports = parts
     for chosen in ([exports["int8"]], [exports["fp32"], exports["fp32"]]):
-        listed = [bundles.Artifact("t", path.name, path) for path in chosen]
+        listed = [Artifact("t", path.name, path) for path in chosen]
         with pytest.raises(UserError, match="one file per precision"):
             bundles.bundle("tiny", model, listed, SPACE, {}, tmp_path, threads=1)
 
@@ -155,10 +156,10 @@ def test_the_use_section_runs(monkeypatch, tmp_path):
 
 def test_the_card_says_what_was_not_measured():
     manifest = json.loads((shared_bundle() / "manifest.json").read_text(encoding="utf-8"))
-    card = model_card(manifest, VIEW, [bundles.Artifact("onnx", "fp32", Path())], [])
+    card = model_card(manifest, VIEW, [Artifact("onnx", "fp32", Path())], [])
     assert card.count("Not measured.") == 2 and "VNNI" not in card and "Operating points" not in card
     partial = {"test.a": {"rows": 3, "accuracy": {"value": None, "low": None, "high": None}, "positive": None}}
-    card = model_card(manifest, VIEW, [bundles.Artifact("onnx", "fp32", Path(), 1.0, POINTS, partial)], latency())
+    card = model_card(manifest, VIEW, [Artifact("onnx", "fp32", Path(), 1.0, POINTS, partial)], latency())
     assert "| fp32 | test.a | 3 | – | – | – | – | – |" in card
     assert quality()["valid"]["rows"] == 100
 

@@ -18,6 +18,7 @@ from distill.core.project import ViewConfig
 from distill.core.view import View
 from export import bundle as bundles
 from export import runtime
+from export.artifact import Artifact
 
 LABELS = ("not_about_pr", "ment_pr", "about_pr")
 SPACE = LabelSpace(LABELS, positive="about_pr")
@@ -58,7 +59,7 @@ def make_bundle(folder: Path, space=SPACE, view=VIEW, **options) -> Path:
     """A finished bundle in `folder`/tiny; `options` go to `bundle`."""
     model, exports = make_model(folder / "model", view), make_exports(folder / "export")
     artifacts = [
-        bundles.Artifact(f"onnx-{precision}", precision, path, 1.5, POINTS, quality())
+        Artifact(f"onnx-{precision}", precision, path, 1.5, POINTS, quality())
         for precision, path in exports.items()
     ]
     options = {"lineage": {"teacher": "base@document"}, "latency": latency(), "threads": 1, **options}

@@ -125,5 +125,6 @@ def test_dynamo_export_agrees_at_other_shapes(make_model, make_inputs, tmp_path)
 def test_layers_that_share_weights_stay_as_they_are():
     from transformers import AlbertConfig, AlbertForSequenceClassification
 
-    sizes = {"vocab_size": 50, "hidden_size": 16, "embedding_size": 8, "num_attention_heads": 2, "intermediate_size": 32}
-    assert first_token_only(AlbertForSequenceClassification(AlbertConfig(**sizes, num_hidden_layers=3))) is False
+    sizes = {"vocab_size": 50, "hidden_size": 16, "embedding_size": 8, "intermediate_size": 32}
+    config = AlbertConfig(**sizes, num_attention_heads=2, num_hidden_layers=3)
+    assert first_token_only(AlbertForSequenceClassification(config)) is False

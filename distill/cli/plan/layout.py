@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from distill.cli.settings import Settings
-from distill.core.splits import KEY_TEST
+from distill.core.intake.splits import KEY_TEST
 from distill.report.evaluation import References
 
 RECORDS = "records"

@@ -11,8 +11,8 @@ from distill.core.view import TOKENIZER_FILE, View
 
 def records_step(layout: Layout) -> Step:
     """From the user's files to clean records and `audit.json`."""
-    from distill.core.prepare import prepare
-    from distill.core.sources import data_files
+    from distill.core.intake.prepare import prepare
+    from distill.core.intake.sources import data_files
 
     project, tokenizers = layout.project, _known_tokenizers(layout)
     files = [path for paths in data_files(project, Path()).values() for path in paths]

@@ -10,12 +10,12 @@ from typing import Any
 
 from distill.core.config import parse, parse_yaml
 from distill.core.errors import UserError
-from distill.core.guess import StarterProject, guess
+from distill.core.guessing.guess import StarterProject, guess
+from distill.core.intake.record_reader import BadRow, RecordReader
+from distill.core.intake.show import render
+from distill.core.intake.sources import data_files, read_rows
 from distill.core.project import Project
-from distill.core.record_reader import BadRow, RecordReader
 from distill.core.records import Record
-from distill.core.show import render
-from distill.core.sources import data_files, read_rows
 
 __all__ = ["StarterProject", "first_record", "guess", "preview", "starter_yaml"]
 

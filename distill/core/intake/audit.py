@@ -11,16 +11,16 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
-from distill.core import junk, leaks, lengths
 from distill.core.errors import UserError
 from distill.core.files import sha256
-from distill.core.hashing import unit
-from distill.core.ledger import Ledger
+from distill.core.intake import junk, leaks, lengths
+from distill.core.intake.hashing import unit
+from distill.core.intake.ledger import Ledger
+from distill.core.intake.words import word_tokenizer
 from distill.core.project import Project
 from distill.core.record_store import iter_records, splits
 from distill.core.records import Record
 from distill.core.rendering import Renderer
-from distill.core.words import word_tokenizer
 
 SAMPLE_ROWS = 20_000
 DUPLICATES = ("duplicate", "duplicate_other_label", "in_train", "in_valid", "in_test", "key_in_evaluation")

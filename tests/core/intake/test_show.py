@@ -1,12 +1,12 @@
 import pytest
 
 from distill.core.errors import UserError
-from distill.core.prepare import prepare
+from distill.core.intake.prepare import prepare
+from distill.core.intake.show import describe, find_record, render
+from distill.core.intake.words import word_tokenizer
 from distill.core.project import ViewConfig
 from distill.core.records import Record
-from distill.core.show import describe, find_record, render
 from distill.core.view import View
-from distill.core.words import word_tokenizer
 from tests.core.record_fixtures import project, write_all
 
 RECORD = Record("р1", {"название": "один два три четыре", "страница": "пять шесть", "текст": "слово " * 20})

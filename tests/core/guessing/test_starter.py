@@ -5,9 +5,9 @@ import pytest
 
 from distill.core.config import parse, parse_yaml
 from distill.core.errors import UserError
-from distill.core.prepare import prepare
+from distill.core.guessing.starter import guess, preview, starter_yaml
+from distill.core.intake.prepare import prepare
 from distill.core.project import Project
-from distill.core.starter import guess, preview, starter_yaml
 from tests.core.record_fixtures import rows, write, write_all
 
 

@@ -7,20 +7,20 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from distill.core.audit import audit
 from distill.core.errors import UserError
 from distill.core.files import write_json
-from distill.core.intake import Check, Intake, Once
-from distill.core.junk import JunkRules
-from distill.core.label_check import Places, note_places, require_labels
-from distill.core.ledger import Ledger, Quarantine, quarantine
-from distill.core.pool import PoolCheck, paired, sampled
+from distill.core.intake.audit import audit
+from distill.core.intake.junk import JunkRules
+from distill.core.intake.label_check import Places, note_places, require_labels
+from distill.core.intake.ledger import Ledger, Quarantine, quarantine
+from distill.core.intake.pool import PoolCheck, paired, sampled
+from distill.core.intake.record_reader import field_paths
+from distill.core.intake.rows import Check, Intake, Once
+from distill.core.intake.sources import data_files
+from distill.core.intake.splits import Parts, by_keys, hold_out
 from distill.core.project import PoolSource, Project
-from distill.core.record_reader import field_paths
 from distill.core.record_store import write_records
 from distill.core.records import Record
-from distill.core.sources import data_files
-from distill.core.splits import Parts, by_keys, hold_out
 
 AUDIT_FILE, QUARANTINE_FILE = "audit.json", "quarantine.jsonl"
 _SAFE_NAME = re.compile(r"[\w-][\w.-]*")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from distill.core.errors import UserError
-from distill.core.hashing import unit
+from distill.core.intake.hashing import unit
 from distill.core.project import Split
 from distill.core.records import Record
 

@@ -1,10 +1,10 @@
 import pytest
 
 from distill.core.errors import UserError
-from distill.core.hashing import digest, unit
+from distill.core.intake.hashing import digest, unit
+from distill.core.intake.splits import KEY_TEST, by_keys, hold_out
 from distill.core.project import Split
 from distill.core.records import Record
-from distill.core.splits import KEY_TEST, by_keys, hold_out
 
 
 def record(index, *keys):

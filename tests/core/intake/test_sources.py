@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from distill.core.errors import UserError
-from distill.core.sources import data_files, expand, read_rows
+from distill.core.intake.sources import data_files, expand, read_rows
 from tests.core.record_fixtures import project, rows, write, write_all
 
 ROWS = [

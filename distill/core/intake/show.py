@@ -8,12 +8,12 @@ from itertools import islice
 from pathlib import Path
 
 from distill.core.errors import UserError, nearest
+from distill.core.intake.words import word_tokenizer
 from distill.core.project import ViewConfig
 from distill.core.record_store import iter_records, splits
 from distill.core.records import Record
 from distill.core.rendering import Renderer
 from distill.core.view import View
-from distill.core.words import word_tokenizer
 
 _UNCUT = 1 << 30
 _GUESS_FROM = 5000

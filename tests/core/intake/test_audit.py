@@ -2,14 +2,14 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers
 
-from distill.core.audit import audit
 from distill.core.errors import UserError
 from distill.core.files import read_json, sha256
-from distill.core.ledger import Ledger
-from distill.core.prepare import prepare
+from distill.core.intake.audit import audit
+from distill.core.intake.ledger import Ledger
+from distill.core.intake.prepare import prepare
+from distill.core.intake.words import word_tokenizer
 from distill.core.record_store import write_records
 from distill.core.records import Record
-from distill.core.words import word_tokenizer
 from tests.core.record_fixtures import project, row, rows, write_all
 
 
@@ -129,7 +129,7 @@ def test_a_models_tokenizer_is_used_and_named(tmp_path):
 
 
 def test_large_splits_are_sampled_for_token_figures(tmp_path, monkeypatch):
-    monkeypatch.setattr("distill.core.audit.SAMPLE_ROWS", 5)
+    monkeypatch.setattr("distill.core.intake.audit.SAMPLE_ROWS", 5)
     found = run(write_all(tmp_path))
     assert found["token_rows"] == {"train": 5, "valid": 5, "test.seen": 5, "pool.urls": 5}
     assert found["balance"]["classes"]["train"]["точно"] == 4

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from distill.core.hashing import digest
-from distill.core.leaks import side_text
+from distill.core.intake.hashing import digest
+from distill.core.intake.leaks import side_text
 from distill.core.project import Project
 from distill.core.records import Record
 

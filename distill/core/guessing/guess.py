@@ -11,8 +11,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from distill.core import encoding as encodings
-from distill.core.column_roles import (
+from distill.core.errors import UserError
+from distill.core.guessing.column_roles import (
     MOST_CLASSES,
     SLICES,
     id_column,
@@ -22,11 +22,11 @@ from distill.core.column_roles import (
     side_columns,
     slice_column,
 )
-from distill.core.columns import Column, look
-from distill.core.errors import UserError
+from distill.core.guessing.columns import Column, look
+from distill.core.intake import encoding as encodings
+from distill.core.intake.record_reader import lookup
+from distill.core.intake.sources import open_bytes, read_rows
 from distill.core.label_space import label_name
-from distill.core.record_reader import lookup
-from distill.core.sources import open_bytes, read_rows
 
 SAMPLE_ROWS = 1000
 LABEL_ROWS = 100_000

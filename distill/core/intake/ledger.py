@@ -11,8 +11,8 @@ from typing import Any, TextIO
 
 from distill.core.errors import UserError
 from distill.core.files import replacing
-from distill.core.record_reader import BadRow
-from distill.core.sources import Row
+from distill.core.intake.record_reader import BadRow
+from distill.core.intake.sources import Row
 
 EXAMPLES = 20
 RAW_CHARS = 2000

@@ -5,13 +5,13 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from distill.core.hashing import digest, unit
-from distill.core.intake import text_hash
-from distill.core.leaks import fingerprint
-from distill.core.ledger import Account
-from distill.core.pairing import NeighbourPairs
+from distill.core.intake.hashing import digest, unit
+from distill.core.intake.leaks import fingerprint
+from distill.core.intake.ledger import Account
+from distill.core.intake.pairing import NeighbourPairs
+from distill.core.intake.record_reader import BadRow, Dropped
+from distill.core.intake.rows import text_hash
 from distill.core.project import PoolSource, Project
-from distill.core.record_reader import BadRow, Dropped
 from distill.core.records import Record
 
 _CHUNK_ROWS = 256

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from distill.core.columns import Column
 from distill.core.errors import UserError
+from distill.core.guessing.columns import Column
 
 MOST_CLASSES = 50
 _LABELS = ("label", "labels", "target", "class", "gold", "y", "relevance", "answer", "votes", "category")

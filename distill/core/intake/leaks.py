@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from distill.core.hashing import digest
+from distill.core.intake.hashing import digest
 from distill.core.project import ViewConfig
 from distill.core.records import Record
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from distill.core.hashing import digest
-from distill.core.ledger import Account, Ledger, Quarantine
+from distill.core.intake.hashing import digest
+from distill.core.intake.ledger import Account, Ledger, Quarantine
+from distill.core.intake.record_reader import BadRow, ColumnWatch, Dropped, RecordReader
+from distill.core.intake.sources import Row, read_rows
 from distill.core.project import Project
-from distill.core.record_reader import BadRow, ColumnWatch, Dropped, RecordReader
 from distill.core.records import Record
-from distill.core.sources import Row, read_rows
 
 Check = Callable[[Record], None]
 

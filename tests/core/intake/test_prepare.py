@@ -7,7 +7,7 @@ import pytest
 from distill.core.config import merge, parse
 from distill.core.errors import UserError
 from distill.core.files import read_json
-from distill.core.prepare import prepare
+from distill.core.intake.prepare import prepare
 from distill.core.project import Project
 from distill.core.record_store import read_records, splits
 from tests.core.record_fixtures import LABELS, PROJECT, project, row, rows, write, write_all

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from distill.core.record_reader import columns as column_paths
-from distill.core.record_reader import lookup
+from distill.core.intake.record_reader import columns as column_paths
+from distill.core.intake.record_reader import lookup
 
 _NEARLY = 0.97
 

@@ -1,0 +1,1 @@
+"""The first project file, guessed from data files."""

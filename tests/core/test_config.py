@@ -1,0 +1,148 @@
+"""Strict YAML, overrides, and one message for all problems."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import Field
+
+from distill.core.config import Config, load_yaml, merge, overrides, parse, parse_yaml
+from distill.core.errors import UserError
+
+
+class Inner(Config):
+    temperature: float = 1.0
+    rows: int = Field(1, ge=1)
+
+
+class Outer(Config):
+    name: str
+    loss: Inner = Inner()
+    maybe: Inner | None = None
+    named: dict[str, Inner] = {}
+    listed: list[Inner] = []
+
+
+def problems_of(values, at="") -> str:
+    with pytest.raises(UserError) as caught:
+        parse(Outer, values, "project.yaml", at)
+    assert caught.value.exit_code == 2 and "where: project.yaml" in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("2e-5", 2e-5), ("1E3", 1000.0), ("-.5e2", -50.0), ("+3.e1", 30.0), ("1.5e-3", 0.0015), ("1.5", 1.5), ("12", 12)],
+)
+def test_numbers_are_numbers(text, value):
+    found = parse_yaml(f"rate: {text}", "x")["rate"]
+    assert found == value and type(found) is type(value)
+
+
+@pytest.mark.parametrize("text", ["2e-5x", "1e", "e5", "8L", "'2e-5'"])
+def test_what_only_looks_like_a_number_stays_text(text):
+    assert parse_yaml(f"rate: {text}", "x")["rate"] == text.strip("'")
+
+
+@pytest.mark.parametrize(
+    ("text", "line"), [("a: 1\nb: 2\na: 3", 3), ("x:\n  имя: 1\n  имя: 2", 3), ("- {a: 1, a: 2}", 1)]
+)
+def test_a_repeated_key_is_refused_with_its_line(text, line):
+    with pytest.raises(UserError, match=rf"stands twice, the second time in line {line}"):
+        parse_yaml(text, "project.yaml")
+
+
+def test_a_merge_key_is_no_repetition():
+    text = "a: &a {x: 1, y: 2}\nb:\n  <<: *a\n  y: 3"
+    assert parse_yaml(text, "x")["b"] == {"x": 1, "y": 3}
+
+
+@pytest.mark.parametrize("text", ["a: {{ template }}", "a: [1", "a: b: c", "a:\n\t- b", "a: !!python/name:os.system x"])
+def test_broken_yaml_is_named_with_its_file(text):
+    with pytest.raises(UserError, match=r"not valid YAML[\s\S]*project\.yaml"):
+        parse_yaml(text, "project.yaml")
+
+
+@pytest.mark.parametrize("text", ["", "- a", "text", "5"])
+def test_a_config_is_a_mapping(text):
+    with pytest.raises(UserError, match="a mapping is needed"):
+        parse_yaml(text, "x")
+
+
+def test_a_file_is_read_as_utf8(tmp_path):
+    path = tmp_path / "project.yaml"
+    path.write_text("метка: да", encoding="utf-8")
+    assert load_yaml(path) == {"метка": "да"}
+    path.write_bytes("метка: да".encode("cp1251"))
+    with pytest.raises(UserError, match="UTF-8"):
+        load_yaml(path)
+    with pytest.raises(UserError, match=r"not found[\s\S]*nowhere\.yaml"):
+        load_yaml(tmp_path / "nowhere.yaml")
+
+
+@pytest.mark.parametrize(
+    ("values", "line"),
+    [
+        ({"nam": "x"}, "nam: unknown, did you mean 'name'?"),
+        ({"loss": {"temprature": 2}}, "loss.temprature: unknown, did you mean 'temperature'?"),
+        ({"maybe": {"temprature": 2}}, "maybe.temprature: unknown, did you mean 'temperature'?"),
+        ({"named": {"a": {}, "б": {"row": 2}}}, "named.б.row: unknown, did you mean 'rows'?"),
+        ({"listed": [{}, {"temperatur": 2}]}, "listed.1.temperatur: unknown, did you mean 'temperature'?"),
+        ({"loss": {"xyz": 2}}, "loss.xyz: unknown, known: temperature, rows"),
+    ],
+)
+def test_an_unknown_key_names_the_nearest_one_at_any_depth(values, line):
+    assert f"  - {line}\n" in problems_of({"name": "x", **values})
+
+
+def test_all_problems_stand_in_one_message():
+    found = problems_of({"los": 1, "loss": {"temperature": "hot", "rows": 0}, "named": {"a": {"rows": None}}})
+    assert found.startswith("5 problems in the config\n")
+    for line in (
+        "name: missing",
+        "los: unknown",
+        "loss.temperature: ",
+        "(found 'hot')",
+        "loss.rows: Input should be greater than or equal to 1 (found 0)",
+        "named.a.rows: ",
+    ):
+        assert line in found
+
+
+def test_problems_of_a_part_start_with_its_place():
+    assert "  - teachers.base.loss.rows: " in problems_of({"name": "x", "loss": {"rows": -1}}, at="teachers.base")
+
+
+def test_a_config_is_frozen():
+    config = parse(Outer, {"name": "x"}, "x")
+    with pytest.raises(ValueError):
+        config.name = "y"
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_nan_and_infinity_are_no_settings(value):
+    assert "loss.temperature" in problems_of({"name": "x", "loss": {"temperature": value}})
+
+
+def test_merging_goes_key_by_key_and_leaves_its_inputs_alone():
+    base, over = {"a": {"b": 1, "c": [1, 2]}, "d": 1}, {"a": {"c": [3]}, "d": {"e": 1}, "f": None}
+    assert merge(base, over) == {"a": {"b": 1, "c": [3]}, "d": {"e": 1}, "f": None}
+    assert base == {"a": {"b": 1, "c": [1, 2]}, "d": 1} and over["a"] == {"c": [3]}
+    assert merge({"a": 1}, {"a": {"b": 2}}) == {"a": {"b": 2}}
+
+
+def test_overrides_are_read_as_yaml():
+    settings = ["a.b=2e-5", "a.c=[x, 2]", "d=", "e=null", "f=да = нет", "a.b=3", "g={h: 1}", "g.i=2"]
+    assert overrides(settings) == {
+        "a": {"b": 3, "c": ["x", 2]},
+        "d": "",
+        "e": None,
+        "f": "да = нет",
+        "g": {"h": 1, "i": 2},
+    }
+
+
+@pytest.mark.parametrize("setting", ["a", "=1", "a..b=1", ".a=1", "a.=1", "a=[1", "a={b: 1, b: 2}"])
+def test_a_broken_override_is_quoted(setting):
+    with pytest.raises(UserError) as caught:
+        overrides([setting])
+    assert setting in str(caught.value)

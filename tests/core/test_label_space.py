@@ -1,0 +1,72 @@
+"""Gold of every form as a vector over the task's labels."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from distill.core.label_space import LabelSpace, label_name
+
+LABELS = ("мимо", "рядом", "точно")
+SINGLE = LabelSpace(LABELS, positive="точно")
+MULTI = LabelSpace(LABELS, "multi")
+
+
+@pytest.mark.parametrize(
+    ("space", "gold", "vector"),
+    [
+        (SINGLE, "рядом", [0, 1, 0]),
+        (SINGLE, {"мимо": 3, "точно": 1}, [0.75, 0, 0.25]),
+        (SINGLE, {"мимо": 0.2, "рядом": 0, "точно": 0.2}, [0.5, 0, 0.5]),
+        (MULTI, ["мимо", "точно"], [1, 0, 1]),
+        (MULTI, ("рядом", "рядом"), [0, 1, 0]),
+        (MULTI, [], [0, 0, 0]),
+        (MULTI, "рядом", [0, 1, 0]),
+        (MULTI, {"мимо": 0.7, "рядом": 1}, [0.7, 1, 0]),
+        (MULTI, {}, [0, 0, 0]),
+    ],
+)
+def test_gold_becomes_a_vector(space, gold, vector):
+    found = space.target(gold)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, vector, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("space", "gold", "message"),
+    [
+        (SINGLE, "близко", "unknown label 'близко'"),
+        (SINGLE, None, "unknown label 'None'"),
+        (SINGLE, {"близко": 1}, "unknown label 'близко'"),
+        (SINGLE, ["мимо"], "task.kind: multi"),
+        (SINGLE, {"мимо": 0}, "sum to 0"),
+        (SINGLE, {}, "sum to 0"),
+        (SINGLE, {"мимо": -1, "точно": 2}, "vote for 'мимо'"),
+        (SINGLE, {"мимо": "много"}, "vote for 'мимо'"),
+        (SINGLE, {"мимо": True}, "vote for 'мимо'"),
+        (SINGLE, {"мимо": float("nan")}, "vote for 'мимо'"),
+        (SINGLE, {"мимо": float("inf")}, "vote for 'мимо'"),
+        (MULTI, ["мимо", "близко"], "unknown label 'близко'"),
+        (MULTI, {"мимо": 2}, "share between 0 and 1"),
+    ],
+)
+def test_wrong_gold_says_what_is_wrong(space, gold, message):
+    with pytest.raises(ValueError, match=message):
+        space.target(gold)
+
+
+@pytest.mark.parametrize(
+    ("value", "name"), [(True, "true"), (False, "false"), (1, "1"), (1.0, "1"), (0.5, "0.5"), ("да", "да")]
+)
+def test_labels_that_are_not_text_have_one_name(value, name):
+    assert label_name(value) == name
+
+
+def test_labels_of_numbers_and_booleans_match_their_names():
+    assert LabelSpace(("0", "1")).target(1.0).tolist() == [0, 1]
+    assert LabelSpace(("false", "true")).target(True).tolist() == [0, 1]
+    assert LabelSpace(("0", "1")).target({1: 2}).tolist() == [0, 1]
+
+
+def test_size_and_positive_class():
+    assert len(SINGLE) == 3 and SINGLE.positive_index == 2 and MULTI.positive_index is None

@@ -1,0 +1,56 @@
+"""One run at a time in a folder, whatever ends the other one."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from distill.core.errors import UserError
+from distill.core.lock import run_lock
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from distill.core.lock import run_lock
+with run_lock(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(600)
+"""
+
+
+@pytest.fixture
+def holder(tmp_path):
+    """Another process that holds the lock of `tmp_path`."""
+    command = [sys.executable, "-c", HOLD, tmp_path]
+    root = Path(__file__).resolve().parents[2]
+    with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "held\n"
+        yield process
+        process.kill()
+
+
+def test_a_second_process_is_refused_until_the_first_is_killed(tmp_path, holder):
+    for _ in range(2):
+        with pytest.raises(UserError, match=rf"another run[\s\S]*process {holder.pid}\b"), run_lock(tmp_path):
+            pass
+    holder.send_signal(signal.SIGKILL)
+    holder.wait()
+    with run_lock(tmp_path):
+        pass
+
+
+def test_it_is_freed_when_the_block_ends_or_fails(tmp_path):
+    with pytest.raises(ZeroDivisionError), run_lock(tmp_path / "new"):
+        raise ZeroDivisionError
+    with run_lock(tmp_path / "new"), run_lock(tmp_path / "other"):
+        pass
+
+
+def test_a_file_in_place_of_the_folder_is_named(tmp_path):
+    (tmp_path / "run").write_text("")
+    with pytest.raises(UserError, match="a file stands where a folder is needed"), run_lock(tmp_path / "run"):
+        pass

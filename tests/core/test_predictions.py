@@ -1,0 +1,93 @@
+"""Prediction files: equal when read back, and damage that is named instead of read as other numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from distill.core.errors import UserError
+from distill.core.predictions import Predictions, read_predictions, write_predictions
+from distill.core.records import Record
+
+
+def predictions(rows: int = 50) -> Predictions:
+    random = np.random.default_rng(0)
+    return Predictions(
+        ids=[f"т{i}" for i in range(rows)],
+        logits=random.normal(size=(rows, 3)).astype(np.float32),
+        target=np.eye(3, dtype=np.float32)[random.integers(0, 3, rows)],
+        slices=["аптека" if i % 2 else "" for i in range(rows)],
+        clusters=[f"p{i // 2}" for i in range(rows)],
+    )
+
+
+def same(a: Predictions, b: Predictions) -> bool:
+    lists = (a.ids, a.slices, a.clusters) == (b.ids, b.slices, b.clusters)
+    return lists and np.array_equal(a.logits, b.logits) and np.array_equal(a.target, b.target)
+
+
+@pytest.mark.parametrize("rows", [0, 1, 50])
+def test_what_is_written_is_read(tmp_path, rows):
+    path = tmp_path / "predictions" / "valid.parquet"
+    write_predictions(path, predictions(rows))
+    found = read_predictions(path)
+    assert same(found, predictions(rows))
+    assert found.logits.shape == (rows, 3) and found.logits.dtype == np.float32
+
+
+def test_they_are_taken_from_labelled_records():
+    gold = np.array([0, 1], np.float32)
+    records = [
+        Record("а", {}, gold, "аптека", {"product.id": "7", "page.id": "9"}),
+        Record("б", {}, gold[::-1], None, {"product.id": "", "page.id": "9"}),
+        Record("в", {}, gold),
+    ]
+    found = Predictions.of(records, np.ones((3, 2), np.float32))
+    assert (found.ids, found.slices, found.clusters) == (["а", "б", "в"], ["аптека", "", ""], ["7", "б", "в"])
+    assert found.target.tolist() == [[0, 1], [1, 0], [0, 1]]
+
+
+@pytest.mark.parametrize(
+    ("records", "rows"), [([Record("а", {}, None)], 1), ([Record("а", {}, np.ones(2, np.float32))], 2)]
+)
+def test_rows_without_gold_or_logits_are_our_own_mistake(records, rows):
+    with pytest.raises(ValueError, match=f"{rows} rows of logits"):
+        Predictions.of(records, np.ones((rows, 2), np.float32))
+
+
+@pytest.mark.parametrize("column", ["id", "logits", "label", "slice", "cluster"])
+def test_a_flipped_byte_in_any_column_is_named(tmp_path, column):
+    path = tmp_path / "valid.parquet"
+    write_predictions(path, predictions())
+    chunks = pq.read_metadata(path).row_group(0)
+    chunk = next(c for c in map(chunks.column, range(5)) if c.path_in_schema.split(".")[0] == column)
+    data = bytearray(path.read_bytes())
+    data[chunk.data_page_offset + chunk.total_compressed_size // 2 + 8] ^= 0x01
+    path.write_bytes(data)
+    with pytest.raises(UserError, match=r"valid\.parquet"):
+        read_predictions(path)
+
+
+@pytest.mark.parametrize("keep", [0, 1, 100, -1])
+def test_a_cut_file_is_named(tmp_path, keep):
+    path = tmp_path / "valid.parquet"
+    write_predictions(path, predictions())
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(UserError, match=r"valid\.parquet[\s\S]*its step will write it anew"):
+        read_predictions(path)
+
+
+@pytest.mark.parametrize(
+    "table", [pa.table({"id": ["а"]}), pa.table({name: [1] for name in ("id", "logits", "label", "slice", "cluster")})]
+)
+def test_another_parquet_file_is_named(tmp_path, table):
+    pq.write_table(table, tmp_path / "valid.parquet")
+    with pytest.raises(UserError, match=r"other columns[\s\S]*valid\.parquet[\s\S]*id: "):
+        read_predictions(tmp_path / "valid.parquet")
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(UserError, match=r"valid\.parquet"):
+        read_predictions(tmp_path / "valid.parquet")

@@ -1,0 +1,290 @@
+"""The step contract: what is skipped, what is redone, what a kill leaves, and what a damaged artifact stops."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from distill.core.errors import UserError
+from distill.core.files import read_json
+from distill.core.manifest import digest, require_whole
+from distill.core.steps import Step, Steps, working_folder
+
+ROOT = Path(__file__).resolve().parents[2]
+SCRIPT = """
+import os, signal, sys
+from pathlib import Path
+from distill.core import manifest, steps
+from distill.core.files import replacing, write_text
+from distill.core.steps import Step, Steps
+
+def kill(*args, **kwargs):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def body(folder):
+{body}
+
+{before}
+Steps(Path(sys.argv[1]), {{}}, {{}}).run(Step("teach/base", "teachers/base", body, {{"epochs": 1}}))
+"""
+
+
+class Body:
+    """Writes its files and counts its calls; tells which files it found there."""
+
+    def __init__(self, **files: str) -> None:
+        self.files = files or {"model.txt": "веса"}
+        self.calls = 0
+        self.found: list[str] = []
+
+    def __call__(self, folder: Path) -> None:
+        self.calls += 1
+        self.found = sorted(path.name for path in folder.iterdir())
+        for name, text in self.files.items():
+            (folder / name).write_text(text, encoding="utf-8")
+
+
+def steps(run: Path) -> Steps:
+    """A new process's view of a run folder."""
+    return Steps(run, {"seed": 1}, {"numpy": "2"})
+
+
+def step(body, config=1, **more) -> Step:
+    return Step("teach/base", "teachers/base", body, config, **more)
+
+
+def killed(run: Path, body: str, before: str = "") -> None:
+    """Run a step in another process, which kills itself with SIGKILL on the way."""
+    script = SCRIPT.format(body=textwrap.indent(textwrap.dedent(body).strip(), "    "), before=before)
+    done = subprocess.run([sys.executable, "-c", script, run], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+
+
+def after_kill(run: Path) -> tuple[Body, Path]:
+    """The same step once more, in this process."""
+    body = Body(**{"second.txt": "2"})
+    return body, steps(run).run(step(body, {"epochs": 1}))
+
+
+def test_a_finished_step_is_skipped(tmp_path):
+    body = Body()
+    folder = steps(tmp_path).run(step(body))
+    again = steps(tmp_path)
+    assert not again.is_done(step(body, 2)) and again.is_done(step(body))
+    assert again.run(step(body)) == folder
+    assert body.calls == 1 and again.stages[-1]["status"] == "skipped"
+    assert sorted(path.name for path in folder.iterdir()) == ["manifest.json", "model.txt"]
+    assert not working_folder(folder).exists()
+
+
+def test_a_changed_config_or_version_is_redone(tmp_path):
+    body = Body()
+    for made in (step(body), step(body, 2), step(body, 2, version=2)):
+        steps(tmp_path).run(made)
+    assert body.calls == 3
+
+
+def test_an_input_file_counts_by_content_and_not_by_place(tmp_path):
+    body, data, moved = Body(), tmp_path / "train.jsonl", tmp_path / "elsewhere.jsonl"
+    data.write_text("ряд 1", encoding="utf-8")
+    steps(tmp_path / "run").run(step(body, files=(data,)))
+    moved.write_bytes(data.read_bytes())
+    steps(tmp_path / "run").run(step(body, files=(moved,)))
+    assert body.calls == 1
+    data.write_text("ряд 2", encoding="utf-8")
+    steps(tmp_path / "run").run(step(body, files=(data,)))
+    assert body.calls == 2
+
+
+def test_an_input_file_that_is_missing_is_named(tmp_path):
+    with pytest.raises(UserError, match=r"nowhere\.jsonl"):
+        steps(tmp_path).run(step(Body(), files=(tmp_path / "nowhere.jsonl",)))
+
+
+def test_an_upstream_artifact_counts_by_content(tmp_path):
+    def upstream(text, config):
+        steps(tmp_path).run(Step("audit", "records", Body(**{"train.txt": text}), config))
+
+    body = Body()
+    consumer = step(body, upstream=("records",))
+    upstream("один", 1)
+    steps(tmp_path).run(consumer)
+    upstream("один", 2)
+    assert steps(tmp_path).is_done(consumer)
+    upstream("два", 2.5)
+    steps(tmp_path).run(consumer)
+    assert body.calls == 2
+
+
+def test_a_missing_upstream_artifact_is_an_error_that_says_what_to_do(tmp_path):
+    consumer = step(Body(), upstream=("records",))
+    assert not steps(tmp_path).is_done(consumer)
+    with pytest.raises(UserError, match="run its step first"):
+        steps(tmp_path).run(consumer)
+
+
+def test_a_failing_body_leaves_the_earlier_artifact_and_its_own_work(tmp_path):
+    def failing(folder: Path) -> None:
+        (folder / "first.txt").write_text("1")
+        raise ZeroDivisionError("planted")
+
+    folder = steps(tmp_path).run(step(Body()))
+    with pytest.raises(ZeroDivisionError):
+        steps(tmp_path).run(step(failing, 2))
+    require_whole(folder, thorough=True)
+    assert read_json(tmp_path / "run.json")["stages"][-1]["status"] == "failed"
+    resumed = Body(**{"second.txt": "2"})
+    steps(tmp_path).run(step(resumed, 2))
+    assert "first.txt" in resumed.found
+    assert set(read_json(folder / "manifest.json")["files"]) == {"first.txt", "second.txt"}
+
+
+def test_unfinished_work_of_another_config_is_cleared(tmp_path):
+    def failing(folder: Path) -> None:
+        (folder / "first.txt").write_text("1")
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        steps(tmp_path).run(step(failing, 1))
+    body = Body()
+    folder = steps(tmp_path).run(step(body, 2))
+    assert "first.txt" not in body.found and not (folder / "first.txt").exists()
+
+
+def test_after_a_kill_the_body_finds_its_finished_files_only(tmp_path):
+    killed(
+        tmp_path,
+        """
+        write_text(folder / "first.txt", "1")
+        with replacing(folder / "half.txt") as partial:
+            partial.write_text("half")
+            kill()
+        """,
+    )
+    assert not (tmp_path / "teachers" / "base").exists()
+    assert read_json(tmp_path / "run.json")["stages"][-1]["status"] == "running"
+    body, folder = after_kill(tmp_path)
+    assert body.found == ["first.txt", "step.json"]
+    assert sorted(path.name for path in folder.iterdir()) == ["first.txt", "manifest.json", "second.txt"]
+
+
+def test_after_a_kill_before_the_manifest_the_work_is_still_there(tmp_path):
+    killed(tmp_path, 'write_text(folder / "first.txt", "1")', "manifest.sha256 = kill")
+    body, _ = after_kill(tmp_path)
+    assert "first.txt" in body.found
+
+
+BETWEEN = """
+replace = os.replace
+os.replace = lambda a, b: kill() if str(b).endswith("teachers/base") else replace(a, b)
+"""
+
+
+@pytest.mark.parametrize(("before", "earlier_in_place"), [("steps._replace_folder = kill", True), (BETWEEN, False)])
+def test_a_complete_artifact_without_its_name_is_promoted(tmp_path, before, earlier_in_place):
+    """Killed before the first of the two renames, then between them."""
+    steps(tmp_path).run(step(Body()))
+    killed(tmp_path, 'write_text(folder / "first.txt", "1")', before)
+    assert (tmp_path / "teachers" / "base").exists() == earlier_in_place
+    body, folder = after_kill(tmp_path)
+    assert body.calls == 0
+    assert sorted(path.name for path in folder.iterdir()) == ["first.txt", "manifest.json"]
+    assert sorted(path.name for path in folder.parent.iterdir()) == ["base"]
+
+
+def test_a_complete_artifact_of_another_config_is_not_promoted(tmp_path):
+    killed(tmp_path, 'write_text(folder / "first.txt", "1")', "steps._replace_folder = kill")
+    body = Body()
+    folder = steps(tmp_path).run(step(body, {"epochs": 2}))
+    assert body.calls == 1 and not (folder / "first.txt").exists()
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_text("в", encoding="utf-8")])
+def test_a_damaged_artifact_is_neither_skipped_nor_overwritten(tmp_path, damage):
+    body = Body()
+    folder = steps(tmp_path).run(step(body))
+    damage(folder / "model.txt")
+    with pytest.raises(UserError, match=r"damaged[\s\S]*model\.txt"):
+        steps(tmp_path).run(step(body))
+    assert body.calls == 1
+
+
+def test_one_changed_byte_upstream_stops_the_consumer_before_its_body(tmp_path):
+    folder = steps(tmp_path).run(Step("audit", "records", Body(**{"train.txt": "abc", "valid.txt": "abc"})))
+    (folder / "train.txt").write_text("abd")
+    body = Body()
+    with pytest.raises(UserError, match=r"damaged[\s\S]*train\.txt") as caught:
+        steps(tmp_path).run(step(body, upstream=("records",)))
+    assert body.calls == 0 and "valid.txt" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("error", "advice"),
+    [
+        (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), "free space"),
+        (OSError(errno.EDQUOT, os.strerror(errno.EDQUOT)), "check the disk"),
+        (RuntimeError("I/O error: No space left on device (os error 28)"), "free space"),
+    ],
+)
+def test_a_full_disk_is_the_users_to_mend_whichever_library_met_it(tmp_path, error, advice):
+    def full(folder: Path) -> None:
+        raise error
+
+    with pytest.raises(UserError, match=advice) as caught:
+        steps(tmp_path).run(step(full))
+    assert caught.value.exit_code == 2 and str(tmp_path / "teachers" / "base") in str(caught.value)
+
+
+def test_other_errors_of_a_body_stay_what_they_are(tmp_path):
+    def broken(folder: Path) -> None:
+        (folder / "nowhere" / "file").read_bytes()
+
+    with pytest.raises(FileNotFoundError):
+        steps(tmp_path).run(step(broken))
+
+
+def test_published_files_stand_in_the_run_folder(tmp_path):
+    report = step(Body(**{"report.html": "первый"}), publish=("report.html",))
+    folder = steps(tmp_path).run(report)
+    public = tmp_path / "report.html"
+    public.unlink()
+    steps(tmp_path).run(report)
+    assert public.read_bytes() == (folder / "report.html").read_bytes()
+    steps(tmp_path).run(step(Body(**{"report.html": "второй"}), 2, publish=("report.html",)))
+    assert public.read_text(encoding="utf-8") == "второй"
+
+
+def test_an_artifact_may_have_a_manifest_of_its_own(tmp_path):
+    body = Body(**{"manifest.json": '{"files": {}, "own": true}', "model.onnx": "graph"})
+    bundle = Step("bundle", "bundles/8L", body, manifest="step.json")
+    folder = steps(tmp_path).run(bundle)
+    steps(tmp_path).run(bundle)
+    assert body.calls == 1 and read_json(folder / "manifest.json")["own"]
+    assert set(read_json(folder / "step.json")["files"]) == {"manifest.json", "model.onnx"}
+
+
+def test_run_json_and_the_manifest_say_what_was_made_from_what(tmp_path):
+    told = []
+    run = Steps(tmp_path, {"имя": "проект"}, {"numpy": "2"}, told.append, lambda *end: told.append(end[:2]))
+    records = run.run(Step("audit", "records", Body()))
+    folder = run.run(step(Body(), upstream=("records",)))
+    content = json.loads((tmp_path / "run.json").read_text(encoding="utf-8"))
+    assert {key: content[key] for key in ("schema", "config", "versions")} == {
+        "schema": 1,
+        "config": {"имя": "проект"},
+        "versions": {"numpy": "2"},
+    }
+    assert [(stage["name"], stage["status"]) for stage in content["stages"]] == [("audit", "done"), ("teach/base", "done")]
+    assert told == ["audit", ("audit", "done"), "teach/base", ("teach/base", "done")]
+    manifest = read_json(folder / "manifest.json")
+    assert manifest["fingerprint"] == content["stages"][1]["fingerprint"]
+    assert manifest["inputs"] == {"records": digest(records)}
+    assert manifest["files"]["model.txt"]["bytes"] == len("веса".encode())

@@ -89,7 +89,7 @@ class Data(Config):
     slice: str | None = Field(None, description="column to report by")
     keys: list[str] = Field(default_factory=list, description="identity column of each side")
     train: Files = Field(description="labelled training files")
-    valid: list[str] | None = Field(None, description="validation files")
+    valid: Files | None = Field(None, description="validation files")
     test: dict[str, Files] = Field(default_factory=dict, description="named test sets")
     pool: dict[str, Annotated[PoolSource, BeforeValidator(_pool_source)]] = Field(
         default_factory=dict, description="named sources of unlabelled records"

@@ -282,7 +282,10 @@ def test_run_json_and_the_manifest_say_what_was_made_from_what(tmp_path):
         "config": {"имя": "проект"},
         "versions": {"numpy": "2"},
     }
-    assert [(stage["name"], stage["status"]) for stage in content["stages"]] == [("audit", "done"), ("teach/base", "done")]
+    assert [(stage["name"], stage["status"]) for stage in content["stages"]] == [
+        ("audit", "done"),
+        ("teach/base", "done"),
+    ]
     assert told == ["audit", ("audit", "done"), "teach/base", ("teach/base", "done")]
     manifest = read_json(folder / "manifest.json")
     assert manifest["fingerprint"] == content["stages"][1]["fingerprint"]

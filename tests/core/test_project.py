@@ -1,0 +1,224 @@
+"""Every field of every config model has a value that it refuses, and the message names the field."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from benchmarks.config import BenchConfig
+from distill.core import project
+from distill.core.config import Config, parse
+from distill.core.errors import UserError
+from distill.training.config import TrainingConfig
+from export.config import TargetConfig
+from students.config import StudentConfig
+from teachers.config import FreshEncoder, LabellingConfig, TeacherConfig
+
+MODULES = (
+    "distill.core.project",
+    "distill.training.config",
+    "teachers.config",
+    "students.config",
+    "export.config",
+    "benchmarks.config",
+)
+VIEW = {"left": ["product.title"], "right": ["page.title"], "max_tokens": 64}
+DATA = {"train": "train.jsonl", "test": {"unseen": ["test.jsonl"]}}
+TASK = {"labels": ["нет", "да"], "positive": "да"}
+
+# What a model needs beside the field under test.
+NEEDED: dict[type[Config], dict[str, Any]] = {
+    project.Task: TASK,
+    project.PoolSource: {"files": ["pool.jsonl"]},
+    project.Data: DATA,
+    project.ViewConfig: VIEW,
+    project.Project: {"task": TASK, "data": DATA, "views": {"document": VIEW, "card": VIEW}},
+    TeacherConfig: {"preset": "base"},
+    StudentConfig: {"preset": "8L", "layers": 8, "keep": "spread"},
+    TargetConfig: {"name": "onnx-int8", "precision": "int8"},
+}
+
+REJECTED: dict[type[Config], dict[str, Any]] = {
+    project.Task: {"labels": ["да"], "ordered": "maybe", "positive": "может быть", "kind": "triple"},
+    project.Split: {"mode": "random", "valid": 1.5, "test": -0.1},
+    project.Junk: {"min_chars": -1, "max_chars": 0, "required": "page.title", "repeated": 2, "patterns": "спам"},
+    project.PoolSource: {"files": [], "rows": 0, "pairing": "random"},
+    project.Data: {
+        "root": 5,
+        "id": ["id"],
+        "label": None,
+        "slice": 5,
+        "keys": "product.id",
+        "train": [],
+        "valid": [],
+        "test": {"unseen": []},
+        "pool": {"urls": {"rows": 3}},
+        "pool_exclude": "none",
+        "split": 0.1,
+        "junk": 1,
+        "encoding": 1251,
+        "on_bad_row": "skip",
+    },
+    project.Windows: {"stride": -1, "max": 0, "pool": "sum"},
+    project.ViewConfig: {
+        "left": [],
+        "right": "page.title",
+        "separator": 5,
+        "max_tokens": 3,
+        "budgets": {"product.title": 0},
+        "windows": 3,
+    },
+    project.Gates: {"leak": -1, "parity_fp32": -1e-4, "int8_flips": 1.5, "retention_card": -0.1},
+    project.Quality: {"precision_at_least": 1.1, "recall_at_least": -1, "replicates": 99},
+    project.Project: {
+        "task": {"labels": "да"},
+        "data": {},
+        "views": {"document": VIEW},
+        "teachers": {"base": 3},
+        "students": ["8L_trunc"],
+        "export": "onnx",
+        "gates": 1,
+        "quality": 1,
+        "bench": 1,
+        "seed": -1,
+        "threads": 0,
+    },
+    FreshEncoder: {"layers": 0, "width": 0, "heads": 0, "vocabulary": 99},
+    LabellingConfig: {"shard_rows": 0, "batch_tokens": 0, "half": "maybe", "precision": "fp16"},
+    TeacherConfig: {
+        "preset": 5,
+        "view": 5,
+        "weight": -1,
+        "checkpoint": 5,
+        "finished": 5,
+        "labels": 5,
+        "fresh": 5,
+        "training": 5,
+        "labelling": 5,
+    },
+    StudentConfig: {
+        "preset": 5,
+        "view": 5,
+        "layers": 0,
+        "keep": "last",
+        "init": "random",
+        "source": 5,
+        "temperature": 0,
+        "alpha": -0.5,
+        "training": 5,
+    },
+    TrainingConfig: {
+        "epochs": 0,
+        "max_steps": 0,
+        "batch_size": 0,
+        "accumulate": 0,
+        "learning_rate": 2,
+        "warmup": -0.1,
+        "schedule": "step",
+        "weight_decay": 2,
+        "max_grad_norm": 0,
+        "dropout": 1,
+        "precision": "fp16",
+        "checkpoint": "first",
+        "save_steps": 0,
+    },
+    TargetConfig: {
+        "name": "",
+        "runtime": "pickle",
+        "precision": "int4",
+        "parity_rows": 0,
+        "keep_fp32": "head",
+        "max_flips": 2,
+        "reduce_range": "maybe",
+    },
+    BenchConfig: {
+        "requests": 0,
+        "warmup": -1,
+        "processes": 0,
+        "threads": 0,
+        "batch": [],
+        "throughput_batch": 0,
+        "tail_samples": 0,
+        "seed": -1,
+    },
+}
+CASES = [(model, name, value) for model, fields in REJECTED.items() for name, value in fields.items()]
+
+
+def models() -> set[type[Config]]:
+    """All config models of the modules above."""
+    found = [value for name in MODULES for value in vars(importlib.import_module(name)).values()]
+    return {one for one in found if isinstance(one, type) and issubclass(one, Config) and one is not Config}
+
+
+def test_the_table_names_every_field_of_every_model():
+    assert {one.__name__: set(fields) for one, fields in REJECTED.items()} == {
+        one.__name__: set(one.model_fields) for one in models()
+    }
+
+
+@pytest.mark.parametrize("model", REJECTED, ids=lambda model: model.__name__)
+def test_what_the_table_changes_is_accepted_as_it_is(model):
+    parse(model, NEEDED.get(model, {}), "project.yaml")
+
+
+@pytest.mark.parametrize(("model", "name", "value"), CASES, ids=[f"{m.__name__}.{n}" for m, n, _ in CASES])
+def test_the_value_is_refused_by_name(model, name, value):
+    with pytest.raises(UserError) as caught:
+        parse(model, {**NEEDED.get(model, {}), name: value}, "project.yaml")
+    lines = re.findall(r"^  - (.*)", str(caught.value), re.MULTILINE)
+    assert lines and all(re.match(rf"{name}\b", line) for line in lines)
+
+
+@pytest.mark.parametrize("model", REJECTED, ids=lambda model: model.__name__)
+def test_every_field_of_plain_values_is_described(model: type[BaseModel]):
+    for name, field in model.model_fields.items():
+        section = isinstance(field.annotation, type) and issubclass(field.annotation, Config)
+        assert section or field.description or name == "views", f"{model.__name__}.{name}"
+
+
+@pytest.mark.parametrize(
+    ("model", "values", "message"),
+    [
+        (project.Task, {"labels": ["а", "а"]}, "labels: a name stands twice"),
+        (project.Data, {"train": "a", "split": {"mode": "keys"}}, "keys: split.mode keys needs"),
+        (
+            project.Data,
+            {**DATA, "keys": ["k"], "split": {"mode": "keys"}},
+            "test: split.mode keys makes valid and",
+        ),
+        (project.Data, {"train": "a"}, "test: name at least one test set"),
+        (project.Data, {**DATA, "split": {"valid": 0.5, "test": 0.5}}, "split: valid and test leave no keys"),
+        (project.ViewConfig, {**VIEW, "budgets": {"page.body": 3}}, "budgets: page.body not among the view's fields"),
+        (project.ViewConfig, {**VIEW, "max_tokens": 8193}, "max_tokens: "),
+        (project.Project, {"task": TASK, "data": DATA, "views": {}}, "views.document, views.card: missing"),
+        (TargetConfig, {"name": "onnx", "max_flips": 0.1}, "max_flips: only for precision int8"),
+    ],
+)
+def test_fields_that_do_not_fit_together_are_refused(model, values, message):
+    with pytest.raises(UserError, match=rf"  - {re.escape(message)}"):
+        parse(model, values, "project.yaml")
+
+
+def test_short_forms_of_file_lists():
+    data = parse(
+        project.Data,
+        {
+            "train": "a",
+            "valid": "b",
+            "test": {"x": "c"},
+            "pool": {"p": "d", "q": ["e"], "r": {"files": "f", "rows": 2}},
+        },
+        "project.yaml",
+    )
+    assert (data.train, data.valid, data.test) == (["a"], ["b"], {"x": ["c"]})
+    assert [source.files for source in data.pool.values()] == [["d"], ["e"], ["f"]]
+
+
+def test_labels_that_yaml_reads_as_numbers_or_booleans_become_names():
+    task = parse(project.Task, {"labels": [0, 1.0, True], "positive": 1}, "project.yaml")
+    assert (task.space.labels, task.space.positive_index) == (("0", "1", "true"), 1)

@@ -1,0 +1,166 @@
+"""Soft labels made elsewhere: every accepted form of a row, and every refused one by file and row."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from distill.core.errors import UserError
+from distill.core.label_space import LabelSpace
+from distill.core.record_store import write_records
+from distill.core.records import Record
+from distill.core.soft_labels import read_soft_labels
+from teachers.config import LabellingConfig
+from teachers.import_labels import import_labels
+
+SPACE = LabelSpace(("мимо", "рядом", "точно"))
+CONFIG = LabellingConfig(shard_rows=3)
+IDS = ["т0", "т1", "т2", "т3", "п0", "п1", "п2"]
+LOGITS = np.arange(21, dtype=np.float32).reshape(7, 3) / 7 - 1.5
+
+
+@pytest.fixture
+def records(tmp_path):
+    """Four training rows, the second without text, and a pool of three; valid needs no labels."""
+    folder = tmp_path / "records"
+    texts = {"т1": ""}
+    for split, names in (("train", IDS[:4]), ("pool.urls", IDS[4:]), ("valid", ["в0"])):
+        rows = [Record(name, {"page.title": texts.get(name, "дрель")}) for name in names]
+        write_records(folder / f"{split}.parquet", rows)
+    return folder
+
+
+def listed() -> list[dict]:
+    return [{"id": name, "logits": logits.tolist()} for name, logits in zip(IDS, LOGITS, strict=True)]
+
+
+def named() -> list[dict]:
+    """The same logits by label, in another order of labels and rows."""
+    pairs = [dict(zip(SPACE.labels, row["logits"], strict=True)) for row in listed()]
+    rows = [{"id": name, "logits": dict(reversed(pair.items()))} for name, pair in zip(IDS, pairs, strict=True)]
+    return rows[::-1]
+
+
+def jsonl(folder, rows):
+    path = folder / "labels.jsonl"
+    path.write_text("\n".join(json.dumps(row, ensure_ascii=False) for row in rows), encoding="utf-8")
+    return path
+
+
+def tsv(folder, rows):
+    """Logits as JSON text; a cell with quotes in it is quoted."""
+    lines = ["id\tlogits"]
+    for row in rows:
+        cell = json.dumps(row["logits"], ensure_ascii=False).replace('"', '""')
+        lines.append(f'{row["id"]}\t"{cell}"')
+    path = folder / "labels.tsv"
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return path
+
+
+def parquet(folder, rows):
+    path = folder / "labels.parquet"
+    pq.write_table(pa.Table.from_pylist(rows), path)
+    return path
+
+
+def brought_in(file, records, tmp_path, config=CONFIG):
+    import_labels(config, file, SPACE, records, tmp_path / "store")
+    return read_soft_labels(tmp_path / "store")
+
+
+@pytest.mark.parametrize("rows", [listed(), named()], ids=["list", "dict"])
+@pytest.mark.parametrize("write", [jsonl, tsv, parquet])
+def test_logits_reach_their_rows_in_the_order_of_the_records(tmp_path, records, write, rows):
+    found = brought_in(write(tmp_path, rows), records, tmp_path)
+    assert (found.ids, found.sources) == (IDS, ["train"] * 4 + ["pool.urls"] * 3)
+    np.testing.assert_array_equal(found.logits, LOGITS)
+    assert found.status == ["ok", "empty", *["ok"] * 5]
+    assert len(list((tmp_path / "store").iterdir())) == 3
+
+
+def test_half_precision_follows_the_config(tmp_path, records):
+    config = LabellingConfig(half=True)
+    found = brought_in(jsonl(tmp_path, listed()), records, tmp_path, config)
+    np.testing.assert_array_equal(found.logits, LOGITS.astype(np.float16))
+
+
+def test_logits_that_are_no_finite_numbers_are_kept_out_of_training(tmp_path, records):
+    rows = listed()
+    rows[2]["logits"] = [float("nan"), 0, 1]
+    rows[3]["logits"] = [1e300, 0, 1]
+    with np.errstate(over="ignore"):
+        found = brought_in(jsonl(tmp_path, rows), records, tmp_path)
+    assert found.status[2:4] == ["nonfinite", "nonfinite"]
+
+
+@pytest.mark.parametrize(
+    ("logits", "shown"),
+    [
+        ([1.0, 2.0], "[1.0, 2.0]"),
+        ([1, 2, 3, 4], "[1, 2, 3, 4]"),
+        ([[1, 2, 3]], "[[1, 2, 3]]"),
+        ([1, "много", 3], "много"),
+        ("1 2 3", "1 2 3"),
+        (None, ""),
+        (5, "5"),
+        ({"мимо": 1, "рядом": 2}, "{'мимо': 1, 'рядом': 2}"),
+        ({"мимо": 1, "рядом": 2, "точно": 3, "близко": 4}, "близко"),
+        ({"мимо": 1, "рядом": 2, "about_pr": 3}, "about_pr"),
+    ],
+    ids=str,
+)
+def test_wrong_logits_are_named_by_row_and_value(tmp_path, records, logits, shown):
+    rows = listed()
+    rows[2]["logits"] = logits
+    with pytest.raises(UserError, match=r"wrong logits[\s\S]*labels\.jsonl, row 3\n") as caught:
+        brought_in(jsonl(tmp_path, rows), records, tmp_path)
+    assert shown in str(caught.value) and "мимо, рядом, точно" in str(caught.value)
+    assert not (tmp_path / "store").exists()
+
+
+@pytest.mark.parametrize("name", [None, "", ...], ids=["null", "empty", "absent"])
+def test_a_row_without_id_is_named(tmp_path, records, name):
+    rows = [{"id": name, **row} if name is ... else {**row, "id": name} for row in listed()[:1]]
+    if name is ...:
+        del rows[0]["id"]
+    with pytest.raises(UserError, match=r"without id[\s\S]*labels\.jsonl, row 1\n"):
+        brought_in(jsonl(tmp_path, [*rows, *listed()[1:]]), records, tmp_path)
+
+
+def test_a_broken_row_is_named(tmp_path, records):
+    path = jsonl(tmp_path, listed())
+    path.write_text(path.read_text(encoding="utf-8") + '\n{"id": "п3", "log', encoding="utf-8")
+    with pytest.raises(UserError, match=r"labels\.jsonl, row 8\n[\s\S]*broken_json"):
+        brought_in(path, records, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ([*listed(), listed()[4]], r"stands twice[\s\S]*row 8\n[\s\S]*п0"),
+        (listed()[:5], r"leaves out rows[\s\S]*2 of 7 rows without logits, first: п1, п2"),
+        ([*listed(), {"id": "в0", "logits": [1, 2, 3]}], r"not in train or the pool[\s\S]*1 ids, for example в0"),
+    ],
+    ids=["twice", "missing", "stranger"],
+)
+def test_ids_have_to_be_those_of_the_project(tmp_path, records, rows, message):
+    with pytest.raises(UserError, match=message):
+        brought_in(jsonl(tmp_path, rows), records, tmp_path)
+    assert not (tmp_path / "store").exists()
+
+
+def test_a_missing_file_is_named(tmp_path, records):
+    with pytest.raises(UserError, match=re.escape("nowhere.jsonl")):
+        brought_in(tmp_path / "nowhere.jsonl", records, tmp_path)
+
+
+def test_numbers_as_ids_match_their_text(tmp_path):
+    write_records(tmp_path / "records" / "train.parquet", [Record("7", {"page.title": "дрель"})])
+    path = jsonl(tmp_path, [{"id": 7, "logits": [1, 2, 3]}])
+    assert brought_in(path, tmp_path / "records", tmp_path).ids == ["7"]

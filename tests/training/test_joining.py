@@ -1,0 +1,91 @@
+"""Rows to label, and several teachers' labels joined by record id."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from distill.core.metrics import sigmoid, softmax
+from distill.core.record_store import write_records
+from distill.core.records import Record
+from distill.core.soft_labels import SoftLabels
+from distill.training.joining import join, labelled_rows
+
+IDS = [f"т{i}" for i in range(8)]
+
+
+def store(seed, ids=IDS, status=None, scale=3.0) -> SoftLabels:
+    """One teacher's logits; a row's logits depend on its place in IDS and on the seed only."""
+    logits = np.random.default_rng(seed).normal(size=(len(IDS), 3)) * scale
+    zeros = np.zeros(len(ids), np.int32)
+    return SoftLabels(
+        ids=list(ids),
+        sources=["train"] * len(ids),
+        logits=np.stack([logits[IDS.index(name)] for name in ids]).astype(np.float32),
+        tokens=zeros,
+        cut_tokens=zeros,
+        status=status or ["ok"] * len(ids),
+    )
+
+
+def test_training_rows_come_first_then_the_pools_by_name(tmp_path):
+    for split in ("pool.urls", "valid", "pool.runtime", "train", "test.unseen"):
+        records = [Record(f"{split}-{i}", {"page.title": "дрель"}) for i in range(2)]
+        write_records(tmp_path / f"{split}.parquet", records)
+    found = [(split, record.id) for split, record in labelled_rows(tmp_path)]
+    assert found == [(split, f"{split}-{i}") for split in ("train", "pool.runtime", "pool.urls") for i in range(2)]
+
+
+def test_one_teachers_logits_are_taken_as_they_are():
+    found = join([(store(1), 0.3)], "single")
+    assert list(found) == IDS
+    np.testing.assert_array_equal(np.stack(list(found.values())), store(1).logits)
+
+
+@pytest.mark.parametrize(("kind", "chances"), [("single", softmax), ("multi", sigmoid)])
+def test_several_teachers_are_averaged_as_probabilities(kind, chances):
+    stores = [(store(1), 2.0), (store(2), 0.5), (store(3), 1.5)]
+    expected = sum(weight * chances(labels.logits) for labels, weight in stores) / 4.0
+    found = join(stores, kind)
+    assert list(found) == IDS
+    joined = np.stack(list(found.values()))
+    assert joined.dtype == np.float32
+    np.testing.assert_allclose(chances(joined), expected, rtol=1e-5)
+
+
+def test_weights_count_by_their_ratio():
+    one, other = (join([(store(1), a), (store(2), b)], "single") for a, b in ((1, 3), (10, 30)))
+    np.testing.assert_allclose(np.stack(list(one.values())), np.stack(list(other.values())), rtol=1e-6)
+
+
+def test_a_teacher_joined_with_itself_keeps_its_probabilities():
+    found = join([(store(1), 1.0), (store(1), 1.0)], "single")
+    np.testing.assert_allclose(softmax(np.stack(list(found.values()))), softmax(store(1).logits), rtol=1e-5)
+
+
+def test_rows_are_joined_by_id_and_not_by_place():
+    straight = join([(store(1), 1.0), (store(2), 2.0)], "single")
+    turned = join([(store(1), 1.0), (store(2, IDS[::-1]), 2.0)], "single")
+    assert list(turned) == IDS
+    for name in IDS:
+        np.testing.assert_array_equal(turned[name], straight[name])
+
+
+def test_only_rows_that_every_teacher_labelled_well_remain():
+    status = ["ok", "empty", "ok", "nonfinite", "ok", "ok", "ok", "ok"]
+    assert list(join([(store(1, status=status), 1.0)], "single")) == [IDS[i] for i in (0, 2, 4, 5, 6, 7)]
+    found = join([(store(1, status=status), 1.0), (store(2, IDS[2:7]), 1.0)], "single")
+    assert list(found) == [IDS[i] for i in (2, 4, 5, 6)]
+
+
+@pytest.mark.parametrize("kind", ["single", "multi"])
+def test_teachers_without_a_common_row_give_nothing(kind):
+    assert join([(store(1, IDS[:3]), 1.0), (store(2, IDS[3:]), 1.0)], kind) == {}
+
+
+@pytest.mark.parametrize("kind", ["single", "multi"])
+def test_certain_teachers_give_finite_logits(kind):
+    found = join([(store(1, scale=1e4), 1.0), (store(1, scale=1e4), 1.0)], kind)
+    joined = np.stack(list(found.values()))
+    assert np.isfinite(joined).all()
+    np.testing.assert_array_equal(joined.argmax(1), store(1).logits.argmax(1))

@@ -66,11 +66,11 @@ def write_predictions(path: Path, predictions: Predictions) -> None:
     """Write a Parquet file with columns id, logits, label, slice, cluster; `label` is the gold vector."""
     table = pa.table(
         {
-            "id": predictions.ids,
+            "id": pa.array(predictions.ids, pa.string()),
             "logits": fixed_lists(predictions.logits),
             "label": fixed_lists(predictions.target),
-            "slice": predictions.slices,
-            "cluster": predictions.clusters,
+            "slice": pa.array(predictions.slices, pa.string()),
+            "cluster": pa.array(predictions.clusters, pa.string()),
         }
     )
     write_table(path, table)

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from tests.training.toy import toy_encoder, write_toy
+from tests.training.toy import toy_classifier, toy_encoder, write_toy
 
 
 @pytest.fixture(scope="package", autouse=True)
@@ -19,6 +19,12 @@ def _one_thread():
 def encoder(tmp_path_factory):
     """A two-layer BERT with random weights."""
     return toy_encoder(tmp_path_factory.mktemp("encoder"))
+
+
+@pytest.fixture(scope="package")
+def warm(encoder, tmp_path_factory):
+    """The encoder fine-tuned on the toy task."""
+    return toy_classifier(encoder, tmp_path_factory.mktemp("warm"))
 
 
 @pytest.fixture(scope="package")

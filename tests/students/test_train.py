@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from distill.core.errors import GateFailed, UserError
 from distill.core.project import ViewConfig
@@ -13,7 +12,6 @@ from distill.core.record_store import read_records
 from distill.core.soft_labels import SoftLabels, write_shard
 from distill.core.view import View
 from distill.models import encoder as encoder_module
-from distill.models.checkpoint import save_tokenizer
 from distill.models.encoder import load_classifier
 from distill.training.joining import labelled_rows
 from students import start as start_module
@@ -23,14 +21,10 @@ from students.train import train
 from tests.training.toy import CARD, LABELS, SIGNS, SPACE, Stop, same_weights, toy_training, toy_view
 
 
-@pytest.fixture(scope="module")
-def teacher(encoder, tmp_path_factory):
+@pytest.fixture
+def teacher(warm):
     """A model folder whose layers the students take."""
-    folder = tmp_path_factory.mktemp("teacher")
-    torch.manual_seed(8)
-    load_classifier(encoder, LABELS).save_pretrained(folder)
-    save_tokenizer(encoder, folder)
-    return folder
+    return warm
 
 
 def _store(records, folder: Path, *, without=(), planted=None):
@@ -66,15 +60,15 @@ def _history(folder):
 LEARN = {"epochs": 8, "learning_rate": 1e-2, "dropout": 0}
 
 
-def test_student_learns_and_is_a_whole_model(teacher, records, tmp_path):
-    folder = _train(teacher, records, _store(records, tmp_path / "labels"), tmp_path / "student", training=LEARN)
+def test_student_learns_and_is_a_whole_model(encoder, records, tmp_path):
+    folder = _train(encoder, records, _store(records, tmp_path / "labels"), tmp_path / "student", training=LEARN)
     assert _history(folder)[-1]["accuracy"] > 0.9
     names = {path.name for path in folder.iterdir()}
     assert {"config.json", "model.safetensors", "tokenizer.json", "view.json", "quality.json"} <= names
     model = load_classifier(folder)
     assert model.config.num_hidden_layers == 1 and tuple(model.config.id2label.values()) == LABELS
     assert View.load(folder).config == CARD
-    assert (folder / "tokenizer.json").read_bytes() == (teacher / "tokenizer.json").read_bytes()
+    assert (folder / "tokenizer.json").read_bytes() == (encoder / "tokenizer.json").read_bytes()
 
 
 def test_no_teacher_is_in_memory(teacher, records, tmp_path, monkeypatch):

@@ -51,29 +51,29 @@ def test_windows_of_long_documents_are_read_as_they_are_scored(encoder, records,
     assert _quality(folder)["accuracy"] == (logits.argmax(1) == target.argmax(1)).mean() > 0.8
 
 
-def test_folder_is_a_whole_model(encoder, records, tmp_path):
-    folder = _teach(encoder, records, tmp_path, epochs=1)
+def test_folder_is_a_whole_model(warm, records, tmp_path):
+    folder = _teach(warm, records, tmp_path, epochs=1)
     names = {path.name for path in folder.iterdir()}
     assert {"config.json", "model.safetensors", "tokenizer.json", "view.json", "quality.json"} <= names
     assert not {"checkpoints", "manifest.json"} & names
     assert tuple(labels_of(load_classifier(folder))) == LABELS
     view = View.load(folder)
     assert (view.name, view.config) == ("document", DOCUMENT)
-    assert (folder / "tokenizer.json").read_bytes() == (encoder / "tokenizer.json").read_bytes()
+    assert (folder / "tokenizer.json").read_bytes() == (warm / "tokenizer.json").read_bytes()
 
 
-def test_seed_decides_the_weights(encoder, records, tmp_path):
-    same = [load_classifier(_teach(encoder, records, tmp_path / name, max_steps=2)) for name in "ab"]
+def test_seed_decides_the_weights(warm, records, tmp_path):
+    same = [load_classifier(_teach(warm, records, tmp_path / name, max_steps=2)) for name in "ab"]
     assert same_weights(*same)
-    config, view = _config(max_steps=2), toy_view(encoder, DOCUMENT)
-    teach(config, SPACE, view, records, encoder, 4, 1, tmp_path / "c")
+    config, view = _config(max_steps=2), toy_view(warm, DOCUMENT)
+    teach(config, SPACE, view, records, warm, 4, 1, tmp_path / "c")
     assert not same_weights(same[0], load_classifier(tmp_path / "c"))
 
 
-def test_only_training_rows_are_learnt_from(encoder, tmp_path):
+def test_only_training_rows_are_learnt_from(warm, tmp_path):
     """Other test and pool rows make the same teacher."""
     few, many = write_toy(tmp_path / "few", pool=3, test=3), write_toy(tmp_path / "many", pool=30, test=30)
-    one, two = (load_classifier(_teach(encoder, r, tmp_path / r.name / "t", max_steps=3)) for r in (few, many))
+    one, two = (load_classifier(_teach(warm, r, tmp_path / r.name / "t", max_steps=3)) for r in (few, many))
     assert same_weights(one, two)
 
 

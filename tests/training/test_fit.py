@@ -47,11 +47,11 @@ def _quality(folder):
     return json.loads((folder / "quality.json").read_text())
 
 
-def _resume(encoder, folder, **training):
+def _resume(warm, folder, **training):
     """Run again in the same folder; the reporter tells at which step it went on."""
     watch = Watch()
     with reporting(watch):
-        fit_toy(encoder, folder, **training)
+        fit_toy(warm, folder, **training)
     return watch
 
 
@@ -61,10 +61,10 @@ def _assert_same(folder, other):
 
 
 @pytest.fixture(scope="module")
-def undisturbed(encoder, tmp_path_factory):
+def undisturbed(warm, tmp_path_factory):
     """18 steps in 3 epochs with a checkpoint every 4 steps."""
     folder = tmp_path_factory.mktemp("undisturbed")
-    fit_toy(encoder, folder)
+    fit_toy(warm, folder)
     return folder
 
 
@@ -91,18 +91,18 @@ def test_leaves_a_model_folder_with_figures_of_every_epoch(undisturbed):
     assert all(set(entry) == figures | {"epoch", "step"} for entry in quality["history"])
 
 
-def test_saved_model_is_the_trained_one(encoder, tmp_path):
-    model = fit_toy(encoder, tmp_path, epochs=1)
+def test_saved_model_is_the_trained_one(warm, tmp_path):
+    model = fit_toy(warm, tmp_path, epochs=1)
     assert not model.training and same_weights(model, load_classifier(tmp_path))
     assert list(model.config.id2label.values()) == list(LABELS)
 
 
-def test_killed_run_ends_as_an_undisturbed_one(encoder, undisturbed, tmp_path):
-    script = KILLED.format(stop_at=11, encoder=str(encoder), folder=str(tmp_path))
+def test_killed_run_ends_as_an_undisturbed_one(warm, undisturbed, tmp_path):
+    script = KILLED.format(stop_at=11, encoder=str(warm), folder=str(tmp_path))
     process = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)
     assert process.returncode == -9, process.stderr
     assert not (tmp_path / "model.safetensors").exists() and (tmp_path / "checkpoints").is_dir()
-    assert _resume(encoder, tmp_path).resumed_from == 8
+    assert _resume(warm, tmp_path).resumed_from == 8
     _assert_same(tmp_path, undisturbed)
 
 
@@ -111,17 +111,17 @@ def test_killed_run_ends_as_an_undisturbed_one(encoder, undisturbed, tmp_path):
     [(3, 0), (5, 4), (12, 8), (13, 12), (18, 16)],
     ids=["before the first checkpoint", "first epoch", "end of an epoch", "start of an epoch", "last step"],
 )
-def test_interrupted_anywhere(encoder, undisturbed, tmp_path, stop_at, resumed_from):
-    assert interrupted(encoder, tmp_path, stop_at).ended == 1
+def test_interrupted_anywhere(warm, undisturbed, tmp_path, stop_at, resumed_from):
+    assert interrupted(warm, tmp_path, stop_at).ended == 1
     assert not (tmp_path / "model.safetensors").exists()
-    assert _resume(encoder, tmp_path).resumed_from == resumed_from
+    assert _resume(warm, tmp_path).resumed_from == resumed_from
     _assert_same(tmp_path, undisturbed)
 
 
-def test_interrupted_twice(encoder, undisturbed, tmp_path):
-    interrupted(encoder, tmp_path, 7)
-    interrupted(encoder, tmp_path, 15)
-    assert _resume(encoder, tmp_path).resumed_from == 12
+def test_interrupted_twice(warm, undisturbed, tmp_path):
+    interrupted(warm, tmp_path, 7)
+    interrupted(warm, tmp_path, 15)
+    assert _resume(warm, tmp_path).resumed_from == 12
     _assert_same(tmp_path, undisturbed)
 
 
@@ -134,54 +134,54 @@ def test_interrupted_twice(encoder, undisturbed, tmp_path):
     ],
     ids=["middle of an epoch", "end of an epoch", "best"],
 )
-def test_interrupted_after_the_last_step(encoder, tmp_path, training):
+def test_interrupted_after_the_last_step(warm, tmp_path, training):
     """No step is taken beyond the planned ones when the run was cut off while it was being finished."""
-    fit_toy(encoder, tmp_path / "whole", **training)
-    interrupted(encoder, tmp_path / "cut", "end", **training)
-    _resume(encoder, tmp_path / "cut", **training)
+    fit_toy(warm, tmp_path / "whole", **training)
+    interrupted(warm, tmp_path / "cut", "end", **training)
+    _resume(warm, tmp_path / "cut", **training)
     _assert_same(tmp_path / "cut", tmp_path / "whole")
 
 
 @pytest.mark.parametrize("save_steps", [3, 6])
-def test_figures_of_an_epoch_survive_a_kill_right_after_it(encoder, tmp_path, save_steps):
-    fit_toy(encoder, tmp_path / "whole", epochs=2, save_steps=save_steps)
-    interrupted(encoder, tmp_path / "cut", 7, epochs=2, save_steps=save_steps)
-    assert _resume(encoder, tmp_path / "cut", epochs=2, save_steps=save_steps).resumed_from == 6
+def test_figures_of_an_epoch_survive_a_kill_right_after_it(warm, tmp_path, save_steps):
+    fit_toy(warm, tmp_path / "whole", epochs=2, save_steps=save_steps)
+    interrupted(warm, tmp_path / "cut", 7, epochs=2, save_steps=save_steps)
+    assert _resume(warm, tmp_path / "cut", epochs=2, save_steps=save_steps).resumed_from == 6
     _assert_same(tmp_path / "cut", tmp_path / "whole")
 
 
-def test_half_written_checkpoint_is_passed_over(encoder, undisturbed, tmp_path):
-    interrupted(encoder, tmp_path, 11)
+def test_half_written_checkpoint_is_passed_over(warm, undisturbed, tmp_path):
+    interrupted(warm, tmp_path, 11)
     (whole,) = (tmp_path / "checkpoints").glob("checkpoint-*")
     torn = tmp_path / "checkpoints" / "checkpoint-12"
     torn.mkdir()
     for path in whole.iterdir():
         content = path.read_bytes()
         (torn / path.name).write_bytes(content[: len(content) // 2])
-    assert _resume(encoder, tmp_path).resumed_from == 8
+    assert _resume(warm, tmp_path).resumed_from == 8
     _assert_same(tmp_path, undisturbed)
 
 
-def test_interrupted_with_accumulation_and_windows(encoder, tmp_path):
+def test_interrupted_with_accumulation_and_windows(warm, tmp_path):
     training = {"config": WINDOWED, "accumulate": 2, "rows": 23, "epochs": 3, "save_steps": 2}
-    fit_toy(encoder, tmp_path / "whole", **training)
-    interrupted(encoder, tmp_path / "cut", 5, **training)
-    assert _resume(encoder, tmp_path / "cut", **training).resumed_from == 4
+    fit_toy(warm, tmp_path / "whole", **training)
+    interrupted(warm, tmp_path / "cut", 5, **training)
+    assert _resume(warm, tmp_path / "cut", **training).resumed_from == 4
     _assert_same(tmp_path / "cut", tmp_path / "whole")
 
 
 @pytest.mark.parametrize("max_steps", [4, 8])
-def test_max_steps_override_epochs(encoder, tmp_path, max_steps):
-    fit_toy(encoder, tmp_path, max_steps=max_steps)
+def test_max_steps_override_epochs(warm, tmp_path, max_steps):
+    fit_toy(warm, tmp_path, max_steps=max_steps)
     history = _quality(tmp_path)["history"]
     assert [entry["step"] for entry in history] == ([4] if max_steps == 4 else [6, 8])
     assert history[-1]["epoch"] == pytest.approx(max_steps / 6, abs=1e-3)
 
 
-def test_dropout_is_replaced(encoder, tmp_path):
+def test_dropout_is_replaced(warm, tmp_path):
     rates = {}
     for rate in (None, 0.0, 0.4):
-        model = fit_toy(encoder, tmp_path / str(rate), max_steps=1, dropout=rate)
+        model = fit_toy(warm, tmp_path / str(rate), max_steps=1, dropout=rate)
         rates[rate] = {module.p for module in model.modules() if isinstance(module, torch.nn.Dropout)}
     assert rates == {None: {0.1}, 0.0: {0.0}, 0.4: {0.4}}
 
@@ -196,41 +196,41 @@ def test_dropout_that_attention_keeps_as_a_number_is_replaced():
     assert {module.p for module in model.modules() if isinstance(module, torch.nn.Dropout)} == {0.3}
 
 
-def _fit_on(encoder, folder, train, **training):
+def _fit_on(warm, folder, train, **training):
     torch.manual_seed(5)
-    model = load_classifier(encoder, LABELS)
-    fit(model, train, toy_examples(encoder, 12, prefix="в"), toy_training(**training), toy_run(), folder)
+    model = load_classifier(warm, LABELS)
+    fit(model, train, toy_examples(warm, 12, prefix="в"), toy_training(**training), toy_run(), folder)
 
 
-def test_constant_predictor_is_refused_and_leaves_no_model(encoder, tmp_path):
+def test_constant_predictor_is_refused_and_leaves_no_model(warm, tmp_path):
     only = np.float32([0, 1, 0])
-    train = [Example(example.windows, None, only) for example in toy_examples(encoder, 24)]
+    train = [Example(example.windows, None, only) for example in toy_examples(warm, 24)]
     with pytest.raises(GateFailed, match="every validation row is predicted 'рядом'(?s:.*)lower the learning rate"):
-        _fit_on(encoder, tmp_path, train, learning_rate=1e-2)
+        _fit_on(warm, tmp_path, train, learning_rate=1e-2)
     assert not (tmp_path / "model.safetensors").exists() and not (tmp_path / "quality.json").exists()
 
 
-def test_learning_rate_that_is_far_too_high_is_refused(encoder, tmp_path):
+def test_learning_rate_that_is_far_too_high_is_refused(warm, tmp_path):
     with pytest.raises(GateFailed, match="learning rate 1.0(?s:.*)lower the learning rate"):
-        _fit_on(encoder, tmp_path, toy_examples(encoder, 24), learning_rate=1.0, warmup=0)
+        _fit_on(warm, tmp_path, toy_examples(warm, 24), learning_rate=1.0, warmup=0)
     assert not (tmp_path / "model.safetensors").exists()
 
 
-def test_labels_that_are_not_finite_are_refused(encoder, tmp_path):
+def test_labels_that_are_not_finite_are_refused(warm, tmp_path):
     nan = np.full(3, np.nan, np.float32)
-    train = [Example(example.windows, nan, example.target) for example in toy_examples(encoder, 24)]
+    train = [Example(example.windows, nan, example.target) for example in toy_examples(warm, 24)]
     with pytest.raises(GateFailed, match="diverged"):
-        _fit_on(encoder, tmp_path, train)
+        _fit_on(warm, tmp_path, train)
     assert not (tmp_path / "model.safetensors").exists()
 
 
-def test_best_checkpoint_is_kept(encoder, tmp_path, monkeypatch):
+def test_best_checkpoint_is_kept(warm, tmp_path, monkeypatch):
     """Three epochs whose second is told to be the best end with the weights that two epochs end with."""
     same = {"schedule": "constant_with_warmup", "warmup": 0}
-    fit_toy(encoder, tmp_path / "two", epochs=2, **same)
+    fit_toy(warm, tmp_path / "two", epochs=2, **same)
     real, told = trainer_module.validation_figures, iter([0.2, 0.9, 0.5])
     monkeypatch.setattr(trainer_module, "validation_figures", lambda *a: real(*a) | {"f1_macro": next(told)})
-    fit_toy(encoder, tmp_path / "three", epochs=3, checkpoint="best", **same)
+    fit_toy(warm, tmp_path / "three", epochs=3, checkpoint="best", **same)
     assert same_weights(load_classifier(tmp_path / "three"), load_classifier(tmp_path / "two"))
     quality = _quality(tmp_path / "three")
     assert [entry["step"] for entry in quality["history"]] == [6, 12, 18] and quality["step"] == 12

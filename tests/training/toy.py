@@ -13,6 +13,7 @@ from distill.core.project import ViewConfig, Windows
 from distill.core.record_store import write_records
 from distill.core.records import Record
 from distill.core.view import TOKENIZER_FILE, View
+from distill.models.checkpoint import save_tokenizer
 from distill.models.encoder import load_classifier
 from distill.models.fresh import make_encoder
 from distill.training.config import TrainingConfig
@@ -57,6 +58,13 @@ def toy_encoder(folder: Path, *, layers=2, width=16, seed=1) -> Path:
     """A Hugging Face folder of a narrow BERT with random weights."""
     texts = [text for record in toy_records("т", 60) for text in record.fields.values()]
     make_encoder(texts, folder, layers=layers, width=width, heads=2, vocabulary=150, seed=seed)
+    return folder
+
+
+def toy_classifier(encoder: Path, folder: Path) -> Path:
+    """A model folder that knows the task, so that runs of few steps from it do not end with one answer for all rows."""
+    fit_toy(encoder, folder, rows=60, epochs=8, learning_rate=1e-2, dropout=0)
+    save_tokenizer(encoder, folder)
     return folder
 
 

@@ -35,8 +35,10 @@ def execute(settings: Settings, console: Console, until: str = "report") -> dict
     layout, reporter = Layout(settings), ConsoleReporter(console)
     with run_lock(settings.run), reporting(reporter):
         steps = Steps(settings.run, settings.as_json(), versions(), reporter.stage_starts, reporter.stage_ends)
-        require_layers(layout)
-        for stage in stages_until(list(plan(layout)), until):
+        stages = stages_until(list(plan(layout)), until)
+        if any(stage.verb == "train" for stage in stages):
+            require_layers(layout)
+        for stage in stages:
             _run(steps, stage)
             if stage.verb == "audit":
                 report = _write_report(layout, steps)

@@ -45,7 +45,7 @@ def train(
     soft = join([(read_soft_labels(store), weight) for store, weight in labels.items()], space.kind)
     if not soft:
         raise UserError("no usable soft labels", where=str(next(iter(labels), "labels")), do="label the pool again")
-    rows = [record for _, record in labelled_rows(records) if record.id in soft]
+    rows = [record for _, record in labelled_rows(records) if record.id in soft or record.target is not None]
     training = config.training.model_copy(update={"max_steps": optimiser_steps(len(rows), config.training)})
     if gold_only:
         rows, soft = read_records(records, "train"), {}

@@ -112,13 +112,14 @@ def _examples(monkeypatch, run):
     return told
 
 
-def test_rows_are_train_and_pool_with_usable_labels(teacher, records, tmp_path, monkeypatch):
+def test_rows_are_train_and_pool_with_soft_labels_or_gold(teacher, records, tmp_path, monkeypatch):
     labels = _store(records, tmp_path / "labels", without=("т3", "п5", "п6"))
     rows, valid, config, run = _examples(
         monkeypatch, lambda: _train(teacher, records, labels, tmp_path / "s", training={"epochs": 2}, temperature=3)
     )
-    assert len(rows) == 23 + 16 and all(row.teacher_logits is not None for row in rows)
-    assert sum(row.target is not None for row in rows) == 23
+    assert len(rows) == 24 + 16 and all(row.teacher_logits is not None or row.target is not None for row in rows)
+    assert sum(row.teacher_logits is not None for row in rows) == 23 + 16
+    assert sum(row.target is not None for row in rows) == 24
     assert len(valid) == 12 and all(row.target is not None for row in valid)
     assert config.max_steps == 2 * 10
     assert (run.loss.temperature, run.loss.alpha, run.pool) == (3, 0.5, "mean")
@@ -129,7 +130,7 @@ def test_gold_only_takes_as_many_steps_and_sees_train_rows_only(teacher, records
     options = {"training": {"epochs": 2}, "gold_only": True, "temperature": 3}
     rows, _, config, run = _examples(monkeypatch, lambda: _train(teacher, records, labels, tmp_path / "s", **options))
     assert len(rows) == 24 and all(row.teacher_logits is None and row.target is not None for row in rows)
-    assert config.max_steps == 2 * 10 and run.loss.alpha == 1
+    assert config.max_steps == 2 * 11 and run.loss.alpha == 1
 
 
 def test_gold_only_never_reads_the_soft_labels(teacher, records, tmp_path):
@@ -151,9 +152,11 @@ def test_several_teachers_are_joined_by_weight(teacher, records, tmp_path, monke
     one = _store(records, tmp_path / "one", without=("т1",), planted=np.float32([2, 0, 0]))
     two = _store(records, tmp_path / "two", without=("п2",), planted=np.float32([0, 0, 3]))
     rows, *_ = _examples(monkeypatch, lambda: _train(teacher, records, {one: 3.0, two: 1.0}, tmp_path / "s"))
-    assert len(rows) == 24 + 18 - 2
+    assert len(rows) == 24 + 17
     first, second = (np.exp(z) / np.exp(z).sum() for z in (np.array([2.0, 0, 0]), np.array([0, 0, 3.0])))
-    np.testing.assert_allclose(np.exp(rows[0].teacher_logits), 0.75 * first + 0.25 * second, rtol=1e-5)
+    joined = [row.teacher_logits for row in rows if row.teacher_logits is not None]
+    assert len(joined) == 24 + 18 - 2
+    np.testing.assert_allclose(np.exp(joined[0]), 0.75 * first + 0.25 * second, rtol=1e-5)
 
 
 def test_windows_of_the_view_reach_the_loss(teacher, records, tmp_path, monkeypatch):

@@ -6,22 +6,33 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from distill.cli.plan.layout import Layout
+from distill.cli.plan.layout import RECORDS, Layout
 from distill.cli.plan.pipeline import bundles, plan
 from distill.cli.settings import Settings
 from distill.core.intake.sources import data_files
 from distill.core.manifest import MANIFEST
+from distill.core.record_store import count_records, splits
 
 
 def plan_lines(settings: Settings) -> list[str]:
-    """Inputs with bytes, every step with whether its artifact is there, and the free disk."""
+    """Inputs with bytes, and rows once audited; every step with whether its artifact is there; the free disk."""
     return [*_inputs(settings), *_steps(settings), *_disk(settings.run)]
 
 
 def _inputs(settings: Settings) -> Iterator[str]:
     yield "input"
+    known = _audited_rows(settings.run / RECORDS)
     for source, paths in data_files(settings.project, Path(".")).items():
-        yield f"  {source:<16} {len(paths)} files, {sum(path.stat().st_size for path in paths) / 1e6:.1f} MB"
+        size = sum(path.stat().st_size for path in paths) / 1e6
+        rows = f", {known[source]} rows kept" if source in known else ""
+        yield f"  {source:<16} {len(paths)} files, {size:.1f} MB{rows}"
+
+
+def _audited_rows(records: Path) -> dict[str, int]:
+    """Rows of each split, as far as an audit has been made."""
+    if not (records / MANIFEST).exists():
+        return {}
+    return {split: count_records(records, split) for split in splits(records)}
 
 
 def _steps(settings: Settings) -> Iterator[str]:

@@ -116,7 +116,8 @@ def test_status_report_compare_show_and_dry_run(run, tiny):
     options = [argument for argument in tiny(run) if not argument.startswith("--student")]
     shown = distill("show", name, "--view=document", *options)
     assert shown.returncode == 0 and "tokens" in shown.stdout, shown.stderr
-    assert "bundle 3L_trunc" in distill("--dry-run", *tiny(run)).stdout
+    planned = distill("--dry-run", *tiny(run)).stdout
+    assert "bundle 3L_trunc" in planned and "160 rows kept" in planned
 
 
 def test_labels_made_elsewhere_take_the_place_of_labelling(run, tiny, tmp_path):

@@ -183,12 +183,12 @@ def _split(tokens: list[tuple[int, int]]) -> tuple[list[int], list[int]]:
 
 
 def _share(left: int, right: int, room: int, *, windowed: bool) -> tuple[int, int]:
-    """Tokens that each side may keep: the longer side gives way first; windows keep a left side up to half the room."""
+    """Tokens that each side may keep: the longer side gives way first; windows leave the left at least half."""
     if left + right <= room:
         return left, right
     half = room // 2
     if windowed:
-        kept = min(left, half)
+        kept = min(left, max(half, room - right))
         return kept, room - kept
     if left <= half:
         return left, room - left

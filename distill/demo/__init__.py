@@ -1,2 +1,1 @@
 """The embedded demo project."""
-"""The embedded project."""

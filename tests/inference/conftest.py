@@ -10,15 +10,6 @@ from distill.models.fresh import make_encoder
 VIEW = {"left": ["product.title"], "right": ["page.title", "page.body"], "max_tokens": 40}
 
 
-@pytest.fixture(scope="package", autouse=True)
-def _one_thread():
-    """Models this small run slower on several threads, far slower on a busy machine."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def make_rows(count):
     """Rows of very different lengths, the first without any text."""
     rows = [{"product.title": "", "page.title": "", "page.body": None}]

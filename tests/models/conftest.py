@@ -49,15 +49,6 @@ CONFIGS = {
 }
 
 
-@pytest.fixture(scope="package", autouse=True)
-def _one_thread():
-    """Models this small run slower on several threads, far slower on a busy machine."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture
 def make_model():
     """`make_model(family, layers, attention=...)`: three classes, evaluation mode, always the same weights."""

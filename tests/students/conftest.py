@@ -1,18 +1,8 @@
-"""The toy task's encoder and records, and one thread for models this small."""
+"""The toy task's encoder and records."""
 
 import pytest
-import torch
 
 from tests.training.toy import toy_classifier, toy_encoder, write_toy
-
-
-@pytest.fixture(scope="package", autouse=True)
-def _one_thread():
-    """Models this small run slower on several threads, far slower on a busy machine."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="package")

@@ -1,22 +1,27 @@
 import json
 from collections import Counter
+from itertools import islice
 
 import pytest
 
 from distill.core.config import load_yaml, parse
+from distill.core.errors import UserError
 from distill.core.project import Project
 from distill.core.rendering import field_text
-from distill.demo.generate import Sizes, generate
+from distill.demo.generate import Sizes, generate, training_rows
+from distill.demo.names import part_of
+from distill.demo.projects import PROJECTS, settings_of
 
 LABELS = {"not_about_pr", "ment_pr", "about_pr"}
 SEGMENTS = {"old_pool", "diy", "electronics", "pharma"}
 FILES = ("project.yaml", "train.jsonl", "valid.jsonl", "test.jsonl", "pool.jsonl")
+SMALL = Sizes(train=600, valid=150, test=600, pool=300)
 
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory):
     folder = tmp_path_factory.mktemp("demo")
-    generate(folder)
+    generate(folder, sizes=SMALL)
     return folder
 
 
@@ -36,74 +41,104 @@ def pair(row):
 
 
 def test_the_same_seed_gives_the_same_bytes(tmp_path, demo):
-    generate(tmp_path / "again")
-    generate(tmp_path / "other", seed=2)
+    generate(tmp_path / "again", sizes=SMALL)
+    generate(tmp_path / "other", seed=2, sizes=SMALL)
     for name in FILES:
         assert (tmp_path / "again" / name).read_bytes() == (demo / name).read_bytes()
-    assert (tmp_path / "other" / "train.jsonl").read_bytes() != (demo / "train.jsonl").read_bytes()
+    for name in FILES[1:]:
+        assert (tmp_path / "other" / name).read_bytes() != (demo / name).read_bytes()
 
 
-def test_the_project_parses_and_every_field_of_its_views_is_there(demo):
-    project = parse(Project, load_yaml(demo / "project.yaml"), "project.yaml")
+def test_a_labelled_file_does_not_depend_on_the_sizes_of_the_others(tmp_path, demo):
+    generate(tmp_path, sizes=Sizes(train=30, valid=150, test=10, pool=60))
+    assert (tmp_path / "valid.jsonl").read_bytes() == (demo / "valid.jsonl").read_bytes()
+    assert [len(read(tmp_path, name)) for name in ("train", "valid", "test")] == [30, 150, 10]
+
+
+def test_the_embedded_projects_have_the_sizes_that_they_say(tmp_path):
+    assert PROJECTS["demo"] == Sizes(train=1500, valid=500, test=1500, pool=20_000)
+    assert PROJECTS["demo-full"] == Sizes(train=1500, valid=500, test=6000, pool=20_000)
+    generate(tmp_path)
+    counts = [(tmp_path / name).read_bytes().count(b"\n") for name in FILES[1:]]
+    assert counts == [1500, 500, 1500, 20_020]
+    assert not (tmp_path / "pretraining.jsonl").exists()
+
+
+def test_rows_to_pre_train_on_are_written_where_the_sizes_ask_for_them(tmp_path):
+    generate(tmp_path, sizes=Sizes(train=60, valid=20, test=30, pool=60, pretraining=50))
+    assert read(tmp_path, "pretraining") == list(training_rows(50, 1))
+
+
+@pytest.mark.parametrize("name", PROJECTS)
+def test_every_project_parses_and_every_field_of_its_views_is_there(name, demo, tmp_path):
+    generate(tmp_path, sizes=Sizes(train=60, valid=20, test=30, pool=60), project=name)
+    project = parse(Project, load_yaml(tmp_path / "project.yaml"), "project.yaml")
+    assert (tmp_path / "project.yaml").read_text(encoding="utf-8") == settings_of(name)
     assert set(project.task.labels) == LABELS
-    rows = read(demo, "train")
     columns = {*project.data.keys, project.data.slice, *project.views["document"].fields, *project.views["card"].fields}
-    assert all(field_text(row, column) for row in rows for column in columns)
+    assert all(field_text(row, column) for row in read(demo, "train") for column in columns)
 
 
-@pytest.mark.parametrize(("name", "count"), [("train", 600), ("valid", 200), ("test", 300)])
-def test_classes_slices_and_sizes(demo, name, count):
+def test_an_unknown_project_is_named_with_the_known_ones(tmp_path):
+    with pytest.raises(UserError, match="(?s)demo-ful.*did you mean 'demo-full'"):
+        generate(tmp_path, project="demo-ful")
+
+
+@pytest.mark.parametrize(("name", "count"), [("train", 600), ("valid", 150), ("test", 600)])
+def test_rows_ids_classes_and_slices_of_a_file(demo, name, count):
     rows = read(demo, name)
     labels, segments = Counter(row["label"] for row in rows), Counter(row["segment"] for row in rows)
     assert len(rows) == len({row["id"] for row in rows}) == count
     assert set(labels) == LABELS and set(segments) == SEGMENTS
-    assert min(labels.values()) > 0.2 * count and min(segments.values()) > 0.15 * count
+    assert min(labels.values()) > 0.2 * count and min(segments.values()) > 0.1 * count
 
 
 def test_rows_share_products_and_pages(demo):
     rows = read(demo, "test")
-    products = {row["product"]["id"] for row in rows}
-    # The bootstrap over products needs 30 clusters.
-    assert 30 <= len(products) < len(rows) / 3
-    assert len({row["page"]["id"] for row in rows}) < len(rows)
+    products, pages = (Counter(row[side]["id"] for row in rows) for side in ("product", "page"))
+    # The bootstrap over products wants hundreds of clusters at 1,500 rows, and 30 of them at 150.
+    assert 0.2 * len(rows) < len(products) < 0.4 * len(rows)
+    assert len(pages) < 0.5 * len(rows) and max(pages.values()) <= 4
+    assert sum(count > 1 for count in products.values()) > 0.7 * len(products)
+
+
+@pytest.mark.parametrize("rows", [150, 160, 300])
+def test_small_files_have_30_products(tmp_path, rows):
+    generate(tmp_path, sizes=Sizes(train=240, valid=60, test=rows, pool=60))
+    assert len({row["product"]["id"] for row in read(tmp_path, "test")}) >= 30
 
 
 def test_labelled_files_share_no_product_page_or_text(demo):
     parts = {name: read(demo, name) for name in ("train", "valid", "test")}
     pairs = Counter(pair(row) for rows in parts.values() for row in rows)
     assert max(pairs.values()) == 1
+    for path in ("product.id", "product.title", "page.id", "page.body"):
+        seen = [{field_text(row, path) for row in rows} for rows in parts.values()]
+        assert len(set.union(*seen)) == sum(map(len, seen)), path
+
+
+def test_one_id_stands_for_one_text(demo):
     for side in ("product", "page"):
-        seen = [{row[side]["id"] for row in rows} for rows in parts.values()]
-        assert len(set.union(*seen)) == sum(map(len, seen))
+        texts = {
+            (row[side]["id"], json.dumps(row[side])) for name in ("train", "valid", "test") for row in read(demo, name)
+        }
+        assert len({name for name, _ in texts}) == len(texts)
 
 
-def test_an_about_page_names_the_product_and_only_some_mentions_show_on_cards(demo):
-    rows = read(demo, "train")
-    on_card = {label: [] for label in LABELS}
+def test_training_rows_are_unlabelled_repeatable_and_of_all_slices():
+    rows = list(training_rows(3000, 1))
+    assert len(rows) == len({row["id"] for row in rows}) == 3000
+    assert rows == list(training_rows(3000, 1)) != list(training_rows(3000, 2))
+    assert rows[:10] == list(islice(training_rows(5000, 1), 10))
+    assert {row["segment"] for row in rows} == SEGMENTS
+    assert all(set(row) == {"id", "segment", "product", "page"} for row in rows)
+
+
+def test_training_rows_share_no_product_with_any_file(demo):
+    """By brand and series, so that it holds for every seed of either."""
+    files = {row["product"]["id"] for name in ("train", "valid", "test", "pool") for row in read(demo, name)}
+    rows = list(training_rows(3000, 1))
+    assert not files & {row["product"]["id"] for row in rows}
     for row in rows:
-        on_card[row["label"]].append(row["product"]["title"] in row["page"]["title"])
-    assert all(on_card["about_pr"]) and not any(on_card["not_about_pr"])
-    assert 0.2 < sum(on_card["ment_pr"]) / len(on_card["ment_pr"]) < 0.8
-    assert all(row["product"]["title"] in row["page"]["body"] for row in rows if row["label"] == "ment_pr")
-
-
-def test_the_pool_has_something_for_the_ledger(demo):
-    lines = (demo / "pool.jsonl").read_text(encoding="utf-8").splitlines()
-    rows, tests = read(demo, "pool"), {pair(row) for row in read(demo, "test")}
-    assert len(lines) == 802 and len(rows) == 801
-    assert not any("label" in row for row in rows)
-    assert len({row["id"] for row in rows}) == 800
-    assert sum(pair(row) in tests for row in rows) >= 10
-    assert sum(count - 1 for count in Counter(map(pair, rows)).values()) >= 20
-    assert {"", "404 Not Found"} <= {row["page"]["title"] for row in rows}
-
-
-def test_sizes_are_kept(tmp_path):
-    generate(tmp_path, sizes=Sizes(train=30, valid=10, test=10, pool=20))
-    assert [len(read(tmp_path, name)) for name in ("train", "valid", "test")] == [30, 10, 10]
-
-
-def test_texts_are_russian_and_english(demo):
-    titles = [row["page"]["title"] for row in read(demo, "train")]
-    russian = sum(any("а" <= letter.lower() <= "я" for letter in title) for title in titles)
-    assert 0.3 < russian / len(titles) < 0.9
+        brand, series = row["product"]["brand"], row["product"]["id"].split("-")[1].capitalize()
+        assert part_of(brand, series) == "pretraining"

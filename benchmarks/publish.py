@@ -1,8 +1,8 @@
 """Results worth keeping: a run's figures as JSON under `benchmarks/results`, and the pages generated from those files.
 
 `python -m benchmarks.publish RUN --name wdc_products --title "…" --command "…"` stores one run and writes the pages
-again; without RUN only the pages are written. `docs/results.md` holds everything, the README one table between two
-markers.
+again; without RUN only the pages are written. `--slices A B` adds the accuracy of two of its models in each slice.
+`docs/results.md` holds everything, the README one table between two markers.
 """
 
 from __future__ import annotations
@@ -16,23 +16,30 @@ from typing import Any
 
 from distill.core.errors import DistillError, UserError
 from distill.core.files import read_json, write_json, write_text
+from distill.report.compare import compare_by
 from distill.report.tables import markdown_results, markdown_table
 
 KEPT = ("schema", "task", "tests", "models", "comparisons", "latency", "parity", "gates", "stages", "environment")
+OF_SEVERAL_SEEDS = ("seeds", "stopped_seeds")
 _MARKERS = re.compile(r"(<!-- results:(\S+) -->\n).*?(<!-- /results -->)", re.DOTALL)
 _HEADER = "Generated from `benchmarks/results/*.json` by `python -m benchmarks.publish`; edits here are lost."
 
 
-def store(run: Path, name: str, title: str, command: str, results: Path) -> Path:
+def store(
+    run: Path, name: str, title: str, command: str, results: Path, slices: Sequence[tuple[str, str]] = ()
+) -> Path:
     """Write the figures of a finished run into `results`; returns the file.
 
-    Raises: UserError when the run has no evaluated models.
+    Args: slices: pairs of models to compare slice by slice.
+    Raises: UserError when the run has no evaluated models, or not the models of a pair.
     """
     report = read_json(run / "report.json")
     if not report.get("models"):
         raise UserError("the run has no evaluated models", where=str(run), do="let the run finish first")
     path = results / f"{name}.json"
-    write_json(path, {"title": title, "command": command, **{key: report[key] for key in KEPT}})
+    kept = {key: report[key] for key in (*KEPT, *(key for key in OF_SEVERAL_SEEDS if key in report))}
+    compared = [compare_by(run, a, b, "slice") for a, b in slices]
+    write_json(path, {"title": title, "command": command, **kept, **({"slices": compared} if compared else {})})
     return path
 
 
@@ -58,12 +65,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--name", default="run")
     parser.add_argument("--title", default="Results")
     parser.add_argument("--command", default="distill")
+    parser.add_argument("--slices", nargs=2, action="append", default=[], metavar=("A", "B"), help="models to compare")
     parser.add_argument("--root", type=Path, default=Path(), help="the repository's root")
     options = parser.parse_args(arguments)
     try:
         results = options.root / "benchmarks" / "results"
         if options.run:
-            print(store(options.run, options.name, options.title, options.command, results))
+            print(store(options.run, options.name, options.title, options.command, results, options.slices))
         write_text(options.root / "docs" / "results.md", results_page(results))
         readme = options.root / "README.md"
         write_text(readme, with_tables(readme.read_text(encoding="utf-8"), results))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
-from distill.core.errors import UserError
+from distill.core.errors import UserError, unknown_name
 from distill.core.files import read_json
 from distill.core.label_space import LabelSpace
 from distill.core.record_store import read_records
+from distill.core.records import Record
 from distill.core.view import TOKENIZER_FILE, VIEW_FILE, View
 from distill.inference.collate import pad_id
 from distill.models import checkpoint as checkpoints
@@ -30,7 +32,7 @@ def teach(
 ) -> None:
     """Step body: fine-tune `checkpoint` on the training rows as `view` shows them; `folder` becomes a model folder.
 
-    Raises: GateFailed when the run collapses to one class.
+    Raises: GateFailed when the run collapses to one class. UserError for a slice that no training row has.
     """
     import torch
 
@@ -46,10 +48,25 @@ def teach(
         seed=seed,
         threads=threads,
     )
-    train = encode_examples(read_records(records, "train"), renderer)
+    train = encode_examples(training_rows(records, config.slices), renderer)
     valid = encode_examples(read_records(records, "valid"), renderer)
     fit(model, train, valid, config.training, run, folder)
     adopt_tokenizer(checkpoint, view, folder)
+
+
+def training_rows(records: Path, slices: Collection[str] | None) -> list[Record]:
+    """The training rows of these slices; all for None.
+
+    Raises: UserError for a slice that no training row has, with those there are.
+    """
+    rows = read_records(records, "train")
+    if slices is None:
+        return rows
+    known = {row.slice for row in rows if row.slice is not None}
+    for name in slices:
+        if name not in known:
+            raise unknown_name("slice", name, known, "a teacher's slices")
+    return [row for row in rows if row.slice in slices]
 
 
 def adopt_finished(finished: str, space: LabelSpace, view: View, folder: Path) -> None:

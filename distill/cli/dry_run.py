@@ -6,8 +6,8 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from distill.cli.plan.layout import RECORDS, Layout
-from distill.cli.plan.pipeline import bundles, plan
+from distill.cli.plan.layout import RECORDS
+from distill.cli.seeds import seed_runs, stages_of
 from distill.cli.settings import Settings
 from distill.core.intake.sources import data_files
 from distill.core.manifest import MANIFEST
@@ -21,7 +21,7 @@ def plan_lines(settings: Settings) -> list[str]:
 
 def _inputs(settings: Settings) -> Iterator[str]:
     yield "input"
-    known = _audited_rows(settings.run / RECORDS)
+    known = _audited_rows(seed_runs(settings)[0].run / RECORDS)
     for source, paths in data_files(settings.project, Path(".")).items():
         size = sum(path.stat().st_size for path in paths) / 1e6
         rows = f", {known[source]} rows kept" if source in known else ""
@@ -36,11 +36,11 @@ def _audited_rows(records: Path) -> dict[str, int]:
 
 
 def _steps(settings: Settings) -> Iterator[str]:
-    layout = Layout(settings)
-    yield "steps"
-    for stage in [*plan(layout), *bundles(layout)]:
-        made = (settings.run / stage.step.artifact / MANIFEST).exists()
-        yield f"  {'made' if made else 'to do':<6} {stage.step.name:<28} {settings.run / stage.step.artifact}"
+    for one in seed_runs(settings):
+        yield "steps" if one is settings else f"steps of {one.run.name}"
+        for stage in stages_of(one, settings):
+            made = (one.run / stage.step.artifact / MANIFEST).exists()
+            yield f"  {'made' if made else 'to do':<6} {stage.step.name:<28} {one.run / stage.step.artifact}"
 
 
 def _disk(run: Path) -> Iterator[str]:

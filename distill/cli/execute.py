@@ -10,16 +10,16 @@ from rich.console import Console
 
 from distill.cli.console import ConsoleReporter
 from distill.cli.plan.layout import Layout, exported
-from distill.cli.plan.pipeline import Stage, bundles, plan, stages_until
+from distill.cli.plan.pipeline import bundles, plan, stages_until
 from distill.cli.settings import Settings
-from distill.cli.soundness import require_intervals, require_layers
+from distill.cli.soundness import require_intervals, require_layers, require_slices
 from distill.core.errors import MissingExtra
 from distill.core.files import write_json
 from distill.core.lock import run_lock
 from distill.core.progress import reporting
-from distill.core.steps import Steps
+from distill.core.steps import Step, Steps
 from distill.report.assemble import assemble
-from distill.report.gates import require
+from distill.report.gates import LEAK, require
 from distill.report.page import write_page
 
 VERSIONED = ("distill", "numpy", "pyarrow", "tokenizers", "torch", "transformers", "onnx", "onnxruntime")
@@ -39,17 +39,18 @@ def execute(settings: Settings, console: Console, until: str = "report") -> dict
         if any(stage.verb == "train" for stage in stages):
             require_layers(layout)
         for stage in stages:
-            _run(steps, stage)
+            run_step(steps, stage.step)
             if stage.verb == "audit":
                 report = _write_report(layout, steps)
-                require([gate for gate in report["gates"] if gate["name"] == "leak"], str(settings.run / "report.html"))
+                require([gate for gate in report["gates"] if gate["name"] == LEAK], str(settings.run / "report.html"))
                 if until != "audit":
                     require_intervals(layout)
+                    require_slices(layout)
         report = _write_report(layout, steps)
         if until in ("bundle", "report"):
             require(report["gates"], str(settings.run / "report.html"))
             for stage in bundles(layout):
-                _run(steps, stage)
+                run_step(steps, stage.step)
             report = _write_report(layout, steps)
     return report
 
@@ -65,14 +66,15 @@ def versions() -> dict[str, str]:
     return found
 
 
-def _run(steps: Steps, stage: Stage) -> None:
+def run_step(steps: Steps, step: Step) -> None:
+    """Make a step's artifact. Raises: MissingExtra where it needs a library that is not installed."""
     try:
-        steps.run(stage.step)
+        steps.run(step)
     except ModuleNotFoundError as error:
         extra = _MODULE_EXTRAS.get((error.name or "").split(".")[0])
         if extra is None:
             raise
-        raise MissingExtra(f"the step '{stage.step.name}'", extra) from error
+        raise MissingExtra(f"the step '{step.name}'", extra) from error
 
 
 def _write_report(layout: Layout, steps: Steps) -> dict[str, Any]:

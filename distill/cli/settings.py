@@ -49,8 +49,13 @@ class Settings:
 
     @property
     def lead_teacher(self) -> str:
-        """The first teacher: students without a `source` of their own take its layers."""
-        return next(iter(self.teachers))
+        """The first teacher that labels: students without a `source` of their own take its layers."""
+        return next(iter([*self.labelling, *self.teachers]))
+
+    @property
+    def labelling(self) -> dict[str, TeacherConfig]:
+        """The teachers that students learn from; a teacher of weight 0 is only trained and measured."""
+        return {name: teacher for name, teacher in self.teachers.items() if teacher.weight > 0}
 
     def source_of(self, student: str) -> str:
         """The teacher whose layers a student takes."""
@@ -157,7 +162,10 @@ def _check(settings: Settings) -> None:
             found.append(f"students.{name}.init: a finished teacher has no pre-trained checkpoint; use init: teacher")
         if name in settings.teachers:
             found.append(f"students.{name}: a teacher has this name too")
-    if not any(teacher.weight > 0 for teacher in settings.teachers.values()):
+    for name, teacher in settings.teachers.items():
+        if teacher.slices is not None and teacher.finished is not None:
+            found.append(f"teachers.{name}.slices: a finished teacher is not trained; remove slices or finished")
+    if not settings.labelling:
         found.append("teachers: every weight is 0")
     if found:
         raise config_error(found, settings.where)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from distill.cli.plan.layout import RECORDS, Layout
-from distill.core.errors import UserError
+from distill.core.errors import UserError, unknown_name
 from distill.core.model_folder import layer_count
 from distill.core.predictions import cluster_of
-from distill.core.record_store import read_records
+from distill.core.record_store import iter_records, read_records
 from distill.core.statistics import require_clusters
 
 
@@ -33,6 +33,18 @@ def require_intervals(layout: Layout) -> None:
     for test in layout.tests:
         clusters = [cluster_of(record) for record in read_records(layout.run / RECORDS, test)]
         require_clusters(len(set(clusters)), len(clusters), by_row=not layout.project.data.keys, where=test)
+
+
+def require_slices(layout: Layout) -> None:
+    """Nothing when every slice that a teacher is trained on has training rows. Raises: UserError naming the slice."""
+    wanted = {name: teacher.slices for name, teacher in layout.settings.teachers.items() if teacher.slices is not None}
+    if not wanted:
+        return
+    known = {record.slice for record in iter_records(layout.run / RECORDS, "train") if record.slice is not None}
+    for name, slices in wanted.items():
+        for one in slices:
+            if one not in known:
+                raise unknown_name("slice", one, known, f"teachers.{name}.slices")
 
 
 def _teacher_layers(layout: Layout, name: str) -> int | None:

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, NonNegativeFloat, NonNegativeInt, PositiveInt, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveInt,
+    model_validator,
+)
 
 from distill.core.config import Config
 from distill.core.label_space import LabelSpace, label_name
@@ -18,10 +26,17 @@ def _as_list(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
+def _without_repeats(seeds: list[int]) -> list[int]:
+    if len(set(seeds)) != len(seeds):
+        raise ValueError("a seed stands twice")
+    return seeds
+
+
 Name = Annotated[str, BeforeValidator(label_name)]
 Names = Annotated[list[str], BeforeValidator(_names)]
 Files = Annotated[list[str], BeforeValidator(_as_list), Field(min_length=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Seeds = Annotated[list[NonNegativeInt], Field(min_length=1), AfterValidator(_without_repeats)]
 
 
 class Task(Config):
@@ -172,12 +187,20 @@ class Project(Config):
     data: Data
     views: dict[str, ViewConfig]
     teachers: dict[str, dict[str, Any]] = Field(default_factory=dict, description="name: overrides of a teacher preset")
+    pretrain: dict[str, Any] = Field(default_factory=dict, description="settings of `distill pretrain`")
     students: dict[str, dict[str, Any]] = Field(default_factory=dict, description="name: overrides of a student preset")
     export: list[str] = Field(default_factory=lambda: ["onnx", "onnx-int8"], description="export presets")
     gates: Gates = Field(default_factory=Gates)
     quality: Quality = Field(default_factory=Quality)
     bench: dict[str, Any] = Field(default_factory=dict, description="settings of the latency benchmark")
-    seed: NonNegativeInt = Field(1, description="seed of splits, samples, training order and bootstrap")
+    seed: NonNegativeInt = Field(1, description="seed of splits, samples and bootstrap, and of training by default")
+    training_seed: NonNegativeInt | None = Field(
+        None, description="seed of random weights and of the order of training rows; null: seed"
+    )
+    seeds: Seeds | None = Field(
+        None,
+        description="training seeds: a whole run for each on the same rows, and the means over them; null: one run",
+    )
     threads: PositiveInt = Field(2, description="processor threads of training, labelling and latency")
 
     @model_validator(mode="after")
@@ -186,3 +209,14 @@ class Project(Config):
         if missing:
             raise ValueError(f"{missing}: missing; a single-view project writes the same fields in both")
         return self
+
+    @model_validator(mode="after")
+    def _one_way_to_seed(self) -> Project:
+        if self.seeds is not None and self.training_seed is not None:
+            raise ValueError("training_seed: seeds gives each run its own; remove one of the two")
+        return self
+
+    @property
+    def weights_seed(self) -> int:
+        """The seed of random weights and of the order of training rows."""
+        return self.seed if self.training_seed is None else self.training_seed

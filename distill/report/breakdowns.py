@@ -12,6 +12,7 @@ from distill.report.sheets import (
     Report,
     Sheet,
     dig,
+    entries,
     label_names,
     model_rows,
     positive_label,
@@ -24,13 +25,14 @@ def class_sheet(report: Report) -> Sheet:
     labels = label_names(report)
     columns = [
         Column("Model", lambda row: row.name, kind="name"),
-        *(Column(label, _class_cell(label, "f1"), "F1 by class") for label in labels),
+        *(Column(label, _class_f1(label), "F1 by class", f"F1, {label}") for label in labels),
         Column("Accuracy", lambda row: formats.percent_interval(row.quality.get("accuracy")), "All classes"),
         Column("Macro F1", lambda row: formats.percent_interval(row.quality.get("f1_macro")), "All classes"),
         Column("Log loss", lambda row: _fixed(row.quality.get("log_loss")), "Probabilities"),
         Column("ECE", lambda row: formats.percent(row.quality.get("ece")), "Probabilities"),
     ]
-    caption = "All test rows at the default decision: the most probable class. Percent, except log loss."
+    rule = "All test rows at the default decision: the most probable class."
+    caption = f"{rule} Percent with 95% intervals; log loss as it is."
     return Sheet(caption, columns, _scored(report), role_heading)
 
 
@@ -49,6 +51,30 @@ def slice_sheet(report: Report) -> Sheet:
     columns = [Column(_slice_heading(rows, name), _slice_cell(name)) for name in names]
     model = Column("Model", lambda row: row.name, kind="name")
     return Sheet("Accuracy by slice, percent.", [model, *columns], rows, role_heading)
+
+
+def slice_rows_sheet(found: dict[str, Any]) -> Sheet:
+    """A comparison by slice with a row for each slice, the last one over all test rows."""
+    columns = [
+        Column("Slice", _slice_name, kind="text"),
+        Column("Rows", lambda row: formats.integer(row.get("rows"))),
+        Column(f"A: {found.get('a')}", lambda row: formats.percent(row.get("a"))),
+        Column(f"B: {found.get('b')}", lambda row: formats.percent(row.get("b"))),
+        Column("A − B", _points_apart),
+        Column("p", lambda row: formats.p_value(row.get("p_value"))),
+    ]
+    return Sheet(_by_slice_caption(found), columns, entries(found, "rows"))
+
+
+def slices_across_sheet(found: dict[str, Any]) -> Sheet:
+    """A comparison by slice with a row for each of the two models, then their difference."""
+    parts = entries(found, "rows")
+    columns = [
+        Column(f"{_slice_name(part)} ({formats.integer(part.get('rows'))} rows)", _figure_of(part)) for part in parts
+    ]
+    names = {"a": str(found.get("a")), "b": str(found.get("b")), "difference": f"{found.get('a')} − {found.get('b')}"}
+    model = Column("Model", lambda key: names[key], kind="name")
+    return Sheet(_by_slice_caption(found), [model, *columns], list(names) if parts else [])
 
 
 def points_sheet(report: Report) -> Sheet:
@@ -75,6 +101,34 @@ def _scored(report: Report) -> list[ModelRow]:
 
 def _class_cell(label: str, part: str) -> Callable[[ModelRow], str]:
     return lambda row: formats.percent(dig(row.quality, "per_class", label).get(part))
+
+
+def _class_f1(label: str) -> Callable[[ModelRow], str]:
+    def cell(row: ModelRow) -> str:
+        figures = dig(row.quality, "per_class", label)
+        return formats.percent_interval(figures.get("f1"), figures.get("f1_interval"))
+
+    return cell
+
+
+def _slice_name(part: dict[str, Any]) -> str:
+    return "all" if part.get("name") is None else str(part["name"] or "no slice")
+
+
+def _figure_of(part: dict[str, Any]) -> Callable[[str], str]:
+    return lambda key: _points_apart(part) if key == "difference" else formats.percent(part.get(key))
+
+
+def _points_apart(part: dict[str, Any]) -> str:
+    return formats.signed_interval(part.get("difference"), part, 100, 2)
+
+
+def _by_slice_caption(found: dict[str, Any]) -> str:
+    seeds, few = found.get("seeds"), [_slice_name(part) for part in entries(found, "rows") if part.get("low") is None]
+    means = f", mean of seeds {', '.join(map(str, seeds))}" if seeds else ""
+    caption = f"Accuracy by slice, percent{means}; differences in points with 95% intervals, paired on the same rows."
+    least = found.get("fewest_clusters")
+    return f"{caption} Under {least} clusters, so without interval: {', '.join(few)}." if few else caption
 
 
 def _slice_cell(name: str) -> Callable[[ModelRow], str]:

@@ -8,13 +8,15 @@ from typing import Any
 from distill.core.errors import GateFailed
 from distill.core.project import Gates
 
+LEAK = "leak"
+
 
 def leak_gate(gates: Gates, audit: dict[str, Any]) -> list[dict[str, Any]]:
     """Test rows that also stand in train, valid or the pool."""
     if gates.leak is None:
         return []
     rows = audit["leak_rows"]
-    return [_gate("leak", gates.leak, rows, rows <= gates.leak)]
+    return [_gate(LEAK, gates.leak, rows, rows <= gates.leak)]
 
 
 def parity_gates(parity: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -38,6 +40,12 @@ def retention_gates(gates: Gates, models: Sequence[dict[str, Any]]) -> list[dict
     judged = [model for model in models if model["role"] in ("student", "artifact") and model["retention"]]
     lows = [(model["name"], model["retention"]["card"]["low"]) for model in judged]
     return [_gate(f"retention.card {name}", required, low, low is not None and low >= required) for name, low in lows]
+
+
+def of_seed(seed: int, gates: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The gates that failed in the run of one seed, named after it; a leak is the same in every seed and left out."""
+    failed = [gate for gate in gates if not gate["passed"] and gate["name"] != LEAK]
+    return [{**gate, "name": f"seed {seed}: {gate['name']}"} for gate in failed]
 
 
 def require(gates: Sequence[dict[str, Any]], where: str) -> None:

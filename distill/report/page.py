@@ -50,6 +50,8 @@ def _header(report: Report) -> str:
     sentences = [verdict.headline(report), verdict.gates_sentence(report)]
     first, second = reversed(sentences) if state == "failed" else sentences
     lines = element("p", badge + escape(first), class_="headline") + element("p", escape(second))
+    seeds = verdict.seeds_sentence(report)
+    lines += element("p", escape(seeds)) if seeds else ""
     return element("header", element("h1", escape(_title(report))) + lines + _facts(report), class_=state)
 
 

@@ -13,7 +13,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from distill.report import formats, ledgers, sheets
+from distill.report import breakdowns, formats, ledgers, sheets, verdict
 from distill.report.sheets import Column, Report, Sheet
 
 _TAG = re.compile(r"<(?=[A-Za-z/!?])")
@@ -31,17 +31,20 @@ def latency_table(report: Report, width: int | None = None) -> Table:
 
 
 def markdown_table(report: Report) -> str:
-    """The main table in Markdown, under the sentence that says how to read it."""
-    return "\n\n".join(_captioned(sheets.quality_sheet(report)))
+    """The main table in Markdown, under the sentences that say how to read it."""
+    return "\n\n".join([*_seeds(report), *_captioned(sheets.quality_sheet(report))])
 
 
 def markdown_results(report: Report, title: str) -> str:
-    """A Markdown page: main table, each test, comparisons, latency and the environment in one line."""
+    """A Markdown page: main table, each class, test and slice, comparisons, latency, environment in one line."""
     tests = report.get("tests") if isinstance(report.get("tests"), list) else []
     per_test = [sheets.per_test_sheet(report, str(test)) for test in tests or []]
-    parts = [f"# {_plain(title)}"]
+    by_slice = [breakdowns.slices_across_sheet(found) for found in sheets.entries(report, "slices")]
+    parts = [f"# {_plain(title)}", *_seeds(report)]
     parts += _chapter("Quality and speed", [sheets.quality_sheet(report)])
+    parts += _chapter("Each class", [breakdowns.class_sheet(report)])
     parts += _chapter("Each test", per_test)
+    parts += _chapter("Each slice", by_slice)
     parts += _chapter("Comparisons", [sheets.comparison_sheet(report)])
     parts += _chapter("Latency", [ledgers.latency_sheet(report)])
     environment = "; ".join(f"{_plain(name)} {_plain(value)}" for name, value in ledgers.environment_items(report))
@@ -92,6 +95,11 @@ def _broken_heading(column: Column, rows: Sequence[Any]) -> str:
 def _width(table: Table) -> int:
     console = Console(width=10_000)
     return Measurement.get(console, console.options.update(width=10_000), table).maximum
+
+
+def _seeds(report: Report) -> list[str]:
+    sentence = verdict.seeds_sentence(report)
+    return [_plain(sentence)] if sentence else []
 
 
 def _chapter(title: str, contents: list[Sheet]) -> list[str]:

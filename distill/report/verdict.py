@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from distill.report import formats
 from distill.report.sheets import ModelRow, Report, dig, entries, model_rows
 
@@ -26,6 +28,20 @@ def gates_sentence(report: Report) -> str:
     if unknown:
         return f"{len(unknown)} of {_count(len(gates))} not measured: {', '.join(unknown)}."
     return f"All {_count(len(gates))} passed." if len(gates) > 1 else "The one gate passed."
+
+
+def seeds_sentence(report: Report) -> str:
+    """Over which seeds the figures are means, and what is of one seed only; empty for a single run."""
+    seeds, stopped = (report.get(key) or [] for key in ("seeds", "stopped_seeds"))
+    parts = []
+    if seeds:
+        count = "1 seed" if len(seeds) == 1 else f"{len(seeds)} seeds"
+        parts.append(f"Quality: mean of {count} ({_listed(seeds)}); intervals are over test rows.")
+    if seeds and report.get("latency"):
+        parts.append(f"Latency: seed {seeds[0]}.")
+    if stopped:
+        parts.append(f"Stopped by a gate and left out: seed {_listed(stopped)}.")
+    return " ".join(parts)
 
 
 def headline(report: Report) -> str:
@@ -72,6 +88,10 @@ def _failed_alone(report: Report, name: str) -> bool:
     source, _, read = name.partition("@")
     short = f"{source}.{read.partition('.')[2]}"
     return bool(exported & {name, short}) or any(gate.endswith((f" {name}", f" {short}")) for gate in gates)
+
+
+def _listed(seeds: list[Any]) -> str:
+    return ", ".join(map(str, seeds))
 
 
 def _count(gates: int) -> str:

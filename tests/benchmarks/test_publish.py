@@ -39,6 +39,34 @@ def test_pages_are_stable(root):
     assert (root / "README.md").read_text(encoding="utf-8") == first
 
 
+def test_slices_of_two_models_and_the_seeds_are_stored_and_shown(root, monkeypatch):
+    def row(name, rows, a, b):
+        apart = {"difference": a - b, "low": a - b - 0.05, "high": a - b + 0.05, "p_value": 0.01}
+        return {"name": name, "rows": rows, "clusters": rows, "a": a, "b": b, **apart}
+
+    def compare_by(run, a, b, by):
+        rows = [row("аптека", 40, 0.2888, 0.8717), row(None, 60, 0.6, 0.8099)]
+        return {"a": a, "b": b, "by": by, "seeds": [1, 2], "fewest_clusters": 30, "rows": rows}
+
+    monkeypatch.setattr(publish, "compare_by", compare_by)
+    report = {**sample_report(), "seeds": [1, 2], "stopped_seeds": []}
+    (root / "run" / "report.json").write_text(json.dumps(report), encoding="utf-8")
+    options = ["--name", "wdc", "--root", str(root), "--slices", "old@document", "new@document"]
+    assert publish.main([str(root / "run"), *options]) == 0
+    stored = json.loads((root / "benchmarks" / "results" / "wdc.json").read_text(encoding="utf-8"))
+    assert stored["slices"] == [compare_by(None, "old@document", "new@document", "slice")] and stored["seeds"] == [1, 2]
+    page = (root / "docs" / "results.md").read_text(encoding="utf-8")
+    assert "| Model | аптека (40 rows) | all (60 rows) |" in page and "| `old@document` | 28.88 | 60.00 |" in page
+    assert "| `new@document` | 87.17 | 80.99 |" in page and "−58.29 (−63.3…−53.3)" in page
+    assert "mean of 2 seeds (1, 2)" in page
+
+
+def test_slices_of_an_unknown_model_end_with_2(root, capsys):
+    options = ["--name", "wdc", "--root", str(root), "--slices", "old@document", "new@document"]
+    assert publish.main([str(root / "run"), *options]) == 2
+    assert "no run here" in capsys.readouterr().err
+
+
 def test_run_without_models_is_refused(root):
     (root / "run" / "report.json").write_text('{"models": []}')
     with pytest.raises(UserError, match="no evaluated models"):

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from distill.cli.plan.layout import Layout
+from distill.cli.plan.pipeline import bundles, plan
 from distill.cli.settings import resolve_settings
 from distill.core.errors import UserError
 
@@ -74,6 +76,11 @@ def test_root_is_the_files_folder_or_the_callers(config, tmp_path, monkeypatch):
         ({"sets": ["students.6L.view=crad"]}, "unknown view 'crad'"),
         ({"sets": ["export=[onnx, onxn]"]}, "unknown target 'onxn'"),
         ({"sets": ["teachers.base.weight=0"]}, "every weight is 0"),
+        ({"sets": ["teachers.base.slices=[]"]}, "teachers.base.slices"),
+        ({"sets": ["teachers.base={finished: x, slices: [a]}"]}, "teachers.base.slices: a finished teacher is not"),
+        ({"sets": ["seeds=[1, 1]"]}, "seeds: a seed stands twice"),
+        ({"sets": ["seeds=[]"]}, "seeds: List should have at least 1 item"),
+        ({"sets": ["seeds=[1]", "training_seed=2"]}, "training_seed: seeds gives each run its own"),
         ({"sets": ["bench.requests=0"]}, "bench.requests"),
         ({"sets": ["students.base={preset: 3L}"]}, "a teacher has this name too"),
         ({"sets": ["temperature"]}, "key=value"),
@@ -83,6 +90,18 @@ def test_mistakes_are_named(config, options, part):
     with pytest.raises(UserError, match=".*") as caught:
         resolved(config, **options)
     assert part in str(caught.value)
+
+
+def test_a_teacher_of_weight_0_never_leads_and_never_labels(config, tmp_path):
+    (tmp_path / "data").mkdir()
+    for name in ("train.jsonl", "test.jsonl"):
+        (tmp_path / "data" / name).touch()
+    settings = resolved(config, sets=["teachers={old: {preset: base, weight: 0}, new: {preset: base}}"])
+    layout = Layout(settings)
+    assert (settings.lead_teacher, layout.lead.name, layout.references.document) == ("new", "new", "new@document")
+    names = [stage.step.name for stage in [*plan(layout), *bundles(layout)]]
+    assert "teach old@document" in names and "predict old@document" in names
+    assert "label new" in names and "label old" not in names and "export old.onnx" not in names
 
 
 def test_pretrained_start_needs_a_checkpoint_of_the_run(config, tmp_path):

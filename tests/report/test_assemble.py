@@ -5,7 +5,7 @@ from __future__ import annotations
 from distill.core.config import parse
 from distill.core.files import write_json
 from distill.core.project import Project
-from distill.report.assemble import assemble
+from distill.report.assemble import assemble, assemble_seeds
 
 VIEW = {"left": ["product.title"], "right": ["page.title"], "max_tokens": 32}
 PROJECT = parse(
@@ -49,3 +49,36 @@ def test_every_artifact_finds_its_section(tmp_path):
     ]
     assert report["stages"] == [{"name": "audit", "seconds": 1.5, "status": "done"}]
     assert report["environment"] == {"python": "3", "cpu": "x", "seed": 7, "bench": {"requests": 9}}
+
+
+def parity(difference, passed=True, flips=0.0):
+    entry = {"name": "8L", "target": "onnx", "required": 1e-4, "label_flips": flips}
+    return {**entry, "max_abs_diff": difference, "passed": passed}
+
+
+def seed_report(entry, latency=(), low=0.97):
+    retention = {"name": "retention.card 8L@card", "required": 0.95, "measured": low, "passed": low >= 0.95}
+    audit = {"leak_rows": 0, "rows": {}}
+    return {"latency": list(latency), "parity": [entry], "gates": [retention], "audit": audit, "task": {"rows": {}}}
+
+
+def test_seeds_are_gathered_with_the_worst_parity_the_first_latency_and_gates_on_the_means(tmp_path):
+    model = {"name": "8L@card", "role": "student", "retention": {"card": {"low": 0.96}}}
+    evaluation = {"seeds": [4, 2], "tests": ["unseen"], "models": [model], "comparisons": []}
+    write_json(tmp_path / "evaluation" / "evaluation.json", evaluation)
+    reports = {4: seed_report(parity(1e-6), ["timed"]), 2: seed_report(parity(None, passed=False), low=0.94)}
+    report = assemble_seeds(PROJECT, tmp_path, reports, [9], STAGES)
+    assert (report["seeds"], report["stopped_seeds"]) == ([4, 2], [9])
+    assert (report["models"], report["latency"]) == ([model], ["timed"])
+    assert report["parity"] == [parity(None, passed=False)]
+    assert [(gate["name"], gate["measured"], gate["passed"]) for gate in report["gates"]] == [
+        ("leak", 0, True),
+        ("parity 8L.onnx", None, False),
+        ("retention.card 8L@card", 0.96, True),
+        ("seed 2: retention.card 8L@card", 0.94, False),
+    ]
+
+
+def test_of_two_passing_exports_the_larger_deviation_is_shown(tmp_path):
+    reports = {1: seed_report(parity(3e-6)), 2: seed_report(parity(9e-6)), 3: seed_report(parity(1e-6))}
+    assert assemble_seeds(PROJECT, tmp_path, reports, [], [])["parity"] == [parity(9e-6)]

@@ -6,7 +6,7 @@ import pytest
 
 from distill.core.errors import GateFailed
 from distill.core.project import Gates
-from distill.report.gates import leak_gate, parity_gates, require, retention_gates
+from distill.report.gates import leak_gate, of_seed, parity_gates, require, retention_gates
 
 OFF = Gates(leak=None, parity_fp32=None, int8_flips=None, retention_card=None)
 
@@ -66,3 +66,8 @@ def test_failed_gates_are_listed_with_both_figures():
 def test_nothing_happens_when_all_pass():
     require([], "x")
     require(leak_gate(Gates(), {"leak_rows": 0}), "x")
+
+
+def test_failed_gates_of_a_seed_carry_its_name_but_for_the_leak_that_all_share():
+    gates = [{"name": name, "passed": passed} for name, passed in (("leak", False), ("a", True), ("b", False))]
+    assert of_seed(7, gates) == [{"name": "seed 7: b", "passed": False}]

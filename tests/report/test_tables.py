@@ -10,7 +10,7 @@ from rich.table import Table
 from distill.report import breakdowns, formats, ledgers, sheets
 from distill.report.markup import table as html_table
 from distill.report.tables import latency_table, markdown, markdown_results, markdown_table, quality_table, rich_table
-from tests.report.sample import sample_report
+from tests.report.sample import LABELS, sample_report
 
 
 def printed(table: Table, width: int) -> list[str]:
@@ -48,9 +48,26 @@ def test_every_markdown_row_has_the_cells_of_the_heading() -> None:
 def test_markdown_results_hold_every_part() -> None:
     text = markdown_results(sample_report(), "WDC Products")
     headings = [line for line in text.splitlines() if line.startswith("#")]
-    assert headings == ["# WDC Products", "## Quality and speed", "## Each test", "## Comparisons", "## Latency"]
+    parts = ["Quality and speed", "Each class", "Each test", "Comparisons", "Latency"]
+    assert headings == ["# WDC Products", *(f"## {part}" for part in parts)]
     assert "Test “unseen” (5\u202f090 rows)" in text and "Environment: cpu 2 × Zen 4" in text
     assert cells(text, "`8L_trunc@card` | `8L_trunc-gold@card`")[3:] == ["+3.12 (+2.0…+4.2)", "<0.001", "A is better"]
+
+
+def test_each_class_has_its_f1_and_accuracy_has_an_interval() -> None:
+    report = sample_report()
+    report["models"][3]["quality"]["per_class"][LABELS[2]]["f1_interval"] = [0.7472, 0.7722]
+    text = markdown_results(report, "WDC Products").partition("## Each class")[2].partition("\n## ")[0]
+    assert cells(text, "Model")[1:5] == [*(f"F1, {label}" for label in LABELS), "Accuracy"]
+    assert cells(text, "`8L_trunc@card`")[1:5] == ["82.91", "70.21", "75.96 (74.7–77.2)", "75.76 (74.5–77.1)"]
+
+
+def test_figures_of_several_seeds_are_said_to_be_means_above_the_table() -> None:
+    report = sample_report() | {"seeds": [1, 2, 3], "stopped_seeds": [4]}
+    for text in (markdown_results(report, "Result"), markdown_table(report)):
+        before = text.partition("| Model")[0]
+        assert "mean of 3 seeds (1, 2, 3)" in before and "Latency: seed 1." in before and "seed 4" in before
+    assert "seed" not in markdown_table(sample_report())
 
 
 def test_markdown_of_an_empty_report_has_only_the_title() -> None:

@@ -1,6 +1,8 @@
 """Teachers fine-tuned here, and teachers taken over from elsewhere."""
 
 import json
+import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,14 +11,14 @@ import torch
 from distill.core.errors import UserError
 from distill.core.label_space import LabelSpace
 from distill.core.presets import preset_names, resolve
-from distill.core.record_store import read_records
+from distill.core.record_store import read_records, write_records
 from distill.core.view import View
 from distill.inference.score import score
 from distill.inference.torch_runner import TorchRunner
 from distill.models.checkpoint import save_tokenizer
 from distill.models.encoder import labels_of, load_classifier
 from teachers.config import TeacherConfig
-from teachers.teach import adopt_finished, teach
+from teachers.teach import adopt_finished, teach, training_rows
 from tests.training.toy import DOCUMENT, LABELS, SPACE, WINDOWED, same_weights, toy_training, toy_view, write_toy
 
 
@@ -75,6 +77,38 @@ def test_only_training_rows_are_learnt_from(warm, tmp_path):
     few, many = write_toy(tmp_path / "few", pool=3, test=3), write_toy(tmp_path / "many", pool=30, test=30)
     one, two = (load_classifier(_teach(warm, r, tmp_path / r.name / "t", max_steps=3)) for r in (few, many))
     assert same_weights(one, two)
+
+
+def _sliced(folder, slices):
+    """The toy's records with every third training row in the second slice and the first row in none."""
+    write_toy(folder)
+    rows = [replace(row, slice=None if number == 0 else slices[number % 3 == 0])
+            for number, row in enumerate(read_records(folder, "train"))]  # fmt: skip
+    write_records(folder / "train.parquet", rows)
+    return folder
+
+
+def test_only_rows_of_the_wanted_slices_are_learnt_from(warm, tmp_path):
+    all_rows = _sliced(tmp_path / "all", ("стройка", "аптека"))
+    wanted = training_rows(all_rows, ["аптека"])
+    assert {row.slice for row in wanted} == {"аптека"} and len(wanted) == 7
+    assert len(training_rows(all_rows, None)) == 24 and len(training_rows(all_rows, ["аптека", "стройка"])) == 23
+    shutil.copytree(all_rows, tmp_path / "few")
+    write_records(tmp_path / "few" / "train.parquet", wanted)
+    config = _config(max_steps=2, warmup=0)
+    for name, records, slices in (("a", all_rows, ["аптека"]), ("b", tmp_path / "few", None), ("c", all_rows, None)):
+        sliced = config.model_copy(update={"slices": slices})
+        teach(sliced, SPACE, toy_view(warm, DOCUMENT), records, warm, 3, 1, tmp_path / name)
+    one, two, three = (load_classifier(tmp_path / name) for name in "abc")
+    assert same_weights(one, two) and not same_weights(one, three)
+
+
+def test_unknown_slice_is_refused_with_those_there_are(warm, tmp_path):
+    records = _sliced(tmp_path / "records", ("стройка", "аптека"))
+    config = _config(max_steps=2).model_copy(update={"slices": ["аптека", "аптки"]})
+    with pytest.raises(UserError, match=r"unknown slice[\s\S]*аптки[\s\S]*did you mean 'аптека'[\s\S]*стройка"):
+        teach(config, SPACE, toy_view(warm, DOCUMENT), records, warm, 3, 1, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("name", preset_names("teachers"))

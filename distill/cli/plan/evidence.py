@@ -9,7 +9,7 @@ from distill.cli.plan.layout import EVALUATION, GOLD, LATENCY, RECORDS, Layout, 
 from distill.core.model_folder import layer_count, parameter_count
 from distill.core.steps import Step
 from distill.core.view import TOKENIZER_FILE, View
-from distill.report.evaluation import Model
+from distill.report.answers import Model
 
 if TYPE_CHECKING:
     from benchmarks.subjects import Subject
@@ -76,15 +76,20 @@ def evaluate_step(layout: Layout) -> Step:
         write_json(folder / "evaluation.json", result)
 
     part = {"quality": project.quality.as_json(), "task": project.task.as_json()}
-    names = [model.label for model in layout.trained] + [layout.foreign]
-    names += [f"{model.label}.{target}" for model, target in layout.shipped()]
     return Step(
         name="evaluate",
         artifact=EVALUATION,
         body=body,
         config={**part, "seed": project.seed, "tests": layout.tests},
-        upstream=tuple(predictions(name) for name in names),
+        upstream=tuple(map(predictions, predicted(layout))),
+        version=2,
     )
+
+
+def predicted(layout: Layout) -> list[str]:
+    """Names of everything that has a prediction file."""
+    names = [model.label for model in layout.trained] + [layout.foreign]
+    return names + [f"{model.label}.{target}" for model, target in layout.shipped()]
 
 
 def bench_step(layout: Layout) -> Step:
@@ -105,7 +110,7 @@ def bench_step(layout: Layout) -> Step:
         with progress("measuring latency", len(subjects) * config.processes) as advance:
             measure(subjects, by_view, config, threads, out, on_progress=lambda done, total, name: advance(done))
 
-    teachers = [model.artifact for model in layout.trained if model.role == "teacher"]
+    teachers = [model.artifact for model in layout.timed if model.role == "teacher"]
     files = [exported(model, target) for model, target in layout.exports()]
     return Step(
         name="bench",
@@ -120,8 +125,8 @@ def report_rows(layout: Layout) -> list[Model]:
     """Every row of the report's table, with the models that each is compared with."""
     references = layout.references
     models = [_row(layout, model, model.label, model.role, _rivals(layout, model)) for model in layout.trained]
-    if len(layout.teachers) > 1:
-        members = tuple((m.label, layout.settings.teachers[m.name].weight) for m in layout.teachers)
+    if len(layout.voters) > 1:
+        members = tuple((m.label, layout.settings.teachers[m.name].weight) for m in layout.voters)
         models.append(Model(references.document, "teacher", "ensemble", "document", members=members))
     models.append(_row(layout, layout.lead, layout.foreign, "teacher", (), view="card"))
     shipped = layout.shipped()
@@ -148,7 +153,7 @@ def _subjects(layout: Layout) -> list[Subject]:
     """What is timed: teachers in PyTorch, and every exported file."""
     from benchmarks.subjects import Subject
 
-    teachers = [model for model in layout.trained if model.role == "teacher"]
+    teachers = [model for model in layout.timed if model.role == "teacher"]
     subjects = [Subject(m.label, m.view, "pytorch", "fp32", layout.run / m.artifact, None, m.role) for m in teachers]
     for model, target in layout.exports():
         file, precision = layout.run / exported(model, target) / "model.onnx", layout.settings.targets[target].precision

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from distill.cli.settings import Settings
 from distill.core.intake.splits import KEY_TEST
-from distill.report.evaluation import References
+from distill.report.answers import References
 
 RECORDS = "records"
 EVALUATION = "evaluation"
@@ -40,14 +40,19 @@ class Layout:
 
     @property
     def teachers(self) -> list[Trained]:
-        """The teachers, the lead first."""
+        """The teachers, in the order of the project."""
         items = self.settings.teachers.items()
         return [Trained(name, "teacher", config.preset, config.view, f"teachers/{name}") for name, config in items]
 
     @property
     def lead(self) -> Trained:
-        """The first teacher."""
-        return self.teachers[0]
+        """The first teacher that labels."""
+        return self.voters[0]
+
+    @property
+    def voters(self) -> list[Trained]:
+        """The teachers that students learn from."""
+        return [teacher for teacher in self.teachers if teacher.name in self.settings.labelling]
 
     @property
     def ceiling(self) -> Trained | None:
@@ -76,6 +81,11 @@ class Layout:
         return [*self.teachers, *([self.ceiling] if self.ceiling else []), *self.students]
 
     @property
+    def timed(self) -> list[Trained]:
+        """The model folders that may be exported and timed: all but teachers that nobody learns from."""
+        return [*self.voters, *([self.ceiling] if self.ceiling else []), *self.students]
+
+    @property
     def foreign(self) -> str:
         """Name of the lead teacher's answers to cards."""
         return f"{self.lead.label}>card"
@@ -83,7 +93,7 @@ class Layout:
     @property
     def references(self) -> References:
         """What retention is measured against."""
-        document = "ensemble@document" if len(self.teachers) > 1 else self.lead.label
+        document = "ensemble@document" if len(self.voters) > 1 else self.lead.label
         return References(document=document, card=self.ceiling.label if self.ceiling else self.foreign)
 
     @property
@@ -100,7 +110,7 @@ class Layout:
 
     def exports(self) -> Iterator[tuple[Trained, str]]:
         """(model, target): teachers leave as fp32 for the latency report, students as every target."""
-        for model in self.trained:
+        for model in self.timed:
             for name, target in self.settings.targets.items():
                 if model.role == "student" or (model.role == "teacher" and target.precision == "fp32"):
                     yield model, name

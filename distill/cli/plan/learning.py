@@ -7,6 +7,7 @@ from pathlib import Path
 from distill.cli.plan.layout import GOLD, RECORDS, Layout, checkpoint, labels
 from distill.core.steps import Step
 from distill.core.view import TOKENIZER_FILE, View
+from teachers.embedded import local_folder
 
 
 def records_step(layout: Layout) -> Step:
@@ -33,27 +34,28 @@ def records_step(layout: Layout) -> Step:
 
 def checkpoint_step(layout: Layout, name: str) -> Step:
     """The untouched encoder that a teacher starts from."""
-    config, seed = layout.settings.teachers[name], layout.project.seed
+    config, seed = layout.settings.teachers[name], layout.project.weights_seed
 
     def body(folder: Path) -> None:
         from teachers.checkpoint import prepare_checkpoint
 
         prepare_checkpoint(config, layout.run / RECORDS, seed, folder)
 
-    local = config.checkpoint if config.checkpoint and Path(config.checkpoint).is_dir() else None
+    local = local_folder(config.checkpoint) if config.checkpoint else None
     return Step(
         name=f"checkpoint {name}",
         artifact=checkpoint(name),
         body=body,
         config={"checkpoint": None if local else config.checkpoint, "fresh": config.fresh.as_json(), "seed": seed},
         upstream=() if config.checkpoint else (RECORDS,),
-        files=_model_files(local),
+        files=model_files(local),
     )
 
 
 def teach_step(layout: Layout, name: str, *, on_card: bool = False) -> Step:
     """A fine-tuned teacher on its own view, or the same preset on cards."""
     config, project = layout.settings.teachers[name], layout.project
+    seed = project.weights_seed
     view_name = "card" if on_card else config.view
     view = project.views[view_name]
 
@@ -66,16 +68,18 @@ def teach_step(layout: Layout, name: str, *, on_card: bool = False) -> Step:
             return
         start = layout.run / checkpoint(name)
         bound = View(view_name, view, start / TOKENIZER_FILE)
-        teach(config, layout.space, bound, layout.run / RECORDS, start, project.seed, project.threads, folder)
+        teach(config, layout.space, bound, layout.run / RECORDS, start, seed, project.threads, folder)
 
-    how = {"finished": True} if config.finished else {"training": config.training.as_json(), "seed": project.seed}
+    recipe = {"training": config.training.as_json(), "seed": seed}
+    slices = {"slices": config.slices} if config.slices else {}
+    how = {"finished": True} if config.finished else {**recipe, **slices}
     return Step(
         name=f"teach {name}@{view_name}",
         artifact=f"teachers/{name}@card" if on_card else f"teachers/{name}",
         body=body,
         config={"view": view.as_json(), "task": project.task.as_json(), "threads": project.threads, **how},
         upstream=() if config.finished else (RECORDS, checkpoint(name)),
-        files=_model_files(config.finished),
+        files=model_files(Path(config.finished) if config.finished else None),
     )
 
 
@@ -108,7 +112,7 @@ def train_step(layout: Layout, name: str, *, gold_only: bool = False) -> Step:
     """A student, or its gold-only twin."""
     config, project = layout.settings.students[name], layout.project
     source, suffix = layout.source(name), GOLD if gold_only else ""
-    weights = {teacher: entry.weight for teacher, entry in layout.settings.teachers.items() if entry.weight > 0}
+    weights = {teacher: entry.weight for teacher, entry in layout.settings.labelling.items()}
 
     def body(folder: Path) -> None:
         from students.train import train
@@ -120,14 +124,14 @@ def train_step(layout: Layout, name: str, *, gold_only: bool = False) -> Step:
             layout.run / RECORDS,
             {layout.run / labels(teacher): weight for teacher, weight in weights.items()},
             layout.run / source,
-            project.seed,
+            project.weights_seed,
             project.threads,
             folder,
             gold_only=gold_only,
         )
 
     view = project.views[config.view].as_json()
-    part = {"view": view, "seed": project.seed, "threads": project.threads, "gold_only": gold_only}
+    part = {"view": view, "seed": project.weights_seed, "threads": project.threads, "gold_only": gold_only}
     return Step(
         name=f"train {name}{suffix}",
         artifact=f"students/{name}{suffix}",
@@ -141,10 +145,11 @@ def _known_tokenizers(layout: Layout) -> dict[str, Path] | None:
     """The lead teacher's tokenizer for every view, where it lies in a folder already."""
     config = layout.settings.teachers[layout.lead.name]
     source = config.finished or config.checkpoint
-    path = Path(source) / TOKENIZER_FILE if source else None
+    folder = local_folder(source) if source else None
+    path = folder / TOKENIZER_FILE if folder else None
     return {name: path for name in layout.project.views} if path and path.is_file() else None
 
 
-def _model_files(folder: str | None) -> tuple[Path, ...]:
+def model_files(folder: Path | None) -> tuple[Path, ...]:
     """The files of a local model folder that its artifact depends on."""
-    return tuple(sorted([*Path(folder).glob("*.safetensors"), *Path(folder).glob("*.json")])) if folder else ()
+    return tuple(sorted([*folder.glob("*.safetensors"), *folder.glob("*.json")])) if folder else ()

@@ -30,7 +30,7 @@ def plan(layout: Layout) -> Iterator[Stage]:
         yield Stage("teach", teach_step(layout, name))
     if layout.ceiling:
         yield Stage("teach", teach_step(layout, layout.lead.name, on_card=True))
-    for name in settings.teachers:
+    for name in settings.labelling:
         yield Stage("label", label_step(layout, name))
     for name in settings.students:
         yield Stage("train", train_step(layout, name))

@@ -1,5 +1,5 @@
 # Two commands for a fresh clone: `make demo` and `make test`. Both need only Python 3.11-3.13 and make, and share .venv.
-.PHONY: help demo test lint clean
+.PHONY: help demo base test lint clean
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
@@ -8,6 +8,7 @@ BIN := .venv/bin
 VENV := .venv/.created
 RUN := .venv/.installed-run
 DEV := .venv/.installed-dev
+WEIGHTS := README.md config.json heads.safetensors model.safetensors quality.json tokenizer.json tokenizer_config.json
 
 # The first interpreter on the path that answers with a supported version; a name that only exists (a shim) does not count.
 SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
@@ -16,12 +17,19 @@ PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3; do \
 
 help:
 	@echo "make demo   install, then the whole path on generated data: teacher, soft labels, student, export, report"
+	@echo "make base   pre-train the embedded encoder again: make base DATA=folder-with-wdc_lspc_titles"
 	@echo "make test   install, then lint, types, import order and tests"
 	@echo "make lint   the same without the tests"
 	@echo "make clean  remove .venv and tool caches; runs stay"
 
 demo: $(RUN)
 	$(BIN)/distill --teacher base --student 8L_trunc
+
+# DATA holds wdc_lspc_titles and wdc_products; hours on two cores, and a second start goes on where the first ended.
+base: $(RUN)
+	$(BIN)/distill pretrain --config base --set 'pretrain.texts.offers.root=$(abspath $(DATA))/wdc_lspc_titles'
+	mkdir -p teachers/weights/base
+	cp $(addprefix runs/base/pretrained/,$(WEIGHTS)) teachers/weights/base/
 
 test: lint
 	$(BIN)/python -m pytest

@@ -1,2 +1,3 @@
 """Measurements: latency, labelling, training, quality."""
+
 """What is measured in time."""

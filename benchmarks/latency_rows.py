@@ -37,9 +37,7 @@ def latency_rows(
 def ratios(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
     """Speed-ups by model, for the last line of a measuring command."""
     keys = ("speedup_vs_teacher", "speedup_low", "speedup_high", "speedup_vs_best_teacher")
-    return {
-        str(row["model"]): {key: row[key] for key in keys} for row in rows if row["speedup_vs_teacher"] is not None
-    }
+    return {str(row["model"]): {key: row[key] for key in keys} for row in rows if row["speedup_vs_teacher"] is not None}
 
 
 def _row(subject: Subject, rounds: Sequence[Round], batch: int, config: BenchConfig, threads: int) -> dict[str, Any]:

@@ -11,7 +11,8 @@ from distill.core.progress import note
 from distill.core.record_store import read_records, splits
 from distill.models import checkpoint as checkpoints
 from distill.models.fresh import make_encoder
-from teachers.config import TeacherConfig
+from teachers.config import FreshEncoder, TeacherConfig
+from teachers.embedded import local_folder
 
 _VOCABULARY_TEXTS = 50_000
 
@@ -22,23 +23,24 @@ def prepare_checkpoint(config: TeacherConfig, records: Path, seed: int, folder: 
     Raises: UserError for a missing folder, an unreachable hub id, pickled weights or remote code.
     """
     if config.checkpoint is None:
-        note("no checkpoint given: the teacher starts from random weights (--checkpoint takes a folder or a hub id)")
-        fresh = config.fresh
-        make_encoder(
-            _texts(records),
-            folder,
-            layers=fresh.layers,
-            width=fresh.width,
-            heads=fresh.heads,
-            vocabulary=fresh.vocabulary,
-            seed=seed,
-        )
-        return
-    source = checkpoints.resolve(config.checkpoint)
+        note("no checkpoint: the teacher starts from random weights (--checkpoint takes a name, a folder or a hub id)")
+        make_fresh(config.fresh, _texts(records), seed, folder)
+    else:
+        adopt_checkpoint(config.checkpoint, folder)
+
+
+def adopt_checkpoint(checkpoint: str, folder: Path) -> None:
+    """Copy an encoder, embedded, in a folder or on the hub, into `folder`. Raises: as `prepare_checkpoint`."""
+    source = local_folder(checkpoint) or checkpoints.resolve(checkpoint)
     checkpoints.require_safe(source)
     for path in sorted([*source.glob("*.safetensors"), *source.glob("*.json")]):
         shutil.copyfile(path, folder / path.name)
     checkpoints.save_tokenizer(source, folder)
+
+
+def make_fresh(fresh: FreshEncoder, texts: Iterable[str], seed: int, folder: Path) -> None:
+    """Make `folder` an encoder of random weights with a vocabulary learnt from `texts`."""
+    make_encoder(texts, folder, seed=seed, **fresh.model_dump())
 
 
 def _texts(records: Path) -> Iterable[str]:

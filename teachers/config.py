@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import Field, NonNegativeFloat, PositiveInt
+from typing import Annotated
+
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt, model_validator
 
 from distill.core.config import Config
 from distill.training.config import TrainingConfig
@@ -12,9 +14,18 @@ class FreshEncoder(Config):
     """The architecture built when no checkpoint is given: a BERT with random weights."""
 
     layers: PositiveInt = Field(12, description="transformer layers")
-    width: PositiveInt = Field(192, description="hidden size, a multiple of heads")
-    heads: PositiveInt = Field(3, description="attention heads")
+    width: PositiveInt = Field(128, description="hidden size, a multiple of heads")
+    heads: PositiveInt = Field(4, description="attention heads")
+    matching_heads: NonNegativeInt = Field(0, description="heads of a layer that start out attending to equal tokens")
     vocabulary: int = Field(8000, ge=100, description="WordPiece vocabulary, learnt from the training and pool texts")
+
+    @model_validator(mode="after")
+    def _heads_fit(self) -> FreshEncoder:
+        if self.width % self.heads:
+            raise ValueError(f"width: {self.width} is no multiple of heads, {self.heads}")
+        if self.matching_heads > self.heads:
+            raise ValueError(f"matching_heads: {self.matching_heads} is more than heads, {self.heads}")
+        return self
 
 
 class LabellingConfig(Config):
@@ -34,6 +45,9 @@ class TeacherConfig(Config):
     weight: NonNegativeFloat = Field(1.0, description="its weight among several teachers")
     checkpoint: str | None = Field(None, description="folder or hub id of a pre-trained encoder; null: random weights")
     finished: str | None = Field(None, description="folder of a teacher fine-tuned elsewhere; nothing is trained")
+    slices: Annotated[list[str], Field(min_length=1)] | None = Field(
+        None, description="train on rows of these slices only; null: on all"
+    )
     labels: str | None = Field(None, description="file with this teacher's logits, made elsewhere; nothing is labelled")
     fresh: FreshEncoder = Field(default_factory=FreshEncoder, description="used when checkpoint is null")
     training: TrainingConfig = Field(default_factory=TrainingConfig)

@@ -10,13 +10,14 @@ from distill.core.predictions import read_predictions
 from distill.core.project import Project
 from distill.core.soft_labels import read_soft_labels
 from distill.core.view import View
-from distill.demo.generate import Sizes, generate
+from distill.demo.generate import Sizes
 from distill.inference.torch_runner import TorchRunner
 from distill.models.fresh import make_encoder
 from distill.training.config import TrainingConfig
 from export.config import load_target
 from students.config import StudentConfig
 from teachers.config import TeacherConfig
+from tests.demo.easy import generate_easy
 
 WORDS = ["drill hammer lens camera pills", "дрель молоток линза камера таблетки", "reviews page of the shop 750 W"]
 
@@ -28,13 +29,13 @@ def encoder(folder: Path) -> Path:
 
 
 def test_from_records_to_onnx(tmp_path):
-    generate(tmp_path / "data", sizes=Sizes(train=80, valid=40, test=40, pool=60))
+    generate_easy(tmp_path / "data", sizes=Sizes(train=80, valid=40, test=40, pool=60))
     project = parse(Project, load_yaml(tmp_path / "data" / "project.yaml"), "project.yaml")
     space, folders = project.task.space, {name: tmp_path / name for name in ("records", "teacher", "labels", "student")}
     for folder in [*folders.values(), tmp_path / "predictions", tmp_path / "onnx"]:
         folder.mkdir()
     start = encoder(tmp_path / "encoder")
-    quick = TrainingConfig(epochs=4, learning_rate=2e-3, precision="fp32")
+    quick = TrainingConfig(epochs=12, learning_rate=2e-3, precision="fp32")
 
     audit(project, folders["records"], base=tmp_path / "data")
     document = View("document", project.views["document"], start / "tokenizer.json")

@@ -16,9 +16,10 @@ import pytest
 from benchmarks.publish import with_tables
 from distill.core.config import parse, parse_yaml
 from distill.core.project import Project
-from distill.demo.generate import Sizes, generate
+from distill.demo.generate import Sizes
 from students.config import StudentConfig
 from tests.cli.conftest import TINY
+from tests.demo.easy import generate_easy
 from tests.test_api import encoder
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -40,7 +41,7 @@ def commands(text: str) -> list[list[str]]:
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A working folder with `data/`, an encoder and what the commands name."""
     folder = tmp_path_factory.mktemp("home")
-    generate(folder / "data", sizes=Sizes(train=240, valid=60, test=160, pool=100))
+    generate_easy(folder / "data", sizes=Sizes(train=240, valid=60, test=160, pool=100))
     (folder / "data" / "project.yaml").unlink()
     shutil.copy(folder / "data" / "test.jsonl", folder / "records.jsonl")
     encoder(folder / "encoder")
@@ -67,6 +68,17 @@ def test_commands_of_your_own_data(home):
             arguments += [*kept, teacher, *small, "--set=gates.retention_card=null", "--set=gates.leak=null"]
         done = python("-m", "distill", *arguments, cwd=home)
         assert done.returncode == 0, (arguments, done.stdout, done.stderr)
+
+
+def test_an_encoder_of_your_own(home):
+    lines = commands(block("## An encoder of your own"))
+    assert [line[1] for line in lines] == ["pretrain", "--config"]
+    if not (home / "project.yaml").exists():
+        pytest.skip("needs the commands' project file")
+    few = ["--set=pretrain.held_out=8", "--set=pretrain.training={max_steps: 2, batch_size: 2}", "--set=threads=1"]
+    done = python("-m", "distill", *lines[0][1:], *few, cwd=home)
+    assert done.returncode == 0, (done.stdout, done.stderr)
+    assert (home / lines[1][lines[1].index("--checkpoint") + 1] / "model.safetensors").is_file()
 
 
 def test_snippet_of_the_bundle(home):

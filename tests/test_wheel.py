@@ -19,7 +19,7 @@ from tests.export.tiny_bundle import shared_bundle
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("distill", "teachers", "students", "export", "benchmarks")
 VERBS = (
-    *("init", "show", "audit", "teach", "label", "train", "evaluate", "export"),
+    *("init", "show", "audit", "pretrain", "teach", "label", "train", "evaluate", "export"),
     *("bench", "bundle", "verify", "predict", "report", "compare", "presets", "status"),
 )
 EXTRAS_ONLY = ("torch", "transformers", "accelerate", "safetensors", "onnx", "onnxruntime", "pytest")

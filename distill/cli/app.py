@@ -22,7 +22,9 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-ConfigOption = Annotated[Path | None, typer.Option("--config", help="Project file; without it, the demo project.")]
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", help="Project file, or demo, demo-full or base; without it, demo.")
+]
 TeacherOption = Annotated[list[str] | None, typer.Option("--teacher", help="Name, preset or finished folder; repeats.")]
 StudentOption = Annotated[list[str] | None, typer.Option("--student", help="Name or preset; repeats.")]
 CheckpointOption = Annotated[str | None, typer.Option(help="Encoder the teacher starts from: folder or hub id.")]
@@ -108,6 +110,20 @@ def _verb(name: str, until: str, summary: str) -> None:
     app.command(name)(command)
 
 
+@app.command()
+def pretrain(
+    config: ConfigOption = None,
+    checkpoint: Annotated[str | None, typer.Option(help="Encoder to go on from: name, folder or hub id.")] = None,
+    out: OutOption = None,
+    set_: SetOption = None,
+    json_: JsonOption = False,
+) -> None:
+    """Pre-train an encoder on the project's texts, or adapt one to them; teachers may start from it."""
+    from distill.cli.commands import pretrain_encoder
+
+    pretrain_encoder(_settings(config, out, None, None, None, set_), checkpoint, json_)
+
+
 _verb("audit", "audit", "Read the data: row ledger, duplicates, junk, balance, leaks, lengths.")
 _verb("teach", "teach", "Up to the fine-tuned teachers.")
 
@@ -179,12 +195,16 @@ def compare(
     run: RunArgument,
     a: Annotated[str, typer.Argument(help="A model, as named in the report: 8L_trunc@card.")],
     b: Annotated[str, typer.Argument(help="Another one.")],
+    by: Annotated[str | None, typer.Option("--by", help="slice: accuracy in each slice instead.")] = None,
     json_: JsonOption = False,
 ) -> None:
     """The paired difference of two models of a run, on the same test rows."""
-    from distill.cli.commands import compare_models
+    from distill.cli.commands import compare_models, compare_slices
 
-    compare_models(run, a, b, json_)
+    if by is None:
+        compare_models(run, a, b, json_)
+    else:
+        compare_slices(run, a, b, by, json_)
 
 
 @app.command()
@@ -256,13 +276,15 @@ def _settings(
     sets: list[str] | None,
     labels: Path | None = None,
 ) -> Settings:
-    from distill.cli.commands import demo_project
+    from distill.cli.commands import embedded_project
     from distill.cli.settings import resolve_settings
+    from distill.demo.projects import PROJECTS
 
-    run = out or Path("runs") / (config.stem if config else "demo")
+    name = str(config or "demo")
+    run = out or Path("runs") / Path(name).stem
     sets = [*(sets or []), *([f"teachers.{(teacher or ['base'])[0]}.labels={labels.resolve()}"] if labels else [])]
     return resolve_settings(
-        config or demo_project(run),
+        embedded_project(name, run) if name in PROJECTS and not Path(name).is_file() else Path(name),
         run,
         teachers=teacher or (),
         students=student or (),

@@ -23,10 +23,11 @@ _LOG_WIDTH = 160
 def run_until(until: str, settings: Settings, as_json: bool) -> None:
     """Make a run up to a verb, then print what it came to."""
     from distill.cli.execute import execute
+    from distill.cli.seeds import execute_seeds
 
     console = _console(as_json)
     try:
-        report = execute(settings, console, until)
+        report = (execute_seeds if settings.project.seeds else execute)(settings, console, until)
         _print_outcome(until, settings, report, console)
     except GateFailed:
         if (settings.run / "report.json").exists():
@@ -39,13 +40,13 @@ def run_until(until: str, settings: Settings, as_json: bool) -> None:
         _print_json(report)
 
 
-def demo_project(run: Path) -> Path:
-    """The embedded project's file, generated below the run folder when it is not there."""
+def embedded_project(name: str, run: Path) -> Path:
+    """An embedded project's file, generated below the run folder when it is not there."""
     from distill.demo.generate import generate
 
     folder = run / "project"
     if not (folder / "project.yaml").exists():
-        generate(folder)
+        generate(folder, project=name)
     return folder / "project.yaml"
 
 
@@ -64,6 +65,7 @@ def init_project(files: Sequence[Path], out: Path, force: bool) -> None:
 
 def show_record(settings: Settings, record_id: str, view_name: str) -> None:
     """Print one record as a view renders and cuts it."""
+    from distill.cli.seeds import first_run
     from distill.core.intake.show import describe, find_record
     from distill.core.view import TOKENIZER_FILE, View
 
@@ -71,8 +73,19 @@ def show_record(settings: Settings, record_id: str, view_name: str) -> None:
     if view_name not in views:
         raise unknown_name("view", view_name, views, "--view")
     tokenizer = _tokenizer(settings) / TOKENIZER_FILE
-    record = find_record(settings.run / "records", record_id)
+    record = find_record(first_run(settings).run / "records", record_id)
     Console().print(Text(describe(record, View(view_name, views[view_name], tokenizer))))
+
+
+def pretrain_encoder(settings: Settings, checkpoint: str | None, as_json: bool) -> None:
+    """Pre-train an encoder and print what it came to."""
+    from distill.cli.pretraining import pretrain, print_curve
+
+    console = _console(as_json)
+    curve = pretrain(settings, checkpoint, console)
+    print_curve(curve, settings.run, console)
+    if as_json:
+        _print_json(curve)
 
 
 def list_presets(as_json: bool) -> None:
@@ -130,7 +143,7 @@ def print_report(run: Path, as_json: bool) -> None:
 
 def compare_models(run: Path, a: str, b: str, as_json: bool) -> None:
     """Print the paired differences of two models."""
-    from distill.cli.compare import compare
+    from distill.report.compare import compare
 
     found = compare(run, a, b)
     console = _console(as_json)
@@ -141,18 +154,34 @@ def compare_models(run: Path, a: str, b: str, as_json: bool) -> None:
             scale, unit = 100.0, " points"
         figures = [scale * row[key] for key in ("difference", "low", "high")]
         around = f"({figures[1]:+.3f} to {figures[2]:+.3f}){unit}"
-        console.print(Text(f"{row['metric']:<12} {figures[0]:+.3f} {around}, p = {row['p_value']:.3f}"))
+        ends = [scale * end for end in row.get("spread", [])]
+        spread = f", seeds {ends[0]:+.3f} to {ends[1]:+.3f}" if ends else ""
+        console.print(Text(f"{row['metric']:<12} {figures[0]:+.3f} {around}, p = {row['p_value']:.3f}{spread}"))
+    if as_json:
+        _print_json(found)
+
+
+def compare_slices(run: Path, a: str, b: str, by: str, as_json: bool) -> None:
+    """Print the accuracies of two models in each slice."""
+    from distill.report.breakdowns import slice_rows_sheet
+    from distill.report.compare import compare_by
+    from distill.report.tables import rich_table
+
+    found = compare_by(run, a, b, by)
+    _console(as_json).print(rich_table(slice_rows_sheet(found)))
     if as_json:
         _print_json(found)
 
 
 def print_status(run: Path, as_json: bool) -> None:
     """Print the stages of a run and whether one is at work."""
-    state = _read_run(run)
+    from distill.cli.seeds import all_stages
+
+    stages = all_stages(run, _read_run(run))
     if as_json:
-        _print_json(state["stages"])
+        _print_json(stages)
         return
-    for stage in state["stages"]:
+    for stage in stages:
         print(f"{stage['status']:<8} {clock(stage['seconds']):>8}  {stage['name']}")
 
 
@@ -164,21 +193,26 @@ def print_plan(settings: Settings) -> None:
 
 
 def _print_outcome(until: str, settings: Settings, report: dict[str, Any], console: Console) -> None:
-    run = settings.run
+    from distill.cli.seeds import first_run
+
+    run, first = settings.run, first_run(settings).run
     if until == "audit":
         _print_audit(report["audit"], console)
-        console.print(Text(f"audit: {run / 'audit.json'}"))
+        console.print(Text(f"audit: {first / 'audit.json'}"))
         return
     _print_tables(report, console)
     if until == "report":
-        bundles = ", ".join(str(run / "bundles" / name) for name in settings.students)
+        bundles = ", ".join(str(first / "bundles" / name) for name in settings.students)
         console.print(Text(f"bundle: {bundles}"))
     console.print(Text(f"page:   {run / 'report.html'}"))
 
 
 def _print_tables(report: dict[str, Any], console: Console) -> None:
     from distill.report.tables import latency_table, quality_table
+    from distill.report.verdict import seeds_sentence
 
+    if sentence := seeds_sentence(report):
+        console.print(Text(sentence))
     if report["models"]:
         console.print(quality_table(report, console.width))
     if report["latency"]:
@@ -197,14 +231,11 @@ def _print_audit(audit: dict[str, Any], console: Console) -> None:
 
 def _tokenizer(settings: Settings) -> Path:
     """A folder with the lead teacher's tokenizer."""
-    name = settings.lead_teacher
+    from distill.cli.seeds import first_run
+
+    name, run = settings.lead_teacher, first_run(settings).run
     teacher = settings.teachers[name]
-    places = [
-        teacher.finished,
-        teacher.checkpoint,
-        settings.run / "teachers" / name,
-        settings.run / "checkpoints" / name,
-    ]
+    places = [teacher.finished, teacher.checkpoint, run / "teachers" / name, run / "checkpoints" / name]
     for place in places:
         if place and (Path(place) / "tokenizer.json").is_file():
             return Path(place)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from distill.models.encoder import quiet
+from distill.models.matching import match_equal_tokens
 from distill.models.wordpiece import SPECIAL_TOKENS, train_wordpiece
 
 if TYPE_CHECKING:
@@ -16,13 +17,22 @@ _POSITIONS = 512
 
 
 def make_encoder(
-    texts: Iterable[str], folder: Path, *, layers: int, width: int, heads: int, vocabulary: int, seed: int
+    texts: Iterable[str],
+    folder: Path,
+    *,
+    layers: int,
+    width: int,
+    heads: int,
+    vocabulary: int,
+    seed: int,
+    matching_heads: int = 0,
 ) -> None:
     """Write a Hugging Face folder: tokenizer trained on `texts`, BERT config, random weights as safetensors.
 
     The same arguments give the same bytes, whatever the order of `texts`; torch's global generator is left as it was.
 
-    Args: width: hidden size H, feed-forward 4·H. vocabulary: most tokens. seed: of the weights.
+    Args: width: hidden size H, feed-forward 4·H. vocabulary: most tokens. seed: of the weights. matching_heads: heads
+        of each layer that start out attending to equal tokens, see `matching.py`.
     Raises: ValueError when `heads` does not divide `width`.
     """
     import torch
@@ -44,6 +54,7 @@ def make_encoder(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = BertModel(config)
+        match_equal_tokens(model, matching_heads)
     with quiet():
         _save_tokenizer(tokenizer, folder)
         model.save_pretrained(folder)

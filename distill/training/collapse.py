@@ -10,23 +10,27 @@ from numpy.typing import NDArray
 from distill.core.errors import GateFailed
 
 
+def require_finite(logits: NDArray[np.float32], learning_rate: float) -> None:
+    """Refuse a trained model whose logits are not numbers. Raises: GateFailed with advice."""
+    if not np.isfinite(logits).all():
+        found = f"learning rate {learning_rate:.2g}"
+        raise GateFailed("training diverged: logits are not finite", found=found, do=_ADVICE)
+
+
 def require_spread(
     logits: NDArray[np.float32], target: NDArray[np.float32], labels: Sequence[str], kind: str, learning_rate: float
 ) -> None:
     """Refuse a trained model that gives every validation row the same answer while gold does not.
 
-    Args: logits, target: float32 (N, C) of the validation split.
-    Raises: GateFailed with advice; also for logits that are not finite.
+    Args: logits, target: float32 (N, C) of the validation split. Raises: GateFailed with advice.
     """
-    if not np.isfinite(logits).all():
-        raise GateFailed("training diverged: logits are not finite", found=f"learning rate {learning_rate}", do=_ADVICE)
     answers = logits.argmax(1) if kind == "single" else logits > 0
     gold = target.argmax(1) if kind == "single" else target > 0.5
     if (answers == answers[0]).all() and not (gold == gold[0]).all():
         answer = labels[int(answers[0])] if kind == "single" else "the same labels"
         raise GateFailed(
             f"training collapsed: every validation row is predicted '{answer}'",
-            found=f"learning rate {learning_rate}",
+            found=f"learning rate {learning_rate:.2g}",
             do=_ADVICE,
         )
 

@@ -17,7 +17,7 @@ from transformers.utils import logging as transformers_logging
 
 from distill.core.files import remove, write_json
 from distill.training import checkpoints
-from distill.training.collapse import require_spread
+from distill.training.collapse import require_finite, require_spread
 from distill.training.config import TrainingConfig
 from distill.training.examples import Collator, Example
 from distill.training.losses import DistillationLoss
@@ -57,12 +57,14 @@ def fit(
 
     `quality.json` holds the figures after every epoch and the step whose weights were kept.
 
-    Raises: GateFailed when the run ends predicting one class on validation, or with logits that are not finite.
+    Raises: GateFailed when the run ends predicting one class on validation, unless it may, or with logits that are not
+        finite.
     """
+    config = config.for_width(model.config.hidden_size)
     if run.threads:
         torch.set_num_threads(run.threads)
-    _quiet()
-    _set_dropout(model, config.dropout)
+    quiet_trainer()
+    set_dropout(model, config.dropout)
     with ExitStack() as tasks:
         trainer = DistillTrainer(
             model,
@@ -73,7 +75,7 @@ def fit(
             Collator(len(run.labels), run.pad_id),
             run.labels,
             run.pool,
-            [EvaluateBeforeSaving(), ProgressCallback(run.name, tasks), _tensorboard(folder)],
+            [EvaluateBeforeSaving(), ProgressCallback(run.name, tasks), tensorboard(folder)],
         )
         for callback in (PrinterCallback, BarCallback):
             trainer.remove_callback(callback)
@@ -92,7 +94,9 @@ def optimiser_steps(rows: int, config: TrainingConfig) -> int:
 
 def _finish(trainer: DistillTrainer, model: PreTrainedModel, config: TrainingConfig, run: Run, folder: Path) -> None:
     logits, target = trainer.validate()
-    require_spread(logits, target, run.labels, run.loss.kind, config.learning_rate)
+    require_finite(logits, trainer.args.learning_rate)
+    if not config.may_collapse:
+        require_spread(logits, target, run.labels, run.loss.kind, trainer.args.learning_rate)
     model.train(False)
     model.save_pretrained(folder)
     step = trainer.state.best_global_step if config.checkpoint == "best" else trainer.state.global_step
@@ -106,14 +110,15 @@ def _epoch(entry: dict[str, Any]) -> dict[str, float]:
     return {"epoch": round(figures.pop("epoch"), 4), "step": figures.pop("step"), **figures}
 
 
-def _tensorboard(folder: Path) -> TensorBoardCallback:
+def tensorboard(folder: Path) -> TensorBoardCallback:
+    """Training curves below `folder`."""
     from torch.utils.tensorboard import SummaryWriter
 
     writer = SummaryWriter(log_dir=str(folder / "tensorboard"))
     return TensorBoardCallback(writer)  # type: ignore[no-untyped-call]
 
 
-def _set_dropout(model: PreTrainedModel, rate: float | None) -> None:
+def set_dropout(model: PreTrainedModel, rate: float | None) -> None:
     """Replace the rate of all dropout layers, and the rates that some attention layers keep as plain numbers."""
     if rate is None:
         return
@@ -126,7 +131,7 @@ def _set_dropout(model: PreTrainedModel, rate: float | None) -> None:
             setattr(module, name, rate)
 
 
-def _quiet() -> None:
+def quiet_trainer() -> None:
     """Keep the Trainer's own chatter and bars off the user's screen; errors still show."""
     transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]

@@ -152,8 +152,14 @@ class EvaluateBeforeSaving(TrainerCallback):
             control.should_save, self._due = True, False
 
 
-def training_arguments(config: TrainingConfig, folder: Path, seed: int) -> TrainingArguments:
-    """The Trainer's arguments for a training config; checkpoints go below `folder`."""
+def training_arguments(
+    config: TrainingConfig, folder: Path, seed: int, evaluate_steps: int | None = None
+) -> TrainingArguments:
+    """The Trainer's arguments for a training config; checkpoints go below `folder`.
+
+    Args: config: with a learning rate. evaluate_steps: optimiser steps between evaluations; None: after every epoch.
+    """
+    assert config.learning_rate is not None
     best = config.checkpoint == "best"
     return TrainingArguments(
         output_dir=str(folder),
@@ -170,7 +176,8 @@ def training_arguments(config: TrainingConfig, folder: Path, seed: int) -> Train
         bf16=precision.resolve(config.precision) == "bf16",
         use_cpu=not torch.cuda.is_available(),
         seed=seed,
-        eval_strategy="epoch",
+        eval_strategy="steps" if evaluate_steps else "epoch",
+        eval_steps=evaluate_steps,
         save_strategy="epoch" if best else "steps",
         save_steps=config.save_steps,
         save_total_limit=2 if best else 1,

@@ -36,7 +36,7 @@ def test_an_entry_takes_the_preset_of_its_name_or_the_one_it_names():
     entry = {"preset": "8L_trunc", "temperature": 5, "training": {"batch_size": 7}}
     found = resolve("students", StudentConfig, "мой", entry, "x")
     assert (found.layers, found.keep, found.temperature, found.training.batch_size) == (8, "first", 5, 7)
-    assert found.training.learning_rate == preset.training.learning_rate
+    assert found.training.epochs == preset.training.epochs
     assert preset.layers == 8 and preset.temperature != 5
 
 

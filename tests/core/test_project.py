@@ -17,11 +17,13 @@ from distill.training.config import TrainingConfig
 from export.config import TargetConfig
 from students.config import StudentConfig
 from teachers.config import FreshEncoder, LabellingConfig, TeacherConfig
+from teachers.pretraining.config import LargerEncoder, PretrainConfig, TextSource
 
 MODULES = (
     "distill.core.project",
     "distill.training.config",
     "teachers.config",
+    "teachers.pretraining.config",
     "students.config",
     "export.config",
     "benchmarks.config",
@@ -38,6 +40,8 @@ NEEDED: dict[type[Config], dict[str, Any]] = {
     project.ViewConfig: VIEW,
     project.Project: {"task": TASK, "data": DATA, "views": {"document": VIEW, "card": VIEW}},
     TeacherConfig: {"preset": "base"},
+    TextSource: {"files": "a.jsonl", "left": ["title"]},
+    LargerEncoder: {"encoder": "a"},
     StudentConfig: {"preset": "8L", "layers": 8, "keep": "spread"},
     TargetConfig: {"name": "onnx-int8", "precision": "int8"},
 }
@@ -79,15 +83,48 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
         "data": {},
         "views": {"document": VIEW},
         "teachers": {"base": 3},
+        "pretrain": 1,
         "students": ["8L_trunc"],
         "export": "onnx",
         "gates": 1,
         "quality": 1,
         "bench": 1,
         "seed": -1,
+        "training_seed": -1,
+        "seeds": [1, 1],
         "threads": 0,
     },
-    FreshEncoder: {"layers": 0, "width": 0, "heads": 0, "vocabulary": 99},
+    FreshEncoder: {"layers": 0, "width": 0, "heads": 0, "matching_heads": -1, "vocabulary": 99},
+    TextSource: {
+        "root": 5,
+        "files": [],
+        "left": [],
+        "right": "title",
+        "category": 5,
+        "where": ["label"],
+        "unlike": [],
+        "rows": 0,
+        "terms": 5,
+    },
+    LargerEncoder: {"encoder": 5, "hidden": -1, "relation": -1, "max_tokens": 3},
+    PretrainConfig: {
+        "checkpoint": 5,
+        "fresh": 5,
+        "view": 5,
+        "own": "maybe",
+        "category": 5,
+        "texts": ["offers"],
+        "masked": 1,
+        "swapped": 2,
+        "words": -1,
+        "belongs": -1,
+        "shared": -1,
+        "larger": "base",
+        "held_out": 0,
+        "evaluate_steps": 0,
+        "half": "maybe",
+        "training": 5,
+    },
     LabellingConfig: {"shard_rows": 0, "batch_tokens": 0, "half": "maybe", "precision": "fp16"},
     TeacherConfig: {
         "preset": 5,
@@ -95,6 +132,7 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
         "weight": -1,
         "checkpoint": 5,
         "finished": 5,
+        "slices": [],
         "labels": 5,
         "fresh": 5,
         "training": 5,
@@ -124,6 +162,7 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
         "dropout": 1,
         "precision": "fp16",
         "checkpoint": "first",
+        "may_collapse": "perhaps",
         "save_steps": 0,
     },
     TargetConfig: {
@@ -196,12 +235,41 @@ def test_every_field_of_plain_values_is_described(model: type[BaseModel]):
         (project.ViewConfig, {**VIEW, "budgets": {"page.body": 3}}, "budgets: page.body not among the view's fields"),
         (project.ViewConfig, {**VIEW, "max_tokens": 8193}, "max_tokens: "),
         (project.Project, {"task": TASK, "data": DATA, "views": {}}, "views.document, views.card: missing"),
+        (
+            project.Project,
+            {**NEEDED[project.Project], "seeds": [1, 2], "training_seed": 3},
+            "training_seed: seeds gives each run its own",
+        ),
+        (FreshEncoder, {"width": 100, "heads": 3}, "width: 100 is no multiple of heads, 3"),
+        (FreshEncoder, {"matching_heads": 5}, "matching_heads: 5 is more than heads, 4"),
+        (PretrainConfig, {"own": False}, "texts: with own: false there is nothing to read"),
+        (LargerEncoder, {"encoder": "a", "hidden": 0, "relation": 0}, "hidden: hidden and relation are both 0"),
         (TargetConfig, {"name": "onnx", "max_flips": 0.1}, "max_flips: only for precision int8"),
     ],
 )
 def test_fields_that_do_not_fit_together_are_refused(model, values, message):
     with pytest.raises(UserError, match=rf"  - {re.escape(message)}"):
         parse(model, values, "project.yaml")
+
+
+@pytest.mark.parametrize(
+    ("seeds", "message"),
+    [
+        ([], "seeds: List should have at least 1 item"),
+        ([2, 1, 2], "seeds: a seed stands twice (found [2, 1, 2])"),
+        ([1, -2], "seeds.1: Input should be greater than or equal to 0"),
+        (3, "seeds: Input should be a valid list"),
+    ],
+)
+def test_seeds_that_are_refused(seeds, message):
+    with pytest.raises(UserError, match=rf"  - {re.escape(message)}"):
+        parse(project.Project, {**NEEDED[project.Project], "seeds": seeds}, "project.yaml")
+
+
+def test_weights_take_the_seed_of_the_data_unless_they_have_their_own():
+    made = [parse(project.Project, {**NEEDED[project.Project], "seed": 4, **more}, "project.yaml").weights_seed
+            for more in ({}, {"training_seed": 0}, {"training_seed": 9})]  # fmt: skip
+    assert made == [4, 0, 9]
 
 
 def test_short_forms_of_file_lists():

@@ -59,8 +59,7 @@ def make_bundle(folder: Path, space=SPACE, view=VIEW, **options) -> Path:
     """A finished bundle in `folder`/tiny; `options` go to `bundle`."""
     model, exports = make_model(folder / "model", view), make_exports(folder / "export")
     artifacts = [
-        Artifact(f"onnx-{precision}", precision, path, 1.5, POINTS, quality())
-        for precision, path in exports.items()
+        Artifact(f"onnx-{precision}", precision, path, 1.5, POINTS, quality()) for precision, path in exports.items()
     ]
     options = {"lineage": {"teacher": "base@document"}, "latency": latency(), "threads": 1, **options}
     out = folder / "tiny"

@@ -30,7 +30,7 @@ def test_presets_differ_in_what_their_names_say_only():
 
 def test_numbers_are_numbers():
     config = resolve("students", StudentConfig, "8L", {}, "test")
-    assert config.training.learning_rate == 5e-5 and config.temperature == 2
+    assert config.training.learning_rate is None and config.temperature == 2
 
 
 @pytest.mark.parametrize(

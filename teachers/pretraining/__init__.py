@@ -1,0 +1,1 @@
+"""Pre-training a small encoder on pairs of texts, from random weights or from a checkpoint."""

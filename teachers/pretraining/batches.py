@@ -1,0 +1,144 @@
+"""Batches for pre-training: pairs rendered as a teacher reads them, some swapped, some of their words hidden."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from distill.core.project import ViewConfig
+from distill.core.rendering import Renderer, Window
+from distill.core.view import TOKENIZER_FILE, View
+from distill.inference.collate import collate
+from distill.training.examples import LengthGroupedSampler
+from distill.training.masking import IGNORED, Ids, WholeWordMasker
+from teachers.pretraining.larger import Sides, SideTokenizer
+from teachers.pretraining.pairs import Pair, Pairs
+
+UNKNOWN = -1.0
+Floats = NDArray[np.float32]
+
+
+class Draw(NamedTuple):
+    """A row of an epoch and the row whose right side it gets."""
+
+    epoch: int
+    row: int
+    partner: int
+
+
+class Draws(torch.utils.data.Dataset[Draw]):
+    """The rows of some pairs; which partner a row has is the sampler's business, so an index is a whole draw."""
+
+    def __init__(self, pairs: Pairs) -> None:
+        self.pairs = pairs
+
+    def __len__(self) -> int:
+        """Rows."""
+        return len(self.pairs)
+
+    def __getitem__(self, index: Draw) -> Draw:
+        """The draw itself."""
+        return index
+
+
+class DrawSampler(torch.utils.data.Sampler[Draw]):
+    """The rows of an epoch with new partners, in batches of similar length; depends only on seed and epoch.
+
+    Args: batch_size: rows of a batch. swapped: share of rows that get another right side.
+    """
+
+    def __init__(self, pairs: Pairs, batch_size: int, swapped: float, seed: int) -> None:
+        self.pairs, self.batch_size, self.swapped, self.seed, self.epoch = pairs, batch_size, swapped, seed, 0
+
+    def __len__(self) -> int:
+        """Rows."""
+        return len(self.pairs)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the draws of this epoch."""
+        self.epoch = epoch
+
+    def __iter__(self) -> Iterator[Draw]:
+        """Draws, each row once."""
+        chars = self.pairs.chars
+        partners = self.pairs.partners(self.swapped, np.random.default_rng([self.seed, self.epoch]))
+        lengths = chars[:, 0] + chars[partners, 1]
+        order = LengthGroupedSampler(lengths.tolist(), self.batch_size, self.seed)
+        order.set_epoch(self.epoch)
+        yield from (Draw(self.epoch, row, int(partners[row])) for row in order)
+
+
+@dataclass(frozen=True)
+class PretrainingCollator:
+    """Draws to tensors.
+
+    Args: renderers: by source. pad_id: the tokenizer's padding token. larger: tokenises the sides for a larger encoder.
+    """
+
+    pairs: Pairs
+    renderers: Mapping[str, Renderer]
+    masker: WholeWordMasker
+    pad_id: int
+    seed: int
+    larger: SideTokenizer | None = None
+
+    def __call__(self, draws: Sequence[Draw]) -> dict[str, Tensor]:
+        """input_ids, attention_mask, token_type_ids, words, shared (B, S); covered (B, 2); belongs (B,).
+
+        `words` is -100 wherever nothing is to be guessed, `belongs` -1 for single texts; `shared` and `covered` are
+        those of `on_both_sides`, with -1 in `shared` for hidden words too. With a larger encoder also its ids and mask
+        of the left, then the right sides (2B, S'), and present (2B,).
+        """
+        batch = collate([self._window(draw) for draw in draws], self.pad_id)
+        random = np.random.default_rng([self.seed, *draws[0], *draws[-1]])
+        shared, covered = on_both_sides(batch["input_ids"], batch["token_type_ids"], self.masker.special)
+        batch["input_ids"], words = self.masker(batch["input_ids"], random)
+        shared[words != IGNORED] = UNKNOWN
+        targets = {"words": words, "shared": shared, "covered": covered}
+        tensors = {name: torch.from_numpy(array) for name, array in {**batch, **targets}.items()}
+        tensors["belongs"] = torch.tensor([self._belongs(draw) for draw in draws])
+        return {**tensors, **(self.larger(self._sides(draws)) if self.larger else {})}
+
+    def _window(self, draw: Draw) -> Window:
+        left, right = self._pair(draw)
+        renderer = self.renderers[self.pairs.pairs[draw.row].source]
+        fields = dict(zip([*renderer.left, *renderer.right], [*left, *right], strict=True))
+        return renderer.encode(fields).windows[0]
+
+    def _pair(self, draw: Draw) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        pairs: Sequence[Pair] = self.pairs.pairs
+        return pairs[draw.row].left, pairs[draw.partner].right
+
+    def _belongs(self, draw: Draw) -> float:
+        return float(draw.row == draw.partner) if self.pairs.paired[draw.row] else UNKNOWN
+
+    def _sides(self, draws: Sequence[Draw]) -> Sides:
+        both = [self._pair(draw) for draw in draws]
+        return [[" ".join(text for text in side if text) for side in sides] for sides in zip(*both, strict=True)]
+
+
+def on_both_sides(ids: Ids, kinds: Ids, special: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+    """Which tokens stand on the other side too.
+
+    Args: ids, kinds: tokens and their sides, 0 or 1, int64 (B, S). special: by id, tokens that are never asked for.
+    Returns: float32 (B, S), 1 or 0, -1 for special tokens; and the share of such tokens on either side, float32 (B, 2).
+    """
+    shared, covered = np.full(ids.shape, UNKNOWN, np.float32), np.zeros((len(ids), 2), np.float32)
+    for row, (tokens, sides) in enumerate(zip(ids, kinds, strict=True)):
+        places = [np.flatnonzero(~special[tokens] & (sides == side)) for side in (0, 1)]
+        for side, (own, other) in enumerate((places, places[::-1])):
+            shared[row, own] = np.isin(tokens[own], tokens[other])
+            covered[row, side] = shared[row, own].mean() if len(own) else 0
+    return shared, covered
+
+
+def renderers(views: Mapping[str, ViewConfig], encoder: Path) -> dict[str, Renderer]:
+    """A renderer of each source's view with the encoder's tokenizer."""
+    return {name: View(name, view, encoder / TOKENIZER_FILE).renderer() for name, view in views.items()}

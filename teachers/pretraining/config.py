@@ -1,0 +1,72 @@
+"""What an encoder is pre-trained on and how."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import Field, NonNegativeFloat, PositiveInt, model_validator
+
+from distill.core.config import Config
+from distill.core.project import Files, Share
+from distill.training.config import TrainingConfig
+from teachers.config import FreshEncoder
+
+
+class TextSource(Config):
+    """A part of the pre-training texts that lies outside the project's records."""
+
+    root: str = Field(".", description="folder that its files start from, relative to data.root")
+    files: Files = Field(description="files or globs below root")
+    left: Annotated[list[str], Field(min_length=1)] = Field(description="columns of the first segment, in order")
+    right: list[str] = Field(default_factory=list, description="columns of the second segment; none for single texts")
+    category: str | None = Field(None, description="column within whose values right sides are swapped")
+    where: dict[str, Any] = Field(default_factory=dict, description="keep rows whose columns have these values")
+    unlike: Files | None = Field(
+        None, description="drop rows that share a whole side with a row of these files, below root"
+    )
+    rows: PositiveInt | None = Field(None, description="keep a seeded sample of this many rows")
+    terms: str = Field("", description="what the source's terms say about use, for the model card")
+
+
+class LargerEncoder(Config):
+    """An encoder whose sentence embeddings the small one learns to reproduce, one side of a pair at a time."""
+
+    encoder: str = Field(description="folder or hub id")
+    hidden: NonNegativeFloat = Field(1.0, description="weight of the distance between projected and given embedding")
+    relation: NonNegativeFloat = Field(1.0, description="weight of the distance between similarities within a batch")
+    max_tokens: Annotated[int, Field(ge=4, le=512)] = Field(64, description="tokens that it reads of a side")
+
+    @model_validator(mode="after")
+    def _asks_for_something(self) -> LargerEncoder:
+        if self.hidden == 0 and self.relation == 0:
+            raise ValueError("hidden: hidden and relation are both 0, so nothing would be learnt from it")
+        return self
+
+
+class PretrainConfig(Config):
+    """A pre-training run: masked words, and whether the two sides of a pair belong together."""
+
+    checkpoint: str | None = Field(None, description="encoder to go on from; null: fresh weights and vocabulary")
+    fresh: FreshEncoder = Field(default_factory=FreshEncoder, description="used when checkpoint is null")
+    view: str = Field("document", description="the view by which the project's records are read; gives max_tokens")
+    own: bool = Field(True, description="read the project's clean training and pool records")
+    category: str | None = Field(None, description="field of the records within which sides are swapped; null: slice")
+    texts: dict[str, TextSource] = Field(default_factory=dict, description="further texts by name")
+    masked: Annotated[float, Field(gt=0, lt=1)] = Field(0.15, description="share of words to be guessed")
+    swapped: Share = Field(0.5, description="share of pairs that get the right side of another pair")
+    words: NonNegativeFloat = Field(0.3, description="weight of guessing the hidden words")
+    belongs: NonNegativeFloat = Field(1.0, description="weight of telling swapped pairs apart")
+    shared: NonNegativeFloat = Field(1.0, description="weight of telling, token by token, what stands on both sides")
+    larger: LargerEncoder | None = Field(None, description="learn from a larger encoder as well")
+    held_out: PositiveInt = Field(500, description="rows kept for the loss curve")
+    evaluate_steps: PositiveInt = Field(250, description="optimiser steps between two points of the curve")
+    half: bool = Field(True, description="store weights as float16")
+    training: TrainingConfig = Field(
+        default_factory=lambda: TrainingConfig(epochs=1, learning_rate=5e-4, warmup=0.05, save_steps=200),
+    )
+
+    @model_validator(mode="after")
+    def _has_texts(self) -> PretrainConfig:
+        if not self.own and not self.texts:
+            raise ValueError("texts: with own: false there is nothing to read; name at least one source")
+        return self

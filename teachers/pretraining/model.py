@@ -1,0 +1,148 @@
+"""An encoder with the heads that it is pre-trained with, and their losses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from transformers import AutoModel, PreTrainedModel
+
+from distill.core.files import read_json, write_json
+from distill.models.encoder import input_names, quiet
+from distill.training.masking import IGNORED
+from teachers.pretraining.larger import mean_over
+
+HEADS_FILE = "heads.safetensors"
+
+
+class PretrainingModel(nn.Module):
+    """Predicts hidden words, which tokens stand on both sides, and whether these belong together.
+
+    Args: encoder: any encoder of transformers. larger_width: D of a larger encoder's embeddings, None without one.
+    """
+
+    def __init__(self, encoder: PreTrainedModel, larger_width: int | None = None) -> None:
+        super().__init__()
+        width, vocabulary = encoder.config.hidden_size, encoder.config.vocab_size
+        self.encoder = encoder
+        self.guess = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.LayerNorm(width))
+        self.bias = nn.Parameter(torch.zeros(vocabulary))
+        self.judge, self.find, self.cover = nn.Linear(width, 1), nn.Linear(width, 1), nn.Linear(width, 2)
+        self.project = nn.Linear(width, larger_width) if larger_width else None
+        self._names = input_names(encoder)
+
+    def forward(
+        self,
+        words: Tensor,
+        belongs: Tensor,
+        shared: Tensor,
+        covered: Tensor,
+        embeddings: Tensor | None = None,
+        **inputs: Tensor,
+    ) -> dict[str, Tensor]:
+        """Losses and counts of one batch.
+
+        Args: words: int64 (B, S), -100 where nothing is to be guessed. belongs: float (B,), 1, 0 or -1 for single
+            texts. shared: float (B, S), 1, 0 or -1 where it is not asked. covered: float (B, 2). embeddings: float
+            (2B, D) of the left, then the right sides. inputs: of the encoder, (B, S), and present (2B,).
+        Returns: scalars `words_loss`, `belongs_loss`, `shared_loss`, with embeddings also `hidden_loss` and
+            `relation_loss`, and the counts `words`, `words_right`, `belongs`, `belongs_right`.
+        """
+        output = self.encoder(**{name: inputs[name] for name in self._names})
+        hidden = output.last_hidden_state
+        pooled = getattr(output, "pooler_output", None)
+        pooled = hidden[:, 0] if pooled is None else pooled
+        terms = {
+            **self._words(hidden, words),
+            **self._belongs(pooled, belongs),
+            "shared_loss": self._shared(hidden, pooled, shared, covered, belongs),
+        }
+        if embeddings is not None and self.project is not None:
+            terms |= self._larger(hidden, inputs, embeddings)
+        return terms
+
+    def _words(self, hidden: Tensor, words: Tensor) -> dict[str, Tensor]:
+        """Cross-entropy of the hidden words, the decoder being the input embeddings (arXiv:1608.05859)."""
+        places = words != IGNORED
+        table: Tensor = self.encoder.get_input_embeddings().weight  # type: ignore[assignment]
+        logits = nn.functional.linear(self.guess(hidden[places]), table, self.bias.to(table.dtype)).float()
+        total = nn.functional.cross_entropy(logits, words[places], reduction="sum")
+        count = places.sum()
+        right = (logits.argmax(-1) == words[places]).sum()
+        return {"words_loss": total / count.clamp(min=1), "words": count, "words_right": right}
+
+    def _belongs(self, pooled: Tensor, belongs: Tensor) -> dict[str, Tensor]:
+        """Binary cross-entropy over the rows that are pairs."""
+        paired = (belongs >= 0).float()
+        logits = self.judge(pooled).squeeze(-1).float()
+        each = _cross_entropy(logits, belongs)
+        right = (((logits > 0) == (belongs > 0.5)) & (belongs >= 0)).sum()
+        count = paired.sum()
+        return {"belongs_loss": (each * paired).sum() / count.clamp(min=1), "belongs": count, "belongs_right": right}
+
+    def _shared(self, hidden: Tensor, pooled: Tensor, shared: Tensor, covered: Tensor, belongs: Tensor) -> Tensor:
+        """Cross-entropy of each token's standing on both sides, plus that of the share of such tokens on each side.
+
+        The first is a question to every token, which the heads that compare sides learn within a hundred steps; the
+        second carries their answer to the pooled state. Without them belonging stayed at chance for 1,500 steps of 32
+        pairs at 12 layers x 128; with them it reached 72% within 200.
+        """
+        asked, paired = (shared >= 0).float(), (belongs >= 0).float()
+        tokens = _cross_entropy(self.find(hidden).squeeze(-1), shared)
+        shares = _cross_entropy(self.cover(pooled), covered).mean(-1)
+        each = (tokens * asked).sum() / asked.sum().clamp(min=1)
+        return each + (shares * paired).sum() / paired.sum().clamp(min=1)
+
+    def _larger(self, hidden: Tensor, inputs: dict[str, Tensor], embeddings: Tensor) -> dict[str, Tensor]:
+        """Distance of the sides' embeddings to the larger encoder's, one by one and in their similarities.
+
+        hidden_loss = mean of 1 − cos(W·s_i, t_i); relation_loss = mean over i ≠ j of (cos(s_i, s_j) − t_i·t_j)², with
+        s_i the mean of a side's last hidden states and t_i the given embedding.
+        Source: Park et al. 2019, Relational Knowledge Distillation, arXiv:1904.05068, with cosines for distances.
+        """
+        assert self.project is not None
+        kinds, mask = inputs["token_type_ids"], inputs["attention_mask"]
+        sides = torch.cat([mean_over(hidden, mask * (kinds == kind)) for kind in (0, 1)])[inputs["present"]].float()
+        given = embeddings[inputs["present"]]
+        apart = 1 - nn.functional.cosine_similarity(self.project(sides).float(), given)
+        units = nn.functional.normalize(sides, dim=-1)
+        others = ~torch.eye(len(units), dtype=torch.bool, device=units.device)
+        relation = ((units @ units.T - given @ given.T) ** 2)[others]
+        return {"hidden_loss": apart.mean(), "relation_loss": relation.mean() if relation.numel() else apart.sum() * 0}
+
+
+def _cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
+    """Binary cross-entropy of each element against a target in [0, 1]; negative targets count as 0."""
+    return nn.functional.binary_cross_entropy_with_logits(logits.float(), target.clamp(min=0), reduction="none")
+
+
+def load(folder: Path, larger_width: int | None = None) -> PretrainingModel:
+    """The encoder of a Hugging Face folder, float32, with the heads stored beside it, or fresh ones."""
+    with quiet():
+        encoder = AutoModel.from_pretrained(
+            folder, dtype=torch.float32, use_safetensors=True, local_files_only=True, trust_remote_code=False
+        )
+    model = PretrainingModel(encoder, larger_width)
+    if (folder / HEADS_FILE).is_file():
+        stored = load_file(folder / HEADS_FILE)
+        own = model.state_dict()
+        fitting = {
+            name: value.float() for name, value in stored.items() if own.get(name, value[:0]).shape == value.shape
+        }
+        model.load_state_dict(fitting, strict=False)
+    return model
+
+
+def save(model: PretrainingModel, folder: Path, *, half: bool) -> None:
+    """Write a Hugging Face folder that loads as float32, whatever it is stored as, and the heads beside it."""
+    dtype = torch.float16 if half else torch.float32
+    heads = {name: value.to(dtype) for name, value in model.state_dict().items() if not name.startswith("encoder.")}
+    save_file({name: value.contiguous() for name, value in heads.items()}, folder / HEADS_FILE)
+    with quiet():
+        torch.nn.Module.to(model.encoder, dtype)
+        model.encoder.save_pretrained(folder)
+    config: dict[str, Any] = read_json(folder / "config.json")
+    write_json(folder / "config.json", {**config, "dtype": "float32"})

@@ -1,0 +1,133 @@
+"""Pre-training an encoder on a store of pairs; resumes from its last whole checkpoint."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from tokenizers import Tokenizer
+from transformers import PrinterCallback, TrainerCallback
+from transformers import ProgressCallback as BarCallback
+
+from distill.core.errors import GateFailed, UserError
+from distill.core.files import remove, write_json
+from distill.core.view import TOKENIZER_FILE
+from distill.inference.collate import pad_id
+from distill.models import checkpoint as checkpoints_of_models
+from distill.training import checkpoints
+from distill.training.fit import quiet_trainer, set_dropout, tensorboard
+from distill.training.masking import WholeWordMasker
+from distill.training.trainer import ProgressCallback, training_arguments
+from teachers.embedded import local_folder
+from teachers.pretraining.batches import PretrainingCollator, renderers
+from teachers.pretraining.card import CURVE_FILE, write_card
+from teachers.pretraining.config import PretrainConfig
+from teachers.pretraining.larger import LargerModel, SideTokenizer
+from teachers.pretraining.model import PretrainingModel, load, save
+from teachers.pretraining.pairs import Pair, Pairs, read_pairs, read_views
+from teachers.pretraining.trainer import PretrainTrainer
+
+
+def pretrain(config: PretrainConfig, store: Path, start: Path, seed: int, threads: int, folder: Path) -> None:
+    """Step body: train the encoder in `start` on the pairs in `store`; `folder` becomes a Hugging Face folder
+    with a model card.
+
+    Under torchrun every process calls this with the same arguments; the first one writes.
+
+    Raises: UserError for a tokenizer without a mask token. GateFailed when the loss is not finite in the end.
+    """
+    torch.set_num_threads(threads)
+    torch.manual_seed(seed)
+    quiet_trainer()
+    train, held = _parts(read_pairs(store), config.held_out, seed)
+    larger = _folder(config.larger.encoder) if config.larger else None
+    larger_model = LargerModel(larger) if larger else None
+    model = load(start, larger_model.width if larger_model else None)
+    set_dropout(model.encoder, config.training.dropout)
+    with ExitStack() as tasks:
+        trainer = PretrainTrainer(
+            model,
+            training_arguments(config.training, folder / checkpoints.FOLDER, seed, config.evaluate_steps),
+            config,
+            _collator(config, train, store, start, larger, seed),
+            _collator(config, held, store, start, larger, seed),
+            larger_model,
+            _callbacks(folder, tasks),
+        )
+        for callback in (PrinterCallback, BarCallback):
+            trainer.remove_callback(callback)
+        last = checkpoints.last_complete(folder / checkpoints.FOLDER)
+        trainer.train(resume_from_checkpoint=str(last) if last else None)
+    if trainer.is_world_process_zero():
+        _finish(trainer, model, config, start, [len(train), len(held)], folder)
+        parameters = sum(weight.numel() for weight in model.encoder.parameters())
+        write_card(config, store, folder, parameters=parameters, seed=seed)
+
+
+def _folder(checkpoint: str) -> Path:
+    return local_folder(checkpoint) or checkpoints_of_models.resolve(checkpoint)
+
+
+def _parts(pairs: Sequence[Pair], held_out: int, seed: int) -> tuple[Pairs, Pairs]:
+    """Training and held-out pairs; no side of a held-out pair becomes the swapped side of a training pair."""
+    chosen = np.zeros(len(pairs), bool)
+    chosen[np.random.default_rng(seed).choice(len(pairs), held_out, replace=False)] = True
+    parts = ([pair for pair, held in zip(pairs, chosen, strict=True) if held is flag] for flag in (np.False_, np.True_))
+    train, held = (Pairs(part) for part in parts)
+    return train, held
+
+
+def _collator(
+    config: PretrainConfig, pairs: Pairs, store: Path, start: Path, larger: Path | None, seed: int
+) -> PretrainingCollator:
+    tokenizer = Tokenizer.from_file(str(start / TOKENIZER_FILE))
+    try:
+        masker = WholeWordMasker(tokenizer.get_vocab(), config.masked)
+    except ValueError as error:
+        raise UserError(
+            str(error), where=str(start / TOKENIZER_FILE), do="take an encoder trained on masked words"
+        ) from None
+    sides = SideTokenizer(larger, config.larger.max_tokens) if config.larger and larger else None
+    return PretrainingCollator(pairs, renderers(read_views(store), start), masker, pad_id(tokenizer), seed, sides)
+
+
+def _callbacks(folder: Path, tasks: ExitStack) -> list[TrainerCallback]:
+    """Progress and curves; only the first of several processes writes curves."""
+    curves = [] if int(os.environ.get("RANK", "0")) else [tensorboard(folder)]
+    return [ProgressCallback("pre-training", tasks), *curves]
+
+
+def _finish(
+    trainer: PretrainTrainer,
+    model: PretrainingModel,
+    config: PretrainConfig,
+    start: Path,
+    rows: list[int],
+    folder: Path,
+) -> None:
+    curve = [_point(entry) for entry in trainer.state.log_history if "eval_words_loss" in entry]
+    step = trainer.state.global_step
+    if not curve or curve[-1]["step"] < step:
+        curve.append({"step": step, **_plain(trainer.evaluate())})
+    if not math.isfinite(curve[-1]["words_loss"]):
+        raise GateFailed(
+            "pre-training diverged: the loss is not finite", do="lower training.learning_rate or raise warmup"
+        )
+    save(model, folder, half=config.half)
+    checkpoints_of_models.save_tokenizer(start, folder)
+    write_json(folder / CURVE_FILE, {"rows": rows[0], "held_out": rows[1], "steps": step, "curve": curve})
+    remove(folder / checkpoints.FOLDER)
+
+
+def _point(entry: dict[str, Any]) -> dict[str, float]:
+    return {"step": entry["step"], **_plain(entry)}
+
+
+def _plain(figures: dict[str, Any]) -> dict[str, float]:
+    return {name.removeprefix("eval_"): value for name, value in figures.items() if name.startswith("eval_")}

@@ -1,0 +1,138 @@
+"""The Hugging Face Trainer over pairs: masked words, belonging together, and a larger encoder's embeddings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import Trainer, TrainerCallback, TrainingArguments
+
+from distill.core.progress import note
+from distill.models.encoder import layer_stack
+from distill.training.muon import MuonAdamW
+from teachers.pretraining.batches import Draws, DrawSampler, PretrainingCollator
+from teachers.pretraining.config import PretrainConfig
+from teachers.pretraining.larger import LargerModel
+from teachers.pretraining.model import PretrainingModel
+
+_COUNTED = ("words", "belongs")
+
+
+class PretrainTrainer(Trainer):
+    """A Trainer whose rows are draws of pairs.
+
+    Args: collator, held_collator: batches of the training and of the held-out pairs. larger: the frozen encoder.
+    """
+
+    def __init__(
+        self,
+        model: PretrainingModel,
+        arguments: TrainingArguments,
+        config: PretrainConfig,
+        collator: PretrainingCollator,
+        held_collator: PretrainingCollator,
+        larger: LargerModel | None,
+        callbacks: list[TrainerCallback],
+    ) -> None:
+        super().__init__(
+            model,
+            arguments,
+            data_collator=collator,
+            train_dataset=Draws(collator.pairs),
+            eval_dataset=Draws(held_collator.pairs),
+            callbacks=callbacks,
+        )
+        self.config, self.collator, self.held_collator, self.larger = config, collator, held_collator, larger
+        self._pretrained = model
+
+    def compute_loss(
+        self,
+        model: Any,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,
+        num_items_in_batch: Tensor | int | None = None,
+    ) -> Tensor | tuple[Tensor, Any]:
+        """The weighted sum of a batch's terms."""
+        terms = self._terms(model, inputs)
+        loss = self._total(terms)
+        return (loss, terms) if return_outputs else loss
+
+    @torch.no_grad()
+    def evaluate(
+        self, eval_dataset: Any = None, ignore_keys: list[str] | None = None, metric_key_prefix: str = "eval"
+    ) -> dict[str, float]:
+        """Loss of each term and accuracy of words and belonging on the held-out pairs, logged and returned."""
+        self._pretrained.train(False)
+        batches = [self._terms(self._pretrained, self._prepare_inputs(batch)) for batch in self._held_batches()]
+        self._pretrained.train()
+        figures = held_figures(batches)
+        step, words = self.state.global_step, figures["words_accuracy"]
+        note(
+            f"step {step}: words {figures['words_loss']:.3f} ({words:.1%} right), "
+            f"belonging {figures['belongs_loss']:.3f} ({figures['belongs_accuracy']:.1%} right) on held-out pairs"
+        )
+        metrics = {f"{metric_key_prefix}_{name}": value for name, value in figures.items()}
+        self.log(dict(metrics))
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        return metrics
+
+    def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
+        """Muon for the matrices of the encoder's layers, AdamW for the rest."""
+        if self.optimizer is None:
+            inner = {
+                id(p) for layer in layer_stack(self._pretrained.encoder) for p in layer.parameters() if p.ndim == 2
+            }
+            parameters = [p for p in self._pretrained.parameters() if p.requires_grad]
+            self.optimizer = MuonAdamW(
+                [p for p in parameters if id(p) in inner],
+                [p for p in parameters if id(p) not in inner],
+                self.args.learning_rate,
+                self.args.weight_decay,
+            )
+        return self.optimizer
+
+    def _held_batches(self) -> Iterator[dict[str, Tensor]]:
+        """The held-out pairs, with the same partners and hidden words every time."""
+        size = self.args.eval_batch_size
+        draws = list(DrawSampler(self.held_collator.pairs, size, self.config.swapped, self.args.seed))
+        return (self.held_collator(draws[start : start + size]) for start in range(0, len(draws), size))
+
+    def _terms(self, model: Any, inputs: dict[str, Any]) -> dict[str, Tensor]:
+        ids, mask = inputs.pop("larger_ids", None), inputs.pop("larger_mask", None)
+        with self.accelerator.autocast():
+            embeddings = self.larger.embeddings(ids, mask) if self.larger else None
+            terms: dict[str, Tensor] = model(**inputs, embeddings=embeddings)
+        return terms
+
+    def _total(self, terms: dict[str, Tensor]) -> Tensor:
+        total = sum(getattr(self.config, name) * terms[f"{name}_loss"] for name in ("words", "belongs", "shared"))
+        if self.config.larger and "hidden_loss" in terms:
+            total = total + self.config.larger.hidden * terms["hidden_loss"]
+            total = total + self.config.larger.relation * terms["relation_loss"]
+        return total
+
+    def _run_epoch(self, *arguments: Any, **options: Any) -> None:
+        # Resumed from its last step, which need not end an epoch, the Trainer would take one more.
+        if self.state.global_step < self.state.max_steps:
+            super()._run_epoch(*arguments, **options)  # type: ignore[no-untyped-call]
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> DrawSampler:
+        pairs = self.collator.pairs
+        return DrawSampler(pairs, self.args.train_batch_size, self.config.swapped, self.args.seed)
+
+
+def held_figures(batches: list[dict[str, Tensor]]) -> dict[str, float]:
+    """Means over batches, the counted terms weighted by their counts, with the share of right answers."""
+    figures = {}
+    for name in _COUNTED:
+        counts = torch.stack([batch[name].float() for batch in batches])
+        losses = torch.stack([batch[f"{name}_loss"].float() for batch in batches])
+        right = torch.stack([batch[f"{name}_right"].float() for batch in batches])
+        figures[f"{name}_loss"] = float((losses * counts).sum() / counts.sum().clamp(min=1))
+        figures[f"{name}_accuracy"] = float(right.sum() / counts.sum().clamp(min=1))
+    for name in ("shared_loss", "hidden_loss", "relation_loss"):
+        if name in batches[0]:
+            figures[name] = float(torch.stack([batch[name].float() for batch in batches]).mean())
+    return {name: round(value, 6) for name, value in figures.items()}

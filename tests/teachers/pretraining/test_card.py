@@ -1,0 +1,31 @@
+import pytest
+
+from distill.core.files import read_json, sha256
+from teachers.pretraining.card import write_card
+from teachers.pretraining.pretrain import pretrain
+from tests.teachers.pretraining.shop import shop_config
+
+
+@pytest.fixture(scope="module")
+def folder(store, start, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("model")
+    pretrain(shop_config(), store, start, 7, 1, folder)
+    return folder
+
+
+def test_the_card_names_shape_texts_recipe_curve_and_hashes(folder):
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    assert "2 layers, 16 wide, 2 heads" in card and "Seed 7." in card
+    assert "| `shop` | 120 | ours |" in card and "| `news` | 8 | – |" in card
+    assert "learning_rate: 0.003" in card and "max_steps: 12" in card
+    for point in read_json(folder / "quality.json")["curve"]:
+        assert f"| {point['step']} | {point['words_loss']:.3f} |" in card
+    for name in ("model.safetensors", "heads.safetensors", "tokenizer.json", "config.json"):
+        assert sha256(folder / name) in card
+
+
+def test_another_file_gives_another_hash(folder, store):
+    before = (folder / "README.md").read_text(encoding="utf-8")
+    (folder / "config.json").write_text((folder / "config.json").read_text() + " ")
+    write_card(shop_config(), store, folder, parameters=5, seed=7)
+    assert (folder / "README.md").read_text(encoding="utf-8") != before

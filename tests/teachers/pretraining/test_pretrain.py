@@ -1,0 +1,140 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from distill.core.errors import GateFailed, UserError
+from distill.core.progress import reporting
+from teachers.pretraining.pretrain import pretrain
+from tests.teachers.pretraining.shop import shop_config, shop_encoder, write_shop
+from tests.training.toy import Watch
+
+ROOT = Path(__file__).resolve().parents[3]
+KILLED = """
+from pathlib import Path
+from distill.core.progress import reporting
+from teachers.pretraining.pretrain import pretrain
+from tests.teachers.pretraining.shop import shop_config
+from tests.training.toy import Watch
+with reporting(Watch(9, how="kill")):
+    pretrain(shop_config(), Path({store!r}), Path({start!r}), 1, 1, Path({folder!r}))
+"""
+
+
+def run(store, start, folder, **values):
+    folder.mkdir(exist_ok=True)
+    pretrain(shop_config(**values), store, start, 1, 1, folder)
+    return json.loads((folder / "quality.json").read_text())
+
+
+def weights(folder):
+    return {**load_file(folder / "model.safetensors"), **load_file(folder / "heads.safetensors")}
+
+
+@pytest.fixture(scope="module")
+def finished(store, start, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("finished")
+    return folder, run(store, start, folder)
+
+
+def test_a_run_leaves_a_model_folder_and_a_curve(finished):
+    folder, curve = finished
+    assert {"model.safetensors", "heads.safetensors", "config.json", "tokenizer.json"} <= {
+        p.name for p in folder.iterdir()
+    }
+    assert not (folder / "checkpoints").exists()
+    assert (curve["rows"], curve["held_out"], curve["steps"]) == (112, 16, 12)
+    assert [point["step"] for point in curve["curve"]] == [6, 12]
+    assert set(curve["curve"][0]) == {
+        "step",
+        "words_loss",
+        "words_accuracy",
+        "belongs_loss",
+        "belongs_accuracy",
+        "shared_loss",
+    }
+
+
+def test_it_learns_words_and_belonging(store, start, tmp_path):
+    training = {"max_steps": 300, "batch_size": 16, "learning_rate": 1e-2, "save_steps": 1000}
+    curve = run(store, start, tmp_path / "long", evaluate_steps=100, masked=0.2, training=training)["curve"]
+    assert curve[-1]["words_loss"] < 0.6 * curve[0]["words_loss"]
+    assert curve[-1]["belongs_accuracy"] > 0.75
+
+
+def test_a_killed_run_ends_as_an_undisturbed_one(store, start, finished, tmp_path):
+    folder = tmp_path / "killed"
+    folder.mkdir()
+    script = KILLED.format(store=str(store), start=str(start), folder=str(folder))
+    killed = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)
+    assert killed.returncode == -9, killed.stderr
+    watch = Watch()
+    with reporting(watch):
+        curve = run(store, start, folder)
+    assert watch.resumed_from == 8 and curve == finished[1]
+    ours, theirs = weights(folder), weights(finished[0])
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
+def test_a_run_from_a_checkpoint_goes_on_with_its_heads(store, start, finished, tmp_path):
+    again = run(store, finished[0], tmp_path / "again")["curve"]
+    assert again[0]["words_loss"] < finished[1]["curve"][0]["words_loss"]
+
+
+def test_a_larger_encoder_adds_its_terms(store, start, tmp_path):
+    larger = shop_encoder(tmp_path / "larger")
+    curve = run(store, start, tmp_path / "run", larger={"encoder": str(larger), "max_tokens": 8})["curve"]
+    assert {"hidden_loss", "relation_loss"} <= set(curve[-1])
+    assert curve[-1]["hidden_loss"] < curve[0]["hidden_loss"]
+
+
+def test_two_processes_train_one_model(store, start, tmp_path):
+    script = (
+        "from pathlib import Path\n"
+        "from teachers.pretraining.pretrain import pretrain\n"
+        "from tests.teachers.pretraining.shop import shop_config\n"
+        f"pretrain(shop_config(), Path({str(store)!r}), Path({str(start)!r}), 1, 1, Path({str(tmp_path)!r}))\n"
+    )
+    (tmp_path / "run.py").write_text(script)
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    done = subprocess.run([*command, str(tmp_path / "run.py")], cwd=ROOT, capture_output=True, text=True, env=_env())
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert json.loads((tmp_path / "quality.json").read_text())["steps"] == 12
+
+
+def test_a_tokenizer_without_a_mask_is_refused(store, start, tmp_path):
+    text = (start / "tokenizer.json").read_text().replace("[MASK]", "[GONE]")
+    (tmp_path / "start").mkdir()
+    for path in start.iterdir():
+        (tmp_path / "start" / path.name).write_bytes(path.read_bytes())
+    (tmp_path / "start" / "tokenizer.json").write_text(text)
+    with pytest.raises(UserError, match="no mask token"):
+        run(store, tmp_path / "start", tmp_path / "run")
+
+
+def test_a_diverged_run_is_a_failed_gate(store, start, tmp_path):
+    broken = tmp_path / "start"
+    broken.mkdir()
+    for path in start.iterdir():
+        (broken / path.name).write_bytes(path.read_bytes())
+    from safetensors.torch import save_file
+
+    tensors = load_file(broken / "model.safetensors")
+    tensors["embeddings.LayerNorm.weight"][:] = float("nan")
+    save_file(tensors, broken / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(GateFailed, match="diverged"):
+        run(store, broken, tmp_path / "run")
+
+
+def test_stores_of_equal_rows_are_split_alike(store, start, finished, tmp_path):
+    assert run(write_shop(tmp_path / "pairs"), start, tmp_path / "run") == finished[1]
+
+
+def _env():
+    import os
+
+    return {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}

@@ -24,7 +24,7 @@ def prepare_checkpoint(config: TeacherConfig, records: Path, seed: int, folder: 
     """
     if config.checkpoint is None:
         note("no checkpoint: the teacher starts from random weights (--checkpoint takes a name, a folder or a hub id)")
-        make_fresh(config.fresh, _texts(records), seed, folder)
+        make_fresh(config.architecture, _texts(records), seed, folder)
     else:
         adopt_checkpoint(config.checkpoint, folder)
 

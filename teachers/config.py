@@ -49,6 +49,19 @@ class TeacherConfig(Config):
         None, description="train on rows of these slices only; null: on all"
     )
     labels: str | None = Field(None, description="file with this teacher's logits, made elsewhere; nothing is labelled")
-    fresh: FreshEncoder = Field(default_factory=FreshEncoder, description="used when checkpoint is null")
+    fresh: FreshEncoder | None = Field(None, description="architecture of random weights; needs checkpoint: null")
     training: TrainingConfig = Field(default_factory=TrainingConfig)
     labelling: LabellingConfig = Field(default_factory=LabellingConfig)
+
+    @model_validator(mode="after")
+    def _starts_once(self) -> TeacherConfig:
+        if self.fresh is not None and self.checkpoint is not None:
+            raise ValueError(
+                f"fresh: the teacher starts from '{self.checkpoint}'; set checkpoint: null for random weights"
+            )
+        return self
+
+    @property
+    def architecture(self) -> FreshEncoder:
+        """What is built when no checkpoint is given."""
+        return self.fresh or FreshEncoder()

@@ -232,13 +232,15 @@ def _print_audit(audit: dict[str, Any], console: Console) -> None:
 def _tokenizer(settings: Settings) -> Path:
     """A folder with the lead teacher's tokenizer."""
     from distill.cli.seeds import first_run
+    from teachers.embedded import local_folder
 
     name, run = settings.lead_teacher, first_run(settings).run
     teacher = settings.teachers[name]
     places = [teacher.finished, teacher.checkpoint, run / "teachers" / name, run / "checkpoints" / name]
-    for place in places:
-        if place and (Path(place) / "tokenizer.json").is_file():
-            return Path(place)
+    folders = [local_folder(str(place)) for place in places if place]
+    for folder in folders:
+        if folder and (folder / "tokenizer.json").is_file():
+            return folder
     raise UserError("no tokenizer yet", where=str(settings.run), do="give --checkpoint, or run distill teach first")
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from distill.cli.plan.layout import RECORDS, Layout
 from distill.core.errors import UserError, unknown_name
 from distill.core.model_folder import layer_count
 from distill.core.predictions import cluster_of
 from distill.core.record_store import iter_records, read_records
 from distill.core.statistics import require_clusters
+from teachers.embedded import local_folder
 
 
 def require_layers(layout: Layout) -> None:
@@ -51,5 +50,6 @@ def _teacher_layers(layout: Layout, name: str) -> int | None:
     teacher = layout.settings.teachers[name]
     source = teacher.finished or teacher.checkpoint
     if source is None:
-        return teacher.fresh.layers
-    return layer_count(Path(source)) if (Path(source) / "config.json").is_file() else None
+        return teacher.architecture.layers
+    folder = local_folder(source)
+    return layer_count(folder) if folder and (folder / "config.json").is_file() else None

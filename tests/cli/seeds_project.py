@@ -19,6 +19,7 @@ views: {document: {left: [product.title], right: [page.title, page.body], max_to
 teachers:
   new: &teacher
     preset: base
+    checkpoint: null
     fresh: {layers: 2, width: 16, heads: 2, vocabulary: 150}
     training: {epochs: 8, learning_rate: 1e-2, batch_size: 4, dropout: 0, precision: fp32}
     labelling: {precision: fp32}

@@ -242,6 +242,11 @@ def test_every_field_of_plain_values_is_described(model: type[BaseModel]):
         ),
         (FreshEncoder, {"width": 100, "heads": 3}, "width: 100 is no multiple of heads, 3"),
         (FreshEncoder, {"matching_heads": 5}, "matching_heads: 5 is more than heads, 4"),
+        (
+            TeacherConfig,
+            {"preset": "base", "checkpoint": "base", "fresh": {"layers": 2}},
+            "fresh: the teacher starts from 'base'; set checkpoint: null",
+        ),
         (PretrainConfig, {"own": False}, "texts: with own: false there is nothing to read"),
         (LargerEncoder, {"encoder": "a", "hidden": 0, "relation": 0}, "hidden: hidden and relation are both 0"),
         (TargetConfig, {"name": "onnx", "max_flips": 0.1}, "max_flips: only for precision int8"),

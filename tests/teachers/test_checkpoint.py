@@ -17,7 +17,7 @@ FRESH = FreshEncoder(layers=2, width=16, heads=2, vocabulary=150)
 
 
 def _config(**changes):
-    return TeacherConfig.model_validate({"preset": "base", "fresh": FRESH, **changes})
+    return TeacherConfig.model_validate({"preset": "base", **({"fresh": FRESH} if not changes else changes)})
 
 
 def test_fresh_encoder_is_made_from_the_records(records, tmp_path):

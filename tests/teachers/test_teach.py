@@ -114,7 +114,7 @@ def test_unknown_slice_is_refused_with_those_there_are(warm, tmp_path):
 @pytest.mark.parametrize("name", preset_names("teachers"))
 def test_every_preset_is_a_config(name):
     config = resolve("teachers", TeacherConfig, name, {}, "test")
-    assert config.preset == name and config.fresh.width % config.fresh.heads == 0
+    assert config.preset == name and config.architecture.width % config.architecture.heads == 0
 
 
 @pytest.fixture

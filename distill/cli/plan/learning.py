@@ -46,7 +46,11 @@ def checkpoint_step(layout: Layout, name: str) -> Step:
         name=f"checkpoint {name}",
         artifact=checkpoint(name),
         body=body,
-        config={"checkpoint": None if local else config.checkpoint, "fresh": config.fresh.as_json(), "seed": seed},
+        config={
+            "checkpoint": None if local else config.checkpoint,
+            "fresh": config.architecture.as_json(),
+            "seed": seed,
+        },
         upstream=() if config.checkpoint else (RECORDS,),
         files=model_files(local),
     )

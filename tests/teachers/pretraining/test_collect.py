@@ -91,9 +91,9 @@ def test_texts_of_other_files_are_filtered(tmp_path):
 
 def test_a_sample_is_seeded_and_keeps_the_order(tmp_path):
     texts = offers(tmp_path, rows=2)
-    first, again, other = (made(config(texts=texts), tmp_path, seed=seed)[0] for seed in (1, 1, 3))
+    first, again, *others = (made(config(texts=texts), tmp_path, seed=seed)[0] for seed in (1, 1, 2, 3, 4))
     order = [row["left"]["title"] for row in OFFERS]
-    assert first == again != other
+    assert first == again and any(first != other for other in others)
     assert [order.index(p.left[0]) for p in first] == sorted(order.index(p.left[0]) for p in first)
 
 

@@ -57,9 +57,11 @@ def _texts(sources: dict[str, Any], curve: dict[str, Any]) -> str:
 
 
 def _recipe(config: PretrainConfig) -> str:
-    return yaml.safe_dump(
-        config.model_dump(mode="json", exclude_none=True), sort_keys=False, allow_unicode=True, width=110
-    )
+    """The config as YAML, the folders of its texts by their last name: where they lay is nobody else's concern."""
+    values = config.model_dump(mode="json", exclude_none=True)
+    for source in values["texts"].values():
+        source["root"] = Path(source["root"]).name or "."
+    return yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=110)
 
 
 def _curve(points: list[dict[str, float]]) -> str:

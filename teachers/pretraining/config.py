@@ -62,7 +62,7 @@ class PretrainConfig(Config):
     evaluate_steps: PositiveInt = Field(250, description="optimiser steps between two points of the curve")
     half: bool = Field(True, description="store weights as float16")
     training: TrainingConfig = Field(
-        default_factory=lambda: TrainingConfig(epochs=1, learning_rate=5e-4, warmup=0.05, save_steps=200),
+        default_factory=lambda: TrainingConfig(epochs=1, warmup=0.05, save_steps=200),
     )
 
     @model_validator(mode="after")

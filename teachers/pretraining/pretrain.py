@@ -49,11 +49,12 @@ def pretrain(config: PretrainConfig, store: Path, start: Path, seed: int, thread
     larger = _folder(config.larger.encoder) if config.larger else None
     larger_model = LargerModel(larger) if larger else None
     model = load(start, larger_model.width if larger_model else None)
-    set_dropout(model.encoder, config.training.dropout)
+    training = config.training.for_width(model.encoder.config.hidden_size)
+    set_dropout(model.encoder, training.dropout)
     with ExitStack() as tasks:
         trainer = PretrainTrainer(
             model,
-            training_arguments(config.training, folder / checkpoints.FOLDER, seed, config.evaluate_steps),
+            training_arguments(training, folder / checkpoints.FOLDER, seed, config.evaluate_steps),
             config,
             _collator(config, train, store, start, larger, seed),
             _collator(config, held, store, start, larger, seed),

@@ -191,7 +191,7 @@ def test_dropout_that_attention_keeps_as_a_number_is_replaced():
     config = hf.ModernBertConfig(vocab_size=60, pad_token_id=0, attention_dropout=0.1, mlp_dropout=0.1, **small)
     model = hf.AutoModelForSequenceClassification.from_config(config)
     kept = [module for module in model.modules() if hasattr(module, "attention_dropout")]
-    fit_module._set_dropout(model, 0.3)
+    fit_module.set_dropout(model, 0.3)
     assert kept and all(module.attention_dropout == 0.3 for module in kept)
     assert {module.p for module in model.modules() if isinstance(module, torch.nn.Dropout)} == {0.3}
 
@@ -210,8 +210,15 @@ def test_constant_predictor_is_refused_and_leaves_no_model(warm, tmp_path):
     assert not (tmp_path / "model.safetensors").exists() and not (tmp_path / "quality.json").exists()
 
 
+def test_a_baseline_may_be_a_constant_predictor(warm, tmp_path):
+    only = np.float32([0, 1, 0])
+    train = [Example(example.windows, None, only) for example in toy_examples(warm, 24)]
+    _fit_on(warm, tmp_path, train, learning_rate=1e-2, may_collapse=True)
+    assert (tmp_path / "model.safetensors").exists()
+
+
 def test_learning_rate_that_is_far_too_high_is_refused(warm, tmp_path):
-    with pytest.raises(GateFailed, match="learning rate 1.0(?s:.*)lower the learning rate"):
+    with pytest.raises(GateFailed, match="learning rate 1\n(?s:.*)lower the learning rate"):
         _fit_on(warm, tmp_path, toy_examples(warm, 24), learning_rate=1.0, warmup=0)
     assert not (tmp_path / "model.safetensors").exists()
 

@@ -49,11 +49,11 @@ def add_words(run: Path) -> None:
     rows = {name: read_records(run / "records", name) for name in known}
     scores = _scores([*view["left"], *view["right"]], space, train, rows)
     largest = np.bincount(_gold(train), minlength=len(space)) / len(train)
-    for name, found in rows.items():
-        _write(run, NAME, name, found, scores[name])
-        _write(run, MAJORITY, name, found, np.tile(np.log(largest + _LEAST), (len(found), 1)))
-    for model in (NAME, MAJORITY):
-        write_manifest(run / "predictions" / model, {"step": f"predict {model}", "inputs": {}})
+    fixed = np.log(largest + _LEAST)
+    _write(run / "predictions" / NAME, rows, scores)
+    _write(
+        run / "predictions" / MAJORITY, rows, {name: np.tile(fixed, (len(found), 1)) for name, found in rows.items()}
+    )
 
 
 def _scores(
@@ -81,12 +81,14 @@ def _gold(records: Sequence[Record]) -> NDArray[np.int64]:
     return np.array([int(np.argmax(record.target)) for record in records if record.target is not None])
 
 
-def _write(run: Path, model: str, split: str, records: Sequence[Record], scores: NDArray[Any]) -> None:
-    folder = run / "predictions" / model
-    if split == "valid":
-        remove(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    write_predictions(folder / f"{split}.parquet", Predictions.of(records, scores.astype(np.float32)))
+def _write(folder: Path, rows: dict[str, list[Record]], scores: dict[str, NDArray[Any]]) -> None:
+    """Replace a model's answers; the manifest comes last."""
+    remove(folder)
+    folder.mkdir(parents=True)
+    for split, records in rows.items():
+        answers = Predictions.of(records, scores[split].astype(np.float32))
+        write_predictions(folder / f"{split}.parquet", answers)
+    write_manifest(folder, {"step": f"predict {folder.name}", "inputs": {}})
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import PreTrainedModel, PrinterCallback
-from transformers import ProgressCallback as BarCallback
+from transformers import PreTrainedModel
 from transformers.integrations.integration_utils import TensorBoardCallback
 from transformers.utils import logging as transformers_logging
 
@@ -77,10 +76,7 @@ def fit(
             run.pool,
             [EvaluateBeforeSaving(), ProgressCallback(run.name, tasks), tensorboard(folder)],
         )
-        for callback in (PrinterCallback, BarCallback):
-            trainer.remove_callback(callback)
-        last = checkpoints.last_complete(folder / checkpoints.FOLDER)
-        trainer.train(resume_from_checkpoint=str(last) if last else None)
+        trainer.go_on()
     _finish(trainer, model, config, run, folder)
 
 

@@ -1,4 +1,4 @@
-"""The Hugging Face Trainer with our loss, our batches and our validation; the only place that subclasses it."""
+"""The Hugging Face Trainer with our loss, our batches and our validation."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from transformers import PreTrainedModel, Trainer, TrainerCallback, TrainingArguments
+from transformers import PreTrainedModel, TrainerCallback, TrainingArguments
 
 from distill.core.metrics import tally
 from distill.core.progress import note, progress
@@ -21,11 +21,12 @@ from distill.training import precision
 from distill.training.config import TrainingConfig
 from distill.training.examples import Collator, Example, LengthGroupedSampler, pool_windows
 from distill.training.losses import DistillationLoss
+from distill.training.resumable import ResumableTrainer
 
 VALIDATION_TOKENS = 4096
 
 
-class DistillTrainer(Trainer):
+class DistillTrainer(ResumableTrainer):
     """A Trainer whose rows are Examples; windows of a row are pooled before the loss, as they are when it is scored.
 
     Args: model: a sequence classifier. train, valid: examples; valid ones carry gold. loss: see DistillationLoss.
@@ -94,11 +95,6 @@ class DistillTrainer(Trainer):
     def _logits(self, model: Any, inputs: dict[str, Any]) -> Tensor:
         logits = model(**{name: inputs[name] for name in self._input_names}).logits
         return pool_windows(logits, inputs["owner"], self.pool)
-
-    def _run_epoch(self, *arguments: Any, **options: Any) -> None:
-        # Resumed from its last step, which need not end an epoch, the Trainer would take one more.
-        if self.state.global_step < self.state.max_steps:
-            super()._run_epoch(*arguments, **options)  # type: ignore[no-untyped-call]
 
     def _get_train_sampler(self, train_dataset: Any = None) -> LengthGroupedSampler:
         lengths = [example.length for example in self._train]

@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 from tokenizers import Tokenizer
-from transformers import PrinterCallback, TrainerCallback
-from transformers import ProgressCallback as BarCallback
+from transformers import TrainerCallback
 
 from distill.core.errors import GateFailed, UserError
 from distill.core.files import remove, write_json
@@ -35,8 +34,7 @@ from teachers.pretraining.trainer import PretrainTrainer
 
 
 def pretrain(config: PretrainConfig, store: Path, start: Path, seed: int, threads: int, folder: Path) -> None:
-    """Step body: train the encoder in `start` on the pairs in `store`; `folder` becomes a Hugging Face folder
-    with a model card.
+    """Step body: train the encoder in `start` on the pairs in `store`; `folder` becomes a model folder with a card.
 
     Under torchrun every process calls this with the same arguments; the first one writes.
 
@@ -61,10 +59,7 @@ def pretrain(config: PretrainConfig, store: Path, start: Path, seed: int, thread
             larger_model,
             _callbacks(folder, tasks),
         )
-        for callback in (PrinterCallback, BarCallback):
-            trainer.remove_callback(callback)
-        last = checkpoints.last_complete(folder / checkpoints.FOLDER)
-        trainer.train(resume_from_checkpoint=str(last) if last else None)
+        trainer.go_on()
     if trainer.is_world_process_zero():
         _finish(trainer, model, config, start, [len(train), len(held)], folder)
         parameters = sum(weight.numel() for weight in model.encoder.parameters())

@@ -7,11 +7,12 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import Trainer, TrainerCallback, TrainingArguments
+from transformers import TrainerCallback, TrainingArguments
 
 from distill.core.progress import note
 from distill.models.encoder import layer_stack
 from distill.training.muon import MuonAdamW
+from distill.training.resumable import ResumableTrainer
 from teachers.pretraining.batches import Draws, DrawSampler, PretrainingCollator
 from teachers.pretraining.config import PretrainConfig
 from teachers.pretraining.larger import LargerModel
@@ -20,7 +21,7 @@ from teachers.pretraining.model import PretrainingModel
 _COUNTED = ("words", "belongs")
 
 
-class PretrainTrainer(Trainer):
+class PretrainTrainer(ResumableTrainer):
     """A Trainer whose rows are draws of pairs.
 
     Args: collator, held_collator: batches of the training and of the held-out pairs. larger: the frozen encoder.
@@ -112,11 +113,6 @@ class PretrainTrainer(Trainer):
             total = total + self.config.larger.hidden * terms["hidden_loss"]
             total = total + self.config.larger.relation * terms["relation_loss"]
         return total
-
-    def _run_epoch(self, *arguments: Any, **options: Any) -> None:
-        # Resumed from its last step, which need not end an epoch, the Trainer would take one more.
-        if self.state.global_step < self.state.max_steps:
-            super()._run_epoch(*arguments, **options)  # type: ignore[no-untyped-call]
 
     def _get_train_sampler(self, train_dataset: Any = None) -> DrawSampler:
         pairs = self.collator.pairs

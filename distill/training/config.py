@@ -18,12 +18,15 @@ class TrainingConfig(Config):
     max_steps: PositiveInt | None = Field(None, description="optimiser steps; overrides epochs")
     batch_size: PositiveInt = Field(32, description="rows per forward pass")
     accumulate: PositiveInt = Field(1, description="forward passes per optimiser step")
+    optimiser: Literal["adamw", "muon"] = Field(
+        "adamw", description="muon: orthogonalised steps for the matrices of the layers, AdamW for the rest"
+    )
     learning_rate: PositiveFloat | None = Field(
-        None, le=1, description="peak learning rate of AdamW; null: 3e-5 at width 768, more for narrower encoders"
+        None, le=1, description="peak learning rate; null: 3e-5 at width 768, more for narrower encoders"
     )
     warmup: NonNegativeFloat = Field(0.1, description="under 1: share of all steps; from 1 on: steps")
     schedule: Literal["linear", "cosine", "constant_with_warmup"] = Field("linear", description="decay after warm-up")
-    weight_decay: NonNegativeFloat = Field(0.01, le=1, description="AdamW's decoupled decay")
+    weight_decay: NonNegativeFloat = Field(0.01, le=1, description="decoupled decay")
     max_grad_norm: PositiveFloat = Field(1.0, description="gradients are clipped to this norm")
     dropout: float | None = Field(None, ge=0, lt=1, description="replaces the checkpoint's dropout")
     precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="auto: bf16 where the processor has it")

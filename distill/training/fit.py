@@ -16,11 +16,12 @@ from transformers.utils import logging as transformers_logging
 
 from distill.core.files import remove, write_json
 from distill.training import checkpoints
+from distill.training.attention import choose_attention
 from distill.training.collapse import require_finite, require_spread
 from distill.training.config import TrainingConfig
 from distill.training.examples import Collator, Example
 from distill.training.losses import DistillationLoss
-from distill.training.trainer import DistillTrainer, EvaluateBeforeSaving, ProgressCallback, training_arguments
+from distill.training.trainer import DistillTrainer, EvaluateBeforeSaving, ProgressCallback
 
 QUALITY_FILE = "quality.json"
 
@@ -64,10 +65,13 @@ def fit(
         torch.set_num_threads(run.threads)
     quiet_trainer()
     set_dropout(model, config.dropout)
+    choose_attention(model, config.precision, max((example.length for example in (*train, *valid)), default=0))
     with ExitStack() as tasks:
         trainer = DistillTrainer(
             model,
-            training_arguments(config, folder / checkpoints.FOLDER, run.seed),
+            config,
+            folder,
+            run.seed,
             train,
             valid,
             run.loss,

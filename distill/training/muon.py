@@ -36,6 +36,14 @@ class MuonAdamW(torch.optim.Optimizer):
         super().__init__([{**group} for part in self._parts for group in part.param_groups], {"lr": lr})
         self._share()
 
+    @classmethod
+    def of(cls, model: nn.Module, layers: nn.Module, lr: float, weight_decay: float) -> MuonAdamW:
+        """For the parameters of `model` that are trained; the matrices of `layers`, which lie in it, go to Muon."""
+        inner = {id(weight) for weight in layers.parameters() if weight.ndim == 2}
+        weights = [weight for weight in model.parameters() if weight.requires_grad]
+        matrices = [weight for weight in weights if id(weight) in inner]
+        return cls(matrices, [weight for weight in weights if id(weight) not in inner], lr, weight_decay)
+
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
         """One step of both parts."""

@@ -11,26 +11,26 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from transformers import PreTrainedModel, TrainerCallback, TrainingArguments
+from transformers import PreTrainedModel, TrainerCallback
 
 from distill.core.metrics import tally
 from distill.core.progress import note, progress
 from distill.inference import token_budget
 from distill.models.encoder import input_names
-from distill.training import precision
+from distill.training.base_trainer import BaseTrainer
 from distill.training.config import TrainingConfig
 from distill.training.examples import Collator, Example, LengthGroupedSampler, pool_windows
 from distill.training.losses import DistillationLoss
-from distill.training.resumable import ResumableTrainer
 
 VALIDATION_TOKENS = 4096
 
 
-class DistillTrainer(ResumableTrainer):
+class DistillTrainer(BaseTrainer):
     """A Trainer whose rows are Examples; windows of a row are pooled before the loss, as they are when it is scored.
 
-    Args: model: a sequence classifier. train, valid: examples; valid ones carry gold. loss: see DistillationLoss.
-        labels: class names in order. pool: `mean` or `max` over windows. collator: makes batches.
+    Args: model: a sequence classifier. config, folder, seed: see BaseTrainer. train, valid: examples; valid ones carry
+        gold. loss: see DistillationLoss. labels: class names in order. pool: `mean` or `max` over windows. collator:
+        makes batches.
     """
 
     loss_is_scaled_for_ga = False
@@ -38,7 +38,9 @@ class DistillTrainer(ResumableTrainer):
     def __init__(
         self,
         model: PreTrainedModel,
-        arguments: TrainingArguments,
+        config: TrainingConfig,
+        folder: Path,
+        seed: int,
         train: Sequence[Example],
         valid: Sequence[Example],
         loss: DistillationLoss,
@@ -48,7 +50,15 @@ class DistillTrainer(ResumableTrainer):
         callbacks: list[TrainerCallback],
     ) -> None:
         super().__init__(
-            model, arguments, data_collator=collator, train_dataset=train, eval_dataset=valid, callbacks=callbacks
+            model,
+            model,
+            config,
+            folder,
+            seed,
+            data_collator=collator,
+            train_dataset=train,
+            eval_dataset=valid,
+            callbacks=callbacks,
         )
         self.distillation_loss, self.labels, self.pool = loss, labels, pool
         self.collator, self._classifier, self._train, self._valid = collator, model, train, valid
@@ -146,42 +156,3 @@ class EvaluateBeforeSaving(TrainerCallback):
         """Ask for it; the Trainer evaluates first."""
         if self._due:
             control.should_save, self._due = True, False
-
-
-def training_arguments(
-    config: TrainingConfig, folder: Path, seed: int, evaluate_steps: int | None = None
-) -> TrainingArguments:
-    """The Trainer's arguments for a training config; checkpoints go below `folder`.
-
-    Args: config: with a learning rate. evaluate_steps: optimiser steps between evaluations; None: after every epoch.
-    """
-    assert config.learning_rate is not None
-    best = config.checkpoint == "best"
-    return TrainingArguments(
-        output_dir=str(folder),
-        num_train_epochs=config.epochs,
-        max_steps=config.max_steps or -1,
-        per_device_train_batch_size=config.batch_size,
-        gradient_accumulation_steps=config.accumulate,
-        learning_rate=config.learning_rate,
-        warmup_steps=config.warmup if config.warmup < 1 else int(config.warmup),
-        lr_scheduler_type=config.schedule,
-        weight_decay=config.weight_decay,
-        max_grad_norm=config.max_grad_norm,
-        optim="adamw_torch_fused",
-        bf16=precision.resolve(config.precision) == "bf16",
-        use_cpu=not torch.cuda.is_available(),
-        seed=seed,
-        eval_strategy="steps" if evaluate_steps else "epoch",
-        eval_steps=evaluate_steps,
-        save_strategy="epoch" if best else "steps",
-        save_steps=config.save_steps,
-        save_total_limit=2 if best else 1,
-        load_best_model_at_end=best,
-        metric_for_best_model="f1_macro" if best else None,
-        logging_steps=20,
-        report_to="none",
-        disable_tqdm=True,
-        remove_unused_columns=False,
-        dataloader_pin_memory=torch.cuda.is_available(),
-    )

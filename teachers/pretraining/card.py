@@ -12,8 +12,8 @@ from teachers.pretraining.collect import SOURCES_FILE
 from teachers.pretraining.config import PretrainConfig
 from teachers.pretraining.model import HEADS_FILE
 
-CARD_FILE, CURVE_FILE = "README.md", "quality.json"
-_HASHED = ("model.safetensors", HEADS_FILE, "tokenizer.json", "config.json")
+CARD_FILE, CURVE_FILE, WEIGHTS_FILE = "README.md", "quality.json", "model.safetensors"
+_HASHED = (WEIGHTS_FILE, HEADS_FILE, "tokenizer.json", "config.json")
 _FIGURES = {
     "words_loss": "hidden words, nats",
     "words_accuracy": "hidden words right",
@@ -38,6 +38,7 @@ def write_card(config: PretrainConfig, store: Path, folder: Path, *, parameters:
         "## Texts\n\n" + _texts(read_json(store / SOURCES_FILE), curve),
         f"## Recipe\n\nSeed {seed}.\n\n```yaml\n{_recipe(config)}```",
         f"## Loss on {curve['held_out']} held-out rows\n\n" + _curve(curve["curve"]),
+        *(_earlier(run) for run in reversed(curve["before"])),
         "## Files\n\n" + _files(folder),
     ]
     write_text(folder / CARD_FILE, "# Model card\n\n" + "\n\n".join(chapters) + "\n")
@@ -57,10 +58,13 @@ def _texts(sources: dict[str, Any], curve: dict[str, Any]) -> str:
 
 
 def _recipe(config: PretrainConfig) -> str:
-    """The config as YAML, the folders of its texts by their last name: where they lay is nobody else's concern."""
+    """The config as YAML, folders by their last name: where they lay is nobody else's concern."""
     values = config.model_dump(mode="json", exclude_none=True)
     for source in values["texts"].values():
         source["root"] = Path(source["root"]).name or "."
+    for part, name in ((values, "checkpoint"), (values.get("larger", {}), "encoder")):
+        if name in part and Path(part[name]).is_dir():
+            part[name] = Path(part[name]).name
     return yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=110)
 
 
@@ -68,6 +72,14 @@ def _curve(points: list[dict[str, float]]) -> str:
     names = [name for name in _FIGURES if name in points[0]]
     rows = [[str(point["step"]), *(_figure(name, point[name]) for name in names)] for point in points]
     return _table(["step", *(_FIGURES[name] for name in names)], rows)
+
+
+def _earlier(run: dict[str, Any]) -> str:
+    """A chapter on a run whose encoder this one, or the one between, went on from."""
+    return (
+        f"## The run before: {run['steps']:,} steps on {run['rows']:,} rows\n\n"
+        f"It ended with `{WEIGHTS_FILE}` of SHA-256 `{run['weights']}`.\n\n{_curve(run['curve'])}"
+    )
 
 
 def _figure(name: str, value: float) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, NonNegativeFloat, PositiveInt, model_validator
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
 from distill.core.config import Config
 from distill.core.project import Files, Share
@@ -43,6 +43,15 @@ class LargerEncoder(Config):
         return self
 
 
+class PretrainTraining(TrainingConfig):
+    """A pre-training run's own defaults: Muon, one pass, a short warm-up, rarer checkpoints."""
+
+    optimiser: Literal["adamw", "muon"] = Field("muon", description="see teachers; muon learns in fewer steps")
+    epochs: PositiveFloat = Field(1, description="passes over the pairs")
+    warmup: NonNegativeFloat = Field(0.05, description="under 1: share of all steps; from 1 on: steps")
+    save_steps: PositiveInt = Field(200, description="steps between checkpoints, the most that a kill loses")
+
+
 class PretrainConfig(Config):
     """A pre-training run: masked words, and whether the two sides of a pair belong together."""
 
@@ -61,9 +70,7 @@ class PretrainConfig(Config):
     held_out: PositiveInt = Field(500, description="rows kept for the loss curve")
     evaluate_steps: PositiveInt = Field(250, description="optimiser steps between two points of the curve")
     half: bool = Field(True, description="store weights as float16")
-    training: TrainingConfig = Field(
-        default_factory=lambda: TrainingConfig(epochs=1, warmup=0.05, save_steps=200),
-    )
+    training: PretrainTraining = Field(default_factory=PretrainTraining)
 
     @model_validator(mode="after")
     def _has_texts(self) -> PretrainConfig:

@@ -15,17 +15,18 @@ from tokenizers import Tokenizer
 from transformers import TrainerCallback
 
 from distill.core.errors import GateFailed, UserError
-from distill.core.files import remove, write_json
+from distill.core.files import read_json, remove, sha256, write_json
 from distill.core.view import TOKENIZER_FILE
 from distill.inference.collate import pad_id
 from distill.models import checkpoint as checkpoints_of_models
 from distill.training import checkpoints
+from distill.training.attention import choose_attention
 from distill.training.fit import quiet_trainer, set_dropout, tensorboard
 from distill.training.masking import WholeWordMasker
-from distill.training.trainer import ProgressCallback, training_arguments
+from distill.training.trainer import ProgressCallback
 from teachers.embedded import local_folder
 from teachers.pretraining.batches import PretrainingCollator, renderers
-from teachers.pretraining.card import CURVE_FILE, write_card
+from teachers.pretraining.card import CURVE_FILE, WEIGHTS_FILE, write_card
 from teachers.pretraining.config import PretrainConfig
 from teachers.pretraining.larger import LargerModel, SideTokenizer
 from teachers.pretraining.model import PretrainingModel, load, save
@@ -49,10 +50,13 @@ def pretrain(config: PretrainConfig, store: Path, start: Path, seed: int, thread
     model = load(start, larger_model.width if larger_model else None)
     training = config.training.for_width(model.encoder.config.hidden_size)
     set_dropout(model.encoder, training.dropout)
+    choose_attention(model.encoder, training.precision, max(view.max_tokens for view in read_views(store).values()))
     with ExitStack() as tasks:
         trainer = PretrainTrainer(
             model,
-            training_arguments(training, folder / checkpoints.FOLDER, seed, config.evaluate_steps),
+            training,
+            folder,
+            seed,
             config,
             _collator(config, train, store, start, larger, seed),
             _collator(config, held, store, start, larger, seed),
@@ -117,8 +121,17 @@ def _finish(
         )
     save(model, folder, half=config.half)
     checkpoints_of_models.save_tokenizer(start, folder)
-    write_json(folder / CURVE_FILE, {"rows": rows[0], "held_out": rows[1], "steps": step, "curve": curve})
+    figures = {"rows": rows[0], "held_out": rows[1], "steps": step, "curve": curve}
+    write_json(folder / CURVE_FILE, {**figures, "before": _before(start)})
     remove(folder / checkpoints.FOLDER)
+
+
+def _before(start: Path) -> list[dict[str, Any]]:
+    """The pre-training runs that made `start`, oldest first, as far as this command made it."""
+    figures = read_json(start / CURVE_FILE) if (start / CURVE_FILE).is_file() else {}
+    if "curve" not in figures:
+        return []
+    return [*figures.pop("before", []), {**figures, "weights": sha256(start / WEIGHTS_FILE)}]
 
 
 def _point(entry: dict[str, Any]) -> dict[str, float]:

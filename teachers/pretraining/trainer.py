@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import TrainerCallback, TrainingArguments
+from transformers import TrainerCallback
 
 from distill.core.progress import note
-from distill.models.encoder import layer_stack
-from distill.training.muon import MuonAdamW
-from distill.training.resumable import ResumableTrainer
+from distill.training.base_trainer import BaseTrainer
+from distill.training.config import TrainingConfig
 from teachers.pretraining.batches import Draws, DrawSampler, PretrainingCollator
 from teachers.pretraining.config import PretrainConfig
 from teachers.pretraining.larger import LargerModel
@@ -21,16 +21,19 @@ from teachers.pretraining.model import PretrainingModel
 _COUNTED = ("words", "belongs")
 
 
-class PretrainTrainer(ResumableTrainer):
+class PretrainTrainer(BaseTrainer):
     """A Trainer whose rows are draws of pairs.
 
-    Args: collator, held_collator: batches of the training and of the held-out pairs. larger: the frozen encoder.
+    Args: training, folder, seed: see BaseTrainer. collator, held_collator: batches of the training and of the held-out
+        pairs. larger: the frozen encoder.
     """
 
     def __init__(
         self,
         model: PretrainingModel,
-        arguments: TrainingArguments,
+        training: TrainingConfig,
+        folder: Path,
+        seed: int,
         config: PretrainConfig,
         collator: PretrainingCollator,
         held_collator: PretrainingCollator,
@@ -39,7 +42,11 @@ class PretrainTrainer(ResumableTrainer):
     ) -> None:
         super().__init__(
             model,
-            arguments,
+            model.encoder,
+            training,
+            folder,
+            seed,
+            config.evaluate_steps,
             data_collator=collator,
             train_dataset=Draws(collator.pairs),
             eval_dataset=Draws(held_collator.pairs),
@@ -78,21 +85,6 @@ class PretrainTrainer(ResumableTrainer):
         self.log(dict(metrics))
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
-
-    def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
-        """Muon for the matrices of the encoder's layers, AdamW for the rest."""
-        if self.optimizer is None:
-            inner = {
-                id(p) for layer in layer_stack(self._pretrained.encoder) for p in layer.parameters() if p.ndim == 2
-            }
-            parameters = [p for p in self._pretrained.parameters() if p.requires_grad]
-            self.optimizer = MuonAdamW(
-                [p for p in parameters if id(p) in inner],
-                [p for p in parameters if id(p) not in inner],
-                self.args.learning_rate,
-                self.args.weight_decay,
-            )
-        return self.optimizer
 
     def _held_batches(self) -> Iterator[dict[str, Tensor]]:
         """The held-out pairs, with the same partners and hidden words every time."""

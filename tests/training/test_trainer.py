@@ -15,7 +15,7 @@ from distill.models.encoder import load_classifier
 from distill.training.examples import Collator, Example, LengthGroupedSampler
 from distill.training.fit import optimiser_steps
 from distill.training.losses import DistillationLoss
-from distill.training.trainer import DistillTrainer, ProgressCallback, training_arguments, validation_figures
+from distill.training.trainer import DistillTrainer, ProgressCallback, validation_figures
 from tests.training.toy import (
     CARD,
     LABELS,
@@ -60,9 +60,8 @@ def make_trainer(encoder, tmp_path):
         model = model or load_classifier(encoder, LABELS)
         train = train or toy_examples(encoder, rows, view)
         valid = toy_examples(encoder, 9, view, "в")
-        arguments = training_arguments(toy_training(**training), tmp_path / "checkpoints", 3)
-        loss, collator = loss or DistillationLoss(), collator or Collator(3, 0)
-        return DistillTrainer(model, arguments, train, valid, loss, collator, LABELS, pool, list(callbacks))
+        config, loss, collator = toy_training(**training), loss or DistillationLoss(), collator or Collator(3, 0)
+        return DistillTrainer(model, config, tmp_path, 3, train, valid, loss, collator, LABELS, pool, list(callbacks))
 
     return make
 

@@ -29,3 +29,25 @@ def test_another_file_gives_another_hash(folder, store):
     (folder / "config.json").write_text((folder / "config.json").read_text() + " ")
     write_card(shop_config(), store, folder, parameters=5, seed=7)
     assert (folder / "README.md").read_text(encoding="utf-8") != before
+
+
+def test_a_run_that_goes_on_from_another_tells_of_it(folder, store, tmp_path):
+    pretrain(shop_config(checkpoint=str(folder)), store, folder, 8, 1, tmp_path)
+    first, second = read_json(folder / "quality.json"), read_json(tmp_path / "quality.json")
+    assert first["before"] == []
+    assert second["before"] == [
+        {name: first[name] for name in ("rows", "held_out", "steps", "curve")}
+        | {"weights": sha256(folder / "model.safetensors")}
+    ]
+    card = (tmp_path / "README.md").read_text(encoding="utf-8")
+    assert "The run before: 12 steps on 112 rows" in card and sha256(folder / "model.safetensors") in card
+    assert f"checkpoint: {folder.name}" in card and str(folder.parent) not in card
+
+
+def test_an_encoder_made_elsewhere_has_no_run_before(start, store, tmp_path):
+    (start / "quality.json").write_text('{"history": []}')
+    try:
+        pretrain(shop_config(), store, start, 8, 1, tmp_path)
+    finally:
+        (start / "quality.json").unlink()
+    assert read_json(tmp_path / "quality.json")["before"] == []

@@ -170,6 +170,14 @@ def test_interrupted_with_accumulation_and_windows(warm, tmp_path):
     _assert_same(tmp_path / "cut", tmp_path / "whole")
 
 
+def test_interrupted_with_muon(warm, undisturbed, tmp_path):
+    fit_toy(warm, tmp_path / "whole", optimiser="muon")
+    interrupted(warm, tmp_path / "cut", 11, optimiser="muon")
+    assert _resume(warm, tmp_path / "cut", optimiser="muon").resumed_from == 8
+    _assert_same(tmp_path / "cut", tmp_path / "whole")
+    assert not same_weights(load_classifier(tmp_path / "whole"), load_classifier(undisturbed))
+
+
 @pytest.mark.parametrize("max_steps", [4, 8])
 def test_max_steps_override_epochs(warm, tmp_path, max_steps):
     fit_toy(warm, tmp_path, max_steps=max_steps)

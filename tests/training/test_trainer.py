@@ -72,6 +72,18 @@ def _learning_rates(make_trainer, **training):
     return notes.rates
 
 
+def test_muon_takes_the_matrices_of_the_layers_and_adamw_the_rest(make_trainer):
+    trainer = make_trainer(8, optimiser="muon", weight_decay=0.1)
+    optimizer = trainer.create_optimizer()
+    groups = [{id(weight) for weight in group["params"]} for group in optimizer.param_groups]
+    inner = {id(weight) for weight in trainer.model.bert.encoder.parameters() if weight.ndim == 2}
+    everything = [id(weight) for weight in trainer.model.parameters()]
+    assert groups[0] == inner and len(inner) == 2 * 6
+    assert sorted(everything) == sorted(weight for group in groups for weight in group)
+    assert trainer.create_optimizer() is optimizer
+    assert isinstance(make_trainer(8).create_optimizer(), torch.optim.AdamW)
+
+
 @pytest.mark.parametrize("warmup", [0.5, 4])
 def test_warmup_is_a_share_under_one_and_steps_from_one_on(make_trainer, warmup):
     expected = [0.0025, 0.005, 0.0075, 0.01, 0.0075, 0.005, 0.0025, 0]

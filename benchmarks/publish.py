@@ -1,8 +1,9 @@
 """Results worth keeping: a run's figures as JSON under `benchmarks/results`, and the pages generated from those files.
 
 `python -m benchmarks.publish RUN --name wdc_products --title "…" --command "…"` stores one run and writes the pages
-again; without RUN only the pages are written. `--slices A B` adds the accuracy of two of its models in each slice.
-`docs/results.md` holds everything, the README one table between two markers.
+again; without RUN only the pages are written. `--slices A B` adds the accuracy of two of its models in each slice,
+`--compare A B` a comparison that the run's report does not have. `docs/results.md` holds everything, the README one
+table between two markers.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.budget import BUDGET_FILE, as_markdown
 from distill.core.errors import DistillError, UserError
 from distill.core.files import read_json, write_json, write_text
-from distill.report.compare import compare_by
+from distill.report.compare import compare, compare_by
 from distill.report.tables import markdown_results, markdown_table
 
 KEPT = ("schema", "task", "tests", "models", "comparisons", "latency", "parity", "gates", "stages", "environment")
@@ -26,11 +28,17 @@ _HEADER = "Generated from `benchmarks/results/*.json` by `python -m benchmarks.p
 
 
 def store(
-    run: Path, name: str, title: str, command: str, results: Path, slices: Sequence[tuple[str, str]] = ()
+    run: Path,
+    name: str,
+    title: str,
+    command: str,
+    results: Path,
+    slices: Sequence[tuple[str, str]] = (),
+    pairs: Sequence[tuple[str, str]] = (),
 ) -> Path:
     """Write the figures of a finished run into `results`; returns the file.
 
-    Args: slices: pairs of models to compare slice by slice.
+    Args: slices: pairs of models to compare slice by slice. pairs: pairs to compare beside those of the report.
     Raises: UserError when the run has no evaluated models, or not the models of a pair.
     """
     report = read_json(run / "report.json")
@@ -38,15 +46,19 @@ def store(
         raise UserError("the run has no evaluated models", where=str(run), do="let the run finish first")
     path = results / f"{name}.json"
     kept = {key: report[key] for key in (*KEPT, *(key for key in OF_SEVERAL_SEEDS if key in report))}
-    compared = [compare_by(run, a, b, "slice") for a, b in slices]
-    write_json(path, {"title": title, "command": command, **kept, **({"slices": compared} if compared else {})})
+    kept["comparisons"] = [*kept["comparisons"], *(row for a, b in pairs for row in compare(run, a, b))]
+    if slices:
+        kept["slices"] = [compare_by(run, a, b, "slice") for a, b in slices]
+    if (run / BUDGET_FILE).is_file():
+        kept["budget"] = read_json(run / BUDGET_FILE)
+    write_json(path, {"title": title, "command": command, **kept})
     return path
 
 
 def results_page(results: Path) -> str:
     """`docs/results.md` from every stored result, in the order of their names."""
     stored = [read_json(path) for path in sorted(results.glob("*.json"))]
-    chapters = [markdown_results(result, result["title"]) + _made_by(result) for result in stored]
+    chapters = [markdown_results(result, result["title"]) + _budget(result) + _made_by(result) for result in stored]
     return "\n\n".join(["<!-- " + _HEADER + " -->", *chapters]) + "\n"
 
 
@@ -66,12 +78,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--title", default="Results")
     parser.add_argument("--command", default="distill")
     parser.add_argument("--slices", nargs=2, action="append", default=[], metavar=("A", "B"), help="models to compare")
+    parser.add_argument(
+        "--compare", nargs=2, action="append", default=[], metavar=("A", "B"), help="further comparison"
+    )
     parser.add_argument("--root", type=Path, default=Path(), help="the repository's root")
     options = parser.parse_args(arguments)
     try:
         results = options.root / "benchmarks" / "results"
         if options.run:
-            print(store(options.run, options.name, options.title, options.command, results, options.slices))
+            given = (options.name, options.title, options.command)
+            print(store(options.run, *given, results, options.slices, options.compare))
         write_text(options.root / "docs" / "results.md", results_page(results))
         readme = options.root / "README.md"
         write_text(readme, with_tables(readme.read_text(encoding="utf-8"), results))
@@ -84,6 +100,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _table(path: Path) -> str:
     result = read_json(path)
     return markdown_table(result) + _made_by(result)
+
+
+def _budget(result: dict[str, Any]) -> str:
+    return f"\n{as_markdown(result['budget'])}\n" if "budget" in result else ""
 
 
 def _made_by(result: dict[str, Any]) -> str:

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from distill.cli import seeds as several
 from distill.cli.plan.layout import Layout
-from distill.cli.plan.pipeline import plan
+from distill.cli.plan.pipeline import plan, stages_until
 from distill.cli.seeds import all_stages, execute_seeds, first_run, seed_runs, stages_of
 from distill.cli.settings import resolve_settings
 from distill.core.errors import GateFailed
@@ -105,6 +105,22 @@ def test_only_the_first_seed_is_timed_and_bundled(settings):
     first, second = ([stage.verb for stage in stages_of(run, settings)] for run in seed_runs(settings))
     assert {"bench", "bundle"} <= set(first) and not {"bench", "bundle"} & set(second)
     assert second[-1] == "evaluate"
+
+
+def test_the_other_seeds_export_only_what_is_evaluated(settings):
+    first, second = (
+        {stage.step.artifact for stage in stages_of(run, settings) if stage.verb == "export"}
+        for run in seed_runs(settings)
+    )
+    assert first == {"export/new/onnx", "export/new@card/onnx", "export/small/onnx"}
+    assert second == {"export/small/onnx"}
+
+
+def test_a_plan_up_to_the_exports_makes_all_of_them(settings):
+    stages = list(plan(Layout(first_run(settings))))
+    everything = [stage.step.artifact for stage in stages if stage.verb == "export"]
+    assert [s.step.artifact for s in stages_until(stages, "export") if s.verb == "export"] == everything
+    assert [s.step.artifact for s in stages_until(stages, "bench") if s.verb == "export"] == everything
 
 
 @pytest.mark.parametrize(

@@ -267,6 +267,21 @@ def _dry_run(
     print_plan(_settings(config, out, teacher, student, checkpoint, sets))
 
 
+def _project_file(name: str, run: Path) -> Path:
+    """The file of that name, or else the embedded project, kept below the run folder."""
+    from rich.console import Console
+
+    from distill.cli.console import ConsoleReporter
+    from distill.core.progress import reporting
+    from distill.demo.keeping import keep
+    from distill.demo.projects import PROJECTS
+
+    if name not in PROJECTS or Path(name).is_file():
+        return Path(name)
+    with reporting(ConsoleReporter(Console(stderr=True))):
+        return keep(run / "project", name)
+
+
 def _settings(
     config: Path | None,
     out: Path | None,
@@ -276,15 +291,13 @@ def _settings(
     sets: list[str] | None,
     labels: Path | None = None,
 ) -> Settings:
-    from distill.cli.commands import embedded_project
     from distill.cli.settings import resolve_settings
-    from distill.demo.projects import PROJECTS
 
     name = str(config or "demo")
     run = out or Path("runs") / Path(name).stem
     sets = [*(sets or []), *([f"teachers.{(teacher or ['base'])[0]}.labels={labels.resolve()}"] if labels else [])]
     return resolve_settings(
-        embedded_project(name, run) if name in PROJECTS and not Path(name).is_file() else Path(name),
+        _project_file(name, run),
         run,
         teachers=teacher or (),
         students=student or (),

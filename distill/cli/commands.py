@@ -40,16 +40,6 @@ def run_until(until: str, settings: Settings, as_json: bool) -> None:
         _print_json(report)
 
 
-def embedded_project(name: str, run: Path) -> Path:
-    """An embedded project's file, generated below the run folder when it is not there."""
-    from distill.demo.generate import generate
-
-    folder = run / "project"
-    if not (folder / "project.yaml").exists():
-        generate(folder, project=name)
-    return folder / "project.yaml"
-
-
 def init_project(files: Sequence[Path], out: Path, force: bool) -> None:
     """Write a commented project file and show a record of each view."""
     from distill.core.guessing.starter import guess, preview, starter_yaml

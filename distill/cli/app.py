@@ -23,7 +23,7 @@ app = typer.Typer(
 )
 
 ConfigOption = Annotated[
-    Path | None, typer.Option("--config", help="Project file, or demo, demo-full or base; without it, demo.")
+    Path | None, typer.Option("--config", help="Project file, or demo, demo-full, base-check, base; without it, demo.")
 ]
 TeacherOption = Annotated[list[str] | None, typer.Option("--teacher", help="Name, preset or finished folder; repeats.")]
 StudentOption = Annotated[list[str] | None, typer.Option("--student", help="Name or preset; repeats.")]

@@ -73,6 +73,8 @@ def pretrain_encoder(settings: Settings, checkpoint: str | None, as_json: bool) 
 
     console = _console(as_json)
     curve = pretrain(settings, checkpoint, console)
+    if curve is None:
+        return
     print_curve(curve, settings.run, console)
     if as_json:
         _print_json(curve)

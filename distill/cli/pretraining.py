@@ -13,7 +13,7 @@ from rich.text import Text
 from distill.cli.console import ConsoleReporter
 from distill.cli.execute import run_step, versions
 from distill.cli.plan.layout import Layout
-from distill.cli.plan.pretraining import PRETRAINED, START, pretraining_steps
+from distill.cli.plan.pretraining import PRETRAINED, pretraining_steps
 from distill.cli.settings import Settings
 from distill.core.config import parse
 from distill.core.files import read_json
@@ -25,8 +25,8 @@ from teachers.pretraining.config import PretrainConfig
 _POLL_S = 0.5
 
 
-def pretrain(settings: Settings, checkpoint: str | None, console: Console) -> dict[str, Any]:
-    """Make `RUN/pretrained`; returns its loss curve.
+def pretrain(settings: Settings, checkpoint: str | None, console: Console) -> dict[str, Any] | None:
+    """Make `RUN/pretrained`; returns its loss curve, or None in the processes that only train beside the first.
 
     Args: checkpoint: the encoder to go on from, instead of the project file's.
     Raises: UserError for what the user gave, GateFailed when the loss is not finite in the end.
@@ -35,8 +35,8 @@ def pretrain(settings: Settings, checkpoint: str | None, console: Console) -> di
     steps = pretraining_steps(Layout(settings), config)
     if int(os.environ.get("RANK", "0")):
         _join(settings.run, steps)
-    else:
-        _lead(settings, config, steps, console)
+        return None
+    _lead(settings, config, steps, console)
     curve: dict[str, Any] = read_json(settings.run / PRETRAINED / "quality.json")
     return curve
 
@@ -70,12 +70,14 @@ def _lead(settings: Settings, config: PretrainConfig, steps: list[Step], console
 
 
 def _join(run: Path, steps: list[Step]) -> None:
-    """Another process of torchrun: waits for what the first one makes, then trains beside it."""
-    runner, last = Steps(run, {}, {}), steps[-1]
-    partial = working_folder(run / PRETRAINED)
-    start = next(step for step in steps if step.artifact == START)
+    """Another process of torchrun: waits for what the first one makes, trains beside it, waits for what it writes.
+
+    Where the first process fails, torchrun ends this one.
+    """
+    runner, (*before, last) = Steps(run, {}, {}), steps
+    trained = False
     while not runner.is_done(last):
-        if runner.is_done(start) and partial.is_dir():
-            last.body(partial)
-            return
+        if not trained and all(map(runner.is_done, before)) and runner.is_open(last):
+            last.body(working_folder(run / last.artifact))
+            trained = True
         time.sleep(_POLL_S)

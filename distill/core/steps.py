@@ -106,6 +106,11 @@ class Steps:
             return False
         return is_finished(self.run_folder / step.artifact, fingerprint_of(step, self._inputs(step)), step.manifest)
 
+    def is_open(self, step: Step) -> bool:
+        """Whether a process works on this step, or was cut off at it, with the upstream artifacts as they are."""
+        marker = working_folder(self.run_folder / step.artifact) / _STARTED
+        return marker.exists() and bool(read_json(marker)["fingerprint"] == fingerprint_of(step, self._inputs(step)))
+
     def _make(self, step: Step, target: Path, fingerprint: str, inputs: dict[str, str]) -> None:
         for name in step.upstream:
             manifest.require_whole(self.run_folder / name, thorough=True)

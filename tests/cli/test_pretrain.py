@@ -1,11 +1,15 @@
 """`distill pretrain` as a user types it."""
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
 from tests.cli.conftest import distill
 
+ONE_THREAD = {"OMP_NUM_THREADS": "1"}
 SMALL = [
     "--set=pretrain.fresh={layers: 2, width: 16, heads: 2, matching_heads: 1, vocabulary: 300}",
     "--set=pretrain.held_out=20",
@@ -73,3 +77,14 @@ def test_mistakes_end_with_2_and_are_named(project, tmp_path, setting, message):
     arguments = [f"--config={project / 'project.yaml'}", f"--out={tmp_path}", *SMALL, f"--set={setting}"]
     done = distill("pretrain", *arguments)
     assert done.returncode == 2 and message in done.stderr and "Traceback" not in done.stderr
+
+
+def test_two_processes_of_torchrun_make_one_encoder(project, tmp_path):
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "distill"]
+    arguments = ["pretrain", f"--config={project / 'project.yaml'}", f"--out={tmp_path / 'run'}", *SMALL]
+    for _ in range(2):
+        done = subprocess.run([*command, *arguments], capture_output=True, text=True, env={**os.environ, **ONE_THREAD})
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.count("10 steps on") == 1
+    curve = json.loads((tmp_path / "run" / "pretrained" / "quality.json").read_text())
+    assert curve["steps"] == 10 and not list((tmp_path / "run").glob("*.partial"))

@@ -22,6 +22,7 @@ TINY = [
     "--set=bench={requests: 12, processes: 1, warmup: 2}",
     "--set=quality.replicates=200",
     "--set=gates.int8_flips=1.0",
+    "--set=gates.retention_card=0.8",
     "--set=threads=1",
 ]
 

@@ -17,7 +17,7 @@ from distill.training.config import TrainingConfig
 from export.config import TargetConfig
 from students.config import StudentConfig
 from teachers.config import FreshEncoder, LabellingConfig, TeacherConfig
-from teachers.pretraining.config import LargerEncoder, PretrainConfig, TextSource
+from teachers.pretraining.config import LargerEncoder, PretrainConfig, PretrainTraining, TextSource
 
 MODULES = (
     "distill.core.project",
@@ -150,6 +150,7 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
         "training": 5,
     },
     TrainingConfig: {
+        "optimiser": "sgd",
         "epochs": 0,
         "max_steps": 0,
         "batch_size": 0,
@@ -185,6 +186,7 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
         "seed": -1,
     },
 }
+REJECTED[PretrainTraining] = REJECTED[TrainingConfig]
 CASES = [(model, name, value) for model, fields in REJECTED.items() for name, value in fields.items()]
 
 

@@ -25,11 +25,16 @@ help:
 demo: $(RUN)
 	$(BIN)/distill --teacher base --student 8L_trunc
 
-# DATA holds wdc_lspc_titles and wdc_products; 41 minutes on two cores, and a second start goes on where a killed one was.
+# DATA holds wdc_lspc_titles and wdc_products. Two runs, the second from the first's weights with a new warm-up; two hours
+# on two cores, and a second start goes on where a killed one was.
+PRETRAIN := $(BIN)/distill pretrain --config base --set 'pretrain.texts.offers.root=$(abspath $(DATA))/wdc_lspc_titles'
+
 base: $(RUN)
-	$(BIN)/distill pretrain --config base --set 'pretrain.texts.offers.root=$(abspath $(DATA))/wdc_lspc_titles'
+	$(PRETRAIN)
+	$(PRETRAIN) --checkpoint runs/base/pretrained --out runs/base-further \
+		--set pretrain.training.max_steps=10000 --set pretrain.evaluate_steps=500
 	mkdir -p teachers/weights/base
-	cp $(addprefix runs/base/pretrained/,$(WEIGHTS)) teachers/weights/base/
+	cp $(addprefix runs/base-further/pretrained/,$(WEIGHTS)) teachers/weights/base/
 
 test: lint
 	$(BIN)/python -m pytest

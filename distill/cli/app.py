@@ -268,7 +268,10 @@ def _dry_run(
 
 
 def _project_file(name: str, run: Path) -> Path:
-    """The file of that name, or else the embedded project, kept below the run folder."""
+    """The file of that name, or else the embedded project, kept below the run folder.
+
+    Raises: UserError for a name that is neither and does not look like a path.
+    """
     from rich.console import Console
 
     from distill.cli.console import ConsoleReporter
@@ -276,8 +279,9 @@ def _project_file(name: str, run: Path) -> Path:
     from distill.demo.keeping import keep
     from distill.demo.projects import PROJECTS
 
-    if name not in PROJECTS or Path(name).is_file():
-        return Path(name)
+    path = Path(name)
+    if path.is_file() or (name not in PROJECTS and (path.suffix or len(path.parts) > 1)):
+        return path
     with reporting(ConsoleReporter(Console(stderr=True))):
         return keep(run / "project", name)
 

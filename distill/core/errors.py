@@ -50,7 +50,7 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
 
 def unknown_name(kind: str, name: str, known: Iterable[str], where: str | None = None) -> UserError:
     """A UserError for a name that is not among the known ones, with the nearest one and the list."""
-    names = sorted(known)
+    names = sorted(set(known))
     guess = nearest(name, names)
     hint = f"did you mean '{guess}'? " if guess else ""
     listed = ", ".join(names) if names else "none"

@@ -38,7 +38,7 @@ def collect(config: PretrainConfig, project: Project, records: Path | None, seed
     Args: records: folder of the project's clean records; None when the config does not read them.
     Raises: UserError for an unknown view or field, a column that a source lacks, or texts too few to hold some out.
     """
-    view = _view(config, project)
+    view = reading_view(config, project)
     found: dict[str, list[Pair]] = {}
     views: dict[str, ViewConfig] = {}
     if config.own and records is not None:
@@ -61,17 +61,17 @@ def collect(config: PretrainConfig, project: Project, records: Path | None, seed
     )
 
 
-def _view(config: PretrainConfig, project: Project) -> ViewConfig:
-    """The view of the project's records; long texts are read once, at their beginning."""
+def reading_view(config: PretrainConfig, project: Project) -> ViewConfig:
+    """The view by which the project's records are read; long texts are read once, at their beginning.
+
+    Raises: UserError for an unknown view or category.
+    """
     if config.view not in project.views:
         raise unknown_name("view", config.view, project.views, "pretrain.view")
-    view = project.views[config.view]
-    if config.category is not None and config.category not in {
-        path for v in project.views.values() for path in v.fields
-    }:
-        known = [path for v in project.views.values() for path in v.fields]
+    known = {path for view in project.views.values() for path in view.fields}
+    if config.category is not None and config.category not in known:
         raise unknown_name("field", config.category, known, "pretrain.category")
-    return view.model_copy(update={"windows": None})
+    return project.views[config.view].model_copy(update={"windows": None})
 
 
 def _own(config: PretrainConfig, view: ViewConfig, records: Path) -> Iterator[Pair]:

@@ -186,3 +186,15 @@ def test_a_learning_rate_that_collapses_is_named(tiny, tmp_path):
 def test_help_and_presets_need_no_project():
     assert distill("--help").returncode == 0
     assert "8L_trunc" in distill("presets").stdout
+
+
+def test_a_config_name_that_is_nearly_an_embedded_project(tmp_path):
+    rejected(distill("audit", "--config=demo-ful", f"--out={tmp_path / 'run'}"), "'demo-full'", "base-check")
+    assert not (tmp_path / "run").exists()
+
+
+def test_pretraining_names_a_wrong_view_before_it_reads_anything(project, tmp_path):
+    config = f"--config={project / 'project.yaml'}"
+    done = distill("pretrain", config, f"--out={tmp_path / 'run'}", "--set=pretrain.view=dokument")
+    rejected(done, "pretrain.view", "did you mean 'document'?")
+    assert "audit" not in done.stdout and not (tmp_path / "run" / "records").exists()

@@ -20,7 +20,7 @@ def pretraining_steps(layout: Layout, config: PretrainConfig) -> list[Step]:
 
 
 def _pairs_step(layout: Layout, config: PretrainConfig) -> Step:
-    from teachers.pretraining.collect import collect, text_files
+    from teachers.pretraining.collect import collect, reading_view, text_files
 
     project = layout.project
     records = layout.run / RECORDS if config.own else None
@@ -31,7 +31,7 @@ def _pairs_step(layout: Layout, config: PretrainConfig) -> Step:
         body=lambda folder: collect(config, project, records, project.seed, folder),
         config={
             "pretrain": config.model_dump(mode="json", include=read),
-            "views": {name: view.as_json() for name, view in project.views.items()},
+            "view": reading_view(config, project).as_json(),
             "seed": project.seed,
         },
         upstream=(RECORDS,) if config.own else (),

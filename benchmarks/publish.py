@@ -103,7 +103,7 @@ def _table(path: Path) -> str:
 
 
 def _budget(result: dict[str, Any]) -> str:
-    return f"\n{as_markdown(result['budget'])}\n" if "budget" in result else ""
+    return f"\n{as_markdown(result['budget'])}" if "budget" in result else ""
 
 
 def _made_by(result: dict[str, Any]) -> str:

@@ -131,6 +131,17 @@ def test_a_missing_upstream_artifact_is_an_error_that_says_what_to_do(tmp_path):
         steps(tmp_path).run(consumer)
 
 
+def test_a_step_is_open_from_its_first_file_to_its_name_and_for_its_own_inputs_only(tmp_path):
+    seen = []
+
+    def watching(folder: Path) -> None:
+        seen.append((steps(tmp_path).is_open(step(watching)), steps(tmp_path).is_open(step(watching, 2))))
+
+    assert not steps(tmp_path).is_open(step(watching))
+    steps(tmp_path).run(step(watching))
+    assert seen == [(True, False)] and not steps(tmp_path).is_open(step(watching))
+
+
 def test_a_failing_body_leaves_the_earlier_artifact_and_its_own_work(tmp_path):
     def failing(folder: Path) -> None:
         (folder / "first.txt").write_text("1")

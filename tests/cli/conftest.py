@@ -16,13 +16,12 @@ from tests.demo.easy import generate_easy
 TINY = [
     "--set=teachers.base.checkpoint=null",
     "--set=teachers.base.fresh={layers: 4, width: 32, heads: 2, vocabulary: 600}",
-    "--set=teachers.base.training={epochs: 10, learning_rate: 2e-3, batch_size: 8, precision: fp32}",
+    "--set=teachers.base.training={epochs: 10, optimiser: adamw, learning_rate: 2e-3, batch_size: 8, precision: fp32}",
     "--set=teachers.base.labelling={shard_rows: 64, precision: fp32}",
     "--set=students.3L_trunc.training={epochs: 2, learning_rate: 1e-3, precision: fp32, save_steps: 4}",
     "--set=bench={requests: 12, processes: 1, warmup: 2}",
     "--set=quality.replicates=200",
     "--set=gates.int8_flips=1.0",
-    "--set=gates.retention_card=0.8",
     "--set=threads=1",
 ]
 

@@ -39,8 +39,8 @@ class TrainingConfig(Config):
     def for_width(self, width: int) -> TrainingConfig:
         """These settings with a learning rate: the one given, or 3e-5·(768/H)^1.5 for an encoder of width H.
 
-        Through 3e-5 at 768, within BERT's own range, and 4.4e-4 at 128, near the 5e-4 that the embedded encoder is
-        fine-tuned with; at 384 it gives 8.5e-5, under the 1e-4 at which MiniLM-L6 was seen to collapse.
+        Through 3e-5 at 768, within BERT's own range; at 384 it gives 8.5e-5, under the 1e-4 at which MiniLM-L6 was seen
+        to collapse with AdamW, and at 128 4.4e-4, under the 1e-3 at which the embedded encoder was.
         """
         if self.learning_rate is not None:
             return self

@@ -46,7 +46,9 @@ class LargerEncoder(Config):
 class PretrainTraining(TrainingConfig):
     """A pre-training run's own defaults: Muon, one pass, a short warm-up, rarer checkpoints."""
 
-    optimiser: Literal["adamw", "muon"] = Field("muon", description="see teachers; muon learns in fewer steps")
+    optimiser: Literal["adamw", "muon"] = Field(
+        "muon", description="muon: orthogonalised steps for the matrices of the layers"
+    )
     epochs: PositiveFloat = Field(1, description="passes over the pairs")
     warmup: NonNegativeFloat = Field(0.05, description="under 1: share of all steps; from 1 on: steps")
     save_steps: PositiveInt = Field(200, description="steps between checkpoints, the most that a kill loses")

@@ -44,7 +44,7 @@ def run(
     out: OutOption = None,
     set_: SetOption = None,
     json_: JsonOption = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and make nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and its time; make nothing.")] = False,
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
     """Everything: audit, teacher, soft labels, students, evaluation, export, latency, bundle, report."""

@@ -12,10 +12,11 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from distill.cli.console import clock
+from distill.cli.console import ConsoleReporter, clock
 from distill.cli.settings import Settings
 from distill.core.errors import GateFailed, UserError, unknown_name
 from distill.core.files import read_json, write_text
+from distill.core.progress import reporting
 
 _LOG_WIDTH = 160
 
@@ -178,10 +179,12 @@ def print_status(run: Path, as_json: bool) -> None:
 
 
 def print_plan(settings: Settings) -> None:
-    """Print every step of a run, whether it is done, and the rows and bytes that it works on."""
+    """Print every step of a run, whether it is done, the rows and bytes that it works on, and what it will take."""
     from distill.cli.dry_run import plan_lines
 
-    print("\n".join(plan_lines(settings)))
+    with reporting(ConsoleReporter(Console(stderr=True))):
+        lines = plan_lines(settings)
+    print("\n".join(lines))
 
 
 def _print_outcome(until: str, settings: Settings, report: dict[str, Any], console: Console) -> None:

@@ -3,20 +3,68 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from distill.cli.console import clock
 from distill.cli.plan.layout import RECORDS
-from distill.cli.seeds import seed_runs, stages_of
+from distill.cli.plan.pipeline import Stage
+from distill.cli.seeds import first_run, seed_runs, stages_of
 from distill.cli.settings import Settings
+from distill.core.errors import MissingExtra
 from distill.core.intake.sources import data_files
 from distill.core.manifest import MANIFEST
+from distill.core.progress import note
 from distill.core.record_store import count_records, splits
+
+_UNTIMED = "exports, evaluation, latency and bundles come on top"
 
 
 def plan_lines(settings: Settings) -> list[str]:
-    """Inputs with bytes, and rows once audited; every step with whether its artifact is there; the free disk."""
-    return [*_inputs(settings), *_steps(settings), *_disk(settings.run)]
+    """Inputs with bytes, and rows once audited; every step with whether its artifact is there; minutes; the free disk.
+
+    Minutes are estimated by a rehearsal on 50 rows, once audited, of a run of which something is still to do.
+
+    Raises: as the rehearsed steps do.
+    """
+    seconds, why = _rehearsed(settings)
+    return [*_inputs(settings), *_steps(settings, seconds), *_minutes(settings, seconds, why), *_disk(settings.run)]
+
+
+def _rehearsed(settings: Settings) -> tuple[dict[str, float], str]:
+    """Seconds of steps by name, and why there are none."""
+    first = first_run(settings)
+    if not any(True for _ in _to_do(settings)):
+        return {}, "nothing is left to do"
+    if not (first.run / RECORDS / MANIFEST).exists():
+        return {}, "estimated once the rows are counted: distill audit trains nothing"
+    from distill.cli.rehearsal import ROWS, rehearse
+
+    note(f"estimating minutes: the steps run on {ROWS} rows of each split")
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            return rehearse(first, first.run / RECORDS, Path(folder), lambda name: note(f"  {name} …")), ""
+        except MissingExtra as error:
+            return {}, f"not estimated: {error}"
+
+
+def _to_do(settings: Settings) -> Iterator[Stage]:
+    """The stages of all seeds whose artifact is not there."""
+    for one in seed_runs(settings):
+        yield from (stage for stage in stages_of(one, settings) if not _made(one, stage))
+
+
+def _made(run: Settings, stage: Stage) -> bool:
+    return (run.run / stage.step.artifact / MANIFEST).exists()
+
+
+def _minutes(settings: Settings, seconds: Mapping[str, float], why: str) -> Iterator[str]:
+    if not seconds:
+        yield f"time   {why}"
+        return
+    total = sum(seconds.get(stage.step.name, 0.0) for stage in _to_do(settings))
+    yield f"time   about {clock(total)} for the steps with a time, estimated from 50 rows of each split; {_UNTIMED}"
 
 
 def _inputs(settings: Settings) -> Iterator[str]:
@@ -35,12 +83,15 @@ def _audited_rows(records: Path) -> dict[str, int]:
     return {split: count_records(records, split) for split in splits(records)}
 
 
-def _steps(settings: Settings) -> Iterator[str]:
+def _steps(settings: Settings, seconds: Mapping[str, float]) -> Iterator[str]:
     for one in seed_runs(settings):
         yield "steps" if one is settings else f"steps of {one.run.name}"
-        for stage in stages_of(one, settings):
-            made = (one.run / stage.step.artifact / MANIFEST).exists()
-            yield f"  {'made' if made else 'to do':<6} {stage.step.name:<28} {one.run / stage.step.artifact}"
+        stages = stages_of(one, settings)
+        width = max(len(stage.step.name) for stage in stages)
+        for stage in stages:
+            made, name = _made(one, stage), stage.step.name
+            time = clock(seconds[name]) if name in seconds and not made else ""
+            yield f"  {'made' if made else 'to do':<6} {name:<{width}} {time:>8}  {one.run / stage.step.artifact}"
 
 
 def _disk(run: Path) -> Iterator[str]:

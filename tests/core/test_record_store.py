@@ -3,7 +3,14 @@ import pytest
 
 from distill.core import record_store
 from distill.core.errors import UserError
-from distill.core.record_store import count_records, iter_records, read_records, splits, write_records
+from distill.core.record_store import (
+    count_records,
+    iter_records,
+    read_records,
+    sample_records,
+    splits,
+    write_records,
+)
 from distill.core.records import Record
 
 
@@ -35,6 +42,23 @@ def test_large_texts_are_written_in_smaller_pieces(tmp_path, monkeypatch):
     records = [record(f"р{i}") for i in range(5)]
     write_records(tmp_path / "train.parquet", records)
     assert [found.id for found in read_records(tmp_path, "train")] == [f"р{i}" for i in range(5)]
+
+
+def test_a_sample_is_seeded_in_order_and_from_the_whole_file(tmp_path):
+    write_records(tmp_path / "train.parquet", [record(f"р{i:04}") for i in range(2500)])
+    names = [found.id for found in sample_records(tmp_path, "train", 40, seed=1)]
+    assert len(set(names)) == 40 and names == sorted(names)
+    assert names[0] < "р0500" and names[-1] > "р2000"
+    assert names == [found.id for found in sample_records(tmp_path, "train", 40, seed=1)]
+    assert names != [found.id for found in sample_records(tmp_path, "train", 40, seed=2)]
+
+
+@pytest.mark.parametrize("count", [0, 3])
+def test_a_sample_of_few_records_is_all_of_them(tmp_path, count):
+    records = [record(f"р{i}") for i in range(count)]
+    write_records(tmp_path / "train.parquet", records)
+    found = sample_records(tmp_path, "train", 50, seed=1)
+    assert len(found) == count and all(map(same, records, found))
 
 
 def test_no_records_are_a_file_too(tmp_path):

@@ -1,0 +1,199 @@
+"""What a run will take: its own steps rehearsed on 50 rows, scaled to all of them."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from distill.cli.execute import run_step
+from distill.cli.plan.evidence import predict_step
+from distill.cli.plan.layout import RECORDS, Layout
+from distill.cli.plan.learning import checkpoint_step, label_step, teach_step, train_step
+from distill.cli.settings import Settings
+from distill.core.progress import reporting
+from distill.core.record_store import count_records, sample_records, splits, write_records
+from distill.core.steps import Step, Steps
+from distill.training.config import TrainingConfig
+from teachers.config import TeacherConfig
+
+ROWS, STEPS = 50, 4
+_VALID_ROWS = 8  # few, so that validating does not stand in the time of a training step
+_FORWARD = 1 / 3  # a row's forward pass as a part of its forward and backward pass
+
+
+def rehearse(settings: Settings, records: Path, folder: Path, on_start: Callable[[str], None]) -> dict[str, float]:
+    """Seconds that each step takes, by its name: the steps that learn, label and predict, which grow with the rows.
+
+    Each is run on 50 rows of every split, training for 4 optimiser steps. What a training step takes is scaled to all
+    of them and to the validations between, what a labelled or predicted row takes to all rows; the rest of a step, as
+    loading a model, is taken as it is. Exports, evaluation and latency are left out.
+
+    Args: records: the run's clean records. folder: an empty folder for what the rehearsal makes. on_start: told the
+        name of each step.
+    Raises: as the steps do, for instance UserError for a checkpoint that is not there.
+    """
+    return _Rehearsal(settings, records, folder, on_start).seconds()
+
+
+@dataclass(frozen=True)
+class Timing:
+    """What a rehearsed step took, and what it would take over all rows.
+
+    Attributes:
+        whole: seconds of the step; busy: those of its work proper, without loading and saving.
+        units: rows or optimiser steps of the work. ticks: when each piece of it was made, in seconds.
+    """
+
+    whole: float
+    busy: float
+    units: int
+    ticks: tuple[float, ...]
+
+    def over_rows(self, rows: int) -> float:
+        """Seconds when `rows` rows are read once."""
+        return self.whole - self.busy + self.busy / max(1, self.units) * rows
+
+    def over_steps(self, steps: int, batch: int, validated: int) -> float:
+        """Seconds of `steps` optimiser steps on `batch` rows each, with `validated` rows read in between.
+
+        A step's time is the mean of all but the first, which warms up.
+        """
+        pace = (self.ticks[-1] - self.ticks[0]) / max(1, len(self.ticks) - 1)
+        return self.whole - self.busy + pace * steps + pace / batch * _FORWARD * validated
+
+
+class _Rehearsal:
+    def __init__(self, settings: Settings, records: Path, folder: Path, on_start: Callable[[str], None]) -> None:
+        self.settings, self.layout = settings, Layout(_shortened(settings, folder))
+        self.records, self.steps, self.on_start = records, Steps(folder, {}, {}), on_start
+        self.counts = {split: count_records(records, split) for split in splits(records)}
+        self._perform(_sampling(records, settings.project.seed))
+
+    def seconds(self) -> dict[str, float]:
+        """By step name, in the order of the plan."""
+        return {**self._teaching(), **self._labelling(), **self._training(), **self._predicting()}
+
+    def _teaching(self) -> dict[str, float]:
+        layout = self.layout
+        found: dict[str, float] = {}
+        for name, teacher in self.settings.teachers.items():
+            if teacher.finished is None:
+                found |= self._as_it_is(checkpoint_step(layout, name))
+                rows = self._gold(teacher)
+                found |= self._learning(teach_step(layout, name), teacher.training, rows, rows)
+            else:
+                found |= self._as_it_is(teach_step(layout, name))
+        if layout.ceiling:
+            lead = self.settings.teachers[layout.lead.name]
+            rows = self._gold(lead)
+            found |= self._learning(teach_step(layout, layout.lead.name, on_card=True), lead.training, rows, rows)
+        return found
+
+    def _labelling(self) -> dict[str, float]:
+        found: dict[str, float] = {}
+        for name, teacher in self.settings.labelling.items():
+            made = self._reading(label_step(self.layout, name), self._labelled)
+            found |= {} if teacher.labels else made
+        return found
+
+    def _training(self) -> dict[str, float]:
+        rows = self._labelled
+        found: dict[str, float] = {}
+        for name, student in self.settings.students.items():
+            found |= self._learning(train_step(self.layout, name), student.training, rows, rows)
+            twin = train_step(self.layout, name, gold_only=True)
+            found |= self._learning(twin, student.training, rows, self.counts["train"])
+        return found
+
+    def _predicting(self) -> dict[str, float]:
+        layout, rows = self.layout, sum(self.counts[split] for split in self.layout.labelled)
+        found: dict[str, float] = {}
+        for model in layout.trained:
+            found |= self._reading(predict_step(layout, model), rows)
+        return found | self._reading(predict_step(layout, layout.lead, foreign=True), rows)
+
+    def _gold(self, teacher: TeacherConfig) -> int:
+        """Rows that a teacher is trained on."""
+        from teachers.teach import training_rows
+
+        return len(training_rows(self.records, teacher.slices)) if teacher.slices else self.counts["train"]
+
+    @property
+    def _labelled(self) -> int:
+        """Rows that a teacher labels."""
+        return sum(rows for split, rows in self.counts.items() if split == "train" or split.startswith("pool."))
+
+    def _as_it_is(self, step: Step) -> dict[str, float]:
+        return {step.name: self._perform(step).whole}
+
+    def _reading(self, step: Step, rows: int) -> dict[str, float]:
+        """A step that passes every row through a model once."""
+        return {step.name: self._perform(step).over_rows(rows)}
+
+    def _learning(self, step: Step, training: TrainingConfig, rows: int, passed: int) -> dict[str, float]:
+        """A training run as long as `rows` rows ask for, which validates after every `passed` rows."""
+        from distill.training.fit import optimiser_steps
+
+        timing = self._perform(step)
+        steps, batch = optimiser_steps(rows, training), training.batch_size * training.accumulate
+        validations = math.ceil(steps * batch / max(1, passed))
+        return {step.name: timing.over_steps(steps, batch, validated=validations * self.counts["valid"])}
+
+    def _perform(self, step: Step) -> Timing:
+        self.on_start(step.name)
+        clock, started = _Clock(), time.monotonic()
+        with reporting(clock):
+            run_step(self.steps, step)
+        return Timing(time.monotonic() - started, clock.busy, clock.units, tuple(clock.ticks))
+
+
+def _shortened(settings: Settings, folder: Path) -> Settings:
+    """The same run, with few optimiser steps and no gate on what they come to."""
+    few = {"max_steps": STEPS, "may_collapse": True, "checkpoint": "last"}
+    teachers = {
+        name: teacher.model_copy(
+            update={"training": teacher.training.model_copy(update=few), "slices": None, "labels": None}
+        )
+        for name, teacher in settings.teachers.items()
+    }
+    students = {
+        name: student.model_copy(update={"training": student.training.model_copy(update=few)})
+        for name, student in settings.students.items()
+    }
+    return replace(settings, run=folder, teachers=teachers, students=students)
+
+
+def _sampling(records: Path, seed: int) -> Step:
+    def body(folder: Path) -> None:
+        for split in splits(records):
+            rows = _VALID_ROWS if split == "valid" else ROWS
+            write_records(folder / f"{split}.parquet", sample_records(records, split, rows, seed))
+
+    return Step(name="sample", artifact=RECORDS, body=body)
+
+
+class _Clock:
+    """A reporter that takes the times of one step's work."""
+
+    def __init__(self) -> None:
+        self.busy, self.units, self._started, self._total = 0.0, 0, 0.0, 0
+        self.ticks: list[float] = []
+
+    def start(self, name: str, total: int, done: int) -> None:
+        """Begin a task."""
+        self._started, self._total = time.monotonic(), total
+
+    def advance(self, done: int) -> None:
+        """Take the time."""
+        self.ticks.append(time.monotonic())
+
+    def end(self) -> None:
+        """Add the task up."""
+        self.busy += time.monotonic() - self._started
+        self.units += self._total
+
+    def note(self, text: str) -> None:
+        """Nothing: figures of a rehearsal say nothing."""

@@ -1,0 +1,45 @@
+import re
+import shutil
+
+import pytest
+
+from distill.cli.rehearsal import Timing
+from tests.cli.conftest import distill
+
+
+def test_rows_scale_with_the_work_and_not_with_what_surrounds_it():
+    timing = Timing(whole=5.0, busy=2.0, units=50, ticks=())
+    assert timing.over_rows(5000) == pytest.approx(3 + 2 * 100)
+
+
+def test_steps_scale_with_the_pace_after_the_first_and_with_validation():
+    timing = Timing(whole=9.0, busy=8.0, units=4, ticks=(105.0, 106.0, 107.0, 108.0))
+    assert timing.over_steps(600, batch=32, validated=0) == pytest.approx(1 + 600)
+    assert timing.over_steps(600, batch=32, validated=960) == pytest.approx(1 + 600 + 960 / 32 / 3)
+
+
+def test_a_plan_has_times_once_audited_and_makes_nothing(tiny, tmp_path):
+    run = tmp_path / "run"
+    early = distill("--dry-run", *tiny(run))
+    assert early.returncode == 0 and "distill audit" in early.stdout, early.stderr
+    assert distill("audit", *[part for part in tiny(run) if not part.startswith("--student")]).returncode == 0
+    before = sorted(path for path in run.rglob("*") if path.is_file())
+    planned = distill("--dry-run", *tiny(run))
+    assert planned.returncode == 0, planned.stderr
+    assert "teach base@document …" in planned.stderr and "macro F1" not in planned.stderr
+    timed = re.findall(r"to do +(\S+ \S+) +\d+[hms]", planned.stdout)
+    assert {"teach base@document", "teach base@card", "label base", "train 3L_trunc", "train 3L_trunc-gold"} <= {*timed}
+    assert "made   audit" in planned.stdout and re.search(r"time +about \d+", planned.stdout)
+    assert sorted(path for path in run.rglob("*") if path.is_file()) == before
+
+
+def test_of_a_run_in_part_only_what_is_left_has_a_time(run, tiny, tmp_path):
+    copy = tmp_path / "run"
+    shutil.copytree(run, copy)
+    finished = distill("--dry-run", *tiny(copy))
+    assert "nothing is left to do" in finished.stdout and "rehears" not in finished.stderr
+    shutil.rmtree(copy / "students" / "3L_trunc")
+    planned = distill("--dry-run", *tiny(copy)).stdout
+    assert re.search(r"to do  train 3L_trunc  +\d+", planned) and re.search(
+        r"made   teach base@document  +\S+/", planned
+    )

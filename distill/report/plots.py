@@ -50,7 +50,7 @@ class Frame:
     width: int
     height: int
     left: int = 46
-    top: int = 14
+    top: int = 30
     right: int = 14
     bottom: int = 44
 
@@ -165,7 +165,7 @@ def _axes(
     parts += [_text(x(tick), box.bottom + 19, f"{tick:g}", "tick middle") for tick in x_ticks]
     parts += [_line(box.left, box.bottom, box.right, box.bottom, "axis")]
     parts += [_text((box.left + box.right) / 2, frame.height - 6, x_name, "name middle")]
-    return "".join(parts) + (_text(4, box.top - 2, y_name, "name") if y_name else "")
+    return "".join(parts) + (_text(4, box.top - 16, y_name, "name") if y_name else "")
 
 
 def _teacher_line(points: Sequence[Point], box: Box, y: Scale) -> str:

@@ -30,6 +30,7 @@ demo: $(RUN)
 PRETRAIN := $(BIN)/distill pretrain --config base --set 'pretrain.texts.offers.root=$(abspath $(DATA))/wdc_lspc_titles'
 
 base: $(RUN)
+	@test -n "$(DATA)" || { echo "Name the folder of wdc_lspc_titles and wdc_products: make base DATA=folder" >&2; exit 1; }
 	$(PRETRAIN)
 	$(PRETRAIN) --checkpoint runs/base/pretrained --out runs/base-further \
 		--set pretrain.training.max_steps=10000 --set pretrain.evaluate_steps=500

@@ -183,7 +183,8 @@ def _calibration_gaps(probability: FloatArray, predicted: BoolArray, gold: BoolA
         confidence = probability.max(axis=1, keepdims=True)
         correct = (predicted & gold).any(axis=1, keepdims=True)
     rows, decisions_per_row = confidence.shape
-    bins = np.clip(np.ceil(confidence * ECE_BINS).astype(np.int64) - 1, 0, ECE_BINS - 1)
+    # Of logits that are not finite the first bin; their gap, and so the ECE, stays nan.
+    bins = np.clip(np.ceil(np.nan_to_num(confidence) * ECE_BINS).astype(np.int64) - 1, 0, ECE_BINS - 1)
     cell = np.arange(rows)[:, None] * ECE_BINS + bins
     gap = (confidence - correct) / decisions_per_row
     sums: FloatArray = np.bincount(cell.ravel(), gap.ravel(), rows * ECE_BINS).astype(np.float64)

@@ -20,7 +20,7 @@ def share_on_equals(bert, head):
     """Attention of the 9 at place 6 to the 9s at places 1 and 6, in the first layer."""
     ids = torch.tensor([[2, 9, 10, 11, 3, 12, 9, 13, 3]])
     attention = bert(input_ids=ids, output_attentions=True).attentions[0]
-    return float(attention[0, head, 6, [1, 6]].sum())
+    return float(attention[0, head, 6, [1, 6]].sum().detach())
 
 
 def test_matching_heads_attend_to_equal_tokens_and_the_others_spread():

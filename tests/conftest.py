@@ -1,8 +1,14 @@
-"""Settings that must be in the environment before any test module imports a library that reads them once."""
+"""Settings that must be there before any test module is read."""
 
 import os
+
+from hypothesis import settings
 
 os.environ.update({"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"})
 # torch and BLAS read these when first imported, so tests that need no torch need not load it to set its threads.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MKL_NUM_THREADS", "1")
+
+# A busy machine is slow, not wrong.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")

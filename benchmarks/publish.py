@@ -56,10 +56,16 @@ def store(
 
 
 def results_page(results: Path) -> str:
-    """`docs/results.md` from every stored result, in the order of their names."""
+    """`docs/results.md`: a list of contents, then every stored result, in the order of their names."""
     stored = [read_json(path) for path in sorted(results.glob("*.json"))]
+    contents = "\n".join(f"- [{result['title']}](#{_anchor(result['title'])})" for result in stored)
     chapters = [markdown_results(result, result["title"]) + _budget(result) + _made_by(result) for result in stored]
-    return "\n\n".join(["<!-- " + _HEADER + " -->", *chapters]) + "\n"
+    return "\n\n".join(["<!-- " + _HEADER + " -->", contents, *chapters]) + "\n"
+
+
+def _anchor(title: str) -> str:
+    """The link target that Markdown readers give a heading."""
+    return re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
 
 
 def with_tables(text: str, results: Path) -> str:

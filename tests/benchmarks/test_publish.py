@@ -32,6 +32,14 @@ def test_a_run_becomes_json_page_and_readme_table(root):
     assert "distill --config wdc.yaml" in page
 
 
+def test_the_page_begins_with_its_contents(root):
+    for name, title in (("wdc", "Teachers, old and new"), ("a", "The demo's latency")):
+        assert publish.main([str(root / "run"), "--name", name, "--title", title, "--root", str(root)]) == 0
+    lines = (root / "docs" / "results.md").read_text(encoding="utf-8").splitlines()
+    contents = ["- [The demo's latency](#the-demos-latency)", "- [Teachers, old and new](#teachers-old-and-new)"]
+    assert lines[2:4] == contents and {"# The demo's latency", "# Teachers, old and new"} <= {*lines}
+
+
 def test_pages_are_stable(root):
     publish.main([str(root / "run"), "--name", "wdc", "--root", str(root)])
     first = (root / "README.md").read_text(encoding="utf-8")

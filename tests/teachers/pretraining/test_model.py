@@ -44,7 +44,7 @@ def test_words_are_scored_against_the_input_embeddings(model):
     expected = functional.cross_entropy(logits, torch.tensor([7, 9, 11]))
     model.guess.float()
     terms = model(**inputs)
-    assert float(terms["words_loss"]) == pytest.approx(float(expected), rel=1e-5)
+    assert terms["words_loss"].item() == pytest.approx(expected.item(), rel=1e-5)
     assert int(terms["words"]) == 3
 
 
@@ -53,7 +53,7 @@ def test_belonging_is_scored_on_pairs_only(model):
     logits = model.judge(encode(model, inputs).pooler_output).squeeze(-1)
     expected = -(functional.logsigmoid(logits[0]) + functional.logsigmoid(-logits[1])) / 2
     terms = model(**inputs)
-    assert float(terms["belongs_loss"]) == pytest.approx(float(expected), rel=1e-5)
+    assert terms["belongs_loss"].item() == pytest.approx(expected.item(), rel=1e-5)
     assert int(terms["belongs"]) == 2 and int(terms["belongs_right"]) == int(logits[0] > 0) + int(logits[1] <= 0)
 
 
@@ -65,14 +65,14 @@ def test_what_stands_on_both_sides_is_asked_of_tokens_and_of_pairs(model):
     each = -(target * functional.logsigmoid(tokens) + (1 - target) * functional.logsigmoid(-tokens)).mean()
     shares, target = model.cover(output.pooler_output)[:2], inputs["covered"][:2]
     pairs = -(target * functional.logsigmoid(shares) + (1 - target) * functional.logsigmoid(-shares)).mean()
-    assert float(model(**inputs)["shared_loss"]) == pytest.approx(float(each + pairs), rel=1e-5)
+    assert model(**inputs)["shared_loss"].item() == pytest.approx((each + pairs).item(), rel=1e-5)
 
 
 def test_a_batch_without_hidden_words_or_pairs_has_losses_of_zero(model):
     nothing = torch.full((3, 6), -1.0)
     inputs = batch() | {"words": torch.full((3, 6), IGNORED), "belongs": nothing[:, 0], "shared": nothing}
     terms = model(**inputs)
-    assert [float(terms[f"{name}_loss"]) for name in ("words", "belongs", "shared")] == [0, 0, 0]
+    assert [terms[f"{name}_loss"].item() for name in ("words", "belongs", "shared")] == [0, 0, 0]
 
 
 def test_a_larger_encoders_terms_from_their_formulas(start):
@@ -90,8 +90,8 @@ def test_a_larger_encoders_terms_from_their_formulas(start):
         for j in range(5)
         if i != j
     ]
-    assert float(terms["hidden_loss"]) == pytest.approx(float(sum(apart) / 5), rel=1e-4)
-    assert float(terms["relation_loss"]) == pytest.approx(float(sum(relation) / 20), rel=1e-4)
+    assert terms["hidden_loss"].item() == pytest.approx(float(sum(apart) / 5), rel=1e-4)
+    assert terms["relation_loss"].item() == pytest.approx(float(sum(relation) / 20), rel=1e-4)
 
 
 def test_a_mean_counts_the_marked_tokens_only():

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from distill.cli.console import clock
 from distill.cli.plan.layout import RECORDS
-from distill.cli.plan.pipeline import Stage
+from distill.cli.rehearsal import ROWS, rehearse
 from distill.cli.seeds import first_run, seed_runs, stages_of
 from distill.cli.settings import Settings
 from distill.core.errors import MissingExtra
@@ -17,31 +17,45 @@ from distill.core.intake.sources import data_files
 from distill.core.manifest import MANIFEST
 from distill.core.progress import note
 from distill.core.record_store import count_records, splits
+from distill.core.steps import Step, Steps
 
 _UNTIMED = "exports, evaluation, latency and bundles come on top"
 
 
 def plan_lines(settings: Settings) -> list[str]:
-    """Inputs with bytes, and rows once audited; every step with whether its artifact is there; minutes; the free disk.
+    """Inputs with bytes, and rows once audited; every step with whether it would be skipped; its time; the free disk.
 
-    Minutes are estimated by a rehearsal on 50 rows, once audited, of a run of which something is still to do.
+    Times are estimated by a rehearsal on 50 rows, once audited, of a run of which something is still to do.
 
     Raises: as the rehearsed steps do.
     """
-    seconds, why = _rehearsed(settings)
-    return [*_inputs(settings), *_steps(settings, seconds), *_minutes(settings, seconds, why), *_disk(settings.run)]
+    plans = {one.run: _plan(one, settings) for one in seed_runs(settings)}
+    to_do = [step for plan in plans.values() for step, made in plan if not made]
+    seconds, why = _rehearsed(settings, to_do)
+    lines = [line for run, plan in plans.items() for line in _steps(run, plan, seconds, alone=len(plans) == 1)]
+    return [*_inputs(settings), *lines, _time(to_do, seconds, why), *_disk(settings.run)]
 
 
-def _rehearsed(settings: Settings) -> tuple[dict[str, float], str]:
-    """Seconds of steps by name, and why there are none."""
+def _plan(run: Settings, settings: Settings) -> list[tuple[Step, bool]]:
+    """Every step of one of the `seed_runs`, with whether it would be skipped as things are."""
+    runner, found = Steps(run.run, {}, {}), []
+    skipped: set[str] = set()
+    for step in (stage.step for stage in stages_of(run, settings)):
+        there = (run.run / step.artifact / MANIFEST).exists() and skipped.issuperset(step.upstream)
+        if there and runner.is_done(step):
+            skipped.add(step.artifact)
+        found.append((step, step.artifact in skipped))
+    return found
+
+
+def _rehearsed(settings: Settings, to_do: Sequence[Step]) -> tuple[dict[str, float], str]:
+    """Seconds of steps by name, or why there are none."""
     first = first_run(settings)
-    if not any(True for _ in _to_do(settings)):
+    if not to_do:
         return {}, "nothing is left to do"
     if not (first.run / RECORDS / MANIFEST).exists():
         return {}, "estimated once the rows are counted: distill audit trains nothing"
-    from distill.cli.rehearsal import ROWS, rehearse
-
-    note(f"estimating minutes: the steps run on {ROWS} rows of each split")
+    note(f"estimating times: the steps run on {ROWS} rows of each split")
     with tempfile.TemporaryDirectory() as folder:
         try:
             return rehearse(first, first.run / RECORDS, Path(folder), lambda name: note(f"  {name} …")), ""
@@ -49,22 +63,9 @@ def _rehearsed(settings: Settings) -> tuple[dict[str, float], str]:
             return {}, f"not estimated: {error}"
 
 
-def _to_do(settings: Settings) -> Iterator[Stage]:
-    """The stages of all seeds whose artifact is not there."""
-    for one in seed_runs(settings):
-        yield from (stage for stage in stages_of(one, settings) if not _made(one, stage))
-
-
-def _made(run: Settings, stage: Stage) -> bool:
-    return (run.run / stage.step.artifact / MANIFEST).exists()
-
-
-def _minutes(settings: Settings, seconds: Mapping[str, float], why: str) -> Iterator[str]:
-    if not seconds:
-        yield f"time   {why}"
-        return
-    total = sum(seconds.get(stage.step.name, 0.0) for stage in _to_do(settings))
-    yield f"time   about {clock(total)} for the steps with a time, estimated from 50 rows of each split; {_UNTIMED}"
+def _time(to_do: Sequence[Step], seconds: Mapping[str, float], why: str) -> str:
+    total = clock(sum(seconds.get(step.name, 0.0) for step in to_do))
+    return f"time   {why or f'about {total} for the steps with a time, from {ROWS} rows of each split; {_UNTIMED}'}"
 
 
 def _inputs(settings: Settings) -> Iterator[str]:
@@ -83,15 +84,12 @@ def _audited_rows(records: Path) -> dict[str, int]:
     return {split: count_records(records, split) for split in splits(records)}
 
 
-def _steps(settings: Settings, seconds: Mapping[str, float]) -> Iterator[str]:
-    for one in seed_runs(settings):
-        yield "steps" if one is settings else f"steps of {one.run.name}"
-        stages = stages_of(one, settings)
-        width = max(len(stage.step.name) for stage in stages)
-        for stage in stages:
-            made, name = _made(one, stage), stage.step.name
-            time = clock(seconds[name]) if name in seconds and not made else ""
-            yield f"  {'made' if made else 'to do':<6} {name:<{width}} {time:>8}  {one.run / stage.step.artifact}"
+def _steps(run: Path, plan: Sequence[tuple[Step, bool]], seconds: Mapping[str, float], *, alone: bool) -> Iterator[str]:
+    yield "steps" if alone else f"steps of {run.name}"
+    width = max(len(step.name) for step, _ in plan)
+    for step, made in plan:
+        time = clock(seconds[step.name]) if step.name in seconds and not made else ""
+        yield f"  {'made' if made else 'to do':<6} {step.name:<{width}} {time:>8}  {run / step.artifact}"
 
 
 def _disk(run: Path) -> Iterator[str]:

@@ -37,9 +37,17 @@ def test_of_a_run_in_part_only_what_is_left_has_a_time(run, tiny, tmp_path):
     copy = tmp_path / "run"
     shutil.copytree(run, copy)
     finished = distill("--dry-run", *tiny(copy))
-    assert "nothing is left to do" in finished.stdout and "rehears" not in finished.stderr
+    assert "nothing is left to do" in finished.stdout and "estimating" not in finished.stderr
     shutil.rmtree(copy / "students" / "3L_trunc")
     planned = distill("--dry-run", *tiny(copy)).stdout
     assert re.search(r"to do  train 3L_trunc  +\d+", planned) and re.search(
         r"made   teach base@document  +\S+/", planned
     )
+
+
+def test_a_changed_setting_is_to_do_again_with_all_that_depends_on_it(run, tiny, tmp_path):
+    copy = tmp_path / "run"
+    shutil.copytree(run, copy)
+    planned = distill("--dry-run", *tiny(copy, "--set=students.3L_trunc.temperature=3")).stdout
+    assert re.search(r"made   label base ", planned) and re.search(r"to do  train 3L_trunc  +\d+", planned)
+    assert re.search(r"to do  bundle 3L_trunc ", planned) and re.search(r"made   teach base@card ", planned)

@@ -13,7 +13,7 @@ from distill.core.records import Record
 from distill.core.view import TOKENIZER_FILE, VIEW_FILE, View
 from distill.inference.collate import pad_id
 from distill.models import checkpoint as checkpoints
-from distill.models.encoder import labels_of, load_classifier
+from distill.models.encoder import labels_of, load_classifier, quiet
 from distill.training.examples import encode_examples
 from distill.training.fit import Run, fit
 from distill.training.losses import DistillationLoss
@@ -89,7 +89,9 @@ def adopt_finished(finished: str, space: LabelSpace, view: View, folder: Path) -
             found=", ".join(found),
             do=f"task.labels must name them in the same order; now: {', '.join(space.labels)}",
         )
-    load_classifier(source, space.labels, space.kind).save_pretrained(folder)
+    model = load_classifier(source, space.labels, space.kind)
+    with quiet():
+        model.save_pretrained(folder)
     adopt_tokenizer(source, view, folder)
 
 

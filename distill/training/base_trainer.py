@@ -41,9 +41,15 @@ class BaseTrainer(Trainer):
         self._whole, self._encoder = model, encoder
 
     def go_on(self) -> None:
-        """Train to the end, from the last whole checkpoint where an earlier run was cut off."""
+        """Train to the end, from the last whole checkpoint where an earlier run was cut off.
+
+        Several processes part here. One that ended while still in their group could be aborted: gloo's threads may
+        free tensors when the interpreter is already gone.
+        """
         last = checkpoints.last_complete(Path(str(self.args.output_dir)))
         self.train(resume_from_checkpoint=str(last) if last else None)
+        self.accelerator.wait_for_everyone()
+        self.accelerator.end_training()
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
         """AdamW, or with Muon for the matrices of the encoder's layers."""

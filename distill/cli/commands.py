@@ -196,7 +196,7 @@ def _print_outcome(until: str, settings: Settings, report: dict[str, Any], conso
         console.print(Text(f"audit: {first / 'audit.json'}"))
         return
     _print_tables(report, console)
-    if until == "report":
+    if until == "report" and settings.students:
         bundles = ", ".join(str(first / "bundles" / name) for name in settings.students)
         console.print(Text(f"bundle: {bundles}"))
     console.print(Text(f"page:   {run / 'report.html'}"))

@@ -93,6 +93,8 @@ class _Rehearsal:
         return found
 
     def _labelling(self) -> dict[str, float]:
+        if not self.settings.students:
+            return {}
         found: dict[str, float] = {}
         for name, teacher in self.settings.labelling.items():
             made = self._reading(label_step(self.layout, name), self._labelled)

@@ -57,7 +57,9 @@ def stages_of(run: Settings, settings: Settings) -> list[Stage]:
     """The whole plan of one of the `seed_runs` of `settings`."""
     layout = Layout(run)
     stages = list(plan(layout))
-    return [*stages, *bundles(layout)] if run.run == first_run(settings).run else stages_until(stages, "evaluate")
+    if run.run == first_run(settings).run:
+        return [*stages_until(stages, "report"), *bundles(layout)]
+    return stages_until(stages, "evaluate")
 
 
 def all_stages(run: Path, state: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -108,11 +108,12 @@ def _rooted(values: dict[str, Any], config: Path, chosen: Mapping[str, Any]) -> 
 
 
 def _chosen(
-    entries: Mapping[str, dict[str, Any]], wanted: Sequence[str], package: str, default: str, where: str
+    given: Mapping[str, dict[str, Any]] | None, wanted: Sequence[str], package: str, default: str, where: str
 ) -> dict[str, dict[str, Any]]:
-    """The entries to use: those wanted, else all of the project's, else the default preset."""
+    """The entries to use: those wanted, else all of the project's, else, where it has no such section, the default."""
     if not wanted:
-        return dict(entries) or {default: {}}
+        return {default: {}} if given is None else dict(given)
+    entries = given or {}
     found: dict[str, dict[str, Any]] = {}
     for name in wanted:
         if package == "teachers" and name not in entries and Path(name).is_dir():
@@ -165,7 +166,9 @@ def _check(settings: Settings) -> None:
     for name, teacher in settings.teachers.items():
         if teacher.slices is not None and teacher.finished is not None:
             found.append(f"teachers.{name}.slices: a finished teacher is not trained; remove slices or finished")
-    if not settings.labelling:
+    if not settings.teachers:
+        found.append("teachers: none; leave the section out for the preset 'base'")
+    elif not settings.labelling:
         found.append("teachers: every weight is 0")
     if found:
         raise config_error(found, settings.where)

@@ -11,6 +11,17 @@ from distill.core.statistics import require_clusters
 from teachers.embedded import local_folder
 
 
+def require_students(layout: Layout, until: str) -> None:
+    """Nothing where the verb `until` finds students to work on or needs none. Raises: UserError naming the section."""
+    if until in ("train", "bundle") and not layout.settings.students:
+        raise UserError(
+            f"there is no student to {until}",
+            where=f"{layout.settings.where}: students",
+            found="{}",
+            do="name one, here or with --student; 'distill presets' lists them",
+        )
+
+
 def require_layers(layout: Layout) -> None:
     """Nothing when each student keeps at most the layers of its teacher, as far as these are known yet.
 

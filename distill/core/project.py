@@ -186,9 +186,11 @@ class Project(Config):
     task: Task
     data: Data
     views: dict[str, ViewConfig]
-    teachers: dict[str, dict[str, Any]] = Field(default_factory=dict, description="name: overrides of a teacher preset")
+    teachers: dict[str, dict[str, Any]] | None = Field(None, description="name: overrides of a teacher preset")
     pretrain: dict[str, Any] = Field(default_factory=dict, description="settings of `distill pretrain`")
-    students: dict[str, dict[str, Any]] = Field(default_factory=dict, description="name: overrides of a student preset")
+    students: dict[str, dict[str, Any]] | None = Field(
+        None, description="name: overrides of a student preset; {}: the teachers alone are trained and compared"
+    )
     export: list[str] = Field(default_factory=lambda: ["onnx", "onnx-int8"], description="export presets")
     gates: Gates = Field(default_factory=Gates)
     quality: Quality = Field(default_factory=Quality)

@@ -93,7 +93,7 @@ def scatter(points: Sequence[Point], axis: str, width: int = 960, height: int = 
         _axes(
             frame,
             (x, scales.log_ticks(*fastest_slowest)),
-            (y, scales.round_ticks(*low_high, about=7)),
+            (y, [share for share in scales.round_ticks(*low_high, about=7) if share <= 100]),
             "p50 latency at batch 1, ms",
             axis,
         ),

@@ -50,16 +50,21 @@ def headline(report: Report) -> str:
     if row is None:
         return "No model has been measured yet."
     speed = formats.times(row.latency.get("speedup_vs_teacher"))
-    at_speed = "" if speed == formats.MISSING else f" at {speed} the speed of {teacher_name(report, 'document')}"
+    unknown = speed == formats.MISSING or row.model.get("role") == "teacher"
+    at_speed = "" if unknown else f" at {speed} the speed of {teacher_name(report, 'document')}"
     return f"{row.name} {_quality(report, row)}{at_speed}."
 
 
 def headline_model(report: Report) -> ModelRow | None:
-    """The fastest artifact that failed no check of its own; where there is none, the fastest such student, then any."""
+    """The fastest artifact that failed no check of its own; where there is none, the fastest such student, then any.
+
+    Of teachers alone it is the one with the best macro F1.
+    """
     measured = [row for row in model_rows(report) if row.quality]
     sound = [row for row in measured if not _failed_alone(report, row.name)]
     artifacts, students = ([row for row in sound if row.model.get("role") == role] for role in ("artifact", "student"))
-    return max(artifacts or students or sound or measured, key=_speed, default=None)
+    alone = all(row.model.get("role") == "teacher" for row in measured)
+    return max(artifacts or students or sound or measured, key=_quality_of if alone else _speed, default=None)
 
 
 def teacher_name(report: Report, view: str) -> str:
@@ -96,6 +101,10 @@ def _listed(seeds: list[Any]) -> str:
 
 def _count(gates: int) -> str:
     return f"{gates} gates" if gates != 1 else "1 gate"
+
+
+def _quality_of(row: ModelRow) -> float:
+    return formats.number(row.quality.get("f1_macro")) or 0.0
 
 
 def _speed(row: ModelRow) -> float:

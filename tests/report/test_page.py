@@ -164,6 +164,19 @@ def test_the_headline_names_the_fastest_artifact_with_its_retention_and_speed() 
     assert expected in visible(page(sample_report()))
 
 
+def test_of_teachers_alone_the_headline_names_the_best_without_a_speed() -> None:
+    report = sample_report()
+    report["models"] = [model for model in report["models"] if model["role"] == "teacher"]
+    best = max(report["models"], key=lambda model: model["quality"]["f1_macro"]["value"])
+    share = 100 * best["quality"]["f1_macro"]["value"]
+    assert verdict.headline(report) == f"{best['name']} reaches a macro F1 of {share:.2f}."
+
+
+def test_the_plot_marks_no_share_above_100_percent() -> None:
+    whole = plots.Point("one", "teacher", 1.0, 100.0, (99.9, 100.0))
+    assert ">100<" in plots.scatter([whole], "F1") and ">100." not in plots.scatter([whole], "F1")
+
+
 def test_an_artifact_that_failed_parity_is_not_the_headline() -> None:
     report = sample_report()
     report["parity"][1]["passed"] = False

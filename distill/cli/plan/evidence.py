@@ -139,7 +139,8 @@ def _rivals(layout: Layout, model: Trained) -> tuple[str, ...]:
         return (f"{model.name}{GOLD}@{model.view}", references.card, references.document)
     if model.role == "baseline":
         return (references.card,)
-    return (layout.lead.label,) if model.label == references.card else ()
+    compared = model.label == references.card or not layout.settings.students
+    return (layout.lead.label,) if compared and model.label != layout.lead.label else ()
 
 
 def _row(

@@ -56,9 +56,12 @@ class Layout:
 
     @property
     def ceiling(self) -> Trained | None:
-        """The lead teacher's preset trained on cards; None for a finished teacher, which has no recipe here."""
+        """The lead teacher's preset trained on cards; None for a finished teacher, which has no recipe here.
+
+        None too where no student is to be measured against it.
+        """
         config = self.settings.teachers[self.lead.name]
-        if config.finished is not None or config.view == "card":
+        if not self.settings.students or config.finished is not None or config.view == "card":
             return None
         name = f"{self.lead.name}@card"
         return Trained(name, "teacher", config.preset, "card", f"teachers/{name}")

@@ -54,8 +54,9 @@ def bundles(layout: Layout) -> Iterator[Stage]:
 
 
 def stages_until(stages: list[Stage], verb: str) -> list[Stage]:
-    """The plan up to the last step of `verb`, all of it for later verbs; no export that nothing in it reads."""
+    """The plan up to the last step of `verb`, all of it for later verbs; no labels or exports that nothing reads."""
     last = max((index for index, stage in enumerate(stages) if stage.verb == verb), default=len(stages) - 1)
     kept = stages[: last + 1]
     read = {artifact for stage in kept for artifact in stage.step.upstream}
-    return [stage for stage in kept if stage.verb != "export" or verb == "export" or stage.step.artifact in read]
+    spared = {"label", "export"} - {verb}
+    return [stage for stage in kept if stage.verb not in spared or stage.step.artifact in read]

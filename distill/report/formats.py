@@ -46,8 +46,13 @@ def signed_interval(value: Any, interval: Any, scale: float, decimals: int) -> s
     text = _signed(centre * scale, decimals)
     if pair is None:
         return text
-    low, high = (_signed(bound * scale, decimals - 1) for bound in pair)
-    return f"{text} ({low}…{high})"
+    return f"{text} ({signed_range(pair, scale, decimals - 1)})"
+
+
+def signed_range(value: Any, scale: float, decimals: int) -> str:
+    """The ends of a range, both with their sign: "−0.3…+2.7"."""
+    pair = bounds(value)
+    return MISSING if pair is None else "…".join(_signed(bound * scale, decimals) for bound in pair)
 
 
 def three_digits(value: Any) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from distill.core.files import write_text
-from distill.report import breakdowns, formats, ledgers, plots, sheets, verdict
+from distill.report import breakdowns, formats, ledgers, plots, sheets, spreads, verdict
 from distill.report.markup import details, element, escape, notes, table
 from distill.report.sheets import Report, dig
 
@@ -146,6 +146,7 @@ _SECTIONS: list[tuple[str, str, Callable[[Report], str]]] = [
     ("trade-off", "Quality against latency", _trade_off),
     ("gates", "Gates", _of(ledgers.gate_sheet)),
     ("comparisons", "Comparisons", _of(sheets.comparison_sheet)),
+    ("seeds", "Over the seeds", _of(spreads.spread_sheet)),
     ("tests", "Each test", _tests),
     ("classes", "Each class", _classes),
     ("slices", "Each slice", _of(breakdowns.slice_sheet)),

@@ -142,17 +142,20 @@ def per_test_sheet(report: Report, test: str) -> Sheet:
 
 
 def comparison_sheet(report: Report) -> Sheet:
-    """Paired differences between two models on the same rows."""
+    """Paired differences between two models on the same rows; over several seeds also the least and the greatest."""
+    rows = entries(report, "comparisons")
+    seeds = [Column("A − B by seed", _differences)] if any(row.get("spread") for row in rows) else []
     columns = [
         Column("A", lambda row: str(row.get("a")), kind="name"),
         Column("B", lambda row: str(row.get("b")), kind="name"),
         Column("Metric", lambda row: str(row.get("metric")), kind="text"),
         Column("A − B", _difference),
+        *seeds,
         Column("p", lambda row: formats.p_value(row.get("p_value"))),
         Column("Reading", reading, kind="text"),
     ]
     caption = "Paired bootstrap on the same test rows; differences in points (log loss as it is), with 95% intervals."
-    return Sheet(caption, columns, entries(report, "comparisons"))
+    return Sheet(caption, columns, rows)
 
 
 def reading(row: dict[str, Any]) -> str:
@@ -225,5 +228,13 @@ def _speed_cell(key: str) -> Callable[[ModelRow], str]:
 
 
 def _difference(row: dict[str, Any]) -> str:
-    is_share = row.get("metric") not in NOT_A_SHARE
-    return formats.signed_interval(row.get("difference"), row, 100 if is_share else 1, 2 if is_share else 4)
+    return formats.signed_interval(row.get("difference"), row, *_scale(row))
+
+
+def _differences(row: dict[str, Any]) -> str:
+    return formats.signed_range(row.get("spread"), *_scale(row))
+
+
+def _scale(row: dict[str, Any]) -> tuple[float, int]:
+    """What a difference is multiplied by, and its decimals."""
+    return (1, 4) if row.get("metric") in NOT_A_SHARE else (100, 2)

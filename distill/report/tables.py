@@ -13,7 +13,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from distill.report import breakdowns, formats, ledgers, sheets, verdict
+from distill.report import breakdowns, formats, ledgers, sheets, spreads, verdict
 from distill.report.sheets import Column, Report, Sheet
 
 _TAG = re.compile(r"<(?=[A-Za-z/!?])")
@@ -36,7 +36,7 @@ def markdown_table(report: Report) -> str:
 
 
 def markdown_results(report: Report, title: str) -> str:
-    """A Markdown page: main table, each class, test and slice, comparisons, latency, environment in one line."""
+    """A Markdown page: main table, each class, test and slice, comparisons, seeds, latency, environment in one line."""
     tests = report.get("tests") if isinstance(report.get("tests"), list) else []
     per_test = [sheets.per_test_sheet(report, str(test)) for test in tests or []]
     by_slice = [breakdowns.slices_across_sheet(found) for found in sheets.entries(report, "slices")]
@@ -46,6 +46,7 @@ def markdown_results(report: Report, title: str) -> str:
     parts += _chapter("Each test", per_test)
     parts += _chapter("Each slice", by_slice)
     parts += _chapter("Comparisons", [sheets.comparison_sheet(report)])
+    parts += _chapter("Over the seeds", [spreads.spread_sheet(report)])
     parts += _chapter("Latency", [ledgers.latency_sheet(report)])
     environment = "; ".join(f"{_plain(name)} {_plain(value)}" for name, value in ledgers.environment_items(report))
     return "\n\n".join([*parts, *([f"Environment: {environment}."] if environment else [])]) + "\n"

@@ -25,7 +25,9 @@ def run_until(until: str, settings: Settings, as_json: bool) -> None:
     """Make a run up to a verb, then print what it came to."""
     from distill.cli.execute import execute
     from distill.cli.seeds import execute_seeds
+    from distill.cli.soundness import require_students
 
+    require_students(settings, until)
     console = _console(as_json)
     try:
         report = (execute_seeds if settings.project.seeds else execute)(settings, console, until)

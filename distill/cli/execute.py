@@ -12,7 +12,7 @@ from distill.cli.console import ConsoleReporter
 from distill.cli.plan.layout import Layout, exported
 from distill.cli.plan.pipeline import bundles, plan, stages_until
 from distill.cli.settings import Settings
-from distill.cli.soundness import require_intervals, require_layers, require_slices, require_students
+from distill.cli.soundness import require_intervals, require_layers, require_slices
 from distill.core.errors import MissingExtra
 from distill.core.files import write_json
 from distill.core.lock import run_lock
@@ -33,7 +33,6 @@ def execute(settings: Settings, console: Console, until: str = "report") -> dict
         every other gate stops it before the bundles. UserError for what the user gave.
     """
     layout, reporter = Layout(settings), ConsoleReporter(console)
-    require_students(layout, until)
     with run_lock(settings.run), reporting(reporter):
         steps = Steps(settings.run, settings.as_json(), versions(), reporter.stage_starts, reporter.stage_ends)
         stages = stages_until(list(plan(layout)), until)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from distill.cli.plan.layout import RECORDS, Layout
+from distill.cli.settings import Settings
 from distill.core.errors import UserError, unknown_name
 from distill.core.model_folder import layer_count
 from distill.core.predictions import cluster_of
@@ -11,12 +12,12 @@ from distill.core.statistics import require_clusters
 from teachers.embedded import local_folder
 
 
-def require_students(layout: Layout, until: str) -> None:
+def require_students(settings: Settings, until: str) -> None:
     """Nothing where the verb `until` finds students to work on or needs none. Raises: UserError naming the section."""
-    if until in ("train", "bundle") and not layout.settings.students:
+    if until in ("train", "bundle") and not settings.students:
         raise UserError(
             f"there is no student to {until}",
-            where=f"{layout.settings.where}: students",
+            where=f"{settings.where}: students",
             found="{}",
             do="name one, here or with --student; 'distill presets' lists them",
         )

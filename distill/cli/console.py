@@ -19,12 +19,12 @@ class ConsoleReporter:
         self.console = console
         self._bar: Progress | None = None
         self._task: TaskID | None = None
-        self._name, self._total, self._first, self._done = "", 0, 0, 0
+        self._name, self._total, self._first, self._done, self._at_most = "", 0, 0, 0, False
         self._started = self._logged = 0.0
 
-    def start(self, name: str, total: int, done: int) -> None:
+    def start(self, name: str, total: int, done: int, at_most: bool) -> None:
         """Open the bar of a task."""
-        self._name, self._total, self._first, self._done = name, total, done, done
+        self._name, self._total, self._first, self._done, self._at_most = name, total, done, done, at_most
         self._started = self._logged = time.monotonic()
         if done:
             self.note(f"{name}: going on from {done} of {total}")
@@ -65,7 +65,8 @@ class ConsoleReporter:
         if made <= 0 or seconds <= 0:
             return ""
         rate = made / seconds
-        return f"{rate:.1f}/s, {clock((self._total - self._done) / rate)} left"
+        left = clock((self._total - self._done) / rate)
+        return f"{rate:.1f}/s, {'at most ' if self._at_most else ''}{left} left"
 
     def stage_starts(self, name: str) -> None:
         """Say which step begins."""

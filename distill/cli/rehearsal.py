@@ -184,7 +184,7 @@ class _Clock:
         self.busy, self.units, self._started, self._total = 0.0, 0, 0.0, 0
         self.ticks: list[float] = []
 
-    def start(self, name: str, total: int, done: int) -> None:
+    def start(self, name: str, total: int, done: int, at_most: bool) -> None:
         """Begin a task."""
         self._started, self._total = time.monotonic(), total
 

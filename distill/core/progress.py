@@ -12,8 +12,8 @@ Advance = Callable[[int], None]
 class Reporter(Protocol):
     """Shows the progress of one task after another."""
 
-    def start(self, name: str, total: int, done: int) -> None:
-        """A task of `total` units begins; `done` of them were made by an earlier, interrupted run."""
+    def start(self, name: str, total: int, done: int, at_most: bool) -> None:
+        """A task of `total` units, or fewer with `at_most`, begins; `done` were made by an earlier, interrupted run."""
 
     def advance(self, done: int) -> None:
         """`done` units of the current task are made in total."""
@@ -26,7 +26,7 @@ class Reporter(Protocol):
 
 
 class _Silent:
-    def start(self, name: str, total: int, done: int) -> None:
+    def start(self, name: str, total: int, done: int, at_most: bool) -> None:
         pass
 
     def advance(self, done: int) -> None:
@@ -54,9 +54,12 @@ def reporting(reporter: Reporter) -> Iterator[None]:
 
 
 @contextmanager
-def progress(name: str, total: int, done: int = 0) -> Iterator[Advance]:
-    """Report a task of `total` units, `done` of them made earlier; call the yielded function with units done so far."""
-    _reporter.start(name, total, done)
+def progress(name: str, total: int, done: int = 0, *, at_most: bool = False) -> Iterator[Advance]:
+    """Report a task of `total` units, `done` of them made earlier; call the yielded function with units done so far.
+
+    Args: at_most: the task may end before.
+    """
+    _reporter.start(name, total, done, at_most)
     try:
         yield lambda units: _reporter.advance(units)
     finally:

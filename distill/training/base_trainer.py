@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 from transformers import PreTrainedModel, PrinterCallback, Trainer, TrainingArguments
 from transformers import ProgressCallback as BarCallback
 
@@ -14,14 +15,14 @@ from distill.models.encoder import layer_stack
 from distill.training import checkpoints, precision
 from distill.training.config import TrainingConfig
 from distill.training.muon import MuonAdamW
+from distill.training.stretch import Stretch
 
 
 class BaseTrainer(Trainer):
     """A Trainer without the library's own printing and bars.
 
-    Args: model: what is trained; encoder: the transformer in it, or itself. config: with a learning rate. folder: of
-        the run. seed: order of the rows. evaluate_steps: optimiser steps between evaluations; None: after every epoch.
-        options: the Trainer's.
+    Args: model: what is trained; encoder: the transformer in it, or itself. config: with a learning rate. stretch: the
+        part of the run that it makes. seed: order of the rows. options: the Trainer's.
     """
 
     def __init__(
@@ -29,35 +30,49 @@ class BaseTrainer(Trainer):
         model: nn.Module,
         encoder: PreTrainedModel,
         config: TrainingConfig,
-        folder: Path,
+        stretch: Stretch,
         seed: int,
-        evaluate_steps: int | None = None,
         **options: Any,
     ) -> None:
-        super().__init__(model, _arguments(config, folder / checkpoints.FOLDER, seed, evaluate_steps), **options)
+        super().__init__(model, _arguments(config, stretch, seed), **options)
         for callback in (PrinterCallback, BarCallback):
             self.remove_callback(callback)
-        self._muon = config.optimiser == "muon"
+        self._config, self._stretch = config, stretch
         self._whole, self._encoder = model, encoder
 
-    def go_on(self) -> None:
-        """Train to the end, from the last whole checkpoint where an earlier run was cut off.
+    def go_on(self, start: Path | None = None) -> None:
+        """Train to the end, from the last whole checkpoint where an earlier run was cut off, else from `start`.
 
         Several processes part here. One that ended while still in their group could be aborted: gloo's threads may
         free tensors when the interpreter is already gone.
         """
-        last = checkpoints.last_complete(Path(str(self.args.output_dir)))
+        last = checkpoints.last_complete(self._stretch.folder) or start
         self.train(resume_from_checkpoint=str(last) if last else None)
         self.accelerator.wait_for_everyone()
         self.accelerator.end_training()
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
-        """AdamW, or with Muon for the matrices of the encoder's layers."""
-        if self.optimizer is None and self._muon:
+        """AdamW, or with Muon for the matrices of the encoder's layers; the head at its own rate."""
+        if self.optimizer is None and self._config.optimiser == "muon":
             layers = layer_stack(self._encoder)
             self.optimizer = MuonAdamW.of(self._whole, layers, self.args.learning_rate, self.args.weight_decay)
         optimiser: torch.optim.Optimizer = super().create_optimizer(model)
+        if self._config.head_rate != 1:
+            _set_head_rate(optimiser, self._head(), self.args.learning_rate * self._config.head_rate)
         return optimiser
+
+    def create_scheduler(self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None) -> LRScheduler:
+        """The stretch's own schedule."""
+        if self.lr_scheduler is None and self._stretch.decay_from is not None:
+            self.lr_scheduler = LambdaLR(optimizer or self.optimizer, self._stretch.rate_at)
+            self._created_lr_scheduler = True
+        scheduler: LRScheduler = super().create_scheduler(num_training_steps, optimizer)
+        return scheduler
+
+    def _head(self) -> set[int]:
+        """Identities of the parameters outside the encoder."""
+        inner = {id(weight) for weight in self._encoder.base_model.parameters()}
+        return {id(weight) for weight in self._whole.parameters()} - inner
 
     def _run_epoch(self, *arguments: Any, **options: Any) -> None:
         # Resumed from its last step, which need not end an epoch, the Trainer would take one more.
@@ -65,31 +80,40 @@ class BaseTrainer(Trainer):
             super()._run_epoch(*arguments, **options)  # type: ignore[no-untyped-call]
 
 
-def _arguments(config: TrainingConfig, folder: Path, seed: int, evaluate_steps: int | None) -> TrainingArguments:
+def _set_head_rate(optimiser: torch.optim.Optimizer, head: set[int], rate: float) -> None:
+    """Move the weights of the head into groups of their own, with this learning rate."""
+    for group in list(optimiser.param_groups):
+        own = [weight for weight in group["params"] if id(weight) in head]
+        if own:
+            group["params"] = [weight for weight in group["params"] if id(weight) not in head]
+            optimiser.add_param_group({**group, "params": own, "lr": rate})
+
+
+def _arguments(config: TrainingConfig, stretch: Stretch, seed: int) -> TrainingArguments:
     assert config.learning_rate is not None
     best = config.checkpoint == "best"
     return TrainingArguments(
-        output_dir=str(folder),
-        num_train_epochs=config.epochs,
-        max_steps=config.max_steps or -1,
+        output_dir=str(stretch.folder),
+        num_train_epochs=config.epochs or 1,
+        max_steps=stretch.steps or -1,
         per_device_train_batch_size=config.batch_size,
         gradient_accumulation_steps=config.accumulate,
         learning_rate=config.learning_rate,
-        warmup_steps=config.warmup if config.warmup < 1 else int(config.warmup),
-        lr_scheduler_type=config.schedule,
+        warmup_steps=stretch.warmup if stretch.warmup < 1 else int(stretch.warmup),
+        lr_scheduler_type=stretch.schedule,
         weight_decay=config.weight_decay,
         max_grad_norm=config.max_grad_norm,
         optim="adamw_torch_fused",
         bf16=precision.resolve(config.precision) == "bf16",
         use_cpu=not torch.cuda.is_available(),
         seed=seed,
-        eval_strategy="steps" if evaluate_steps else "epoch",
-        eval_steps=evaluate_steps,
-        save_strategy="epoch" if best else "steps",
-        save_steps=config.save_steps,
+        eval_strategy="steps" if stretch.evaluate_steps else "epoch",
+        eval_steps=stretch.evaluate_steps,
+        save_strategy="steps" if stretch.evaluate_steps or not best else "epoch",
+        save_steps=stretch.evaluate_steps if stretch.evaluate_steps and best else config.save_steps,
         save_total_limit=2 if best else 1,
-        load_best_model_at_end=best,
-        metric_for_best_model="f1_macro" if best else None,
+        metric_for_best_model="log_loss" if best else None,
+        greater_is_better=False,
         logging_steps=20,
         report_to="none",
         disable_tqdm=True,

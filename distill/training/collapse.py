@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,8 +14,13 @@ from distill.core.errors import GateFailed
 def require_finite(logits: NDArray[np.float32], learning_rate: float) -> None:
     """Refuse a trained model whose logits are not numbers. Raises: GateFailed with advice."""
     if not np.isfinite(logits).all():
-        found = f"learning rate {learning_rate:.2g}"
-        raise GateFailed("training diverged: logits are not finite", found=found, do=_ADVICE)
+        raise _diverged(learning_rate)
+
+
+def require_finite_loss(log_loss: float, learning_rate: float) -> None:
+    """Refuse a run none of whose evaluations has a finite log loss. Raises: GateFailed with advice."""
+    if not math.isfinite(log_loss):
+        raise _diverged(learning_rate)
 
 
 def require_spread(
@@ -33,6 +39,11 @@ def require_spread(
             found=f"learning rate {learning_rate:.2g}",
             do=_ADVICE,
         )
+
+
+def _diverged(learning_rate: float) -> GateFailed:
+    found = f"learning rate {learning_rate:.2g}"
+    return GateFailed("training diverged: logits are not finite", found=found, do=_ADVICE)
 
 
 _ADVICE = "lower the learning rate (by 3 to 10 times), raise warmup, train for more steps, or try another seed"

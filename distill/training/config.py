@@ -4,18 +4,33 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
 from distill.core.config import Config
 
 _RATE, _WIDTH, _EXPONENT = 3e-5, 768, 1.5
+_WARMUP_EPOCHS, _WARMUP_STEPS = 10, 2000
 
 
 class TrainingConfig(Config):
-    """Optimiser, schedule and checkpoints of one training run."""
+    """Optimiser, schedule, end and checkpoints of one training run.
 
-    epochs: PositiveFloat = Field(3, description="passes over the training rows")
-    max_steps: PositiveInt | None = Field(None, description="optimiser steps; overrides epochs")
+    With `epochs` or `max_steps` a run has a fixed length and the learning rate of `schedule`. Without, it ends when
+    it has learned: warm-up, a constant rate until validation log loss has not fallen for `patience` evaluations or a
+    ceiling is met, then a linear decay to 0 from the best checkpoint on.
+    """
+
+    epochs: PositiveFloat | None = Field(
+        None, description="fixed length, passes over the training rows; null: until validation log loss stops falling"
+    )
+    max_steps: PositiveInt | None = Field(None, description="fixed length in optimiser steps; overrides epochs")
+    patience: PositiveInt = Field(4, description="evaluations without a lower validation log loss that end a run")
+    evaluate_steps: PositiveInt | None = Field(
+        None, description="optimiser steps between evaluations; null: half an epoch, more where validation is long"
+    )
+    decay: PositiveFloat = Field(0.25, le=1, description="steps of the decay, as a share of the steps before it")
+    ceiling_steps: PositiveInt = Field(20_000, description="most optimiser steps of a run without a fixed length")
+    ceiling_minutes: PositiveFloat = Field(240, description="most minutes of a run without a fixed length")
     batch_size: PositiveInt = Field(32, description="rows per forward pass")
     accumulate: PositiveInt = Field(1, description="forward passes per optimiser step")
     optimiser: Literal["adamw", "muon"] = Field(
@@ -24,17 +39,38 @@ class TrainingConfig(Config):
     learning_rate: PositiveFloat | None = Field(
         None, le=1, description="peak learning rate; null: 3e-5 at width 768, more for narrower encoders"
     )
-    warmup: NonNegativeFloat = Field(0.1, description="under 1: share of all steps; from 1 on: steps")
-    schedule: Literal["linear", "cosine", "constant_with_warmup"] = Field("linear", description="decay after warm-up")
+    head_rate: PositiveFloat = Field(1.0, description="learning rate of the new head, as a multiple of learning_rate")
+    warmup: NonNegativeFloat = Field(
+        0.1, description="from 1 on: steps; under 1: share of all steps, without a fixed length of 10 epochs"
+    )
+    schedule: Literal["linear", "cosine", "constant_with_warmup"] = Field(
+        "linear", description="decay after warm-up, of a fixed length"
+    )
     weight_decay: NonNegativeFloat = Field(0.01, le=1, description="decoupled decay")
     max_grad_norm: PositiveFloat = Field(1.0, description="gradients are clipped to this norm")
     dropout: float | None = Field(None, ge=0, lt=1, description="replaces the checkpoint's dropout")
     precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="auto: bf16 where the processor has it")
-    checkpoint: Literal["last", "best"] = Field("last", description="best: highest macro F1 on validation")
+    checkpoint: Literal["last", "best"] = Field(
+        "best", description="best: lowest validation log loss; last: of a fixed length, its end"
+    )
     may_collapse: bool = Field(False, description="keep a model that answers alike for all validation rows")
     save_steps: PositiveInt = Field(
-        100, description="steps between checkpoints, the most that a kill loses; checkpoint best: an epoch"
+        100, description="steps between checkpoints, the most that a kill loses; checkpoint best: an evaluation"
     )
+
+    @model_validator(mode="after")
+    def _warms_up_before_it_ends(self) -> TrainingConfig:
+        name, end = ("ceiling_steps", self.ceiling_steps) if self.converges else ("max_steps", self.max_steps)
+        if end is not None and self.warmup >= 1 and end <= self.warmup:
+            raise ValueError(f"{name}: {end} is not above the warm-up of {self.warmup:g} steps")
+        if self.converges and self.checkpoint == "last":
+            raise ValueError("checkpoint: last needs a fixed length (epochs or max_steps)")
+        return self
+
+    @property
+    def converges(self) -> bool:
+        """Whether a run ends when validation log loss stops falling, not after a fixed length."""
+        return self.epochs is None and self.max_steps is None
 
     def for_width(self, width: int) -> TrainingConfig:
         """These settings with a learning rate: the one given, or 3e-5·(768/H)^1.5 for an encoder of width H.
@@ -45,3 +81,9 @@ class TrainingConfig(Config):
         if self.learning_rate is not None:
             return self
         return self.model_copy(update={"learning_rate": _RATE * (_WIDTH / width) ** _EXPONENT})
+
+    def warmup_steps(self, epoch_steps: float) -> int:
+        """Warm-up of a run without a fixed length; a share is one of ten epochs, of 2,000 steps at most."""
+        if self.warmup >= 1:
+            return int(self.warmup)
+        return round(self.warmup * min(_WARMUP_EPOCHS * epoch_steps, _WARMUP_STEPS))

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
-from transformers import PreTrainedModel
+from transformers import PreTrainedModel, TrainerCallback
 from transformers.integrations.integration_utils import TensorBoardCallback
 from transformers.utils import logging as transformers_logging
 
@@ -20,7 +19,9 @@ from distill.training.attention import choose_attention
 from distill.training.collapse import require_finite, require_spread
 from distill.training.config import TrainingConfig
 from distill.training.examples import Collator, Example
+from distill.training.lengths import End, for_fixed_length, until_converged
 from distill.training.losses import DistillationLoss
+from distill.training.stretch import Stretch
 from distill.training.trainer import DistillTrainer, EvaluateBeforeSaving, ProgressCallback
 
 QUALITY_FILE = "quality.json"
@@ -55,7 +56,8 @@ def fit(
 ) -> None:
     """Train `model` in place and save it into `folder` with `quality.json`.
 
-    `quality.json` holds the figures after every epoch and the step whose weights were kept.
+    `quality.json` holds the figures of every evaluation, the step whose weights were kept, the steps taken in all and
+    why the run ended (`converged`, `ceiling` or `fixed`, with a sentence and the slope of the log loss).
 
     Raises: GateFailed when the run ends predicting one class on validation, unless it may, or with logits that are not
         finite.
@@ -67,47 +69,50 @@ def fit(
     set_dropout(model, config.dropout)
     choose_attention(model, config.precision, max((example.length for example in (*train, *valid)), default=0))
     with ExitStack() as tasks:
-        trainer = DistillTrainer(
-            model,
-            config,
-            folder,
-            run.seed,
-            train,
-            valid,
-            run.loss,
-            Collator(len(run.labels), run.pad_id),
-            run.labels,
-            run.pool,
-            [EvaluateBeforeSaving(), ProgressCallback(run.name, tasks), tensorboard(folder)],
-        )
-        trainer.go_on()
-    _finish(trainer, model, config, run, folder)
+
+        def trainer(stretch: Stretch, *callbacks: TrainerCallback) -> DistillTrainer:
+            saving = [EvaluateBeforeSaving()] if stretch.evaluate_steps is None else []
+            name = run.name if stretch.decay_from is None else f"{run.name}, decay"
+            bar = ProgressCallback(name, tasks, at_most=stretch.at_most)
+            return DistillTrainer(
+                model,
+                config,
+                stretch,
+                run.seed,
+                train,
+                valid,
+                run.loss,
+                Collator(len(run.labels), run.pad_id),
+                run.labels,
+                run.pool,
+                [*callbacks, *saving, bar, tensorboard(folder)],
+            )
+
+        fitted = until_converged if config.converges else for_fixed_length
+        end = fitted(trainer, model, config, len(train), len(valid), folder)
+    _finish(end, model, config, run, folder)
 
 
 def optimiser_steps(rows: int, config: TrainingConfig) -> int:
-    """Optimiser steps that `fit` takes on `rows` rows."""
+    """Optimiser steps that `fit` takes on `rows` rows: of a fixed length, or the most before it ends by itself."""
+    if config.converges:
+        return config.ceiling_steps
     if config.max_steps:
         return config.max_steps
+    assert config.epochs is not None
     batches = math.ceil(rows / config.batch_size)
     return max(1, math.ceil(config.epochs * max(1, math.ceil(batches / config.accumulate))))
 
 
-def _finish(trainer: DistillTrainer, model: PreTrainedModel, config: TrainingConfig, run: Run, folder: Path) -> None:
-    logits, target = trainer.validate()
-    require_finite(logits, trainer.args.learning_rate)
+def _finish(end: End, model: PreTrainedModel, config: TrainingConfig, run: Run, folder: Path) -> None:
+    logits, target = end.trainer.validate()
+    require_finite(logits, end.trainer.args.learning_rate)
     if not config.may_collapse:
-        require_spread(logits, target, run.labels, run.loss.kind, trainer.args.learning_rate)
+        require_spread(logits, target, run.labels, run.loss.kind, end.trainer.args.learning_rate)
     model.train(False)
     model.save_pretrained(folder)
-    step = trainer.state.best_global_step if config.checkpoint == "best" else trainer.state.global_step
-    history = [_epoch(entry) for entry in trainer.state.log_history if "eval_accuracy" in entry]
-    write_json(folder / QUALITY_FILE, {"split": "valid", "rows": len(target), "step": step, "history": history})
+    write_json(folder / QUALITY_FILE, {"split": "valid", "rows": len(target), **end.figures()})
     remove(folder / checkpoints.FOLDER)
-
-
-def _epoch(entry: dict[str, Any]) -> dict[str, float]:
-    figures = {name.removeprefix("eval_"): value for name, value in entry.items()}
-    return {"epoch": round(figures.pop("epoch"), 4), "step": figures.pop("step"), **figures}
 
 
 def tensorboard(folder: Path) -> TensorBoardCallback:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from transformers import PreTrainedModel, TrainerCallback
 
+from distill.core.calibration import fit_temperature
 from distill.core.metrics import tally
 from distill.core.progress import note, progress
 from distill.inference import token_budget
@@ -21,6 +21,7 @@ from distill.training.base_trainer import BaseTrainer
 from distill.training.config import TrainingConfig
 from distill.training.examples import Collator, Example, LengthGroupedSampler, pool_windows
 from distill.training.losses import DistillationLoss
+from distill.training.stretch import Stretch
 
 VALIDATION_TOKENS = 4096
 
@@ -28,7 +29,7 @@ VALIDATION_TOKENS = 4096
 class DistillTrainer(BaseTrainer):
     """A Trainer whose rows are Examples; windows of a row are pooled before the loss, as they are when it is scored.
 
-    Args: model: a sequence classifier. config, folder, seed: see BaseTrainer. train, valid: examples; valid ones carry
+    Args: model: a sequence classifier. config, stretch, seed: see BaseTrainer. train, valid: examples; valid ones carry
         gold. loss: see DistillationLoss. labels: class names in order. pool: `mean` or `max` over windows. collator:
         makes batches.
     """
@@ -39,7 +40,7 @@ class DistillTrainer(BaseTrainer):
         self,
         model: PreTrainedModel,
         config: TrainingConfig,
-        folder: Path,
+        stretch: Stretch,
         seed: int,
         train: Sequence[Example],
         valid: Sequence[Example],
@@ -53,7 +54,7 @@ class DistillTrainer(BaseTrainer):
             model,
             model,
             config,
-            folder,
+            stretch,
             seed,
             data_collator=collator,
             train_dataset=train,
@@ -79,11 +80,11 @@ class DistillTrainer(BaseTrainer):
     def evaluate(
         self, eval_dataset: Any = None, ignore_keys: list[str] | None = None, metric_key_prefix: str = "eval"
     ) -> dict[str, float]:
-        """Accuracy, macro F1, log loss and per-class precision, recall and F1 on validation, logged and returned."""
+        """The figures of `validation_figures`, logged and returned."""
         logits, target = self.validate()
         figures = validation_figures(logits, target, self.labels, self.distillation_loss.kind)
-        epoch, accuracy, f1 = self.state.epoch or 0, figures["accuracy"], figures["f1_macro"]
-        note(f"epoch {epoch:.4g}: accuracy {accuracy:.4f}, macro F1 {f1:.4f} on validation")
+        epoch, loss, accuracy, f1 = self.state.epoch or 0, *(figures[n] for n in ("log_loss", "accuracy", "f1_macro"))
+        note(f"epoch {epoch:.4g}: log loss {loss:.4f}, accuracy {accuracy:.4f}, macro F1 {f1:.4f} on validation")
         metrics = {f"{metric_key_prefix}_{name}": value for name, value in figures.items()}
         self.log(dict(metrics))
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
@@ -114,9 +115,16 @@ class DistillTrainer(BaseTrainer):
 def validation_figures(
     logits: NDArray[np.float32], target: NDArray[np.float32], labels: Sequence[str], kind: str
 ) -> dict[str, float]:
-    """Flat figures of one evaluation: accuracy, f1_macro, log_loss and `<label>_precision|recall|f1`."""
-    total = tally(logits, target, kind).total()
+    """Flat figures of one evaluation: accuracy, f1_macro, log_loss, temperature and `<label>_precision|recall|f1`.
+
+    Log loss is that after the temperature that makes it lowest, as it is served. It judges what a model has learned
+    apart from how sure it is of it: fine-tuned classifiers grow overconfident while their answers still get better.
+    Source: Berta et al. 2025, "Rethinking Early Stopping: Refine, Then Calibrate", arXiv:2501.19195.
+    """
+    temperature = fit_temperature(logits, target, kind) if np.isfinite(logits).all() else 1.0
+    total = tally(logits / temperature, target, kind).total()
     figures = {"accuracy": total.accuracy, "f1_macro": total.f1_macro, "log_loss": total.log_loss}
+    figures["temperature"] = np.asarray(temperature)
     for index, label in enumerate(labels):
         for name in ("precision", "recall", "f1"):
             figures[f"{label}_{name}"] = getattr(total, name)[index]
@@ -126,15 +134,18 @@ def validation_figures(
 class ProgressCallback(TrainerCallback):
     """Reports optimiser steps, so rate and time left can be shown.
 
-    Args: name: shown with the progress. tasks: ends the task when it is closed, however the run ends.
+    Args: name: shown with the progress. tasks: ends the task when it is closed, however the run ends. at_most: the run
+        may end before its last step.
     """
 
-    def __init__(self, name: str, tasks: ExitStack) -> None:
-        self.name, self.tasks = name, tasks
+    def __init__(self, name: str, tasks: ExitStack, *, at_most: bool = False) -> None:
+        self.name, self.tasks, self.at_most = name, tasks, at_most
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **unused: Any) -> None:
         """Start the task at the step that the run resumes from."""
-        self._advance = self.tasks.enter_context(progress(self.name, state.max_steps, state.global_step))
+        self.tasks.close()
+        task = progress(self.name, state.max_steps, state.global_step, at_most=self.at_most)
+        self._advance = self.tasks.enter_context(task)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **unused: Any) -> None:
         """Count one optimiser step."""

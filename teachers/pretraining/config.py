@@ -49,7 +49,8 @@ class PretrainTraining(TrainingConfig):
     optimiser: Literal["adamw", "muon"] = Field(
         "muon", description="muon: orthogonalised steps for the matrices of the layers"
     )
-    epochs: PositiveFloat = Field(1, description="passes over the pairs")
+    epochs: PositiveFloat | None = Field(1, description="passes over the pairs")
+    checkpoint: Literal["last"] = Field("last", description="the last weights are kept")
     warmup: NonNegativeFloat = Field(0.05, description="under 1: share of all steps; from 1 on: steps")
     save_steps: PositiveInt = Field(200, description="steps between checkpoints, the most that a kill loses")
 

@@ -13,6 +13,7 @@ from transformers import TrainerCallback
 from distill.core.progress import note
 from distill.training.base_trainer import BaseTrainer
 from distill.training.config import TrainingConfig
+from distill.training.stretch import fixed
 from teachers.pretraining.batches import Draws, DrawSampler, PretrainingCollator
 from teachers.pretraining.config import PretrainConfig
 from teachers.pretraining.larger import LargerModel
@@ -44,9 +45,8 @@ class PretrainTrainer(BaseTrainer):
             model,
             model.encoder,
             training,
-            folder,
+            fixed(training, folder, config.evaluate_steps),
             seed,
-            config.evaluate_steps,
             data_collator=collator,
             train_dataset=Draws(collator.pairs),
             eval_dataset=Draws(held_collator.pairs),

@@ -11,7 +11,7 @@ class Listener:
     def __init__(self):
         self.heard = []
 
-    def start(self, name, total, done):
+    def start(self, name, total, done, at_most):
         self.heard.append((name, total, done))
 
     def advance(self, done):

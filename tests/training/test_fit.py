@@ -85,7 +85,7 @@ def test_leaves_a_model_folder_with_figures_of_every_epoch(undisturbed):
     quality = _quality(undisturbed)
     assert (quality["split"], quality["rows"]) == ("valid", 12)
     assert [(entry["epoch"], entry["step"]) for entry in quality["history"]] == [(1, 6), (2, 12), (3, 18)]
-    figures = {"accuracy", "f1_macro", "log_loss"} | {
+    figures = {"accuracy", "f1_macro", "log_loss", "temperature"} | {
         f"{label}_{name}" for label in LABELS for name in ("precision", "recall", "f1")
     }
     assert all(set(entry) == figures | {"epoch", "step"} for entry in quality["history"])
@@ -182,7 +182,7 @@ def test_interrupted_with_muon(warm, undisturbed, tmp_path):
 def test_max_steps_override_epochs(warm, tmp_path, max_steps):
     fit_toy(warm, tmp_path, max_steps=max_steps)
     history = _quality(tmp_path)["history"]
-    assert [entry["step"] for entry in history] == ([4] if max_steps == 4 else [6, 8])
+    assert [entry["step"] for entry in history] == ([4] if max_steps == 4 else [4, 8])
     assert history[-1]["epoch"] == pytest.approx(max_steps / 6, abs=1e-3)
 
 
@@ -243,15 +243,15 @@ def test_best_checkpoint_is_kept(warm, tmp_path, monkeypatch):
     """Three epochs whose second is told to be the best end with the weights that two epochs end with."""
     same = {"schedule": "constant_with_warmup", "warmup": 0}
     fit_toy(warm, tmp_path / "two", epochs=2, **same)
-    real, told = trainer_module.validation_figures, iter([0.2, 0.9, 0.5])
-    monkeypatch.setattr(trainer_module, "validation_figures", lambda *a: real(*a) | {"f1_macro": next(told)})
+    real, told = trainer_module.validation_figures, iter([0.9, 0.2, 0.5])
+    monkeypatch.setattr(trainer_module, "validation_figures", lambda *a: real(*a) | {"log_loss": next(told)})
     fit_toy(warm, tmp_path / "three", epochs=3, checkpoint="best", **same)
     assert same_weights(load_classifier(tmp_path / "three"), load_classifier(tmp_path / "two"))
     quality = _quality(tmp_path / "three")
     assert [entry["step"] for entry in quality["history"]] == [6, 12, 18] and quality["step"] == 12
 
 
-def test_last_checkpoint_is_kept_by_default(undisturbed):
+def test_last_checkpoint_is_kept(undisturbed):
     assert _quality(undisturbed)["step"] == 18
 
 

@@ -15,6 +15,7 @@ from distill.models.encoder import load_classifier
 from distill.training.examples import Collator, Example, LengthGroupedSampler
 from distill.training.fit import optimiser_steps
 from distill.training.losses import DistillationLoss
+from distill.training.stretch import fixed
 from distill.training.trainer import DistillTrainer, ProgressCallback, validation_figures
 from tests.training.toy import (
     CARD,
@@ -61,7 +62,8 @@ def make_trainer(encoder, tmp_path):
         train = train or toy_examples(encoder, rows, view)
         valid = toy_examples(encoder, 9, view, "в")
         config, loss, collator = toy_training(**training), loss or DistillationLoss(), collator or Collator(3, 0)
-        return DistillTrainer(model, config, tmp_path, 3, train, valid, loss, collator, LABELS, pool, list(callbacks))
+        part = fixed(config, tmp_path)
+        return DistillTrainer(model, config, part, 3, train, valid, loss, collator, LABELS, pool, list(callbacks))
 
     return make
 
@@ -232,7 +234,7 @@ def test_figures_of_an_evaluation():
     assert figures["мимо_precision"] == figures["мимо_recall"] == figures["рядом_precision"] == 0.5
     assert figures["рядом_recall"] == 1 and figures["точно_f1"] == 0
     assert figures["f1_macro"] == pytest.approx((0.5 + 2 / 3 + 0) / 3, abs=1e-6)
-    assert set(figures) == {"accuracy", "f1_macro", "log_loss"} | {
+    assert set(figures) == {"accuracy", "f1_macro", "log_loss", "temperature"} | {
         f"{label}_{name}" for label in LABELS for name in ("precision", "recall", "f1")
     }
 

@@ -80,7 +80,8 @@ def toy_examples(encoder: Path, count, config=CARD, prefix="т", soft=None):
 
 def toy_training(**changes) -> TrainingConfig:
     """Settings with which the toy task is learnt."""
-    values = {"epochs": 3, "batch_size": 4, "learning_rate": 3e-3, "precision": "fp32", "save_steps": 4}
+    values = {"epochs": 3, "checkpoint": "last"} if "epochs" not in changes or changes["epochs"] else {}
+    values |= {"batch_size": 4, "learning_rate": 3e-3, "precision": "fp32", "save_steps": 4}
     return TrainingConfig.model_validate(values | changes)
 
 
@@ -111,7 +112,7 @@ class Watch:
         self.total = self.resumed_from = None
         self.steps, self.notes, self.ended = [], [], 0
 
-    def start(self, name, total, done):
+    def start(self, name, total, done, at_most):
         self.total, self.resumed_from = total, done
         self._maybe_stop("start")
 

@@ -1,0 +1,105 @@
+"""When a training run has learned: read from its evaluations on validation, whatever trains."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from distill.training.config import TrainingConfig
+
+_LEAST_FALL = 1e-3  # a log loss lower by less than a thousandth is no progress
+_VALIDATION_SHARE = 0.25  # of the time of training, at most, for validation
+_FORWARD = 1 / 3  # a row's forward pass as a part of its forward and backward pass
+_MOST_BETWEEN = 500  # optimiser steps between two evaluations, where validation is short
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One reading of validation.
+
+    Attributes:
+        step, epoch: where in training. log_loss: after the best temperature.
+    """
+
+    step: int
+    epoch: float
+    log_loss: float
+
+
+def best(evaluations: Sequence[Evaluation]) -> Evaluation:
+    """The evaluation with the lowest log loss, the first of equals."""
+    return min(evaluations, key=lambda one: one.log_loss)
+
+
+def has_converged(evaluations: Sequence[Evaluation], patience: int) -> bool:
+    """Whether the last `patience` evaluations brought no log loss lower than before, by a thousandth of it."""
+    lowest, since = math.inf, 0
+    for one in evaluations:
+        lower = one.log_loss < lowest * (1 - _LEAST_FALL)
+        lowest, since = (one.log_loss, 0) if lower else (lowest, since + 1)
+    return since >= patience
+
+
+def slope_per_epoch(evaluations: Sequence[Evaluation], patience: int) -> float | None:
+    """Relative change of the lowest log loss per epoch over the last `patience` evaluations: −0.04 falls by 4%.
+
+    None for a single evaluation.
+    """
+    recent = list(evaluations)[-patience - 1 :]
+    if len(recent) < 2 or recent[-1].epoch <= recent[0].epoch:
+        return None
+    before = best(evaluations[: len(evaluations) - len(recent) + 1]).log_loss
+    after = best(evaluations).log_loss
+    return (after - before) / max(before, 1e-12) / (recent[-1].epoch - recent[0].epoch)
+
+
+def evaluation_steps(config: TrainingConfig, rows: int, valid_rows: int) -> int:
+    """Optimiser steps between evaluations: as configured, or half an epoch, at most 500 steps.
+
+    More where validating `valid_rows` rows would otherwise take over a quarter of the time that training does.
+    """
+    if config.evaluate_steps is not None:
+        return config.evaluate_steps
+    batch = config.batch_size * config.accumulate
+    half_epoch = min(rows / 2 / batch, _MOST_BETWEEN)
+    affordable = valid_rows * _FORWARD / _VALIDATION_SHARE / batch
+    return max(1, math.ceil(max(half_epoch, affordable)))
+
+
+def plateau_ceiling(config: TrainingConfig) -> int:
+    """Most optimiser steps at the constant rate, so that the decay after them still ends under the ceiling."""
+    return max(1, int(config.ceiling_steps / (1 + config.decay)))
+
+
+def decay_steps(config: TrainingConfig, start: int) -> int:
+    """Optimiser steps of the decay that begins at step `start`."""
+    return max(1, round(config.decay * start))
+
+
+def reason(config: TrainingConfig, evaluations: Sequence[Evaluation]) -> tuple[str, str]:
+    """Why a run without a fixed length ended: (`converged` or `ceiling`, a sentence).
+
+    Args: evaluations: those at the constant rate.
+    """
+    if has_converged(evaluations, config.patience):
+        return "converged", f"converged: no lower log loss in {config.patience} evaluations"
+    steps = f"the ceiling of {config.ceiling_steps} steps"
+    minutes = f"the ceiling of {config.ceiling_minutes:g} minutes"
+    met = steps if evaluations[-1].step >= plateau_ceiling(config) else minutes
+    return "ceiling", f"undertrained: {_falling(evaluations, config.patience)} at {met}"
+
+
+def fixed_reason(config: TrainingConfig, evaluations: Sequence[Evaluation]) -> str:
+    """The same sentence for a run of a fixed length."""
+    length = f"{config.max_steps} steps" if config.max_steps else f"{config.epochs:g} epochs"
+    slope = slope_per_epoch(evaluations, 1)
+    falling = slope is not None and slope < -_LEAST_FALL
+    return f"fixed: {length}" + (f", {_falling(evaluations, 1)}" if falling else "")
+
+
+def _falling(evaluations: Sequence[Evaluation], patience: int) -> str:
+    slope = slope_per_epoch(evaluations, patience)
+    if slope is None:
+        return "still learning"
+    return f"still falling {-slope:.1%} per epoch" if slope < 0 else "not falling"

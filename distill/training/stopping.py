@@ -1,0 +1,59 @@
+"""Ending a training run when it has learned, and what its evaluations were."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from transformers import TrainerCallback
+
+from distill.training import checkpoints
+from distill.training.config import TrainingConfig
+from distill.training.convergence import Evaluation, has_converged
+
+
+class StopWhenConverged(TrainerCallback):
+    """Ends training when validation log loss has stopped falling, or when its minutes are used up.
+
+    The minutes of an interrupted run count on: each evaluation's stand in the Trainer's history.
+    """
+
+    def __init__(self, config: TrainingConfig) -> None:
+        self._config, self._started, self._before = config, 0.0, 0.0
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **unused: Any) -> None:
+        """Start the clock; end at once where an earlier, interrupted run had found the end."""
+        self._started, self._before = time.monotonic(), minutes_used(state.log_history)
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, **unused: Any) -> None:
+        """Take note of the time and decide."""
+        state.log_history[-1]["eval_minutes"] = self._before + (time.monotonic() - self._started) / 60
+        if is_over(state.log_history, self._config):
+            control.should_training_stop = control.should_save = True
+
+
+def is_over(log_history: Sequence[Mapping[str, Any]], config: TrainingConfig) -> bool:
+    """Whether a run at the constant rate has learned, or has used up its minutes."""
+    used_up = minutes_used(log_history) >= config.ceiling_minutes / (1 + config.decay)
+    return used_up or has_converged(evaluations(log_history), config.patience)
+
+
+def evaluations(log_history: Sequence[Mapping[str, Any]]) -> list[Evaluation]:
+    """The evaluations in a Trainer's history, in order; a log loss that is not a number counts as infinite."""
+    found = [(entry, entry["eval_log_loss"]) for entry in log_history if "eval_log_loss" in entry]
+    return [Evaluation(e["step"], e["epoch"], loss if math.isfinite(loss) else math.inf) for e, loss in found]
+
+
+def minutes_used(log_history: Sequence[Mapping[str, Any]]) -> float:
+    """Minutes of training until the last evaluation."""
+    return next((float(entry["eval_minutes"]) for entry in reversed(log_history) if "eval_minutes" in entry), 0.0)
+
+
+def saved_history(folder: Path) -> list[dict[str, Any]]:
+    """The history in the last whole checkpoint of `folder`; empty without one."""
+    last = checkpoints.last_complete(folder)
+    return json.loads((last / checkpoints.STATE).read_bytes())["log_history"] if last else []

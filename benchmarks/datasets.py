@@ -23,7 +23,8 @@ Row = dict[str, Any]
 PROJECTS = Path(__file__).resolve().parent / "projects"
 SEED = 1
 _SHORT_NEWS_WORDS = 20
-_NOT_TEXT = re.compile(r"https?://\S+|@\w+|\brt\b|[\W_]+")
+_ADDRESSED = re.compile(r"https?://\S+|@\w+|\brt\b")
+_NO_WORD = re.compile(r"[\W_]+")
 
 
 @dataclass(frozen=True)
@@ -135,7 +136,7 @@ def _rank(seed: int, record_id: str) -> bytes:
 def _with_post(row: Row) -> Row:
     """The row with `right.post`: the same for all forms of one post (quoted, with another link, other punctuation)."""
     text = unicodedata.normalize("NFKC", row["right"]["text"]).casefold()
-    words = " ".join(_NOT_TEXT.sub(" ", text).split()) or text
+    words = _NO_WORD.sub(" ", _ADDRESSED.sub(" ", text)).strip() or text
     return {**row, "right": {**row["right"], "post": hashlib.sha256(words.encode()).hexdigest()[:16]}}
 
 

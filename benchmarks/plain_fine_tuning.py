@@ -140,10 +140,7 @@ def _train(model: PreTrainedModel, rows: Rows, recipe: Recipe) -> int:
     ]
     optimiser = torch.optim.AdamW(groups, lr=recipe.rate)
     total = recipe.epochs * -(-len(rows.windows) // BATCH)
-    warmup = max(1, round(WARMUP * total))
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimiser, lambda step: min((step + 1) / warmup, (total - step) / max(1, total - warmup))
-    )
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: share_of_rate(step, total))
     model.train()
     for step, batch in enumerate(_batches(len(rows.windows), recipe), 1):
         logits = model(**_inputs(model, [rows.windows[index] for index in batch])).logits
@@ -156,6 +153,15 @@ def _train(model: PreTrainedModel, rows: Rows, recipe: Recipe) -> int:
         if step == recipe.max_steps:
             return step
     return total
+
+
+def share_of_rate(step: int, total: int) -> float:
+    """The learning rate of a step, counted from 0, as a share of the highest: linear warm-up, then linear decay to 0.
+
+    Source: Devlin et al. 2018, "BERT", arXiv:1810.04805, section A.2, with the warm-up as a share of the steps.
+    """
+    warmup = max(1, round(WARMUP * total))
+    return min((step + 1) / warmup, (total - step) / max(1, total - warmup))
 
 
 def _batches(rows: int, recipe: Recipe) -> Iterator[NDArray[np.int64]]:

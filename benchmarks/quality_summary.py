@@ -14,7 +14,7 @@ Figures = dict[str, Any]
 METRICS = ("accuracy", "f1_macro", "log_loss")
 MAIN = "f1_macro"
 TEACHER = "base"
-MOST_BELOW, MOST_STEPS = 0.01, 2.5
+MOST_BELOW, MOST_STEPS, SETS_TO_WIN = 0.01, 2.5, 3
 _LEAST_CHANCE = 1e-6
 
 
@@ -88,24 +88,23 @@ def _quality(model: Mapping[str, Any] | None) -> Figures | None:
 
 def _student(model: Mapping[str, Any], report: Mapping[str, Any], models: Mapping[str, Any]) -> Figures:
     name = model["name"]
-    bare, _, view = name.partition("@")
-    twins = report.get("twins", {})
-    pair = twins.get(name) or twins.get(bare) or {"best": f"{bare}-gold@{view}"}
-    best, other = pair["best"], pair.get("other")
+    # Reports without `twins` have one twin for each student.
+    pair = report.get("twins", {}).get(name) or {"best": f"{_bare(name)}-gold@{model['view']}", "other": []}
+    best, *others = ({"name": twin, "quality": _quality(models.get(twin))} for twin in (pair["best"], *pair["other"]))
     return {
         "name": name,
         "quality": _quality(model),
-        "twin": {"name": best, "quality": _quality(models.get(best))},
-        "other_twin": {"name": other, "quality": _quality(models.get(other))} if other else None,
-        "over_twin": _apart(report, name, best) | _over_gold(model),
+        "twin": best,
+        "other_twins": others,
+        "over_twin": _apart(report, name, best["name"]) | _over_gold(report, model),
         "over_card": _apart(report, name, f"{TEACHER}@card"),
     }
 
 
-def _over_gold(model: Mapping[str, Any]) -> Figures:
-    """The report's own figure of the main metric, where it has one."""
+def _over_gold(report: Mapping[str, Any], model: Mapping[str, Any]) -> Figures:
+    """The report's own figure of its main metric, where it has one."""
     found = model.get("over_gold")
-    return {MAIN: {key: found[key] for key in ("difference", "low", "high")}} if found else {}
+    return {report.get("metric", MAIN): {key: found[key] for key in ("difference", "low", "high")}} if found else {}
 
 
 def _apart(report: Mapping[str, Any], a: str, b: str) -> Figures:
@@ -170,6 +169,16 @@ def unmet(sets: Iterable[Mapping[str, Any]]) -> list[str]:
         for row in found["checks"]
         if row["outcome"] != "met"
     ]
+
+
+def won(sets: Iterable[Mapping[str, Any]]) -> int:
+    """Sets on which a student is above its best twin by an interval."""
+    return sum(any(_low(student) > 0 for student in found["students"]) for found in sets)
+
+
+def _low(student: Mapping[str, Any]) -> float:
+    apart = student["over_twin"].get(MAIN)
+    return -math.inf if apart is None or apart["low"] is None else float(apart["low"])
 
 
 def ratios(sets: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, float]]:

@@ -1,9 +1,9 @@
 """Results worth keeping: a run's figures as JSON under `benchmarks/results`, and the pages generated from those files.
 
 `python -m benchmarks.publish RUN --name wdc_products --title "…" --command "…"` stores one run and writes the pages
-again; without RUN only the pages are written. `--slices A B` adds the accuracy of two of its models in each slice,
-`--compare A B` a comparison that the run's report does not have. `docs/results.md` holds everything, the README one
-table between two markers.
+again; without RUN only the pages are written, with what `benchmarks.quality` stored there too. `--slices A B` adds the
+accuracy of two of its models in each slice, `--compare A B` a comparison that the run's report does not have.
+`docs/results.md` holds everything, the README one table between two markers.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.budget import BUDGET_FILE, as_markdown
+from benchmarks.quality_table import markdown_overview, markdown_quality
 from distill.core.errors import DistillError, UserError
 from distill.core.files import read_json, write_json, write_text
 from distill.report.compare import compare, compare_by
@@ -59,7 +60,7 @@ def results_page(results: Path) -> str:
     """`docs/results.md`: a list of contents, then every stored result, in the order of their names."""
     stored = [read_json(path) for path in sorted(results.glob("*.json"))]
     contents = "\n".join(f"- [{result['title']}](#{_anchor(result['title'])})" for result in stored)
-    chapters = [markdown_results(result, result["title"]) + _budget(result) + _made_by(result) for result in stored]
+    chapters = [_chapter(result) + _budget(result) + _made_by(result) for result in stored]
     return "\n\n".join(["<!-- " + _HEADER + " -->", contents, *chapters]) + "\n"
 
 
@@ -103,9 +104,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _chapter(result: dict[str, Any]) -> str:
+    return markdown_quality(result) if _of_many_runs(result) else markdown_results(result, result["title"])
+
+
 def _table(path: Path) -> str:
     result = read_json(path)
-    return markdown_table(result) + _made_by(result)
+    return (markdown_overview(result) if _of_many_runs(result) else markdown_table(result)) + _made_by(result)
+
+
+def _of_many_runs(result: dict[str, Any]) -> bool:
+    """Whether `benchmarks.quality` wrote it; all others are the report of one run."""
+    return result.get("kind") == "quality"
 
 
 def _budget(result: dict[str, Any]) -> str:

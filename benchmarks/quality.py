@@ -1,0 +1,177 @@
+"""Whether defaults hold: runs of `distill` on public data sets beside a grid of plain fine-tunings and gold-only twins.
+
+`python -m benchmarks.quality clinc150 home_depot --data FOLDER --encoder FOLDER` prepares each set, runs
+`distill evaluate` on it with nothing set but paths, trains the same encoder six times by a plain loop, and writes what
+came of it to `benchmarks/results/NAME.json`. Finished runs are kept, so a second start goes on where the first ended.
+`--distill-root` runs another checkout's distill on the same rows, `--baseline` lays its summary beside the new one,
+`--no-run` only summarises what lies in the work folder. Ends with one JSON line that holds `ratios`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from benchmarks.datasets import DATA_SETS, PROJECTS, data_set, prepare
+from benchmarks.quality_summary import outcome_file, ratios, summarise, unmet
+from distill.core.errors import DistillError, UserError
+from distill.core.files import read_json, write_json
+
+RATES, EPOCHS, GRID_SEED = (3e-5, 8e-5), (3, 6, 12), 1
+_ROOT = Path(__file__).resolve().parents[1]
+_RESULT_CODES = (0, 3)  # 3: a gate failed, which is a result
+_ERROR_LINES = 8
+
+
+@dataclass(frozen=True)
+class Job:
+    """One data set of one comparison.
+
+    Attributes: name: of the comparison. folder: the set's own, below the work folder. root: `data.root`. grid: whether
+        plain fine-tunings belong to it. distill: the checkout whose distill runs.
+    """
+
+    dataset: str
+    name: str
+    folder: Path
+    root: Path
+    encoder: Path
+    grid: bool
+    distill: Path
+    students: tuple[str, ...] = ()
+
+    @property
+    def run(self) -> Path:
+        """The run folder."""
+        return self.folder / "runs" / self.name
+
+    def distill_command(self, verb: str) -> list[str]:
+        """The command line of a verb; nothing is set but paths."""
+        project = PROJECTS / f"{data_set(self.dataset).project}.yaml"
+        sets = ["--set", f"data.root={self.root}", "--set", "export=[]", "--checkpoint", str(self.encoder)]
+        students = [part for name in self.students for part in ("--student", name)]
+        command = [sys.executable, "-P", "-m", "distill", verb, "--config", str(project), "--out", str(self.run)]
+        return [*command, *sets, *students]
+
+    def grid_commands(self) -> list[list[str]]:
+        """One command for each plain fine-tuning of the grid."""
+        start = [sys.executable, "-P", "-m", "benchmarks.plain_fine_tuning", str(self.run), str(self.encoder)]
+        return [
+            [*start, "--rate", str(rate), "--epochs", str(epochs), "--seed", str(GRID_SEED), "--out", str(out)]
+            for rate in RATES
+            for epochs in EPOCHS
+            for out in [self.folder / "grid" / f"rate{rate:g}-epochs{epochs}.json"]
+        ]
+
+
+def run_all(jobs: Sequence[Job], workers: int) -> list[str]:
+    """Prepare, then every run and every plain fine-tuning, `workers` at a time; returns the errors.
+
+    A failed gate is a result, not an error.
+    """
+    errors = [error for job in jobs if (error := _call(job, "audit", job.distill_command("audit"), job.distill))]
+    with ThreadPoolExecutor(workers) as pool:
+        tasks = [partial(_evaluate, job) for job in jobs]
+        for job in jobs:
+            if job.grid:
+                commands = job.grid_commands()
+                tasks += [partial(_call, job, f"grid-{index}", line, _ROOT) for index, line in enumerate(commands)]
+        errors += [error for error in pool.map(lambda task: task(), tasks) if error]
+    return errors
+
+
+def _evaluate(job: Job) -> str | None:
+    return _call(job, "evaluate", job.distill_command("evaluate"), job.distill, keep=outcome_file(job.run))
+
+
+def _call(job: Job, part: str, command: list[str], root: Path, keep: Path | None = None) -> str | None:
+    """Run a command with its output in a log file; returns the error, if it ended with one.
+
+    Args: root: first on its module path. keep: where exit code and last lines are stored.
+    """
+    log = job.folder / "logs" / f"{job.name}-{part}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    path = os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH")]))
+    variables = {**os.environ, "PYTHONPATH": path, "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "true"}
+    with log.open("wb") as out:
+        code = subprocess.run(command, stdout=out, stderr=subprocess.STDOUT, env=variables).returncode
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-_ERROR_LINES:]
+    print(f"{job.dataset} {part}: exit {code}", file=sys.stderr, flush=True)
+    if keep is not None:
+        write_json(keep, {"exit": code, "end": lines if code else []})
+    return None if code in _RESULT_CODES else f"{job.dataset} {part}: exit {code}, see {log}\n" + "\n".join(lines)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        jobs = [_job(name, options) for name in options.datasets]
+        errors = run_all(jobs, options.jobs) if options.run else []
+        before = read_json(options.baseline)["sets"] if options.baseline else []
+        sets = [summarise(job.dataset, job.run, job.folder / "grid" if job.grid else None) for job in jobs]
+        document = {"kind": "quality", "title": options.title, "command": _shown(options), "sets": sets}
+        target = options.results / f"{options.name}.json"
+        write_json(target, {**document, "before": before})
+    except DistillError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    print("\n".join([*errors, *unmet(sets), f"written: {target}"]))
+    print(json.dumps({"ratios": ratios(sets)}))
+    return 1 if errors else 0
+
+
+def _job(name: str, options: argparse.Namespace) -> Job:
+    folder = (options.work / name).resolve()
+    chosen = data_set(name)
+    root = prepare(name, options.data, folder / "data") if options.run else folder / "data"
+    grid = chosen.grid if options.grid is None else options.grid
+    encoder, distill = _encoder(name, options.encoder), options.distill_root.resolve()
+    return Job(name, options.name, folder, root, encoder, grid, distill, tuple(options.student))
+
+
+def _encoder(name: str, given: Sequence[str]) -> Path:
+    """The encoder of a set: the last `NAME=FOLDER`, else the last plain `FOLDER`. Raises: UserError without either."""
+    own = [value.partition("=")[2] for value in given if value.partition("=")[0] == name]
+    found = [*(value for value in given if value.partition("=")[0] not in DATA_SETS), *own]
+    if not found or not Path(found[-1]).is_dir():
+        raise UserError("no encoder for the data set", where=name, found=found[-1:], do="give --encoder FOLDER")
+    return Path(found[-1]).resolve()
+
+
+def _shown(options: argparse.Namespace) -> str:
+    """The command as anybody may repeat it, with names for folders."""
+    flags = [f"--student {name}" for name in options.student]
+    flags += [] if options.grid is None else ["--grid" if options.grid else "--no-grid"]
+    return " ".join(["python -m benchmarks.quality", *options.datasets, "--data DATA --encoder ENCODER", *flags])
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.quality", description=__doc__)
+    add = parser.add_argument
+    add("datasets", nargs="+", metavar="DATASET", help=f"one or more of {', '.join(DATA_SETS)}")
+    add("--data", type=Path, required=True, help="folder with the raw data sets")
+    add("--encoder", action="append", default=[], metavar="[DATASET=]FOLDER", help="Hugging Face folder to start from")
+    add("--work", type=Path, default=Path("runs/quality"), help="folder for derived files, runs and the grid")
+    add("--student", action="append", default=[], help="a student of the project; all of them by default")
+    add("--grid", action=argparse.BooleanOptionalAction, help="the plain fine-tunings; by default as the set says")
+    add("--run", action=argparse.BooleanOptionalAction, default=True, help="--no-run: only summarise")
+    add("--jobs", type=int, default=1, help="processes at a time")
+    add("--distill-root", type=Path, default=_ROOT, help="checkout whose distill runs")
+    add("--name", default="quality", help="of the runs and of the result's file")
+    add("--title", default="Defaults on public data sets")
+    add("--baseline", type=Path, help="an earlier result, shown as before")
+    add("--results", type=Path, default=_ROOT / "benchmarks" / "results", help="folder of the result's file")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -12,6 +12,7 @@ from typing import Any
 
 from distill.core.errors import GateFailed, UserError
 from distill.core.files import read_json, remove, sha256, write_json, write_text
+from distill.core.folders import STARTED, is_ours
 from distill.core.label_space import LabelSpace
 from distill.core.view import TOKENIZER_FILE, View
 from distill.inference.collate import pad_id
@@ -25,8 +26,6 @@ _PACKAGES = ("onnxruntime", "tokenizers", "numpy", "onnx", "torch", "transformer
 _RENDERING = Path(__file__).parents[1] / "distill" / "core" / "rendering.py"
 _RUNTIME = Path(__file__).with_name("runtime.py")
 _REPLAY_SECONDS = 1800
-# The step machinery keeps this file beside the bundle's own; it is no part of the bundle.
-_STEP_MARKER = "step.json"
 
 
 def bundle(
@@ -47,8 +46,8 @@ def bundle(
         among them. lineage: what it was made from, JSON-ready. latency: rows of report.json. real_records: `{"id",
         "record"}` for golden.jsonl beside the synthetic ones; only texts that may leave the house. threads: of the
         final check.
-    Raises: UserError when the parts do not fit each other. GateFailed when a parity check failed or the finished bundle
-        does not give its own recorded answers.
+    Raises: UserError when the parts do not fit each other, or the folder holds files of others. GateFailed when a
+        parity check failed or the finished bundle does not give its own recorded answers.
     """
     _require_fitting(artifacts, model_folder, space)
     view = View.load(model_folder)
@@ -76,16 +75,21 @@ def write_manifest(folder: Path, content: Mapping[str, Any]) -> None:
     files = {
         path.relative_to(folder).as_posix(): {"sha256": sha256(path), "bytes": path.stat().st_size}
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name not in (MANIFEST, _STEP_MARKER) and "__pycache__" not in path.parts
+        if path.is_file() and path.name not in (MANIFEST, STARTED) and "__pycache__" not in path.parts
     }
     manifest = {**content, "files": files}
     write_json(folder / MANIFEST, {**manifest, "seal": seal(manifest)})
 
 
 def _clear(folder: Path) -> None:
-    """Remove what an interrupted attempt left, so that the manifest lists nothing of it."""
+    """Remove what an interrupted attempt left, so that the manifest lists nothing of it.
+
+    The step machinery keeps a file of its own there, which is no part of the bundle.
+    """
+    if not is_ours(folder):
+        raise UserError("a bundle needs an empty folder", where=str(folder), do="give another one, or empty it")
     for path in folder.iterdir():
-        if path.name != _STEP_MARKER:
+        if path.name != STARTED:
             remove(path)
 
 

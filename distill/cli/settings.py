@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any, TypeVar
 from benchmarks.config import BenchConfig
 from distill.core.config import Config, config_error, load_yaml, merge, overrides, parse
 from distill.core.errors import UserError, nearest
+from distill.core.names import folded, name_problems, shown
 from distill.core.presets import preset_names, resolve
 from distill.core.project import Project
 from export.config import TargetConfig, load_target, target_names
@@ -17,6 +19,7 @@ from students.config import StudentConfig
 from teachers.config import TeacherConfig
 
 DEFAULT_TEACHER, DEFAULT_STUDENT = "base", "8L_trunc"
+_NAME_IT = "name the folder in the project file, teachers: {NAME: {finished: FOLDER}}, and give --teacher NAME"
 ConfigT = TypeVar("ConfigT", bound=Config)
 
 
@@ -85,6 +88,7 @@ def resolve_settings(
     if checkpoint is not None:
         teacher_entries = {name: {**entry, "checkpoint": checkpoint} for name, entry in teacher_entries.items()}
     student_entries = _chosen(project.students, students, "students", DEFAULT_STUDENT, where)
+    _require_names(teacher_entries, student_entries, where)
     settings = Settings(
         run=run,
         where=where,
@@ -116,12 +120,21 @@ def _chosen(
     entries = given or {}
     found: dict[str, dict[str, Any]] = {}
     for name in wanted:
-        if package == "teachers" and name not in entries and Path(name).is_dir():
-            found[Path(name).resolve().name] = {"preset": DEFAULT_TEACHER, "finished": str(Path(name).resolve())}
+        if package == "teachers" and name not in entries and os.path.isdir(name):
+            own, entry = _finished(Path(name).resolve())
         else:
-            found[name] = dict(entries.get(name, {}))
             _require_known(name, entries, package, where)
+            own, entry = name, dict(entries.get(name, {}))
+        if found.setdefault(own, entry) != entry:
+            raise UserError("two teachers have one name", where="--teacher", found=shown(own), do=_NAME_IT)
     return found
+
+
+def _finished(folder: Path) -> tuple[str, dict[str, Any]]:
+    """A finished teacher under its folder's name."""
+    if found := name_problems("teachers", [folder.name]):
+        raise UserError("the folder's name cannot be the teacher's", where="--teacher", found=found[0], do=_NAME_IT)
+    return folder.name, {"preset": DEFAULT_TEACHER, "finished": str(folder)}
 
 
 def _require_known(name: str, entries: Iterable[str], package: str, where: str) -> None:
@@ -135,7 +148,7 @@ def _require_known(name: str, entries: Iterable[str], package: str, where: str) 
     raise UserError(
         f"unknown {kind}",
         where=f"--{kind}",
-        found=name,
+        found=shown(name),
         do=f"{hint}known: {', '.join(sorted(set(known)))} (distill presets shows them){folder}",
     )
 
@@ -147,6 +160,16 @@ def _targets(names: Sequence[str], where: str) -> list[str]:
             [f"export: unknown target '{n}', known: {', '.join(target_names())}" for n in unknown], where
         )
     return list(dict.fromkeys(names))
+
+
+def _require_names(teachers: Iterable[str], students: Iterable[str], where: str) -> None:
+    """Check the names of the chosen models together: they share the labels of the report."""
+    found = [f"teachers.{line}" for line in name_problems("teachers", teachers)]
+    found += [f"students.{line}" for line in name_problems("students", students)]
+    taken = {folded(name) for name in teachers}
+    found += [f"students.{shown(name)}: a teacher has this name too" for name in students if folded(name) in taken]
+    if found:
+        raise config_error(found, where)
 
 
 def _check(settings: Settings) -> None:
@@ -161,8 +184,6 @@ def _check(settings: Settings) -> None:
             found.append(f"students.{name}.source: no such teacher, known: {', '.join(settings.teachers)}")
         elif student.init == "pretrained" and settings.teachers[settings.source_of(name)].finished:
             found.append(f"students.{name}.init: a finished teacher has no pre-trained checkpoint; use init: teacher")
-        if name in settings.teachers:
-            found.append(f"students.{name}: a teacher has this name too")
     for name, teacher in settings.teachers.items():
         if teacher.slices is not None and teacher.finished is not None:
             found.append(f"teachers.{name}.slices: a finished teacher is not trained; remove slices or finished")

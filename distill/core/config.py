@@ -13,6 +13,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from distill.core.errors import UserError, nearest
+from distill.core.names import shown
 
 
 class Config(BaseModel):
@@ -51,7 +52,7 @@ def problems(error: ValidationError, model: type[BaseModel], at: str = "") -> li
     lines = []
     for item in error.errors(include_url=False):
         path = [part for part in item["loc"] if not (isinstance(part, str) and "[" in part)]
-        key = ".".join(str(part) for part in ([at] if at else []) + path)
+        key = ".".join([*([at] if at else []), *(shown(str(part)) for part in path)])
         message = item["msg"].removeprefix("Value error, ")
         if item["type"] == "extra_forbidden":
             known = _fields_at(model, path[:-1])
@@ -61,8 +62,8 @@ def problems(error: ValidationError, model: type[BaseModel], at: str = "") -> li
         elif item["type"] == "missing":
             lines.append(f"{key}: missing")
         elif item["type"] == "value_error" and isinstance(item["input"], Mapping):
-            # From a validator of the whole model, whose message names the field itself.
-            lines.append(".".join(filter(None, [key, message])))
+            # From a validator of the whole mapping, each line of whose message names the field itself.
+            lines += [".".join(filter(None, [key, line])) for line in message.split("\n")]
         else:
             lines.append(f"{key or 'config'}: {message}" + (f" (found {item['input']!r})" if path else ""))
     return lines

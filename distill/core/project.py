@@ -16,6 +16,7 @@ from pydantic import (
 
 from distill.core.config import Config
 from distill.core.label_space import LabelSpace, label_name
+from distill.core.names import name_problems
 
 
 def _names(value: Any) -> Any:
@@ -30,6 +31,18 @@ def _without_repeats(seeds: list[int]) -> list[int]:
     if len(set(seeds)) != len(seeds):
         raise ValueError("a seed stands twice")
     return seeds
+
+
+def _become_paths(section: str) -> BeforeValidator:
+    """A check of a mapping's names, all of whose problems are listed; `section` is the mapping's dotted key."""
+
+    def check(value: Any) -> Any:
+        names = [name for name in value if isinstance(name, str)] if isinstance(value, dict) else []
+        if found := name_problems(section, names):
+            raise ValueError("\n".join(found))
+        return value
+
+    return BeforeValidator(check)
 
 
 Name = Annotated[str, BeforeValidator(label_name)]
@@ -105,9 +118,11 @@ class Data(Config):
     keys: list[str] = Field(default_factory=list, description="identity column of each side")
     train: Files = Field(description="labelled training files")
     valid: Files | None = Field(None, description="validation files")
-    test: dict[str, Files] = Field(default_factory=dict, description="named test sets")
-    pool: dict[str, Annotated[PoolSource, BeforeValidator(_pool_source)]] = Field(
-        default_factory=dict, description="named sources of unlabelled records"
+    test: Annotated[dict[str, Files], _become_paths("data.test")] = Field(
+        default_factory=dict, description="named test sets"
+    )
+    pool: Annotated[dict[str, Annotated[PoolSource, BeforeValidator(_pool_source)]], _become_paths("data.pool")] = (
+        Field(default_factory=dict, description="named sources of unlabelled records")
     )
     pool_exclude: Literal["pair", "side"] = Field(
         "pair", description="drop pool rows that share the whole pair, or one side's card text, with a test row"
@@ -185,10 +200,12 @@ class Project(Config):
 
     task: Task
     data: Data
-    views: dict[str, ViewConfig]
-    teachers: dict[str, dict[str, Any]] | None = Field(None, description="name: overrides of a teacher preset")
+    views: Annotated[dict[str, ViewConfig], _become_paths("views")]
+    teachers: Annotated[dict[str, dict[str, Any]] | None, _become_paths("teachers")] = Field(
+        None, description="name: overrides of a teacher preset"
+    )
     pretrain: dict[str, Any] = Field(default_factory=dict, description="settings of `distill pretrain`")
-    students: dict[str, dict[str, Any]] | None = Field(
+    students: Annotated[dict[str, dict[str, Any]] | None, _become_paths("students")] = Field(
         None, description="name: overrides of a student preset; {}: the teachers alone are trained and compared"
     )
     export: list[str] = Field(default_factory=lambda: ["onnx", "onnx-int8"], description="export presets")

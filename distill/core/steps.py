@@ -19,10 +19,10 @@ from typing import Any
 
 from distill.core import manifest
 from distill.core.errors import UserError
-from distill.core.files import HALF_WRITTEN, disk_error, read_json, remove, sha256, sha256_json, write_bytes, write_json
+from distill.core.files import HALF_WRITTEN, disk_error, read_json, sha256, sha256_json, write_bytes, write_json
+from distill.core.folders import STARTED, clear_folder, replace_folder, require_replaceable
 from distill.core.manifest import MANIFEST
 
-_STARTED = "step.json"
 _DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EIO}
 Body = Callable[[Path], None]
 
@@ -76,7 +76,8 @@ class Steps:
     def run(self, step: Step) -> Path:
         """Make the step's artifact unless it is there; returns its folder.
 
-        Raises: whatever the body raises; the earlier artifact and the unfinished one stay as they are.
+        Raises: whatever the body raises; the earlier artifact and the unfinished one stay as they are. UserError before
+            the body starts, when something that is not ours stands in the artifact's place.
         """
         target = self.run_folder / step.artifact
         inputs = self._inputs(step)
@@ -108,7 +109,7 @@ class Steps:
 
     def is_open(self, step: Step) -> bool:
         """Whether a process works on this step, or was cut off at it, with the upstream artifacts as they are."""
-        marker = working_folder(self.run_folder / step.artifact) / _STARTED
+        marker = working_folder(self.run_folder / step.artifact) / STARTED
         return marker.exists() and bool(read_json(marker)["fingerprint"] == fingerprint_of(step, self._inputs(step)))
 
     def _make(self, step: Step, target: Path, fingerprint: str, inputs: dict[str, str]) -> None:
@@ -116,15 +117,16 @@ class Steps:
             manifest.require_whole(self.run_folder / name, thorough=True)
         partial = working_folder(target)
         with _disk_errors(target):
+            require_replaceable(partial, target, self.run_folder)
             if not is_finished(partial, fingerprint, step.manifest):
-                _open_partial(partial, fingerprint)
+                _open_partial(partial, fingerprint, self.run_folder)
                 started = time.monotonic()
                 step.body(partial)
                 seconds = time.monotonic() - started
                 _close_partial(partial, step, fingerprint, inputs, seconds)
-            if step.manifest != _STARTED:
-                (partial / _STARTED).unlink(missing_ok=True)
-            _replace_folder(partial, target)
+            if step.manifest != STARTED:
+                (partial / STARTED).unlink(missing_ok=True)
+            replace_folder(partial, target, self.run_folder)
 
     def _inputs(self, step: Step) -> dict[str, str]:
         upstream = {name: manifest.digest(self.run_folder / name) for name in step.upstream}
@@ -173,7 +175,7 @@ def is_finished(folder: Path, fingerprint: str, name: str = MANIFEST) -> bool:
     if not (folder / name).exists():
         return False
     stored = read_json(folder / name)
-    if stored.get("fingerprint") != fingerprint or "files" not in stored:
+    if not isinstance(stored, dict) or stored.get("fingerprint") != fingerprint or "files" not in stored:
         return False
     manifest.require_whole(folder, name)
     return True
@@ -184,11 +186,11 @@ def working_folder(target: Path) -> Path:
     return target.with_name(f"{target.name}.partial")
 
 
-def _open_partial(partial: Path, fingerprint: str) -> None:
+def _open_partial(partial: Path, fingerprint: str, run: Path) -> None:
     """Keep an unfinished folder of the same fingerprint, without half-written files; clear any other."""
-    marker = partial / _STARTED
-    if partial.exists() and not (marker.exists() and read_json(marker).get("fingerprint") == fingerprint):
-        remove(partial)
+    marker = partial / STARTED
+    if not (marker.exists() and read_json(marker).get("fingerprint") == fingerprint):
+        clear_folder(partial, run)
     partial.mkdir(parents=True, exist_ok=True)
     for leftover in list(partial.rglob(HALF_WRITTEN)):
         leftover.unlink()
@@ -198,7 +200,7 @@ def _open_partial(partial: Path, fingerprint: str) -> None:
 
 def _close_partial(partial: Path, step: Step, fingerprint: str, inputs: dict[str, str], seconds: float) -> None:
     content = {"step": step.name, "version": step.version, "fingerprint": fingerprint, "inputs": inputs}
-    manifest.write_manifest(partial, {**content, "seconds": round(seconds, 3)}, step.manifest, leave_out=(_STARTED,))
+    manifest.write_manifest(partial, {**content, "seconds": round(seconds, 3)}, step.manifest, leave_out=(STARTED,))
 
 
 @contextmanager
@@ -215,16 +217,6 @@ def _disk_errors(target: Path) -> Iterator[None]:
         if os.strerror(errno.ENOSPC) in str(error) and not isinstance(error, UserError):
             raise disk_error(target, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))) from error
         raise
-
-
-def _replace_folder(new: Path, target: Path) -> None:
-    """Give `new` the name `target`; an earlier artifact steps aside first and is removed after."""
-    old = target.with_name(f"{target.name}.replaced")
-    remove(old)
-    if target.exists():
-        os.replace(target, old)
-    os.replace(new, target)
-    remove(old)
 
 
 class _HashCache:

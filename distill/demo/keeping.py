@@ -6,7 +6,9 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
+from distill.core.errors import UserError
 from distill.core.files import read_json, sha256, sha256_json, write_json
+from distill.core.folders import is_empty
 from distill.core.progress import note
 from distill.demo.generate import generate
 from distill.demo.projects import settings_of, sizes_of
@@ -20,16 +22,23 @@ def keep(folder: Path, project: str) -> Path:
     One that another version of the package generated is written again, unless its project file was edited since: then
     all of it stays as it is, and a note says so.
 
-    Raises: as `generate`.
+    Raises: as `generate`. UserError for a folder with files that were not generated.
     """
     path, stamp = folder / _PROJECT, folder / _STAMP
     made_by = _digest(project)
-    known = read_json(stamp) if stamp.exists() and path.exists() else {}
-    if known.get("made_by") == made_by:
+    known = read_json(stamp) if stamp.exists() else {}
+    if path.exists() and known.get("made_by") == made_by:
         return path
-    if known and known["file"] != sha256(path):
+    if path.exists() and "file" in known and known["file"] != sha256(path):
         note(f"{path} was edited after another version of distill generated it: left as it is")
         return path
+    if folder.exists() and not stamp.exists() and not is_empty(folder):
+        raise UserError(
+            "the embedded project would overwrite files that were not generated",
+            where=str(folder),
+            do="move them away, or choose another run folder with --out",
+        )
+    write_json(stamp, {})  # from here on the folder is ours, also after a kill
     generate(folder, project=project)
     write_json(stamp, {"made_by": made_by, "file": sha256(path)})
     return path

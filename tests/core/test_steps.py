@@ -5,10 +5,6 @@ from __future__ import annotations
 import errno
 import json
 import os
-import signal
-import subprocess
-import sys
-import textwrap
 from pathlib import Path
 
 import pytest
@@ -17,61 +13,7 @@ from distill.core.errors import UserError
 from distill.core.files import read_json
 from distill.core.manifest import digest, require_whole
 from distill.core.steps import Step, Steps, working_folder
-
-ROOT = Path(__file__).resolve().parents[2]
-SCRIPT = """
-import os, signal, sys
-from pathlib import Path
-from distill.core import manifest, steps
-from distill.core.files import replacing, write_text
-from distill.core.steps import Step, Steps
-
-def kill(*args, **kwargs):
-    os.kill(os.getpid(), signal.SIGKILL)
-
-def body(folder):
-{body}
-
-{before}
-Steps(Path(sys.argv[1]), {{}}, {{}}).run(Step("teach/base", "teachers/base", body, {{"epochs": 1}}))
-"""
-
-
-class Body:
-    """Writes its files and counts its calls; tells which files it found there."""
-
-    def __init__(self, **files: str) -> None:
-        self.files = files or {"model.txt": "веса"}
-        self.calls = 0
-        self.found: list[str] = []
-
-    def __call__(self, folder: Path) -> None:
-        self.calls += 1
-        self.found = sorted(path.name for path in folder.iterdir())
-        for name, text in self.files.items():
-            (folder / name).write_text(text, encoding="utf-8")
-
-
-def steps(run: Path) -> Steps:
-    """A new process's view of a run folder."""
-    return Steps(run, {"seed": 1}, {"numpy": "2"})
-
-
-def step(body, config=1, **more) -> Step:
-    return Step("teach/base", "teachers/base", body, config, **more)
-
-
-def killed(run: Path, body: str, before: str = "") -> None:
-    """Run a step in another process, which kills itself with SIGKILL on the way."""
-    script = SCRIPT.format(body=textwrap.indent(textwrap.dedent(body).strip(), "    "), before=before)
-    done = subprocess.run([sys.executable, "-c", script, run], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == -signal.SIGKILL, done.stderr
-
-
-def after_kill(run: Path) -> tuple[Body, Path]:
-    """The same step once more, in this process."""
-    body = Body(**{"second.txt": "2"})
-    return body, steps(run).run(step(body, {"epochs": 1}))
+from tests.core.step_fixtures import Body, after_kill, killed, step, steps
 
 
 def test_a_finished_step_is_skipped(tmp_path):
@@ -199,7 +141,7 @@ os.replace = lambda a, b: kill() if str(b).endswith("teachers/base") else replac
 """
 
 
-@pytest.mark.parametrize(("before", "earlier_in_place"), [("steps._replace_folder = kill", True), (BETWEEN, False)])
+@pytest.mark.parametrize(("before", "earlier_in_place"), [("steps.replace_folder = kill", True), (BETWEEN, False)])
 def test_a_complete_artifact_without_its_name_is_promoted(tmp_path, before, earlier_in_place):
     """Killed before the first of the two renames, then between them."""
     steps(tmp_path).run(step(Body()))
@@ -212,7 +154,7 @@ def test_a_complete_artifact_without_its_name_is_promoted(tmp_path, before, earl
 
 
 def test_a_complete_artifact_of_another_config_is_not_promoted(tmp_path):
-    killed(tmp_path, 'write_text(folder / "first.txt", "1")', "steps._replace_folder = kill")
+    killed(tmp_path, 'write_text(folder / "first.txt", "1")', "steps.replace_folder = kill")
     body = Body()
     folder = steps(tmp_path).run(step(body, {"epochs": 2}))
     assert body.calls == 1 and not (folder / "first.txt").exists()

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from distill.core.errors import UserError
 from distill.demo import keeping
 from distill.demo.keeping import keep
 from distill.demo.projects import settings_of
@@ -53,9 +54,19 @@ def test_an_edited_file_is_kept_whatever_the_version(folder):
 
 def test_a_folder_that_was_cut_off_is_generated_again(folder):
     path, made = folder
-    (path / ".generated.json").unlink()
+    (path / "project.yaml").unlink()
+    (path / ".generated.json").write_text("{}")
+    (path / "train.jsonl").write_text("half")
     keep(path, "demo")
     assert made == ["demo", "demo"]
+
+
+def test_what_was_not_generated_is_never_overwritten(folder):
+    path, made = folder
+    (path / ".generated.json").unlink()
+    with pytest.raises(UserError, match=r"would overwrite[\s\S]*--out"):
+        keep(path, "demo")
+    assert made == ["demo"] and not (path / ".generated.json").exists()
 
 
 def test_the_digest_covers_settings_sizes_and_sources(monkeypatch):

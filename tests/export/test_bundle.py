@@ -81,7 +81,7 @@ def test_equal_inputs_give_equal_bytes_and_leftovers_are_not_listed(tmp_path, pa
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
         (tmp_path / name / ".golden.jsonl.1.partial").write_text("half", encoding="utf-8")
-        (tmp_path / name / "step.json").write_text("{}", encoding="utf-8")
+        (tmp_path / name / "step.json").write_text('{"fingerprint": "1"}', encoding="utf-8")
         bundles.bundle("tiny", model, artifacts(exports), SPACE, {}, tmp_path / name, threads=1)
     one, two = (
         {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
@@ -90,6 +90,14 @@ def test_equal_inputs_give_equal_bytes_and_leftovers_are_not_listed(tmp_path, pa
     assert one == two
     files = json.loads(one[Path("manifest.json")])["files"]
     assert "step.json" not in files and not [name for name in files if "partial" in name]
+
+
+def test_a_folder_with_files_of_others_is_left_alone(tmp_path, parts):
+    model, exports = parts
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(UserError, match="a bundle needs an empty folder"):
+        bundles.bundle("tiny", model, artifacts(exports), SPACE, {}, tmp_path, threads=1)
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 
 def test_fp32_is_needed_and_each_precision_once(tmp_path, parts):

@@ -27,6 +27,7 @@ from distill.core.intake import encoding as encodings
 from distill.core.intake.record_reader import lookup
 from distill.core.intake.sources import open_bytes, read_rows
 from distill.core.label_space import label_name
+from distill.core.names import as_name
 
 SAMPLE_ROWS = 1000
 LABEL_ROWS = 100_000
@@ -171,9 +172,9 @@ def _files(roles: Mapping[Path, str], root: Path) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
     for path, role in roles.items():
         stem = re.sub(r"\.(jsonl|ndjson|csv|tsv|parquet)(\.gz)?$", "", path.name)
-        short = re.sub(r"[^\w-]+", "_", re.sub(r"^(test|pool)[_.-]?", "", stem)).strip("_") or role
         named = found.setdefault(role, {})
-        named[short if short not in named else f"{short}_{len(named)}"] = path.resolve().relative_to(root).as_posix()
+        short = as_name(re.sub(r"^(test|pool)[_.-]?", "", stem), named, role)
+        named[short] = path.resolve().relative_to(root).as_posix()
     return found
 
 

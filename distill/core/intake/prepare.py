@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -23,7 +22,6 @@ from distill.core.record_store import write_records
 from distill.core.records import Record
 
 AUDIT_FILE, QUARANTINE_FILE = "audit.json", "quarantine.jsonl"
-_SAFE_NAME = re.compile(r"[\w-][\w.-]*")
 
 
 def prepare(
@@ -37,7 +35,7 @@ def prepare(
         one class, a label that training lacks, too many rows that cross a split by keys, or a bad row where none is
         accepted.
     """
-    _require_names(project)
+    _require_sides(project)
     files = data_files(project, base)
     for stale in folder.glob("*.parquet"):
         stale.unlink()
@@ -130,13 +128,8 @@ def _empty(what: str, source: str, ledger: Ledger) -> UserError:
     return UserError(f"{what} has no rows left", where=f"data.{source}", found=ledger.account(source), do=do)
 
 
-def _require_names(project: Project) -> None:
-    """Names of tests and pools become file names."""
-    for key, names in (("test", project.data.test), ("pool", project.data.pool)):
-        for name in names:
-            if not _SAFE_NAME.fullmatch(name):
-                do = "use letters, digits, - and _"
-                raise UserError("not usable in a file name", where=f"data.{key}", found=name, do=do)
+def _require_sides(project: Project) -> None:
+    """Neighbours are pairs: they need two sides."""
     for name, source in project.data.pool.items():
         if source.pairing == "neighbours" and not project.views["card"].right:
             do = "set pairing: given, or give views.card a right side"

@@ -46,6 +46,15 @@ def test_nested_files_round_trip_and_run(tmp_path):
     prepare(found, tmp_path / "records", base=tmp_path)
 
 
+def test_file_names_become_names_that_are_one_folder_each(tmp_path):
+    paths = nested(tmp_path)
+    for name in ("URLS.jsonl", "pool--(новые).jsonl"):
+        paths.append(tmp_path / name)
+        paths[-1].write_bytes((tmp_path / "urls.jsonl").read_bytes())
+    found = parsed(guess(paths, tmp_path))
+    assert list(found.data.pool) == ["urls", "URLS_1", "новые"]
+
+
 def test_every_guess_has_a_comment_and_the_preview_shows_both_views(tmp_path):
     starter = guess(nested(tmp_path), tmp_path)
     text = starter_yaml(starter)

@@ -1,0 +1,115 @@
+"""Folders that steps made: replaced and removed, and never a folder of anybody else.
+
+A folder is ours when it lies inside the run folder and holds the manifest that ends a step, the marker that begins one,
+or nothing. Removing leaves that file for last, so a kill on the way leaves a folder that is ours still.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from fnmatch import fnmatch
+from pathlib import Path
+
+from distill.core.errors import UserError
+from distill.core.files import HALF_WRITTEN, read_json, remove
+from distill.core.manifest import MANIFEST
+
+STARTED = "step.json"
+_KEYS: Mapping[str, set[str]] = {MANIFEST: {"step", "fingerprint", "files"}, STARTED: {"fingerprint"}}
+
+
+def is_ours(folder: Path) -> bool:
+    """Whether a step made or began this folder, or nothing is in it."""
+    if folder.is_symlink() or not folder.is_dir():
+        return False
+    return is_empty(folder) or _mark(folder) is not None
+
+
+def is_empty(folder: Path) -> bool:
+    """Whether a folder holds nothing but files that a kill left half-written."""
+    return all(fnmatch(path.name, HALF_WRITTEN) for path in folder.iterdir())
+
+
+def require_replaceable(new: Path, target: Path, run: Path) -> None:
+    """Check that `replace_folder` may do its work, as far as things are there yet.
+
+    Raises: UserError naming the folder that is not ours and what to do.
+    """
+    for folder in (new, target, _aside(target)):
+        _require_ours(folder, run)
+
+
+def replace_folder(new: Path, target: Path, run: Path) -> None:
+    """Give `new` the name `target`; an earlier artifact steps aside first and is removed after.
+
+    Raises: UserError when one of the folders is not ours, before anything is moved.
+    """
+    require_replaceable(new, target, run)
+    old = _aside(target)
+    _remove(old)
+    if target.exists():
+        os.replace(target, old)
+    os.replace(new, target)
+    _remove(old)
+
+
+def clear_folder(folder: Path, run: Path) -> None:
+    """Remove a folder of ours, if there. A kill on the way never leaves a part of it under its name.
+
+    Raises: UserError when the folder is not ours, before anything is removed.
+    """
+    old = _aside(folder)
+    for one in (folder, old):
+        _require_ours(one, run)
+    _remove(old)
+    if folder.exists():
+        os.replace(folder, old)
+    _remove(old)
+
+
+def _require_ours(folder: Path, run: Path) -> None:
+    real = Path(os.path.realpath(folder))
+    if Path(os.path.realpath(run)) not in real.parents:
+        raise UserError(
+            "a step may replace folders inside its run folder only; nothing was changed",
+            where=str(folder),
+            found=f"it leads to {real}, which is not inside {run}",
+            do="put a folder in the place of the link, or choose another run folder with --out",
+        )
+    if os.path.lexists(folder) and not is_ours(folder):
+        raise UserError(
+            "something that no step has made stands where an artifact goes; nothing was changed",
+            where=str(folder),
+            found=f"no {MANIFEST} or {STARTED} of distill in it",
+            do="move it away, or choose another run folder with --out",
+        )
+
+
+def _aside(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}.replaced")
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder of ours, if there: last of all what marks it as ours."""
+    if not folder.exists():
+        return
+    mark = _mark(folder)
+    for path in list(folder.iterdir()):
+        if path != mark:
+            remove(path)
+    remove(folder)
+
+
+def _mark(folder: Path) -> Path | None:
+    """The file that tells that a step made or began this folder."""
+    return next((folder / name for name, keys in _KEYS.items() if keys <= _keys_of(folder / name)), None)
+
+
+def _keys_of(path: Path) -> set[str]:
+    """The keys of a JSON object; none for anything else."""
+    try:
+        content = read_json(path)
+    except (UserError, OSError):
+        return set()
+    return set(content) if isinstance(content, dict) else set()

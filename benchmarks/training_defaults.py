@@ -54,7 +54,8 @@ def fit_once(run: Path, encoder: Path, settings: Mapping[str, Any], seed: int) -
         quality = read_json(folder / "quality.json")
         figures = _measured(answers, task.kind)
     kept = {key: quality[key] for key in ("step", "steps", "ended", "reason")}
-    return {**kept, "seconds": round(seconds, 1), "whole_seconds": round(time.monotonic() - started, 1), **figures}
+    curve = [{key: one[key] for key in ("step", "epoch", "log_loss", "f1_macro")} for one in quality["history"]]
+    return {**kept, "seconds": round(seconds, 1), "whole_seconds": round(time.monotonic() - started, 1), **figures, "curve": curve}
 
 
 def _fit(

@@ -57,14 +57,14 @@ def slope_per_epoch(evaluations: Sequence[Evaluation], patience: int) -> float |
 def evaluation_steps(config: TrainingConfig, rows: int, valid_rows: int) -> int:
     """Optimiser steps between evaluations: as configured, or half an epoch, at most 500 steps.
 
-    More where validating `valid_rows` rows would otherwise take over a quarter of the time that training does.
+    More, up to an epoch, where validating `valid_rows` rows would otherwise take over a quarter of the time that
+    training does.
     """
     if config.evaluate_steps is not None:
         return config.evaluate_steps
-    batch = config.batch_size * config.accumulate
-    half_epoch = min(rows / 2 / batch, _MOST_BETWEEN)
-    affordable = valid_rows * _FORWARD / _VALIDATION_SHARE / batch
-    return max(1, math.ceil(max(half_epoch, affordable)))
+    epoch = rows / (config.batch_size * config.accumulate)
+    affordable = epoch * valid_rows / rows * _FORWARD / _VALIDATION_SHARE
+    return max(1, math.ceil(min(max(min(epoch / 2, _MOST_BETWEEN), affordable), epoch)))
 
 
 def plateau_ceiling(config: TrainingConfig) -> int:

@@ -24,9 +24,10 @@ def predict_step(layout: Layout, model: Trained, *, foreign: bool = False) -> St
     def body(out: Path) -> None:
         from distill.inference.predict import predict
         from distill.inference.torch_runner import TorchRunner
+        from distill.training.precision import device
 
         view = View(view_name, config, folder / TOKENIZER_FILE) if foreign else View.load(folder)
-        predict(lambda: TorchRunner(folder, threads=threads), view, layout.run / RECORDS, layout.labelled, out)
+        predict(lambda: TorchRunner(folder, threads=threads, device=device()), view, layout.run / RECORDS, layout.labelled, out)
 
     return Step(
         name=f"predict {name}",

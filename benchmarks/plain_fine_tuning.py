@@ -60,7 +60,7 @@ class Rows:
 class Cards:
     """The gold cards of a run under an encoder's tokenizer.
 
-    Attributes: parts: train, valid, test. digest: of view, labels and row ids.
+    Attributes: parts: train, valid, test. digest: of labels, row ids and token ids.
     """
 
     parts: dict[str, Rows]
@@ -83,14 +83,14 @@ def read_cards(run: Path, encoder: Path) -> Cards:
     names = splits(folder)
     groups = {"train": ["train"], "valid": ["valid"], "test": [name for name in names if name.startswith("test.")]}
     records = {part: [row for name in group for row in read_records(folder, name)] for part, group in groups.items()}
-    renderer, parts = view.renderer(), {}
+    renderer, parts, seen = view.renderer(), {}, []
     for part, rows in records.items():
-        encoded = renderer.encode_batch([record.fields for record in rows])
+        windows = [item.windows[0] for item in renderer.encode_batch([record.fields for record in rows])]
         target = np.stack([record.target for record in rows if record.target is not None]).astype(np.float32)
-        parts[part] = Rows([item.windows[0] for item in encoded], target)
+        parts[part] = Rows(windows, target)
+        seen += [[part, record.id, window.ids] for record, window in zip(rows, windows, strict=True)]
     labels = parse(Task, config["task"], "run.json", "task").labels
-    ids = {part: [record.id for record in rows] for part, rows in records.items()}
-    return Cards(parts, labels, config["threads"], sha256_json([view.hash, labels, ids]))
+    return Cards(parts, labels, config["threads"], sha256_json([labels, seen]))
 
 
 def fine_tune(cards: Cards, encoder: Path, recipe: Recipe) -> dict[str, Any]:

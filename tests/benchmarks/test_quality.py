@@ -55,7 +55,7 @@ def test_nothing_is_set_but_paths_and_a_failed_gate_is_a_result(bench, tmp_path,
     assert sets == [f"data.root={tmp_path / 'work' / 'bbc_news' / 'data'}", "export=[]"]
     assert evaluate[evaluate.index("--student") + 1] == "3L"
     (found,) = read_json(tmp_path / "results" / "quality.json")["sets"]
-    assert found["exit"] == 3 and found["end"] == ["error: the end of the log"] and found["grid"] == []
+    assert found["exit"] == 3 and found["error"] == "the end of the log" and found["grid"] == []
     assert "bbc_news" in last_line(capsys)["ratios"]
 
 

@@ -60,7 +60,7 @@ class Rows:
 class Cards:
     """The gold cards of a run under an encoder's tokenizer.
 
-    Attributes: parts: train, valid, test. digest: of view, labels and row ids.
+    Attributes: parts: train, valid, test. digest: of labels, row ids and token ids.
     """
 
     parts: dict[str, Rows]
@@ -83,14 +83,14 @@ def read_cards(run: Path, encoder: Path) -> Cards:
     names = splits(folder)
     groups = {"train": ["train"], "valid": ["valid"], "test": [name for name in names if name.startswith("test.")]}
     records = {part: [row for name in group for row in read_records(folder, name)] for part, group in groups.items()}
-    renderer, parts = view.renderer(), {}
+    renderer, parts, seen = view.renderer(), {}, []
     for part, rows in records.items():
-        encoded = renderer.encode_batch([record.fields for record in rows])
+        windows = [item.windows[0] for item in renderer.encode_batch([record.fields for record in rows])]
         target = np.stack([record.target for record in rows if record.target is not None]).astype(np.float32)
-        parts[part] = Rows([item.windows[0] for item in encoded], target)
+        parts[part] = Rows(windows, target)
+        seen += [[part, record.id, window.ids] for record, window in zip(rows, windows, strict=True)]
     labels = parse(Task, config["task"], "run.json", "task").labels
-    ids = {part: [record.id for record in rows] for part, rows in records.items()}
-    return Cards(parts, labels, config["threads"], sha256_json([view.hash, labels, ids]))
+    return Cards(parts, labels, config["threads"], sha256_json([labels, seen]))
 
 
 def fine_tune(cards: Cards, encoder: Path, recipe: Recipe) -> dict[str, Any]:
@@ -101,17 +101,15 @@ def fine_tune(cards: Cards, encoder: Path, recipe: Recipe) -> dict[str, Any]:
 
     torch.set_num_threads(cards.threads)
     torch.manual_seed(recipe.seed)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    bf16 = has_bf16(device)
-    model = _model(encoder, len(cards.labels), device)
+    model = _model(encoder, len(cards.labels), "cuda" if torch.cuda.is_available() else "cpu")
     started = time.monotonic()
-    with torch.autocast(device, torch.bfloat16, enabled=bf16):
-        steps = _train(model, cards.parts["train"], recipe)
-        seconds = time.monotonic() - started
-        logits = {part: _logits(model, cards.parts[part]) for part in ("valid", "test")}
+    steps = _train(model, cards.parts["train"], recipe)
+    seconds = time.monotonic() - started
+    logits = {part: _logits(model, cards.parts[part]) for part in ("valid", "test")}
     temperature = fit_temperature(logits["valid"], cards.parts["valid"].target)
     figures = {part: _figures(logits[part], cards.parts[part].target, temperature) for part in logits}
-    how = {"device": device, "precision": "bf16" if bf16 else "fp32", "seconds": round(seconds, 1)}
+    device = model.device.type
+    how = {"device": device, "precision": "bf16" if has_bf16(device) else "fp32", "seconds": round(seconds, 1)}
     return {"rows": len(cards.parts["train"].windows), "steps": steps, **how, "temperature": temperature, **figures}
 
 
@@ -143,8 +141,8 @@ def _train(model: PreTrainedModel, rows: Rows, recipe: Recipe) -> int:
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: share_of_rate(step, total))
     model.train()
     for step, batch in enumerate(_batches(len(rows.windows), recipe), 1):
-        logits = model(**_inputs(model, [rows.windows[index] for index in batch])).logits
-        loss = torch.nn.functional.cross_entropy(logits.float(), torch.from_numpy(rows.target[batch]).to(model.device))
+        logits = _forward(model, [rows.windows[index] for index in batch])
+        loss = torch.nn.functional.cross_entropy(logits, torch.from_numpy(rows.target[batch]).to(model.device))
         loss.backward()
         torch.nn.utils.clip_grad_norm_(weights, CLIP)
         optimiser.step()
@@ -181,19 +179,25 @@ def _logits(model: PreTrainedModel, rows: Rows) -> NDArray[np.float32]:
     with torch.inference_mode():
         for start in range(0, len(order), _EVALUATION_BATCH):
             batch = order[start : start + _EVALUATION_BATCH]
-            logits = model(**_inputs(model, [rows.windows[index] for index in batch])).logits
-            found[batch] = logits.float().cpu().numpy()
+            found[batch] = _forward(model, [rows.windows[index] for index in batch]).cpu().numpy()
     return found
 
 
-def _inputs(model: PreTrainedModel, windows: Sequence[Window]) -> dict[str, Tensor]:
+def _forward(model: PreTrainedModel, windows: Sequence[Window]) -> Tensor:
+    """Float32 logits (B, C), in bf16 where the device multiplies it in hardware."""
     import torch
 
     from distill.inference.collate import collate
+    from distill.inference.precision import has_bf16
     from distill.models.encoder import input_names
 
     arrays = collate(windows, model.config.pad_token_id or 0)
-    return {name: torch.from_numpy(arrays[name]).to(model.device) for name in input_names(model)}
+    inputs = {name: torch.from_numpy(arrays[name]).to(model.device) for name in input_names(model)}
+    device = model.device.type
+    # Around each pass, not around the loop: autocast keeps its bf16 copies of the weights until it is left.
+    with torch.autocast(device, torch.bfloat16, enabled=has_bf16(device)):
+        logits: Tensor = model(**inputs).logits
+    return logits.float()
 
 
 def _figures(logits: NDArray[np.float32], target: NDArray[np.float32], temperature: float) -> dict[str, float]:

@@ -35,7 +35,7 @@ def summarise(dataset: str, run: Path, grid: Path | None) -> Figures:
         "title": data_set(dataset).title,
         "rows": report.get("task", {}).get("rows", {}),
         "exit": outcome["exit"],
-        "end": outcome["end"],
+        "error": _error(outcome["end"]),
         "failed_gates": [gate["name"] for gate in report.get("gates", []) if not gate["passed"]],
         "majority": majority(report.get("audit", {})),
         "teachers": {view: _quality(models.get(f"{TEACHER}@{view}")) for view in ("document", "card")},
@@ -46,6 +46,12 @@ def summarise(dataset: str, run: Path, grid: Path | None) -> Figures:
         "choice": report.get("choice"),
     }
     return {**found, "checks": checks(found)}
+
+
+def _error(lines: Sequence[str]) -> str | None:
+    """The sentence that a run ended with, without the lines below it, which hold paths."""
+    found = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
+    return found[-1] if found else None
 
 
 def plain_rows(grid: Path | None) -> list[Figures]:

@@ -98,8 +98,7 @@ def _ending(found: Figures) -> str:
         return "failed: " + ", ".join(found["failed_gates"])
     if found["exit"] in (0, None):
         return "passed" if found["exit"] == 0 else formats.MISSING
-    errors = [line for line in found["end"] if line.startswith("error: ")]
-    return "stopped: " + (errors[-1].removeprefix("error: ") if errors else f"exit {found['exit']}")
+    return f"stopped: {found['error'] or 'exit ' + str(found['exit'])}"
 
 
 def _checks(named: Sequence[tuple[str, Figures]]) -> str:

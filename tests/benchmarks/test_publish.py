@@ -7,7 +7,10 @@ import json
 import pytest
 
 from benchmarks import publish
+from benchmarks.quality_summary import summarise
 from distill.core.errors import UserError
+from distill.core.files import write_json
+from tests.benchmarks.quality_reports import new_report, write_run
 from tests.report.sample import sample_report
 
 
@@ -101,3 +104,14 @@ def test_further_comparisons_and_the_budget_are_stored_and_shown(root, monkeypat
     assert stored["comparisons"][:-1] == sample_report()["comparisons"]
     page = (root / "docs" / "results.md").read_text(encoding="utf-8")
     assert "| `base@document` | `words@document` |" in page and "| whole command | 360 | 301 |" in page
+
+
+def test_a_result_of_the_quality_benchmark_has_its_own_tables(root):
+    found = summarise("bbc_news", write_run(root, "new", new_report()), None)
+    shown = "python -m benchmarks.quality bbc_news --data DATA --encoder ENCODER"
+    document = {"kind": "quality", "title": "Defaults", "command": shown, "sets": [found], "before": []}
+    write_json(root / "benchmarks" / "results" / "wdc.json", document)
+    assert publish.main(["--root", str(root)]) == 0
+    readme, page = ((root / name).read_text(encoding="utf-8") for name in ("README.md", "docs/results.md"))
+    assert "- [Defaults](#defaults)" in page and "## What is asked" in page and shown in page
+    assert "| `3L@card` |" in readme and "## What is asked" not in readme and shown in readme

@@ -15,7 +15,8 @@ from distill.core.project import Quality
 from distill.core.quality import Scored, comparison, quality, require_same_rows
 from distill.core.statistics import Bootstrap, interval
 from distill.report.answers import ALL, Answers, Model, References, read_answers
-from distill.report.majority import MAJORITY, MODEL, majority_answers
+from distill.report.controls import MAJORITY
+from distill.report.majority import MODEL, majority_answers
 from distill.report.means import Seeded
 from distill.report.standing import better_twins, standings, valid_log_loss
 

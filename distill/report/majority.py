@@ -9,8 +9,8 @@ import numpy as np
 from distill.core.metrics import FloatArray
 from distill.core.quality import Scored
 from distill.report.answers import Answers, Model
+from distill.report.controls import MAJORITY
 
-MAJORITY = "majority"
 MODEL = Model(MAJORITY, "baseline", "", "")
 # A class without training rows still gets a probability: its log loss stays finite, at 13.8 nats.
 LEAST = 1e-6

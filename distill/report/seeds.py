@@ -16,8 +16,9 @@ from distill.core.project import Quality
 from distill.core.quality import Scored, require_same_rows
 from distill.core.statistics import Bootstrap, ece_interval
 from distill.report.answers import ALL, Answers, Model, References, read_answers
+from distill.report.controls import MAJORITY
 from distill.report.evaluation import described, metrics, require_paired, resamples, short
-from distill.report.majority import MAJORITY, MODEL, majority_answers
+from distill.report.majority import MODEL, majority_answers
 from distill.report.means import Figure, Seeded
 from distill.report.standing import better_twins, standings
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from distill.core.statistics import share_interval
 from distill.report.answers import Answers, Model, References
-from distill.report.majority import MAJORITY
+from distill.report.controls import MAJORITY
 from distill.report.means import Seeded
 
 OVER_MAJORITY = ("accuracy", "f1_macro", "log_loss")

@@ -26,7 +26,7 @@ def advice(report: Report, row: ModelRow) -> list[str]:
 
 
 def _kept(report: Report, row: ModelRow) -> Iterator[str]:
-    """What the model keeps of the card teacher, else of the document teacher, and each teacher that is worse than it."""
+    """What is kept of the card teacher, else of the document teacher, and each teacher worse than the model."""
     retention = dig(row.model, "retention")
     views = [view for view in _VIEWS if view in retention]
     for view in views:

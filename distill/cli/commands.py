@@ -208,8 +208,11 @@ def _print_tables(report: dict[str, Any], console: Console) -> None:
     from distill.report.tables import latency_table, quality_table
     from distill.report.verdict import sentences
 
-    for sentence in sentences(report):
-        console.print(Text(sentence))
+    first, *others = sentences(report)
+    console.print(Text(first, style="bold"))
+    for sentence in others:
+        console.print(Text(f"- {sentence}"))
+    console.print()
     if report["models"]:
         console.print(quality_table(report, console.width))
     if report["latency"]:

@@ -45,9 +45,9 @@ def _retention(report: Report, row: ModelRow, view: str) -> str:
         return f"{row.name} has nothing of what {teacher} has over the majority answer ({figure})."
     if share <= 1:
         gain = f"what {teacher} has over the majority answer" if corrected else f"{teacher}’s macro F1"
-        return f"It keeps {figure} of {gain}."
+        return f"{row.name} keeps {figure} of {gain}."
     sure = "" if low is not None and low > 1 else ", though not by an interval"
-    above = f"It is above {teacher}{_gap(report, row, teacher)}, at {figure} of its macro F1"
+    above = f"{row.name} is above {teacher}{_gap(report, row, teacher)}, at {figure} of its macro F1"
     return f"{above}{' over the majority answer' if corrected else ''}: the teacher is worse than its student{sure}."
 
 

@@ -90,5 +90,6 @@ def labellers(report: Report) -> list[str]:
 
 
 def _turned(pair: tuple[float, float]) -> str:
-    """The interval of a − b as one of b − a."""
-    return f"({formats.signed_range((-pair[1], -pair[0]), 100, 1)})"
+    """The interval of a − b as one of b − a, in points."""
+    low, high = -100 * pair[1], -100 * pair[0]
+    return f"({low:.1f}–{high:.1f})" if low > 0 else f"({formats.signed_range((low, high), 1, 1)})"

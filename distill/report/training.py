@@ -12,8 +12,8 @@ from distill.report.sheets import Column, Report, Sheet, entries
 
 QUALITY_FILE = "quality.json"
 _NEEDED = ("step", "steps", "ended", "reason")
-# A fit of fixed length that still fell by a hundredth per epoch had more to learn.
-STILL_FALLING = 0.01
+# A fit whose log loss still changed by this share per epoch when it was stopped had more to learn.
+_STILL_FALLING = -0.01
 
 
 def training_entries(folders: Mapping[str, Path]) -> list[dict[str, Any]]:
@@ -34,7 +34,7 @@ def training_entries(folders: Mapping[str, Path]) -> list[dict[str, Any]]:
 def undertrained(report: Report, model: str) -> list[str]:
     """Why a model's fit ended too early, once for each reason; empty where it did not."""
     early = [one for one in entries(report, "training") if one.get("model") == model and _early(one)]
-    return list(dict.fromkeys(map(_early_reason, early)))
+    return list(dict.fromkeys(str(one.get("reason")) for one in early))
 
 
 def training_sheet(report: Report) -> Sheet:
@@ -48,11 +48,7 @@ def training_sheet(report: Report) -> Sheet:
         Column("Kept step", lambda row: formats.integer(row.get("step"))),
         Column("Epochs", lambda row: _decimals(row.get("epochs"), 1)),
         Column("Log loss on validation", lambda row: _decimals(row.get("log_loss"), 4)),
-        Column(
-            "Why it ended",
-            lambda row: _early_reason(row) if _early(row) else formats.plain(row.get("reason")),
-            kind="text",
-        ),
+        Column("Why it ended", lambda row: formats.plain(row.get("reason")), kind="text"),
     ]
     caption = "The step kept is the one with the best validation figure; models that were still learning stand out."
     return Sheet(caption, columns, rows, marked=_early)
@@ -60,14 +56,9 @@ def training_sheet(report: Report) -> Sheet:
 
 def _early(entry: Mapping[str, Any]) -> bool:
     slope = formats.number(entry.get("slope_per_epoch"))
-    falling = entry.get("ended") != "converged" and slope is not None and slope >= STILL_FALLING
-    return falling or str(entry.get("reason")).startswith("undertrained")
-
-
-def _early_reason(entry: Mapping[str, Any]) -> str:
-    reason, slope = str(entry.get("reason")), formats.number(entry.get("slope_per_epoch"))
-    said = reason.startswith("undertrained") or slope is None
-    return reason if said else f"{reason}, still falling {formats.percent(slope, 1)}% per epoch"
+    if entry.get("ended") == "converged":
+        return False
+    return entry.get("ended") == "ceiling" if slope is None else slope <= _STILL_FALLING
 
 
 def _entry(written: Mapping[str, Any]) -> dict[str, Any]:

@@ -194,8 +194,8 @@ def _choice() -> dict[str, Any]:
 def _training() -> list[dict[str, Any]]:
     converged = "converged: no lower log loss in 4 evaluations"
     return [
-        _fit("base@document", "converged", converged, 0.001),
-        _fit("base@card", "ceiling", "undertrained: still falling 4.0% per epoch at the ceiling of 9000 steps", 0.04),
+        _fit("base@document", "converged", converged, -0.001),
+        _fit("base@card", "ceiling", "undertrained: still falling 4.0% per epoch at the ceiling of 9000 steps", -0.04),
         _fit("8L_trunc@card", "converged", converged, 0.0),
         _fit(TWIN, "converged", converged, None),
     ]

@@ -108,7 +108,8 @@ def why(report):
 
 
 def fit(name, **more):
-    return {"model": name, "ended": "fixed", "reason": "fixed: 3 epochs", "slope_per_epoch": 0.3, **more}
+    reason = "fixed: 3 epochs, still falling 30.0% per epoch"
+    return {"model": name, "ended": "fixed", "reason": reason, "slope_per_epoch": -0.3, **more}
 
 
 def test_a_teacher_stopped_too_early_is_the_cause():
@@ -118,7 +119,9 @@ def test_a_teacher_stopped_too_early_is_the_cause():
     assert "larger encoder" not in text
 
 
-@pytest.mark.parametrize("more", [{"slope_per_epoch": 0.001}, {"slope_per_epoch": None}, {"ended": "converged"}])
+@pytest.mark.parametrize(
+    "more", [{"slope_per_epoch": -0.009}, {"slope_per_epoch": 0.3}, {"slope_per_epoch": None}, {"ended": "converged"}]
+)
 def test_a_teacher_that_had_learned_is_not_called_undertrained(more):
     text = why(run_report(BELOW, document=0.9, training=[fit("base@document", **more)]))
     assert "stopped" not in text

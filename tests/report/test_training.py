@@ -69,6 +69,22 @@ def test_the_table_says_why_each_fit_ended_and_points_out_the_early_ones():
     assert table(sheet).count('class="marked"') == 1
 
 
+@pytest.mark.parametrize(
+    ("ended", "slope", "early"),
+    [
+        ("ceiling", -0.01, True),
+        ("ceiling", None, True),
+        ("ceiling", 0.0, False),
+        ("fixed", -0.2, True),
+        ("fixed", None, False),
+        ("converged", -0.2, False),
+    ],
+)
+def test_a_fit_ended_too_early_where_it_was_stopped_while_it_fell(ended, slope, early):
+    entry = {"model": "x", "ended": ended, "reason": "r", "slope_per_epoch": slope}
+    assert undertrained({"training": [entry]}, "x") == (["r"] if early else [])
+
+
 def test_fits_of_several_seeds_carry_their_seed_and_each_reason_counts_once():
     report = sample_report()
     early = report["training"][1]

@@ -23,7 +23,7 @@ from distill.report.compare import compare, compare_by
 from distill.report.tables import markdown_results, markdown_table
 
 KEPT = ("schema", "task", "tests", "models", "comparisons", "latency", "parity", "gates", "stages", "environment")
-OF_SEVERAL_SEEDS = ("seeds", "stopped_seeds")
+WHERE_THERE = ("seeds", "stopped_seeds", "metric", "twins", "choice", "training", "gates_off")
 _MARKERS = re.compile(r"(<!-- results:(\S+) -->\n).*?(<!-- /results -->)", re.DOTALL)
 _HEADER = "Generated from `benchmarks/results/*.json` by `python -m benchmarks.publish`; edits here are lost."
 
@@ -46,7 +46,7 @@ def store(
     if not report.get("models"):
         raise UserError("the run has no evaluated models", where=str(run), do="let the run finish first")
     path = results / f"{name}.json"
-    kept = {key: report[key] for key in (*KEPT, *(key for key in OF_SEVERAL_SEEDS if key in report))}
+    kept = {key: report[key] for key in (*KEPT, *(key for key in WHERE_THERE if key in report))}
     kept["comparisons"] = [*kept["comparisons"], *(row for a, b in pairs for row in compare(run, a, b))]
     if slices:
         kept["slices"] = [compare_by(run, a, b, "slice") for a, b in slices]

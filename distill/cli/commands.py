@@ -206,10 +206,13 @@ def _print_outcome(until: str, settings: Settings, report: dict[str, Any], conso
 
 def _print_tables(report: dict[str, Any], console: Console) -> None:
     from distill.report.tables import latency_table, quality_table
-    from distill.report.verdict import seeds_sentence
+    from distill.report.verdict import sentences
 
-    if sentence := seeds_sentence(report):
-        console.print(Text(sentence))
+    first, *others = sentences(report)
+    console.print(Text(first, style="bold"))
+    for sentence in others:
+        console.print(Text(f"- {sentence}"))
+    console.print()
     if report["models"]:
         console.print(quality_table(report, console.width))
     if report["latency"]:

@@ -27,6 +27,7 @@ from distill.core.lock import run_lock
 from distill.core.progress import reporting
 from distill.core.steps import Steps
 from distill.report.assemble import assemble_seeds
+from distill.report.gates import gate_line
 from distill.report.page import write_page
 
 # Verbs that go beyond the evaluation, each with whether it asks the gates.
@@ -138,7 +139,7 @@ def _require(
     """Nothing when no run was stopped and, where the verb asks the gates, each of them passed."""
     first = _seed(first_run(settings))
     gates = [gate for gate in report["gates"] if asked and not gate["passed"]]
-    found = [f"{gate['name']}: required {gate['required']}, measured {gate['measured']}" for gate in gates]
+    found = [gate_line(gate) for gate in gates]
     found += [f"seed {seed}: {_line(error)}" for seed, error in stopped.items()]
     if late is not None and not any(gate["name"].startswith(f"seed {first}: ") for gate in gates):
         found.append(f"seed {first}: {_line(late)}")

@@ -183,13 +183,29 @@ class Gates(Config):
     parity_fp32: NonNegativeFloat | None = Field(1e-4, description="largest logit difference of an fp32 export")
     int8_flips: Share | None = Field(0.01, description="largest share of labels that int8 changes")
     retention_card: NonNegativeFloat | None = Field(
-        0.95, description="lower bound of the interval of student@card / teacher@card, macro F1"
+        0.95,
+        description="lower bound of what the student keeps of the card teacher's macro F1 over the majority answer",
+    )
+    over_gold: float | None = Field(
+        -0.01, description="lower bound of student minus the better gold twin, in quality.metric"
+    )
+    teacher_over_priors: NonNegativeFloat | None = Field(
+        0.0,
+        description="least log loss on validation, lower bound of its interval, by which a teacher must beat the class "
+        "priors before it labels",
+    )
+    validation_rows: PositiveInt | None = Field(
+        100,
+        description="fewest validation rows; checkpoints, labels, thresholds and temperatures are chosen on them",
     )
 
 
 class Quality(Config):
     """How quality is measured."""
 
+    metric: Literal["f1_macro", "accuracy", "f1_positive"] = Field(
+        "f1_macro", description="what gates and the first sentence of the report compare models by"
+    )
     precision_at_least: Share = Field(0.9, description="x of the operating point recall@P>=x")
     recall_at_least: Share = Field(0.9, description="y of the operating point precision@R>=y")
     replicates: Annotated[int, Field(ge=100, le=100_000)] = Field(1000, description="bootstrap replicates")
@@ -227,6 +243,12 @@ class Project(Config):
         missing = ", ".join(f"views.{name}" for name in ("document", "card") if name not in self.views)
         if missing:
             raise ValueError(f"{missing}: missing; a single-view project writes the same fields in both")
+        return self
+
+    @model_validator(mode="after")
+    def _metric_of_the_task(self) -> Project:
+        if self.quality.metric == "f1_positive" and self.task.positive is None:
+            raise ValueError("quality.metric: f1_positive needs a positive class; name one in task.positive")
         return self
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""The quality block of report.json, comparisons between models, and retention, from scored rows."""
+"""The quality block of report.json and comparisons between models, from scored rows."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from distill.core.errors import UserError
 from distill.core.label_space import LabelSpace
 from distill.core.metrics import BoolArray, FloatArray, Tally, f1_score, gold_decisions, probabilities, tally
 from distill.core.operating_points import measured
-from distill.core.statistics import Bootstrap, Interval, difference, ece_interval, interval, ratio
+from distill.core.statistics import Bootstrap, difference, ece_interval, interval
 
 METRICS = ("accuracy", "f1_macro", "log_loss", "f1_positive")
 
@@ -105,17 +105,6 @@ def comparison(a: Scored, b: Scored, metric: str, bootstrap: Bootstrap) -> dict[
     figures = [_figure(scored.tally.total(), metric, scored.space) for scored in (a, b)]
     resampled = [_figure(Tally(bootstrap.resample(one.tally.columns)), metric, one.space) for one in (a, b)]
     return {"a": a.name, "b": b.name, "metric": metric, **difference(*figures, *resampled)}
-
-
-def retention(model: Scored, reference: Scored, bootstrap: Bootstrap) -> Interval:
-    """The model's macro F1 as a share of the reference's, paired on the same rows: `{"value", "low", "high"}`.
-
-    Raises: UserError when the rows differ.
-    """
-    require_same_rows(model, reference)
-    totals = [scored.tally.total().f1_macro for scored in (model, reference)]
-    resampled = [Tally(bootstrap.resample(scored.tally.columns)).f1_macro for scored in (model, reference)]
-    return ratio(*totals, *resampled)
 
 
 def require_same_rows(a: Scored, b: Scored) -> None:

@@ -96,6 +96,17 @@ def interval(value: ArrayLike, resampled: FloatArray) -> Interval:
     return {"value": float(np.asarray(value)), "low": float(low), "high": float(high)}
 
 
+def share_interval(value: ArrayLike, resampled: FloatArray) -> Interval:
+    """A share of a gain with its interval, which is None where more than one resample in 40 has no gain to share (NaN).
+
+    Leaving those out, as `interval` does, would hide that the interval has no end there.
+    """
+    found = interval(value, resampled)
+    if np.isnan(resampled).mean() > _TAILS[0]:
+        return {**found, "low": None, "high": None}
+    return found
+
+
 def ece_interval(value: ArrayLike, resampled: FloatArray) -> Interval:
     """A calibration error v with its 95% interval reflected about v, [2v − q97.5, 2v − q2.5], kept ≥ 0 and around v.
 
@@ -123,11 +134,6 @@ def difference(a: ArrayLike, b: ArrayLike, resampled_a: FloatArray, resampled_b:
     return {"difference": found["value"], "low": found["low"], "high": found["high"], "p_value": p_value(gaps)}
 
 
-def ratio(a: ArrayLike, b: ArrayLike, resampled_a: FloatArray, resampled_b: FloatArray) -> Interval:
-    """Ratio a / b with its 95% interval, paired as in `difference`, with its arguments; None where b is 0."""
-    return interval(_divided(a, b), _divided(resampled_a, resampled_b))
-
-
 def p_value(gaps: FloatArray) -> float | None:
     """Two-sided p-value that a resampled difference is 0: twice the smaller share on either side of it, at most 1.
 
@@ -139,12 +145,6 @@ def p_value(gaps: FloatArray) -> float | None:
         return None
     below, above = int((defined <= 0).sum()), int((defined >= 0).sum())
     return min(1.0, 2 * (1 + min(below, above)) / (1 + len(defined)))
-
-
-def _divided(above: ArrayLike, below: ArrayLike) -> FloatArray:
-    upper, lower = np.asarray(above, np.float64), np.asarray(below, np.float64)
-    quotient: FloatArray = np.divide(upper, lower, out=np.full(upper.shape, np.nan), where=lower != 0)
-    return quotient
 
 
 def _number(value: ArrayLike) -> float | None:

@@ -30,6 +30,8 @@ class Model:
         name: `8L_trunc@card`, or `8L_trunc@card.onnx-int8` for an artifact; also the folder of its predictions.
         role: `teacher`, `student`, `baseline` or `artifact`. rivals: names of the models that it is compared with.
         members: (name, weight) of the models that a weighted ensemble is made of.
+        twin_of: of a baseline that learned the same from gold alone: the name of its student. made_from: of an
+            artifact: the name of its student.
     """
 
     name: str
@@ -40,25 +42,29 @@ class Model:
     parameters: int | None = None
     rivals: tuple[str, ...] = ()
     members: tuple[tuple[str, float], ...] = ()
+    twin_of: str | None = None
+    made_from: str | None = None
 
 
 @dataclass(frozen=True)
 class References:
-    """Names of the models that retention is measured against."""
+    """Names of the models that retention is measured against; `card` is None where no teacher was trained on cards."""
 
     document: str
-    card: str
+    card: str | None
 
     @property
     def by_view(self) -> dict[str, str]:
         """The reference of each retention figure."""
-        return {"document": self.document, "card": self.card}
+        card = {} if self.card is None else {"card": self.card}
+        return {"document": self.document, **card}
 
 
 @dataclass
 class Answers:
-    """A model's calibrated answers: one Scored per test split and one over all, and what was chosen on validation."""
+    """A model's calibrated answers on validation, on each test split and on all, and what was chosen on validation."""
 
+    valid: Scored
     temperature: float
     points: dict[str, float | None] | None
     tests: dict[str, Scored] = field(default_factory=dict)
@@ -73,19 +79,23 @@ def read_answers(
     """
     valid = _read(model, VALID, predictions, space.kind)
     temperature = fit_temperature(valid.logits, valid.target, space.kind)
-    result = Answers(temperature, _points(valid, temperature, space, settings))
-    parts = [_read(model, test, predictions, space.kind) for test in tests]
-    for name, part in [*zip(tests, parts, strict=True), (ALL, _concatenate(parts))]:
-        result.tests[name] = Scored(
-            name=model.name,
-            space=space,
-            ids=part.ids,
-            logits=part.logits / temperature,
-            target=part.target,
-            slices=part.slices if any(part.slices) else None,
-            clusters=_numbers(part.clusters),
-        )
-    return result
+    parts = {test: _read(model, test, predictions, space.kind) for test in tests}
+    parts[ALL] = _concatenate(list(parts.values()))
+    scored = {name: _scored(model, part, temperature, space) for name, part in parts.items()}
+    points = _points(valid, temperature, space, settings)
+    return Answers(_scored(model, valid, temperature, space), temperature, points, scored)
+
+
+def _scored(model: Model, part: Predictions, temperature: float, space: LabelSpace) -> Scored:
+    return Scored(
+        name=model.name,
+        space=space,
+        ids=part.ids,
+        logits=part.logits / temperature,
+        target=part.target,
+        slices=part.slices if any(part.slices) else None,
+        clusters=_numbers(part.clusters),
+    )
 
 
 def _points(

@@ -9,7 +9,8 @@ from typing import Any
 
 from distill.core.files import read_json
 from distill.core.project import Project
-from distill.report.gates import leak_gate, of_seed, parity_gates, retention_gates
+from distill.report.gates import leak_gate, of_seed, off_gates, over_gold_gates, parity_gates, retention_gates
+from distill.report.training import training_entries
 
 SCHEMA = 1
 
@@ -20,29 +21,35 @@ def assemble(
     exports: Sequence[Path],
     stages: Sequence[Mapping[str, Any]],
     environment: Mapping[str, Any],
+    folders: Mapping[str, Path],
 ) -> dict[str, Any]:
     """The content of report.json; sections whose artifact is not made yet are empty.
 
     Args: exports: export folders, in the order of the report. stages: of `run.json`. environment: machine and versions.
+        folders: name in the report to folder of each model that was trained.
     """
     audit = _optional(run / "records" / "audit.json") or {"rows": {}, "leak_rows": 0}
-    evaluation = _optional(run / "evaluation" / "evaluation.json") or {"tests": [], "models": [], "comparisons": []}
+    evaluation = _evaluation(run)
     latency = _optional(run / "latency" / "latency.json") or {"rows": [], "environment": {}, "settings": {}}
     parity = [entry for folder in exports if (entry := _optional(folder / "parity.json"))]
-    task, gates = project.task, project.gates
-    return {
+    task = project.task
+    report = {
         "schema": SCHEMA,
         "task": {"labels": task.labels, "positive": task.positive, "kind": task.kind, "rows": _rows(audit)},
+        "metric": project.quality.metric,
         "tests": evaluation["tests"],
         "models": evaluation["models"],
+        "twins": evaluation["twins"],
         "comparisons": evaluation["comparisons"],
+        "choice": _optional(run / "choice" / "choice.json"),
+        "training": training_entries(folders),
         "latency": latency["rows"],
         "parity": parity,
-        "gates": [*leak_gate(gates, audit), *parity_gates(parity), *retention_gates(gates, evaluation["models"])],
         "audit": audit,
         "stages": [{key: stage[key] for key in ("name", "seconds", "status")} for stage in stages],
         "environment": {**environment, **latency["environment"], "seed": project.seed, "bench": latency["settings"]},
     }
+    return {**report, "gates": _gates(project, report), "gates_off": off_gates(project.gates)}
 
 
 def assemble_seeds(
@@ -54,33 +61,52 @@ def assemble_seeds(
 ) -> dict[str, Any]:
     """The content of report.json over runs that differ in their training seed; the quality figures are means.
 
-    Audit, latency and environment are the first run's, whose rows every run shares; parity is the worst of the seeds.
-    The gates are those of the means, then each that failed in a single seed.
+    Audit, latency, environment and the choice of labels are the first run's, the choice with what every seed took;
+    parity is the worst of the seeds, and training holds every fit. The gates are those of the means, then each that
+    failed in a single seed.
 
     Args: reports: seed to report.json of each run that counts. stopped: seeds that a gate stopped before they were
         evaluated. stages: of all runs.
     """
     first = next(iter(reports.values()))
-    evaluation = _optional(run / "evaluation" / "evaluation.json") or {"tests": [], "models": [], "comparisons": []}
-    parity = _worst([entry for report in reports.values() for entry in report["parity"]])
-    gates = project.gates
+    evaluation = _evaluation(run)
     own = [gate for seed, report in reports.items() for gate in of_seed(seed, report["gates"])]
-    return {
+    found = {
         **first,
         "seeds": evaluation.get("seeds", []),
         "stopped_seeds": list(stopped),
         "tests": evaluation["tests"],
         "models": evaluation["models"],
+        "twins": evaluation["twins"],
         "comparisons": evaluation["comparisons"],
-        "parity": parity,
-        "gates": [
-            *leak_gate(gates, first["audit"]),
-            *parity_gates(parity),
-            *retention_gates(gates, evaluation["models"]),
-            *own,
-        ],
+        "choice": _choice(reports),
+        "training": [{"seed": seed, **fit} for seed, report in reports.items() for fit in report["training"]],
+        "parity": _worst([entry for report in reports.values() for entry in report["parity"]]),
         "stages": [{key: stage[key] for key in ("name", "seconds", "status")} for stage in stages],
     }
+    return {**found, "gates": [*_gates(project, found), *own]}
+
+
+def _gates(project: Project, report: Mapping[str, Any]) -> list[dict[str, Any]]:
+    gates = project.gates
+    return [
+        *leak_gate(gates, report["audit"]),
+        *parity_gates(report["parity"]),
+        *retention_gates(gates, report["models"]),
+        *over_gold_gates(gates, dict(report)),
+    ]
+
+
+def _evaluation(run: Path) -> dict[str, Any]:
+    empty: dict[str, Any] = {"tests": [], "models": [], "twins": {}, "comparisons": []}
+    return {**empty, **(_optional(run / "evaluation" / "evaluation.json") or {})}
+
+
+def _choice(reports: Mapping[int, Mapping[str, Any]]) -> dict[str, Any] | None:
+    """The first seed's choice of labels, with what each seed took."""
+    taken = {str(seed): report["choice"]["taken"] for seed, report in reports.items() if report["choice"]}
+    first = next(iter(reports.values()))["choice"]
+    return {**first, "taken_by_seed": taken} if first else None
 
 
 def _worst(parity: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from distill.core.label_space import LabelSpace
 from distill.core.metrics import FloatArray, Tally
 from distill.core.progress import progress
 from distill.core.project import Quality
-from distill.core.quality import Scored, comparison, quality, require_same_rows, retention
+from distill.core.quality import Scored, comparison, quality, require_same_rows
 from distill.core.statistics import Bootstrap, interval
 from distill.report.answers import ALL, Answers, Model, References, read_answers
+from distill.report.controls import MAJORITY
+from distill.report.majority import MODEL, majority_answers
+from distill.report.means import Seeded
+from distill.report.standing import better_twins, standings, valid_log_loss
 
 
 def evaluate(
@@ -23,32 +29,54 @@ def evaluate(
     space: LabelSpace,
     settings: Quality,
     seed: int,
+    priors: FloatArray,
 ) -> dict[str, Any]:
-    """Quality, retention and comparisons of all models: the `tests`, `models` and `comparisons` of report.json.
+    """Quality and comparisons of all models: the `tests`, `models`, `twins` and `comparisons` of report.json.
 
-    Temperature and operating points are chosen on validation; test rows are only measured. Probabilities, log loss and
-    ECE are those after the temperature, as they are served.
+    Temperature, operating points and the better gold-only twin are chosen on validation; test rows are only measured.
+    Probabilities, log loss and ECE are those after the temperature, as they are served. The models end with the
+    majority answer.
 
-    Args: tests: names of the test splits (`test.unseen`). predictions: folder of the prediction folders.
+    Args: tests: names of the test splits (`test.unseen`). predictions: folder of the prediction folders. priors: (C,)
+        share of training rows with each label.
     Raises: UserError for missing or unpaired predictions, and for tests with under 30 clusters.
     """
     answers = {model.name: read_answers(model, tests, predictions, space, settings) for model in models}
-    first = next(iter(answers.values())).tests
+    lead = next(iter(answers.values()))
     for answer in answers.values():
-        require_same_rows(first[ALL], answer.tests[ALL])
-    draws = {name: Bootstrap(len(scored), scored.clusters, settings.replicates, seed) for name, scored in first.items()}
+        require_paired(lead, answer)
+    models, answers = [*models, MODEL], {**answers, MAJORITY: majority_answers(lead, priors)}
+    draws = resamples(lead, settings, seed)
+    twins = better_twins(models, {name: [answer] for name, answer in answers.items()})
+    overall = {name: Seeded([answer.tests[ALL]], draws[ALL]) for name, answer in answers.items()}
+    standing = standings(models, overall, references, twins, settings.metric)
+    entries = []
     with progress("resampling", len(models)) as advance:
-        entries = []
         for index, model in enumerate(models):
-            entries.append(_describe(model, answers, references, draws))
+            entries.append(_describe(model, answers[model.name], standing[model.name], draws))
             advance(index + 1)
-    comparisons = [
-        comparison(answers[model.name].tests[ALL], answers[rival].tests[ALL], metric, draws[ALL])
-        for model in models
-        for rival in model.rivals
-        for metric in metrics(space)
-    ]
-    return {"tests": [short(test) for test in tests], "models": entries, "comparisons": comparisons}
+    compared = list(_comparisons(models, answers, space, draws[ALL]))
+    return {"tests": [short(test) for test in tests], "models": entries, "twins": twins, "comparisons": compared}
+
+
+def _comparisons(
+    models: Sequence[Model], answers: Mapping[str, Answers], space: LabelSpace, draws: Bootstrap
+) -> Iterator[dict[str, Any]]:
+    for model in models:
+        for rival in model.rivals:
+            for metric in metrics(space):
+                yield comparison(answers[model.name].tests[ALL], answers[rival].tests[ALL], metric, draws)
+
+
+def require_paired(one: Answers, other: Answers) -> None:
+    """Check that both models were scored on the same rows. Raises: UserError naming the first that differs."""
+    require_same_rows(one.valid, other.valid)
+    require_same_rows(one.tests[ALL], other.tests[ALL])
+
+
+def resamples(answers: Answers, settings: Quality, seed: int) -> dict[str, Bootstrap]:
+    """The resamples of each test split and of all, which every model shares. Raises: as `Bootstrap`."""
+    return {name: one.bootstrap(settings.replicates, seed) for name, one in answers.tests.items()}
 
 
 def metrics(space: LabelSpace) -> list[str]:
@@ -64,12 +92,16 @@ def f1_intervals(f1: FloatArray, resampled: FloatArray, labels: Sequence[str]) -
 
 def described(
     model: Model,
+    answers: Sequence[Answers],
     quality_of: Mapping[str, dict[str, Any]],
-    temperature: float,
     thresholds: Mapping[str, float | None] | None,
-    kept: Mapping[str, Any] | None,
+    standing: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """One of the `models` of report.json. Args: quality_of: quality block by test split, and under `all`."""
+    """One of the `models` of report.json.
+
+    Args: answers: one for each seed. quality_of: quality block by test split, and under `all`. standing: of
+        `standings`.
+    """
     return {
         "name": model.name,
         "role": model.role,
@@ -77,26 +109,20 @@ def described(
         "view": model.view,
         "layers": model.layers,
         "parameters": model.parameters,
-        "temperature": temperature,
+        "temperature": float(np.mean([one.temperature for one in answers])),
         "thresholds": thresholds,
+        "valid": {"log_loss": valid_log_loss(answers)},
         "quality": quality_of[ALL],
         "tests": {short(name): block for name, block in quality_of.items() if name != ALL},
-        "retention": kept,
+        **standing,
     }
 
 
 def _describe(
-    model: Model, answers: dict[str, Answers], references: References, draws: dict[str, Bootstrap]
+    model: Model, own: Answers, standing: Mapping[str, Any], draws: Mapping[str, Bootstrap]
 ) -> dict[str, Any]:
-    own = answers[model.name]
-    kept = None
-    if model.role != "teacher":
-        kept = {
-            view: retention(own.tests[ALL], answers[reference].tests[ALL], draws[ALL])
-            for view, reference in references.by_view.items()
-        }
     blocks = {name: _quality(scored, own, draws[name]) for name, scored in own.tests.items()}
-    return described(model, blocks, own.temperature, own.points, kept)
+    return described(model, [own], blocks, own.points, standing)
 
 
 def _quality(scored: Scored, own: Answers, draws: Bootstrap) -> dict[str, Any]:

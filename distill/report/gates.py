@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from distill.core.errors import GateFailed
 from distill.core.project import Gates
+from distill.report.causes import explained
+from distill.report.sheets import Report, dig, entries
 
 LEAK = "leak"
+_JUDGED = ("student", "artifact")
 
 
 def leak_gate(gates: Gates, audit: dict[str, Any]) -> list[dict[str, Any]]:
@@ -33,13 +36,38 @@ def parity_gates(parity: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def retention_gates(gates: Gates, models: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Lower bound of student@card / teacher@card for each student and artifact."""
+    """Lower bound of what each student and artifact keeps of the card teacher; none where there is no such teacher."""
     if gates.retention_card is None:
         return []
     required = gates.retention_card
-    judged = [model for model in models if model["role"] in ("student", "artifact") and model["retention"]]
-    lows = [(model["name"], model["retention"]["card"]["low"]) for model in judged]
+    kept = [(model["name"], (model["retention"] or {}).get("card")) for model in models if model["role"] in _JUDGED]
+    lows = [(name, card["low"]) for name, card in kept if card is not None]
     return [_gate(f"retention.card {name}", required, low, low is not None and low >= required) for name, low in lows]
+
+
+def over_gold_gates(gates: Gates, report: Report) -> list[dict[str, Any]]:
+    """Lower bound of each student and artifact minus the better gold-only twin; none for a student without twins.
+
+    A failed one says `why`: by how much, and the causes that the run has measured.
+
+    Args: report: with `models`, `training` and `choice`, as far as they are measured.
+    """
+    if gates.over_gold is None:
+        return []
+    required, found = gates.over_gold, []
+    for model in entries(report, "models"):
+        apart = dig(model, "over_gold") if model["role"] in _JUDGED else {}
+        if apart:
+            low = apart["low"]
+            passed = low is not None and low >= required
+            why = {} if passed else {"why": explained(report, model)}
+            found.append({**_gate(f"over_gold {model['name']}", required, low, passed), **why})
+    return found
+
+
+def off_gates(gates: Gates) -> list[str]:
+    """The names of the gates that the config sets to null."""
+    return [name for name in Gates.model_fields if getattr(gates, name) is None]
 
 
 def of_seed(seed: int, gates: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -49,18 +77,21 @@ def of_seed(seed: int, gates: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def require(gates: Sequence[dict[str, Any]], where: str) -> None:
-    """Nothing when every gate passed. Raises: GateFailed listing each that did not, with both figures."""
+    """Check that every gate passed. Raises: GateFailed listing each that did not, with both figures and why."""
     failed = [gate for gate in gates if not gate["passed"]]
     if failed:
-        listed = "; ".join(
-            f"{gate['name']}: required {gate['required']}, measured {gate['measured']}" for gate in failed
-        )
         raise GateFailed(
             f"{len(failed)} of {len(gates)} gates failed, no bundle was made",
             where=where,
-            found=listed,
+            found="; ".join(map(gate_line, failed)),
             do="read the report, then mend the cause; a gate set to null in the config is off",
         )
+
+
+def gate_line(gate: Mapping[str, Any]) -> str:
+    """A gate as errors show it: what was required, what was measured and, where the gate says so, why."""
+    figures = f"{gate['name']}: required {gate['required']}, measured {gate['measured']}"
+    return f"{figures} ({gate['why']})" if gate.get("why") else figures
 
 
 def _gate(name: str, required: Any, measured: Any, passed: bool) -> dict[str, Any]:

@@ -62,7 +62,10 @@ def gate_sheet(report: Report) -> Sheet:
         Column("Measured", lambda row: formats.plain(row.get("measured"))),
         Column("Result", lambda row: formats.verdict(row.get("passed")), kind="text"),
     ]
-    return Sheet("Failed gates leave no bundle.", columns, entries(report, "gates"))
+    rows = entries(report, "gates")
+    if any(row.get("why") for row in rows):
+        columns.append(Column("Why", _text("why"), kind="prose"))
+    return Sheet("Failed gates leave no bundle.", columns, rows)
 
 
 def ledger_sheet(report: Report) -> Sheet:

@@ -85,6 +85,10 @@ def _content(column: Column, row: object) -> str:
         return '<span class="missing">–</span>'
     if text in ("passed", "failed"):
         return element("span", text, class_=text)
+    if column.kind == "check":
+        head, _, rest = text.partition(" ")
+        mark = element("span", escape(head), class_={"yes": "passed", "no": "failed"}.get(head))
+        return mark + (f" <small>{escape(rest)}</small>" if rest else "")
     if column.kind == "name":
         return element("code", _BREAKS.sub(r"\1<wbr>", escape(text)))
     match = _WITH_INTERVAL.fullmatch(text) if column.kind == "number" else None

@@ -32,9 +32,9 @@ class Figure:
         """The difference seed by seed, on shared resamples."""
         return Figure(self.values - other.values, self.resampled - other.resampled)
 
-    def __truediv__(self, other: Figure) -> Figure:
-        """The ratio seed by seed, on shared resamples; NaN where the other is 0."""
-        return Figure(_divided(self.values, other.values), _divided(self.resampled, other.resampled))
+    def share_of(self, other: Figure) -> Figure:
+        """The ratio to a gain seed by seed, on shared resamples; NaN where the other is 0 or less: no gain to share."""
+        return Figure(_share(self.values, other.values), _share(self.resampled, other.resampled))
 
     def mean(self, around: Callable[[float, FloatArray], Interval] = interval) -> dict[str, Any]:
         """`{"value", "low", "high"}` of the mean over seeds, with the `spread` of several."""
@@ -85,6 +85,6 @@ class Seeded:
         return self.of(lambda tally: np.asarray(tally.f1[..., index]))
 
 
-def _divided(above: FloatArray, below: FloatArray) -> FloatArray:
-    quotient: FloatArray = np.divide(above, below, out=np.full(above.shape, np.nan), where=below != 0)
+def _share(above: FloatArray, below: FloatArray) -> FloatArray:
+    quotient: FloatArray = np.divide(above, below, out=np.full(above.shape, np.nan), where=below > 0)
     return quotient

@@ -7,7 +7,20 @@ from pathlib import Path
 from typing import Any
 
 from distill.core.files import write_text
-from distill.report import breakdowns, formats, ledgers, plots, sheets, spreads, verdict
+from distill.report import (
+    breakdowns,
+    choice,
+    curves,
+    floor,
+    formats,
+    ledgers,
+    plots,
+    sheets,
+    spreads,
+    training,
+    twins,
+    verdict,
+)
 from distill.report.markup import details, element, escape, notes, table
 from distill.report.sheets import Report, dig
 
@@ -47,11 +60,8 @@ def _title(report: Report) -> str:
 def _header(report: Report) -> str:
     state = verdict.state(report)
     badge = element("span", {"passed": "Passed", "failed": "Failed", "open": "Open"}[state], class_="badge")
-    sentences = [verdict.headline(report), verdict.gates_sentence(report)]
-    first, second = reversed(sentences) if state == "failed" else sentences
-    lines = element("p", badge + escape(first), class_="headline") + element("p", escape(second))
-    seeds = verdict.seeds_sentence(report)
-    lines += element("p", escape(seeds)) if seeds else ""
+    first, *others = verdict.sentences(report)
+    lines = element("p", badge + escape(first), class_="headline") + notes(others, class_="verdict")
     return element("header", element("h1", escape(_title(report))) + lines + _facts(report), class_=state)
 
 
@@ -81,6 +91,26 @@ def _pairs(items: list[tuple[str, str]], class_: str = "") -> str:
 def _quality(report: Report) -> str:
     best = verdict.headline_model(report)
     return table(sheets.quality_sheet(report, marked=None if best is None else best.name))
+
+
+def _labels(report: Report) -> str:
+    sentence = choice.choice_sentence(report)
+    if not sentence:
+        return ""
+    pairs = details("Differences between the candidates", table(choice.choice_pairs_sheet(report)))
+    worse = notes(choice.worse_classes(report), class_="warnings")
+    return element("p", escape(sentence)) + worse + table(choice.choice_sheet(report)) + pairs
+
+
+def _training(report: Report) -> str:
+    drawn = "".join(_training_figure(fit) for fit in sheets.entries(report, "training"))
+    return table(training.training_sheet(report)) + (element("div", drawn, class_="figures") if drawn else "")
+
+
+def _training_figure(fit: dict[str, Any]) -> str:
+    drawing, seed = curves.loss_curve(fit), f", seed {fit['seed']}" if "seed" in fit else ""
+    note = f"{fit.get('model')}{seed}: {fit.get('reason')}"
+    return element("figure", drawing + element("figcaption", escape(note))) if drawing else ""
 
 
 def _trade_off(report: Report) -> str:
@@ -145,6 +175,10 @@ _SECTIONS: list[tuple[str, str, Callable[[Report], str]]] = [
     ("quality", "Quality and speed", _quality),
     ("trade-off", "Quality against latency", _trade_off),
     ("gates", "Gates", _of(ledgers.gate_sheet)),
+    ("majority", "Against the majority answer", _of(floor.majority_sheet)),
+    ("twins", "Gold-only twins", _of(twins.twin_sheet)),
+    ("labels", "Labels", _labels),
+    ("training", "Training", _training),
     ("comparisons", "Comparisons", _of(sheets.comparison_sheet)),
     ("seeds", "Over the seeds", _of(spreads.spread_sheet)),
     ("tests", "Each test", _tests),

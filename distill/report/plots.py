@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from distill.report import formats, scales
 from distill.report.markup import element, escape
+from distill.report.scales import Scale
 from distill.report.sheets import Report, entries, model_rows, positive_label
 
-Scale = Callable[[float], float]
 MARKS = {"teacher": "Teacher", "student": "Student", "baseline": "Baseline", "artifact": "Exported artifact"}
 _FONT_PX = 12
 _LETTER_PX = 7.0
@@ -90,7 +90,7 @@ def scatter(points: Sequence[Point], axis: str, width: int = 960, height: int = 
     fastest_slowest = scales.log_range([point.p50_ms for point in points])
     x, y = scales.logarithmic(*fastest_slowest, box.left, box.right), scales.linear(*low_high, box.bottom, box.top)
     parts = [
-        _axes(
+        axes(
             frame,
             (x, scales.log_ticks(*fastest_slowest)),
             (y, [share for share in scales.round_ticks(*low_high, about=7) if share <= 100]),
@@ -103,7 +103,7 @@ def scatter(points: Sequence[Point], axis: str, width: int = 960, height: int = 
     ]
     title = f"{axis} over p50 latency"
     text = "; ".join(f"{point.name}: {point.p50_ms:.3g} ms, {point.quality:.2f}" for point in points)
-    return _svg("".join(parts), frame, title, text)
+    return svg("".join(parts), frame, title, text)
 
 
 def histogram(
@@ -128,8 +128,8 @@ def histogram(
     text = "; ".join(
         f"{edges[index]:g} to {edges[index + 1]:g}: {count:g}" for index, count in enumerate(counts) if count
     )
-    body = _axes(frame, (x, ticks), (y, []), "tokens", "") + "".join(bars) + _marks(marks, x, box, edges)
-    return _svg(body, frame, title, text)
+    body = axes(frame, (x, ticks), (y, []), "tokens", "") + "".join(bars) + _marks(marks, x, box, edges)
+    return svg(body, frame, title, text)
 
 
 def _figure(
@@ -143,7 +143,8 @@ def _figure(
     return 100 * share, (100 * low, 100 * high)
 
 
-def _svg(body: str, frame: Frame, title: str, text: str) -> str:
+def svg(body: str, frame: Frame, title: str, text: str) -> str:
+    """A finished drawing. Args: title, text: what it shows, for those who cannot see it."""
     described = element("title", escape(title)) + element("desc", escape(text))
     return element(
         "svg",
@@ -155,9 +156,10 @@ def _svg(body: str, frame: Frame, title: str, text: str) -> str:
     )
 
 
-def _axes(
+def axes(
     frame: Frame, across: tuple[Scale, list[float]], up: tuple[Scale, list[float]], x_name: str, y_name: str
 ) -> str:
+    """Both axes of a frame. Args: across, up: scale and ticks of each. x_name, y_name: what they measure."""
     (x, x_ticks), (y, y_ticks), box = across, up, frame.box
     parts = [_line(box.left, y(tick), box.right, y(tick), "grid") for tick in y_ticks]
     parts += [_text(box.left - 8, y(tick) + 4, f"{tick:g}", "tick end") for tick in y_ticks]
@@ -253,9 +255,9 @@ def _bar(x: Scale, y: Scale, low: float, high: float, count: float) -> str:
 
 def _marks(marks: dict[str, float], x: Scale, box: Box, edges: Sequence[float]) -> str:
     parts = []
-    for line, (name, value) in enumerate(marks.items()):
+    for row, (name, value) in enumerate(marks.items()):
         if edges[0] <= value <= edges[-1]:
-            top = box.top - 20 + 16 * line
+            top = box.top - 20 + 16 * row
             side, shift = ("end", -4) if x(value) > (box.left + box.right) / 2 else ("", 4)
             parts += [_line(x(value), top - 12, x(value), box.bottom, "reference")]
             parts += [_text(x(value) + shift, top, f"{name} {value:g}", f"tick {side}")]

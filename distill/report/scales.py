@@ -5,15 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
+Scale = Callable[[float], float]
 
-def linear(low: float, high: float, start: float, end: float) -> Callable[[float], float]:
+
+def linear(low: float, high: float, start: float, end: float) -> Scale:
     """Map [low, high] evenly to [start, end]; everything to the middle when the range is empty."""
     if high <= low:
         return lambda _: (start + end) / 2
     return lambda value: start + (value - low) / (high - low) * (end - start)
 
 
-def logarithmic(low: float, high: float, start: float, end: float) -> Callable[[float], float]:
+def logarithmic(low: float, high: float, start: float, end: float) -> Scale:
     """Map positive [low, high] to [start, end] by the logarithm."""
     inner = linear(math.log(low), math.log(high), start, end)
     return lambda value: inner(math.log(value))

@@ -9,18 +9,21 @@ from typing import Any
 import numpy as np
 
 from distill.core.label_space import LabelSpace
-from distill.core.metrics import f1_score
+from distill.core.metrics import FloatArray, f1_score
 from distill.core.operating_points import measured
 from distill.core.progress import progress
 from distill.core.project import Quality
 from distill.core.quality import Scored, require_same_rows
 from distill.core.statistics import Bootstrap, ece_interval
 from distill.report.answers import ALL, Answers, Model, References, read_answers
-from distill.report.evaluation import described, metrics, short
+from distill.report.controls import MAJORITY
+from distill.report.evaluation import described, metrics, require_paired, resamples, short
+from distill.report.majority import MODEL, majority_answers
 from distill.report.means import Figure, Seeded
+from distill.report.standing import better_twins, standings
 
 Points = dict[str, float | None]
-ByTest = dict[str, Seeded]
+ByTest = Mapping[str, Seeded]
 
 
 def evaluate_seeds(
@@ -31,12 +34,13 @@ def evaluate_seeds(
     space: LabelSpace,
     settings: Quality,
     seed: int,
+    priors: FloatArray,
 ) -> dict[str, Any]:
     """What `evaluate` returns for one run, as means over several, with their `seeds`.
 
     Each figure with an interval also has its `spread`, the least and the greatest of the seeds. Retention is the mean
     of the ratios in each seed. Temperatures and thresholds are means too, of those that each seed chose on validation;
-    an operating point that any seed did not reach is null.
+    an operating point that any seed did not reach is null. A better twin has the lowest mean log loss on validation.
 
     Args: predictions: seed to its folder of prediction folders; the rest as in `evaluate`.
     Raises: UserError as `evaluate`, and when seeds were scored on different rows.
@@ -45,19 +49,24 @@ def evaluate_seeds(
         model.name: [read_answers(model, tests, folder, space, settings) for folder in predictions.values()]
         for model in models
     }
-    first = next(iter(answers.values()))[0].tests
-    draws = {name: Bootstrap(len(scored), scored.clusters, settings.replicates, seed) for name, scored in first.items()}
+    leads = next(iter(answers.values()))
+    models, answers = [*models, MODEL], {**answers, MAJORITY: [majority_answers(lead, priors) for lead in leads]}
+    draws = resamples(leads[0], settings, seed)
     seeded: dict[str, ByTest] = {}
     with progress("resampling", len(models)) as advance:
         for index, (name, given) in enumerate(answers.items()):
-            require_same_rows(first[ALL], given[0].tests[ALL])
-            seeded[name] = {test: Seeded([one.tests[test] for one in given], draws[test]) for test in first}
+            require_paired(leads[0], given[0])
+            seeded[name] = {test: Seeded([one.tests[test] for one in given], draws[test]) for test in draws}
             advance(index + 1)
+    twins = better_twins(models, answers)
+    overall = {name: by_test[ALL] for name, by_test in seeded.items()}
+    standing = standings(models, overall, references, twins, settings.metric)
     return {
         "seeds": list(predictions),
         "tests": [short(test) for test in tests],
-        "models": [_describe(model, answers[model.name], seeded, references, draws) for model in models],
-        "comparisons": list(_comparisons(models, seeded, space)),
+        "models": [_describe(one, answers[one.name], seeded[one.name], standing[one.name], draws) for one in models],
+        "twins": twins,
+        "comparisons": list(_comparisons(models, overall, space)),
     }
 
 
@@ -70,32 +79,24 @@ def mean_comparison(a: Seeded, b: Seeded, metric: str) -> dict[str, Any]:
     return {"a": a.name, "b": b.name, "metric": metric, **(a.metric(metric) - b.metric(metric)).mean_difference()}
 
 
-def _comparisons(models: Sequence[Model], seeded: Mapping[str, ByTest], space: LabelSpace) -> Iterator[dict[str, Any]]:
+def _comparisons(models: Sequence[Model], overall: ByTest, space: LabelSpace) -> Iterator[dict[str, Any]]:
     for model in models:
         for rival in model.rivals:
             for metric in metrics(space):
-                yield mean_comparison(seeded[model.name][ALL], seeded[rival][ALL], metric)
+                yield mean_comparison(overall[model.name], overall[rival], metric)
 
 
 def _describe(
     model: Model,
     answers: Sequence[Answers],
-    seeded: Mapping[str, ByTest],
-    references: References,
+    own: ByTest,
+    standing: Mapping[str, Any],
     draws: Mapping[str, Bootstrap],
 ) -> dict[str, Any]:
-    own, points = seeded[model.name], [one.points for one in answers if one.points is not None]
-    kept = None
-    if model.role != "teacher":
-        macro = own[ALL].metric("f1_macro")
-        kept = {
-            view: (macro / seeded[reference][ALL].metric("f1_macro")).mean()
-            for view, reference in references.by_view.items()
-        }
-    temperature = float(np.mean([one.temperature for one in answers]))
+    points = [one.points for one in answers if one.points is not None]
     thresholds = {name: _mean([one[name] for one in points]) for name in points[0]} if points else None
     blocks = {test: _quality(one, points, draws[test]) for test, one in own.items()}
-    return described(model, blocks, temperature, thresholds, kept)
+    return described(model, answers, blocks, thresholds, standing)
 
 
 def _quality(model: Seeded, points: Sequence[Points], draws: Bootstrap) -> dict[str, Any]:

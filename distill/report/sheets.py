@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from distill.report import formats
+from distill.report.controls import METRIC_NAMES, hidden_twins, shortfalls
 
 Report = dict[str, Any]
 ROLES = {"teacher": "Teachers", "student": "Students", "baseline": "Baselines", "artifact": "Exported artifacts"}
@@ -19,7 +20,8 @@ class Column:
     """One column: its heading and the cell of a row.
 
     Args: name: heading. cell: row -> text. group: heading over neighbouring columns. alone: heading where no groups are
-        shown, by default `name`. kind: "number" is aligned right, "name" is shown as code, "text" as it is.
+        shown, by default `name`. kind: "number" is aligned right, "name" is shown as code, "text" as it is,
+        "prose" over several lines, "check" is "yes" or "no" with what it is about in brackets.
         spare: 0 is always shown; narrow terminals leave out the highest first.
     """
 
@@ -113,6 +115,21 @@ def positive_label(report: Report) -> str | None:
     return None if label is None else str(label)
 
 
+def metric_figure(report: Report, quality: dict[str, Any]) -> dict[str, Any]:
+    """The figure that models are compared by, as `{"value", "low", "high"}`; empty where it is missing."""
+    metric = report.get("metric")
+    if metric != "f1_positive":
+        return dig(quality, str(metric or "f1_macro"))
+    figures = dig(quality, "per_class", str(positive_label(report)))
+    low, high = formats.bounds(figures.get("f1_interval")) or (None, None)
+    return {"value": figures.get("f1"), "low": low, "high": high} if "f1" in figures else {}
+
+
+def over_majority_known(report: Report) -> bool:
+    """Whether models were compared with the majority answer, which retention is then measured from."""
+    return any(model.get("over_majority") for model in entries(report, "models"))
+
+
 def quality_columns(report: Report) -> list[Column]:
     """Model, size and quality; the columns that every table of models starts with."""
     return [
@@ -125,11 +142,20 @@ def quality_columns(report: Report) -> list[Column]:
 
 
 def quality_sheet(report: Report, marked: str | None = None) -> Sheet:
-    """The main table: size, quality on all test rows, retention, latency. `marked`: the model to point out."""
-    columns = [*quality_columns(report), *_retention_columns(), *_latency_columns()]
-    speed = "Latency at batch 1; speed-up over the document teacher."
-    caption = f"All test rows; percent with 95% intervals. {_positive_note(report)}{speed}"
-    return Sheet(caption, columns, model_rows(report), role_heading, lambda row: row.name == marked)
+    """The main table: size, quality on all test rows, retention, latency. `marked`: the model to point out.
+
+    Of a student's gold-only twins only the better one stands in it.
+    """
+    columns = [*quality_columns(report), *_majority_columns(report), *_retention_columns(report), *_latency_columns()]
+    notes = [
+        _positive_note(report),
+        *_retention_notes(report),
+        "Latency at batch 1; speed-up over the document teacher.",
+    ]
+    caption = " ".join(["All test rows; percent with 95% intervals.", *(note for note in notes if note)])
+    hidden = hidden_twins(report.get("twins"))
+    rows = [row for row in model_rows(report) if row.name not in hidden]
+    return Sheet(caption, columns, rows, role_heading, lambda row: row.name == marked)
 
 
 def per_test_sheet(report: Report, test: str) -> Sheet:
@@ -143,7 +169,12 @@ def per_test_sheet(report: Report, test: str) -> Sheet:
 
 def comparison_sheet(report: Report) -> Sheet:
     """Paired differences between two models on the same rows; over several seeds also the least and the greatest."""
-    rows = entries(report, "comparisons")
+    caption = "Paired bootstrap on the same test rows; differences in points (log loss as it is), with 95% intervals."
+    return pairs_sheet(entries(report, "comparisons"), caption)
+
+
+def pairs_sheet(rows: list[dict[str, Any]], caption: str) -> Sheet:
+    """Paired differences of any two models. Args: rows: as the `comparisons` of report.json."""
     seeds = [Column("A − B by seed", _differences)] if any(row.get("spread") for row in rows) else []
     columns = [
         Column("A", lambda row: str(row.get("a")), kind="name"),
@@ -154,7 +185,6 @@ def comparison_sheet(report: Report) -> Sheet:
         Column("p", lambda row: formats.p_value(row.get("p_value"))),
         Column("Reading", reading, kind="text"),
     ]
-    caption = "Paired bootstrap on the same test rows; differences in points (log loss as it is), with 95% intervals."
     return Sheet(caption, columns, rows)
 
 
@@ -189,12 +219,34 @@ def _positive_columns(label: str | None) -> list[Column]:
     ]
 
 
-def _retention_columns() -> list[Column]:
-    group = "Retention of macro F1"
+def _majority_columns(report: Report) -> list[Column]:
+    return [Column("Above the majority answer", _above_majority, kind="check")] if over_majority_known(report) else []
+
+
+def _above_majority(row: ModelRow) -> str:
+    """Whether the model is above the majority answer by its intervals, and where it is not."""
+    if not row.model.get("over_majority"):
+        return formats.MISSING
+    short = [METRIC_NAMES[name] for name in shortfalls(row.model)]
+    return f"no ({', '.join(short)})" if short else "yes"
+
+
+def _retention_columns(report: Report) -> list[Column]:
+    group = "Retention over majority" if over_majority_known(report) else "Retention of macro F1"
     return [
         Column(f"{view} teacher", _retention_cell(view), group, f"Retention, {view} teacher", spare=spare)
         for view, spare in (("card", 1), ("document", 9))
     ]
+
+
+def _retention_notes(report: Report) -> list[str]:
+    if not over_majority_known(report):
+        return []
+    formula = "Retention: (model − majority) / (teacher − majority) in macro F1."
+    kept = [
+        formats.number(value) or 0.0 for row in model_rows(report) for value in dig(row.model, "retention").values()
+    ]
+    return [formula, *(["Over 100%: the teacher is worse than that model."] if max(kept, default=0.0) > 1 else [])]
 
 
 def _latency_columns() -> list[Column]:
@@ -212,7 +264,7 @@ def _positive_note(report: Report) -> str:
     if label is None:
         return ""
     rule = "at the threshold with the best F1 on validation"
-    return f"Accuracy, precision, recall and F1: “{label}” against the rest, {rule}. "
+    return f"Accuracy, precision, recall and F1: “{label}” against the rest, {rule}."
 
 
 def _role_order(role: Any) -> int:

@@ -13,11 +13,11 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from distill.report import breakdowns, formats, ledgers, sheets, spreads, verdict
+from distill.report import breakdowns, choice, floor, formats, ledgers, sheets, spreads, training, twins, verdict
 from distill.report.sheets import Column, Report, Sheet
 
 _TAG = re.compile(r"<(?=[A-Za-z/!?])")
-_STYLES = {"passed": "green", "failed": "bold red", formats.MISSING: "dim"}
+_STYLES = {"passed": "green", "failed": "bold red", "no": "bold red", formats.MISSING: "dim"}
 
 
 def quality_table(report: Report, width: int | None = None) -> Table:
@@ -36,15 +36,23 @@ def markdown_table(report: Report) -> str:
 
 
 def markdown_results(report: Report, title: str) -> str:
-    """A Markdown page: main table, each class, test and slice, comparisons, seeds, latency, environment in one line."""
+    """A Markdown page: main table, each class, test and slice, comparisons, seeds, latency, environment in one line.
+
+    Where models were compared with the majority answer it begins with the sentences of the report's page.
+    """
     tests = report.get("tests") if isinstance(report.get("tests"), list) else []
     per_test = [sheets.per_test_sheet(report, str(test)) for test in tests or []]
     by_slice = [breakdowns.slices_across_sheet(found) for found in sheets.entries(report, "slices")]
-    parts = [f"# {_plain(title)}", *_seeds(report)]
+    said = verdict.sentences(report) if sheets.over_majority_known(report) else []
+    parts = [f"# {_plain(title)}", *([_plain(sentence) for sentence in said] or _seeds(report))]
     parts += _chapter("Quality and speed", [sheets.quality_sheet(report)])
     parts += _chapter("Each class", [breakdowns.class_sheet(report)])
     parts += _chapter("Each test", per_test)
     parts += _chapter("Each slice", by_slice)
+    parts += _chapter("Against the majority answer", [floor.majority_sheet(report)])
+    parts += _chapter("Gold-only twins", [twins.twin_sheet(report)])
+    parts += _chapter("Labels", [choice.choice_sheet(report)])
+    parts += _chapter("Training", [training.training_sheet(report)])
     parts += _chapter("Comparisons", [sheets.comparison_sheet(report)])
     parts += _chapter("Over the seeds", [spreads.spread_sheet(report)])
     parts += _chapter("Latency", [ledgers.latency_sheet(report)])
@@ -75,7 +83,7 @@ def _rich(sheet: Sheet, columns: list[Column]) -> Table:
         table.add_column(heading, justify="right" if column.kind == "number" else "left", no_wrap=True)
     for _, rows in groupby(sheet.rows, sheet.section or (lambda _: "")):
         for row in rows:
-            table.add_row(*(Text(_lines(column, row), style=_STYLES.get(column.cell(row), "")) for column in columns))
+            table.add_row(*(Text(_lines(column, row), style=_style(column, row)) for column in columns))
         table.add_section()
     return table
 
@@ -83,7 +91,12 @@ def _rich(sheet: Sheet, columns: list[Column]) -> Table:
 def _lines(column: Column, row: Any) -> str:
     """A cell with its interval on a second line, which keeps fourteen columns within a usual terminal."""
     text = column.cell(row)
-    return text.replace(" (", "\n(") if column.kind == "number" else text
+    return text.replace(" (", "\n(") if column.kind in ("number", "check") else text
+
+
+def _style(column: Column, row: Any) -> str:
+    text = column.cell(row)
+    return _STYLES.get(text.partition(" ")[0] if column.kind == "check" else text, "")
 
 
 def _broken_heading(column: Column, rows: Sequence[Any]) -> str:

@@ -1,11 +1,23 @@
-"""The first sentences of a report: which gates hold, and what the fastest sound model keeps of its teacher."""
+"""The first sentences of a report: how the model to take stands to its controls, what is wrong, which gates hold."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from distill.report import formats
-from distill.report.sheets import ModelRow, Report, dig, entries, model_rows
+from distill.report.advice import advice
+from distill.report.choice import choice_sentence
+from distill.report.controls import MAJORITY, metric_name, teacher_of
+from distill.report.sheets import ModelRow, Report, dig, entries, metric_figure, model_rows, positive_label
+
+
+def sentences(report: Report) -> list[str]:
+    """Everything that a reader has to know first, in order; the page and the terminal say the same."""
+    row = headline_model(report)
+    found = [headline(report), gates_sentence(report)]
+    found += [] if row is None else advice(report, row)
+    found += [choice_sentence(report), seeds_sentence(report)]
+    return [sentence for sentence in found if sentence]
 
 
 def state(report: Report) -> str:
@@ -17,7 +29,12 @@ def state(report: Report) -> str:
 
 
 def gates_sentence(report: Report) -> str:
-    """How many gates passed, and the names of those that did not."""
+    """How many gates passed, and the names of those that did not, with those that the config has set off."""
+    off = report.get("gates_off") or []
+    return " ".join([_gates(report), *([f"Set off by hand: {_listed(off)}."] if off else [])])
+
+
+def _gates(report: Report) -> str:
     gates = entries(report, "gates")
     failed = [str(gate.get("name")) for gate in gates if gate.get("passed") is False]
     unknown = [str(gate.get("name")) for gate in gates if not isinstance(gate.get("passed"), bool)]
@@ -45,14 +62,30 @@ def seeds_sentence(report: Report) -> str:
 
 
 def headline(report: Report) -> str:
-    """What the model of the headline keeps and how fast it is: the sentence that the report exists for."""
+    """The model to take, its better gold-only twin, the teachers and the majority answer, with intervals."""
     row = headline_model(report)
     if row is None:
         return "No model has been measured yet."
+    name = metric_name(str(report.get("metric") or "f1_macro"), positive_label(report))
     speed = formats.times(row.latency.get("speedup_vs_teacher"))
     unknown = speed == formats.MISSING or row.model.get("role") == "teacher"
-    at_speed = "" if unknown else f" at {speed} the speed of {teacher_name(report, 'document')}"
-    return f"{row.name} {_quality(report, row)}{at_speed}."
+    at_speed = "" if unknown else f" at {speed} the speed of {teacher_of('document', entries(report, 'models'))}"
+    first = f"{row.name}: {name} {_figure(report, row)}{at_speed}"
+    others = [f"{called} {_figure(report, other)}" for called, other in _controls(report, row)]
+    return f"{first}; {', '.join(others)}." if others else f"{first}."
+
+
+def _controls(report: Report, row: ModelRow) -> list[tuple[str, ModelRow]]:
+    """What the model to take is read beside: its twin, every teacher on its own view, the majority answer."""
+    rows = {other.name: other for other in model_rows(report) if other.quality and other.name != row.name}
+    twin = str(dig(row.model, "over_gold").get("twin"))
+    teachers = [name for name, other in rows.items() if other.model.get("role") == "teacher" and ">" not in name]
+    named = [("trained on gold alone", twin), *((name, name) for name in teachers), ("majority answer", MAJORITY)]
+    return [(called, rows[name]) for called, name in named if name in rows]
+
+
+def _figure(report: Report, row: ModelRow) -> str:
+    return formats.percent_interval(metric_figure(report, row.quality), decimals=1)
 
 
 def headline_model(report: Report) -> ModelRow | None:
@@ -60,28 +93,11 @@ def headline_model(report: Report) -> ModelRow | None:
 
     Of teachers alone it is the one with the best macro F1.
     """
-    measured = [row for row in model_rows(report) if row.quality]
+    measured = [row for row in model_rows(report) if row.quality and row.name != MAJORITY]
     sound = [row for row in measured if not _failed_alone(report, row.name)]
     artifacts, students = ([row for row in sound if row.model.get("role") == role] for role in ("artifact", "student"))
     alone = all(row.model.get("role") == "teacher" for row in measured)
     return max(artifacts or students or sound or measured, key=_quality_of if alone else _speed, default=None)
-
-
-def teacher_name(report: Report, view: str) -> str:
-    """The name of the only teacher trained on `view`; "the document teacher" and so on for several or none."""
-    names = [str(model.get("name")) for model in entries(report, "models") if model.get("role") == "teacher"]
-    matching = [name for name in names if name.endswith(f"@{view}")]
-    return matching[0] if len(matching) == 1 else f"the {view} teacher"
-
-
-def _quality(report: Report, row: ModelRow) -> str:
-    for view in ("card", "document"):
-        kept = dig(row.model, "retention", view)
-        share, pair = formats.percent(kept, 1), formats.bounds(kept)
-        if share != formats.MISSING:
-            interval = "" if pair is None else f" ({100 * pair[0]:.1f}–{100 * pair[1]:.1f})"
-            return f"keeps {share}%{interval} of {teacher_name(report, view)}’s macro F1"
-    return f"reaches a macro F1 of {formats.percent(row.quality.get('f1_macro'))}"
 
 
 def _failed_alone(report: Report, name: str) -> bool:

@@ -31,7 +31,10 @@ def test_a_run_becomes_json_page_and_readme_table(root):
     readme, page = ((root / name).read_text(encoding="utf-8") for name in ("README.md", "docs/results.md"))
     assert stored["models"] == sample_report()["models"] and "audit" not in stored
     assert "stale table" not in readme and readme.startswith("before\n") and readme.endswith("after\n")
-    assert all(f"`{model['name']}`" in page and f"`{model['name']}`" in readme for model in stored["models"])
+    names = {model["name"] for model in stored["models"]}
+    assert all(f"`{name}`" in page for name in names)
+    assert {name for name in names if f"`{name}`" not in readme} == {"8L_trunc-gold-steps@card"}
+    assert all(stored[key] == sample_report()[key] for key in ("twins", "choice", "training", "gates_off"))
     assert "distill --config wdc.yaml" in page
 
 

@@ -1,4 +1,4 @@
-"""The quality block of a report, comparisons and retention on scored rows."""
+"""The quality block of a report and comparisons on scored rows."""
 
 import dataclasses
 import json
@@ -10,7 +10,7 @@ from distill.core import metrics
 from distill.core.errors import UserError
 from distill.core.label_space import LabelSpace
 from distill.core.operating_points import measured
-from distill.core.quality import METRICS, Scored, comparison, quality, retention
+from distill.core.quality import METRICS, Scored, comparison, quality
 from distill.core.statistics import ece_interval, interval
 
 SPACE = LabelSpace(("not_about_pr", "ment_pr", "about_pr"), positive="about_pr", ordered=True)
@@ -127,21 +127,6 @@ def test_a_comparison_is_the_difference_of_the_two_blocks(metric):
     assert (found["difference"] > 0) == (metric != "log_loss")
 
 
-def test_retention_is_the_ratio_of_macro_f1():
-    student, teacher = scored(1, 1.5), scored(2, 3.0, "base@document")
-    found = retention(student, teacher, student.bootstrap(200))
-    expected = block(student)["f1_macro"]["value"] / block(teacher)["f1_macro"]["value"]
-    assert found["value"] == pytest.approx(expected) and found["low"] < found["value"] < found["high"] < 1
-    assert retention(teacher, teacher, teacher.bootstrap(200)) == {"value": 1.0, "low": 1.0, "high": 1.0}
-
-
-def test_retention_against_a_model_that_is_never_right_is_undefined():
-    one = scored()
-    never_right = np.roll(one.target, 1, axis=1)
-    found = retention(one, scored(logits=never_right), one.bootstrap(200))
-    assert found == {"value": None, "low": None, "high": None}
-
-
 SWAPPED = ["товар-1", "товар-0", *(f"товар-{i}" for i in range(2, ROWS))]
 
 
@@ -156,8 +141,6 @@ SWAPPED = ["товар-1", "товар-0", *(f"товар-{i}" for i in range(2,
 def test_other_rows_cannot_be_compared(changes, found):
     one, other = scored(), scored(**changes)
     with pytest.raises(UserError, match=found):
-        retention(one, other, one.bootstrap(50))
-    with pytest.raises(UserError, match=found):
         comparison(one, other, "accuracy", one.bootstrap(50))
 
 
@@ -165,7 +148,7 @@ def test_another_number_of_rows_cannot_be_compared():
     one = scored()
     fewer = Scored("6L", SPACE, one.ids[:100], one.logits[:100], one.target[:100])
     with pytest.raises(UserError, match="240 and 100 rows"):
-        retention(one, fewer, one.bootstrap(50))
+        comparison(one, fewer, "accuracy", one.bootstrap(50))
 
 
 def test_logits_that_are_not_finite_are_named():

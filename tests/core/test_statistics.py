@@ -5,7 +5,7 @@ import pytest
 
 from distill.core.errors import UserError
 from distill.core.metrics import Tally, ece, softmax, tally
-from distill.core.statistics import Bootstrap, difference, ece_interval, interval, p_value, ratio
+from distill.core.statistics import Bootstrap, difference, ece_interval, interval, p_value, share_interval
 
 
 def mean_of(sums):
@@ -138,11 +138,15 @@ def test_p_value_counts_both_sides_and_is_never_zero():
     assert p_value(np.array([np.nan])) is None
 
 
-def test_ratio_has_a_value_an_interval_and_no_zero_below():
-    resampled = np.linspace(0.4, 0.6, 101)
-    found = ratio(0.5, 1.0, resampled, np.ones(101))
-    assert found == {"value": 0.5, "low": pytest.approx(0.405), "high": pytest.approx(0.595)}
-    assert ratio(0.5, 0.0, resampled, np.zeros(101)) == {"value": None, "low": None, "high": None}
+def test_a_share_of_no_gain_has_no_interval():
+    """Up to one resample in 40 without a gain is left out; more of them are a tail that has no end."""
+    resampled = np.linspace(0.4, 0.6, 200)
+    assert share_interval(0.5, resampled) == interval(0.5, resampled)
+    few, many = resampled.copy(), resampled.copy()
+    few[:5], many[:6] = np.nan, np.nan
+    assert share_interval(0.5, few) == interval(0.5, few)
+    assert share_interval(0.5, many) == {"value": 0.5, "low": None, "high": None}
+    assert share_interval(np.nan, many) == {"value": None, "low": None, "high": None}
 
 
 def test_undefined_resamples_are_left_out():

@@ -18,27 +18,38 @@ PROJECT = parse(
     },
     "project.yaml",
 )
+GOLD = {"twin": "8L-gold@card", "metric": "f1_macro", "difference": -0.02, "low": -0.03, "high": -0.01}
 STAGES = [{"name": "audit", "seconds": 1.5, "status": "done", "fingerprint": "0"}]
 
 
 def test_a_run_that_has_made_nothing_has_empty_sections(tmp_path):
-    report = assemble(PROJECT, tmp_path, [tmp_path / "export" / "8L" / "onnx"], [], {})
+    report = assemble(PROJECT, tmp_path, [tmp_path / "export" / "8L" / "onnx"], [], {}, {})
     assert report["schema"] == 1 and report["task"]["labels"] == ["нет", "да"] and report["task"]["rows"] == {}
-    assert all(report[key] == [] for key in ("tests", "models", "comparisons", "latency", "parity", "stages"))
+    assert all(report[key] == [] for key in ("tests", "models", "comparisons", "training", "latency", "parity"))
+    assert (report["twins"], report["choice"], report["stages"], report["gates_off"]) == ({}, None, [], [])
     assert [gate["name"] for gate in report["gates"]] == ["leak"]
 
 
 def test_every_artifact_finds_its_section(tmp_path):
     audit = {"leak_rows": 3, "balance": {"classes": {"train": {"нет": 5, "да": 2}, "valid": {"да": 1}}}}
-    model = {"name": "8L@card", "role": "student", "retention": {"card": {"low": 0.96}}}
+    model = {"name": "8L@card", "role": "student", "retention": {"card": {"low": 0.96}}, "over_gold": GOLD}
     parity = {"name": "8L", "target": "onnx", "required": 1e-4, "max_abs_diff": 1e-6, "label_flips": 0, "passed": True}
     write_json(tmp_path / "records" / "audit.json", audit)
-    evaluation = {"tests": ["unseen"], "models": [model], "comparisons": [{"a": "x"}]}
+    twins = {"8L@card": {"best": "8L-gold@card", "other": []}}
+    evaluation = {"tests": ["unseen"], "models": [model], "twins": twins, "comparisons": [{"a": "x"}]}
     write_json(tmp_path / "evaluation" / "evaluation.json", evaluation)
     latency = {"rows": [{"model": "8L@card"}], "environment": {"cpu": "x"}, "settings": {"requests": 9}}
     write_json(tmp_path / "latency" / "latency.json", latency)
     write_json(tmp_path / "onnx" / "parity.json", parity)
-    report = assemble(PROJECT, tmp_path, [tmp_path / "onnx", tmp_path / "missing"], STAGES, {"python": "3"})
+    choice = {"asked": "auto", "taken": "card", "teachers": {"base@card": 1.0}}
+    write_json(tmp_path / "choice" / "choice.json", choice)
+    fit = {"step": 20, "steps": 30, "ended": "converged", "reason": "converged: no lower log loss in 4 evaluations"}
+    write_json(tmp_path / "students" / "8L" / "quality.json", fit)
+    folders = {"8L@card": tmp_path / "students" / "8L"}
+    exports = [tmp_path / "onnx", tmp_path / "missing"]
+    report = assemble(PROJECT, tmp_path, exports, STAGES, {"python": "3"}, folders)
+    assert report["choice"] == choice and report["metric"] == "f1_macro"
+    assert [(one["model"], one["steps"], one["step"]) for one in report["training"]] == [("8L@card", 30, 20)]
     assert report["task"]["rows"] == {"train": 7, "valid": 1}
     assert {key: report[key] for key in evaluation} == evaluation
     assert (report["latency"], report["parity"], report["audit"]) == (latency["rows"], [parity], audit)
@@ -46,6 +57,7 @@ def test_every_artifact_finds_its_section(tmp_path):
         ("leak", False),
         ("parity 8L.onnx", True),
         ("retention.card 8L@card", True),
+        ("over_gold 8L@card", False),
     ]
     assert report["stages"] == [{"name": "audit", "seconds": 1.5, "status": "done"}]
     assert report["environment"] == {"python": "3", "cpu": "x", "seed": 7, "bench": {"requests": 9}}
@@ -58,8 +70,17 @@ def parity(difference, passed=True, flips=0.0):
 
 def seed_report(entry, latency=(), low=0.97):
     retention = {"name": "retention.card 8L@card", "required": 0.95, "measured": low, "passed": low >= 0.95}
-    audit = {"leak_rows": 0, "rows": {}}
-    return {"latency": list(latency), "parity": [entry], "gates": [retention], "audit": audit, "task": {"rows": {}}}
+    report = {"audit": {"leak_rows": 0, "rows": {}}, "task": {"rows": {}}, "gates_off": ["int8_flips"]}
+    fits = [{"model": "8L@card", "steps": len(latency)}]
+    choice = {"asked": "auto", "taken": "card" if latency else "document"}
+    return {
+        **report,
+        "latency": list(latency),
+        "parity": [entry],
+        "gates": [retention],
+        "training": fits,
+        "choice": choice,
+    }
 
 
 def test_seeds_are_gathered_with_the_worst_parity_the_first_latency_and_gates_on_the_means(tmp_path):
@@ -70,6 +91,12 @@ def test_seeds_are_gathered_with_the_worst_parity_the_first_latency_and_gates_on
     report = assemble_seeds(PROJECT, tmp_path, reports, [9], STAGES)
     assert (report["seeds"], report["stopped_seeds"]) == ([4, 2], [9])
     assert (report["models"], report["latency"]) == ([model], ["timed"])
+    assert [(fit["seed"], fit["model"], fit["steps"]) for fit in report["training"]] == [
+        (4, "8L@card", 1),
+        (2, "8L@card", 0),
+    ]
+    assert report["choice"] == {"asked": "auto", "taken": "card", "taken_by_seed": {"4": "card", "2": "document"}}
+    assert report["gates_off"] == ["int8_flips"]
     assert report["parity"] == [parity(None, passed=False)]
     assert [(gate["name"], gate["measured"], gate["passed"]) for gate in report["gates"]] == [
         ("leak", 0, True),

@@ -14,7 +14,7 @@ from distill.report.breakdowns import slice_rows_sheet, slices_across_sheet
 from distill.report.compare import compare, compare_by
 from distill.report.evaluation import evaluate
 from distill.report.tables import markdown
-from tests.report.test_evaluation import MODELS, REFERENCES, ROWS, SETTINGS, SPACE, TESTS, predictions
+from tests.report.test_evaluation import MODELS, PRIORS, REFERENCES, ROWS, SETTINGS, SPACE, TESTS, predictions
 from tests.report.test_seeds import seeded
 
 A, B = "8L@card", "base@card"
@@ -58,7 +58,7 @@ def right(model, slice_=None, made=predictions):
 
 
 def test_overall_it_is_the_comparison_of_the_report(run):
-    found = evaluate(MODELS, sorted(TESTS), REFERENCES, run / "predictions", SPACE, SETTINGS, seed=1)
+    found = evaluate(MODELS, sorted(TESTS), REFERENCES, run / "predictions", SPACE, SETTINGS, 1, PRIORS)
     assert compare(run, A, B) == found["comparisons"]
 
 

@@ -6,9 +6,19 @@ import pytest
 
 from distill.core.errors import GateFailed
 from distill.core.project import Gates
-from distill.report.gates import leak_gate, of_seed, parity_gates, require, retention_gates
+from distill.report.gates import (
+    gate_line,
+    leak_gate,
+    of_seed,
+    off_gates,
+    over_gold_gates,
+    parity_gates,
+    require,
+    retention_gates,
+)
 
-OFF = Gates(leak=None, parity_fp32=None, int8_flips=None, retention_card=None)
+OFF = Gates(leak=None, parity_fp32=None, int8_flips=None, retention_card=None, over_gold=None)
+STUDENT, TWIN, FILE = "8L@card", "8L-gold@card", "8L@card.onnx-int8"
 
 
 def model(name, role, low):
@@ -34,6 +44,135 @@ def test_only_students_and_artifacts_are_judged():
     models = [model(role, role, 0.1) for role in ("teacher", "student", "baseline", "artifact")]
     names = [gate["name"] for gate in retention_gates(Gates(), models)]
     assert names == ["retention.card student", "retention.card artifact"]
+
+
+def test_without_a_card_teacher_there_is_no_such_gate():
+    student = {**model(STUDENT, "student", 0.99), "retention": {"document": {"low": 0.1}}}
+    assert retention_gates(Gates(), [student, {**student, "retention": None}]) == []
+
+
+def test_a_retention_without_a_lower_bound_fails():
+    (gate,) = retention_gates(Gates(), [model(STUDENT, "student", None)])
+    assert (gate["measured"], gate["passed"]) == (None, False)
+
+
+def beside_twin(name, role, difference, low, high):
+    apart = {"twin": TWIN, "metric": "accuracy", "difference": difference, "low": low, "high": high}
+    return {"name": name, "role": role, "over_gold": apart}
+
+
+def scored(name, role, accuracy, valid=0.5):
+    return {"name": name, "role": role, "quality": {"accuracy": {"value": accuracy}}, "valid": {"log_loss": valid}}
+
+
+def run_report(*models, document=0.56, card=0.55, losses=(0.5, 0.6), **more):
+    teachers = [
+        scored("base@document", "teacher", document, losses[0]),
+        scored("base@card", "teacher", card, losses[1]),
+    ]
+    return {"metric": "accuracy", "models": [*teachers, scored(TWIN, "baseline", 0.751), *models], **more}
+
+
+BELOW = beside_twin(STUDENT, "student", -0.151, -0.165, -0.138)
+
+
+@pytest.mark.parametrize(
+    ("required", "low", "passed"),
+    [(-0.01, -0.01, True), (-0.01, -0.0101, False), (0.0, 0.001, True), (0.02, 0.01, False)],
+)
+def test_a_student_is_judged_by_the_lower_bound_of_its_difference_to_the_twin(required, low, passed):
+    (gate,) = over_gold_gates(Gates(over_gold=required), run_report(beside_twin(STUDENT, "student", 0.01, low, 0.03)))
+    assert (gate["name"], gate["required"], gate["measured"]) == (f"over_gold {STUDENT}", required, low)
+    assert gate["passed"] is passed and ("why" in gate) is not passed
+
+
+def test_a_student_that_equals_its_twin_passes():
+    (gate,) = over_gold_gates(Gates(), run_report(beside_twin(STUDENT, "student", 0.0, -0.006, 0.006)))
+    assert gate["passed"] and "why" not in gate
+
+
+def test_files_are_judged_too_and_baselines_and_teachers_are_not():
+    models = [BELOW, {**BELOW, "name": FILE, "role": "artifact"}, {**BELOW, "name": "x", "role": "baseline"}]
+    found = over_gold_gates(Gates(), run_report(*models))
+    assert [gate["name"] for gate in found] == [f"over_gold {STUDENT}", f"over_gold {FILE}"]
+    assert all("training on gold alone is 15.1 points better (13.8–16.5)" in gate["why"] for gate in found)
+
+
+def test_without_twins_or_with_the_gate_off_nothing_is_judged():
+    assert over_gold_gates(Gates(), run_report({**BELOW, "over_gold": None})) == []
+    assert over_gold_gates(OFF, run_report(BELOW)) == []
+
+
+def why(report):
+    return next(gate["why"] for gate in over_gold_gates(Gates(), report) if not gate["passed"])
+
+
+def fit(name, **more):
+    reason = "fixed: 3 epochs, still falling 30.0% per epoch"
+    return {"model": name, "ended": "fixed", "reason": reason, "slope_per_epoch": -0.3, **more}
+
+
+def test_a_teacher_stopped_too_early_is_the_cause():
+    text = why(run_report(BELOW, document=0.9, training=[fit("base@document")]))
+    assert "the teacher is the cause: base@document was stopped while it still learned" in text
+    assert "(fixed: 3 epochs, still falling 30.0% per epoch): train the teacher longer" in text
+    assert "larger encoder" not in text
+
+
+@pytest.mark.parametrize(
+    "more", [{"slope_per_epoch": -0.009}, {"slope_per_epoch": 0.3}, {"slope_per_epoch": None}, {"ended": "converged"}]
+)
+def test_a_teacher_that_had_learned_is_not_called_undertrained(more):
+    text = why(run_report(BELOW, document=0.9, training=[fit("base@document", **more)]))
+    assert "stopped" not in text
+
+
+def test_labels_of_the_worse_view_are_the_cause():
+    choice = {"taken": "document", "teachers": {"base@document": 1.0}}
+    text = why(run_report(BELOW, document=0.9, losses=(0.52, 0.41), choice=choice))
+    assert "base@card is better than base@document (log loss 0.410 against 0.520 on validation)" in text
+    assert "the labels came from documents: labels: card" in text
+    taken = {"taken": "card", "teachers": {"base@card": 1.0}}
+    assert "labels: card" not in why(run_report(BELOW, card=0.9, losses=(0.52, 0.41), choice=taken))
+
+
+def test_a_teacher_under_the_twin_is_the_cause():
+    text = why(run_report(BELOW))
+    assert "base@document is 19.1 points under the twin, worse than training the student on gold" in text
+
+
+def test_a_student_stopped_too_early_is_not_the_teachers_fault():
+    text = why(run_report(BELOW, document=0.9, training=[fit(STUDENT)]))
+    assert f"{STUDENT} was stopped while it still learned" in text and "the teacher is the cause" not in text
+
+
+def test_where_nothing_else_is_wrong_the_pool_is_too_small():
+    assert "no teacher is under the twin: give a larger pool" in why(run_report(BELOW, document=0.9))
+
+
+def test_of_a_file_whose_student_is_sound_the_precision_is_the_cause():
+    student = beside_twin(STUDENT, "student", 0.01, -0.005, 0.02)
+    text = why(run_report(student, {**BELOW, "name": FILE, "role": "artifact"}, document=0.9))
+    assert f"{STUDENT} in PyTorch is not under its twin: keep more of it in fp32" in text
+
+
+def test_an_interval_too_wide_to_tell_asks_for_test_rows():
+    text = why(run_report(beside_twin(STUDENT, "student", 0.004, -0.02, 0.03)))
+    assert "the difference to training on gold alone is +0.4 points (−2.0…+3.0): give more test rows" in text
+
+
+def test_gates_that_are_off_are_listed_by_name():
+    assert off_gates(Gates()) == []
+    assert off_gates(Gates(retention_card=None, validation_rows=None)) == ["retention_card", "validation_rows"]
+
+
+def test_a_failed_gate_says_why_where_it_is_raised():
+    gates = over_gold_gates(Gates(), run_report(BELOW))
+    with pytest.raises(
+        GateFailed, match=r"over_gold 8L@card: required -0.01, measured -0.165 \(training on gold alone"
+    ):
+        require(gates, "x")
+    assert gate_line({"name": "leak", "required": 0, "measured": 2}) == "leak: required 0, measured 2"
 
 
 def test_parity_is_as_its_check_decided():

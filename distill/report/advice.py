@@ -1,0 +1,111 @@
+"""What is wrong with the order of teacher, student, gold-only twin and majority answer, and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from distill.report import formats
+from distill.report.causes import explained, labellers
+from distill.report.controls import METRIC_NAMES, shortfalls, teacher_of
+from distill.report.sheets import ModelRow, Report, dig, entries, over_majority_known
+from distill.report.training import undertrained
+
+_VIEWS = ("card", "document")
+
+
+def advice(report: Report, row: ModelRow) -> list[str]:
+    """The sentences that follow the first one. Args: row: the model that the first one is about."""
+    students = [model for model in entries(report, "models") if model.get("role") == "student"]
+    return [
+        *_kept(report, row),
+        *(sentence for model in students for sentence in _over_gold(report, model)),
+        *_not_above(report),
+        *_early(report),
+    ]
+
+
+def _kept(report: Report, row: ModelRow) -> Iterator[str]:
+    """What is kept of the card teacher, else of the document teacher, and each teacher worse than the model."""
+    retention = dig(row.model, "retention")
+    views = [view for view in _VIEWS if view in retention]
+    for view in views:
+        if view == views[0] or (formats.number(retention[view]) or 0.0) > 1:
+            yield _retention(report, row, view)
+
+
+def _retention(report: Report, row: ModelRow, view: str) -> str:
+    kept, teacher = dig(row.model, "retention", view), teacher_of(view, entries(report, "models"))
+    share, low = formats.number(kept), (formats.bounds(kept) or (None, None))[0]
+    corrected = over_majority_known(report)
+    if share is None:
+        return f"{teacher} is not above the majority answer in macro F1: there is nothing to keep of it."
+    figure = f"{100 * share:.1f}%{_around(kept)}"
+    if share <= 0 and corrected:
+        return f"{row.name} has nothing of what {teacher} has over the majority answer ({figure})."
+    if share <= 1:
+        gain = f"what {teacher} has over the majority answer" if corrected else f"{teacher}’s macro F1"
+        return f"{row.name} keeps {figure} of {gain}."
+    sure = "" if low is not None and low > 1 else ", though not by an interval"
+    above = f"{row.name} is above {teacher}{_gap(report, row, teacher)}, at {figure} of its macro F1"
+    return f"{above}{' over the majority answer' if corrected else ''}: the teacher is worse than its student{sure}."
+
+
+def _gap(report: Report, row: ModelRow, teacher: str) -> str:
+    """By how many points of macro F1 the model is above the teacher."""
+    figures = {str(model.get("name")): dig(model, "quality").get("f1_macro") for model in entries(report, "models")}
+    own, other = formats.number(row.quality.get("f1_macro")), formats.number(figures.get(teacher))
+    return "" if own is None or other is None else f" by {100 * (own - other):.1f} points"
+
+
+def _over_gold(report: Report, model: Mapping[str, Any]) -> Iterator[str]:
+    """How a student stands to training on gold alone; nothing in a report that never asked."""
+    if "over_gold" not in model:
+        return
+    name, apart = model.get("name"), dig(model, "over_gold")
+    gap, pair = formats.number(apart.get("difference")), formats.bounds(apart)
+    if gap is None or pair is None:
+        yield f"{name} was not compared with training on gold alone."
+    elif _gate_failed(report, f"over_gold {name}") or pair[1] < 0:
+        yield f"{name}: {explained(report, model)}."
+    else:
+        figure = formats.signed_interval(gap, pair, 100, 2)
+        shown = "is better than" if pair[0] > 0 else "is not shown to differ from"
+        yield f"{name} {shown} training on gold alone: {figure} points."
+
+
+def _not_above(report: Report) -> Iterator[str]:
+    """Every model that is not above the majority answer or the class priors, and what to do where it is a teacher."""
+    short = {str(model.get("name")): shortfalls(model) for model in entries(report, "models")}
+    named = [
+        f"{name} ({', '.join(_difference(*item) for item in found.items())})" for name, found in short.items() if found
+    ]
+    if named:
+        yield f"Not above the majority answer by an interval: {'; '.join(named)}."
+    for teacher in labellers(report):
+        if short.get(teacher):
+            more = (
+                "train it longer" if undertrained(report, teacher) else "take a larger encoder, or give more gold rows"
+            )
+            yield f"{teacher} labels without knowing more than the majority answer: {more}."
+
+
+def _early(report: Report) -> Iterator[str]:
+    names = dict.fromkeys(str(one.get("model")) for one in entries(report, "training"))
+    found = [f"{name} ({'; '.join(reasons)})" for name in names if (reasons := undertrained(report, name))]
+    if found:
+        yield f"Stopped while still learning: {', '.join(found)}."
+
+
+def _difference(metric: str, apart: Mapping[str, Any]) -> str:
+    scale, decimals = (1, 3) if metric == "log_loss" else (100, 2)
+    return f"{METRIC_NAMES[metric]} {formats.signed_interval(apart.get('difference'), dict(apart), scale, decimals)}"
+
+
+def _around(figure: Mapping[str, Any]) -> str:
+    pair = formats.bounds(dict(figure))
+    return "" if pair is None else f" ({100 * pair[0]:.1f}–{100 * pair[1]:.1f})"
+
+
+def _gate_failed(report: Report, name: str) -> bool:
+    return any(gate.get("name") == name and gate.get("passed") is False for gate in entries(report, "gates"))

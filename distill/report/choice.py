@@ -1,0 +1,72 @@
+"""Whose labels the students learned: what was asked, what was taken and why, and the candidates on validation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from distill.report import formats
+from distill.report.sheets import Column, Report, Sheet, dig, entries, pairs_sheet
+
+
+def choice_sentence(report: Report) -> str:
+    """What the labels are, in one sentence; empty where no choice was written."""
+    choice = dig(report, "choice")
+    if not choice:
+        return ""
+    weights = dig(choice, "teachers")
+    members = ", ".join(
+        f"{name} × {formats.plain(weight)}" if len(weights) > 1 else name for name, weight in weights.items()
+    )
+    taken = f"{choice.get('taken')} ({members})" if members else str(choice.get("taken"))
+    why = str(choice.get("why") or "").strip().rstrip(".")
+    by_seed = ", ".join(f"seed {seed} {name}" for seed, name in dig(choice, "taken_by_seed").items())
+    asked = f"Labels: {taken}, asked for {choice.get('asked')}" + (f": {why}." if why else ".")
+    return f"{asked} By seed: {by_seed}." if by_seed else asked
+
+
+def worse_classes(report: Report) -> list[str]:
+    """One sentence for each class in which one teacher is worse than the other by an interval."""
+    return [_worse(row) for row in entries(dig(report, "choice"), "worse_classes")]
+
+
+def _worse(row: dict[str, Any]) -> str:
+    gap, pair = formats.number(row.get("difference")) or 0.0, formats.bounds(row) or (0.0, 0.0)
+    worse, better = (row.get("a"), row.get("b")) if gap < 0 else (row.get("b"), row.get("a"))
+    low, high = sorted(100 * abs(end) for end in pair)
+    points = f"{100 * abs(gap):.1f} points of F1 ({low:.1f}–{high:.1f})"
+    return f"In “{row.get('class')}” {worse} is {points} under {better} on validation."
+
+
+def choice_sheet(report: Report) -> Sheet:
+    """The candidates on validation; the one taken stands out."""
+    choice = dig(report, "choice")
+    columns = [
+        Column("Labels", lambda row: str(row.get("name")), kind="name"),
+        Column("Log loss", lambda row: _interval(row.get("log_loss"))),
+        Column("Accuracy", lambda row: formats.percent_interval(row.get("accuracy"))),
+        Column("Macro F1", lambda row: formats.percent_interval(row.get("f1_macro"))),
+        Column("Log loss against the priors", _over_priors),
+    ]
+    rows = formats.integer(choice.get("rows"))
+    caption = f"Candidates on {rows} validation rows, with 95% intervals; the one taken stands out."
+    return Sheet(
+        caption, columns, entries(choice, "candidates"), marked=lambda row: row.get("name") == choice.get("taken")
+    )
+
+
+def choice_pairs_sheet(report: Report) -> Sheet:
+    """Paired differences between the candidates."""
+    caption = "Paired bootstrap on the same validation rows; points (log loss as it is), with 95% intervals."
+    return pairs_sheet(entries(dig(report, "choice"), "differences"), caption)
+
+
+def _over_priors(row: dict[str, Any]) -> str:
+    apart = dig(row, "over_priors")
+    return formats.signed_interval(apart.get("difference"), apart, 1, 4)
+
+
+def _interval(value: Any) -> str:
+    figure, pair = formats.number(value), formats.bounds(value)
+    if figure is None:
+        return formats.MISSING
+    return f"{figure:.4f}" + (f" ({pair[0]:.3f}–{pair[1]:.3f})" if pair else "")

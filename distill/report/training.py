@@ -1,0 +1,81 @@
+"""How each model's fit went: steps, the step that was kept, and why it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from distill.core.files import read_json
+from distill.report import formats
+from distill.report.sheets import Column, Report, Sheet, entries
+
+QUALITY_FILE = "quality.json"
+_NEEDED = ("step", "steps", "ended", "reason")
+# A fit whose log loss still changed by this share per epoch when it was stopped had more to learn.
+_STILL_FALLING = -0.01
+
+
+def training_entries(folders: Mapping[str, Path]) -> list[dict[str, Any]]:
+    """The `training` of report.json, from what training wrote into each model's folder.
+
+    A model that says nothing of its fit (a finished one, or of an older run) is left out.
+
+    Args: folders: name in the report to model folder.
+    """
+    found = []
+    for name, folder in folders.items():
+        written = read_json(folder / QUALITY_FILE) if (folder / QUALITY_FILE).exists() else {}
+        if all(key in written for key in _NEEDED):
+            found.append({"model": name, **_entry(written)})
+    return found
+
+
+def undertrained(report: Report, model: str) -> list[str]:
+    """Why a model's fit ended too early, once for each reason; empty where it did not."""
+    early = [one for one in entries(report, "training") if one.get("model") == model and _early(one)]
+    return list(dict.fromkeys(str(one.get("reason")) for one in early))
+
+
+def training_sheet(report: Report) -> Sheet:
+    """Every fit in one line; those that ended too early stand out."""
+    rows = entries(report, "training")
+    seeds = [Column("Seed", lambda row: formats.plain(row.get("seed")))] if any("seed" in row for row in rows) else []
+    columns = [
+        Column("Model", lambda row: str(row.get("model")), kind="name"),
+        *seeds,
+        Column("Steps", lambda row: formats.integer(row.get("steps"))),
+        Column("Kept step", lambda row: formats.integer(row.get("step"))),
+        Column("Epochs", lambda row: _decimals(row.get("epochs"), 1)),
+        Column("Log loss on validation", lambda row: _decimals(row.get("log_loss"), 4)),
+        Column("Why it ended", lambda row: formats.plain(row.get("reason")), kind="text"),
+    ]
+    caption = "The step kept is the one with the best validation figure; models that were still learning stand out."
+    return Sheet(caption, columns, rows, marked=_early)
+
+
+def _early(entry: Mapping[str, Any]) -> bool:
+    slope = formats.number(entry.get("slope_per_epoch"))
+    if entry.get("ended") == "converged":
+        return False
+    return entry.get("ended") == "ceiling" if slope is None else slope <= _STILL_FALLING
+
+
+def _entry(written: Mapping[str, Any]) -> dict[str, Any]:
+    history = [one for one in written.get("history") or [] if isinstance(one, dict)]
+    losses = [loss for one in history if (loss := formats.number(one.get("log_loss"))) is not None]
+    return {
+        "steps": written["steps"],
+        "step": written["step"],
+        "epochs": history[-1].get("epoch") if history else None,
+        "ended": written["ended"],
+        "reason": written["reason"],
+        "slope_per_epoch": written.get("slope_per_epoch"),
+        "log_loss": min(losses, default=None),
+        "history": history,
+    }
+
+
+def _decimals(value: Any, decimals: int) -> str:
+    figure = formats.number(value)
+    return formats.MISSING if figure is None else f"{figure:.{decimals}f}"

@@ -1,0 +1,47 @@
+"""Both gold-only twins of each student: which one it is compared with, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from distill.report import formats
+from distill.report.sheets import Column, ModelRow, Report, Sheet, dig, model_rows
+
+Pair = tuple[str, ModelRow, bool]
+
+
+def twin_sheet(report: Report) -> Sheet:
+    """Validation and test figures of every twin, by student; the one taken stands out."""
+    models = {row.name: row for row in model_rows(report)}
+    rows: list[Pair] = [
+        (str(student), models[name], name == pair.get("best"))
+        for student, pair in dig(report, "twins").items()
+        if isinstance(pair, Mapping)
+        for name in (str(pair.get("best")), *_other(pair))
+        if name in models
+    ]
+    columns = [
+        Column("Twin", lambda row: row[1].name, kind="name"),
+        Column("Log loss on validation", lambda row: _decimals(dig(row[1].model, "valid").get("log_loss"))),
+        Column("Accuracy", lambda row: formats.percent_interval(row[1].quality.get("accuracy")), "All test rows"),
+        Column("Macro F1", lambda row: formats.percent_interval(row[1].quality.get("f1_macro")), "All test rows"),
+        Column("Log loss", lambda row: _decimals(row[1].quality.get("log_loss")), "All test rows", "Log loss on test"),
+        Column("Taken", _taken, kind="text"),
+    ]
+    caption = "The same student trained on gold labels alone; the one with the lower log loss on validation is taken."
+    return Sheet(caption, columns, rows, lambda row: f"Twins of {row[0]}", lambda row: row[2])
+
+
+def _other(pair: Mapping[str, Any]) -> list[str]:
+    names = pair.get("other")
+    return [str(name) for name in names] if isinstance(names, list) else []
+
+
+def _taken(row: Pair) -> str:
+    return "yes: lowest log loss on validation" if row[2] else "no"
+
+
+def _decimals(value: Any) -> str:
+    figure = formats.number(value)
+    return formats.MISSING if figure is None else f"{figure:.4f}"

@@ -1,0 +1,60 @@
+"""Where the labels came from, and both twins of a student, as the page shows them."""
+
+from __future__ import annotations
+
+from distill.report.choice import choice_pairs_sheet, choice_sentence, choice_sheet, worse_classes
+from distill.report.floor import majority_sheet
+from distill.report.page import page
+from distill.report.tables import markdown
+from distill.report.twins import twin_sheet
+from tests.report.sample import LABELS, TWIN, sample_report
+from tests.report.test_page import visible
+
+
+def test_candidates_stand_beside_each_other_and_the_one_taken_stands_out():
+    sheet = choice_sheet(sample_report())
+    assert "| `card` | 0.5288 (0.509–0.549) | 76.32 (75.0–77.6) | 75.62 (74.3–76.9) | −0.4910" in markdown(sheet)
+    assert [row["name"] for row in sheet.rows if sheet.marked(row)] == ["document"]
+    assert "5\u202f140 validation rows" in sheet.caption
+    assert "A is better" in markdown(choice_pairs_sheet(sample_report()))
+
+
+def test_a_class_in_which_a_teacher_is_worse_is_named():
+    expected = f"In “{LABELS[1]}” base@document is 4.1 points of F1 (1.9–6.3) under base@card on validation."
+    assert worse_classes(sample_report()) == [expected] and expected in visible(page(sample_report()))
+    report = sample_report()
+    (row,) = report["choice"]["worse_classes"]
+    row |= {"difference": 0.041, "low": 0.019, "high": 0.063, "a": "base@card", "b": "base@document"}
+    assert worse_classes(report) == [expected]
+
+
+def test_a_run_without_a_choice_has_no_such_section():
+    report = sample_report() | {"choice": None}
+    assert choice_sentence(report) == "" and worse_classes(report) == [] and not choice_sheet(report).rows
+    assert 'id="labels"' not in page(report) and 'id="labels"' in page(sample_report())
+
+
+def test_both_twins_are_listed_with_the_one_taken_first():
+    sheet = twin_sheet(sample_report())
+    lines = markdown(sheet).splitlines()[2:]
+    assert [line.split("|")[1].strip() for line in lines] == [f"`{TWIN}`", "`8L_trunc-gold-steps@card`"]
+    assert lines[0].endswith("| yes: lowest log loss on validation |") and lines[1].endswith("| no |")
+    assert "0.5696" in lines[0] and "71.94 (70.8–73.1)" in lines[0]
+    assert sheet.section(sheet.rows[0]) == "Twins of 8L_trunc@card" and sheet.marked(sheet.rows[0])
+
+
+def test_a_twin_without_figures_and_a_report_without_twins_are_no_error():
+    report = sample_report()
+    report["models"] = [one for one in report["models"] if one["name"] != TWIN]
+    assert len(twin_sheet(report).rows) == 1
+    assert twin_sheet({}).rows == [] and twin_sheet({"twins": {"a": None}}).rows == []
+
+
+def test_every_model_stands_beside_the_majority_answer():
+    report = sample_report()
+    sheet = majority_sheet(report)
+    assert len(sheet.rows) == len(report["models"]) - 1 and not any(map(sheet.marked, sheet.rows))
+    assert "| `base@card` | +30.60 (+28.6…+32.6) | +54.98 (+53.0…+57.0) | −0.4729" in markdown(sheet)
+    report["models"][1]["over_majority"]["log_loss"] = {"difference": 0.1, "low": -0.1, "high": 0.2}
+    sheet = majority_sheet(report)
+    assert [row.name for row in sheet.rows if sheet.marked(row)] == ["base@card"]

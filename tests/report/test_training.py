@@ -1,0 +1,110 @@
+"""How fits went: read from model folders, shown in a table and as curves."""
+
+from __future__ import annotations
+
+import pytest
+
+from distill.core.files import write_json
+from distill.report.curves import loss_curve
+from distill.report.markup import table
+from distill.report.page import page
+from distill.report.tables import markdown
+from distill.report.training import training_entries, training_sheet, undertrained
+from tests.report.sample import sample_report
+
+HISTORY = [
+    {"epoch": 1.0, "step": 10, "log_loss": 0.9, "accuracy": 0.5},
+    {"epoch": 2.0, "step": 20, "log_loss": 0.6, "accuracy": 0.7},
+    {"epoch": 3.0, "step": 30, "log_loss": 0.7, "accuracy": 0.7},
+]
+WRITTEN = {
+    "split": "valid",
+    "rows": 90,
+    "step": 20,
+    "steps": 30,
+    "ended": "converged",
+    "reason": "converged: no lower log loss in 1 evaluations",
+    "slope_per_epoch": -0.1,
+    "history": HISTORY,
+}
+
+
+def test_what_training_wrote_becomes_an_entry(tmp_path):
+    write_json(tmp_path / "quality.json", WRITTEN)
+    (entry,) = training_entries({"8L@card": tmp_path})
+    assert entry == {
+        "model": "8L@card",
+        "steps": 30,
+        "step": 20,
+        "epochs": 3.0,
+        "ended": "converged",
+        "reason": WRITTEN["reason"],
+        "slope_per_epoch": -0.1,
+        "log_loss": 0.6,
+        "history": HISTORY,
+    }
+
+
+@pytest.mark.parametrize("missing", ["step", "steps", "ended", "reason"])
+def test_folders_that_say_nothing_of_their_fit_are_left_out(tmp_path, missing):
+    old = {key: value for key, value in WRITTEN.items() if key != missing}
+    write_json(tmp_path / "old" / "quality.json", old)
+    (tmp_path / "finished").mkdir()
+    assert training_entries({name: tmp_path / name for name in ("old", "finished", "absent")}) == []
+
+
+def test_a_fit_without_history_has_no_epochs_and_no_log_loss(tmp_path):
+    write_json(tmp_path / "quality.json", {**WRITTEN, "history": None})
+    (entry,) = training_entries({"x": tmp_path})
+    assert (entry["epochs"], entry["log_loss"], entry["history"]) == (None, None, [])
+    assert loss_curve(entry) == "" and "| `x` | 30 | 20 | – | – |" in markdown(training_sheet({"training": [entry]}))
+
+
+def test_the_table_says_why_each_fit_ended_and_points_out_the_early_ones():
+    sheet = training_sheet(sample_report())
+    assert [sheet.marked(row) for row in sheet.rows] == [False, True, False, False]
+    assert "| `base@card` | 9\u202f000 | 6\u202f000 | 4.5 | 0.5200 | undertrained: still falling 4.0%" in markdown(
+        sheet
+    )
+    assert table(sheet).count('class="marked"') == 1
+
+
+@pytest.mark.parametrize(
+    ("ended", "slope", "early"),
+    [
+        ("ceiling", -0.01, True),
+        ("ceiling", None, True),
+        ("ceiling", 0.0, False),
+        ("fixed", -0.2, True),
+        ("fixed", None, False),
+        ("converged", -0.2, False),
+    ],
+)
+def test_a_fit_ended_too_early_where_it_was_stopped_while_it_fell(ended, slope, early):
+    entry = {"model": "x", "ended": ended, "reason": "r", "slope_per_epoch": slope}
+    assert undertrained({"training": [entry]}, "x") == (["r"] if early else [])
+
+
+def test_fits_of_several_seeds_carry_their_seed_and_each_reason_counts_once():
+    report = sample_report()
+    early = report["training"][1]
+    report["training"] = [{"seed": seed, **early} for seed in (1, 2)]
+    assert "| `base@card` | 2 |" in markdown(training_sheet(report))
+    assert undertrained(report, "base@card") == [early["reason"]] and undertrained(report, "base@document") == []
+    assert "base@card, seed 2: undertrained" in page(report)
+
+
+def test_a_curve_has_a_point_for_each_evaluation_and_marks_the_one_that_was_kept():
+    drawing = loss_curve({"model": "8L@card", "step": 20, "history": HISTORY})
+    points = drawing.partition('points="')[2].partition('"')[0].split()
+    kept = drawing.partition('<circle class="kept" cx="')[2].split('"')
+    assert len(points) == 3 and points[1] == f"{kept[0]},{kept[2]}"
+    heights = [float(point.split(",")[1]) for point in points]
+    assert max(heights) == heights[1]
+    assert loss_curve({"history": HISTORY[:1]}) == ""
+
+
+def test_evaluations_without_a_figure_are_skipped():
+    broken = [*HISTORY, {"epoch": 4.0, "step": 40, "log_loss": float("nan")}, {"step": 50}]
+    drawing = loss_curve({"model": "a<b", "step": 50, "history": broken})
+    assert drawing.count(",") == 3 and "nan" not in drawing and "kept" not in drawing and "a&lt;b" in drawing

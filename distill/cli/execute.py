@@ -79,7 +79,8 @@ def run_step(steps: Steps, step: Step) -> None:
 
 def _write_report(layout: Layout, steps: Steps) -> dict[str, Any]:
     folder, exports = layout.run, [layout.run / exported(model, target) for model, target in layout.exports()]
-    report = assemble(layout.project, folder, exports, steps.stages, {"versions": versions()})
+    models = {model.label: folder / model.artifact for model in layout.trained}
+    report = assemble(layout.project, folder, exports, steps.stages, {"versions": versions()}, models)
     write_json(folder / "report.json", report)
     write_page(report, folder / "report.html")
     return report

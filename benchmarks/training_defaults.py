@@ -1,4 +1,4 @@
-"""How the defaults of training were chosen: one recipe fitted on the gold cards of a prepared run, judged on validation.
+"""How the defaults of training were chosen: one recipe fitted on the gold cards of a run, judged on validation.
 
 `python -m benchmarks.training_defaults RUN ENCODER --set learning_rate=5e-5 --set head_rate=10 --out FILE` fits the
 preset `base` on cards with these settings of `training`, and writes figures, steps and why it ended. Several such files
@@ -55,7 +55,13 @@ def fit_once(run: Path, encoder: Path, settings: Mapping[str, Any], seed: int) -
         figures = _measured(answers, task.kind)
     kept = {key: quality[key] for key in ("step", "steps", "ended", "reason")}
     curve = [{key: one[key] for key in ("step", "epoch", "log_loss", "f1_macro")} for one in quality["history"]]
-    return {**kept, "seconds": round(seconds, 1), "whole_seconds": round(time.monotonic() - started, 1), **figures, "curve": curve}
+    return {
+        **kept,
+        "seconds": round(seconds, 1),
+        "whole_seconds": round(time.monotonic() - started, 1),
+        **figures,
+        "curve": curve,
+    }
 
 
 def _fit(
@@ -104,7 +110,9 @@ def table(folder: Path) -> list[Figures]:
     found = {path: read_json(path) for path in sorted(folder.glob("*/*.json"))}
     recipes = sorted({path.stem for path in found})
     sets = sorted({path.parent.name for path in found})
-    return [_row(recipe, sets, {path: one for path, one in found.items() if path.parent.name in sets}) for recipe in recipes]
+    return [
+        _row(recipe, sets, {path: one for path, one in found.items() if path.parent.name in sets}) for recipe in recipes
+    ]
 
 
 def _row(recipe: str, sets: Sequence[str], found: Mapping[Path, Figures]) -> Figures:

@@ -1,65 +1,100 @@
-"""Training a student from stored soft labels; no teacher is in memory."""
+"""Training a student from stored soft labels, and its twins from gold alone; no teacher is in memory."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from distill.core.errors import UserError
+from distill.core.files import read_json
 from distill.core.label_space import LabelSpace
 from distill.core.record_store import read_records
+from distill.core.records import Record
 from distill.core.soft_labels import read_soft_labels
 from distill.core.view import TOKENIZER_FILE, View
 from distill.inference.collate import pad_id
 from distill.models.checkpoint import save_tokenizer
-from distill.training.examples import encode_examples
-from distill.training.fit import Run, fit, optimiser_steps
-from distill.training.joining import join, labelled_rows
+from distill.training.config import TrainingConfig
+from distill.training.examples import Logits, encode_examples
+from distill.training.fit import QUALITY_FILE, Run, fit
+from distill.training.joining import Share, join, labelled_rows
 from distill.training.losses import DistillationLoss
 from students.config import StudentConfig
 from students.start import start
 
 
-def train(
-    config: StudentConfig,
-    space: LabelSpace,
-    view: View,
-    records: Path,
-    labels: Mapping[Path, float],
-    source: Path,
-    seed: int,
-    threads: int,
-    folder: Path,
-    *,
-    gold_only: bool = False,
-) -> None:
-    """Step body: train a student on train and pool rows as `view` shows them; `folder` becomes a model folder.
+@dataclass(frozen=True)
+class Lesson:
+    """What a student and its twins share.
 
-    Args: labels: soft-label stores and their weights. source: the model folder whose layers it takes.
-        gold_only: the baseline: same start, view and optimiser steps, but gold labels only.
+    Attributes:
+        space: the classes. view: what is read. records: the records artifact. source: the model folder whose layers are
+        taken. seed: order, dropout and fresh weights. threads: of the processor.
+    """
+
+    space: LabelSpace
+    view: View
+    records: Path
+    source: Path
+    seed: int
+    threads: int
+
+
+def train(config: StudentConfig, lesson: Lesson, labels: Mapping[Path, Share], folder: Path) -> None:
+    """Step body: train a student on train and pool rows; `folder` becomes a model folder.
+
+    Args: labels: soft-label stores and their shares.
     Raises: GateFailed when the run collapses to one class; UserError when no row has a usable soft label.
     """
-    import torch
-
-    torch.manual_seed(seed)
-    soft = join([(read_soft_labels(store), weight) for store, weight in labels.items()], space.kind)
+    soft = join([(read_soft_labels(store), share) for store, share in labels.items()], lesson.space.kind)
     if not soft:
         raise UserError("no usable soft labels", where=str(next(iter(labels), "labels")), do="label the pool again")
-    rows = [record for _, record in labelled_rows(records) if record.id in soft or record.target is not None]
-    training = config.training.model_copy(update={"max_steps": optimiser_steps(len(rows), config.training)})
-    if gold_only:
-        rows, soft = read_records(records, "train"), {}
+    rows = [row for _, row in labelled_rows(lesson.records) if row.id in soft or row.target is not None]
+    loss = DistillationLoss(config.temperature, config.alpha, lesson.space.kind)
+    _train(config, config.training, lesson, rows, soft, loss, "distilling", folder)
+
+
+def train_twin(config: StudentConfig, lesson: Lesson, student: Path | None, folder: Path) -> None:
+    """Step body: train the student's twin, which has its start, view and recipe but gold labels only.
+
+    Either kind keeps the weights with the lowest validation log loss, so a twin is not spoilt by more steps than it
+    needs.
+
+    Args: student: the trained student whose number of steps the twin takes; None: until it has converged itself.
+    Raises: as `train`.
+    """
+    steps = read_json(student / QUALITY_FILE)["steps"] if student else None
+    training = config.training.model_copy(update={"epochs": None, "max_steps": steps, "checkpoint": "best"})
+    rows, loss = read_records(lesson.records, "train"), DistillationLoss(kind=lesson.space.kind)
+    _train(config, training, lesson, rows, {}, loss, "training on gold only", folder)
+
+
+def _train(
+    config: StudentConfig,
+    training: TrainingConfig,
+    lesson: Lesson,
+    rows: Sequence[Record],
+    soft: Mapping[str, Logits],
+    loss: DistillationLoss,
+    name: str,
+    folder: Path,
+) -> None:
+    import torch
+
+    torch.manual_seed(lesson.seed)
+    view, source = lesson.view, lesson.source
     renderer = view.renderer()
     run = Run(
-        name="training on gold only" if gold_only else "distilling",
-        labels=space.labels,
-        loss=DistillationLoss(config.temperature, 1.0 if gold_only else config.alpha, space.kind),
+        name=name,
+        labels=lesson.space.labels,
+        loss=loss,
         pad_id=pad_id(source),
         pool=view.config.windows.pool if view.config.windows else "mean",
-        seed=seed,
-        threads=threads,
+        seed=lesson.seed,
+        threads=lesson.threads,
     )
-    valid = encode_examples(read_records(records, "valid"), renderer)
-    fit(start(config, space, source), encode_examples(rows, renderer, soft), valid, training, run, folder)
+    valid = encode_examples(read_records(lesson.records, "valid"), renderer)
+    fit(start(config, lesson.space, source), encode_examples(rows, renderer, soft), valid, training, run, folder)
     save_tokenizer(source, folder)
     View(view.name, view.config, folder / TOKENIZER_FILE).save(folder)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from distill.cli.console import clock
 from distill.cli.plan.layout import RECORDS
-from distill.cli.rehearsal import ROWS, rehearse
+from distill.cli.rehearsal import ROWS, Estimate, rehearse
 from distill.cli.seeds import first_run, seed_runs, stages_of
 from distill.cli.settings import Settings
 from distill.core.errors import MissingExtra
@@ -48,7 +48,7 @@ def _plan(run: Settings, settings: Settings) -> list[tuple[Step, bool]]:
     return found
 
 
-def _rehearsed(settings: Settings, to_do: Sequence[Step]) -> tuple[dict[str, float], str]:
+def _rehearsed(settings: Settings, to_do: Sequence[Step]) -> tuple[dict[str, Estimate], str]:
     """Seconds of steps by name, or why there are none."""
     first = first_run(settings)
     if not to_do:
@@ -63,9 +63,17 @@ def _rehearsed(settings: Settings, to_do: Sequence[Step]) -> tuple[dict[str, flo
             return {}, f"not estimated: {error}"
 
 
-def _time(to_do: Sequence[Step], seconds: Mapping[str, float], why: str) -> str:
-    total = clock(sum(seconds.get(step.name, 0.0) for step in to_do))
-    return f"time   {why or f'about {total} for the steps with a time, from {ROWS} rows of each split; {_UNTIMED}'}"
+def _time(to_do: Sequence[Step], seconds: Mapping[str, Estimate], why: str) -> str:
+    if why:
+        return f"time   {why}"
+    known = [seconds[step.name] for step in to_do if step.name in seconds]
+    total = _span(sum(one.expected for one in known), sum(one.longest for one in known))
+    return f"time   about {total} for the steps with a time, from {ROWS} rows of each split; {_UNTIMED}"
+
+
+def _span(expected: float, longest: float) -> str:
+    """A time, and the most where training ends by itself: `12m 05s, at most 4h 00m`."""
+    return clock(expected) + (f", at most {clock(longest)}" if longest > expected else "")
 
 
 def _inputs(settings: Settings) -> Iterator[str]:
@@ -84,12 +92,15 @@ def _audited_rows(records: Path) -> dict[str, int]:
     return {split: count_records(records, split) for split in splits(records)}
 
 
-def _steps(run: Path, plan: Sequence[tuple[Step, bool]], seconds: Mapping[str, float], *, alone: bool) -> Iterator[str]:
+def _steps(
+    run: Path, plan: Sequence[tuple[Step, bool]], seconds: Mapping[str, Estimate], *, alone: bool
+) -> Iterator[str]:
     yield "steps" if alone else f"steps of {run.name}"
     width = max(len(step.name) for step, _ in plan)
     for step, made in plan:
-        time = clock(seconds[step.name]) if step.name in seconds and not made else ""
-        yield f"  {'made' if made else 'to do':<6} {step.name:<{width}} {time:>8}  {run / step.artifact}"
+        own = seconds.get(step.name) if not made else None
+        time = _span(own.expected, own.longest) if own else ""
+        yield f"  {'made' if made else 'to do':<6} {step.name:<{width}} {time:<24}  {run / step.artifact}"
 
 
 def _disk(run: Path) -> Iterator[str]:

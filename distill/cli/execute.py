@@ -10,7 +10,7 @@ from rich.console import Console
 
 from distill.cli.console import ConsoleReporter
 from distill.cli.plan.layout import Layout, exported
-from distill.cli.plan.pipeline import bundles, plan, stages_until
+from distill.cli.plan.pipeline import asking, bundles, plan, stages_until
 from distill.cli.settings import Settings
 from distill.cli.soundness import require_intervals, require_layers, require_slices
 from distill.core.errors import MissingExtra
@@ -19,7 +19,7 @@ from distill.core.lock import run_lock
 from distill.core.progress import reporting
 from distill.core.steps import Step, Steps
 from distill.report.assemble import assemble
-from distill.report.gates import LEAK, require
+from distill.report.gates import LEAK, VALIDATION, require, require_teacher
 from distill.report.page import write_page
 
 VERSIONED = ("distill", "numpy", "pyarrow", "tokenizers", "torch", "transformers", "onnx", "onnxruntime")
@@ -29,23 +29,27 @@ _MODULE_EXTRAS = {"torch": "train", "transformers": "train", "accelerate": "trai
 def execute(settings: Settings, console: Console, until: str = "report") -> dict[str, Any]:
     """Make every artifact up to the last step of the verb `until`; returns report.json's content.
 
-    Raises: GateFailed after the report is written, when a gate failed: a leak stops the run before anything is trained,
-        every other gate stops it before the bundles. UserError for what the user gave.
+    Raises: GateFailed after the report is written, when a gate failed: a leak or too few validation rows stop the run
+        before anything is trained, a teacher that knows too little before anything is labelled, every other gate before
+        the bundles. UserError for what the user gave.
     """
     layout, reporter = Layout(settings), ConsoleReporter(console)
     with run_lock(settings.run), reporting(reporter):
         steps = Steps(settings.run, settings.as_json(), versions(), reporter.stage_starts, reporter.stage_ends)
+        first = {stage.step.artifact for stage in asking(layout)}
         stages = stages_until(list(plan(layout)), until)
         if any(stage.verb == "train" for stage in stages):
             require_layers(layout)
-        for stage in stages:
+        for stage in (stage for stage in stages if stage.step.artifact in first):
             run_step(steps, stage.step)
             if stage.verb == "audit":
-                report = _write_report(layout, steps)
-                require([gate for gate in report["gates"] if gate["name"] == LEAK], str(settings.run / "report.html"))
-                if until != "audit":
-                    require_intervals(layout)
-                    require_slices(layout)
+                _require_audit(layout, _write_report(layout, steps), until)
+        # The choice is made, and may have changed what comes after.
+        later = [stage for stage in stages_until(list(plan(layout)), until) if stage.step.artifact not in first]
+        if any(stage.verb in ("label", "train") for stage in later):
+            require_teacher(_write_report(layout, steps), str(settings.run / "report.html"))
+        for stage in later:
+            run_step(steps, stage.step)
         report = _write_report(layout, steps)
         if until in ("bundle", "report"):
             require(report["gates"], str(settings.run / "report.html"))
@@ -75,6 +79,16 @@ def run_step(steps: Steps, step: Step) -> None:
         if extra is None:
             raise
         raise MissingExtra(f"the step '{step.name}'", extra) from error
+
+
+def _require_audit(layout: Layout, report: dict[str, Any], until: str) -> None:
+    """Check what the rows alone decide: leaks, and for verbs beyond the audit intervals, validation rows and slices."""
+    page = str(layout.run / "report.html")
+    require([gate for gate in report["gates"] if gate["name"] == LEAK], page)
+    if until != "audit":
+        require([gate for gate in report["gates"] if gate["name"] == VALIDATION], page)
+        require_intervals(layout)
+        require_slices(layout)
 
 
 def _write_report(layout: Layout, steps: Steps) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from distill.cli.execute import run_step
 from distill.cli.plan.evidence import predict_step
-from distill.cli.plan.layout import RECORDS, Layout
+from distill.cli.plan.layout import GOLD, GOLD_STEPS, KINDS, RECORDS, Layout
 from distill.cli.plan.learning import checkpoint_step, label_step, teach_step, train_step
 from distill.cli.settings import Settings
 from distill.core.progress import reporting
@@ -24,7 +24,15 @@ _VALID_ROWS = 8  # few, so that validating does not stand in the time of a train
 _FORWARD = 1 / 3  # a row's forward pass as a part of its forward and backward pass
 
 
-def rehearse(settings: Settings, records: Path, folder: Path, on_start: Callable[[str], None]) -> dict[str, float]:
+@dataclass(frozen=True)
+class Estimate:
+    """Seconds of a step: as likely, and at most where it ends by itself."""
+
+    expected: float
+    longest: float
+
+
+def rehearse(settings: Settings, records: Path, folder: Path, on_start: Callable[[str], None]) -> dict[str, Estimate]:
     """Seconds that each step takes, by its name: the steps that learn, label and predict, which grow with the rows.
 
     Each is run on 50 rows of every split, training for 4 optimiser steps. What a training step takes is scaled to all
@@ -35,7 +43,7 @@ def rehearse(settings: Settings, records: Path, folder: Path, on_start: Callable
         name of each step.
     Raises: as the steps do, for instance UserError for a checkpoint that is not there.
     """
-    return _Rehearsal(settings, records, folder, on_start).seconds()
+    return _Rehearsal(settings, records, folder, on_start).estimates()
 
 
 @dataclass(frozen=True)
@@ -72,49 +80,56 @@ class _Rehearsal:
         self.counts = {split: count_records(records, split) for split in splits(records)}
         self._perform(_sampling(records, settings.project.seed))
 
-    def seconds(self) -> dict[str, float]:
+    def estimates(self) -> dict[str, Estimate]:
         """By step name, in the order of the plan."""
         return {**self._teaching(), **self._labelling(), **self._training(), **self._predicting()}
 
-    def _teaching(self) -> dict[str, float]:
+    def _teaching(self) -> dict[str, Estimate]:
         layout = self.layout
-        found: dict[str, float] = {}
+        found: dict[str, Estimate] = {}
         for name, teacher in self.settings.teachers.items():
             if teacher.finished is None:
                 found |= self._as_it_is(checkpoint_step(layout, name))
-                rows = self._gold(teacher)
-                found |= self._learning(teach_step(layout, name), teacher.training, rows, rows)
+                found |= self._learning(teach_step(layout, name), teacher.training, self._gold(teacher))
             else:
                 found |= self._as_it_is(teach_step(layout, name))
         if layout.ceiling:
             lead = self.settings.teachers[layout.lead.name]
-            rows = self._gold(lead)
-            found |= self._learning(teach_step(layout, layout.lead.name, on_card=True), lead.training, rows, rows)
+            step = teach_step(layout, layout.lead.name, on_card=True)
+            found |= self._learning(step, lead.training, self._gold(lead))
         return found
 
-    def _labelling(self) -> dict[str, float]:
+    def _labelling(self) -> dict[str, Estimate]:
         if not self.settings.students:
             return {}
-        found: dict[str, float] = {}
-        for name, teacher in self.settings.labelling.items():
-            made = self._reading(label_step(self.layout, name), self._labelled)
-            found |= {} if teacher.labels else made
+        found: dict[str, Estimate] = {}
+        for label in self.layout.labellers:
+            teacher = self.layout.model(label)
+            made = self._reading(label_step(self.layout, teacher), self._labelled)
+            found |= {} if self.settings.teachers[teacher.name].labels else made
         return found
 
-    def _training(self) -> dict[str, float]:
-        rows = self._labelled
-        found: dict[str, float] = {}
+    def _training(self) -> dict[str, Estimate]:
+        """Students; their twins are not run, they make the same steps on other rows."""
+        found: dict[str, Estimate] = {}
         for name, student in self.settings.students.items():
-            found |= self._learning(train_step(self.layout, name), student.training, rows, rows)
-            twin = train_step(self.layout, name, gold_only=True)
-            found |= self._learning(twin, student.training, rows, self.counts["train"])
+            step, training = train_step(self.layout, name), student.training
+            timing, gold = self._perform(step), self.counts["train"]
+            alone = training.model_copy(update={"epochs": None, "max_steps": None})
+            own = self._estimate(timing, training, self._labelled)
+            found |= {step.name: own, f"{step.name}{GOLD_STEPS}": own}
+            found[f"{step.name}{GOLD}"] = self._estimate(timing, alone, gold)
         return found
 
-    def _predicting(self) -> dict[str, float]:
+    def _predicting(self) -> dict[str, Estimate]:
         layout, rows = self.layout, sum(self.counts[split] for split in self.layout.labelled)
-        found: dict[str, float] = {}
-        for model in layout.trained:
+        found: dict[str, Estimate] = {}
+        for model in [*layout.teachers, *([layout.ceiling] if layout.ceiling else [])]:
             found |= self._reading(predict_step(layout, model), rows)
+        for name in self.settings.students:
+            own = self._reading(predict_step(layout, layout.student(name)), rows)
+            (seconds,) = own.values()
+            found |= own | {f"predict {layout.twin(name, kind).label}": seconds for kind in KINDS}
         return found | self._reading(predict_step(layout, layout.lead, foreign=True), rows)
 
     def _gold(self, teacher: TeacherConfig) -> int:
@@ -128,21 +143,36 @@ class _Rehearsal:
         """Rows that a teacher labels."""
         return sum(rows for split, rows in self.counts.items() if split == "train" or split.startswith("pool."))
 
-    def _as_it_is(self, step: Step) -> dict[str, float]:
-        return {step.name: self._perform(step).whole}
+    def _as_it_is(self, step: Step) -> dict[str, Estimate]:
+        seconds = self._perform(step).whole
+        return {step.name: Estimate(seconds, seconds)}
 
-    def _reading(self, step: Step, rows: int) -> dict[str, float]:
+    def _reading(self, step: Step, rows: int) -> dict[str, Estimate]:
         """A step that passes every row through a model once."""
-        return {step.name: self._perform(step).over_rows(rows)}
+        seconds = self._perform(step).over_rows(rows)
+        return {step.name: Estimate(seconds, seconds)}
 
-    def _learning(self, step: Step, training: TrainingConfig, rows: int, passed: int) -> dict[str, float]:
-        """A training run as long as `rows` rows ask for, which validates after every `passed` rows."""
+    def _learning(self, step: Step, training: TrainingConfig, rows: int) -> dict[str, Estimate]:
+        """A training run on `rows` rows."""
+        return {step.name: self._estimate(self._perform(step), training, rows)}
+
+    def _estimate(self, timing: Timing, training: TrainingConfig, rows: int) -> Estimate:
+        """What a rehearsed training run takes on `rows` rows, validations included."""
+        from distill.training.convergence import evaluation_steps, expected_steps
         from distill.training.fit import optimiser_steps
 
-        timing = self._perform(step)
-        steps, batch = optimiser_steps(rows, training), training.batch_size * training.accumulate
-        validations = math.ceil(steps * batch / max(1, passed))
-        return {step.name: timing.over_steps(steps, batch, validated=validations * self.counts["valid"])}
+        batch, valid = training.batch_size * training.accumulate, self.counts["valid"]
+
+        def seconds(steps: int, every: float) -> float:
+            return timing.over_steps(steps, batch, validated=math.ceil(steps / every) * valid)
+
+        most = optimiser_steps(rows, training)
+        if not training.converges:
+            fixed = seconds(most, max(1.0, rows / batch))
+            return Estimate(fixed, fixed)
+        every = evaluation_steps(training, rows, valid)
+        longest = min(seconds(most, every), 60 * training.ceiling_minutes)
+        return Estimate(min(seconds(expected_steps(training, rows), every), longest), longest)
 
     def _perform(self, step: Step) -> Timing:
         self.on_start(step.name)

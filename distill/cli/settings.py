@@ -19,6 +19,7 @@ from students.config import StudentConfig
 from teachers.config import TeacherConfig
 
 DEFAULT_TEACHER, DEFAULT_STUDENT = "base", "8L_trunc"
+LABELS = ("auto", "document", "card", "mean")
 _NAME_IT = "name the folder in the project file, teachers: {NAME: {finished: FOLDER}}, and give --teacher NAME"
 ConfigT = TypeVar("ConfigT", bound=Config)
 
@@ -187,9 +188,47 @@ def _check(settings: Settings) -> None:
     for name, teacher in settings.teachers.items():
         if teacher.slices is not None and teacher.finished is not None:
             found.append(f"teachers.{name}.slices: a finished teacher is not trained; remove slices or finished")
+    found += [*_label_problems(settings), *_validation_problems(settings)]
     if not settings.teachers:
         found.append("teachers: none; leave the section out for the preset 'base'")
     elif not settings.labelling:
         found.append("teachers: every weight is 0")
     if found:
         raise config_error(found, settings.where)
+
+
+def _label_problems(settings: Settings) -> list[str]:
+    """What `labels` asks for and the run has not."""
+    asked, known = settings.project.labels, [*LABELS, *settings.teachers]
+    if asked not in known:
+        guess = nearest(asked, known)
+        hint = f", did you mean '{guess}'?" if guess else f", known: {', '.join(known)}"
+        return [f"labels: unknown '{asked}'{hint}"]
+    if asked not in ("card", "mean") or not settings.labelling:
+        return []
+    lead = settings.teachers[settings.lead_teacher]
+    reason = (
+        "the teacher is finished, so none is trained on cards"
+        if lead.finished is not None
+        else "the teacher reads cards itself, so there is no other"
+        if lead.view == "card"
+        else "the teacher's labels were made elsewhere"
+        if any(teacher.labels is not None for teacher in settings.labelling.values())
+        else None
+    )
+    return [f"labels: {asked} needs a card teacher, but {reason}; use labels: document"] if reason else []
+
+
+def _validation_problems(settings: Settings) -> list[str]:
+    """Runs that watch validation where there are no validation rows."""
+    data = settings.project.data
+    if data.valid is not None or data.split.valid > 0:
+        return []
+    trained = {f"teachers.{name}": one.training for name, one in settings.teachers.items() if one.finished is None}
+    trained |= {f"students.{name}": one.training for name, one in settings.students.items()}
+    do = "name data.valid, or let data.split.valid be over 0"
+    return [
+        f"{name}.training.{'patience' if one.converges else 'checkpoint'}: needs validation rows; {do}"
+        for name, one in trained.items()
+        if one.converges or one.checkpoint == "best"
+    ]

@@ -40,10 +40,10 @@ def require_layers(layout: Layout) -> None:
 
 
 def require_intervals(layout: Layout) -> None:
-    """Nothing when every test split has clusters enough for an interval. Raises: UserError naming the split."""
-    for test in layout.tests:
-        clusters = [cluster_of(record) for record in read_records(layout.run / RECORDS, test)]
-        require_clusters(len(set(clusters)), len(clusters), by_row=not layout.project.data.keys, where=test)
+    """Check that validation and every test have clusters enough for an interval. Raises: UserError naming the split."""
+    for split in layout.labelled:
+        clusters = [cluster_of(record) for record in read_records(layout.run / RECORDS, split)]
+        require_clusters(len(set(clusters)), len(clusters), by_row=not layout.project.data.keys, where=split)
 
 
 def require_slices(layout: Layout) -> None:

@@ -6,6 +6,7 @@ rows gives the figures of a data set; weighting them gives the figures of a boot
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -139,6 +140,34 @@ def f1_score(hits: FloatArray, predicted: FloatArray, gold: FloatArray) -> Float
 def probabilities(logits: ArrayLike, kind: str = "single") -> FloatArray:
     """Float64 (N, C): softmax over classes, or a sigmoid per class when `kind` is `multi`."""
     return sigmoid(logits) if kind == "multi" else softmax(logits)
+
+
+def mixture(logits: Sequence[ArrayLike], weights: Sequence[float], kind: str = "single") -> FloatArray:
+    """Several models' answers as one: the logits (N, C) of the weighted mean of their probabilities.
+
+    A single model's logits come back as they are. Otherwise p = Σ w·p_i / Σ w is given as log p (single) or
+    log(p / (1 − p)) (multi), whose softmax or sigmoid is p.
+    """
+    if len(logits) == 1:
+        return np.asarray(logits[0], np.float64)
+    shares = np.asarray(weights, np.float64)
+    mean = np.einsum("m,mnc->nc", shares / shares.sum(), np.stack([probabilities(part, kind) for part in logits]))
+    return share_logits(mean, kind)
+
+
+def share_logits(shares: ArrayLike, kind: str = "single", least: float = 1e-12) -> FloatArray:
+    """Probabilities, clipped to [least, 1 − least], as logits: log p, in multi-label log(p / (1 − p))."""
+    clipped = np.clip(np.asarray(shares, np.float64), least, 1 - least)
+    logits: FloatArray = np.log(clipped) - (np.log1p(-clipped) if kind == "multi" else 0)
+    return logits
+
+
+def prior_logits(priors: ArrayLike, kind: str = "single") -> FloatArray:
+    """Class shares as the logits (C,) of a model that knows nothing else.
+
+    A class without training rows still gets a probability, so its log loss stays finite, at 13.8 nats.
+    """
+    return share_logits(priors, kind, 1e-6)
 
 
 def decisions(logits: FloatArray, kind: str) -> BoolArray:

@@ -62,6 +62,12 @@ def cluster_of(record: Record) -> str:
     return next(iter(record.keys.values()), "") or record.id
 
 
+def cluster_numbers(predictions: Predictions) -> NDArray[np.int64]:
+    """The clusters as numbers from 0 on, int64 (N,)."""
+    names = np.asarray(predictions.clusters, dtype=object).astype(str)
+    return np.unique(names, return_inverse=True)[1].astype(np.int64)
+
+
 def write_predictions(path: Path, predictions: Predictions) -> None:
     """Write a Parquet file with columns id, logits, label, slice, cluster; `label` is the gold vector."""
     table = pa.table(

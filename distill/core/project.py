@@ -220,6 +220,10 @@ class Project(Config):
     teachers: Annotated[dict[str, dict[str, Any]] | None, _become_paths("teachers")] = Field(
         None, description="name: overrides of a teacher preset"
     )
+    labels: str = Field(
+        "auto",
+        description="whose soft labels students learn from: auto (by validation), document, card, mean, or a teacher",
+    )
     pretrain: dict[str, Any] = Field(default_factory=dict, description="settings of `distill pretrain`")
     students: Annotated[dict[str, dict[str, Any]] | None, _become_paths("students")] = Field(
         None, description="name: overrides of a student preset; {}: the teachers alone are trained and compared"

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from distill.core.errors import UserError, unknown_name
 from distill.core.files import replacing
@@ -106,6 +107,17 @@ def count_records(folder: Path, split: str) -> int:
     import pyarrow.parquet as pq
 
     return int(pq.read_metadata(_path(folder, split)).num_rows)
+
+
+def class_shares(folder: Path, split: str = "train") -> NDArray[np.float64]:
+    """The mean of a split's gold, (C,): the share of rows with each label, votes counted in part.
+
+    Raises: UserError as `read_records`, and for a split without gold.
+    """
+    gold = [record.target for record in iter_records(folder, split) if record.target is not None]
+    if not gold:
+        raise UserError("no row has gold labels", where=str(_path(folder, split)), do="redo the audit step")
+    return np.stack(gold).astype(np.float64).mean(axis=0)
 
 
 def splits(folder: Path) -> list[str]:

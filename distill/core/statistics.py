@@ -36,7 +36,7 @@ def require_clusters(clusters: int, rows: int, *, by_row: bool, where: str | Non
             f"an interval needs at least {FEWEST_CLUSTERS} clusters",
             where=where,
             found=f"{clusters} clusters in {rows} rows",
-            do=f"give a test split with more {more}",
+            do=f"give a split with more {more}",
         )
 
 

@@ -7,14 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from distill.core.calibration import fit_temperature
 from distill.core.errors import UserError
 from distill.core.label_space import LabelSpace
-from distill.core.metrics import gold_decisions, probabilities
+from distill.core.metrics import gold_decisions, mixture, probabilities
 from distill.core.operating_points import choose
-from distill.core.predictions import Predictions, read_predictions
+from distill.core.predictions import Predictions, cluster_numbers, read_predictions
 from distill.core.project import Quality
 from distill.core.quality import Scored
 
@@ -94,7 +93,7 @@ def _scored(model: Model, part: Predictions, temperature: float, space: LabelSpa
         logits=part.logits / temperature,
         target=part.target,
         slices=part.slices if any(part.slices) else None,
-        clusters=_numbers(part.clusters),
+        clusters=cluster_numbers(part),
     )
 
 
@@ -116,10 +115,7 @@ def _read(model: Model, split: str, predictions: Path, kind: str) -> Predictions
     if any(part.ids != parts[0].ids for part in parts):
         names = ", ".join(name for name, _ in model.members)
         raise UserError("the models of an ensemble were scored on other rows", where=f"{names}: {split}")
-    weights = np.array([weight for _, weight in model.members])
-    mean = np.einsum("m,mnc->nc", weights / weights.sum(), np.stack([probabilities(p.logits, kind) for p in parts]))
-    mean = np.clip(mean, 1e-12, 1 - 1e-12)
-    logits = np.log(mean) - (np.log1p(-mean) if kind == "multi" else 0)
+    logits = mixture([part.logits for part in parts], [weight for _, weight in model.members], kind)
     return Predictions(parts[0].ids, logits.astype(np.float32), parts[0].target, parts[0].slices, parts[0].clusters)
 
 
@@ -131,7 +127,3 @@ def _concatenate(parts: Sequence[Predictions]) -> Predictions:
         slices=[value for part in parts for value in part.slices],
         clusters=[value for part in parts for value in part.clusters],
     )
-
-
-def _numbers(clusters: Sequence[str]) -> NDArray[np.int64]:
-    return np.unique(np.asarray(clusters, dtype=object).astype(str), return_inverse=True)[1].astype(np.int64)

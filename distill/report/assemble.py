@@ -9,7 +9,16 @@ from typing import Any
 
 from distill.core.files import read_json
 from distill.core.project import Project
-from distill.report.gates import leak_gate, of_seed, off_gates, over_gold_gates, parity_gates, retention_gates
+from distill.report.gates import (
+    leak_gate,
+    of_seed,
+    off_gates,
+    over_gold_gates,
+    parity_gates,
+    retention_gates,
+    teacher_gate,
+    validation_gate,
+)
 from distill.report.training import training_entries
 
 SCHEMA = 1
@@ -91,6 +100,8 @@ def _gates(project: Project, report: Mapping[str, Any]) -> list[dict[str, Any]]:
     gates = project.gates
     return [
         *leak_gate(gates, report["audit"]),
+        *validation_gate(gates, report["task"]["rows"].get("valid")),
+        *teacher_gate(gates, report["choice"]),
         *parity_gates(report["parity"]),
         *retention_gates(gates, report["models"]),
         *over_gold_gates(gates, dict(report)),

@@ -10,7 +10,7 @@ from distill.core.project import Gates
 from distill.report.causes import explained
 from distill.report.sheets import Report, dig, entries
 
-LEAK = "leak"
+LEAK, VALIDATION, TEACHER = "leak", "validation_rows", "teacher_over_priors"
 _JUDGED = ("student", "artifact")
 
 
@@ -20,6 +20,42 @@ def leak_gate(gates: Gates, audit: dict[str, Any]) -> list[dict[str, Any]]:
         return []
     rows = audit["leak_rows"]
     return [_gate(LEAK, gates.leak, rows, rows <= gates.leak)]
+
+
+def validation_gate(gates: Gates, rows: int | None) -> list[dict[str, Any]]:
+    """Rows of the validation split, on which everything is chosen; None before they are counted."""
+    if gates.validation_rows is None or rows is None:
+        return []
+    return [_gate(VALIDATION, gates.validation_rows, rows, rows >= gates.validation_rows)]
+
+
+def teacher_gate(gates: Gates, choice: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+    """By how much the labels that were taken beat the class priors in log loss on validation, lower bound.
+
+    None before the choice.
+    """
+    if gates.teacher_over_priors is None or not choice:
+        return []
+    taken = next(one for one in choice["candidates"] if one["name"] == choice["taken"])
+    high, required = taken["over_priors"]["high"], gates.teacher_over_priors
+    measured = None if high is None else -high
+    return [_gate(f"{TEACHER} {choice['taken']}", required, measured, measured is not None and measured > required)]
+
+
+def require_teacher(report: Report, where: str) -> None:
+    """Check that the labels that were taken know something. Raises: GateFailed before anything is labelled."""
+    failed = [gate for gate in entries(report, "gates") if gate["name"].startswith(TEACHER) and not gate["passed"]]
+    if failed:
+        choice = dig(report, "choice")
+        models = ", ".join(choice.get("teachers") or [])
+        endings = [f"{fit['model']}: {fit['reason']}" for fit in entries(report, "training") if fit["model"] in models]
+        raise GateFailed(
+            f"the teacher knows no more than the class shares, so the pool was not labelled: {models}",
+            where=where,
+            found="; ".join([*map(gate_line, failed), *endings]),
+            do="check the labels and the view's fields, train longer (ceiling_steps, patience) or at another learning "
+            "rate, or start from a better encoder; gates.teacher_over_priors: null labels all the same",
+        )
 
 
 def parity_gates(parity: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -6,14 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from distill.core.metrics import FloatArray
+from distill.core.metrics import FloatArray, prior_logits
 from distill.core.quality import Scored
 from distill.report.answers import Answers, Model
 from distill.report.controls import MAJORITY
 
 MODEL = Model(MAJORITY, "baseline", "", "")
-# A class without training rows still gets a probability: its log loss stays finite, at 13.8 nats.
-LEAST = 1e-6
 
 
 def majority_answers(like: Answers, priors: FloatArray) -> Answers:
@@ -28,8 +26,7 @@ def majority_answers(like: Answers, priors: FloatArray) -> Answers:
     space = like.valid.space
     if np.shape(priors) != (len(space),):
         raise ValueError(f"expected {len(space)} class shares, got {np.shape(priors)}")
-    shares = np.clip(np.asarray(priors, np.float64), LEAST, 1 - LEAST)
-    logits = np.log(shares) - (np.log1p(-shares) if space.kind == "multi" else 0)
+    logits = prior_logits(priors, space.kind)
 
     def answered(scored: Scored) -> Scored:
         return replace(scored, name=MAJORITY, logits=np.tile(logits, (len(scored), 1)))

@@ -64,7 +64,7 @@ class BaseTrainer(Trainer):
     def create_scheduler(self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None) -> LRScheduler:
         """The stretch's own schedule."""
         if self.lr_scheduler is None and self._stretch.decay_from is not None:
-            self.lr_scheduler = LambdaLR(optimizer or self.optimizer, self._stretch.rate_at)
+            self.lr_scheduler = LambdaLR(optimizer or self.create_optimizer(), self._stretch.rate_at)
             self._created_lr_scheduler = True
         scheduler: LRScheduler = super().create_scheduler(num_training_steps, optimizer)
         return scheduler

@@ -11,6 +11,7 @@ from distill.training.config import TrainingConfig
 _LEAST_FALL = 1e-3  # a log loss lower by less than a thousandth is no progress
 _VALIDATION_SHARE = 0.25  # of the time of training, at most, for validation
 _FORWARD = 1 / 3  # a row's forward pass as a part of its forward and backward pass
+_EXPECTED_EPOCHS = 10
 _MOST_BETWEEN = 500  # optimiser steps between two evaluations, where validation is short
 
 
@@ -65,6 +66,14 @@ def evaluation_steps(config: TrainingConfig, rows: int, valid_rows: int) -> int:
     epoch = rows / (config.batch_size * config.accumulate)
     affordable = epoch * valid_rows / rows * _FORWARD / _VALIDATION_SHARE
     return max(1, math.ceil(min(max(min(epoch / 2, _MOST_BETWEEN), affordable), epoch)))
+
+
+def expected_steps(config: TrainingConfig, rows: int) -> int:
+    """Optimiser steps that a run without a fixed length is likely to take on `rows` rows: ten epochs, or the ceiling.
+
+    Ten epochs are what most fits of the benchmark on public sets took, their patience included.
+    """
+    return min(config.ceiling_steps, math.ceil(_EXPECTED_EPOCHS * rows / (config.batch_size * config.accumulate)))
 
 
 def plateau_ceiling(config: TrainingConfig) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from safetensors.torch import load_model
-from transformers import PreTrainedModel, TrainerCallback
+from transformers import PreTrainedModel
 
 from distill.core.progress import note
 from distill.training import checkpoints, convergence, stretch
@@ -100,7 +100,9 @@ def for_fixed_length(
     history = trainer.state.log_history
     found = evaluations(history)
     slope = convergence.slope_per_epoch(found, 1)
-    return End(trainer, step, trainer.state.global_step, "fixed", convergence.fixed_reason(config, found), slope, history)
+    return End(
+        trainer, step, trainer.state.global_step, "fixed", convergence.fixed_reason(config, found), slope, history
+    )
 
 
 def history_ends(log_history: Sequence[Mapping[str, Any]], part: Stretch) -> bool:

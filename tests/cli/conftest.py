@@ -37,7 +37,7 @@ def distill(*arguments: object, **environment: str) -> subprocess.CompletedProce
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The demo's files made small and easy: a folder with `project.yaml` and its files."""
     folder = tmp_path_factory.mktemp("project")
-    generate_easy(folder, sizes=Sizes(train=240, valid=60, test=160, pool=150))
+    generate_easy(folder, sizes=Sizes(train=240, valid=120, test=160, pool=150))
     return folder
 
 

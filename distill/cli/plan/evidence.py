@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from distill.cli.plan.layout import EVALUATION, GOLD, LATENCY, RECORDS, Layout, Trained, exported, predictions
+from distill.cli.plan.layout import EVALUATION, KINDS, LATENCY, RECORDS, Layout, Trained, exported, predictions
 from distill.core.model_folder import layer_count, parameter_count
 from distill.core.steps import Step
 from distill.core.view import TOKENIZER_FILE, View
@@ -27,7 +28,13 @@ def predict_step(layout: Layout, model: Trained, *, foreign: bool = False) -> St
         from distill.training.precision import device
 
         view = View(view_name, config, folder / TOKENIZER_FILE) if foreign else View.load(folder)
-        predict(lambda: TorchRunner(folder, threads=threads, device=device()), view, layout.run / RECORDS, layout.labelled, out)
+        predict(
+            lambda: TorchRunner(folder, threads=threads, device=device()),
+            view,
+            layout.run / RECORDS,
+            layout.labelled,
+            out,
+        )
 
     return Step(
         name=f"predict {name}",
@@ -69,11 +76,13 @@ def evaluate_step(layout: Layout) -> Step:
 
     def body(folder: Path) -> None:
         from distill.core.files import write_json
+        from distill.core.record_store import class_shares
         from distill.report.evaluation import evaluate
 
         models, answers = report_rows(layout), layout.run / "predictions"
-        references, seed = layout.references, project.seed
-        result = evaluate(models, layout.tests, references, answers, layout.space, project.quality, seed)
+        references, priors = layout.references, class_shares(layout.run / RECORDS)
+        settings, seed = project.quality, project.seed
+        result = evaluate(models, layout.tests, references, answers, layout.space, settings, seed, priors)
         write_json(folder / "evaluation.json", result)
 
     part = {"quality": project.quality.as_json(), "task": project.task.as_json()}
@@ -82,8 +91,8 @@ def evaluate_step(layout: Layout) -> Step:
         artifact=EVALUATION,
         body=body,
         config={**part, "seed": project.seed, "tests": layout.tests},
-        upstream=tuple(map(predictions, predicted(layout))),
-        version=2,
+        upstream=(RECORDS, *map(predictions, predicted(layout))),
+        version=3,
     )
 
 
@@ -125,21 +134,28 @@ def bench_step(layout: Layout) -> Step:
 def report_rows(layout: Layout) -> list[Model]:
     """Every row of the report's table, with the models that each is compared with."""
     references = layout.references
-    models = [_row(layout, model, model.label, model.role, _rivals(layout, model)) for model in layout.trained]
+    students = layout.settings.students
+    twin_of = {layout.twin(name, kind).label: layout.student(name).label for name in students for kind in KINDS}
+    models = [
+        replace(_row(layout, model, model.label, model.role, _rivals(layout, model)), twin_of=twin_of.get(model.label))
+        for model in layout.trained
+    ]
     if len(layout.voters) > 1:
         members = tuple((m.label, layout.settings.teachers[m.name].weight) for m in layout.voters)
         models.append(Model(references.document, "teacher", "ensemble", "document", members=members))
     models.append(_row(layout, layout.lead, layout.foreign, "teacher", (), view="card"))
     shipped = layout.shipped()
-    return models + [_row(layout, m, f"{m.label}.{target}", "artifact", (m.label,)) for m, target in shipped]
+    artifacts = [_row(layout, m, f"{m.label}.{target}", "artifact", (m.label,)) for m, target in shipped]
+    return models + [replace(row, made_from=row.rivals[0]) for row in artifacts]
 
 
 def _rivals(layout: Layout, model: Trained) -> tuple[str, ...]:
     references = layout.references
+    teachers = tuple(name for name in (references.card, references.document) if name is not None)
     if model.role == "student":
-        return (f"{model.name}{GOLD}@{model.view}", references.card, references.document)
+        return (*(layout.twin(model.name, kind).label for kind in KINDS), *teachers)
     if model.role == "baseline":
-        return (references.card,)
+        return teachers[:1]
     compared = model.label == references.card or not layout.settings.students
     return (layout.lead.label,) if compared and model.label != layout.lead.label else ()
 

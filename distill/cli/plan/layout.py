@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from distill.cli.settings import Settings
 from distill.core.intake.splits import KEY_TEST
 from distill.report.answers import References
+from distill.training.joining import Share
+from teachers.choice import CARD, DOCUMENT, MEAN, read_choice
 
 RECORDS = "records"
 EVALUATION = "evaluation"
 LATENCY = "latency"
-GOLD = "-gold"
+CHOICE = "choice"
+TWINS = "twins"
+KINDS = (GOLD, GOLD_STEPS) = "-gold", "-gold-steps"  # of gold-only twins
 
 
 @dataclass(frozen=True)
@@ -66,17 +72,72 @@ class Layout:
         name = f"{self.lead.name}@card"
         return Trained(name, "teacher", config.preset, "card", f"teachers/{name}")
 
+    def student(self, name: str) -> Trained:
+        """A student by its name."""
+        config = self.settings.students[name]
+        return Trained(name, "student", config.preset, config.view, f"students/{name}")
+
     @property
     def students(self) -> list[Trained]:
-        """Each student, followed by its gold-only twin."""
+        """Each student, followed by its gold-only twins: its own convergence, and the student's steps."""
         return [
             model
-            for name, config in self.settings.students.items()
-            for model in (
-                Trained(name, "student", config.preset, config.view, f"students/{name}"),
-                Trained(f"{name}{GOLD}", "baseline", config.preset, config.view, f"students/{name}{GOLD}"),
-            )
+            for name in self.settings.students
+            for model in (self.student(name), *(self.twin(name, kind) for kind in KINDS))
         ]
+
+    def twin(self, student: str, kind: str) -> Trained:
+        """A student's gold-only twin. Args: kind: `GOLD`, its own convergence, or `GOLD_STEPS`, the student's steps."""
+        config, name = self.settings.students[student], f"{student}{kind}"
+        return Trained(name, "baseline", config.preset, config.view, f"students/{name}")
+
+    @property
+    def candidates(self) -> dict[str, dict[str, float]]:
+        """What the students' labels may be: weight by model name, by name of the choice.
+
+        `document`: the labelling teachers on their own view; `card`: the lead teacher's preset on cards; `mean`: both
+        with equal weight; and the teacher that `labels` names.
+        """
+        asked, total = self.project.labels, sum(one.weight for one in self.settings.labelling.values())
+        shares = {model.label: self.settings.teachers[model.name].weight / total for model in self.voters}
+        found = {DOCUMENT: shares}
+        if asked in self.settings.teachers:
+            found[asked] = {next(model.label for model in self.teachers if model.name == asked): 1.0}
+        if self.ceiling is not None and not self.imported:
+            found[CARD] = {self.ceiling.label: 1.0}
+            found[MEAN] = {**{name: weight / 2 for name, weight in shares.items()}, self.ceiling.label: 0.5}
+        return found
+
+    @property
+    def asked(self) -> list[Trained]:
+        """The models that are asked on validation before anything is labelled."""
+        names = {name for members in self.candidates.values() for name in members}
+        return [model for model in self.trained if model.label in names]
+
+    @property
+    def imported(self) -> bool:
+        """Whether a labelling teacher's logits were made elsewhere, so that there is nothing to choose."""
+        return any(teacher.labels is not None for teacher in self.settings.labelling.values())
+
+    @property
+    def labellers(self) -> dict[str, Share]:
+        """The teachers that label, by model name: as chosen, before that those of the document."""
+        choice = self.choice
+        if choice is None:
+            asked = self.candidates.get(self.project.labels, self.candidates[DOCUMENT])
+            return {name: Share(weight) for name, weight in asked.items()}
+        return {name: Share(weight, choice["temperatures"][name]) for name, weight in choice["teachers"].items()}
+
+    @property
+    def choice(self) -> dict[str, Any] | None:
+        """What was chosen; None before, and where it names models that the run no longer has."""
+        found = read_choice(self.run / CHOICE)
+        known = {model.label for model in self.trained}
+        return found if found is not None and known.issuperset(found["teachers"]) else None
+
+    def model(self, label: str) -> Trained:
+        """The model of this name in the report."""
+        return next(model for model in self.trained if model.label == label)
 
     @property
     def trained(self) -> list[Trained]:
@@ -97,7 +158,8 @@ class Layout:
     def references(self) -> References:
         """What retention is measured against."""
         document = "ensemble@document" if len(self.voters) > 1 else self.lead.label
-        return References(document=document, card=self.ceiling.label if self.ceiling else self.foreign)
+        card = self.ceiling or (self.lead if self.lead.view == "card" else None)
+        return References(document=document, card=card.label if card else None)
 
     @property
     def tests(self) -> list[str]:
@@ -123,9 +185,13 @@ class Layout:
         return [(model, target) for model, target in self.exports() if model.role == "student"]
 
     def source(self, student: str) -> str:
-        """Artifact that a student takes its layers from."""
-        teacher = self.settings.source_of(student)
-        return checkpoint(teacher) if self.settings.students[student].init == "pretrained" else f"teachers/{teacher}"
+        """Artifact that a student takes its layers from: the better of the teachers that label, or as configured."""
+        config, choice = self.settings.students[student], self.choice
+        if config.init == "pretrained":
+            return checkpoint(self.settings.source_of(student))
+        if config.source is None and choice is not None:
+            return self.model(choice["start"]).artifact
+        return f"teachers/{self.settings.source_of(student)}"
 
 
 def checkpoint(teacher: str) -> str:
@@ -133,9 +199,9 @@ def checkpoint(teacher: str) -> str:
     return f"checkpoints/{teacher}"
 
 
-def labels(teacher: str) -> str:
+def labels(teacher: Trained) -> str:
     """Artifact of a teacher's soft labels."""
-    return f"labels/{teacher}"
+    return f"labels/{Path(teacher.artifact).name}"
 
 
 def predictions(model: str) -> str:

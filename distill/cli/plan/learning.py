@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from distill.cli.plan.layout import GOLD, RECORDS, Layout, checkpoint, labels
+from distill.cli.plan.layout import GOLD_STEPS, RECORDS, Layout, Trained, checkpoint, labels
 from distill.core.steps import Step
 from distill.core.view import TOKENIZER_FILE, View
 from teachers.embedded import local_folder
+
+if TYPE_CHECKING:
+    from students.train import Lesson
 
 
 def records_step(layout: Layout) -> Step:
@@ -87,9 +91,9 @@ def teach_step(layout: Layout, name: str, *, on_card: bool = False) -> Step:
     )
 
 
-def label_step(layout: Layout, name: str) -> Step:
+def label_step(layout: Layout, teacher: Trained) -> Step:
     """A teacher's logits for train and pool rows, computed here or imported."""
-    config, threads = layout.settings.teachers[name], layout.project.threads
+    config, threads = layout.settings.teachers[teacher.name.partition("@")[0]], layout.project.threads
     records, file = layout.run / RECORDS, Path(config.labels) if config.labels else None
 
     def body(folder: Path) -> None:
@@ -100,49 +104,70 @@ def label_step(layout: Layout, name: str) -> Step:
         else:
             from teachers.label import label
 
-            label(config.labelling, layout.run / f"teachers/{name}", records, threads, folder)
+            label(config.labelling, layout.run / teacher.artifact, records, threads, folder)
 
     return Step(
-        name=f"label {name}",
-        artifact=labels(name),
+        name=f"label {teacher.name}",
+        artifact=labels(teacher),
         body=body,
         config=config.labelling.as_json(),
-        upstream=(RECORDS,) if file else (RECORDS, f"teachers/{name}"),
+        upstream=(RECORDS,) if file else (RECORDS, teacher.artifact),
         files=(file,) if file else (),
     )
 
 
-def train_step(layout: Layout, name: str, *, gold_only: bool = False) -> Step:
-    """A student, or its gold-only twin."""
-    config, project = layout.settings.students[name], layout.project
-    source, suffix = layout.source(name), GOLD if gold_only else ""
-    weights = {teacher: entry.weight for teacher, entry in layout.settings.labelling.items()}
+def train_step(layout: Layout, name: str) -> Step:
+    """A student, from the labels that were chosen."""
+    config, start = layout.settings.students[name], layout.source(name)
+    shares = {labels(layout.model(teacher)): share for teacher, share in layout.labellers.items()}
 
     def body(folder: Path) -> None:
         from students.train import train
 
-        train(
-            config,
-            layout.space,
-            View(config.view, project.views[config.view], layout.run / source / TOKENIZER_FILE),
-            layout.run / RECORDS,
-            {layout.run / labels(teacher): weight for teacher, weight in weights.items()},
-            layout.run / source,
-            project.weights_seed,
-            project.threads,
-            folder,
-            gold_only=gold_only,
-        )
+        stores = {layout.run / store: share for store, share in shares.items()}
+        train(config, _lesson(layout, name, start), stores, folder)
 
-    view = project.views[config.view].as_json()
-    part = {"view": view, "seed": project.weights_seed, "threads": project.threads, "gold_only": gold_only}
+    part = {"student": config.as_json(), "shares": [[share.weight, share.temperature] for share in shares.values()]}
     return Step(
-        name=f"train {name}{suffix}",
-        artifact=f"students/{name}{suffix}",
+        name=f"train {name}",
+        artifact=f"students/{name}",
         body=body,
-        config={**part, "student": config.as_json(), "weights": weights},
-        upstream=(RECORDS, source, *map(labels, weights)),
+        config={**_recipe(layout, name), **part},
+        upstream=(RECORDS, start, *shares),
     )
+
+
+def twin_step(layout: Layout, name: str, kind: str) -> Step:
+    """A student's gold-only twin. Args: kind: `GOLD`, to its own convergence, or `GOLD_STEPS`, the student's steps."""
+    config, twin, start = layout.settings.students[name], layout.twin(name, kind), layout.source(name)
+    student = layout.student(name).artifact if kind == GOLD_STEPS else None
+
+    def body(folder: Path) -> None:
+        from students.train import train_twin
+
+        train_twin(config, _lesson(layout, name, start), layout.run / student if student else None, folder)
+
+    return Step(
+        name=f"train {twin.name}",
+        artifact=twin.artifact,
+        body=body,
+        config={**_recipe(layout, name), "student": config.as_json(), "kind": kind},
+        upstream=(RECORDS, start, *([student] if student else [])),
+    )
+
+
+def _lesson(layout: Layout, student: str, start: str) -> Lesson:
+    from students.train import Lesson
+
+    config, project, source = layout.settings.students[student], layout.project, layout.run / start
+    view = View(config.view, project.views[config.view], source / TOKENIZER_FILE)
+    return Lesson(layout.space, view, layout.run / RECORDS, source, project.weights_seed, project.threads)
+
+
+def _recipe(layout: Layout, student: str) -> dict[str, Any]:
+    project = layout.project
+    view = project.views[layout.settings.students[student].view].as_json()
+    return {"view": view, "seed": project.weights_seed, "threads": project.threads}
 
 
 def _known_tokenizers(layout: Layout) -> dict[str, Path] | None:

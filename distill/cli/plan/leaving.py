@@ -36,7 +36,7 @@ def export_step(layout: Layout, model: Trained, target: str) -> Step:
 def bundle_step(layout: Layout, model: Trained) -> Step:
     """The hand-off of one student."""
     exports = {target: exported(model, target) for owner, target in layout.shipped() if owner == model}
-    stores = [labels(teacher) for teacher in layout.settings.labelling]
+    stores = [labels(layout.model(teacher)) for teacher in layout.labellers]
     lineage = [RECORDS, layout.source(model.name), *stores, model.artifact, *exports.values()]
 
     def body(folder: Path) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from distill.cli.plan.asking import choose_step, twins_step
 from distill.cli.plan.evidence import bench_step, evaluate_step, predict_exported_step, predict_step
-from distill.cli.plan.layout import Layout
-from distill.cli.plan.learning import checkpoint_step, label_step, records_step, teach_step, train_step
+from distill.cli.plan.layout import GOLD, GOLD_STEPS, Layout
+from distill.cli.plan.learning import checkpoint_step, label_step, records_step, teach_step, train_step, twin_step
 from distill.cli.plan.leaving import bundle_step, export_step
 from distill.core.steps import Step
 
@@ -22,6 +23,12 @@ class Stage:
 
 def plan(layout: Layout) -> Iterator[Stage]:
     """From reading records to latency; the gates, the bundles and the report come after."""
+    yield from asking(layout)
+    yield from learning(layout)
+
+
+def asking(layout: Layout) -> Iterator[Stage]:
+    """Up to the choice of the labels, which decides what comes after."""
     settings = layout.settings
     yield Stage("audit", records_step(layout))
     for name, teacher in settings.teachers.items():
@@ -30,13 +37,29 @@ def plan(layout: Layout) -> Iterator[Stage]:
         yield Stage("teach", teach_step(layout, name))
     if layout.ceiling:
         yield Stage("teach", teach_step(layout, layout.lead.name, on_card=True))
-    for name in settings.labelling:
-        yield Stage("label", label_step(layout, name))
+    if settings.students:
+        for model in layout.asked:
+            yield Stage("teach", predict_step(layout, model))
+        yield Stage("teach", choose_step(layout))
+
+
+def learning(layout: Layout) -> Iterator[Stage]:
+    """From the choice of the labels on: gold-only twins first, labels, students, and what they are worth."""
+    settings, asked = layout.settings, layout.asked if layout.settings.students else []
+    twins = [layout.twin(name, GOLD) for name in settings.students]
+    for name, twin in zip(settings.students, twins, strict=True):
+        yield Stage("train", twin_step(layout, name, GOLD))
+        yield Stage("train", predict_step(layout, twin))
+    if twins:
+        yield Stage("train", twins_step(layout))
+        for teacher in layout.labellers:
+            yield Stage("label", label_step(layout, layout.model(teacher)))
     for name in settings.students:
         yield Stage("train", train_step(layout, name))
-        yield Stage("train", train_step(layout, name, gold_only=True))
+        yield Stage("train", twin_step(layout, name, GOLD_STEPS))
     for model in layout.trained:
-        yield Stage("evaluate", predict_step(layout, model))
+        if model not in (*asked, *twins):
+            yield Stage("evaluate", predict_step(layout, model))
     yield Stage("evaluate", predict_step(layout, layout.lead, foreign=True))
     for model, target in layout.exports():
         yield Stage("export", export_step(layout, model, target))
@@ -54,9 +77,14 @@ def bundles(layout: Layout) -> Iterator[Stage]:
 
 
 def stages_until(stages: list[Stage], verb: str) -> list[Stage]:
-    """The plan up to the last step of `verb`, all of it for later verbs; no labels or exports that nothing reads."""
+    """The plan up to the last step of `verb`, all of it for later verbs; no step of another verb that nothing reads.
+
+    Labels and exports are left out where no step that is kept reads them, and so is training before labels.
+    """
     last = max((index for index, stage in enumerate(stages) if stage.verb == verb), default=len(stages) - 1)
     kept = stages[: last + 1]
     read = {artifact for stage in kept for artifact in stage.step.upstream}
+    if verb == "label":
+        return [stage for stage in kept if stage.verb != "train"]
     spared = {"label", "export"} - {verb}
     return [stage for stage in kept if stage.verb not in spared or stage.step.artifact in read]

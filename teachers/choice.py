@@ -1,0 +1,160 @@
+"""Which teacher labels the pool, asked on validation before the pool is paid for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from distill.core.calibration import fit_temperature
+from distill.core.files import read_json, write_json
+from distill.core.label_space import LabelSpace
+from distill.core.metrics import FloatArray, Tally, mixture, prior_logits
+from distill.core.predictions import Predictions, cluster_numbers, read_predictions
+from distill.core.quality import METRICS, Scored, comparison
+from distill.core.statistics import Bootstrap, difference, interval
+
+DOCUMENT, CARD, MEAN, AUTO = "document", "card", "mean", "auto"
+PRIORS = "priors"
+CHOICE_FILE, TWINS_FILE = "choice.json", "twins.json"
+_FIGURES = ("log_loss", "accuracy", "f1_macro")
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """Labels that the students might learn from. Attributes: name: of the choice. members: weight by model name."""
+
+    name: str
+    members: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Asking:
+    """What a choice is made under.
+
+    Attributes: asked: `auto` or a candidate's name. predictions: folder of the prediction folders. priors: class shares
+        of the training gold, (C,). replicates, seed: of the bootstrap.
+    """
+
+    asked: str
+    predictions: Path
+    space: LabelSpace
+    priors: FloatArray
+    replicates: int
+    seed: int
+
+
+def choose(candidates: Sequence[Candidate], asking: Asking, folder: Path) -> None:
+    """Step body: write `choice.json`: the candidates on validation, which is taken, and why.
+
+    `auto` takes the lowest log loss, each model after its own temperature. The test rows have no say. Classes in which
+    the document teacher is worse than the card teacher by an interval are named.
+
+    Raises: UserError for missing predictions, and for under 30 clusters of validation rows.
+    """
+    pool = _Validation(asking, [name for one in candidates for name in one.members])
+    scored = {one.name: pool.scored(one) for one in candidates}
+    losses = {name: _log_loss(one) for name, one in scored.items()}
+    taken = min(losses, key=lambda name: losses[name]) if asking.asked == AUTO else asking.asked
+    members = next(one.members for one in candidates if one.name == taken)
+    apart = [
+        comparison(scored[a], scored[b], metric, pool.bootstrap)
+        for a, b in ((DOCUMENT, CARD), (MEAN, DOCUMENT), (MEAN, CARD))
+        if a in scored and b in scored
+        for metric in METRICS[: 4 if asking.space.positive else 3]
+    ]
+    found = {
+        "asked": asking.asked,
+        "taken": taken,
+        "teachers": dict(members),
+        "temperatures": {name: pool.temperatures[name] for name in members},
+        "start": min(members, key=lambda name: _log_loss(pool.alone(name))),
+        "why": _why(asking.asked, taken, losses),
+        "rows": pool.rows,
+        "candidates": [{"name": name, **pool.figures(one)} for name, one in scored.items()],
+        "differences": apart,
+        "worse_classes": pool.worse_classes(scored[DOCUMENT], scored[CARD]) if {DOCUMENT, CARD} <= set(scored) else [],
+    }
+    write_json(folder / CHOICE_FILE, found)
+
+
+def ask_twins(twins: Sequence[str], choice: Path, asking: Asking, folder: Path) -> None:
+    """Step body: write `twins.json`: on validation, the labels that were taken against each gold-only twin.
+
+    Args: twins: names of models. choice: the folder that `choose` filled.
+    """
+    taken = read_choice(choice)
+    assert taken is not None
+    pool = _Validation(asking, [*taken["teachers"], *twins])
+    labels = pool.scored(Candidate(taken["taken"], taken["teachers"]))
+    rows = [comparison(labels, pool.alone(twin), metric, pool.bootstrap) for twin in twins for metric in METRICS[:3]]
+    write_json(folder / TWINS_FILE, {"labels": taken["taken"], "rows": pool.rows, "comparisons": rows})
+
+
+def read_choice(folder: Path) -> dict[str, Any] | None:
+    """What `choose` wrote; None where there is nothing yet."""
+    path = folder / CHOICE_FILE
+    return dict(read_json(path)) if path.is_file() else None
+
+
+class _Validation:
+    """The validation answers of some models, each after its own temperature, with resamples that they share."""
+
+    def __init__(self, asking: Asking, names: Sequence[str]) -> None:
+        self._asking, self._kind = asking, asking.space.kind
+        self._answers = {name: read_predictions(asking.predictions / name / "valid.parquet") for name in names}
+        self.temperatures = {
+            name: fit_temperature(one.logits, one.target, self._kind) for name, one in self._answers.items()
+        }
+        first = next(iter(self._answers.values()))
+        self.rows, clusters = len(first.ids), cluster_numbers(first)
+        self.bootstrap = Bootstrap(self.rows, clusters, asking.replicates, asking.seed)
+        self._priors = self._of(PRIORS, first, np.tile(prior_logits(asking.priors, self._kind), (self.rows, 1)))
+
+    def alone(self, name: str) -> Scored:
+        """One model's answers."""
+        one = self._answers[name]
+        return self._of(name, one, one.logits / self.temperatures[name])
+
+    def scored(self, candidate: Candidate) -> Scored:
+        """A candidate's answers: the weighted mean of its members' probabilities."""
+        parts = [self._answers[name].logits / self.temperatures[name] for name in candidate.members]
+        logits = mixture(parts, list(candidate.members.values()), self._kind)
+        return self._of(candidate.name, self._answers[next(iter(candidate.members))], logits)
+
+    def figures(self, scored: Scored) -> dict[str, Any]:
+        """Log loss, accuracy and macro F1 with intervals, and the log loss less that of the priors."""
+        total, resampled = scored.tally.total(), Tally(self.bootstrap.resample(scored.tally.columns))
+        figures = {name: interval(getattr(total, name), getattr(resampled, name)) for name in _FIGURES}
+        return {**figures, "over_priors": comparison(scored, self._priors, "log_loss", self.bootstrap)}
+
+    def worse_classes(self, a: Scored, b: Scored) -> list[dict[str, Any]]:
+        """The classes in which F1 of `a` is under that of `b` by an interval."""
+        totals = [one.tally.total().f1 for one in (a, b)]
+        resampled = [Tally(self.bootstrap.resample(one.tally.columns)).f1 for one in (a, b)]
+        found = []
+        for index, label in enumerate(self._asking.space.labels):
+            apart = difference(*(one[index] for one in totals), *(one[:, index] for one in resampled))
+            if apart["high"] is not None and apart["high"] < 0:
+                found.append({"class": label, "a": a.name, "b": b.name, **apart})
+        return found
+
+    def _of(self, name: str, rows: Predictions, logits: NDArray[np.floating[Any]]) -> Scored:
+        return Scored(name, self._asking.space, rows.ids, logits, rows.target, None, cluster_numbers(rows))
+
+
+def _log_loss(scored: Scored) -> float:
+    return float(scored.tally.total().log_loss)
+
+
+def _why(asked: str, taken: str, losses: Mapping[str, float]) -> str:
+    if asked != AUTO:
+        return "fixed by the config"
+    listed = ", ".join(f"{name} {loss:.4f}" for name, loss in losses.items())
+    if len(losses) == 1:
+        return f"there is no other teacher (log loss on validation: {listed})"
+    return f"lowest log loss on validation: {listed}"

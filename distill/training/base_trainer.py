@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
-from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 from transformers import PreTrainedModel, PrinterCallback, Trainer, TrainingArguments
 from transformers import ProgressCallback as BarCallback
 
@@ -21,8 +19,8 @@ from distill.training.stretch import Stretch
 class BaseTrainer(Trainer):
     """A Trainer without the library's own printing and bars.
 
-    Args: model: what is trained; encoder: the transformer in it, or itself. config: with a learning rate. stretch: the
-        part of the run that it makes. seed: order of the rows. options: the Trainer's.
+    Args: model: what is trained; encoder: the transformer in it, or itself. config: with a learning rate. stretch: how
+        far it goes. seed: order of the rows. options: the Trainer's.
     """
 
     def __init__(
@@ -40,13 +38,13 @@ class BaseTrainer(Trainer):
         self._config, self._stretch = config, stretch
         self._whole, self._encoder = model, encoder
 
-    def go_on(self, start: Path | None = None) -> None:
-        """Train to the end, from the last whole checkpoint where an earlier run was cut off, else from `start`.
+    def go_on(self) -> None:
+        """Train to the end, from the last whole checkpoint where an earlier run was cut off.
 
         Several processes part here. One that ended while still in their group could be aborted: gloo's threads may
         free tensors when the interpreter is already gone.
         """
-        last = checkpoints.last_complete(self._stretch.folder) or start
+        last = checkpoints.last_complete(self._stretch.folder)
         self.train(resume_from_checkpoint=str(last) if last else None)
         self.accelerator.wait_for_everyone()
         self.accelerator.end_training()
@@ -60,14 +58,6 @@ class BaseTrainer(Trainer):
         if self._config.head_rate != 1:
             _set_head_rate(optimiser, self._head(), self.args.learning_rate * self._config.head_rate)
         return optimiser
-
-    def create_scheduler(self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None) -> LRScheduler:
-        """The stretch's own schedule."""
-        if self.lr_scheduler is None and self._stretch.decay_from is not None:
-            self.lr_scheduler = LambdaLR(optimizer or self.create_optimizer(), self._stretch.rate_at)
-            self._created_lr_scheduler = True
-        scheduler: LRScheduler = super().create_scheduler(num_training_steps, optimizer)
-        return scheduler
 
     def _head(self) -> set[int]:
         """Identities of the parameters outside the encoder."""

@@ -76,26 +76,13 @@ def expected_steps(config: TrainingConfig, rows: int) -> int:
     return min(config.ceiling_steps, math.ceil(_EXPECTED_EPOCHS * rows / (config.batch_size * config.accumulate)))
 
 
-def plateau_ceiling(config: TrainingConfig) -> int:
-    """Most optimiser steps at the constant rate, so that the decay after them still ends under the ceiling."""
-    return max(1, int(config.ceiling_steps / (1 + config.decay)))
-
-
-def decay_steps(config: TrainingConfig, start: int) -> int:
-    """Optimiser steps of the decay that begins at step `start`."""
-    return max(1, round(config.decay * start))
-
-
 def reason(config: TrainingConfig, evaluations: Sequence[Evaluation]) -> tuple[str, str]:
-    """Why a run without a fixed length ended: (`converged` or `ceiling`, a sentence).
-
-    Args: evaluations: those at the constant rate.
-    """
+    """Why a run without a fixed length ended: (`converged` or `ceiling`, a sentence)."""
     if has_converged(evaluations, config.patience):
         return "converged", f"converged: no lower log loss in {config.patience} evaluations"
     steps = f"the ceiling of {config.ceiling_steps} steps"
     minutes = f"the ceiling of {config.ceiling_minutes:g} minutes"
-    met = steps if evaluations[-1].step >= plateau_ceiling(config) else minutes
+    met = steps if evaluations[-1].step >= config.ceiling_steps else minutes
     return "ceiling", f"undertrained: {_falling(evaluations, config.patience)} at {met}"
 
 

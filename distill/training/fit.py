@@ -14,8 +14,10 @@ from transformers.integrations.integration_utils import TensorBoardCallback
 from transformers.utils import logging as transformers_logging
 
 from distill.core.files import remove, write_json
+from distill.core.progress import note
 from distill.training import checkpoints
 from distill.training.attention import choose_attention
+from distill.training.averaging import WeightAverage
 from distill.training.collapse import require_finite, require_spread
 from distill.training.config import TrainingConfig
 from distill.training.examples import Collator, Example
@@ -70,10 +72,11 @@ def fit(
     choose_attention(model, config.precision, max((example.length for example in (*train, *valid)), default=0))
     with ExitStack() as tasks:
 
-        def trainer(stretch: Stretch, *callbacks: TrainerCallback) -> DistillTrainer:
+        def trainer(
+            stretch: Stretch, *callbacks: TrainerCallback, average: WeightAverage | None = None
+        ) -> DistillTrainer:
             saving = [EvaluateBeforeSaving()] if stretch.evaluate_steps is None else []
-            name = run.name if stretch.decay_from is None else f"{run.name}, decay"
-            bar = ProgressCallback(name, tasks, at_most=stretch.at_most)
+            bar = ProgressCallback(run.name, tasks, at_most=stretch.at_most)
             return DistillTrainer(
                 model,
                 config,
@@ -86,6 +89,7 @@ def fit(
                 run.labels,
                 run.pool,
                 [*callbacks, *saving, bar, tensorboard(folder)],
+                average,
             )
 
         fitted = until_converged if config.converges else for_fixed_length
@@ -105,6 +109,7 @@ def optimiser_steps(rows: int, config: TrainingConfig) -> int:
 
 
 def _finish(end: End, model: PreTrainedModel, config: TrainingConfig, run: Run, folder: Path) -> None:
+    note(end.reason)
     logits, target = end.trainer.validate()
     require_finite(logits, end.trainer.args.learning_rate)
     if not config.may_collapse:

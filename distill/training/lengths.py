@@ -10,12 +10,11 @@ from typing import Any
 from safetensors.torch import load_model
 from transformers import PreTrainedModel
 
-from distill.core.progress import note
 from distill.training import checkpoints, convergence, stretch
+from distill.training.averaging import WeightAverage
 from distill.training.collapse import require_finite_loss
 from distill.training.config import TrainingConfig
 from distill.training.stopping import StopWhenConverged, evaluations, is_over, saved_history
-from distill.training.stretch import Stretch
 from distill.training.trainer import DistillTrainer
 
 MakeTrainer = Callable[..., DistillTrainer]
@@ -27,9 +26,8 @@ class End:
     """How a training run ended; the model holds the weights that are kept.
 
     Attributes:
-        trainer: of its last stretch. step: whose weights are kept. steps: taken in all. ended: `converged`, `ceiling`
-        or `fixed`. reason: the same as a sentence. slope: of the log loss per epoch, relative.
-        log_history: of every stretch.
+        trainer: that trained it. step: whose weights are kept. steps: taken in all. ended: `converged`, `ceiling` or
+        `fixed`. reason: the same as a sentence. slope: of the log loss per epoch, relative. log_history: the Trainer's.
     """
 
     trainer: DistillTrainer
@@ -56,33 +54,24 @@ class End:
 def until_converged(
     make: MakeTrainer, model: PreTrainedModel, config: TrainingConfig, rows: int, valid_rows: int, folder: Path
 ) -> End:
-    """Train at a constant rate until log loss stops falling or a ceiling is met, then decay from the best checkpoint.
-
-    Warm-up, constant rate and a short decay need no end known beforehand (Hu et al. 2024, MiniCPM, arXiv:2404.06395,
-    section 4). Departure: the decay begins at the checkpoint with the lowest log loss, not at the last one.
+    """Train at a constant rate until log loss stops falling or a ceiling is met; keep the best average of the weights.
 
     Args: make: a trainer of a stretch, with further callbacks. rows, valid_rows: of train and validation.
     """
-    first = stretch.plateau(config, rows, valid_rows, folder)
-    history = saved_history(first.folder)
-    if not (history and (is_over(history, config) or history_ends(history, first))):
-        make(first, StopWhenConverged(config)).go_on()
-        history = saved_history(first.folder)
+    part = stretch.until_converged(config, rows, valid_rows, folder)
+    average = WeightAverage(model, config.average)
+    trainer = make(part, StopWhenConverged(config), average=average)
+    if not is_over(saved_history(part.folder), config):
+        trainer.go_on()
+    history = saved_history(part.folder)
     found = evaluations(history)
-    start = convergence.best(found)
-    require_finite_loss(start.log_loss, config.learning_rate or 0)
+    best = convergence.best(found)
+    require_finite_loss(best.log_loss, trainer.args.learning_rate)
+    average.load(checkpoints.of_step(best.step, part.folder))
+    average.apply()
     ended, reason = convergence.reason(config, found)
-    note(f"{reason}; the rate decays from step {start.step} on")
-    second = stretch.decay(config, first, start.step)
-    trainer = make(second)
-    trainer.go_on(checkpoints.of_step(start.step, first.folder))
-    step = trainer.state.best_global_step or start.step
-    load_model(model, checkpoints.of_step(step, second.folder, first.folder) / "model.safetensors")
-    assert second.steps is not None
-    steps = found[-1].step + second.steps - start.step
-    decayed = [entry for entry in trainer.state.log_history if entry["step"] > start.step]
     slope = convergence.slope_per_epoch(found, config.patience)
-    return End(trainer, step, steps, ended, reason, slope, [*history, *decayed])
+    return End(trainer, best.step, found[-1].step, ended, reason, slope, history)
 
 
 def for_fixed_length(
@@ -103,11 +92,6 @@ def for_fixed_length(
     return End(
         trainer, step, trainer.state.global_step, "fixed", convergence.fixed_reason(config, found), slope, history
     )
-
-
-def history_ends(log_history: Sequence[Mapping[str, Any]], part: Stretch) -> bool:
-    """Whether a stretch was evaluated at its last step."""
-    return part.steps is not None and evaluations(log_history)[-1].step >= part.steps
 
 
 def _evaluation(entry: Mapping[str, Any]) -> dict[str, float]:

@@ -32,6 +32,7 @@ class MuonAdamW(torch.optim.Optimizer):
             lr=lr,
             fused=True,
         )
+        self._shared = False
         self._parts: tuple[torch.optim.Optimizer, ...] = (muon, adamw)
         super().__init__([{**group} for part in self._parts for group in part.param_groups], {"lr": lr})
         self._share()
@@ -62,6 +63,15 @@ class MuonAdamW(torch.optim.Optimizer):
             part.load_state_dict(state)
         self._share()
 
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Add weights to AdamW's."""
+        if self._shared:
+            self._parts[1].add_param_group(param_group)
+            self._share()
+        else:
+            super().add_param_group(param_group)
+
     def _share(self) -> None:
         """Let schedulers, which write into `param_groups`, reach both parts."""
+        self._shared = True
         self.param_groups = [group for part in self._parts for group in part.param_groups]

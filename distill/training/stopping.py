@@ -26,7 +26,7 @@ class StopWhenConverged(TrainerCallback):
         self._config, self._started, self._before = config, 0.0, 0.0
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **unused: Any) -> None:
-        """Start the clock; end at once where an earlier, interrupted run had found the end."""
+        """Start the clock."""
         self._started, self._before = time.monotonic(), minutes_used(state.log_history)
 
     def on_evaluate(self, args: Any, state: Any, control: Any, **unused: Any) -> None:
@@ -37,9 +37,10 @@ class StopWhenConverged(TrainerCallback):
 
 
 def is_over(log_history: Sequence[Mapping[str, Any]], config: TrainingConfig) -> bool:
-    """Whether a run at the constant rate has learned, or has used up its minutes."""
-    used_up = minutes_used(log_history) >= config.ceiling_minutes / (1 + config.decay)
-    return used_up or has_converged(evaluations(log_history), config.patience)
+    """Whether a run has learned, or has used up its minutes or steps."""
+    found = evaluations(log_history)
+    used_up = minutes_used(log_history) >= config.ceiling_minutes
+    return bool(found) and (used_up or found[-1].step >= config.ceiling_steps or has_converged(found, config.patience))
 
 
 def evaluations(log_history: Sequence[Mapping[str, Any]]) -> list[Evaluation]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,8 @@ from distill.core.metrics import tally
 from distill.core.progress import note, progress
 from distill.inference import token_budget
 from distill.models.encoder import input_names
+from distill.training import checkpoints
+from distill.training.averaging import WeightAverage
 from distill.training.base_trainer import BaseTrainer
 from distill.training.config import TrainingConfig
 from distill.training.examples import Collator, Example, LengthGroupedSampler, pool_windows
@@ -31,7 +34,7 @@ class DistillTrainer(BaseTrainer):
 
     Args: model: a sequence classifier. config, stretch, seed: see BaseTrainer. train, valid: examples; valid ones carry
         gold. loss: see DistillationLoss. labels: class names in order. pool: `mean` or `max` over windows. collator:
-        makes batches.
+        makes batches. average: of the weights, evaluated in their place.
     """
 
     loss_is_scaled_for_ga = False
@@ -49,6 +52,7 @@ class DistillTrainer(BaseTrainer):
         labels: Sequence[str],
         pool: str,
         callbacks: list[TrainerCallback],
+        average: WeightAverage | None = None,
     ) -> None:
         super().__init__(
             model,
@@ -59,8 +63,9 @@ class DistillTrainer(BaseTrainer):
             data_collator=collator,
             train_dataset=train,
             eval_dataset=valid,
-            callbacks=callbacks,
+            callbacks=[*callbacks, *([average] if average else [])],
         )
+        self._average = average
         self.distillation_loss, self.labels, self.pool = loss, labels, pool
         self.collator, self._classifier, self._train, self._valid = collator, model, train, valid
         self._input_names = input_names(model)
@@ -81,7 +86,8 @@ class DistillTrainer(BaseTrainer):
         self, eval_dataset: Any = None, ignore_keys: list[str] | None = None, metric_key_prefix: str = "eval"
     ) -> dict[str, float]:
         """The figures of `validation_figures`, logged and returned."""
-        logits, target = self.validate()
+        with self._average.applied() if self._average else nullcontext():
+            logits, target = self.validate()
         figures = validation_figures(logits, target, self.labels, self.distillation_loss.kind)
         epoch, loss, accuracy, f1 = self.state.epoch or 0, *(figures[n] for n in ("log_loss", "accuracy", "f1_macro"))
         note(f"epoch {epoch:.4g}: log loss {loss:.4f}, accuracy {accuracy:.4f}, macro F1 {f1:.4f} on validation")
@@ -89,6 +95,19 @@ class DistillTrainer(BaseTrainer):
         self.log(dict(metrics))
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
+
+    def go_on(self) -> None:
+        """Train to the end; an average of the weights goes on too."""
+        last = checkpoints.last_complete(self._stretch.folder)
+        if self._average and last:
+            self._average.load(last)
+        super().go_on()
+
+    def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
+        """Save the weights, after their average: a checkpoint that looks whole has both."""
+        if self._average and output_dir:
+            self._average.save(Path(output_dir))
+        super().save_model(output_dir, _internal_call)
 
     @torch.inference_mode()
     def validate(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

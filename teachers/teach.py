@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Collection
 from pathlib import Path
 
 from distill.core.errors import UserError, unknown_name
 from distill.core.files import read_json
 from distill.core.label_space import LabelSpace
+from distill.core.manifest import MANIFEST
 from distill.core.record_store import read_records
 from distill.core.records import Record
 from distill.core.view import TOKENIZER_FILE, VIEW_FILE, View
@@ -67,6 +69,14 @@ def training_rows(records: Path, slices: Collection[str] | None) -> list[Record]
         if name not in known:
             raise unknown_name("slice", name, known, "a teacher's slices")
     return [row for row in rows if row.slice in slices]
+
+
+def copy_teacher(source: Path, view: View, folder: Path) -> None:
+    """Step body: `folder` becomes the fine-tuned teacher in `source` under another name of the same view."""
+    for path in (*source.glob("*.json"), *source.glob("*.safetensors")):
+        if path.name != MANIFEST:
+            shutil.copyfile(path, folder / path.name)
+    view.save(folder)
 
 
 def adopt_finished(finished: str, space: LabelSpace, view: View, folder: Path) -> None:

@@ -3,7 +3,7 @@ import pytest
 from distill.training.config import TrainingConfig
 
 
-@pytest.mark.parametrize(("width", "rate"), [(768, 3e-5), (384, 8.5e-5), (128, 4.4e-4), (3072, 3.75e-6)])
+@pytest.mark.parametrize(("width", "rate"), [(768, 1.77e-5), (384, 5e-5), (128, 2.6e-4), (3072, 2.21e-6)])
 def test_without_a_rate_a_narrower_encoder_gets_a_higher_one(width, rate):
     assert TrainingConfig().for_width(width).learning_rate == pytest.approx(rate, rel=0.01)
 

@@ -66,6 +66,8 @@ def teach_step(layout: Layout, name: str, *, on_card: bool = False) -> Step:
     seed = project.weights_seed
     view_name = "card" if on_card else config.view
     view = project.views[view_name]
+    if on_card and view == project.views[config.view]:
+        return _same_view_step(layout, name)
 
     def body(folder: Path) -> None:
         from teachers.teach import adopt_finished, teach
@@ -88,6 +90,24 @@ def teach_step(layout: Layout, name: str, *, on_card: bool = False) -> Step:
         config={"view": view.as_json(), "task": project.task.as_json(), "threads": project.threads, **how},
         upstream=() if config.finished else (RECORDS, checkpoint(name)),
         files=model_files(Path(config.finished) if config.finished else None),
+    )
+
+
+def _same_view_step(layout: Layout, name: str) -> Step:
+    """The teacher on cards where the card is its own view: the same training would give the same model, so a copy."""
+    teacher, config = f"teachers/{name}", layout.project.views["card"]
+
+    def body(folder: Path) -> None:
+        from teachers.teach import copy_teacher
+
+        copy_teacher(layout.run / teacher, View("card", config, layout.run / teacher / TOKENIZER_FILE), folder)
+
+    return Step(
+        name=f"teach {name}@card",
+        artifact=f"teachers/{name}@card",
+        body=body,
+        config={"view": config.as_json()},
+        upstream=(teacher,),
     )
 
 

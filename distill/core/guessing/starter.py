@@ -19,6 +19,10 @@ from distill.core.records import Record
 
 __all__ = ["StarterProject", "first_record", "guess", "preview", "starter_yaml"]
 
+_LABELS = [
+    "# Whose soft labels students learn from: auto asks the teachers on validation; or document, card, mean, a name.",
+    "labels: auto",
+]
 _TOKENS_PER_WORD = 1.6  # between English (1.3) and Russian (2) in multilingual vocabularies
 _STEP, _LEAST, _MOST_DOCUMENT, _MOST_CARD = 16, 32, 512, 128
 
@@ -26,7 +30,7 @@ _STEP, _LEAST, _MOST_DOCUMENT, _MOST_CARD = 16, 32, 512, 128
 def starter_yaml(starter: StarterProject) -> str:
     """A project file that parses as `Project`, with the reason for each guess and what to check."""
     parts = ["# Made by `distill init` from the first rows of your files. Check the lines marked with (?)."]
-    parts += _task(starter) + _data(starter) + _views(starter)
+    parts += _task(starter) + _data(starter) + _views(starter) + _LABELS
     return "\n".join(parts) + "\n"
 
 

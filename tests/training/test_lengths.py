@@ -1,0 +1,153 @@
+"""Runs that end when they have learned: where, why, with which weights, and that a killed one ends the same."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from distill.core.errors import GateFailed
+from distill.core.progress import reporting
+from distill.models.encoder import load_classifier
+from distill.training import trainer as trainer_module
+from tests.training.toy import Watch, fit_toy, interrupted, same_weights
+
+ROOT = Path(__file__).resolve().parents[2]
+FREE = {"epochs": None, "checkpoint": "best", "warmup": 2, "patience": 2, "evaluate_steps": 4, "learning_rate": 3e-3}
+KILLED = """
+from pathlib import Path
+from distill.core.progress import reporting
+from tests.training.test_lengths import FREE
+from tests.training.toy import Watch, fit_toy
+import torch
+torch.set_num_threads(1)
+with reporting(Watch(11, how="kill")):
+    fit_toy(Path({encoder!r}), Path({folder!r}), **FREE, ceiling_steps=24)
+"""
+
+
+def _quality(folder):
+    return json.loads((folder / "quality.json").read_text())
+
+
+def _told(monkeypatch, losses):
+    """Evaluations whose log loss is told; the last one is told again."""
+    real, told = trainer_module.validation_figures, list(losses)
+    monkeypatch.setattr(
+        trainer_module,
+        "validation_figures",
+        lambda *a: real(*a) | {"log_loss": told.pop(0) if len(told) > 1 else told[0]},
+    )
+
+
+@pytest.fixture(scope="module")
+def undisturbed(warm, tmp_path_factory):
+    """24 steps at most, evaluated every 4."""
+    folder = tmp_path_factory.mktemp("free")
+    fit_toy(warm, folder, **FREE, ceiling_steps=24)
+    return folder
+
+
+def test_it_ends_when_log_loss_has_not_fallen_and_keeps_where_it_was_lowest(warm, tmp_path, monkeypatch):
+    _told(monkeypatch, [0.9, 0.5, 0.6, 0.7])
+    fit_toy(warm, tmp_path, **FREE)
+    quality = _quality(tmp_path)
+    assert (quality["step"], quality["steps"], quality["ended"]) == (8, 16, "converged")
+    assert [entry["step"] for entry in quality["history"]] == [4, 8, 12, 16]
+    assert quality["reason"] == "converged: no lower log loss in 2 evaluations"
+
+
+def test_the_weights_kept_are_the_average_of_the_best_step(warm, tmp_path, monkeypatch):
+    """A run that ends at step 8 and one that goes on and comes back to it leave the same weights."""
+    _told(monkeypatch, [0.9, 0.5, 0.6, 0.7])
+    fit_toy(warm, tmp_path / "back", **FREE)
+    _told(monkeypatch, [0.9, 0.5])
+    fit_toy(warm, tmp_path / "ends", **FREE, ceiling_steps=8)
+    assert _quality(tmp_path / "back")["step"] == _quality(tmp_path / "ends")["step"] == 8
+    assert same_weights(load_classifier(tmp_path / "back"), load_classifier(tmp_path / "ends"))
+
+
+def test_history_holds_the_figures_of_the_average(warm, tmp_path):
+    model = fit_toy(warm, tmp_path, **FREE, ceiling_steps=8)
+    quality = _quality(tmp_path)
+    assert same_weights(model, load_classifier(tmp_path))
+    assert quality["step"] in (4, 8) and quality["history"][-1]["step"] == 8
+    assert not any("minutes" in entry or "runtime" in entry for entry in quality["history"])
+
+
+def test_a_ceiling_ends_a_run_that_still_learns(warm, tmp_path, monkeypatch):
+    _told(monkeypatch, [0.9, 0.8, 0.7])
+    fit_toy(warm, tmp_path, **FREE, ceiling_steps=12)
+    quality = _quality(tmp_path)
+    assert (quality["step"], quality["steps"], quality["ended"]) == (12, 12, "ceiling")
+    assert quality["reason"].startswith("undertrained: still falling") and quality["slope_per_epoch"] < 0
+
+
+def test_minutes_end_a_run_too(warm, tmp_path, monkeypatch):
+    _told(monkeypatch, [0.9, 0.8, 0.7, 0.6])
+    fit_toy(warm, tmp_path, **FREE, ceiling_minutes=1e-6)
+    quality = _quality(tmp_path)
+    assert quality["steps"] == 4 and quality["reason"].endswith("at the ceiling of 1e-06 minutes")
+
+
+def test_the_rate_stays_constant_after_the_warm_up(warm, tmp_path, monkeypatch):
+    """With a power so high that the average is the last step's weights, it is a run under a constant rate."""
+    _told(monkeypatch, [0.9, 0.5])
+    fit_toy(warm, tmp_path / "free", **FREE, ceiling_steps=8, average=1e6)
+    constant = {"epochs": None, "checkpoint": "last", "max_steps": 8, "warmup": 2, "schedule": "constant_with_warmup"}
+    fit_toy(warm, tmp_path / "fixed", **constant)
+    mine, theirs = (load_classifier(tmp_path / name).state_dict() for name in ("free", "fixed"))
+    assert all(mine[name].allclose(theirs[name], atol=1e-6) for name in mine)
+
+
+def test_killed_run_ends_as_an_undisturbed_one(warm, undisturbed, tmp_path):
+    script = KILLED.format(encoder=str(warm), folder=str(tmp_path))
+    process = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert process.returncode == -9, process.stderr
+    _assert_resumes(warm, undisturbed, tmp_path, resumed_from=8)
+
+
+@pytest.mark.parametrize(
+    ("stop_at", "resumed_from"), [(3, 0), (5, 4), (9, 8)], ids=["before an evaluation", "after one", "after two"]
+)
+def test_interrupted_anywhere(warm, undisturbed, tmp_path, stop_at, resumed_from):
+    interrupted(warm, tmp_path, stop_at, **FREE, ceiling_steps=24)
+    assert not (tmp_path / "model.safetensors").exists()
+    _assert_resumes(warm, undisturbed, tmp_path, resumed_from)
+
+
+def test_interrupted_after_the_end_takes_no_further_step(warm, undisturbed, tmp_path):
+    interrupted(warm, tmp_path, "end", **FREE, ceiling_steps=24)
+    watch = Watch()
+    with reporting(watch):
+        fit_toy(warm, tmp_path, **FREE, ceiling_steps=24)
+    assert watch.steps == []
+    _assert_same(tmp_path, undisturbed)
+
+
+def test_muon_and_a_faster_head_are_interrupted_too(warm, tmp_path):
+    recipe = {**FREE, "ceiling_steps": 12, "optimiser": "muon", "head_rate": 3}
+    fit_toy(warm, tmp_path / "whole", **recipe)
+    interrupted(warm, tmp_path / "cut", 7, **recipe)
+    fit_toy(warm, tmp_path / "cut", **recipe)
+    _assert_same(tmp_path / "cut", tmp_path / "whole")
+
+
+def test_a_run_that_diverges_is_refused(warm, tmp_path):
+    with pytest.raises(GateFailed, match=r"diverged|collapsed"):
+        fit_toy(warm, tmp_path, **{**FREE, "learning_rate": 1.0, "warmup": 0, "max_grad_norm": 1e9}, ceiling_steps=16)
+    assert not (tmp_path / "model.safetensors").exists()
+
+
+def _assert_resumes(warm, undisturbed, folder, resumed_from):
+    watch = Watch()
+    with reporting(watch):
+        fit_toy(warm, folder, **FREE, ceiling_steps=24)
+    assert watch.resumed_from == resumed_from
+    _assert_same(folder, undisturbed)
+
+
+def _assert_same(folder, other):
+    assert same_weights(load_classifier(folder), load_classifier(other))
+    assert _quality(folder) == _quality(other)

@@ -101,11 +101,11 @@ def fine_tune(cards: Cards, encoder: Path, recipe: Recipe) -> dict[str, Any]:
 
     torch.set_num_threads(cards.threads)
     torch.manual_seed(recipe.seed)
-    model = _model(encoder, len(cards.labels), "cuda" if torch.cuda.is_available() else "cpu")
+    model = classifier(encoder, len(cards.labels), "cuda" if torch.cuda.is_available() else "cpu")
     started = time.monotonic()
     steps = _train(model, cards.parts["train"], recipe)
     seconds = time.monotonic() - started
-    logits = {part: _logits(model, cards.parts[part]) for part in ("valid", "test")}
+    logits = {part: logits_of(model, cards.parts[part]) for part in ("valid", "test")}
     temperature = fit_temperature(logits["valid"], cards.parts["valid"].target)
     figures = {part: _figures(logits[part], cards.parts[part].target, temperature) for part in logits}
     device = model.device.type
@@ -113,7 +113,8 @@ def fine_tune(cards: Cards, encoder: Path, recipe: Recipe) -> dict[str, Any]:
     return {"rows": len(cards.parts["train"].windows), "steps": steps, **how, "temperature": temperature, **figures}
 
 
-def _model(encoder: Path, classes: int, device: str) -> PreTrainedModel:
+def classifier(encoder: Path, classes: int, device: str) -> PreTrainedModel:
+    """The encoder with a new head, float32, on `device`."""
     import torch
     from transformers import AutoModelForSequenceClassification
 
@@ -141,7 +142,7 @@ def _train(model: PreTrainedModel, rows: Rows, recipe: Recipe) -> int:
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: share_of_rate(step, total))
     model.train()
     for step, batch in enumerate(_batches(len(rows.windows), recipe), 1):
-        logits = _forward(model, [rows.windows[index] for index in batch])
+        logits = forward(model, [rows.windows[index] for index in batch])
         loss = torch.nn.functional.cross_entropy(logits, torch.from_numpy(rows.target[batch]).to(model.device))
         loss.backward()
         torch.nn.utils.clip_grad_norm_(weights, CLIP)
@@ -169,7 +170,7 @@ def _batches(rows: int, recipe: Recipe) -> Iterator[NDArray[np.int64]]:
         yield from (order[start : start + BATCH] for start in range(0, rows, BATCH))
 
 
-def _logits(model: PreTrainedModel, rows: Rows) -> NDArray[np.float32]:
+def logits_of(model: PreTrainedModel, rows: Rows) -> NDArray[np.float32]:
     """Float32 (N, C), in the order of the rows; rows of like length share a batch."""
     import torch
 
@@ -179,11 +180,11 @@ def _logits(model: PreTrainedModel, rows: Rows) -> NDArray[np.float32]:
     with torch.inference_mode():
         for start in range(0, len(order), _EVALUATION_BATCH):
             batch = order[start : start + _EVALUATION_BATCH]
-            found[batch] = _forward(model, [rows.windows[index] for index in batch]).cpu().numpy()
+            found[batch] = forward(model, [rows.windows[index] for index in batch]).cpu().numpy()
     return found
 
 
-def _forward(model: PreTrainedModel, windows: Sequence[Window]) -> Tensor:
+def forward(model: PreTrainedModel, windows: Sequence[Window]) -> Tensor:
     """Float32 logits (B, C), in bf16 where the device multiplies it in hardware."""
     import torch
 

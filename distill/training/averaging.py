@@ -35,10 +35,14 @@ class WeightAverage(TrainerCallback):
         self._power = power
         self._average = {name: weight.detach().clone() for name, weight in self._weights.items()}
 
-    @torch.no_grad()
     def on_step_end(self, args: Any, state: Any, control: Any, **unused: Any) -> None:
         """Take the weights in."""
-        share = 1 - (1 - 1 / max(1, state.global_step)) ** (self._power + 1)
+        self.take(state.global_step)
+
+    @torch.no_grad()
+    def take(self, step: int) -> None:
+        """Take the weights after step `step`, counted from 1, into the average."""
+        share = 1 - (1 - 1 / step) ** (self._power + 1)
         torch._foreach_lerp_(self._on_device(), [weight.detach() for weight in self._weights.values()], share)
 
     @contextmanager

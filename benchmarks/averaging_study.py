@@ -42,6 +42,11 @@ POWERS = (3, 7, 15)
 MOST_TEST_ROWS, MOST_WARMUP = 5000, 200
 _RESULTS = Path(__file__).resolve().parent / "results"
 Figures = dict[str, Any]
+_ABOUT = {
+    "kind": "averaging_study",
+    "title": "How training ends: running averages of the weights at a constant rate",
+    "command": "python -m benchmarks.averaging_study RUN ENCODER --rate RATE --head HEAD --epochs EPOCHS --out FILE",
+}
 
 
 def study(cards: Cards, encoder: Path, rate: float, head: float, epochs: int, seed: int) -> Iterator[Figures]:
@@ -137,7 +142,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 str(path.relative_to(options.table).with_suffix("")): read_json(path) for path in _files(options.table)
             }
             sets = {name: {"best": summary(rows), "curve": rows} for name, rows in found.items()}
-            write_json(options.results / f"{options.name}.json", {"kind": "averaging_study", "runs": sets})
+            write_json(options.results / f"{options.name}.json", {**_ABOUT, "runs": sets})
             print(json.dumps({name: one["best"] for name, one in sets.items()}))
             return 0
         rows = []

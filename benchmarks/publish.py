@@ -17,6 +17,7 @@ from typing import Any
 
 from benchmarks.budget import BUDGET_FILE, as_markdown
 from benchmarks.quality_table import markdown_overview, markdown_quality
+from benchmarks.study_tables import CHAPTERS
 from distill.core.errors import DistillError, UserError
 from distill.core.files import read_json, write_json, write_text
 from distill.report.compare import compare, compare_by
@@ -105,6 +106,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _chapter(result: dict[str, Any]) -> str:
+    if (study := CHAPTERS.get(result.get("kind", ""))) is not None:
+        return study(result)
     return markdown_quality(result) if _of_many_runs(result) else markdown_results(result, result["title"])
 
 

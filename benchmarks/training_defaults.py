@@ -32,6 +32,10 @@ from teachers.config import TeacherConfig
 
 _RESULTS = Path(__file__).resolve().parent / "results"
 Figures = dict[str, Any]
+_ABOUT = {
+    "kind": "training_defaults",
+    "command": "python -m benchmarks.training_defaults RUN ENCODER --set FIELD=VALUE --out FILE",
+}
 
 
 def fit_once(run: Path, encoder: Path, settings: Mapping[str, Any], seed: int) -> Figures:
@@ -148,7 +152,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if options.table:
             rows = table(options.table)
-            write_json(options.results / f"{options.name}.json", {"kind": "training_defaults", "rows": rows})
+            write_json(options.results / f"{options.name}.json", {**_ABOUT, "title": options.title, "rows": rows})
             print(json.dumps({"rows": rows}))
             return 0
         if options.out.exists():
@@ -178,6 +182,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--out", type=Path, help="file of the figures")
     add("--table", type=Path, help="folder with files SET/RECIPE.json: make the table instead")
     add("--name", default="training_defaults", help="of the table's file")
+    add("--title", default="Recipes of training")
     add("--results", type=Path, default=_RESULTS, help="folder of the table's file")
     return parser
 

@@ -41,7 +41,7 @@ def commands(text: str) -> list[list[str]]:
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A working folder with `data/`, an encoder and what the commands name."""
     folder = tmp_path_factory.mktemp("home")
-    generate_easy(folder / "data", sizes=Sizes(train=240, valid=60, test=160, pool=100))
+    generate_easy(folder / "data", sizes=Sizes(train=240, valid=120, test=160, pool=100))
     (folder / "data" / "project.yaml").unlink()
     shutil.copy(folder / "data" / "test.jsonl", folder / "records.jsonl")
     encoder(folder / "encoder")

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from distill.core.intake.prepare import prepare as audit
 from distill.inference.predict import predict
+from distill.training.joining import Share
 from export.build import export_target as export
 from export.bundle import bundle
-from students.train import train
+from students.train import Lesson, train, train_twin
 from teachers.label import label
 from teachers.teach import teach
 
-__all__ = ["audit", "bundle", "export", "label", "predict", "teach", "train"]
+__all__ = ["Lesson", "Share", "audit", "bundle", "export", "label", "predict", "teach", "train", "train_twin"]

@@ -72,6 +72,23 @@ class Timing:
         pace = (self.ticks[-1] - self.ticks[0]) / max(1, len(self.ticks) - 1)
         return self.whole - self.busy + pace * steps + pace / batch * _FORWARD * validated
 
+    def over_training(self, training: TrainingConfig, rows: int, valid_rows: int) -> Estimate:
+        """What a training run takes on `rows` rows, with `valid_rows` rows read at each of its evaluations."""
+        from distill.training.convergence import evaluation_steps, expected_steps
+        from distill.training.fit import optimiser_steps
+
+        batch, most = training.batch_size * training.accumulate, optimiser_steps(rows, training)
+
+        def seconds(steps: int, every: float) -> float:
+            return self.over_steps(steps, batch, validated=math.ceil(steps / every) * valid_rows)
+
+        if not training.converges:
+            fixed = seconds(most, max(1.0, rows / batch))
+            return Estimate(fixed, fixed)
+        every = evaluation_steps(training, rows, valid_rows)
+        longest = min(seconds(most, every), 60 * training.ceiling_minutes)
+        return Estimate(min(seconds(expected_steps(training, rows), every), longest), longest)
+
 
 class _Rehearsal:
     def __init__(self, settings: Settings, records: Path, folder: Path, on_start: Callable[[str], None]) -> None:
@@ -100,13 +117,14 @@ class _Rehearsal:
         return found
 
     def _labelling(self) -> dict[str, Estimate]:
+        """Every teacher that might be chosen to label."""
         if not self.settings.students:
             return {}
         found: dict[str, Estimate] = {}
-        for label in self.layout.labellers:
-            teacher = self.layout.model(label)
+        for teacher in self.layout.asked:
             made = self._reading(label_step(self.layout, teacher), self._labelled)
-            found |= {} if self.settings.teachers[teacher.name].labels else made
+            own = self.settings.teachers.get(teacher.name)
+            found |= {} if own is not None and own.labels else made
         return found
 
     def _training(self) -> dict[str, Estimate]:
@@ -114,11 +132,11 @@ class _Rehearsal:
         found: dict[str, Estimate] = {}
         for name, student in self.settings.students.items():
             step, training = train_step(self.layout, name), student.training
-            timing, gold = self._perform(step), self.counts["train"]
+            timing, gold, valid = self._perform(step), self.counts["train"], self.counts["valid"]
             alone = training.model_copy(update={"epochs": None, "max_steps": None})
-            own = self._estimate(timing, training, self._labelled)
+            own = timing.over_training(training, self._labelled, valid)
             found |= {step.name: own, f"{step.name}{GOLD_STEPS}": own}
-            found[f"{step.name}{GOLD}"] = self._estimate(timing, alone, gold)
+            found[f"{step.name}{GOLD}"] = timing.over_training(alone, gold, valid)
         return found
 
     def _predicting(self) -> dict[str, Estimate]:
@@ -154,25 +172,7 @@ class _Rehearsal:
 
     def _learning(self, step: Step, training: TrainingConfig, rows: int) -> dict[str, Estimate]:
         """A training run on `rows` rows."""
-        return {step.name: self._estimate(self._perform(step), training, rows)}
-
-    def _estimate(self, timing: Timing, training: TrainingConfig, rows: int) -> Estimate:
-        """What a rehearsed training run takes on `rows` rows, validations included."""
-        from distill.training.convergence import evaluation_steps, expected_steps
-        from distill.training.fit import optimiser_steps
-
-        batch, valid = training.batch_size * training.accumulate, self.counts["valid"]
-
-        def seconds(steps: int, every: float) -> float:
-            return timing.over_steps(steps, batch, validated=math.ceil(steps / every) * valid)
-
-        most = optimiser_steps(rows, training)
-        if not training.converges:
-            fixed = seconds(most, max(1.0, rows / batch))
-            return Estimate(fixed, fixed)
-        every = evaluation_steps(training, rows, valid)
-        longest = min(seconds(most, every), 60 * training.ceiling_minutes)
-        return Estimate(min(seconds(expected_steps(training, rows), every), longest), longest)
+        return {step.name: self._perform(step).over_training(training, rows, self.counts["valid"])}
 
     def _perform(self, step: Step) -> Timing:
         self.on_start(step.name)

@@ -208,7 +208,9 @@ def _label_problems(settings: Settings) -> list[str]:
         return []
     lead = settings.teachers[settings.lead_teacher]
     reason = (
-        "the teacher is finished, so none is trained on cards"
+        "there are no students to learn from it"
+        if not settings.students
+        else "the teacher is finished, so none is trained on cards"
         if lead.finished is not None
         else "the teacher reads cards itself, so there is no other"
         if lead.view == "card"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -136,9 +137,11 @@ def _deviation(entry: Mapping[str, Any]) -> tuple[bool, float, float]:
 
 
 def _rows(audit: Mapping[str, Any]) -> dict[str, int]:
-    """Rows of each split."""
-    classes = audit.get("balance", {}).get("classes", {})
-    return {split: sum(counts.values()) for split, counts in classes.items()}
+    """Rows of each labelled split. A row may count for several classes or none, so these are no sums of classes."""
+    found: Counter[str] = Counter()
+    for source in audit["rows"].get("by_source", {}).values():
+        found.update({split: rows for split, rows in source["kept_in"].items() if not split.startswith("pool.")})
+    return dict(found)
 
 
 def _optional(path: Path) -> Any:

@@ -18,7 +18,7 @@ def test_clock(seconds, text):
 def test_a_resumed_task_says_where_it_goes_on():
     shown = io.StringIO()
     reporter = ConsoleReporter(Console(file=shown))
-    reporter.start("labelling", 100, 40)
+    reporter.start("labelling", 100, 40, at_most=False)
     reporter.advance(50)
     reporter.end()
     assert "going on from 40 of 100" in shown.getvalue()

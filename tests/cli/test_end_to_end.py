@@ -23,6 +23,8 @@ def test_report_holds_every_model_of_the_contract(run):
         "base@document>card",
         "3L_trunc@card",
         "3L_trunc-gold@card",
+        "3L_trunc-gold-steps@card",
+        "majority",
         "3L_trunc@card.onnx",
         "3L_trunc@card.onnx-int8",
     }
@@ -44,10 +46,24 @@ def test_latency_has_teacher_in_both_runtimes_and_every_student_artifact(run):
 
 def test_quality_in_the_report_is_that_of_the_prediction_file(run):
     report = json.loads((run / "report.json").read_text())
-    for model in report["models"]:
+    for model in (model for model in report["models"] if model["name"] != "majority"):
         stored = read_predictions(run / "predictions" / model["name"] / "test.unseen.parquet")
         accuracy = (stored.logits.argmax(1) == stored.target.argmax(1)).mean()
         assert model["quality"]["accuracy"]["value"] == pytest.approx(accuracy)
+
+
+def test_the_labels_taken_have_the_lowest_log_loss_on_validation(run):
+    choice = json.loads((run / "report.json").read_text())["choice"]
+    losses = {one["name"]: one["log_loss"]["value"] for one in choice["candidates"]}
+    assert set(losses) == {"document", "card", "mean"} and choice["asked"] == "auto"
+    assert losses[choice["taken"]] == min(losses.values()) and choice["rows"] == 120
+    assert choice["taken"] == "document" and [path.name for path in (run / "labels").iterdir()] == ["base"]
+
+
+def test_one_twin_converges_and_the_other_takes_the_students_steps(run):
+    fits = {fit["model"]: fit for fit in json.loads((run / "report.json").read_text())["training"]}
+    assert fits["3L_trunc-gold@card"]["ended"] == "converged"
+    assert fits["3L_trunc-gold-steps@card"]["steps"] == fits["3L_trunc@card"]["steps"]
 
 
 def test_soft_labels_cover_train_and_pool_once(run):

@@ -23,7 +23,16 @@ from tests.cli.conftest import distill
 from tests.cli.seeds_project import write_project
 
 GATE = {"required": 0.9, "measured": 0.5}
-AUDIT = {"rows": {}, "leak_rows": 0}
+REPORT = {
+    "task": {"rows": {}},
+    "models": [],
+    "choice": None,
+    "training": [],
+    "audit": {"rows": {}, "leak_rows": 0},
+    "latency": [],
+    "parity": [],
+    "environment": {},
+}
 
 
 @pytest.fixture
@@ -51,7 +60,7 @@ class Runs:
         seed = settings.project.weights_seed
         self.calls.append((seed, until))
         gate = {"name": "parity small.onnx", "passed": seed not in self.fails, **GATE}
-        report = {"models": [], "audit": AUDIT, "latency": [], "parity": [], "gates": [gate], "environment": {}}
+        report = {**REPORT, "gates": [gate]}
         write_json(settings.run / "report.json", report)
         write_json(settings.run / "run.json", {"stages": [{"name": "audit", "status": "done", "seconds": 1.0}]})
         if seed in self.stops:
@@ -92,7 +101,8 @@ def test_seeds_move_the_weights_and_leave_the_rows(settings):
     assert [run.project.weights_seed for run in runs] == [2, 5]
     prints = [{s.step.name: fingerprint_of(s.step, Anything()) for s in plan(Layout(run))} for run in runs]
     assert prints[0]["audit"] == prints[1]["audit"]
-    for name in ("checkpoint new", "teach new@document", "teach new@card", "train small", "train small-gold"):
+    twins = ("train small-gold", "train small-gold-steps")
+    for name in ("checkpoint new", "teach new@document", "teach new@card", "train small", *twins):
         assert prints[0][name] != prints[1][name], name
 
 
@@ -192,7 +202,7 @@ def arguments(project: Path) -> list[str]:
 def test_two_seeds_read_the_same_rows_and_their_mean_is_reported(run):
     report = json.loads((run / "report.json").read_text(encoding="utf-8"))
     assert report["seeds"] == [1, 2] and report["latency"] == [] and report["task"]["rows"]["test.unseen"] == 80
-    for model in report["models"]:
+    for model in (model for model in report["models"] if model["name"] != "majority"):
         parts = [read_predictions(run / f"seed-{s}/predictions/{model['name']}/test.unseen.parquet") for s in (1, 2)]
         assert parts[0].ids == parts[1].ids and not np.array_equal(parts[0].logits, parts[1].logits)
         accuracies = [(part.logits.argmax(1) == part.target.argmax(1)).mean() for part in parts]
@@ -205,7 +215,18 @@ def test_two_seeds_read_the_same_rows_and_their_mean_is_reported(run):
 def test_a_teacher_of_weight_0_is_measured_but_never_labels(run):
     names = {model["name"] for model in json.loads((run / "report.json").read_text(encoding="utf-8"))["models"]}
     assert {"new@document", "old@document", "small@card"} <= names and "ensemble@document" not in names
-    assert not (run / "seed-1" / "labels" / "old").exists() and (run / "seed-1" / "labels" / "new").exists()
+    stores = {"new@document": "new", "new@card": "new@card"}
+    for seed in (1, 2):
+        choice = read_json(run / f"seed-{seed}" / "choice" / "choice.json")
+        labelled = {path.name for path in (run / f"seed-{seed}" / "labels").iterdir()}
+        assert labelled == {stores[model] for model in choice["teachers"]}
+
+
+def test_the_report_says_what_each_seed_took(run):
+    report = json.loads((run / "report.json").read_text(encoding="utf-8"))
+    taken = {str(s): read_json(run / f"seed-{s}" / "choice" / "choice.json")["taken"] for s in (1, 2)}
+    assert report["choice"]["taken_by_seed"] == taken
+    assert {(fit["seed"], fit["model"]) for fit in report["training"]} >= {(1, "small-gold@card"), (2, "small@card")}
 
 
 def test_the_old_teacher_knows_the_old_slice_only(run):

@@ -84,12 +84,82 @@ def test_root_is_the_files_folder_or_the_callers(config, tmp_path, monkeypatch):
         ({"sets": ["bench.requests=0"]}, "bench.requests"),
         ({"sets": ["students.base={preset: 3L}"]}, "a teacher has this name too"),
         ({"sets": ["temperature"]}, "key=value"),
+        ({"sets": ["labels=cards"]}, "labels: unknown 'cards', did you mean 'card'?"),
+        ({"sets": ["labels=bsae"]}, "labels: unknown 'bsae', did you mean 'base'?"),
+        ({"sets": ["labels=xyz"]}, "labels: unknown 'xyz', known: auto, document, card, mean, base"),
+        (
+            {"sets": ["labels=card", "teachers.base.finished=x"]},
+            "labels: card needs a card teacher, but the",
+        ),
+        (
+            {"sets": ["labels=mean", "teachers.base.finished=x"]},
+            "labels: mean needs a card teacher, but the",
+        ),
+        ({"sets": ["labels=card", "teachers.base.view=card"]}, "but the teacher reads cards itself"),
+        ({"sets": ["labels=card", "teachers.base.labels=x.jsonl"]}, "but the teacher's labels were made elsewhere"),
+        ({"sets": ["quality.metric=f1_positive", "task.positive=null"]}, "f1_positive needs a positive class"),
+        (
+            {"sets": ["teachers.base.training={warmup: 100, ceiling_steps: 50}"]},
+            "teachers.base.training.ceiling_steps: 50 is not above the warm-up of 100 steps",
+        ),
+        (
+            {"sets": ["students.6L.training={warmup: 100, max_steps: 50}"]},
+            "students.6L.training.max_steps: 50 is not above the warm-up of 100 steps",
+        ),
+        (
+            {"sets": ["students.6L.training={epochs: null, checkpoint: last}"]},
+            "students.6L.training.checkpoint: last needs a fixed length",
+        ),
     ],
 )
 def test_mistakes_are_named(config, options, part):
-    with pytest.raises(UserError, match=".*") as caught:
+    with pytest.raises(UserError) as caught:
         resolved(config, **options)
-    assert part in str(caught.value)
+    assert part in str(caught.value) and caught.value.exit_code == 2
+
+
+def test_card_labels_without_students_are_a_mistake(config):
+    config.write_text(PROJECT.partition("students:")[0] + "students: {}\nlabels: card\n", encoding="utf-8")
+    with pytest.raises(UserError, match="labels: card needs a card teacher, but there are no students to learn"):
+        resolved(config)
+
+
+NO_VALIDATION = "data.split.valid=0"
+
+
+@pytest.mark.parametrize(
+    ("sets", "lines"),
+    [
+        ([], ["teachers.base.training.patience"]),
+        (["teachers.base.training={epochs: 2}"], ["teachers.base.training.checkpoint"]),
+        (
+            ["teachers.base.training={epochs: 2, checkpoint: last}", "students.6L.training.checkpoint=best"],
+            ["students.6L.training.checkpoint"],
+        ),
+        (
+            ["students.6L.training={epochs: null, checkpoint: best}"],
+            ["teachers.base.training.patience", "students.6L.training.patience"],
+        ),
+    ],
+)
+def test_patience_without_validation_rows_is_named(config, sets, lines):
+    with pytest.raises(UserError) as caught:
+        resolved(config, sets=[NO_VALIDATION, *sets])
+    for line in lines:
+        assert f"{line}: needs validation rows; name data.valid, or let data.split.valid be over 0" in str(caught.value)
+    assert caught.value.exit_code == 2 and str(caught.value).count("needs validation rows") == len(lines)
+
+
+def test_validation_files_or_a_fixed_length_are_enough(config):
+    resolved(config, sets=[NO_VALIDATION, "data.valid=valid.jsonl"])
+    fixed = "{epochs: 2, checkpoint: last}"
+    settings = resolved(config, sets=[NO_VALIDATION, f"teachers.base.training={fixed}"])
+    assert not settings.teachers["base"].training.converges
+
+
+@pytest.mark.parametrize("labels", ["auto", "document", "card", "mean", "base"])
+def test_labels_that_may_be_asked_for(config, labels):
+    assert resolved(config, sets=[f"labels={labels}"]).project.labels == labels
 
 
 def test_a_teacher_of_weight_0_never_leads_and_never_labels(config, tmp_path):

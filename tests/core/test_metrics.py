@@ -151,6 +151,51 @@ def test_shapes_must_agree(target):
         metrics.tally(np.zeros((2, 3)), target)
 
 
+@pytest.mark.parametrize(("make", "kind"), [(single, "single"), (multi, "multi")])
+def test_a_mixture_has_the_weighted_mean_of_the_probabilities(make, kind):
+    parts, weights = [make(seed)[0] for seed in (1, 2, 3)], [2.0, 0.5, 1.5]
+    expected = sum(w * metrics.probabilities(z, kind) for z, w in zip(parts, weights, strict=True)) / 4
+    for scale in (1, 10):
+        mixed = metrics.mixture(parts, [scale * weight for weight in weights], kind)
+        np.testing.assert_allclose(metrics.probabilities(mixed, kind), expected, rtol=1e-9)
+    # Not the mean of the logits, which is another model.
+    assert not np.allclose(expected, metrics.probabilities(np.einsum("m,mnc->nc", np.array(weights) / 4, parts), kind))
+
+
+def test_a_mixture_of_one_is_that_one():
+    logits = single(4)[0] * 1e3
+    assert metrics.mixture([logits], [0.3], "single").tolist() == logits.astype(float).tolist()
+
+
+@pytest.mark.parametrize("kind", ["single", "multi"])
+def test_certain_answers_mix_to_finite_logits(kind):
+    certain = np.array([[1e4, -1e4, -1e4]])
+    mixed = metrics.mixture([certain, certain], [1, 1], kind)
+    assert np.isfinite(mixed).all()
+    np.testing.assert_allclose(metrics.probabilities(mixed, kind), [[1, 0, 0]], atol=1e-11)
+
+
+@pytest.mark.parametrize(("kind", "shares"), [("single", [0.6, 0.3, 0.1]), ("multi", [0.9, 0.5, 0.2])])
+def test_shares_come_back_from_their_logits(kind, shares):
+    found = metrics.share_logits(shares, kind)
+    np.testing.assert_allclose(metrics.probabilities(found[None], kind)[0], shares)
+
+
+@pytest.mark.parametrize("kind", ["single", "multi"])
+def test_a_class_without_rows_has_a_prior_all_the_same(kind):
+    logits = metrics.prior_logits([1.0, 0.0], kind)
+    chances = metrics.probabilities(logits[None], kind)[0]
+    np.testing.assert_allclose(chances, [1, 1e-6], rtol=1e-5)
+    assert -np.log(chances[1]) == pytest.approx(13.8, abs=0.05)
+
+
+def test_the_log_loss_of_the_priors_is_the_entropy_of_the_gold():
+    _, target = single(5)
+    shares = target.mean(axis=0)
+    logits = np.tile(metrics.prior_logits(shares), (len(target), 1))
+    assert metrics.log_loss(logits, target) == pytest.approx(-(shares * np.log(shares)).sum())
+
+
 finite = st.floats(-1e4, 1e4, width=32)
 arrays = hnp.arrays(np.float32, hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=6), elements=finite)
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from distill.core.errors import UserError
-from distill.core.predictions import Predictions, read_predictions, write_predictions
+from distill.core.predictions import Predictions, cluster_numbers, read_predictions, write_predictions
 from distill.core.records import Record
 
 
@@ -55,6 +57,13 @@ def test_they_are_taken_from_labelled_records():
 def test_rows_without_gold_or_logits_are_our_own_mistake(records, rows):
     with pytest.raises(ValueError, match=f"{rows} rows of logits"):
         Predictions.of(records, np.ones((rows, 2), np.float32))
+
+
+def test_rows_of_one_cluster_and_no_others_have_one_number():
+    found = cluster_numbers(replace(predictions(6), clusters=["ё", "10", "9", "10", "", "ё"]))
+    assert found.dtype == np.int64 and sorted(set(found)) == [0, 1, 2, 3]
+    assert found[0] == found[5] and found[1] == found[3]
+    assert len(cluster_numbers(predictions(0))) == 0
 
 
 @pytest.mark.parametrize("column", ["id", "logits", "label", "slice", "cluster"])

@@ -4,6 +4,7 @@ import pytest
 from distill.core import record_store
 from distill.core.errors import UserError
 from distill.core.record_store import (
+    class_shares,
     count_records,
     iter_records,
     read_records,
@@ -100,3 +101,23 @@ def test_a_failed_write_leaves_no_file(tmp_path):
     with pytest.raises(RuntimeError, match="planted"):
         write_records(tmp_path / "train.parquet", failing())
     assert list(tmp_path.iterdir()) == []
+
+
+def test_class_shares_are_the_mean_of_the_gold_votes_in_part(tmp_path):
+    golds = [(1, 0, 0), (0, 0.25, 0.75), (0, 1, 0)]
+    write_records(tmp_path / "train.parquet", [record(f"р{i}", gold) for i, gold in enumerate(golds)])
+    write_records(tmp_path / "valid.parquet", [record("в", (0, 0, 1))])
+    assert class_shares(tmp_path) == pytest.approx([1 / 3, 1.25 / 3, 0.75 / 3])
+    assert class_shares(tmp_path, "valid").tolist() == [0, 0, 1]
+
+
+def test_class_shares_of_several_labels_are_the_share_of_rows_with_each(tmp_path):
+    write_records(tmp_path / "train.parquet", [record("а", (1, 1, 0)), record("б", (1, 0, 0))])
+    assert class_shares(tmp_path).tolist() == [1, 0.5, 0]
+
+
+@pytest.mark.parametrize("records", [[], [record("р", None)]])
+def test_a_split_without_gold_has_no_class_shares(tmp_path, records):
+    write_records(tmp_path / "pool.urls.parquet", records)
+    with pytest.raises(UserError, match=r"no row has gold labels[\s\S]*pool\.urls\.parquet"):
+        class_shares(tmp_path, "pool.urls")

@@ -22,6 +22,12 @@ GOLD = {"twin": "8L-gold@card", "metric": "f1_macro", "difference": -0.02, "low"
 STAGES = [{"name": "audit", "seconds": 1.5, "status": "done", "fingerprint": "0"}]
 
 
+def chosen(taken, high):
+    """The choice of a candidate whose log loss is at best by this much above that of the priors."""
+    others = [{"name": "mean", "over_priors": {"high": 0.3}}]
+    return {"taken": taken, "candidates": [*others, {"name": taken, "over_priors": {"high": high}}]}
+
+
 def test_a_run_that_has_made_nothing_has_empty_sections(tmp_path):
     report = assemble(PROJECT, tmp_path, [tmp_path / "export" / "8L" / "onnx"], [], {}, {})
     assert report["schema"] == 1 and report["task"]["labels"] == ["нет", "да"] and report["task"]["rows"] == {}
@@ -31,7 +37,8 @@ def test_a_run_that_has_made_nothing_has_empty_sections(tmp_path):
 
 
 def test_every_artifact_finds_its_section(tmp_path):
-    audit = {"leak_rows": 3, "balance": {"classes": {"train": {"нет": 5, "да": 2}, "valid": {"да": 1}}}}
+    sources = {"a": {"kept_in": {"train": 5, "valid": 99}}, "b": {"kept_in": {"train": 2, "pool.urls": 4}}}
+    audit = {"leak_rows": 3, "rows": {"by_source": sources}}
     model = {"name": "8L@card", "role": "student", "retention": {"card": {"low": 0.96}}, "over_gold": GOLD}
     parity = {"name": "8L", "target": "onnx", "required": 1e-4, "max_abs_diff": 1e-6, "label_flips": 0, "passed": True}
     write_json(tmp_path / "records" / "audit.json", audit)
@@ -41,7 +48,7 @@ def test_every_artifact_finds_its_section(tmp_path):
     latency = {"rows": [{"model": "8L@card"}], "environment": {"cpu": "x"}, "settings": {"requests": 9}}
     write_json(tmp_path / "latency" / "latency.json", latency)
     write_json(tmp_path / "onnx" / "parity.json", parity)
-    choice = {"asked": "auto", "taken": "card", "teachers": {"base@card": 1.0}}
+    choice = chosen("card", -0.02) | {"asked": "auto", "teachers": {"base@card": 1.0}}
     write_json(tmp_path / "choice" / "choice.json", choice)
     fit = {"step": 20, "steps": 30, "ended": "converged", "reason": "converged: no lower log loss in 4 evaluations"}
     write_json(tmp_path / "students" / "8L" / "quality.json", fit)
@@ -50,11 +57,13 @@ def test_every_artifact_finds_its_section(tmp_path):
     report = assemble(PROJECT, tmp_path, exports, STAGES, {"python": "3"}, folders)
     assert report["choice"] == choice and report["metric"] == "f1_macro"
     assert [(one["model"], one["steps"], one["step"]) for one in report["training"]] == [("8L@card", 30, 20)]
-    assert report["task"]["rows"] == {"train": 7, "valid": 1}
+    assert report["task"]["rows"] == {"train": 7, "valid": 99}
     assert {key: report[key] for key in evaluation} == evaluation
     assert (report["latency"], report["parity"], report["audit"]) == (latency["rows"], [parity], audit)
     assert [(gate["name"], gate["passed"]) for gate in report["gates"]] == [
         ("leak", False),
+        ("validation_rows", False),
+        ("teacher_over_priors card", True),
         ("parity 8L.onnx", True),
         ("retention.card 8L@card", True),
         ("over_gold 8L@card", False),
@@ -72,7 +81,7 @@ def seed_report(entry, latency=(), low=0.97):
     retention = {"name": "retention.card 8L@card", "required": 0.95, "measured": low, "passed": low >= 0.95}
     report = {"audit": {"leak_rows": 0, "rows": {}}, "task": {"rows": {}}, "gates_off": ["int8_flips"]}
     fits = [{"model": "8L@card", "steps": len(latency)}]
-    choice = {"asked": "auto", "taken": "card" if latency else "document"}
+    choice = chosen("card" if latency else "document", -0.2 if latency else 0.1)
     return {
         **report,
         "latency": list(latency),
@@ -95,11 +104,12 @@ def test_seeds_are_gathered_with_the_worst_parity_the_first_latency_and_gates_on
         (4, "8L@card", 1),
         (2, "8L@card", 0),
     ]
-    assert report["choice"] == {"asked": "auto", "taken": "card", "taken_by_seed": {"4": "card", "2": "document"}}
+    assert report["choice"] == {**chosen("card", -0.2), "taken_by_seed": {"4": "card", "2": "document"}}
     assert report["gates_off"] == ["int8_flips"]
     assert report["parity"] == [parity(None, passed=False)]
     assert [(gate["name"], gate["measured"], gate["passed"]) for gate in report["gates"]] == [
         ("leak", 0, True),
+        ("teacher_over_priors card", 0.2, True),
         ("parity 8L.onnx", None, False),
         ("retention.card 8L@card", 0.96, True),
         ("seed 2: retention.card 8L@card", 0.94, False),

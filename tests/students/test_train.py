@@ -1,4 +1,4 @@
-"""Students trained from stored soft labels, and the same student on gold only."""
+"""Students trained from stored soft labels, and their twins on gold only."""
 
 import json
 from pathlib import Path
@@ -13,11 +13,11 @@ from distill.core.soft_labels import SoftLabels, write_shard
 from distill.core.view import View
 from distill.models import encoder as encoder_module
 from distill.models.encoder import load_classifier
-from distill.training.joining import labelled_rows
+from distill.training.joining import Share, labelled_rows
 from students import start as start_module
 from students import train as train_module
 from students.config import StudentConfig
-from students.train import train
+from students.train import Lesson, train, train_twin
 from tests.training.toy import CARD, LABELS, SIGNS, SPACE, Stop, same_weights, toy_training, toy_view
 
 
@@ -46,15 +46,27 @@ def _config(training=None, **changes):
     return StudentConfig.model_validate(values | changes)
 
 
-def _train(teacher, records, labels, folder, *, training=None, view=CARD, gold_only=False, **changes):
-    labels = labels if isinstance(labels, dict) else {labels: 1.0}
-    config = _config(training, **changes)
-    train(config, SPACE, toy_view(teacher, view), records, labels, teacher, 3, 1, folder, gold_only=gold_only)
+def _lesson(teacher, records, view=CARD):
+    return Lesson(SPACE, toy_view(teacher, view), records, teacher, 3, 1)
+
+
+def _train(teacher, records, labels, folder, *, training=None, view=CARD, **changes):
+    labels = labels if isinstance(labels, dict) else {labels: Share()}
+    train(_config(training, **changes), _lesson(teacher, records, view), labels, folder)
     return folder
 
 
+def _twin(teacher, records, folder, *, student=None, training=None, **changes):
+    train_twin(_config(training, **changes), _lesson(teacher, records), student, folder)
+    return folder
+
+
+def _quality(folder):
+    return json.loads((folder / "quality.json").read_text())
+
+
 def _history(folder):
-    return json.loads((folder / "quality.json").read_text())["history"]
+    return _quality(folder)["history"]
 
 
 LEARN = {"epochs": 8, "learning_rate": 1e-2, "dropout": 0}
@@ -121,37 +133,20 @@ def test_rows_are_train_and_pool_with_soft_labels_or_gold(teacher, records, tmp_
     assert sum(row.teacher_logits is not None for row in rows) == 23 + 16
     assert sum(row.target is not None for row in rows) == 24
     assert len(valid) == 12 and all(row.target is not None for row in valid)
-    assert config.max_steps == 2 * 10
+    assert config == toy_training(epochs=2)
     assert (run.loss.temperature, run.loss.alpha, run.pool) == (3, 0.5, "mean")
 
 
-def test_gold_only_takes_as_many_steps_and_sees_train_rows_only(teacher, records, tmp_path, monkeypatch):
-    labels = _store(records, tmp_path / "labels", without=("т3", "п5"))
-    options = {"training": {"epochs": 2}, "gold_only": True, "temperature": 3}
-    rows, _, config, run = _examples(monkeypatch, lambda: _train(teacher, records, labels, tmp_path / "s", **options))
-    assert len(rows) == 24 and all(row.teacher_logits is None and row.target is not None for row in rows)
-    assert config.max_steps == 2 * 11 and run.loss.alpha == 1
-
-
-def test_gold_only_never_reads_the_soft_labels(teacher, records, tmp_path):
-    """Not-a-number soft labels break the distilled student and leave the gold-only one as it was, to the bit."""
-    good = _store(records, tmp_path / "good")
+def test_not_a_number_in_the_soft_labels_ends_the_run(teacher, records, tmp_path):
     bad = _store(records, tmp_path / "bad", planted=np.float32(np.nan))
     with pytest.raises(GateFailed, match="diverged"):
         _train(teacher, records, bad, tmp_path / "soft", training={"epochs": 1})
-    folders = [
-        _train(teacher, records, labels, tmp_path / f"gold-{labels.name}", training={"epochs": 3}, gold_only=True)
-        for labels in (good, bad)
-    ]
-    assert same_weights(*map(load_classifier, folders))
-    distilled = _train(teacher, records, good, tmp_path / "distilled", training={"epochs": 3})
-    assert _history(folders[0])[-1]["step"] == _history(distilled)[-1]["step"] == 3 * 11
 
 
 def test_several_teachers_are_joined_by_weight(teacher, records, tmp_path, monkeypatch):
     one = _store(records, tmp_path / "one", without=("т1",), planted=np.float32([2, 0, 0]))
     two = _store(records, tmp_path / "two", without=("п2",), planted=np.float32([0, 0, 3]))
-    rows, *_ = _examples(monkeypatch, lambda: _train(teacher, records, {one: 3.0, two: 1.0}, tmp_path / "s"))
+    rows, *_ = _examples(monkeypatch, lambda: _train(teacher, records, {one: Share(3), two: Share(1)}, tmp_path / "s"))
     assert len(rows) == 24 + 17
     first, second = (np.exp(z) / np.exp(z).sum() for z in (np.array([2.0, 0, 0]), np.array([0, 0, 3.0])))
     joined = [row.teacher_logits for row in rows if row.teacher_logits is not None]
@@ -168,9 +163,59 @@ def test_windows_of_the_view_reach_the_loss(teacher, records, tmp_path, monkeypa
     assert run.pool == "max" and any(len(row.windows) > 1 for row in rows)
 
 
-@pytest.mark.parametrize("gold_only", [True, False])
-def test_no_usable_soft_label_is_an_error(teacher, records, tmp_path, gold_only):
+def test_no_usable_soft_label_is_an_error(teacher, records, tmp_path):
     ids = [row.id for split in ("train", "pool.urls") for row in read_records(records, split)]
     labels = _store(records, tmp_path / "labels", without=ids)
     with pytest.raises(UserError, match="no usable soft labels"):
-        _train(teacher, records, labels, tmp_path / "student", gold_only=gold_only)
+        _train(teacher, records, labels, tmp_path / "student")
+
+
+CONVERGE = {"epochs": None, "checkpoint": "best", "patience": 2, "learning_rate": 1e-2, "dropout": 0}
+
+
+@pytest.mark.parametrize("training", [{"epochs": 2}, {"max_steps": 3}, CONVERGE], ids=["epochs", "steps", "converging"])
+def test_a_twin_of_its_own_convergence_ends_by_itself_and_keeps_the_best(encoder, records, tmp_path, training):
+    """However long the student is to train."""
+    config = {**training, "learning_rate": 1e-2, "dropout": 0, "patience": 6, "ceiling_steps": 5000}
+    twin = _quality(_twin(encoder, records, tmp_path / "gold", training=config))
+    assert twin["ended"] == "converged" and 3 < twin["steps"] < 5000
+    losses = {point["step"]: point["log_loss"] for point in twin["history"]}
+    assert losses[twin["step"]] == min(losses.values())
+    assert load_classifier(tmp_path / "gold").config.num_hidden_layers == 1
+
+
+def test_a_twin_of_the_students_steps_takes_exactly_them(teacher, records, tmp_path):
+    """The steps of the student's quality.json, at most and at least, however soon its log loss stops falling."""
+    labels = _store(records, tmp_path / "labels")
+    for name, training in (("epochs", {"epochs": 2}), ("converging", CONVERGE)):
+        student = _train(teacher, records, labels, tmp_path / name, training=training)
+        twin = _quality(_twin(teacher, records, tmp_path / f"{name}-gold", student=student, training=training))
+        assert twin["steps"] == twin["history"][-1]["step"] == _quality(student)["steps"]
+        losses = {point["step"]: point["log_loss"] for point in twin["history"]}
+        assert twin["ended"] == "fixed" and losses[twin["step"]] == min(losses.values())
+    assert _quality(tmp_path / "epochs")["steps"] == 2 * 11
+
+
+@pytest.mark.parametrize(("steps", "converges"), [(7, False), (None, True)], ids=["student's steps", "convergence"])
+def test_a_twin_learns_from_gold_alone(teacher, records, tmp_path, monkeypatch, steps, converges):
+    student = tmp_path / "student" if steps else None
+    if student:
+        student.mkdir()
+        (student / "quality.json").write_text(json.dumps({"step": 5, "steps": steps}))
+    monkeypatch.setattr(train_module, "read_soft_labels", None)
+    options = {"student": student, "training": {"epochs": 2}, "temperature": 3, "alpha": 0}
+    rows, valid, config, run = _examples(monkeypatch, lambda: _twin(teacher, records, tmp_path / "s", **options))
+    assert len(rows) == 24 and all(row.teacher_logits is None and row.target is not None for row in rows)
+    assert len(valid) == 12 and run.loss.alpha == 1 and run.seed == 3
+    assert (config.max_steps, config.converges) == (steps, converges)
+    assert config == toy_training(epochs=None, max_steps=steps, checkpoint="best")
+
+
+def test_a_twin_is_the_same_with_any_soft_labels(teacher, records, tmp_path):
+    """To the bit: the student counts by its number of steps alone."""
+    twins = []
+    for name, planted in (("right", None), ("wrong", np.float32([0, 3, 0]))):
+        labels, options = _store(records, tmp_path / name, planted=planted), {"training": {"max_steps": 4}}
+        student = _train(teacher, records, labels, tmp_path / f"s-{name}", alpha=0.9, **options)
+        twins.append(load_classifier(_twin(teacher, records, tmp_path / f"t-{name}", student=student, **options)))
+    assert same_weights(*twins)

@@ -52,8 +52,8 @@ def learning(layout: Layout) -> Iterator[Stage]:
         yield Stage("train", predict_step(layout, twin))
     if twins:
         yield Stage("train", twins_step(layout))
-        for teacher in layout.labellers:
-            yield Stage("label", label_step(layout, layout.model(teacher)))
+    for teacher in layout.labellers:
+        yield Stage("label", label_step(layout, layout.model(teacher)))
     for name in settings.students:
         yield Stage("train", train_step(layout, name))
         yield Stage("train", twin_step(layout, name, GOLD_STEPS))

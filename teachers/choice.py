@@ -15,6 +15,7 @@ from distill.core.files import read_json, write_json
 from distill.core.label_space import LabelSpace
 from distill.core.metrics import FloatArray, Tally, mixture, prior_logits
 from distill.core.predictions import Predictions, cluster_numbers, read_predictions
+from distill.core.progress import note
 from distill.core.quality import METRICS, Scored, comparison
 from distill.core.statistics import Bootstrap, difference, interval
 
@@ -67,6 +68,7 @@ def choose(candidates: Sequence[Candidate], asking: Asking, folder: Path) -> Non
         if a in scored and b in scored
         for metric in METRICS[: 4 if asking.space.positive else 3]
     ]
+    worse = pool.worse_classes(scored[DOCUMENT], scored[CARD]) if {DOCUMENT, CARD} <= set(scored) else []
     found = {
         "asked": asking.asked,
         "taken": taken,
@@ -77,9 +79,12 @@ def choose(candidates: Sequence[Candidate], asking: Asking, folder: Path) -> Non
         "rows": pool.rows,
         "candidates": [{"name": name, **pool.figures(one)} for name, one in scored.items()],
         "differences": apart,
-        "worse_classes": pool.worse_classes(scored[DOCUMENT], scored[CARD]) if {DOCUMENT, CARD} <= set(scored) else [],
+        "worse_classes": worse,
     }
     write_json(folder / CHOICE_FILE, found)
+    note(f"labels: {taken} ({', '.join(members)}), {found['why']}")
+    for row in worse:
+        note(f"'{row['class']}': the document teacher is {_points(row)} of F1 under the card teacher")
 
 
 def ask_twins(twins: Sequence[str], choice: Path, asking: Asking, folder: Path) -> None:
@@ -93,6 +98,13 @@ def ask_twins(twins: Sequence[str], choice: Path, asking: Asking, folder: Path) 
     labels = pool.scored(Candidate(taken["taken"], taken["teachers"]))
     rows = [comparison(labels, pool.alone(twin), metric, pool.bootstrap) for twin in twins for metric in METRICS[:3]]
     write_json(folder / TWINS_FILE, {"labels": taken["taken"], "rows": pool.rows, "comparisons": rows})
+    for row in rows:
+        if row["metric"] == "log_loss" and row["low"] is not None and row["low"] > 0:
+            by = f"{row['difference']:.3f} ({row['low']:.3f}–{row['high']:.3f}) in log loss"
+            note(
+                f"{row['b']}, trained on gold alone, is better than the labels on validation by {by}: "
+                "distilling will hardly help"
+            )
 
 
 def read_choice(folder: Path) -> dict[str, Any] | None:
@@ -145,6 +157,11 @@ class _Validation:
 
     def _of(self, name: str, rows: Predictions, logits: NDArray[np.floating[Any]]) -> Scored:
         return Scored(name, self._asking.space, rows.ids, logits, rows.target, None, cluster_numbers(rows))
+
+
+def _points(row: Mapping[str, Any]) -> str:
+    """How far F1 is under, with its interval: `4.1 points (1.9–6.3)`."""
+    return f"{-100 * row['difference']:.1f} points ({-100 * row['high']:.1f}–{-100 * row['low']:.1f})"
 
 
 def _log_loss(scored: Scored) -> float:

@@ -117,7 +117,8 @@ def class_shares(folder: Path, split: str = "train") -> NDArray[np.float64]:
     gold = [record.target for record in iter_records(folder, split) if record.target is not None]
     if not gold:
         raise UserError("no row has gold labels", where=str(_path(folder, split)), do="redo the audit step")
-    return np.stack(gold).astype(np.float64).mean(axis=0)
+    shares: NDArray[np.float64] = np.stack(gold).astype(np.float64).mean(axis=0)
+    return shares
 
 
 def splits(folder: Path) -> list[str]:

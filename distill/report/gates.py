@@ -47,10 +47,10 @@ def require_teacher(report: Report, where: str) -> None:
     failed = [gate for gate in entries(report, "gates") if gate["name"].startswith(TEACHER) and not gate["passed"]]
     if failed:
         choice = dig(report, "choice")
-        models = ", ".join(choice.get("teachers") or [])
+        models = list(dig(choice, "teachers"))
         endings = [f"{fit['model']}: {fit['reason']}" for fit in entries(report, "training") if fit["model"] in models]
         raise GateFailed(
-            f"the teacher knows no more than the class shares, so the pool was not labelled: {models}",
+            f"the teacher knows no more than the class shares, so the pool was not labelled: {', '.join(models)}",
             where=where,
             found="; ".join([*map(gate_line, failed), *endings]),
             do="check the labels and the view's fields, train longer (ceiling_steps, patience) or at another learning "

@@ -25,7 +25,12 @@ def alone(tmp_path_factory):
 def test_the_teachers_are_measured_and_compared_and_nothing_is_distilled(alone):
     run, _, printed = alone
     report = json.loads((run / "report.json").read_text())
-    assert [model["name"] for model in report["models"]] == ["new@document", "old@document", "new@document>card"]
+    assert [model["name"] for model in report["models"]] == [
+        "new@document",
+        "old@document",
+        "new@document>card",
+        "majority",
+    ]
     assert {(one["a"], one["b"]) for one in report["comparisons"]} == {("old@document", "new@document")}
     assert {row["model"] for row in report["latency"]} == {"new@document", "new@document.onnx"}
     assert not {"labels", "students", "bundles"} & {path.name for path in run.iterdir()}

@@ -9,6 +9,7 @@ from typing import Any
 
 from distill.cli.settings import Settings
 from distill.core.intake.splits import KEY_TEST
+from distill.core.model_folder import layer_count
 from distill.report.answers import References
 from distill.training.joining import Share
 from teachers.choice import CARD, DOCUMENT, MEAN, read_choice
@@ -130,10 +131,11 @@ class Layout:
 
     @property
     def choice(self) -> dict[str, Any] | None:
-        """What was chosen; None before, and where it names models that the run no longer has."""
+        """What was chosen; None before, and where the settings ask for something else by now."""
         found = read_choice(self.run / CHOICE)
-        known = {model.label for model in self.trained}
-        return found if found is not None and known.issuperset(found["teachers"]) else None
+        if found is None or found["asked"] != self.project.labels:
+            return None
+        return found if found["teachers"] == self.candidates.get(found["taken"]) else None
 
     def model(self, label: str) -> Trained:
         """The model of this name in the report."""
@@ -185,12 +187,18 @@ class Layout:
         return [(model, target) for model, target in self.exports() if model.role == "student"]
 
     def source(self, student: str) -> str:
-        """Artifact that a student takes its layers from: the better of the teachers that label, or as configured."""
+        """Artifact that a student takes its layers from: the better of the teachers that label, or as configured.
+
+        The lead teacher's where the better one has fewer layers than the student.
+        """
         config, choice = self.settings.students[student], self.choice
         if config.init == "pretrained":
             return checkpoint(self.settings.source_of(student))
         if config.source is None and choice is not None:
-            return self.model(choice["start"]).artifact
+            better = self.model(choice["start"]).artifact
+            made = (self.run / better / "config.json").is_file()
+            if made and (layer_count(self.run / better) or 0) >= config.layers:
+                return better
         return f"teachers/{self.settings.source_of(student)}"
 
 

@@ -22,10 +22,16 @@ GOLD = {"twin": "8L-gold@card", "metric": "f1_macro", "difference": -0.02, "low"
 STAGES = [{"name": "audit", "seconds": 1.5, "status": "done", "fingerprint": "0"}]
 
 
+def chosen(taken):
+    candidates = [{"name": name, "over_priors": {"high": -0.2}} for name in ("document", "card")]
+    return {"asked": "auto", "taken": taken, "teachers": {f"base@{taken}": 1.0}, "candidates": candidates}
+
+
 def test_a_run_that_has_made_nothing_has_empty_sections(tmp_path):
     report = assemble(PROJECT, tmp_path, [tmp_path / "export" / "8L" / "onnx"], [], {}, {})
     assert report["schema"] == 1 and report["task"]["labels"] == ["нет", "да"] and report["task"]["rows"] == {}
     assert all(report[key] == [] for key in ("tests", "models", "comparisons", "training", "latency", "parity"))
+    assert report["asked_twins"] is None
     assert (report["twins"], report["choice"], report["stages"], report["gates_off"]) == ({}, None, [], [])
     assert [gate["name"] for gate in report["gates"]] == ["leak"]
 
@@ -41,20 +47,23 @@ def test_every_artifact_finds_its_section(tmp_path):
     latency = {"rows": [{"model": "8L@card"}], "environment": {"cpu": "x"}, "settings": {"requests": 9}}
     write_json(tmp_path / "latency" / "latency.json", latency)
     write_json(tmp_path / "onnx" / "parity.json", parity)
-    choice = {"asked": "auto", "taken": "card", "teachers": {"base@card": 1.0}}
-    write_json(tmp_path / "choice" / "choice.json", choice)
+    write_json(tmp_path / "choice" / "choice.json", chosen("card"))
+    asked = {"labels": "card", "rows": 1, "comparisons": []}
+    write_json(tmp_path / "twins" / "twins.json", asked)
     fit = {"step": 20, "steps": 30, "ended": "converged", "reason": "converged: no lower log loss in 4 evaluations"}
     write_json(tmp_path / "students" / "8L" / "quality.json", fit)
     folders = {"8L@card": tmp_path / "students" / "8L"}
     exports = [tmp_path / "onnx", tmp_path / "missing"]
     report = assemble(PROJECT, tmp_path, exports, STAGES, {"python": "3"}, folders)
-    assert report["choice"] == choice and report["metric"] == "f1_macro"
+    assert report["choice"] == chosen("card") and report["asked_twins"] == asked and report["metric"] == "f1_macro"
     assert [(one["model"], one["steps"], one["step"]) for one in report["training"]] == [("8L@card", 30, 20)]
     assert report["task"]["rows"] == {"train": 7, "valid": 1}
     assert {key: report[key] for key in evaluation} == evaluation
     assert (report["latency"], report["parity"], report["audit"]) == (latency["rows"], [parity], audit)
     assert [(gate["name"], gate["passed"]) for gate in report["gates"]] == [
         ("leak", False),
+        ("validation_rows", False),
+        ("teacher_over_priors card", True),
         ("parity 8L.onnx", True),
         ("retention.card 8L@card", True),
         ("over_gold 8L@card", False),
@@ -72,7 +81,7 @@ def seed_report(entry, latency=(), low=0.97):
     retention = {"name": "retention.card 8L@card", "required": 0.95, "measured": low, "passed": low >= 0.95}
     report = {"audit": {"leak_rows": 0, "rows": {}}, "task": {"rows": {}}, "gates_off": ["int8_flips"]}
     fits = [{"model": "8L@card", "steps": len(latency)}]
-    choice = {"asked": "auto", "taken": "card" if latency else "document"}
+    choice = chosen("card" if latency else "document")
     return {
         **report,
         "latency": list(latency),
@@ -95,11 +104,12 @@ def test_seeds_are_gathered_with_the_worst_parity_the_first_latency_and_gates_on
         (4, "8L@card", 1),
         (2, "8L@card", 0),
     ]
-    assert report["choice"] == {"asked": "auto", "taken": "card", "taken_by_seed": {"4": "card", "2": "document"}}
+    assert report["choice"] == {**chosen("card"), "taken_by_seed": {"4": "card", "2": "document"}}
     assert report["gates_off"] == ["int8_flips"]
     assert report["parity"] == [parity(None, passed=False)]
     assert [(gate["name"], gate["measured"], gate["passed"]) for gate in report["gates"]] == [
         ("leak", 0, True),
+        ("teacher_over_priors card", 0.2, True),
         ("parity 8L.onnx", None, False),
         ("retention.card 8L@card", 0.96, True),
         ("seed 2: retention.card 8L@card", 0.94, False),

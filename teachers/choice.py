@@ -38,7 +38,8 @@ class Asking:
     """What a choice is made under.
 
     Attributes: asked: `auto` or a candidate's name. predictions: folder of the prediction folders. priors: class shares
-        of the training gold, (C,). replicates, seed: of the bootstrap.
+        of the training gold, (C,). replicates, seed: of the bootstrap. imported: models whose labels were made
+        elsewhere, so that their answers here say nothing of them.
     """
 
     asked: str
@@ -47,6 +48,7 @@ class Asking:
     priors: FloatArray
     replicates: int
     seed: int
+    imported: Sequence[str] = ()
 
 
 def choose(candidates: Sequence[Candidate], asking: Asking, folder: Path) -> None:
@@ -75,7 +77,8 @@ def choose(candidates: Sequence[Candidate], asking: Asking, folder: Path) -> Non
         "teachers": dict(members),
         "temperatures": {name: pool.temperatures[name] for name in members},
         "start": min(members, key=lambda name: _log_loss(pool.alone(name))),
-        "why": _why(asking.asked, taken, losses),
+        "why": _why(asking, members, losses),
+        "imported": [name for name in members if name in asking.imported],
         "rows": pool.rows,
         "candidates": [{"name": name, **pool.figures(one)} for name, one in scored.items()],
         "differences": apart,
@@ -168,8 +171,11 @@ def _log_loss(scored: Scored) -> float:
     return float(scored.tally.total().log_loss)
 
 
-def _why(asked: str, taken: str, losses: Mapping[str, float]) -> str:
-    if asked != AUTO:
+def _why(asking: Asking, members: Mapping[str, float], losses: Mapping[str, float]) -> str:
+    elsewhere = [name for name in members if name in asking.imported]
+    if elsewhere:
+        return f"the labels of {', '.join(elsewhere)} were made elsewhere"
+    if asking.asked != AUTO:
         return "fixed by the config"
     listed = ", ".join(f"{name} {loss:.4f}" for name, loss in losses.items())
     if len(losses) == 1:

@@ -103,10 +103,11 @@ class _Rehearsal:
         if not self.settings.students:
             return {}
         found: dict[str, Estimate] = {}
-        for label in self.layout.labellers:
-            teacher = self.layout.model(label)
-            made = self._reading(label_step(self.layout, teacher), self._labelled)
-            found |= {} if self.settings.teachers[teacher.name].labels else made
+        # A choice that the run has made may name other teachers than a run of few rows begins with.
+        own = Layout(self.settings)
+        for label in dict.fromkeys([*self.layout.labellers, *own.labellers]):
+            made = self._reading(label_step(self.layout, self.layout.model(label)), self._labelled)
+            found |= {} if label in own.imported else made
         return found
 
     def _training(self) -> dict[str, Estimate]:

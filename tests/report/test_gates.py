@@ -209,6 +209,14 @@ def test_the_labels_taken_must_beat_the_priors_by_the_lower_bound(required, high
     }
 
 
+def test_of_labels_made_elsewhere_validation_knows_nothing():
+    assert teacher_gate(Gates(), {**choice(0.2), "imported": ["base@card"]}) == []
+    imported = {**choice(-0.2, "document"), "imported": ["base@document"]}
+    text = why(run_report(BELOW, losses=(0.52, 0.41), choice=imported, training=[fit("base@document")]))
+    assert "the teacher is the cause: the labels of base@document were made elsewhere" in text
+    assert "the order of the classes" in text and "labels: card" not in text and "stopped" not in text
+
+
 def test_labels_without_an_interval_fail_and_before_the_choice_or_with_the_gate_off_nothing_is_judged():
     (gate,) = teacher_gate(Gates(), choice(None))
     assert (gate["measured"], gate["passed"]) == (None, False)
@@ -222,7 +230,7 @@ def test_a_teacher_that_knows_nothing_is_named_with_how_its_own_fit_ended():
         require_teacher(report, "runs/x/report.html")
     message = str(caught.value)
     assert caught.value.exit_code == 3 and "the pool was not labelled: base@card" in message
-    assert "teacher_over_priors card: required 0.0, measured -0.2" in message
+    assert "teacher_over_priors card: required 0, measured -0.2" in message
     assert "base@card: fixed: 3 epochs, still falling 30.0% per epoch" in message
     assert "converged" not in message and "not of these labels" not in message
     assert "gates.teacher_over_priors: null" in message and "ceiling_steps" in message

@@ -203,6 +203,14 @@ def test_under_thirty_clusters_nothing_is_chosen(tmp_path):
     assert not (tmp_path / CHOICE_FILE).exists()
 
 
+def test_labels_made_elsewhere_are_said_to_be_so(better_card):
+    rows = Asking("auto", better_card / "predictions", SPACE, np.full(3, 1 / 3), 200, 1, imported=[DOCUMENT])
+    choose(CANDIDATES[:1], rows, better_card)
+    found = read_choice(better_card)
+    assert (found["imported"], found["why"]) == ([DOCUMENT], f"the labels of {DOCUMENT} were made elsewhere")
+    assert chosen(better_card)["imported"] == []
+
+
 def test_missing_answers_are_an_error(better_card):
     with pytest.raises(UserError, match="cannot read a Parquet file"):
         chosen(better_card, candidates=[*CANDIDATES, Candidate("old", {"old@document": 1.0})])

@@ -116,18 +116,22 @@ class Layout:
         return [model for model in self.trained if model.label in names]
 
     @property
-    def imported(self) -> bool:
-        """Whether a labelling teacher's logits were made elsewhere, so that there is nothing to choose."""
-        return any(teacher.labels is not None for teacher in self.settings.labelling.values())
+    def imported(self) -> list[str]:
+        """The labelling teachers whose logits were made elsewhere; where there are any, there is nothing to choose."""
+        return [model.label for model in self.voters if self.settings.teachers[model.name].labels is not None]
 
     @property
     def labellers(self) -> dict[str, Share]:
-        """The teachers that label, by model name: as chosen, before that those of the document."""
-        choice = self.choice
+        """The teachers that label, by model name: as chosen, before that those of the document.
+
+        Logits made elsewhere are taken as they are: the temperature is that of the run's own teacher.
+        """
+        choice, imported = self.choice, self.imported
         if choice is None:
             asked = self.candidates.get(self.project.labels, self.candidates[DOCUMENT])
             return {name: Share(weight) for name, weight in asked.items()}
-        return {name: Share(weight, choice["temperatures"][name]) for name, weight in choice["teachers"].items()}
+        temperatures = {**choice["temperatures"], **dict.fromkeys(imported, 1.0)}
+        return {name: Share(weight, temperatures[name]) for name, weight in choice["teachers"].items()}
 
     @property
     def choice(self) -> dict[str, Any] | None:

@@ -268,5 +268,15 @@ def test_a_twin_that_is_better_than_the_labels_by_an_interval_is_seen_as_such(tm
     ]
 
 
+def test_a_twin_that_is_better_within_the_interval_is_not_spoken_of(tmp_path):
+    plant(tmp_path, {DOCUMENT: logits(EVEN, seed=1), CARD: logits(NONE, seed=2), GOLD: logits(EVEN, seed=5)})
+    choose(CANDIDATES[:1], asking(tmp_path), tmp_path)
+    watch = Watch()
+    with reporting(watch):
+        ask_twins([GOLD], tmp_path, asking(tmp_path), tmp_path)
+    loss = json.loads((tmp_path / TWINS_FILE).read_text(encoding="utf-8"))["comparisons"][2]
+    assert loss["low"] < 0 < loss["difference"] and watch.notes == []
+
+
 def test_nothing_is_chosen_before():
     assert read_choice(Path("nowhere")) is None

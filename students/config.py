@@ -20,7 +20,9 @@ class StudentConfig(Config):
     init: Literal["teacher", "pretrained"] = Field(
         "teacher", description="start from the fine-tuned teacher, or from the checkpoint that it started from"
     )
-    source: str | None = Field(None, description="teacher whose layers it takes; null: the first one")
+    source: str | None = Field(
+        None, description="teacher whose layers it takes; null: the better of those that it learns from"
+    )
     temperature: PositiveFloat = Field(2.0, description="T of the soft cross-entropy; larger is softer")
     alpha: NonNegativeFloat = Field(0.5, description="weight of the hard cross-entropy on rows with gold")
     training: TrainingConfig = Field(default_factory=TrainingConfig)

@@ -15,6 +15,7 @@ from distill.core.files import read_json, write_json
 from distill.core.label_space import LabelSpace
 from distill.core.metrics import FloatArray, Tally, mixture, prior_logits
 from distill.core.predictions import Predictions, cluster_numbers, read_predictions
+from distill.core.progress import note
 from distill.core.quality import METRICS, Scored, comparison
 from distill.core.statistics import Bootstrap, difference, interval
 
@@ -37,7 +38,8 @@ class Asking:
     """What a choice is made under.
 
     Attributes: asked: `auto` or a candidate's name. predictions: folder of the prediction folders. priors: class shares
-        of the training gold, (C,). replicates, seed: of the bootstrap.
+        of the training gold, (C,). replicates, seed: of the bootstrap. imported: models whose labels were made
+        elsewhere, so that their answers here say nothing of them.
     """
 
     asked: str
@@ -46,6 +48,7 @@ class Asking:
     priors: FloatArray
     replicates: int
     seed: int
+    imported: Sequence[str] = ()
 
 
 def choose(candidates: Sequence[Candidate], asking: Asking, folder: Path) -> None:
@@ -67,19 +70,24 @@ def choose(candidates: Sequence[Candidate], asking: Asking, folder: Path) -> Non
         if a in scored and b in scored
         for metric in METRICS[: 4 if asking.space.positive else 3]
     ]
+    worse = pool.worse_classes(scored[DOCUMENT], scored[CARD]) if {DOCUMENT, CARD} <= set(scored) else []
     found = {
         "asked": asking.asked,
         "taken": taken,
         "teachers": dict(members),
         "temperatures": {name: pool.temperatures[name] for name in members},
         "start": min(members, key=lambda name: _log_loss(pool.alone(name))),
-        "why": _why(asking.asked, taken, losses),
+        "why": _why(asking, members, losses),
+        "imported": [name for name in members if name in asking.imported],
         "rows": pool.rows,
         "candidates": [{"name": name, **pool.figures(one)} for name, one in scored.items()],
         "differences": apart,
-        "worse_classes": pool.worse_classes(scored[DOCUMENT], scored[CARD]) if {DOCUMENT, CARD} <= set(scored) else [],
+        "worse_classes": worse,
     }
     write_json(folder / CHOICE_FILE, found)
+    note(f"labels: {taken} ({', '.join(members)}), {found['why']}")
+    for row in worse:
+        note(f"'{row['class']}': the document teacher is {_points(row)} of F1 under the card teacher")
 
 
 def ask_twins(twins: Sequence[str], choice: Path, asking: Asking, folder: Path) -> None:
@@ -93,6 +101,13 @@ def ask_twins(twins: Sequence[str], choice: Path, asking: Asking, folder: Path) 
     labels = pool.scored(Candidate(taken["taken"], taken["teachers"]))
     rows = [comparison(labels, pool.alone(twin), metric, pool.bootstrap) for twin in twins for metric in METRICS[:3]]
     write_json(folder / TWINS_FILE, {"labels": taken["taken"], "rows": pool.rows, "comparisons": rows})
+    for row in rows:
+        if row["metric"] == "log_loss" and row["low"] is not None and row["low"] > 0:
+            by = f"{row['difference']:.3f} ({row['low']:.3f}–{row['high']:.3f}) in log loss"
+            note(
+                f"{row['b']}, trained on gold alone, is better than the labels on validation by {by}: "
+                "distilling will hardly help"
+            )
 
 
 def read_choice(folder: Path) -> dict[str, Any] | None:
@@ -147,12 +162,20 @@ class _Validation:
         return Scored(name, self._asking.space, rows.ids, logits, rows.target, None, cluster_numbers(rows))
 
 
+def _points(row: Mapping[str, Any]) -> str:
+    """How far F1 is under, with its interval: `4.1 points (1.9–6.3)`."""
+    return f"{-100 * row['difference']:.1f} points ({-100 * row['high']:.1f}–{-100 * row['low']:.1f})"
+
+
 def _log_loss(scored: Scored) -> float:
     return float(scored.tally.total().log_loss)
 
 
-def _why(asked: str, taken: str, losses: Mapping[str, float]) -> str:
-    if asked != AUTO:
+def _why(asking: Asking, members: Mapping[str, float], losses: Mapping[str, float]) -> str:
+    elsewhere = [name for name in members if name in asking.imported]
+    if elsewhere:
+        return f"the labels of {', '.join(elsewhere)} were made elsewhere"
+    if asking.asked != AUTO:
         return "fixed by the config"
     listed = ", ".join(f"{name} {loss:.4f}" for name, loss in losses.items())
     if len(losses) == 1:

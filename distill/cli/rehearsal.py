@@ -121,10 +121,10 @@ class _Rehearsal:
         if not self.settings.students:
             return {}
         found: dict[str, Estimate] = {}
+        imported = Layout(self.settings).imported
         for teacher in self.layout.asked:
             made = self._reading(label_step(self.layout, teacher), self._labelled)
-            own = self.settings.teachers.get(teacher.name)
-            found |= {} if own is not None and own.labels else made
+            found |= {} if teacher.label in imported else made
         return found
 
     def _training(self) -> dict[str, Estimate]:

@@ -52,6 +52,7 @@ def assemble(
         "twins": evaluation["twins"],
         "comparisons": evaluation["comparisons"],
         "choice": _optional(run / "choice" / "choice.json"),
+        "asked_twins": _optional(run / "twins" / "twins.json"),
         "training": training_entries(folders),
         "latency": latency["rows"],
         "parity": parity,
@@ -71,9 +72,9 @@ def assemble_seeds(
 ) -> dict[str, Any]:
     """The content of report.json over runs that differ in their training seed; the quality figures are means.
 
-    Audit, latency, environment and the choice of labels are the first run's, the choice with what every seed took;
-    parity is the worst of the seeds, and training holds every fit. The gates are those of the means, then each that
-    failed in a single seed.
+    Audit, latency, environment, the choice of labels and what it was against gold-only twins are the first run's, the
+    choice with what every seed took; parity is the worst of the seeds, and training holds every fit. The gates are
+    those of the means, then each that failed in a single seed.
 
     Args: reports: seed to report.json of each run that counts. stopped: seeds that a gate stopped before they were
         evaluated. stages: of all runs.

@@ -60,6 +60,10 @@ def _causes(report: Report, model: Mapping[str, Any]) -> Iterator[Cause]:
 
 def _of_teachers(report: Report, models: Mapping[str, Any], twin: str) -> Iterator[Cause]:
     for teacher in labellers(report):
+        if teacher in (dig(report, "choice").get("imported") or []):
+            found = f"the labels of {teacher} were made elsewhere and lead the student astray"
+            yield Cause(found, "check that file: the order of the classes, the ids, the model that made it")
+            continue
         for reason in undertrained(report, teacher):
             yield Cause(f"{teacher} was stopped while it still learned ({reason})", "train the teacher longer")
         yield from _better_on_cards(report, models, teacher)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from distill.report import formats
@@ -58,6 +59,35 @@ def choice_pairs_sheet(report: Report) -> Sheet:
     """Paired differences between the candidates."""
     caption = "Paired bootstrap on the same validation rows; points (log loss as it is), with 95% intervals."
     return pairs_sheet(entries(dig(report, "choice"), "differences"), caption)
+
+
+def asked_twins_sheet(report: Report) -> Sheet:
+    """The labels beside each student's gold-only twin; a twin that is better by an interval stands out."""
+    asked = dig(report, "asked_twins")
+    caption = (
+        f"The labels ({asked.get('labels')}) against training on gold alone, on the same "
+        f"{formats.integer(asked.get('rows'))} validation rows; points (log loss as it is), with 95% intervals."
+    )
+    return replace(pairs_sheet(entries(asked, "comparisons"), caption), marked=_twin_is_better)
+
+
+def better_twins(report: Report) -> list[str]:
+    """One sentence for each gold-only twin that is better on validation than the labels, by an interval of log loss."""
+    return [_better(row) for row in entries(dig(report, "asked_twins"), "comparisons") if _twin_is_better(row)]
+
+
+def _twin_is_better(row: dict[str, Any]) -> bool:
+    pair = formats.bounds(row)
+    return row.get("metric") == "log_loss" and pair is not None and pair[0] > 0
+
+
+def _better(row: dict[str, Any]) -> str:
+    gap, (low, high) = formats.number(row.get("difference")) or 0.0, formats.bounds(row) or (0.0, 0.0)
+    by = f"by {gap:.3f} ({low:.3f}–{high:.3f}) in log loss"
+    return (
+        f"{row.get('b')}, trained on gold alone, is better than the labels on validation {by}: "
+        "distilling will hardly help."
+    )
 
 
 def _over_priors(row: dict[str, Any]) -> str:

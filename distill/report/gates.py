@@ -7,6 +7,7 @@ from typing import Any
 
 from distill.core.errors import GateFailed
 from distill.core.project import Gates
+from distill.report import formats
 from distill.report.causes import explained
 from distill.report.sheets import Report, dig, entries
 
@@ -32,9 +33,9 @@ def validation_gate(gates: Gates, rows: int | None) -> list[dict[str, Any]]:
 def teacher_gate(gates: Gates, choice: Mapping[str, Any] | None) -> list[dict[str, Any]]:
     """By how much the labels that were taken beat the class priors in log loss on validation, lower bound.
 
-    None before the choice.
+    None of them before the choice, and for labels made elsewhere, of which validation knows nothing.
     """
-    if gates.teacher_over_priors is None or not choice:
+    if gates.teacher_over_priors is None or not choice or choice.get("imported"):
         return []
     taken = next(one for one in choice["candidates"] if one["name"] == choice["taken"])
     high, required = taken["over_priors"]["high"], gates.teacher_over_priors
@@ -47,14 +48,15 @@ def require_teacher(report: Report, where: str) -> None:
     failed = [gate for gate in entries(report, "gates") if gate["name"].startswith(TEACHER) and not gate["passed"]]
     if failed:
         choice = dig(report, "choice")
-        models = list(choice.get("teachers") or [])
+        models = list(dig(choice, "teachers"))
         endings = [f"{fit['model']}: {fit['reason']}" for fit in entries(report, "training") if fit["model"] in models]
         raise GateFailed(
             f"the teacher knows no more than the class shares, so the pool was not labelled: {', '.join(models)}",
             where=where,
             found="; ".join([*map(gate_line, failed), *endings]),
-            do="check the labels and the view's fields, train longer (ceiling_steps, patience) or at another learning "
-            "rate, or start from a better encoder; gates.teacher_over_priors: null labels all the same",
+            do="check the labels and the view's fields, train longer (ceiling_steps, patience; no max_steps or "
+            "epochs) or at another learning rate, or start from a better encoder; gates.teacher_over_priors: null "
+            "labels all the same",
         )
 
 
@@ -126,7 +128,8 @@ def require(gates: Sequence[dict[str, Any]], where: str) -> None:
 
 def gate_line(gate: Mapping[str, Any]) -> str:
     """A gate as errors show it: what was required, what was measured and, where the gate says so, why."""
-    figures = f"{gate['name']}: required {gate['required']}, measured {gate['measured']}"
+    required, measured = (formats.plain(gate[key]) for key in ("required", "measured"))
+    figures = f"{gate['name']}: required {required}, measured {measured}"
     return f"{figures} ({gate['why']})" if gate.get("why") else figures
 
 

@@ -98,8 +98,9 @@ def _labels(report: Report) -> str:
     if not sentence:
         return ""
     pairs = details("Differences between the candidates", table(choice.choice_pairs_sheet(report)))
-    worse = notes(choice.worse_classes(report), class_="warnings")
-    return element("p", escape(sentence)) + worse + table(choice.choice_sheet(report)) + pairs
+    warnings = notes([*choice.worse_classes(report), *choice.better_twins(report)], class_="warnings")
+    twins = table(choice.asked_twins_sheet(report))
+    return element("p", escape(sentence)) + warnings + table(choice.choice_sheet(report)) + pairs + twins
 
 
 def _training(report: Report) -> str:

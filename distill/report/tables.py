@@ -51,7 +51,7 @@ def markdown_results(report: Report, title: str) -> str:
     parts += _chapter("Each slice", by_slice)
     parts += _chapter("Against the majority answer", [floor.majority_sheet(report)])
     parts += _chapter("Gold-only twins", [twins.twin_sheet(report)])
-    parts += _chapter("Labels", [choice.choice_sheet(report)])
+    parts += _chapter("Labels", [choice.choice_sheet(report), choice.asked_twins_sheet(report)])
     parts += _chapter("Training", [training.training_sheet(report)])
     parts += _chapter("Comparisons", [sheets.comparison_sheet(report)])
     parts += _chapter("Over the seeds", [spreads.spread_sheet(report)])

@@ -30,7 +30,7 @@ students:
     layers: 1
     training: {epochs: 4, learning_rate: 5e-3, batch_size: 4, dropout: 0, precision: fp32}
 export: [onnx]
-gates: {retention_card: 0.01}
+gates: {retention_card: 0.01, validation_rows: 30}
 quality: {replicates: 100}
 bench: {requests: 8, processes: 1, warmup: 1}
 threads: 1

@@ -53,6 +53,7 @@ def sample_report() -> dict[str, Any]:
         "models": [*(_model(name) for name in _MODELS), _majority()],
         "twins": {"8L_trunc@card": {"best": TWIN, "other": ["8L_trunc-gold-steps@card"]}},
         "choice": _choice(),
+        "asked_twins": _asked_twins(),
         "training": _training(),
         "comparisons": _comparisons(),
         "latency": [_latency(name) for name in _LATENCY],
@@ -189,6 +190,12 @@ def _choice() -> dict[str, Any]:
         ],
         "rows": 5_140,
     }
+
+
+def _asked_twins() -> dict[str, Any]:
+    gaps = {"accuracy": 0.031, "f1_macro": 0.034, "log_loss": -0.0412}
+    rows = [{"a": "document", "b": TWIN, "metric": name, **_apart(gap, 0.019)} for name, gap in gaps.items()]
+    return {"labels": "document", "rows": 5_140, "comparisons": rows}
 
 
 def _training() -> list[dict[str, Any]]:

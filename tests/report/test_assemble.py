@@ -22,16 +22,18 @@ GOLD = {"twin": "8L-gold@card", "metric": "f1_macro", "difference": -0.02, "low"
 STAGES = [{"name": "audit", "seconds": 1.5, "status": "done", "fingerprint": "0"}]
 
 
-def chosen(taken, high):
+def chosen(taken, high=-0.2):
     """The choice of a candidate whose log loss is at best by this much above that of the priors."""
-    others = [{"name": "mean", "over_priors": {"high": 0.3}}]
-    return {"taken": taken, "candidates": [*others, {"name": taken, "over_priors": {"high": high}}]}
+    names = ("document", "card", "mean")
+    candidates = [{"name": name, "over_priors": {"high": high if name == taken else 0.3}} for name in names]
+    return {"asked": "auto", "taken": taken, "teachers": {f"base@{taken}": 1.0}, "candidates": candidates}
 
 
 def test_a_run_that_has_made_nothing_has_empty_sections(tmp_path):
     report = assemble(PROJECT, tmp_path, [tmp_path / "export" / "8L" / "onnx"], [], {}, {})
     assert report["schema"] == 1 and report["task"]["labels"] == ["нет", "да"] and report["task"]["rows"] == {}
     assert all(report[key] == [] for key in ("tests", "models", "comparisons", "training", "latency", "parity"))
+    assert report["asked_twins"] is None
     assert (report["twins"], report["choice"], report["stages"], report["gates_off"]) == ({}, None, [], [])
     assert [gate["name"] for gate in report["gates"]] == ["leak"]
 
@@ -48,14 +50,15 @@ def test_every_artifact_finds_its_section(tmp_path):
     latency = {"rows": [{"model": "8L@card"}], "environment": {"cpu": "x"}, "settings": {"requests": 9}}
     write_json(tmp_path / "latency" / "latency.json", latency)
     write_json(tmp_path / "onnx" / "parity.json", parity)
-    choice = chosen("card", -0.02) | {"asked": "auto", "teachers": {"base@card": 1.0}}
-    write_json(tmp_path / "choice" / "choice.json", choice)
+    write_json(tmp_path / "choice" / "choice.json", chosen("card"))
+    asked = {"labels": "card", "rows": 1, "comparisons": []}
+    write_json(tmp_path / "twins" / "twins.json", asked)
     fit = {"step": 20, "steps": 30, "ended": "converged", "reason": "converged: no lower log loss in 4 evaluations"}
     write_json(tmp_path / "students" / "8L" / "quality.json", fit)
     folders = {"8L@card": tmp_path / "students" / "8L"}
     exports = [tmp_path / "onnx", tmp_path / "missing"]
     report = assemble(PROJECT, tmp_path, exports, STAGES, {"python": "3"}, folders)
-    assert report["choice"] == choice and report["metric"] == "f1_macro"
+    assert report["choice"] == chosen("card") and report["asked_twins"] == asked and report["metric"] == "f1_macro"
     assert [(one["model"], one["steps"], one["step"]) for one in report["training"]] == [("8L@card", 30, 20)]
     assert report["task"]["rows"] == {"train": 7, "valid": 99}
     assert {key: report[key] for key in evaluation} == evaluation

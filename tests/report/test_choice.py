@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from distill.report.choice import choice_pairs_sheet, choice_sentence, choice_sheet, worse_classes
+import pytest
+
+from distill.report.choice import (
+    asked_twins_sheet,
+    better_twins,
+    choice_pairs_sheet,
+    choice_sentence,
+    choice_sheet,
+    worse_classes,
+)
 from distill.report.floor import majority_sheet
 from distill.report.page import page
-from distill.report.tables import markdown
+from distill.report.tables import markdown, markdown_results
 from distill.report.twins import twin_sheet
 from tests.report.sample import LABELS, TWIN, sample_report
 from tests.report.test_page import visible
@@ -32,6 +41,43 @@ def test_a_run_without_a_choice_has_no_such_section():
     report = sample_report() | {"choice": None}
     assert choice_sentence(report) == "" and worse_classes(report) == [] and not choice_sheet(report).rows
     assert 'id="labels"' not in page(report) and 'id="labels"' in page(sample_report())
+
+
+def test_the_labels_stand_beside_each_gold_only_twin():
+    sheet = asked_twins_sheet(sample_report())
+    assert "The labels (document)" in sheet.caption and "5\u202f140 validation rows" in sheet.caption
+    assert [row["metric"] for row in sheet.rows] == ["accuracy", "f1_macro", "log_loss"]
+    assert all(line.endswith("| A is better |") for line in markdown(sheet).splitlines()[2:])
+    assert not any(map(sheet.marked, sheet.rows)) and better_twins(sample_report()) == []
+    assert "The labels (document) against training on gold alone" in visible(page(sample_report()))
+    assert "The labels (document)" in markdown_results(sample_report(), "run")
+
+
+@pytest.mark.parametrize(("low", "said"), [(0.012, True), (0.0, False), (-0.012, False), (None, False)])
+def test_a_twin_that_is_better_than_the_labels_is_named_where_the_interval_says_so(low, said):
+    report = sample_report()
+    report["asked_twins"]["comparisons"][2] |= {"difference": 0.031, "low": low, "high": 0.05}
+    expected = (
+        f"{TWIN}, trained on gold alone, is better than the labels on validation by 0.031 (0.012–0.050) in log loss: "
+        "distilling will hardly help."
+    )
+    assert better_twins(report) == ([expected] if said else [])
+    assert (expected in visible(page(report))) == said
+    sheet = asked_twins_sheet(report)
+    assert [row["metric"] for row in sheet.rows if sheet.marked(row)] == (["log_loss"] if said else [])
+
+
+def test_a_figure_other_than_log_loss_names_no_twin():
+    report = sample_report()
+    report["asked_twins"]["comparisons"][0] |= {"difference": 0.031, "low": 0.012, "high": 0.05}
+    assert better_twins(report) == []
+
+
+def test_a_run_before_its_twins_has_no_such_table():
+    for missing in ({"asked_twins": None}, {"asked_twins": {}}):
+        report = sample_report() | missing
+        assert not asked_twins_sheet(report).rows and better_twins(report) == []
+        assert "against training on gold alone, on the same" not in visible(page(report))
 
 
 def test_both_twins_are_listed_with_the_one_taken_first():

@@ -14,7 +14,10 @@ from distill.report.gates import (
     over_gold_gates,
     parity_gates,
     require,
+    require_teacher,
     retention_gates,
+    teacher_gate,
+    validation_gate,
 )
 
 OFF = Gates(leak=None, parity_fp32=None, int8_flips=None, retention_card=None, over_gold=None)
@@ -173,6 +176,68 @@ def test_a_failed_gate_says_why_where_it_is_raised():
     ):
         require(gates, "x")
     assert gate_line({"name": "leak", "required": 0, "measured": 2}) == "leak: required 0, measured 2"
+
+
+@pytest.mark.parametrize(("required", "rows", "passed"), [(100, 100, True), (100, 99, False), (1, 40, True)])
+def test_validation_rows(required, rows, passed):
+    (gate,) = validation_gate(Gates(validation_rows=required), rows)
+    assert gate == {"name": "validation_rows", "required": required, "measured": rows, "passed": passed}
+
+
+def test_validation_rows_are_not_judged_before_they_are_counted_or_with_the_gate_off():
+    assert validation_gate(Gates(), None) == validation_gate(Gates(validation_rows=None), 1) == []
+
+
+def choice(high, taken="card"):
+    """Labels whose log loss less that of the priors reaches up to `high`; the other candidate is far below."""
+    other = "document" if taken == "card" else "card"
+    candidates = [{"name": other, "over_priors": {"high": -9.0}}, {"name": taken, "over_priors": {"high": high}}]
+    return {"taken": taken, "teachers": {f"base@{taken}": 1.0}, "candidates": candidates}
+
+
+@pytest.mark.parametrize(
+    ("required", "high", "measured", "passed"),
+    [(0.0, -0.01, 0.01, True), (0.0, 0.0, 0.0, False), (0.0, 0.2, -0.2, False), (0.1, -0.05, 0.05, False)],
+)
+def test_the_labels_taken_must_beat_the_priors_by_the_lower_bound(required, high, measured, passed):
+    (gate,) = teacher_gate(Gates(teacher_over_priors=required), choice(high))
+    assert gate == {
+        "name": "teacher_over_priors card",
+        "required": required,
+        "measured": pytest.approx(measured),
+        "passed": passed,
+    }
+
+
+def test_of_labels_made_elsewhere_validation_knows_nothing():
+    assert teacher_gate(Gates(), {**choice(0.2), "imported": ["base@card"]}) == []
+    imported = {**choice(-0.2, "document"), "imported": ["base@document"]}
+    text = why(run_report(BELOW, losses=(0.52, 0.41), choice=imported, training=[fit("base@document")]))
+    assert "the teacher is the cause: the labels of base@document were made elsewhere" in text
+    assert "the order of the classes" in text and "labels: card" not in text and "stopped" not in text
+
+
+def test_labels_without_an_interval_fail_and_before_the_choice_or_with_the_gate_off_nothing_is_judged():
+    (gate,) = teacher_gate(Gates(), choice(None))
+    assert (gate["measured"], gate["passed"]) == (None, False)
+    assert teacher_gate(Gates(), None) == teacher_gate(Gates(teacher_over_priors=None), choice(0.2)) == []
+
+
+def test_a_teacher_that_knows_nothing_is_named_with_how_its_own_fit_ended():
+    fits = [fit("base@card"), fit("base@document", reason="converged"), fit("se@card", reason="not of these labels")]
+    report = {"gates": teacher_gate(Gates(), choice(0.2)), "choice": choice(0.2), "training": fits}
+    with pytest.raises(GateFailed) as caught:
+        require_teacher(report, "runs/x/report.html")
+    message = str(caught.value)
+    assert caught.value.exit_code == 3 and "the pool was not labelled: base@card" in message
+    assert "teacher_over_priors card: required 0, measured -0.2" in message
+    assert "base@card: fixed: 3 epochs, still falling 30.0% per epoch" in message
+    assert "converged" not in message and "not of these labels" not in message
+    assert "gates.teacher_over_priors: null" in message and "ceiling_steps" in message
+
+
+def test_a_teacher_that_knows_something_may_label():
+    require_teacher({"gates": [*teacher_gate(Gates(), choice(-0.1)), *leak_gate(Gates(), {"leak_rows": 2})]}, "x")
 
 
 def test_parity_is_as_its_check_decided():

@@ -26,7 +26,7 @@ def choose_step(layout: Layout) -> Step:
         name="choose labels",
         artifact=CHOICE,
         body=body,
-        config={**_config(layout), "candidates": candidates},
+        config={**_config(layout), "candidates": candidates, "imported": layout.imported},
         upstream=(RECORDS, *map(predictions, models)),
     )
 
@@ -56,7 +56,8 @@ def _asking(layout: Layout) -> Asking:
 
     project, priors = layout.project, class_shares(layout.run / RECORDS)
     answers, replicates = layout.run / "predictions", project.quality.replicates
-    return Asking(project.labels, answers, layout.space, priors, replicates, project.seed)
+    imported = tuple(layout.imported)
+    return Asking(project.labels, answers, layout.space, priors, replicates, project.seed, imported)
 
 
 def _config(layout: Layout) -> dict[str, object]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from distill.cli.settings import Settings
 from distill.core.intake.splits import KEY_TEST
+from distill.core.model_folder import layer_count
 from distill.report.answers import References
 from distill.training.joining import Share
 from teachers.choice import CARD, DOCUMENT, MEAN, read_choice
@@ -115,25 +116,30 @@ class Layout:
         return [model for model in self.trained if model.label in names]
 
     @property
-    def imported(self) -> bool:
-        """Whether a labelling teacher's logits were made elsewhere, so that there is nothing to choose."""
-        return any(teacher.labels is not None for teacher in self.settings.labelling.values())
+    def imported(self) -> list[str]:
+        """The labelling teachers whose logits were made elsewhere; where there are any, there is nothing to choose."""
+        return [model.label for model in self.voters if self.settings.teachers[model.name].labels is not None]
 
     @property
     def labellers(self) -> dict[str, Share]:
-        """The teachers that label, by model name: as chosen, before that those of the document."""
-        choice = self.choice
+        """The teachers that label, by model name: as chosen, before that those of the document.
+
+        Logits made elsewhere are taken as they are: the temperature is that of the run's own teacher.
+        """
+        choice, imported = self.choice, self.imported
         if choice is None:
             asked = self.candidates.get(self.project.labels, self.candidates[DOCUMENT])
             return {name: Share(weight) for name, weight in asked.items()}
-        return {name: Share(weight, choice["temperatures"][name]) for name, weight in choice["teachers"].items()}
+        temperatures = {**choice["temperatures"], **dict.fromkeys(imported, 1.0)}
+        return {name: Share(weight, temperatures[name]) for name, weight in choice["teachers"].items()}
 
     @property
     def choice(self) -> dict[str, Any] | None:
-        """What was chosen; None before, and where it names models that the run no longer has."""
+        """What was chosen; None before, and where the settings ask for something else by now."""
         found = read_choice(self.run / CHOICE)
-        known = {model.label for model in self.trained}
-        return found if found is not None and known.issuperset(found["teachers"]) else None
+        if found is None or found["asked"] != self.project.labels:
+            return None
+        return found if found["teachers"] == self.candidates.get(found["taken"]) else None
 
     def model(self, label: str) -> Trained:
         """The model of this name in the report."""
@@ -185,12 +191,18 @@ class Layout:
         return [(model, target) for model, target in self.exports() if model.role == "student"]
 
     def source(self, student: str) -> str:
-        """Artifact that a student takes its layers from: the better of the teachers that label, or as configured."""
+        """Artifact that a student takes its layers from: the better of the teachers that label, or as configured.
+
+        The lead teacher's where the better one has fewer layers than the student.
+        """
         config, choice = self.settings.students[student], self.choice
         if config.init == "pretrained":
             return checkpoint(self.settings.source_of(student))
         if config.source is None and choice is not None:
-            return self.model(choice["start"]).artifact
+            better = self.model(choice["start"]).artifact
+            made = (self.run / better / "config.json").is_file()
+            if made and (layer_count(self.run / better) or 0) >= config.layers:
+                return better
         return f"teachers/{self.settings.source_of(student)}"
 
 

@@ -37,15 +37,16 @@ def asking(layout: Layout) -> Iterator[Stage]:
         yield Stage("teach", teach_step(layout, name))
     if layout.ceiling:
         yield Stage("teach", teach_step(layout, layout.lead.name, on_card=True))
-    if settings.students:
-        for model in layout.asked:
-            yield Stage("teach", predict_step(layout, model))
-        yield Stage("teach", choose_step(layout))
+    # Without students only `distill label` has something to choose.
+    verb = "teach" if settings.students else "label"
+    for model in layout.asked:
+        yield Stage(verb, predict_step(layout, model))
+    yield Stage(verb, choose_step(layout))
 
 
 def learning(layout: Layout) -> Iterator[Stage]:
     """From the choice of the labels on: gold-only twins first, labels, students, and what they are worth."""
-    settings, asked = layout.settings, layout.asked if layout.settings.students else []
+    settings, asked = layout.settings, layout.asked
     twins = [layout.twin(name, GOLD) for name in settings.students]
     for name, twin in zip(settings.students, twins, strict=True):
         yield Stage("train", twin_step(layout, name, GOLD))

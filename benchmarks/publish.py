@@ -24,7 +24,7 @@ from distill.report.compare import compare, compare_by
 from distill.report.tables import markdown_results, markdown_table
 
 KEPT = ("schema", "task", "tests", "models", "comparisons", "latency", "parity", "gates", "stages", "environment")
-WHERE_THERE = ("seeds", "stopped_seeds", "metric", "twins", "choice", "training", "gates_off")
+WHERE_THERE = ("seeds", "stopped_seeds", "metric", "twins", "choice", "asked_twins", "training_history", "gates_off")
 _MARKERS = re.compile(r"(<!-- results:(\S+) -->\n).*?(<!-- /results -->)", re.DOTALL)
 _HEADER = "Generated from `benchmarks/results/*.json` by `python -m benchmarks.publish`; edits here are lost."
 

@@ -124,7 +124,7 @@ def _apart(report: Mapping[str, Any], a: str, b: str) -> Figures:
 
 def _fits(report: Mapping[str, Any], run: Path, best: Mapping[str, Figures]) -> list[Figures]:
     """Steps of every fit, why it ended, and its steps as a multiple of those of the grid's best on validation."""
-    told = {row["model"]: row for row in report.get("training", [])}
+    told = {row["model"]: row for row in report.get("training_history", [])}
     rows = [
         {"model": name, "steps": row["steps"], "kept": row["step"], "ended": row["ended"]} for name, row in told.items()
     ] or _old_fits(run)

@@ -91,7 +91,7 @@ def _not_above(report: Report) -> Iterator[str]:
 
 
 def _early(report: Report) -> Iterator[str]:
-    names = dict.fromkeys(str(one.get("model")) for one in entries(report, "training"))
+    names = dict.fromkeys(str(one.get("model")) for one in entries(report, "training_history"))
     found = [f"{name} ({'; '.join(reasons)})" for name in names if (reasons := undertrained(report, name))]
     if found:
         yield f"Stopped while still learning: {', '.join(found)}."

@@ -53,7 +53,7 @@ def assemble(
         "comparisons": evaluation["comparisons"],
         "choice": _optional(run / "choice" / "choice.json"),
         "asked_twins": _optional(run / "twins" / "twins.json"),
-        "training": training_entries(folders),
+        "training_history": training_entries(folders),
         "latency": latency["rows"],
         "parity": parity,
         "audit": audit,
@@ -91,7 +91,9 @@ def assemble_seeds(
         "twins": evaluation["twins"],
         "comparisons": evaluation["comparisons"],
         "choice": _choice(reports),
-        "training": [{"seed": seed, **fit} for seed, report in reports.items() for fit in report["training"]],
+        "training_history": [
+            {"seed": seed, **fit} for seed, report in reports.items() for fit in report["training_history"]
+        ],
         "parity": _worst([entry for report in reports.values() for entry in report["parity"]]),
         "stages": [{key: stage[key] for key in ("name", "seconds", "status")} for stage in stages],
     }

@@ -49,7 +49,9 @@ def require_teacher(report: Report, where: str) -> None:
     if failed:
         choice = dig(report, "choice")
         models = list(dig(choice, "teachers"))
-        endings = [f"{fit['model']}: {fit['reason']}" for fit in entries(report, "training") if fit["model"] in models]
+        endings = [
+            f"{fit['model']}: {fit['reason']}" for fit in entries(report, "training_history") if fit["model"] in models
+        ]
         raise GateFailed(
             f"the teacher knows no more than the class shares, so the pool was not labelled: {', '.join(models)}",
             where=where,
@@ -88,7 +90,7 @@ def over_gold_gates(gates: Gates, report: Report) -> list[dict[str, Any]]:
 
     A failed one says `why`: by how much, and the causes that the run has measured.
 
-    Args: report: with `models`, `training` and `choice`, as far as they are measured.
+    Args: report: with `models`, `training_history` and `choice`, as far as they are measured.
     """
     if gates.over_gold is None:
         return []

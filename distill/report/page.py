@@ -104,7 +104,7 @@ def _labels(report: Report) -> str:
 
 
 def _training(report: Report) -> str:
-    drawn = "".join(_training_figure(fit) for fit in sheets.entries(report, "training"))
+    drawn = "".join(_training_figure(fit) for fit in sheets.entries(report, "training_history"))
     return table(training.training_sheet(report)) + (element("div", drawn, class_="figures") if drawn else "")
 
 

@@ -33,13 +33,13 @@ def training_entries(folders: Mapping[str, Path]) -> list[dict[str, Any]]:
 
 def undertrained(report: Report, model: str) -> list[str]:
     """Why a model's fit ended too early, once for each reason; empty where it did not."""
-    early = [one for one in entries(report, "training") if one.get("model") == model and _early(one)]
+    early = [one for one in entries(report, "training_history") if one.get("model") == model and _early(one)]
     return list(dict.fromkeys(str(one.get("reason")) for one in early))
 
 
 def training_sheet(report: Report) -> Sheet:
     """Every fit in one line; those that ended too early stand out."""
-    rows = entries(report, "training")
+    rows = entries(report, "training_history")
     seeds = [Column("Seed", lambda row: formats.plain(row.get("seed")))] if any("seed" in row for row in rows) else []
     columns = [
         Column("Model", lambda row: str(row.get("model")), kind="name"),

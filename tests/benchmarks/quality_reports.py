@@ -58,7 +58,7 @@ def new_report(student=0.75, over=0.02, passed=True):
         **found,
         "metric": "f1_macro",
         "twins": {"3L@card": {"best": OTHER, "other": [TWIN]}},
-        "training": [{"model": "base@card", "steps": 100, **fit}, {"model": "3L@card", "steps": 240, **fit}],
+        "training_history": [{"model": "base@card", "steps": 100, **fit}, {"model": "3L@card", "steps": 240, **fit}],
         "gates": [{"name": "over_gold 3L@card", "required": -0.01, "measured": over - 0.01, "passed": passed}],
         "choice": {"labels": "document"},
     }

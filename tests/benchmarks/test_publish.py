@@ -34,7 +34,7 @@ def test_a_run_becomes_json_page_and_readme_table(root):
     names = {model["name"] for model in stored["models"]}
     assert all(f"`{name}`" in page for name in names)
     assert {name for name in names if f"`{name}`" not in readme} == {"8L_trunc-gold-steps@card"}
-    assert all(stored[key] == sample_report()[key] for key in ("twins", "choice", "training", "gates_off"))
+    assert all(stored[key] == sample_report()[key] for key in ("twins", "choice", "training_history", "gates_off"))
     assert "distill --config wdc.yaml" in page
 
 

@@ -61,7 +61,7 @@ def test_the_labels_taken_have_the_lowest_log_loss_on_validation(run):
 
 
 def test_one_twin_converges_and_the_other_takes_the_students_steps(run):
-    fits = {fit["model"]: fit for fit in json.loads((run / "report.json").read_text())["training"]}
+    fits = {fit["model"]: fit for fit in json.loads((run / "report.json").read_text())["training_history"]}
     assert fits["3L_trunc-gold@card"]["ended"] == "converged"
     assert fits["3L_trunc-gold-steps@card"]["steps"] == fits["3L_trunc@card"]["steps"]
 

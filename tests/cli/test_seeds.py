@@ -27,7 +27,7 @@ REPORT = {
     "task": {"rows": {}},
     "models": [],
     "choice": None,
-    "training": [],
+    "training_history": [],
     "audit": {"rows": {}, "leak_rows": 0},
     "latency": [],
     "parity": [],
@@ -226,7 +226,10 @@ def test_the_report_says_what_each_seed_took(run):
     report = json.loads((run / "report.json").read_text(encoding="utf-8"))
     taken = {str(s): read_json(run / f"seed-{s}" / "choice" / "choice.json")["taken"] for s in (1, 2)}
     assert report["choice"]["taken_by_seed"] == taken
-    assert {(fit["seed"], fit["model"]) for fit in report["training"]} >= {(1, "small-gold@card"), (2, "small@card")}
+    assert {(fit["seed"], fit["model"]) for fit in report["training_history"]} >= {
+        (1, "small-gold@card"),
+        (2, "small@card"),
+    }
 
 
 def test_the_old_teacher_knows_the_old_slice_only(run):

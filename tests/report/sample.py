@@ -54,7 +54,7 @@ def sample_report() -> dict[str, Any]:
         "twins": {"8L_trunc@card": {"best": TWIN, "other": ["8L_trunc-gold-steps@card"]}},
         "choice": _choice(),
         "asked_twins": _asked_twins(),
-        "training": _training(),
+        "training_history": _training(),
         "comparisons": _comparisons(),
         "latency": [_latency(name) for name in _LATENCY],
         "parity": [

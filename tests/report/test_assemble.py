@@ -32,7 +32,7 @@ def chosen(taken, high=-0.2):
 def test_a_run_that_has_made_nothing_has_empty_sections(tmp_path):
     report = assemble(PROJECT, tmp_path, [tmp_path / "export" / "8L" / "onnx"], [], {}, {})
     assert report["schema"] == 1 and report["task"]["labels"] == ["нет", "да"] and report["task"]["rows"] == {}
-    assert all(report[key] == [] for key in ("tests", "models", "comparisons", "training", "latency", "parity"))
+    assert all(report[key] == [] for key in ("tests", "models", "comparisons", "training_history", "latency", "parity"))
     assert report["asked_twins"] is None
     assert (report["twins"], report["choice"], report["stages"], report["gates_off"]) == ({}, None, [], [])
     assert [gate["name"] for gate in report["gates"]] == ["leak"]
@@ -59,7 +59,7 @@ def test_every_artifact_finds_its_section(tmp_path):
     exports = [tmp_path / "onnx", tmp_path / "missing"]
     report = assemble(PROJECT, tmp_path, exports, STAGES, {"python": "3"}, folders)
     assert report["choice"] == chosen("card") and report["asked_twins"] == asked and report["metric"] == "f1_macro"
-    assert [(one["model"], one["steps"], one["step"]) for one in report["training"]] == [("8L@card", 30, 20)]
+    assert [(one["model"], one["steps"], one["step"]) for one in report["training_history"]] == [("8L@card", 30, 20)]
     assert report["task"]["rows"] == {"train": 7, "valid": 99}
     assert {key: report[key] for key in evaluation} == evaluation
     assert (report["latency"], report["parity"], report["audit"]) == (latency["rows"], [parity], audit)
@@ -90,7 +90,7 @@ def seed_report(entry, latency=(), low=0.97):
         "latency": list(latency),
         "parity": [entry],
         "gates": [retention],
-        "training": fits,
+        "training_history": fits,
         "choice": choice,
     }
 
@@ -103,7 +103,7 @@ def test_seeds_are_gathered_with_the_worst_parity_the_first_latency_and_gates_on
     report = assemble_seeds(PROJECT, tmp_path, reports, [9], STAGES)
     assert (report["seeds"], report["stopped_seeds"]) == ([4, 2], [9])
     assert (report["models"], report["latency"]) == ([model], ["timed"])
-    assert [(fit["seed"], fit["model"], fit["steps"]) for fit in report["training"]] == [
+    assert [(fit["seed"], fit["model"], fit["steps"]) for fit in report["training_history"]] == [
         (4, "8L@card", 1),
         (2, "8L@card", 0),
     ]

@@ -116,7 +116,7 @@ def fit(name, **more):
 
 
 def test_a_teacher_stopped_too_early_is_the_cause():
-    text = why(run_report(BELOW, document=0.9, training=[fit("base@document")]))
+    text = why(run_report(BELOW, document=0.9, training_history=[fit("base@document")]))
     assert "the teacher is the cause: base@document was stopped while it still learned" in text
     assert "(fixed: 3 epochs, still falling 30.0% per epoch): train the teacher longer" in text
     assert "larger encoder" not in text
@@ -126,7 +126,7 @@ def test_a_teacher_stopped_too_early_is_the_cause():
     "more", [{"slope_per_epoch": -0.009}, {"slope_per_epoch": 0.3}, {"slope_per_epoch": None}, {"ended": "converged"}]
 )
 def test_a_teacher_that_had_learned_is_not_called_undertrained(more):
-    text = why(run_report(BELOW, document=0.9, training=[fit("base@document", **more)]))
+    text = why(run_report(BELOW, document=0.9, training_history=[fit("base@document", **more)]))
     assert "stopped" not in text
 
 
@@ -145,7 +145,7 @@ def test_a_teacher_under_the_twin_is_the_cause():
 
 
 def test_a_student_stopped_too_early_is_not_the_teachers_fault():
-    text = why(run_report(BELOW, document=0.9, training=[fit(STUDENT)]))
+    text = why(run_report(BELOW, document=0.9, training_history=[fit(STUDENT)]))
     assert f"{STUDENT} was stopped while it still learned" in text and "the teacher is the cause" not in text
 
 
@@ -212,7 +212,7 @@ def test_the_labels_taken_must_beat_the_priors_by_the_lower_bound(required, high
 def test_of_labels_made_elsewhere_validation_knows_nothing():
     assert teacher_gate(Gates(), {**choice(0.2), "imported": ["base@card"]}) == []
     imported = {**choice(-0.2, "document"), "imported": ["base@document"]}
-    text = why(run_report(BELOW, losses=(0.52, 0.41), choice=imported, training=[fit("base@document")]))
+    text = why(run_report(BELOW, losses=(0.52, 0.41), choice=imported, training_history=[fit("base@document")]))
     assert "the teacher is the cause: the labels of base@document were made elsewhere" in text
     assert "the order of the classes" in text and "labels: card" not in text and "stopped" not in text
 
@@ -225,7 +225,7 @@ def test_labels_without_an_interval_fail_and_before_the_choice_or_with_the_gate_
 
 def test_a_teacher_that_knows_nothing_is_named_with_how_its_own_fit_ended():
     fits = [fit("base@card"), fit("base@document", reason="converged"), fit("se@card", reason="not of these labels")]
-    report = {"gates": teacher_gate(Gates(), choice(0.2)), "choice": choice(0.2), "training": fits}
+    report = {"gates": teacher_gate(Gates(), choice(0.2)), "choice": choice(0.2), "training_history": fits}
     with pytest.raises(GateFailed) as caught:
         require_teacher(report, "runs/x/report.html")
     message = str(caught.value)

@@ -57,7 +57,9 @@ def test_a_fit_without_history_has_no_epochs_and_no_log_loss(tmp_path):
     write_json(tmp_path / "quality.json", {**WRITTEN, "history": None})
     (entry,) = training_entries({"x": tmp_path})
     assert (entry["epochs"], entry["log_loss"], entry["history"]) == (None, None, [])
-    assert loss_curve(entry) == "" and "| `x` | 30 | 20 | – | – |" in markdown(training_sheet({"training": [entry]}))
+    assert loss_curve(entry) == "" and "| `x` | 30 | 20 | – | – |" in markdown(
+        training_sheet({"training_history": [entry]})
+    )
 
 
 def test_the_table_says_why_each_fit_ended_and_points_out_the_early_ones():
@@ -82,13 +84,13 @@ def test_the_table_says_why_each_fit_ended_and_points_out_the_early_ones():
 )
 def test_a_fit_ended_too_early_where_it_was_stopped_while_it_fell(ended, slope, early):
     entry = {"model": "x", "ended": ended, "reason": "r", "slope_per_epoch": slope}
-    assert undertrained({"training": [entry]}, "x") == (["r"] if early else [])
+    assert undertrained({"training_history": [entry]}, "x") == (["r"] if early else [])
 
 
 def test_fits_of_several_seeds_carry_their_seed_and_each_reason_counts_once():
     report = sample_report()
-    early = report["training"][1]
-    report["training"] = [{"seed": seed, **early} for seed in (1, 2)]
+    early = report["training_history"][1]
+    report["training_history"] = [{"seed": seed, **early} for seed in (1, 2)]
     assert "| `base@card` | 2 |" in markdown(training_sheet(report))
     assert undertrained(report, "base@card") == [early["reason"]] and undertrained(report, "base@document") == []
     assert "base@card, seed 2: undertrained" in page(report)

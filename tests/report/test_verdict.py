@@ -121,8 +121,8 @@ def test_without_a_card_teacher_the_share_of_the_document_teacher_is_told() -> N
 
 def test_a_student_under_its_twin_names_the_points_and_the_teacher() -> None:
     report = under_gold(sample_report())
-    report["training"][0] |= {"ended": "fixed", "reason": "fixed: 3 epochs, still falling 20.0% per epoch"}
-    report["training"][0]["slope_per_epoch"] = -0.2
+    report["training_history"][0] |= {"ended": "fixed", "reason": "fixed: 3 epochs, still falling 20.0% per epoch"}
+    report["training_history"][0]["slope_per_epoch"] = -0.2
     text = said(report)
     assert "8L_trunc@card: training on gold alone is 15.1 points better (14.1–16.1): the teacher is the cause: " in text
     early = "base@document was stopped while it still learned (fixed: 3 epochs, still falling 20.0% per epoch)"
@@ -158,7 +158,7 @@ def test_a_model_under_the_majority_answer_is_named_everywhere_with_what_to_do()
     assert "no (accuracy, log loss)" in markdown(quality_sheet(report))
     assert '<span class="failed">no</span> <small>(accuracy, log loss)</small>' in page(report)
     reason = "undertrained: still falling 9.0% per epoch at the ceiling of 5 steps"
-    report["training"][0] |= {"ended": "ceiling", "reason": reason, "slope_per_epoch": -0.09}
+    report["training_history"][0] |= {"ended": "ceiling", "reason": reason, "slope_per_epoch": -0.09}
     assert "base@document labels without knowing more than the majority answer: train it longer." in said(report)
 
 

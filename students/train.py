@@ -65,7 +65,9 @@ def train_twin(config: StudentConfig, lesson: Lesson, student: Path | None, fold
     Raises: as `train`.
     """
     steps = read_json(student / QUALITY_FILE)["steps"] if student else None
-    training = config.training.model_copy(update={"epochs": None, "max_steps": steps, "checkpoint": "best"})
+    length = {"epochs": None, "max_steps": steps, "checkpoint": "best"}
+    # A twin that answers alike for all rows is a weak baseline, no reason to end the run.
+    training = config.training.model_copy(update={**length, "may_collapse": True})
     rows, loss = read_records(lesson.records, "train"), DistillationLoss(kind=lesson.space.kind)
     _train(config, training, lesson, rows, {}, loss, "training on gold only", folder)
 

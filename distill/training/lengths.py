@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,7 +79,7 @@ def for_fixed_length(
     make: MakeTrainer, model: PreTrainedModel, config: TrainingConfig, rows: int, valid_rows: int, folder: Path
 ) -> End:
     """Train for the config's epochs or steps; keep the last weights, or those with the lowest log loss."""
-    every = convergence.evaluation_steps(config, rows, valid_rows) if config.max_steps else None
+    every = max(1, math.ceil(rows / (config.batch_size * config.accumulate))) if config.max_steps else None
     part = stretch.fixed(config, folder, every)
     trainer = make(part)
     trainer.go_on()

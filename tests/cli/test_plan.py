@@ -27,8 +27,11 @@ def layout_of(project: Path, *sets: str) -> Layout:
 def chosen(layout: Layout, teachers: dict[str, float], start: str) -> None:
     """What the step `choose labels` leaves behind, as far as the plan reads it."""
     temperatures = dict.fromkeys(teachers, 1.5)
-    found = {"taken": "x", "teachers": teachers, "temperatures": temperatures, "start": start}
+    taken = next((name for name, members in layout.candidates.items() if members == teachers), "document")
+    asked = layout.project.labels
+    found = {"asked": asked, "taken": taken, "teachers": teachers, "temperatures": temperatures, "start": start}
     write_json(layout.run / "choice" / "choice.json", found)
+    write_json(layout.run / "teachers" / start.removesuffix("@document") / "config.json", {"num_hidden_layers": 2})
 
 
 def names(stages) -> list[str]:
@@ -143,8 +146,15 @@ def test_how_far_each_verb_goes(project, verb, last, without):
     assert found[-1] == last and not set(without) & set(found)
 
 
-def test_without_students_teachers_label_when_asked_and_nothing_is_chosen(project):
+def test_without_students_labels_are_chosen_and_made_only_when_asked(project):
     stages: list[Stage] = list(plan(Layout(replace(layout_of(project).settings, students={}))))
-    assert "choose labels" not in names(stages)
-    assert names(stages_until(stages, "label"))[-1] == "label new"
-    assert "label new" not in names(stages_until(stages, "report"))
+    assert names(stages_until(stages, "label"))[-2:] == ["choose labels", "label new"]
+    assert not {"choose labels", "label new"} & set(names(stages_until(stages, "report")))
+
+
+def test_a_card_teacher_is_trained_where_its_view_is_another_one_and_copied_where_it_is_not(project):
+    other = step(layout_of(project), "teach new@card")
+    assert "checkpoints/new" in other.upstream
+    views = "{left: [left.title], right: [right.title], max_tokens: 16}"
+    equal = step(layout_of(project, f"views.card={views}", f"views.document={views}"), "teach new@card")
+    assert equal.upstream == ("teachers/new",)

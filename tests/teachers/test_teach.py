@@ -18,7 +18,7 @@ from distill.inference.torch_runner import TorchRunner
 from distill.models.checkpoint import save_tokenizer
 from distill.models.encoder import labels_of, load_classifier
 from teachers.config import TeacherConfig
-from teachers.teach import adopt_finished, teach, training_rows
+from teachers.teach import adopt_finished, copy_teacher, teach, training_rows
 from tests.training.toy import DOCUMENT, LABELS, SPACE, WINDOWED, same_weights, toy_training, toy_view, write_toy
 
 
@@ -63,6 +63,16 @@ def test_folder_is_a_whole_model(warm, records, tmp_path):
     view = View.load(folder)
     assert (view.name, view.config) == ("document", DOCUMENT)
     assert (folder / "tokenizer.json").read_bytes() == (warm / "tokenizer.json").read_bytes()
+
+
+def test_a_copy_on_an_equal_view_is_the_teacher_under_the_other_name(warm, records, tmp_path):
+    folder, copy = _teach(warm, records, tmp_path / "teacher", epochs=1), tmp_path / "copy"
+    (folder / "manifest.json").write_text("{}")
+    copy.mkdir()
+    copy_teacher(folder, toy_view(folder, DOCUMENT, "card"), copy)
+    assert same_weights(load_classifier(copy), load_classifier(folder))
+    assert (View.load(copy).name, View.load(copy).config) == ("card", DOCUMENT)
+    assert _quality(copy) == _quality(folder) and not (copy / "manifest.json").exists()
 
 
 def test_seed_decides_the_weights(warm, records, tmp_path):

@@ -50,3 +50,12 @@ def test_multi_label_answers_are_sets_of_labels():
 def test_multi_label_rows_may_share_their_largest_logit():
     gold = np.array([[1, 1, 0], [1, 0, 0]], np.float32)
     require_spread(np.float32([[3, 1, -1], [3, -1, -1]]), gold, LABELS, "multi", 0.5)
+
+
+def test_probabilities_that_tell_rows_apart_are_no_collapse_although_one_class_always_leads():
+    gold = np.eye(3, dtype=np.float32)[[1] * 8 + [0, 2]]
+    logits = np.tile(np.float32([0, 3, 0]), (10, 1))
+    with pytest.raises(GateFailed, match="collapsed"):
+        require_spread(logits, gold, LABELS, "single", 0.5)
+    logits[8:] = [[1, 1.5, 0], [0, 1.5, 1]]
+    require_spread(logits, gold, LABELS, "single", 0.5)

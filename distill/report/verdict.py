@@ -89,15 +89,17 @@ def _figure(report: Report, row: ModelRow) -> str:
 
 
 def headline_model(report: Report) -> ModelRow | None:
-    """The fastest artifact that failed no check of its own; where there is none, the fastest such student, then any.
+    """The fastest artifact that failed no check of its own; then the fastest such student; then either of those that did.
 
     Of teachers alone it is the one with the best macro F1.
     """
     measured = [row for row in model_rows(report) if row.quality and row.name != MAJORITY]
     sound = [row for row in measured if not _failed_alone(report, row.name)]
-    artifacts, students = ([row for row in sound if row.model.get("role") == role] for role in ("artifact", "student"))
-    alone = all(row.model.get("role") == "teacher" for row in measured)
-    return max(artifacts or students or sound or measured, key=_quality_of if alone else _speed, default=None)
+    for rows in (sound, measured):
+        for role in ("artifact", "student"):
+            if found := [row for row in rows if row.model.get("role") == role]:
+                return max(found, key=_speed)
+    return max(measured, key=_quality_of, default=None)
 
 
 def _failed_alone(report: Report, name: str) -> bool:

@@ -208,3 +208,11 @@ def test_an_older_report_keeps_its_plain_ratio() -> None:
     assert "8L_trunc@card.onnx-int8 keeps 97.1% (95.9–98.4) of base@card’s macro F1." in said(report)
     model(report, "8L_trunc@card.onnx-int8")["retention"]["card"] = figure(1.08)
     assert "keep" not in said(report) and "the teacher is worse than its student." in said(report)
+
+
+def test_a_run_whose_students_all_failed_still_speaks_of_the_student():
+    report = sample_report()
+    names = [model["name"] for model in report["models"] if model["role"] in ("student", "artifact")]
+    report["gates"] += [{"name": f"over_gold {n}", "required": -0.01, "measured": -0.2, "passed": False} for n in names]
+    row = verdict.headline_model(report)
+    assert row is not None and row.model["role"] == "artifact"

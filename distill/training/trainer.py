@@ -105,7 +105,7 @@ class DistillTrainer(BaseTrainer):
 
     def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
         """Save the weights, after their average: a checkpoint that looks whole has both."""
-        if self._average and output_dir:
+        if self._average and output_dir and self.args.should_save:
             self._average.save(Path(output_dir))
         super().save_model(output_dir, _internal_call)
 

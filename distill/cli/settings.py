@@ -222,15 +222,15 @@ def _label_problems(settings: Settings) -> list[str]:
 
 
 def _validation_problems(settings: Settings) -> list[str]:
-    """Runs that watch validation where there are no validation rows."""
+    """Runs that watch validation where there are no validation rows; of every student its gold-only twin does."""
     data = settings.project.data
     if data.valid is not None or data.split.valid > 0:
         return []
-    trained = {f"teachers.{name}": one.training for name, one in settings.teachers.items() if one.finished is None}
-    trained |= {f"students.{name}": one.training for name, one in settings.students.items()}
-    do = "name data.valid, or let data.split.valid be over 0"
-    return [
-        f"{name}.training.{'patience' if one.converges else 'checkpoint'}: needs validation rows; {do}"
-        for name, one in trained.items()
+    teachers = {name: one.training for name, one in settings.teachers.items() if one.finished is None}
+    watching = [
+        f"teachers.{name}.training.{'patience' if one.converges else 'checkpoint'}"
+        for name, one in teachers.items()
         if one.converges or one.checkpoint == "best"
     ]
+    watching += [f"students.{name}.training.patience" for name in settings.students]
+    return [f"{key}: needs validation rows; name data.valid, or let data.split.valid be over 0" for key in watching]

@@ -89,7 +89,7 @@ def _figure(report: Report, row: ModelRow) -> str:
 
 
 def headline_model(report: Report) -> ModelRow | None:
-    """The fastest artifact that failed no check of its own; then the fastest such student; then either of those that did.
+    """The fastest artifact that failed no check of its own, then such a student; then the fastest of those that did.
 
     Of teachers alone it is the one with the best macro F1.
     """

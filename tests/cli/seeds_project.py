@@ -21,7 +21,7 @@ teachers:
     preset: base
     checkpoint: null
     fresh: {layers: 2, width: 16, heads: 2, vocabulary: 150}
-    training: {epochs: 8, learning_rate: 1e-2, batch_size: 4, dropout: 0, precision: fp32}
+    training: {epochs: 8, learning_rate: 1e-2, batch_size: 4, dropout: 0, precision: fp32, head_rate: 1}
     labelling: {precision: fp32}
   old: {<<: *teacher, slices: [старое], weight: 0}
 students:

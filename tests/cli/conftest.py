@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from distill.demo.generate import Sizes
+from tests.cli.planted_project import write_project
 from tests.demo.easy import generate_easy
 
 TINY = [
@@ -60,3 +61,18 @@ def run(tiny: Callable[..., list[str]], tmp_path_factory: pytest.TempPathFactory
     done = distill(*tiny(folder))
     assert done.returncode == 0, done.stdout + done.stderr
     return folder
+
+
+@pytest.fixture(scope="session")
+def planted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project file in which tests plant faults, without any."""
+    return write_project(tmp_path_factory.mktemp("planted"))
+
+
+@pytest.fixture(scope="session")
+def taught(planted: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """Its run up to the choice of the labels, to be copied, and what the console said."""
+    run = tmp_path_factory.mktemp("taught") / "run"
+    done = distill("teach", f"--config={planted}", f"--out={run}")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return run, done.stdout

@@ -14,23 +14,13 @@ from distill.cli.plan.pipeline import asking, plan, stages_until
 from distill.cli.settings import resolve_settings
 from distill.core.files import write_json
 from tests.cli.conftest import distill
-from tests.cli.planted_project import write_project
 
 SECOND = "teachers.second={preset: base, checkpoint: null, fresh: {layers: 3}, weight: 3}"
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory):
-    return write_project(tmp_path_factory.mktemp("choice"))
-
-
-@pytest.fixture(scope="module")
-def taught(project, tmp_path_factory):
-    """A run up to the choice of the labels, and what the console said."""
-    run = tmp_path_factory.mktemp("taught") / "run"
-    done = distill("teach", f"--config={project}", f"--out={run}")
-    assert done.returncode == 0, done.stdout + done.stderr
-    return run, done.stdout
+def project(planted):
+    return planted
 
 
 def read(run, name):

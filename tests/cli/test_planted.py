@@ -23,18 +23,8 @@ BLIND_DOCUMENT = "--set=views.document.right=[page.body]"
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory):
-    """The project without any fault."""
-    return write_project(tmp_path_factory.mktemp("planted"))
-
-
-@pytest.fixture(scope="module")
-def taught(project, tmp_path_factory):
-    """Its run up to the choice of the labels, and what the console said."""
-    run = tmp_path_factory.mktemp("taught") / "run"
-    done = distill("teach", f"--config={project}", f"--out={run}")
-    assert done.returncode == 0, done.stdout + done.stderr
-    return run, done.stdout
+def project(planted):
+    return planted
 
 
 @pytest.fixture

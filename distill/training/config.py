@@ -78,8 +78,8 @@ class TrainingConfig(Config):
     def for_width(self, width: int) -> TrainingConfig:
         """These settings with a learning rate: the one given, or 5e-5·(384/H)^1.5 for an encoder of width H.
 
-        5e-5 at 384 is the middle of what public sets of 1,200 to 20,000 gold rows asked for (docs/results.md, rates of
-        training): more overfits noisy grades, less takes twice the steps on 151 classes. At 768 it gives 1.8e-5,
+        5e-5 at 384 is the middle of what public sets of 1,200 to 20,000 gold rows asked for (docs/results.md, how
+        training ends): more overfits noisy grades, less takes twice the steps on 151 classes. At 768 it gives 1.8e-5,
         within BERT's own range, at 128 2.6e-4.
         """
         if self.learning_rate is not None:

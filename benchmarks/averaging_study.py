@@ -142,7 +142,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 str(path.relative_to(options.table).with_suffix("")): read_json(path) for path in _files(options.table)
             }
             sets = {name: {"best": summary(rows), "curve": rows} for name, rows in found.items()}
-            write_json(options.results / f"{options.name}.json", {**_ABOUT, "runs": sets})
+            write_json(options.results / f"{options.name}.json", {**_ABOUT, "remark": options.remark, "runs": sets})
             print(json.dumps({name: one["best"] for name, one in sets.items()}))
             return 0
         rows = []
@@ -175,6 +175,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--out", type=Path, help="file of the rows")
     add("--table", type=Path, help="folder with files SET/RECIPE.json: make one document instead")
     add("--name", default="averaging_study", help="of the document")
+    add("--remark", default="", help="how the files were made, shown with the table")
     add("--results", type=Path, default=_RESULTS, help="folder of the document")
     return parser
 

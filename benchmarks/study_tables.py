@@ -24,7 +24,7 @@ def markdown_averages(result: Figures) -> str:
         "Gold cards only, one seed; log loss after its temperature, on validation; batches of 16, a constant rate "
         "after warm-up. Test figures of every half epoch stand in the JSON file; nothing was chosen by them."
     )
-    return _page(result["title"], text, head, rows)
+    return _page(result["title"], f"{text} {result.get('remark', '')}".rstrip(), head, rows)
 
 
 def markdown_recipes(result: Figures) -> str:

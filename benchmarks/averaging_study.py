@@ -29,10 +29,10 @@ from benchmarks.plain_fine_tuning import (
     logits_of,
     read_cards,
 )
-from distill.core.calibration import fit_temperature
 from distill.core.errors import DistillError, UserError
 from distill.core.files import read_json, write_json
-from distill.core.metrics import tally
+from distill.evaluation.calibration import fit_temperature
+from distill.evaluation.metrics import tally
 
 if TYPE_CHECKING:
     from torch.optim import AdamW

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from distill.core.errors import DistillError, GateFailed, UserError
 from distill.core.files import read_json, write_json
-from distill.report.sheets import Column, Sheet
+from distill.report.table_model import Column, Sheet
 from distill.report.tables import markdown
 
 BUDGET_FILE = "budget.json"

@@ -19,14 +19,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from distill.core.calibration import fit_temperature
 from distill.core.config import parse
 from distill.core.errors import DistillError, UserError
 from distill.core.files import read_json, sha256_json, write_json
-from distill.core.metrics import accuracy, f1_macro, log_loss
 from distill.core.project import Task, ViewConfig
 from distill.core.record_store import read_records, splits
 from distill.core.view import TOKENIZER_FILE, View
+from distill.evaluation.calibration import fit_temperature
+from distill.evaluation.metrics import accuracy, f1_macro, log_loss
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -97,7 +97,7 @@ def fine_tune(cards: Cards, encoder: Path, recipe: Recipe) -> dict[str, Any]:
     """Train on the gold cards and measure the last weights: steps, seconds, figures of validation and test."""
     import torch
 
-    from distill.inference.precision import has_bf16
+    from distill.inference.bf16 import has_bf16
 
     torch.set_num_threads(cards.threads)
     torch.manual_seed(recipe.seed)
@@ -188,8 +188,8 @@ def forward(model: PreTrainedModel, windows: Sequence[Window]) -> Tensor:
     """Float32 logits (B, C), in bf16 where the device multiplies it in hardware."""
     import torch
 
+    from distill.inference.bf16 import has_bf16
     from distill.inference.collate import collate
-    from distill.inference.precision import has_bf16
     from distill.models.encoder import input_names
 
     arrays = collate(windows, model.config.pad_token_id or 0)

@@ -20,7 +20,7 @@ from benchmarks.quality_table import markdown_overview, markdown_quality
 from benchmarks.study_tables import CHAPTERS
 from distill.core.errors import DistillError, UserError
 from distill.core.files import read_json, write_json, write_text
-from distill.report.compare import compare, compare_by
+from distill.evaluation.compare import compare, compare_by
 from distill.report.tables import markdown_results, markdown_table
 
 KEPT = ("schema", "task", "tests", "models", "comparisons", "latency", "parity", "gates", "stages", "environment")

@@ -7,7 +7,7 @@ from typing import Any
 
 from benchmarks.quality_summary import MAIN, METRICS, MOST_BELOW, MOST_STEPS, SETS_TO_WIN, won
 from distill.report import formats
-from distill.report.sheets import Column, Sheet
+from distill.report.table_model import Column, Sheet
 from distill.report.tables import markdown
 
 Figures = Mapping[str, Any]

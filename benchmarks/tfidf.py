@@ -25,7 +25,7 @@ from distill.core.predictions import Predictions, write_predictions
 from distill.core.project import Task
 from distill.core.record_store import read_records, splits
 from distill.core.records import Record
-from distill.report.compare import compare
+from distill.evaluation.compare import compare
 
 NAME, MAJORITY = "tfidf@document", "majority@document"
 _LEAST = 1e-6

@@ -18,16 +18,16 @@ from typing import Any
 
 import numpy as np
 
-from distill.core.calibration import fit_temperature
 from distill.core.config import merge, overrides, parse
 from distill.core.errors import DistillError, UserError
 from distill.core.files import read_json, write_json
-from distill.core.metrics import tally
 from distill.core.predictions import Predictions, read_predictions
 from distill.core.presets import resolve
 from distill.core.project import Task, ViewConfig
 from distill.core.record_store import splits
 from distill.core.view import TOKENIZER_FILE, View
+from distill.evaluation.calibration import fit_temperature
+from distill.evaluation.metrics import tally
 from teachers.config import TeacherConfig
 
 _RESULTS = Path(__file__).resolve().parent / "results"
@@ -81,7 +81,7 @@ def _fit(
 ) -> float:
     from distill.inference.predict import predict
     from distill.inference.torch_runner import TorchRunner
-    from distill.training.precision import device
+    from distill.training.device import device
     from teachers.teach import teach
 
     started = time.monotonic()

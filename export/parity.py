@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from distill.core.errors import UserError
 from distill.core.files import read_json
-from distill.core.metrics import decisions, probabilities
 from distill.core.project import Gates
 from distill.core.rendering import Renderer, Window, field_text
 from distill.core.view import View
+from distill.evaluation.metrics import decisions, probabilities
 from distill.inference.collate import Batch, collate, pad_id
 from distill.inference.onnx_runner import OnnxRunner
 from distill.inference.runner import Runner

@@ -14,7 +14,7 @@ from distill.core.records import Record
 from distill.core.soft_labels import read_soft_labels
 from distill.core.view import TOKENIZER_FILE, View
 from distill.inference.collate import pad_id
-from distill.models.checkpoint import save_tokenizer
+from distill.models.pretrained import save_tokenizer
 from distill.training.config import TrainingConfig
 from distill.training.examples import Logits, encode_examples
 from distill.training.fit import QUALITY_FILE, Run, fit

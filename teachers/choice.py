@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from distill.core.calibration import fit_temperature
 from distill.core.files import read_json, write_json
 from distill.core.label_space import LabelSpace
-from distill.core.metrics import FloatArray, Tally, mixture, prior_logits
 from distill.core.predictions import Predictions, cluster_numbers, read_predictions
 from distill.core.progress import note
-from distill.core.quality import METRICS, Scored, comparison
-from distill.core.statistics import Bootstrap, difference, interval
+from distill.evaluation.calibration import fit_temperature
+from distill.evaluation.metrics import FloatArray, Tally, mixture, prior_logits
+from distill.evaluation.quality import METRICS, Scored, comparison
+from distill.evaluation.statistics import Bootstrap, difference, interval
 
 DOCUMENT, CARD, MEAN, AUTO = "document", "card", "mean", "auto"
 PRIORS = "priors"

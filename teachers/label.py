@@ -13,7 +13,7 @@ from distill.core.soft_labels import SoftLabels, shard_is_done, shard_ranges, st
 from distill.core.view import View
 from distill.inference.score import Scores, score_chunks
 from distill.inference.torch_runner import TorchRunner
-from distill.training import precision
+from distill.training import device as precision
 from distill.training.joining import labelled_rows
 from teachers.config import LabellingConfig
 

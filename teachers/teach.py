@@ -14,7 +14,7 @@ from distill.core.record_store import read_records
 from distill.core.records import Record
 from distill.core.view import TOKENIZER_FILE, VIEW_FILE, View
 from distill.inference.collate import pad_id
-from distill.models import checkpoint as checkpoints
+from distill.models import pretrained as checkpoints
 from distill.models.encoder import labels_of, load_classifier, quiet
 from distill.training.examples import encode_examples
 from distill.training.fit import Run, fit

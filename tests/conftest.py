@@ -12,3 +12,6 @@ os.environ.setdefault("MKL_NUM_THREADS", "1")
 # A busy machine is slow, not wrong.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
+
+# The small project and one whole run of it, which tests of several rooms share.
+pytest_plugins = ["tests.tiny_run"]

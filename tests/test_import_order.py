@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("distill", "teachers", "students", "export", "benchmarks")
-LIGHT_PACKAGES = ("distill.core", "distill.report", "distill.demo")
+LIGHT_PACKAGES = ("distill.core", "distill.evaluation", "distill.report", "distill.demo")
 LIGHT_MODULES = ("teachers.config", "students.config", "export.config", "benchmarks.config", "export.runtime")
 # Files copied verbatim into a bundle, and all that they may import beside the standard library.
 BUNDLED = {
@@ -67,8 +67,12 @@ def test_contracts_hold():
         ("students/planted.py", "import teachers", "imports go down"),
         ("export/planted.py", "import benchmarks", "imports go down"),
         ("benchmarks/planted.py", "import distill.cli", "imports go down"),
-        ("distill/report/planted.py", "import distill.models", "import only core"),
-        ("distill/report/planted.py", "import distill.demo", "stay apart, above core"),
+        ("benchmarks/planted.py", "import distill.pipeline", "imports go down"),
+        ("distill/pipeline/planted.py", "import distill.cli", "imports go down"),
+        ("distill/evaluation/planted.py", "import distill.report", "above evaluation"),
+        ("distill/evaluation/planted.py", "import torch", "never import torch"),
+        ("distill/report/planted.py", "import distill.models", "know no model"),
+        ("distill/demo/planted.py", "import distill.report", "stands on core alone"),
     ],
 )
 def test_planted_import_is_caught(checkout: Path, planted: str, statement: str, contract: str):

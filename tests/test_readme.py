@@ -19,8 +19,8 @@ from distill.core.project import Project
 from distill.demo.generate import Sizes
 from distill.models.fresh import make_encoder
 from students.config import StudentConfig
-from tests.cli.conftest import TINY
 from tests.demo.easy import generate_easy
+from tests.tiny_run import TINY
 
 ROOT = Path(__file__).resolve().parents[1]
 SIZE = {"layers": 8, "width": 32, "heads": 2, "vocabulary": 600, "seed": 1}

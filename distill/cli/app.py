@@ -12,7 +12,7 @@ import typer
 from distill.core.errors import DistillError
 
 if TYPE_CHECKING:
-    from distill.cli.settings import Settings
+    from distill.pipeline.settings import Settings
 
 app = typer.Typer(
     help="Large text classifiers into small ones that production can afford, with proof that nothing was lost.",
@@ -51,7 +51,7 @@ def run(
     if context.invoked_subcommand:
         return
     if version:
-        from distill.cli.execute import versions
+        from distill.pipeline.execute import versions
 
         typer.echo(versions()["distill"])
         return
@@ -295,7 +295,7 @@ def _settings(
     sets: list[str] | None,
     labels: Path | None = None,
 ) -> Settings:
-    from distill.cli.settings import resolve_settings
+    from distill.pipeline.settings import resolve_settings
 
     name = str(config or "demo")
     run = out or Path("runs") / Path(name).stem

@@ -13,24 +13,24 @@ from rich.console import Console
 from rich.text import Text
 
 from distill.cli.console import ConsoleReporter, clock
-from distill.cli.settings import Settings
 from distill.core.errors import GateFailed, UserError, unknown_name
 from distill.core.files import read_json, write_text
 from distill.core.progress import reporting
+from distill.pipeline.settings import Settings
 
 _LOG_WIDTH = 160
 
 
 def run_until(until: str, settings: Settings, as_json: bool) -> None:
     """Make a run up to a verb, then print what it came to."""
-    from distill.cli.execute import execute
-    from distill.cli.seeds import execute_seeds
-    from distill.cli.soundness import require_students
+    from distill.pipeline.execute import execute
+    from distill.pipeline.preflight import require_students
+    from distill.pipeline.seeds import execute_seeds
 
     require_students(settings, until)
     console = _console(as_json)
     try:
-        report = (execute_seeds if settings.project.seeds else execute)(settings, console, until)
+        report = (execute_seeds if settings.project.seeds else execute)(settings, ConsoleReporter(console), until)
         _print_outcome(until, settings, report, console)
     except GateFailed:
         if (settings.run / "report.json").exists():
@@ -58,9 +58,9 @@ def init_project(files: Sequence[Path], out: Path, force: bool) -> None:
 
 def show_record(settings: Settings, record_id: str, view_name: str) -> None:
     """Print one record as a view renders and cuts it."""
-    from distill.cli.seeds import first_run
     from distill.core.intake.show import describe, find_record
     from distill.core.view import TOKENIZER_FILE, View
+    from distill.pipeline.seeds import first_run
 
     views = settings.project.views
     if view_name not in views:
@@ -72,13 +72,13 @@ def show_record(settings: Settings, record_id: str, view_name: str) -> None:
 
 def pretrain_encoder(settings: Settings, checkpoint: str | None, as_json: bool) -> None:
     """Pre-train an encoder and print what it came to."""
-    from distill.cli.pretraining import pretrain, print_curve
+    from distill.pipeline.pretrain import pretrain
 
     console = _console(as_json)
-    curve = pretrain(settings, checkpoint, console)
+    curve = pretrain(settings, checkpoint, ConsoleReporter(console))
     if curve is None:
         return
-    print_curve(curve, settings.run, console)
+    _print_curve(curve, settings.run, console)
     if as_json:
         _print_json(curve)
 
@@ -138,7 +138,7 @@ def print_report(run: Path, as_json: bool) -> None:
 
 def compare_models(run: Path, a: str, b: str, as_json: bool) -> None:
     """Print the paired differences of two models."""
-    from distill.report.compare import compare
+    from distill.evaluation.compare import compare
 
     found = compare(run, a, b)
     console = _console(as_json)
@@ -158,8 +158,8 @@ def compare_models(run: Path, a: str, b: str, as_json: bool) -> None:
 
 def compare_slices(run: Path, a: str, b: str, by: str, as_json: bool) -> None:
     """Print the accuracies of two models in each slice."""
+    from distill.evaluation.compare import compare_by
     from distill.report.breakdowns import slice_rows_sheet
-    from distill.report.compare import compare_by
     from distill.report.tables import rich_table
 
     found = compare_by(run, a, b, by)
@@ -170,7 +170,7 @@ def compare_slices(run: Path, a: str, b: str, by: str, as_json: bool) -> None:
 
 def print_status(run: Path, as_json: bool) -> None:
     """Print the stages of a run and whether one is at work."""
-    from distill.cli.seeds import all_stages
+    from distill.pipeline.seeds import all_stages
 
     stages = all_stages(run, _read_run(run))
     if as_json:
@@ -190,7 +190,7 @@ def print_plan(settings: Settings) -> None:
 
 
 def _print_outcome(until: str, settings: Settings, report: dict[str, Any], console: Console) -> None:
-    from distill.cli.seeds import first_run
+    from distill.pipeline.seeds import first_run
 
     run, first = settings.run, first_run(settings).run
     if until == "audit":
@@ -220,6 +220,18 @@ def _print_tables(report: dict[str, Any], console: Console) -> None:
         console.print(latency_table(report, console.width))
 
 
+def _print_curve(curve: dict[str, Any], run: Path, console: Console) -> None:
+    """What the run came to, and how to use it."""
+    last = curve["curve"][-1]
+    console.print(
+        Text(
+            f"{curve['steps']} steps on {curve['rows']} rows; of {curve['held_out']} held-out ones "
+            f"{last['words_accuracy']:.1%} of hidden words and {last['belongs_accuracy']:.1%} of pairs are right"
+        )
+    )
+    console.print(Text(f"encoder: {run / 'pretrained'} (distill … --checkpoint {run / 'pretrained'})"))
+
+
 def _print_audit(audit: dict[str, Any], console: Console) -> None:
     rows = audit["rows"]
     console.print(Text(f"read {rows['read']} = kept {rows['kept']} + dropped {sum(rows['dropped'].values())}"))
@@ -231,10 +243,10 @@ def _print_audit(audit: dict[str, Any], console: Console) -> None:
 
 def _tokenizer(settings: Settings) -> Path:
     """A folder with the lead teacher's tokenizer."""
-    from distill.cli.seeds import first_run
+    from distill.pipeline.seeds import first_run
     from teachers.embedded import local_folder
 
-    name, run = settings.lead_teacher, first_run(settings).run
+    name, run = settings.first_teacher, first_run(settings).run
     teacher = settings.teachers[name]
     places = [teacher.finished, teacher.checkpoint, run / "teachers" / name, run / "checkpoints" / name]
     folders = [local_folder(str(place)) for place in places if place]

@@ -9,10 +9,12 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from distill.core.progress import Reporter
+
 _LOG_EVERY_SECONDS = 15.0
 
 
-class ConsoleReporter:
+class ConsoleReporter(Reporter):
     """Progress on the terminal; where there is none, a line every 15 seconds, so that logs show the work goes on."""
 
     def __init__(self, console: Console) -> None:
@@ -60,6 +62,10 @@ class ConsoleReporter:
         """Print a line."""
         self.console.print(f"    [dim]{escape(text)}[/dim]", highlight=False)
 
+    def heading(self, text: str) -> None:
+        """Print a line in bold."""
+        self.console.print(Text(text, style="bold"))
+
     def _pace(self) -> str:
         seconds, made = time.monotonic() - self._started, self._done - self._first
         if made <= 0 or seconds <= 0:
@@ -68,11 +74,11 @@ class ConsoleReporter:
         left = clock((self._total - self._done) / rate)
         return f"{rate:.1f}/s, {'at most ' if self._at_most else ''}{left} left"
 
-    def stage_starts(self, name: str) -> None:
+    def step_starts(self, name: str) -> None:
         """Say which step begins."""
         self.console.print(Text(f"  {name} …"))
 
-    def stage_ends(self, name: str, status: str, seconds: float) -> None:
+    def step_ends(self, name: str, status: str, seconds: float) -> None:
         """Say how a step ended; skipped steps are counted, not listed."""
         if status != "skipped":
             self.console.print(Text(f"✓ {name}  {clock(seconds)}", style="green"))

@@ -8,16 +8,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from distill.cli.console import clock
-from distill.cli.plan.layout import RECORDS
-from distill.cli.rehearsal import ROWS, Estimate, rehearse
-from distill.cli.seeds import first_run, seed_runs, stages_of
-from distill.cli.settings import Settings
 from distill.core.errors import MissingExtra
 from distill.core.intake.sources import data_files
 from distill.core.manifest import MANIFEST
 from distill.core.progress import note
 from distill.core.record_store import count_records, splits
 from distill.core.steps import Step, Steps
+from distill.pipeline.estimate import ROWS, Estimate, estimate
+from distill.pipeline.experiment import RECORDS
+from distill.pipeline.seeds import first_run, seed_runs, stages_of
+from distill.pipeline.settings import Settings
 
 _UNTIMED = "exports, evaluation, latency and bundles come on top"
 
@@ -58,7 +58,7 @@ def _rehearsed(settings: Settings, to_do: Sequence[Step]) -> tuple[dict[str, Est
     note(f"estimating times: the steps run on {ROWS} rows of each split")
     with tempfile.TemporaryDirectory() as folder:
         try:
-            return rehearse(first, first.run / RECORDS, Path(folder), lambda name: note(f"  {name} …")), ""
+            return estimate(first, first.run / RECORDS, Path(folder), lambda name: note(f"  {name} …")), ""
         except MissingExtra as error:
             return {}, f"not estimated: {error}"
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Protocol
 
 Advance = Callable[[int], None]
 
 
-class Reporter(Protocol):
-    """Shows the progress of one task after another."""
+class Reporter:
+    """Shows the progress of one task after another; this one shows nothing."""
 
     def start(self, name: str, total: int, done: int, at_most: bool) -> None:
         """A task of `total` units, or fewer with `at_most`, begins; `done` were made by an earlier, interrupted run."""
@@ -24,22 +23,17 @@ class Reporter(Protocol):
     def note(self, text: str) -> None:
         """A line worth keeping on the screen."""
 
+    def heading(self, text: str) -> None:
+        """A line above all that follows."""
 
-class _Silent:
-    def start(self, name: str, total: int, done: int, at_most: bool) -> None:
-        pass
+    def step_starts(self, name: str) -> None:
+        """A step of a run begins."""
 
-    def advance(self, done: int) -> None:
-        pass
-
-    def end(self) -> None:
-        pass
-
-    def note(self, text: str) -> None:
-        pass
+    def step_ends(self, name: str, status: str, seconds: float) -> None:
+        """A step of a run is over: `done` or `skipped`."""
 
 
-_reporter: Reporter = _Silent()
+_reporter = Reporter()
 
 
 @contextmanager

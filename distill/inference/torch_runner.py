@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 
 from distill.core.errors import UserError
+from distill.inference.bf16 import to_bf16
 from distill.inference.collate import Batch
-from distill.inference.precision import to_bf16
 from distill.models.encoder import input_names, load_classifier, position_limit
 from distill.models.first_token import first_token_only as compute_first_token_only
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from distill.models.encoder import quiet
-from distill.models.matching import match_equal_tokens
+from distill.models.mimetic_init import match_equal_tokens
 from distill.models.wordpiece import SPECIAL_TOKENS, train_wordpiece
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import Any
 from distill.report import formats
 from distill.report.causes import explained, labellers
 from distill.report.controls import METRIC_NAMES, shortfalls, teacher_of
-from distill.report.sheets import ModelRow, Report, dig, entries, over_majority_known
+from distill.report.table_model import ModelRow, Report, dig, entries, over_majority_known
 from distill.report.training import undertrained
 
 _VIEWS = ("card", "document")

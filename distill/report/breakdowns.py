@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from distill.report import formats
-from distill.report.sheets import (
+from distill.report.table_model import (
     Column,
     ModelRow,
     Report,

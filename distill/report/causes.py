@@ -8,7 +8,7 @@ from typing import Any
 
 from distill.report import formats
 from distill.report.controls import student_of
-from distill.report.sheets import Report, dig, entries, metric_figure
+from distill.report.table_model import Report, dig, entries, metric_figure
 from distill.report.training import undertrained
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from distill.report import formats
-from distill.report.sheets import Column, Report, Sheet, dig, entries, pairs_sheet
+from distill.report.table_model import Column, Report, Sheet, dig, entries, pairs_sheet
 
 
 def choice_sentence(report: Report) -> str:

@@ -7,7 +7,6 @@ from typing import Any
 
 from distill.report import formats
 
-MAJORITY = "majority"
 METRIC_NAMES = {"accuracy": "accuracy", "f1_macro": "macro F1", "log_loss": "log loss"}
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from distill.report import formats, scales
 from distill.report.plots import Frame, axes, svg
-from distill.report.sheets import Report, entries
+from distill.report.table_model import Report, entries
 
 
 def loss_curve(fit: Report, width: int = 360, height: int = 190) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from distill.report import formats
 from distill.report.controls import shortfalls
-from distill.report.sheets import Column, ModelRow, Report, Sheet, dig, model_rows, role_heading
+from distill.report.table_model import Column, ModelRow, Report, Sheet, dig, model_rows, role_heading
 
 
 def majority_sheet(report: Report) -> Sheet:

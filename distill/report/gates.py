@@ -9,7 +9,7 @@ from distill.core.errors import GateFailed
 from distill.core.project import Gates
 from distill.report import formats
 from distill.report.causes import explained
-from distill.report.sheets import Report, dig, entries
+from distill.report.table_model import Report, dig, entries
 
 LEAK, VALIDATION, TEACHER = "leak", "validation_rows", "teacher_over_priors"
 _JUDGED = ("student", "artifact")

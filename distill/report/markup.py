@@ -7,7 +7,7 @@ import re
 from itertools import groupby
 
 from distill.report import formats
-from distill.report.sheets import Column, Sheet
+from distill.report.table_model import Column, Sheet
 
 # Where a long name such as 8L_trunc@card.onnx-int8 may go on to a second line.
 _BREAKS = re.compile(r"(@|&gt;|\w(?=\.))")

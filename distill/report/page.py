@@ -13,16 +13,16 @@ from distill.report import (
     curves,
     floor,
     formats,
-    ledgers,
     plots,
-    sheets,
-    spreads,
+    run_tables,
+    seed_ranges,
+    table_model,
     training,
     twins,
     verdict,
 )
 from distill.report.markup import details, element, escape, notes, table
-from distill.report.sheets import Report, dig
+from distill.report.table_model import Report, dig
 
 _STYLE = Path(__file__).with_name("style.css")
 
@@ -69,8 +69,8 @@ def _facts(report: Report) -> str:
     task = dig(report, "task")
     tests = report.get("tests") if isinstance(report.get("tests"), list) else []
     facts = {
-        "Classes": ", ".join(sheets.label_names(report)),
-        "Positive class": sheets.positive_label(report) or "",
+        "Classes": ", ".join(table_model.label_names(report)),
+        "Positive class": table_model.positive_label(report) or "",
         "Rows": _row_counts(task.get("rows")),
         "Tests": ", ".join(str(test) for test in tests or []),
     }
@@ -90,7 +90,7 @@ def _pairs(items: list[tuple[str, str]], class_: str = "") -> str:
 
 def _quality(report: Report) -> str:
     best = verdict.headline_model(report)
-    return table(sheets.quality_sheet(report, marked=None if best is None else best.name))
+    return table(table_model.quality_sheet(report, marked=None if best is None else best.name))
 
 
 def _labels(report: Report) -> str:
@@ -104,7 +104,7 @@ def _labels(report: Report) -> str:
 
 
 def _training(report: Report) -> str:
-    drawn = "".join(_training_figure(fit) for fit in sheets.entries(report, "training_history"))
+    drawn = "".join(_training_figure(fit) for fit in table_model.entries(report, "training_history"))
     return table(training.training_sheet(report)) + (element("div", drawn, class_="figures") if drawn else "")
 
 
@@ -127,15 +127,19 @@ def _trade_off(report: Report) -> str:
 
 def _tests(report: Report) -> str:
     tests = report.get("tests")
-    return "".join(table(sheets.per_test_sheet(report, str(test))) for test in tests) if isinstance(tests, list) else ""
+    return (
+        "".join(table(table_model.per_test_sheet(report, str(test))) for test in tests)
+        if isinstance(tests, list)
+        else ""
+    )
 
 
 def _points(report: Report) -> str:
-    return "" if sheets.positive_label(report) is None else table(breakdowns.points_sheet(report))
+    return "" if table_model.positive_label(report) is None else table(breakdowns.points_sheet(report))
 
 
 def _classes(report: Report) -> str:
-    if not sheets.label_names(report):
+    if not table_model.label_names(report):
         return ""
     return table(breakdowns.class_sheet(report)) + details(
         "Precision and recall", table(breakdowns.class_detail_sheet(report))
@@ -145,7 +149,7 @@ def _classes(report: Report) -> str:
 def _lengths(report: Report) -> str:
     histograms, tokens = dig(report, "audit", "histograms"), dig(report, "audit", "tokens")
     drawn = "".join(_length_figure(str(view), dig(histograms, view), dig(tokens, view)) for view in histograms)
-    return element("div", drawn, class_="figures") + table(ledgers.quantile_sheet(report)) if drawn or tokens else ""
+    return element("div", drawn, class_="figures") + table(run_tables.quantile_sheet(report)) if drawn or tokens else ""
 
 
 def _length_figure(view: str, bins: dict[str, Any], splits: dict[str, Any]) -> str:
@@ -161,35 +165,37 @@ def _length_figure(view: str, bins: dict[str, Any], splits: dict[str, Any]) -> s
 def _audit(report: Report) -> str:
     warnings = dig(report, "audit").get("warnings")
     listed = notes([str(item) for item in warnings], class_="warnings") if isinstance(warnings, list) else ""
-    return listed + table(ledgers.ledger_sheet(report)) + table(ledgers.leak_sheet(report))
+    return listed + table(run_tables.ledger_sheet(report)) + table(run_tables.leak_sheet(report))
 
 
 def _environment(report: Report) -> str:
-    return details("Versions, hardware and settings", _pairs(ledgers.environment_items(report), class_="environment"))
+    return details(
+        "Versions, hardware and settings", _pairs(run_tables.environment_items(report), class_="environment")
+    )
 
 
-def _of(sheet: Callable[[Report], sheets.Sheet]) -> Callable[[Report], str]:
+def _of(sheet: Callable[[Report], table_model.Sheet]) -> Callable[[Report], str]:
     return lambda report: table(sheet(report))
 
 
 _SECTIONS: list[tuple[str, str, Callable[[Report], str]]] = [
     ("quality", "Quality and speed", _quality),
     ("trade-off", "Quality against latency", _trade_off),
-    ("gates", "Gates", _of(ledgers.gate_sheet)),
+    ("gates", "Gates", _of(run_tables.gate_sheet)),
     ("majority", "Against the majority answer", _of(floor.majority_sheet)),
     ("twins", "Gold-only twins", _of(twins.twin_sheet)),
     ("labels", "Labels", _labels),
     ("training", "Training", _training),
-    ("comparisons", "Comparisons", _of(sheets.comparison_sheet)),
-    ("seeds", "Over the seeds", _of(spreads.spread_sheet)),
+    ("comparisons", "Comparisons", _of(table_model.comparison_sheet)),
+    ("seeds", "Over the seeds", _of(seed_ranges.spread_sheet)),
     ("tests", "Each test", _tests),
     ("classes", "Each class", _classes),
     ("slices", "Each slice", _of(breakdowns.slice_sheet)),
     ("points", "Operating points", _points),
-    ("latency", "Latency", _of(ledgers.latency_sheet)),
-    ("parity", "Parity of exports", _of(ledgers.parity_sheet)),
+    ("latency", "Latency", _of(run_tables.latency_sheet)),
+    ("parity", "Parity of exports", _of(run_tables.parity_sheet)),
     ("lengths", "Token lengths", _lengths),
     ("audit", "Data audit", _audit),
-    ("stages", "Stages", _of(ledgers.stage_sheet)),
+    ("stages", "Stages", _of(run_tables.stage_sheet)),
     ("environment", "Environment", _environment),
 ]

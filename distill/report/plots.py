@@ -9,7 +9,7 @@ from typing import Any
 from distill.report import formats, scales
 from distill.report.markup import element, escape
 from distill.report.scales import Scale
-from distill.report.sheets import Report, entries, model_rows, positive_label
+from distill.report.table_model import Report, entries, model_rows, positive_label
 
 MARKS = {"teacher": "Teacher", "student": "Student", "baseline": "Baseline", "artifact": "Exported artifact"}
 _FONT_PX = 12

@@ -8,7 +8,7 @@ from typing import Any
 
 from distill.core.files import read_json
 from distill.report import formats
-from distill.report.sheets import Column, Report, Sheet, entries
+from distill.report.table_model import Column, Report, Sheet, entries
 
 QUALITY_FILE = "quality.json"
 _NEEDED = ("step", "steps", "ended", "reason")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from distill.report import formats
-from distill.report.sheets import Column, ModelRow, Report, Sheet, dig, model_rows
+from distill.report.table_model import Column, ModelRow, Report, Sheet, dig, model_rows
 
 Pair = tuple[str, ModelRow, bool]
 

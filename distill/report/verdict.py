@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from distill.evaluation.majority import MAJORITY
 from distill.report import formats
 from distill.report.advice import advice
 from distill.report.choice import choice_sentence
-from distill.report.controls import MAJORITY, metric_name, teacher_of
-from distill.report.sheets import ModelRow, Report, dig, entries, metric_figure, model_rows, positive_label
+from distill.report.controls import metric_name, teacher_of
+from distill.report.table_model import ModelRow, Report, dig, entries, metric_figure, model_rows, positive_label
 
 
 def sentences(report: Report) -> list[str]:

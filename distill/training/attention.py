@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from transformers import PreTrainedModel
 
-from distill.training import precision
+from distill.training import device as precision
 
 PLAIN_UP_TO = 192
 

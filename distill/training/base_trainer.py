@@ -10,7 +10,8 @@ from transformers import PreTrainedModel, PrinterCallback, Trainer, TrainingArgu
 from transformers import ProgressCallback as BarCallback
 
 from distill.models.encoder import layer_stack
-from distill.training import checkpoints, precision
+from distill.training import device as precision
+from distill.training import resume as checkpoints
 from distill.training.config import TrainingConfig
 from distill.training.muon import MuonAdamW
 from distill.training.stretch import Stretch

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from distill.core.calibration import fit_temperature
 from distill.core.errors import GateFailed
-from distill.core.metrics import log_loss, prior_logits
+from distill.evaluation.calibration import fit_temperature
+from distill.evaluation.metrics import log_loss, prior_logits
 
 _LEAST = 0.99  # a hundredth under the log loss of the class shares
 

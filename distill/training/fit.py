@@ -15,7 +15,7 @@ from transformers.utils import logging as transformers_logging
 
 from distill.core.files import remove, write_json
 from distill.core.progress import note
-from distill.training import checkpoints
+from distill.training import resume as checkpoints
 from distill.training.attention import choose_attention
 from distill.training.averaging import WeightAverage
 from distill.training.collapse import require_finite, require_spread

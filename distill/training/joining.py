@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from distill.core.metrics import mixture
 from distill.core.record_store import read_records, splits
 from distill.core.records import Record
 from distill.core.soft_labels import OK, SoftLabels
+from distill.evaluation.metrics import mixture
 
 Logits = NDArray[np.float32]
 

@@ -11,7 +11,8 @@ from typing import Any
 from safetensors.torch import load_model
 from transformers import PreTrainedModel
 
-from distill.training import checkpoints, convergence, stretch
+from distill.training import convergence, stretch
+from distill.training import resume as checkpoints
 from distill.training.averaging import WeightAverage
 from distill.training.collapse import require_finite_loss
 from distill.training.config import TrainingConfig

@@ -11,7 +11,7 @@ from typing import Any
 
 from transformers import TrainerCallback
 
-from distill.training import checkpoints
+from distill.training import resume as checkpoints
 from distill.training.config import TrainingConfig
 from distill.training.convergence import Evaluation, has_converged
 

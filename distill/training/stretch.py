@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from distill.training import checkpoints
+from distill.training import resume as checkpoints
 from distill.training.config import TrainingConfig
 from distill.training.convergence import evaluation_steps
 

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 from transformers import PreTrainedModel, TrainerCallback
 
-from distill.core.calibration import fit_temperature
-from distill.core.metrics import tally
 from distill.core.progress import note, progress
+from distill.evaluation.calibration import fit_temperature
+from distill.evaluation.metrics import tally
 from distill.inference import token_budget
 from distill.models.encoder import input_names
-from distill.training import checkpoints
+from distill.training import resume as checkpoints
 from distill.training.averaging import WeightAverage
 from distill.training.base_trainer import BaseTrainer
 from distill.training.config import TrainingConfig

@@ -18,7 +18,7 @@ from distill.core.view import TOKENIZER_FILE, View
 from distill.inference.collate import collate
 from distill.training.examples import LengthGroupedSampler
 from distill.training.masking import IGNORED, Ids, WholeWordMasker
-from teachers.pretraining.larger import Sides, SideTokenizer
+from teachers.pretraining.embedding_teacher import Sides, SideTokenizer
 from teachers.pretraining.pairs import Pair, Pairs
 
 UNKNOWN = -1.0

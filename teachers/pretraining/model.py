@@ -13,7 +13,7 @@ from transformers import AutoModel, PreTrainedModel
 from distill.core.files import read_json, write_json
 from distill.models.encoder import input_names, quiet
 from distill.training.masking import IGNORED
-from teachers.pretraining.larger import mean_over
+from teachers.pretraining.embedding_teacher import mean_over
 
 HEADS_FILE = "heads.safetensors"
 

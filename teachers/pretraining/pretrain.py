@@ -18,8 +18,8 @@ from distill.core.errors import GateFailed, UserError
 from distill.core.files import read_json, remove, sha256, write_json
 from distill.core.view import TOKENIZER_FILE
 from distill.inference.collate import pad_id
-from distill.models import checkpoint as checkpoints_of_models
-from distill.training import checkpoints
+from distill.models import pretrained as checkpoints_of_models
+from distill.training import resume as checkpoints
 from distill.training.attention import choose_attention
 from distill.training.fit import quiet_trainer, set_dropout, tensorboard
 from distill.training.masking import WholeWordMasker
@@ -28,7 +28,7 @@ from teachers.embedded import local_folder
 from teachers.pretraining.batches import PretrainingCollator, renderers
 from teachers.pretraining.card import CURVE_FILE, WEIGHTS_FILE, write_card
 from teachers.pretraining.config import PretrainConfig
-from teachers.pretraining.larger import LargerModel, SideTokenizer
+from teachers.pretraining.embedding_teacher import LargerModel, SideTokenizer
 from teachers.pretraining.model import PretrainingModel, load, save
 from teachers.pretraining.pairs import Pair, Pairs, read_pairs, read_views
 from teachers.pretraining.trainer import PretrainTrainer

@@ -16,7 +16,7 @@ from distill.training.config import TrainingConfig
 from distill.training.stretch import fixed
 from teachers.pretraining.batches import Draws, DrawSampler, PretrainingCollator
 from teachers.pretraining.config import PretrainConfig
-from teachers.pretraining.larger import LargerModel
+from teachers.pretraining.embedding_teacher import LargerModel
 from teachers.pretraining.model import PretrainingModel
 
 _COUNTED = ("words", "belongs")

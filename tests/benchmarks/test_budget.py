@@ -7,12 +7,12 @@ import pytest
 
 from benchmarks import budget
 from benchmarks.budget import BUDGET, LIMIT_S, as_markdown, parts_of, require
-from distill.cli.plan.layout import Layout
-from distill.cli.plan.pipeline import bundles, plan
-from distill.cli.settings import resolve_settings
 from distill.core.errors import GateFailed, UserError
 from distill.demo.generate import generate
 from distill.demo.projects import Sizes
+from distill.pipeline.experiment import Experiment
+from distill.pipeline.plan import bundles, plan
+from distill.pipeline.settings import resolve_settings
 
 FOUND = {"command": "distill", "seconds": 300.0, "limit_seconds": 360.0, "peak_gib": 3.2, "limit_gib": 4.0, "parts": []}
 STAND_IN = """
@@ -32,8 +32,8 @@ def test_the_parts_fit_into_the_limit():
 
 def test_every_stage_of_the_demo_belongs_to_a_part(tmp_path):
     generate(tmp_path, sizes=Sizes(train=30, valid=10, test=10, pool=100))
-    layout = Layout(resolve_settings(tmp_path / "project.yaml", tmp_path / "run"))
-    stages = [{"name": stage.step.name, "seconds": 1.0} for stage in (*plan(layout), *bundles(layout))]
+    experiment = Experiment(resolve_settings(tmp_path / "project.yaml", tmp_path / "run"))
+    stages = [{"name": stage.step.name, "seconds": 1.0} for stage in (*plan(experiment), *bundles(experiment))]
     parts = parts_of(stages)
     assert sum(part["seconds"] for part in parts) == len(stages)
     assert all(part["seconds"] > 0 for part in parts)

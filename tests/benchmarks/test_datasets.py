@@ -5,12 +5,12 @@ import json
 import pytest
 
 from benchmarks.datasets import DATA_SETS, PROJECTS, gold_and_pool, prepare
-from distill.cli.settings import resolve_settings
 from distill.core.config import load_yaml, parse
 from distill.core.errors import UserError
 from distill.core.files import read_json
 from distill.core.intake.prepare import prepare as prepare_records
 from distill.core.project import Project
+from distill.pipeline.settings import resolve_settings
 from tests.benchmarks.raw_sets import write_news, write_posts, write_requests, write_searches
 
 WRITERS = {

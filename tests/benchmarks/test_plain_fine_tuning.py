@@ -36,7 +36,7 @@ def test_text_and_cut_are_those_of_the_runs_own_models(run):
 @pytest.mark.parametrize("bf16", [False, True])
 def test_it_learns_in_both_precisions_and_repeats(run, monkeypatch, bf16):
     # With weights that autocast has kept from the first step, the loss stays above 0.7 here.
-    monkeypatch.setattr("distill.inference.precision.has_bf16", lambda device: bf16)
+    monkeypatch.setattr("distill.inference.bf16.has_bf16", lambda device: bf16)
     cards, recipe = read_cards(run, run.parent / "encoder"), Recipe(rate=1e-2, epochs=16, seed=1)
     found, again = (fine_tune(cards, run.parent / "encoder", recipe) for _ in range(2))
     assert found["steps"] == 16 * 4 and found["rows"] == 60 and found["precision"] == ("bf16" if bf16 else "fp32")

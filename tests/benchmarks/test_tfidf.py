@@ -11,7 +11,7 @@ from distill.core.files import write_json
 from distill.core.predictions import Predictions, read_predictions, write_predictions
 from distill.core.record_store import write_records
 from distill.core.records import Record
-from distill.report.compare import compare
+from distill.evaluation.compare import compare
 
 LABELS = ["мимо", "рядом", "точно"]
 WORDS = ("ремонт", "аналог", "купить")

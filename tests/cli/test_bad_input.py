@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from distill.core.manifest import require_whole
-from tests.cli.conftest import distill
+from tests.tiny_run import distill
 
 
 @pytest.fixture

@@ -9,11 +9,11 @@ from dataclasses import replace
 
 import pytest
 
-from distill.cli.plan.layout import Layout
-from distill.cli.plan.pipeline import asking, plan, stages_until
-from distill.cli.settings import resolve_settings
 from distill.core.files import write_json
-from tests.cli.conftest import distill
+from distill.pipeline.experiment import Experiment
+from distill.pipeline.plan import asking, plan, stages_until
+from distill.pipeline.settings import resolve_settings
+from tests.tiny_run import distill
 
 SECOND = "teachers.second={preset: base, checkpoint: null, fresh: {layers: 3}, weight: 3}"
 
@@ -36,8 +36,8 @@ def remade(run):
     return [one["name"] for one in read(run, "run.json")["stages"] if one["status"] != "skipped"]
 
 
-def layout(project, run, *sets):
-    return Layout(resolve_settings(project, run, sets=sets))
+def experiment(project, run, *sets):
+    return Experiment(resolve_settings(project, run, sets=sets))
 
 
 def chosen(run, **changes):
@@ -52,20 +52,20 @@ def names(stages):
 
 
 def test_the_candidates_are_the_teachers_of_the_document_one_of_cards_and_the_mean_of_both(project, tmp_path):
-    assert layout(project, tmp_path, SECOND).candidates == {
+    assert experiment(project, tmp_path, SECOND).candidates == {
         "document": {"base@document": 0.25, "second@document": 0.75},
         "card": {"base@card": 1.0},
         "mean": {"base@document": 0.125, "second@document": 0.375, "base@card": 0.5},
     }
-    named = layout(project, tmp_path, SECOND, "labels=second")
+    named = experiment(project, tmp_path, SECOND, "labels=second")
     assert named.candidates["second"] == {"second@document": 1.0} and set(named.labellers) == {"second@document"}
 
 
 def test_labels_follow_the_choice_once_it_is_made(project, tmp_path):
-    before = layout(project, tmp_path)
+    before = experiment(project, tmp_path)
     assert (list(before.labellers), before.source("small")) == (["base@document"], "teachers/base")
     chosen(tmp_path)
-    after = layout(project, tmp_path)
+    after = experiment(project, tmp_path)
     assert {name: (one.weight, one.temperature) for name, one in after.labellers.items()} == {"base@card": (1.0, 2.0)}
     assert "label base@card" in names(plan(after)) and "label base" not in names(plan(after))
 
@@ -73,28 +73,28 @@ def test_labels_follow_the_choice_once_it_is_made(project, tmp_path):
 @pytest.mark.parametrize("setting", ["labels=document", "labels=card", SECOND])
 def test_a_choice_made_under_other_settings_is_not_followed(project, tmp_path, setting):
     chosen(tmp_path, taken="mean", teachers={"base@document": 0.5, "base@card": 0.5})
-    assert set(layout(project, tmp_path).labellers) == {"base@document", "base@card"}
-    assert layout(project, tmp_path, setting).choice is None
+    assert set(experiment(project, tmp_path).labellers) == {"base@document", "base@card"}
+    assert experiment(project, tmp_path, setting).choice is None
 
 
 def test_a_student_starts_from_the_better_teacher_if_that_has_layers_enough(project, tmp_path):
     chosen(tmp_path)
     folder = tmp_path / "teachers" / "base@card"
     write_json(folder / "config.json", {"num_hidden_layers": 2})
-    assert layout(project, tmp_path).source("small") == "teachers/base@card"
-    assert layout(project, tmp_path, "students.small.layers=2").source("small") == "teachers/base@card"
+    assert experiment(project, tmp_path).source("small") == "teachers/base@card"
+    assert experiment(project, tmp_path, "students.small.layers=2").source("small") == "teachers/base@card"
     write_json(folder / "config.json", {"num_hidden_layers": 1})
-    assert layout(project, tmp_path, "students.small.layers=2").source("small") == "teachers/base"
-    assert layout(project, tmp_path, "students.small.source=base").source("small") == "teachers/base"
-    assert layout(project, tmp_path, "students.small.init=pretrained").source("small") == "checkpoints/base"
+    assert experiment(project, tmp_path, "students.small.layers=2").source("small") == "teachers/base"
+    assert experiment(project, tmp_path, "students.small.source=base").source("small") == "teachers/base"
+    assert experiment(project, tmp_path, "students.small.init=pretrained").source("small") == "checkpoints/base"
     shutil.rmtree(folder)
-    assert layout(project, tmp_path).source("small") == "teachers/base"
+    assert experiment(project, tmp_path).source("small") == "teachers/base"
 
 
 def test_logits_made_elsewhere_are_not_scaled_by_the_temperature_of_the_runs_own_teacher(project, tmp_path):
     (tmp_path / "logits.jsonl").touch()
     chosen(tmp_path, taken="document", teachers={"base@document": 0.25, "second@document": 0.75})
-    found = layout(project, tmp_path, SECOND, f"teachers.second.labels={tmp_path / 'logits.jsonl'}")
+    found = experiment(project, tmp_path, SECOND, f"teachers.second.labels={tmp_path / 'logits.jsonl'}")
     assert set(found.candidates) == {"document"} and found.imported == ["second@document"]
     assert {name: one.temperature for name, one in found.labellers.items()} == {
         "base@document": 2.0,
@@ -104,7 +104,7 @@ def test_logits_made_elsewhere_are_not_scaled_by_the_temperature_of_the_runs_own
 
 def test_without_students_only_label_asks_which_teacher(project, tmp_path):
     settings = resolve_settings(project, tmp_path)
-    stages = list(plan(Layout(replace(settings, students={}))))
+    stages = list(plan(Experiment(replace(settings, students={}))))
     asked = names(stages_until(stages, "label"))
     assert asked[-2:] == ["choose labels", "label base"]
     for verb in ("teach", "evaluate", "report"):
@@ -112,7 +112,7 @@ def test_without_students_only_label_asks_which_teacher(project, tmp_path):
 
 
 def test_nothing_is_labelled_or_trained_from_gold_before_the_choice(project, tmp_path):
-    found = layout(project, tmp_path)
+    found = experiment(project, tmp_path)
     first = names(asking(found))
     assert first[-1] == "choose labels" and not any("gold" in name or "label base" in name for name in first)
     assert names(plan(found))[: len(first)] == first

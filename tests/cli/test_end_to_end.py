@@ -11,7 +11,7 @@ import pytest
 
 from distill.core.predictions import read_predictions
 from distill.core.soft_labels import read_soft_labels
-from tests.cli.conftest import distill
+from tests.tiny_run import distill
 
 
 def test_report_holds_every_model_of_the_contract(run):

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from distill.cli.settings import resolve_settings
 from distill.core.errors import UserError
-from tests.cli.conftest import distill
+from distill.pipeline.settings import resolve_settings
+from tests.tiny_run import distill
 
 COMPOSED, SPELT_OUT = "\u0439", "\u0438\u0306"  # one letter, й, in two Unicode forms
 PROJECT = """

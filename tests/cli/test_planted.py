@@ -7,8 +7,8 @@ import shutil
 
 import pytest
 
-from tests.cli.conftest import distill
 from tests.cli.planted_project import ROWS, shuffle_labels, write_project, wrong_labels
+from tests.tiny_run import distill
 
 SPARED = "--set=teachers.base.training.may_collapse=true"
 FIVE_STEPS = {

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests.cli.conftest import distill
+from tests.tiny_run import distill
 
 ONE_THREAD = {"OMP_NUM_THREADS": "1"}
 SMALL = [

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import distill
-from tests.cli.seeds_project import write_project
+from tests.pipeline.seeds_project import write_project
+from tests.tiny_run import distill
 
 
 @pytest.fixture(scope="module")

@@ -4,9 +4,9 @@ from tokenizers import Tokenizer
 from transformers import AutoTokenizer
 
 from distill.core.files import sha256
-from distill.models.checkpoint import require_safe
 from distill.models.encoder import load_classifier, position_limit
 from distill.models.fresh import make_encoder
+from distill.models.pretrained import require_safe
 
 TEXTS = [
     f"{noun} {number} Вт, {noun} made of №{number % 7}"

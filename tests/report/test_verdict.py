@@ -11,7 +11,7 @@ import pytest
 from distill.core.files import read_json
 from distill.report import verdict
 from distill.report.page import page
-from distill.report.sheets import quality_sheet
+from distill.report.table_model import quality_sheet
 from distill.report.tables import markdown, markdown_results
 from tests.report.sample import TWIN, figure, sample_report
 from tests.report.test_page import visible

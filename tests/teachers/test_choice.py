@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from distill.core.calibration import fit_temperature
 from distill.core.errors import UserError
 from distill.core.label_space import LabelSpace
 from distill.core.predictions import Predictions, write_predictions
 from distill.core.progress import reporting
+from distill.evaluation.calibration import fit_temperature
 from teachers.choice import CHOICE_FILE, TWINS_FILE, Asking, Candidate, ask_twins, choose, read_choice
 from tests.training.toy import Watch
 

@@ -13,9 +13,9 @@ from distill.core.soft_labels import read_shard, read_soft_labels, shard_path
 from distill.core.view import View
 from distill.inference.score import score
 from distill.inference.torch_runner import TorchRunner
-from distill.models.checkpoint import save_tokenizer
 from distill.models.encoder import load_classifier
-from distill.training import precision
+from distill.models.pretrained import save_tokenizer
+from distill.training import device as precision
 from teachers import label as label_module
 from teachers.config import LabellingConfig
 from teachers.label import label

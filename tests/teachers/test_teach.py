@@ -15,8 +15,8 @@ from distill.core.record_store import read_records, write_records
 from distill.core.view import View
 from distill.inference.score import score
 from distill.inference.torch_runner import TorchRunner
-from distill.models.checkpoint import save_tokenizer
 from distill.models.encoder import labels_of, load_classifier
+from distill.models.pretrained import save_tokenizer
 from teachers.config import TeacherConfig
 from teachers.teach import adopt_finished, copy_teacher, teach, training_rows
 from tests.training.toy import DOCUMENT, LABELS, SPACE, WINDOWED, same_weights, toy_training, toy_view, write_toy

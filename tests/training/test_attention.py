@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from distill.models.encoder import load_classifier
-from distill.training import precision
+from distill.training import device as precision
 from distill.training.attention import PLAIN_UP_TO, choose_attention
 from tests.training.toy import LABELS
 

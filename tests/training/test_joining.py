@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from distill.core.metrics import decisions, sigmoid, softmax
 from distill.core.record_store import write_records
 from distill.core.records import Record
 from distill.core.soft_labels import SoftLabels
+from distill.evaluation.metrics import decisions, sigmoid, softmax
 from distill.training.joining import Share, join, labelled_rows
 
 IDS = [f"т{i}" for i in range(8)]

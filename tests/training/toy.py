@@ -13,9 +13,9 @@ from distill.core.project import ViewConfig, Windows
 from distill.core.record_store import write_records
 from distill.core.records import Record
 from distill.core.view import TOKENIZER_FILE, View
-from distill.models.checkpoint import save_tokenizer
 from distill.models.encoder import load_classifier
 from distill.models.fresh import make_encoder
+from distill.models.pretrained import save_tokenizer
 from distill.training.config import TrainingConfig
 from distill.training.examples import encode_examples
 from distill.training.fit import Run, fit

@@ -5,7 +5,7 @@ from tokenizers import Tokenizer
 
 from distill.training.masking import IGNORED, WholeWordMasker
 from teachers.pretraining.batches import Draw, DrawSampler, PretrainingCollator, on_both_sides, renderers
-from teachers.pretraining.larger import SideTokenizer
+from teachers.pretraining.embedding_teacher import SideTokenizer
 from teachers.pretraining.pairs import Pairs
 from tests.teachers.pretraining.shop import VIEWS, shop_pairs
 

@@ -4,7 +4,7 @@ import transformers as hf
 from torch.nn import functional
 
 from distill.models.encoder import load_classifier
-from teachers.pretraining.larger import LargerModel, mean_over
+from teachers.pretraining.embedding_teacher import LargerModel, mean_over
 from teachers.pretraining.model import PretrainingModel, load, save
 
 IGNORED = -100

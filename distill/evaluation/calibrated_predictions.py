@@ -1,0 +1,129 @@
+"""What the models of a run answered, read from prediction files: calibrated, with thresholds from validation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from distill.core.errors import UserError
+from distill.core.label_space import LabelSpace
+from distill.core.predictions import Predictions, cluster_numbers, read_predictions
+from distill.core.project import Quality
+from distill.evaluation.calibration import fit_temperature
+from distill.evaluation.metrics import gold_decisions, mixture, probabilities
+from distill.evaluation.operating_points import choose
+from distill.evaluation.quality import Scored
+
+VALID = "valid"
+ALL = "all"
+
+
+@dataclass(frozen=True)
+class Model:
+    """One model of the report.
+
+    Attributes:
+        name: `8L_trunc@card`, or `8L_trunc@card.onnx-int8` for an artifact; also the folder of its predictions.
+        role: `teacher`, `student`, `baseline` or `artifact`. rivals: names of the models that it is compared with.
+        members: (name, weight) of the models that a weighted ensemble is made of.
+        twin_of: of a baseline that learned the same from gold alone: the name of its student. made_from: of an
+            artifact: the name of its student.
+    """
+
+    name: str
+    role: str
+    preset: str
+    view: str
+    layers: int | None = None
+    parameters: int | None = None
+    rivals: tuple[str, ...] = ()
+    members: tuple[tuple[str, float], ...] = ()
+    twin_of: str | None = None
+    made_from: str | None = None
+
+
+@dataclass(frozen=True)
+class References:
+    """Names of the models that retention is measured against; `card` is None where no teacher was trained on cards."""
+
+    document: str
+    card: str | None
+
+    @property
+    def by_view(self) -> dict[str, str]:
+        """The reference of each retention figure."""
+        card = {} if self.card is None else {"card": self.card}
+        return {"document": self.document, **card}
+
+
+@dataclass
+class Answers:
+    """A model's calibrated answers on validation, on each test split and on all, and what was chosen on validation."""
+
+    valid: Scored
+    temperature: float
+    points: dict[str, float | None] | None
+    tests: dict[str, Scored] = field(default_factory=dict)
+
+
+def read_answers(
+    model: Model, tests: Sequence[str], predictions: Path, space: LabelSpace, settings: Quality
+) -> Answers:
+    """A model's answers on every test split, calibrated, with what was chosen on validation.
+
+    Raises: UserError for missing or damaged predictions, and for members of an ensemble on other rows.
+    """
+    valid = _read(model, VALID, predictions, space.kind)
+    temperature = fit_temperature(valid.logits, valid.target, space.kind)
+    parts = {test: _read(model, test, predictions, space.kind) for test in tests}
+    parts[ALL] = _concatenate(list(parts.values()))
+    scored = {name: _scored(model, part, temperature, space) for name, part in parts.items()}
+    points = _points(valid, temperature, space, settings)
+    return Answers(_scored(model, valid, temperature, space), temperature, points, scored)
+
+
+def _scored(model: Model, part: Predictions, temperature: float, space: LabelSpace) -> Scored:
+    return Scored(
+        name=model.name,
+        space=space,
+        ids=part.ids,
+        logits=part.logits / temperature,
+        target=part.target,
+        slices=part.slices if any(part.slices) else None,
+        clusters=cluster_numbers(part),
+    )
+
+
+def _points(
+    valid: Predictions, temperature: float, space: LabelSpace, settings: Quality
+) -> dict[str, float | None] | None:
+    index = space.positive_index
+    if index is None:
+        return None
+    chances = probabilities(valid.logits / temperature, space.kind)[:, index]
+    gold = gold_decisions(valid.target.astype(np.float64), space.kind)[:, index]
+    return choose(chances, gold, settings.precision_at_least, settings.recall_at_least)
+
+
+def _read(model: Model, split: str, predictions: Path, kind: str) -> Predictions:
+    if not model.members:
+        return read_predictions(predictions / model.name / f"{split}.parquet")
+    parts = [read_predictions(predictions / name / f"{split}.parquet") for name, _ in model.members]
+    if any(part.ids != parts[0].ids for part in parts):
+        names = ", ".join(name for name, _ in model.members)
+        raise UserError("the models of an ensemble were scored on other rows", where=f"{names}: {split}")
+    logits = mixture([part.logits for part in parts], [weight for _, weight in model.members], kind)
+    return Predictions(parts[0].ids, logits.astype(np.float32), parts[0].target, parts[0].slices, parts[0].clusters)
+
+
+def _concatenate(parts: Sequence[Predictions]) -> Predictions:
+    return Predictions(
+        ids=[value for part in parts for value in part.ids],
+        logits=np.concatenate([part.logits for part in parts]),
+        target=np.concatenate([part.target for part in parts]),
+        slices=[value for part in parts for value in part.slices],
+        clusters=[value for part in parts for value in part.clusters],
+    )

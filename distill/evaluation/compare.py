@@ -1,0 +1,154 @@
+"""Two models of a run compared on the same test rows, overall and slice by slice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from distill.core.errors import UserError, unknown_name
+from distill.core.files import read_json
+from distill.core.label_space import LabelSpace
+from distill.core.manifest import MANIFEST
+from distill.core.project import Quality, Task
+from distill.evaluation.calibrated_predictions import ALL, Model, read_answers
+from distill.evaluation.evaluate import metrics
+from distill.evaluation.evaluate_seeds import mean_comparison
+from distill.evaluation.over_seeds import Figure, Seeded
+from distill.evaluation.quality import Scored, require_same_rows
+from distill.evaluation.statistics import FEWEST_CLUSTERS, Bootstrap
+
+BY = ("slice",)
+
+
+def compare(run: Path, a: str, b: str) -> list[dict[str, Any]]:
+    """Comparisons a − b of accuracy, macro F1, log loss and the positive class's F1 over all test rows.
+
+    In a run of several seeds they are means over the seeds.
+    Raises: UserError for a folder that is no run, and for a model that it does not have.
+    """
+    source = _open(run)
+    first, second = source.scored(a), source.scored(b)
+    bootstrap = source.bootstrap(first[0])
+    one, other = Seeded(first, bootstrap), Seeded(second, bootstrap)
+    return [mean_comparison(one, other, metric) for metric in metrics(source.space)]
+
+
+def compare_by(run: Path, a: str, b: str, by: str) -> dict[str, Any]:
+    """Accuracy of two models and its paired difference a − b in each slice and over all test rows.
+
+    Clusters are drawn within the slice; a slice with too few of them has its difference without interval and p-value.
+
+    Args: by: one of `BY`.
+    Returns: `{"a", "b", "by", "metric", "seeds", "fewest_clusters", "rows"}`; each row has `name` (None for all test
+        rows, which come last), `rows`, `clusters`, `a`, `b`, `difference`, `low`, `high`, `p_value`.
+    Raises: UserError as `compare`, and where the test rows have no slices.
+    """
+    if by not in BY:
+        raise unknown_name("breakdown", by, BY, "--by")
+    source = _open(run)
+    first, second = source.scored(a), source.scored(b)
+    require_same_rows(first[0], second[0])
+    return {
+        "a": a,
+        "b": b,
+        "by": by,
+        "metric": "accuracy",
+        "seeds": source.seeds,
+        "fewest_clusters": FEWEST_CLUSTERS,
+        "rows": list(_by_slice(source, first, second)),
+    }
+
+
+@dataclass(frozen=True)
+class _Source:
+    """Where the answers of a run lie, one folder for each seed, and how it measures."""
+
+    predictions: Sequence[Path]
+    seeds: list[int] | None
+    space: LabelSpace
+    settings: Quality
+    seed: int
+
+    def scored(self, name: str) -> list[Scored]:
+        """What a model said about all test rows in each seed. Raises: UserError for a model that a seed has not."""
+        for folder in self.predictions:
+            known = sorted(path.name for path in folder.glob("*") if (path / MANIFEST).exists())
+            if name not in known:
+                raise unknown_name("model", name, known, str(folder))
+        model = Model(name, "", "", "")
+        return [
+            read_answers(model, _tests(folder / name), folder, self.space, self.settings).tests[ALL]
+            for folder in self.predictions
+        ]
+
+    def bootstrap(self, scored: Scored) -> Bootstrap:
+        """Resamples of these rows, as the run draws them."""
+        return scored.bootstrap(self.settings.replicates, self.seed)
+
+
+def _open(run: Path) -> _Source:
+    if not (run / "run.json").exists():
+        raise UserError("no run here", where=str(run), do="give the folder of a run, for example runs/demo")
+    config = read_json(run / "run.json")["config"]
+    seeds = _measured_seeds(run) if config.get("seeds") else None
+    return _Source(
+        predictions=[run / "predictions"] if seeds is None else [run / f"seed-{n}" / "predictions" for n in seeds],
+        seeds=seeds,
+        space=Task.model_validate(config["task"]).space,
+        settings=Quality.model_validate(config["quality"]),
+        seed=config["seed"],
+    )
+
+
+def _measured_seeds(run: Path) -> list[int]:
+    path = run / "report.json"
+    seeds: list[int] = read_json(path).get("seeds", []) if path.exists() else []
+    if not seeds:
+        raise UserError("no seed of this run has been evaluated", where=str(run), do="let the run finish first")
+    return seeds
+
+
+def _tests(predictions: Path) -> list[str]:
+    return sorted(path.stem for path in predictions.glob("test.*.parquet"))
+
+
+def _by_slice(source: _Source, a: Sequence[Scored], b: Sequence[Scored]) -> Iterator[dict[str, Any]]:
+    slices = a[0].slices
+    if slices is None:
+        raise UserError("the test rows have no slices", where="data.slice", do="name the column to report by there")
+    names = np.asarray(slices, dtype=object)
+    for name in sorted(set(slices)):
+        rows = names == name
+        yield {"name": name, **_row(source, [_only(one, rows) for one in a], [_only(one, rows) for one in b])}
+    yield {"name": None, **_row(source, a, b)}
+
+
+def _row(source: _Source, a: Sequence[Scored], b: Sequence[Scored]) -> dict[str, Any]:
+    clusters = len(a[0]) if a[0].clusters is None else len(np.unique(a[0].clusters))
+    accuracies = [float(np.mean([one.tally.total().accuracy for one in scored])) for scored in (a, b)]
+    found: dict[str, Any] = {"difference": accuracies[0] - accuracies[1], "low": None, "high": None, "p_value": None}
+    if clusters >= FEWEST_CLUSTERS:
+        found = _difference(a, b, source.bootstrap(a[0])).mean_difference()
+    return {"rows": len(a[0]), "clusters": clusters, "a": accuracies[0], "b": accuracies[1], **found}
+
+
+def _difference(a: Sequence[Scored], b: Sequence[Scored], bootstrap: Bootstrap) -> Figure:
+    return Seeded(a, bootstrap).metric("accuracy") - Seeded(b, bootstrap).metric("accuracy")
+
+
+def _only(scored: Scored, rows: NDArray[np.bool_]) -> Scored:
+    """The rows that the mask (N,) keeps."""
+    kept = np.flatnonzero(rows).tolist()
+    return replace(
+        scored,
+        ids=[scored.ids[index] for index in kept],
+        logits=scored.logits[kept],
+        target=scored.target[kept],
+        slices=None,
+        clusters=None if scored.clusters is None else scored.clusters[kept],
+    )

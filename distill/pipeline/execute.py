@@ -1,0 +1,100 @@
+"""Running a plan: one lock, the steps in order, the gates, the bundles, the report."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from distill.core.errors import MissingExtra
+from distill.core.files import write_json
+from distill.core.lock import run_lock
+from distill.core.progress import Reporter, reporting
+from distill.core.steps import Step, Steps
+from distill.pipeline.experiment import Experiment, exported
+from distill.pipeline.plan import asking, bundles, plan, stages_until
+from distill.pipeline.preflight import require_intervals, require_layers, require_slices
+from distill.pipeline.settings import Settings
+from distill.report.assemble import assemble
+from distill.report.gates import LEAK, VALIDATION, require, require_teacher
+from distill.report.page import write_page
+
+VERSIONED = ("distill", "numpy", "pyarrow", "tokenizers", "torch", "transformers", "onnx", "onnxruntime")
+_MODULE_EXTRAS = {"torch": "train", "transformers": "train", "accelerate": "train", "onnxruntime": "cpu", "onnx": "cpu"}
+
+
+def execute(settings: Settings, reporter: Reporter, until: str = "report") -> dict[str, Any]:
+    """Make every artifact up to the last step of the verb `until`; returns report.json's content.
+
+    Raises: GateFailed after the report is written, when a gate failed: a leak or too few validation rows stop the run
+        before anything is trained, a teacher that knows too little before anything is labelled, every other gate before
+        the bundles. UserError for what the user gave.
+    """
+    experiment = Experiment(settings)
+    with run_lock(settings.run), reporting(reporter):
+        steps = Steps(settings.run, settings.as_json(), versions(), reporter.step_starts, reporter.step_ends)
+        first = {stage.step.artifact for stage in asking(experiment)}
+        stages = stages_until(list(plan(experiment)), until)
+        if any(stage.verb == "train" for stage in stages):
+            require_layers(experiment)
+        for stage in (stage for stage in stages if stage.step.artifact in first):
+            run_step(steps, stage.step)
+            if stage.verb == "audit":
+                _require_audit(experiment, _write_report(experiment, steps), until)
+        # The choice is made, and may have changed what comes after.
+        later = [stage for stage in stages_until(list(plan(experiment)), until) if stage.step.artifact not in first]
+        if any(stage.verb in ("label", "train") for stage in later):
+            require_teacher(_write_report(experiment, steps), str(settings.run / "report.html"))
+        for stage in later:
+            run_step(steps, stage.step)
+        report = _write_report(experiment, steps)
+        if until in ("bundle", "report"):
+            require(report["gates"], str(settings.run / "report.html"))
+            for stage in bundles(experiment):
+                run_step(steps, stage.step)
+            report = _write_report(experiment, steps)
+    return report
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the libraries that results depend on, as far as they are installed."""
+    found = {"python": platform.python_version()}
+    for package in VERSIONED:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def run_step(steps: Steps, step: Step) -> None:
+    """Make a step's artifact. Raises: MissingExtra where it needs a library that is not installed."""
+    try:
+        steps.run(step)
+    except ModuleNotFoundError as error:
+        extra = _MODULE_EXTRAS.get((error.name or "").split(".")[0])
+        if extra is None:
+            raise
+        raise MissingExtra(f"the step '{step.name}'", extra) from error
+
+
+def _require_audit(experiment: Experiment, report: dict[str, Any], until: str) -> None:
+    """Check what the rows alone decide: leaks, and for verbs beyond the audit intervals, validation rows and slices."""
+    page = str(experiment.run / "report.html")
+    require([gate for gate in report["gates"] if gate["name"] == LEAK], page)
+    if until != "audit":
+        require([gate for gate in report["gates"] if gate["name"] == VALIDATION], page)
+        require_intervals(experiment)
+        require_slices(experiment)
+
+
+def _write_report(experiment: Experiment, steps: Steps) -> dict[str, Any]:
+    folder, exports = (
+        experiment.run,
+        [experiment.run / exported(model, target) for model, target in experiment.exports()],
+    )
+    models = {model.label: folder / model.artifact for model in experiment.trained}
+    report = assemble(experiment.project, folder, exports, steps.stages, {"versions": versions()}, models)
+    write_json(folder / "report.json", report)
+    write_page(report, folder / "report.html")
+    return report

@@ -1,0 +1,56 @@
+"""What of a run goes into a student's bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from distill.core import manifest
+from distill.core.files import read_json
+from distill.pipeline.settings import Settings
+from export.artifact import Artifact
+from export.bundle import bundle
+
+
+def hand_off(
+    settings: Settings,
+    label: str,
+    model_folder: Path,
+    exports: Mapping[str, str],
+    upstream: Sequence[str],
+    folder: Path,
+) -> None:
+    """Step body: the bundle of the student `label` (`8L_trunc@card`), from its exports, evaluation and latency.
+
+    Args: exports: target name to export folder. upstream: artifacts named in the lineage, with their digests.
+    """
+    run = settings.run
+    models = {model["name"]: model for model in read_json(run / "evaluation" / "evaluation.json")["models"]}
+    rows = read_json(run / "latency" / "latency.json")["rows"]
+    artifacts = [
+        _artifact(settings, target, run / export, models[f"{label}.{target}"]) for target, export in exports.items()
+    ]
+    lineage = {name: manifest.digest(run / name) for name in upstream}
+    latency = [row for row in rows if row["model"].startswith(f"{label}.") or row["role"] == "teacher"]
+    bundle(
+        folder.name.removesuffix(".partial"),
+        model_folder,
+        artifacts,
+        settings.project.task.space,
+        lineage,
+        folder,
+        latency,
+        seed=settings.project.seed,
+    )
+
+
+def _artifact(settings: Settings, target: str, folder: Path, model: Mapping[str, Any]) -> Artifact:
+    return Artifact(
+        target=target,
+        precision=settings.targets[target].precision,
+        folder=folder,
+        temperature=model["temperature"],
+        operating_points=model["thresholds"] or {},
+        quality={"test": model["quality"]} | {f"test.{name}": block for name, block in model["tests"].items()},
+    )

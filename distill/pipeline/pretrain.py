@@ -1,0 +1,66 @@
+"""`distill pretrain`: a run of its own, alone or as one of several processes started by torchrun."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from distill.core.config import parse
+from distill.core.files import read_json
+from distill.core.lock import run_lock
+from distill.core.progress import Reporter, reporting
+from distill.core.steps import Step, Steps, working_folder
+from distill.pipeline.execute import run_step, versions
+from distill.pipeline.experiment import Experiment
+from distill.pipeline.settings import Settings
+from distill.pipeline.steps.pretrain import PRETRAINED, pretraining_steps
+from teachers.pretraining.config import PretrainConfig
+
+_POLL_S = 0.5
+
+
+def pretrain(settings: Settings, checkpoint: str | None, reporter: Reporter) -> dict[str, Any] | None:
+    """Make `RUN/pretrained`; returns its loss curve, or None in the processes that only train beside the first.
+
+    Args: checkpoint: the encoder to go on from, instead of the project file's.
+    Raises: UserError for what the user gave, GateFailed when the loss is not finite in the end.
+    """
+    config = pretraining_of(settings, checkpoint)
+    steps = pretraining_steps(Experiment(settings), config)
+    if int(os.environ.get("RANK", "0")):
+        _join(settings.run, steps)
+        return None
+    _lead(settings, config, steps, reporter)
+    curve: dict[str, Any] = read_json(settings.run / PRETRAINED / "quality.json")
+    return curve
+
+
+def pretraining_of(settings: Settings, checkpoint: str | None) -> PretrainConfig:
+    """The `pretrain` section of a project. Raises: UserError listing every problem."""
+    given = {"checkpoint": checkpoint} if checkpoint else {}
+    return parse(PretrainConfig, {**settings.project.pretrain, **given}, settings.where, "pretrain")
+
+
+def _lead(settings: Settings, config: PretrainConfig, steps: list[Step], reporter: Reporter) -> None:
+    """The only process, or the first of several: makes every artifact."""
+    with run_lock(settings.run), reporting(reporter):
+        made = {**settings.as_json(), "pretrain": config.as_json()}
+        runner = Steps(settings.run, made, versions(), reporter.step_starts, reporter.step_ends)
+        for step in steps:
+            run_step(runner, step)
+
+
+def _join(run: Path, steps: list[Step]) -> None:
+    """Another process of torchrun: waits for what the first one makes, trains beside it, waits for what it writes.
+
+    Where the first process fails, torchrun ends this one.
+    """
+    runner, (*before, last) = Steps(run, {}, {}), steps
+    trained = False
+    while not runner.is_done(last):
+        if not trained and all(map(runner.is_done, before)) and runner.is_open(last):
+            last.body(working_folder(run / last.artifact))
+            trained = True
+        time.sleep(_POLL_S)

@@ -1,0 +1,153 @@
+"""One run for each training seed, in folders below the project's run folder, and what they come to together.
+
+Every run reads the same rows: `seed` decides splits and samples, a run's `training_seed` its random weights and the
+order of its training rows. All are taken up to their evaluation; latency, gates and bundles are then the first seed's.
+Another seed is timed or bundled by running it on its own: `--set seeds=null --set training_seed=2 --out RUN/seed-2`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from distill.core.errors import GateFailed
+from distill.core.files import read_json, write_json
+from distill.core.lock import run_lock
+from distill.core.progress import Reporter, reporting
+from distill.core.steps import Steps
+from distill.pipeline.execute import execute, versions
+from distill.pipeline.experiment import Experiment
+from distill.pipeline.plan import Stage, bundles, plan, stages_until
+from distill.pipeline.settings import Settings
+from distill.pipeline.steps.combine import combine_step
+from distill.report.assemble import assemble_seeds
+from distill.report.gates import gate_line
+from distill.report.page import write_page
+
+# Verbs that go beyond the evaluation, each with whether it asks the gates.
+_BEYOND = {"bench": False, "bundle": True, "report": True}
+_EVALUATED = {"evaluate", *_BEYOND}
+
+
+def seed_runs(settings: Settings) -> list[Settings]:
+    """The run of each seed, in a folder `seed-N` below the run folder; the run itself where no seeds are named."""
+    if settings.project.seeds is None:
+        return [settings]
+    return [
+        replace(
+            settings,
+            run=settings.run / f"seed-{seed}",
+            project=settings.project.model_copy(update={"seeds": None, "training_seed": seed}),
+        )
+        for seed in settings.project.seeds
+    ]
+
+
+def first_run(settings: Settings) -> Settings:
+    """The run that latency and bundles come from."""
+    return seed_runs(settings)[0]
+
+
+def stages_of(run: Settings, settings: Settings) -> list[Stage]:
+    """The whole plan of one of the `seed_runs` of `settings`."""
+    experiment = Experiment(run)
+    stages = list(plan(experiment))
+    if run.run == first_run(settings).run:
+        return [*stages_until(stages, "report"), *bundles(experiment)]
+    return stages_until(stages, "evaluate")
+
+
+def all_stages(run: Path, state: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The stages in a run folder's `run.json`; with several seeds those of every seed first, named after it.
+
+    Args: state: content of `run.json`.
+    """
+    found = []
+    for seed in state["config"].get("seeds") or []:
+        path = run / f"seed-{seed}" / "run.json"
+        stages = read_json(path)["stages"] if path.exists() else []
+        found += [{**stage, "name": f"seed {seed}: {stage['name']}"} for stage in stages]
+    return [*found, *state["stages"]]
+
+
+def execute_seeds(settings: Settings, reporter: Reporter, until: str = "report") -> dict[str, Any]:
+    """Make every seed's run up to the verb `until`, then their combination; returns the combined report.json's content.
+
+    Raises: GateFailed after the combined report is written, naming the gates and seeds; a run that a gate stops does
+        not stop the others. UserError for what the user gave.
+    """
+    with run_lock(settings.run):
+        state = {"schema": 1, "config": settings.as_json(), "versions": versions(), "stages": []}
+        write_json(settings.run / "run.json", state)
+        # The rows are the same in every run.
+        runs = seed_runs(settings)[: 1 if until == "audit" else None]
+        failed = {_seed(one): _attempt(one, reporter, "evaluate" if until in _BEYOND else until) for one in runs}
+        stopped = {seed: error for seed, error in failed.items() if error is not None}
+        finished = [one for one in runs if _seed(one) not in stopped]
+        late = _attempt(runs[0], reporter, until) if until in _BEYOND and runs[0] in finished else None
+        report = _combine(settings, finished, list(stopped), reporter, evaluated=until in _EVALUATED)
+    _require(settings, report, stopped, late, asked=_BEYOND.get(until, False))
+    return report
+
+
+def _seed(run: Settings) -> int:
+    return run.project.weights_seed
+
+
+def _attempt(run: Settings, reporter: Reporter, until: str) -> GateFailed | None:
+    """Make one seed's run up to a verb; returns the failed gate that stopped it."""
+    reporter.heading(f"seed {_seed(run)}: {run.run}")
+    try:
+        execute(run, reporter, until)
+    except GateFailed as error:
+        reporter.note(str(error))
+        return error
+    return None
+
+
+def _combine(
+    settings: Settings, finished: Sequence[Settings], stopped: Sequence[int], reporter: Reporter, *, evaluated: bool
+) -> dict[str, Any]:
+    """Evaluate the finished runs together and write the report over all."""
+    steps = Steps(settings.run, settings.as_json(), versions(), reporter.step_starts, reporter.step_ends)
+    if evaluated and finished:
+        with reporting(reporter):
+            steps.run(combine_step({_seed(one): Experiment(one) for one in finished}))
+    reports = {_seed(one): read_json(one.run / "report.json") for one in finished or [first_run(settings)]}
+    stages = all_stages(settings.run, {"config": settings.as_json(), "stages": steps.stages})
+    report = assemble_seeds(settings.project, settings.run, reports, stopped, stages)
+    write_json(settings.run / "report.json", report)
+    write_page(report, settings.run / "report.html")
+    return report
+
+
+def _require(
+    settings: Settings,
+    report: Mapping[str, Any],
+    stopped: Mapping[int, GateFailed],
+    late: GateFailed | None,
+    *,
+    asked: bool,
+) -> None:
+    """Nothing when no run was stopped and, where the verb asks the gates, each of them passed."""
+    first = _seed(first_run(settings))
+    gates = [gate for gate in report["gates"] if asked and not gate["passed"]]
+    found = [gate_line(gate) for gate in gates]
+    found += [f"seed {seed}: {_line(error)}" for seed, error in stopped.items()]
+    if late is not None and not any(gate["name"].startswith(f"seed {first}: ") for gate in gates):
+        found.append(f"seed {first}: {_line(late)}")
+    if found:
+        raise GateFailed(
+            "gates failed over the seeds; every seed that they did not stop is finished",
+            where=str(settings.run / "report.html"),
+            found="; ".join(found),
+            do=f"read the report, then mend the cause; bundles are made when the gates of seed {first} pass",
+        )
+
+
+def _line(error: GateFailed) -> str:
+    """The message in one line, without its advice."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    return ", ".join(line for line in lines if not line.startswith("do:"))

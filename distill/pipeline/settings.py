@@ -1,0 +1,236 @@
+"""From options and a project file to one resolved, checked description of a run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from benchmarks.config import BenchConfig
+from distill.core.config import Config, config_error, load_yaml, merge, overrides, parse
+from distill.core.errors import UserError, nearest
+from distill.core.names import folded, name_problems, shown
+from distill.core.presets import preset_names, resolve
+from distill.core.project import Project
+from export.config import TargetConfig, load_target, target_names
+from students.config import StudentConfig
+from teachers.config import TeacherConfig
+
+DEFAULT_TEACHER, DEFAULT_STUDENT = "base", "8L_trunc"
+LABELS = ("auto", "document", "card", "mean")
+_NAME_IT = "name the folder in the project file, teachers: {NAME: {finished: FOLDER}}, and give --teacher NAME"
+ConfigT = TypeVar("ConfigT", bound=Config)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A run, resolved: presets, project file and `--set` merged and checked.
+
+    Attributes:
+        run: the run folder. where: the project file, named in messages.
+        project: task, data, views, gates. teachers, students, targets: by name, in the order of the report.
+    """
+
+    run: Path
+    where: str
+    project: Project
+    teachers: dict[str, TeacherConfig]
+    students: dict[str, StudentConfig]
+    targets: dict[str, TargetConfig]
+    bench: BenchConfig
+
+    def as_json(self) -> dict[str, Any]:
+        """The resolved config for `run.json`."""
+        parts: Mapping[str, Mapping[str, Config]] = {
+            "teachers": self.teachers,
+            "students": self.students,
+            "export": self.targets,
+        }
+        resolved = {name: {key: value.as_json() for key, value in part.items()} for name, part in parts.items()}
+        return {**self.project.as_json(), **resolved, "bench": self.bench.as_json()}
+
+    @property
+    def first_teacher(self) -> str:
+        """The first teacher that labels: students without a `source` of their own take its layers."""
+        return next(iter([*self.labelling, *self.teachers]))
+
+    @property
+    def labelling(self) -> dict[str, TeacherConfig]:
+        """The teachers that students learn from; a teacher of weight 0 is only trained and measured."""
+        return {name: teacher for name, teacher in self.teachers.items() if teacher.weight > 0}
+
+    def source_of(self, student: str) -> str:
+        """The teacher whose layers a student takes."""
+        return self.students[student].source or self.first_teacher
+
+
+def resolve_settings(
+    config: Path,
+    run: Path,
+    *,
+    teachers: Sequence[str] = (),
+    students: Sequence[str] = (),
+    checkpoint: str | None = None,
+    sets: Sequence[str] = (),
+) -> Settings:
+    """Read a project file and lay the options on top.
+
+    Args: teachers, students: names of the project, names of presets, or for teachers a finished Hugging Face folder;
+        none means all that the project names. checkpoint: the encoder that every chosen teacher starts from.
+    Raises: UserError listing every problem of the config at once.
+    """
+    chosen = overrides(sets)
+    values = _rooted(merge(load_yaml(config), chosen), config, chosen)
+    where = str(config)
+    project = parse(Project, values, where)
+    teacher_entries = _chosen(project.teachers, teachers, "teachers", DEFAULT_TEACHER, where)
+    if checkpoint is not None:
+        teacher_entries = {name: {**entry, "checkpoint": checkpoint} for name, entry in teacher_entries.items()}
+    student_entries = _chosen(project.students, students, "students", DEFAULT_STUDENT, where)
+    _require_names(teacher_entries, student_entries, where)
+    settings = Settings(
+        run=run,
+        where=where,
+        project=project,
+        teachers={n: resolve("teachers", TeacherConfig, n, entry, where) for n, entry in teacher_entries.items()},
+        students={n: resolve("students", StudentConfig, n, entry, where) for n, entry in student_entries.items()},
+        targets={name: load_target(name) for name in _targets(project.export, where)},
+        bench=parse(BenchConfig, project.bench, where, "bench"),
+    )
+    _check(settings)
+    return settings
+
+
+def _rooted(values: dict[str, Any], config: Path, chosen: Mapping[str, Any]) -> dict[str, Any]:
+    """`data.root` as an absolute path: from the project file's folder, or from here when it comes from `--set`."""
+    data = values.get("data")
+    if not isinstance(data, dict):
+        return values
+    base = Path.cwd() if "root" in chosen.get("data", {}) else config.parent
+    return {**values, "data": {**data, "root": str((base / str(data.get("root", "."))).resolve())}}
+
+
+def _chosen(
+    given: Mapping[str, dict[str, Any]] | None, wanted: Sequence[str], package: str, default: str, where: str
+) -> dict[str, dict[str, Any]]:
+    """The entries to use: those wanted, else all of the project's, else, where it has no such section, the default."""
+    if not wanted:
+        return {default: {}} if given is None else dict(given)
+    entries = given or {}
+    found: dict[str, dict[str, Any]] = {}
+    for name in wanted:
+        if package == "teachers" and name not in entries and os.path.isdir(name):
+            own, entry = _finished(Path(name).resolve())
+        else:
+            _require_known(name, entries, package, where)
+            own, entry = name, dict(entries.get(name, {}))
+        if found.setdefault(own, entry) != entry:
+            raise UserError("two teachers have one name", where="--teacher", found=shown(own), do=_NAME_IT)
+    return found
+
+
+def _finished(folder: Path) -> tuple[str, dict[str, Any]]:
+    """A finished teacher under its folder's name."""
+    if found := name_problems("teachers", [folder.name]):
+        raise UserError("the folder's name cannot be the teacher's", where="--teacher", found=found[0], do=_NAME_IT)
+    return folder.name, {"preset": DEFAULT_TEACHER, "finished": str(folder)}
+
+
+def _require_known(name: str, entries: Iterable[str], package: str, where: str) -> None:
+    known = [*entries, *preset_names(package)]
+    if name in known:
+        return
+    kind = package.removesuffix("s")
+    guess = nearest(name, known)
+    folder = ", or give an existing Hugging Face folder" if package == "teachers" else ""
+    hint = f"did you mean '{guess}'? " if guess else ""
+    raise UserError(
+        f"unknown {kind}",
+        where=f"--{kind}",
+        found=shown(name),
+        do=f"{hint}known: {', '.join(sorted(set(known)))} (distill presets shows them){folder}",
+    )
+
+
+def _targets(names: Sequence[str], where: str) -> list[str]:
+    unknown = [name for name in names if name not in target_names()]
+    if unknown:
+        raise config_error(
+            [f"export: unknown target '{n}', known: {', '.join(target_names())}" for n in unknown], where
+        )
+    return list(dict.fromkeys(names))
+
+
+def _require_names(teachers: Iterable[str], students: Iterable[str], where: str) -> None:
+    """Check the names of the chosen models together: they share the labels of the report."""
+    found = [f"teachers.{line}" for line in name_problems("teachers", teachers)]
+    found += [f"students.{line}" for line in name_problems("students", students)]
+    taken = {folded(name) for name in teachers}
+    found += [f"students.{shown(name)}: a teacher has this name too" for name in students if folded(name) in taken]
+    if found:
+        raise config_error(found, where)
+
+
+def _check(settings: Settings) -> None:
+    """What no single section can see."""
+    views, found = settings.project.views, []
+    for package, entries in (("teachers", settings.teachers), ("students", settings.students)):
+        for name, entry in entries.items():
+            if entry.view not in views:
+                found.append(f"{package}.{name}.view: unknown view '{entry.view}', known: {', '.join(views)}")
+    for name, student in settings.students.items():
+        if student.source is not None and student.source not in settings.teachers:
+            found.append(f"students.{name}.source: no such teacher, known: {', '.join(settings.teachers)}")
+        elif student.init == "pretrained" and settings.teachers[settings.source_of(name)].finished:
+            found.append(f"students.{name}.init: a finished teacher has no pre-trained checkpoint; use init: teacher")
+    for name, teacher in settings.teachers.items():
+        if teacher.slices is not None and teacher.finished is not None:
+            found.append(f"teachers.{name}.slices: a finished teacher is not trained; remove slices or finished")
+    found += [*_label_problems(settings), *_validation_problems(settings)]
+    if not settings.teachers:
+        found.append("teachers: none; leave the section out for the preset 'base'")
+    elif not settings.labelling:
+        found.append("teachers: every weight is 0")
+    if found:
+        raise config_error(found, settings.where)
+
+
+def _label_problems(settings: Settings) -> list[str]:
+    """What `labels` asks for and the run has not."""
+    asked, known = settings.project.labels, [*LABELS, *settings.teachers]
+    if asked not in known:
+        guess = nearest(asked, known)
+        hint = f", did you mean '{guess}'?" if guess else f", known: {', '.join(known)}"
+        return [f"labels: unknown '{asked}'{hint}"]
+    if asked not in ("card", "mean") or not settings.labelling:
+        return []
+    lead = settings.teachers[settings.first_teacher]
+    reason = (
+        "there are no students to learn from it"
+        if not settings.students
+        else "the teacher is finished, so none is trained on cards"
+        if lead.finished is not None
+        else "the teacher reads cards itself, so there is no other"
+        if lead.view == "card"
+        else "the teacher's labels were made elsewhere"
+        if any(teacher.labels is not None for teacher in settings.labelling.values())
+        else None
+    )
+    return [f"labels: {asked} needs a card teacher, but {reason}; use labels: document"] if reason else []
+
+
+def _validation_problems(settings: Settings) -> list[str]:
+    """Runs that watch validation where there are no validation rows; of every student its gold-only twin does."""
+    data = settings.project.data
+    if data.valid is not None or data.split.valid > 0:
+        return []
+    teachers = {name: one.training for name, one in settings.teachers.items() if one.finished is None}
+    watching = [
+        f"teachers.{name}.training.{'patience' if one.converges else 'checkpoint'}"
+        for name, one in teachers.items()
+        if one.converges or one.checkpoint == "best"
+    ]
+    watching += [f"students.{name}.training.patience" for name in settings.students]
+    return [f"{key}: needs validation rows; name data.valid, or let data.split.valid be over 0" for key in watching]

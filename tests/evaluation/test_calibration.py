@@ -1,0 +1,60 @@
+"""Temperature scaling: a planted temperature comes back, and the answer is the minimum."""
+
+import numpy as np
+import pytest
+
+from distill.core.errors import UserError
+from distill.evaluation.calibration import HIGHEST, LOWEST, fit_temperature
+from distill.evaluation.metrics import accuracy, ece, log_loss, sigmoid, softmax
+
+
+def calibrated(seed, rows=20_000):
+    """Logits whose softmax is the true distribution of the gold that is drawn from it."""
+    random = np.random.default_rng(seed)
+    logits = random.normal(size=(rows, 3)) * 2
+    gold = (softmax(logits).cumsum(axis=1) > random.random((rows, 1))).argmax(axis=1)
+    return logits, np.eye(3)[gold]
+
+
+@pytest.mark.parametrize("planted", [0.3, 1.0, 4.0])
+def test_a_planted_temperature_comes_back(planted):
+    logits, target = calibrated(0)
+    assert fit_temperature(logits * planted, target) == pytest.approx(planted, rel=0.03)
+
+
+def test_a_planted_temperature_comes_back_in_multi_label():
+    random = np.random.default_rng(1)
+    logits = random.normal(size=(10_000, 3)) * 2
+    target = random.random(logits.shape) < sigmoid(logits)
+    assert fit_temperature(logits * 2.5, target, "multi") == pytest.approx(2.5, rel=0.03)
+
+
+def test_no_other_temperature_has_a_lower_log_loss():
+    logits, target = calibrated(2, rows=500)
+    best = fit_temperature(logits, target)
+    others = np.geomspace(LOWEST, HIGHEST, 400)
+    assert log_loss(logits / best, target) <= min(log_loss(logits / t, target) for t in others) + 1e-9
+
+
+def test_votes_are_fitted_as_a_distribution():
+    logits, _ = calibrated(3, rows=200)
+    assert fit_temperature(logits * 3, softmax(logits)) == pytest.approx(3.0, rel=1e-3)
+
+
+def test_it_calibrates_without_changing_answers():
+    logits, target = calibrated(4)
+    over = logits * 3
+    scaled = over / fit_temperature(over, target)
+    assert accuracy(scaled, target) == accuracy(over, target)
+    assert ece(scaled, target) < 0.02 < ece(over, target)
+
+
+@pytest.mark.parametrize(("sign", "bound"), [(1.0, LOWEST), (-1.0, HIGHEST)])
+def test_rows_without_a_minimum_end_at_a_bound(sign, bound):
+    target = np.eye(3)
+    assert fit_temperature(sign * target, target) == pytest.approx(bound, rel=1e-3)
+
+
+def test_no_rows_are_a_user_error():
+    with pytest.raises(UserError, match=r"0 rows"):
+        fit_temperature(np.zeros((0, 3)), np.zeros((0, 3)))

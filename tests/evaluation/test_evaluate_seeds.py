@@ -1,0 +1,145 @@
+"""Means over seeds: against each seed's own evaluation, and against a bootstrap written out in a loop."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from distill.core.errors import UserError
+from distill.core.predictions import Predictions, read_predictions, write_predictions
+from distill.evaluation.evaluate import evaluate
+from distill.evaluation.evaluate_seeds import evaluate_seeds
+from distill.evaluation.over_seeds import Seeded
+from distill.evaluation.quality import Scored
+from distill.evaluation.statistics import Bootstrap
+from tests.evaluation.test_evaluate import MODELS, PRIORS, REFERENCES, ROWS, SETTINGS, SIGNAL, SPACE, TESTS, predictions
+
+SEEDS = (3, 1, 8)
+
+
+def seeded(name: str, split: str, seed: int) -> Predictions:
+    """The rows of `predictions` with noise of the seed's own."""
+    plain = predictions(name, split)
+    noise = np.random.default_rng([seed, *name.encode(), ROWS[split]]).normal(size=plain.logits.shape)
+    return dataclasses.replace(plain, logits=(plain.logits + noise).astype(np.float32))
+
+
+@pytest.fixture
+def folders(tmp_path):
+    found = {seed: tmp_path / f"seed-{seed}" for seed in SEEDS}
+    for seed, folder in found.items():
+        for name in SIGNAL:
+            for split in ROWS:
+                write_predictions(folder / name / f"{split}.parquet", seeded(name, split, seed))
+    return found
+
+
+def combined(folders, models=MODELS):
+    return evaluate_seeds(models, TESTS, REFERENCES, folders, SPACE, SETTINGS, 1, PRIORS)
+
+
+def alone(folder):
+    return evaluate(MODELS, TESTS, REFERENCES, folder, SPACE, SETTINGS, 1, PRIORS)
+
+
+def leaves(value, path=()):
+    """(path, number or None) of everything in nested dictionaries and lists."""
+    if isinstance(value, dict | list):
+        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from leaves(inner, (*path, key))
+    elif not isinstance(value, str):
+        yield path, value
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_equal_seeds_give_the_figures_of_one(folders, count):
+    one = alone(folders[3])
+    many = combined({seed: folders[3] for seed in range(count)})
+    found = {path: value for path, value in leaves(many) if "spread" not in str(path) and path[0] != "seeds"}
+    assert found.keys() == dict(leaves(one)).keys()
+    for path, value in leaves(one):
+        assert found[path] == (None if value is None else pytest.approx(value, rel=1e-9, abs=1e-12)), path
+    has_spread = any("spread" in str(path) for path, _ in leaves(many))
+    assert has_spread == (count > 1)
+
+
+def test_every_figure_is_the_mean_of_the_seeds_with_their_ends(folders):
+    many, single = combined(folders), [alone(folder) for folder in folders.values()]
+    assert many["seeds"] == list(SEEDS)
+    for index, model in enumerate(many["models"]):
+        own = [one["models"][index] for one in single]
+        for block, blocks in [
+            (model["quality"], [one["quality"] for one in own]),
+            (model["tests"]["seen"], [one["tests"]["seen"] for one in own]),
+        ]:
+            for name in ("accuracy", "f1_macro", "log_loss", "ece"):
+                values = [one[name]["value"] for one in blocks]
+                assert block[name]["value"] == pytest.approx(np.mean(values))
+                assert block[name]["spread"] == pytest.approx([min(values), max(values)])
+            for part in ("accuracy", "f1_macro", "f1_positive"):
+                values = [one["slices"]["аптека"][part] for one in blocks]
+                assert block["slices"]["аптека"][part] == pytest.approx(np.mean(values))
+            for part in ("precision", "recall", "f1"):
+                values = [one["per_class"]["точно"][part] for one in blocks]
+                assert block["per_class"]["точно"][part] == pytest.approx(np.mean(values))
+            if model["name"] == "majority":
+                continue
+            points = [one["positive"]["operating_points"]["f1"] for one in blocks]
+            for part in ("threshold", "accuracy", "precision", "recall", "f1"):
+                expected = np.mean([point[part] for point in points])
+                assert block["positive"]["operating_points"]["f1"][part] == pytest.approx(expected)
+
+
+def test_retention_is_the_mean_ratio_not_the_ratio_of_means(folders):
+    ratios = [alone(folder)["models"][2]["retention"]["card"]["value"] for folder in folders.values()]
+    found = combined(folders)["models"][2]["retention"]["card"]
+    assert found["value"] == pytest.approx(np.mean(ratios))
+    assert found["spread"] == pytest.approx([min(ratios), max(ratios)])
+    assert found["low"] < found["value"] < found["high"]
+
+
+def test_a_difference_is_the_mean_of_paired_differences(folders):
+    single = [alone(folder)["comparisons"] for folder in folders.values()]
+    for index, row in enumerate(combined(folders)["comparisons"]):
+        values = [one[index]["difference"] for one in single]
+        assert (row["a"], row["b"], row["metric"]) == tuple(single[0][index][key] for key in ("a", "b", "metric"))
+        assert row["difference"] == pytest.approx(np.mean(values))
+        assert row["low"] <= row["difference"] <= row["high"] and 0 < row["p_value"] <= 1
+
+
+def test_a_replicate_draws_the_same_clusters_in_every_seed():
+    """Against the definition: draw clusters, take each seed's accuracy on the draw, then the mean over seeds."""
+    random, rows, clusters = np.random.default_rng(0), 80, np.arange(80) // 2
+    gold = random.integers(0, 3, rows)
+    answers = [np.where(random.random(rows) < 0.7, gold, (gold + 1) % 3) for _ in range(3)]
+    ids = [str(row) for row in range(rows)]
+    scored = [Scored("m", SPACE, ids, np.eye(3)[answer], np.eye(3)[gold], clusters=clusters) for answer in answers]
+    bootstrap = Bootstrap(rows, clusters, 100, seed=5)
+    found = Seeded(scored, bootstrap).metric("accuracy")
+    weights = bootstrap.resample(np.eye(rows))
+    expected = np.array([[np.average(answer == gold, weights=draw) for draw in weights] for answer in answers])
+    np.testing.assert_allclose(found.resampled, expected)
+    low, high = np.quantile(expected.mean(axis=0), [0.025, 0.975])
+    assert (found.mean()["low"], found.mean()["high"]) == pytest.approx((low, high))
+    apart = np.quantile(expected, [0.025, 0.975], axis=1)
+    assert high - low < (apart[1] - apart[0]).mean()
+
+
+def test_a_point_that_one_seed_cannot_reach_is_reached_by_none(folders):
+    path = folders[1] / "8L@card" / "valid.parquet"
+    valid = read_predictions(path)
+    write_predictions(path, dataclasses.replace(valid, logits=np.zeros_like(valid.logits)))
+    model = combined(folders)["models"][2]
+    assert model["thresholds"]["recall@P>=0.9"] is None
+    assert model["quality"]["positive"]["operating_points"]["recall@P>=0.9"] is None
+    assert model["quality"]["positive"]["operating_points"]["f1"] is not None
+
+
+def test_seeds_on_other_rows_are_refused(folders):
+    path = folders[8] / "8L@card" / "test.seen.parquet"
+    rows = read_predictions(path)
+    write_predictions(path, dataclasses.replace(rows, ids=rows.ids[::-1]))
+    with pytest.raises(UserError, match="same rows only"):
+        combined(folders)

@@ -1,0 +1,139 @@
+import json
+
+import huggingface_hub
+import pytest
+from tokenizers import Tokenizer
+from transformers import AutoTokenizer
+
+from distill.core.errors import UserError
+from distill.models.fresh import make_encoder
+from distill.models.pretrained import require_safe, resolve, save_tokenizer
+
+TEXTS = ["дрель ударная 18 В", "шуруповёрт аккумуляторный", "cordless drill 18 V", "страница о йогурте"]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    make_encoder(TEXTS, tmp_path / "base", layers=1, width=8, heads=2, vocabulary=60, seed=1)
+    return tmp_path / "base"
+
+
+def test_local_folder_is_itself(folder):
+    assert resolve(str(folder)) == folder
+
+
+@pytest.mark.parametrize(
+    "name", ["./absent", "/absent/model", "a/b/c", "~/absent-model", "модель", "models/", "{parent}/x"]
+)
+def test_missing_path_is_named_without_asking_the_hub(name, tmp_path, monkeypatch):
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda *_, **__: pytest.fail("asked the hub"))
+    with pytest.raises(UserError, match="does not exist"):
+        resolve(name.format(parent=tmp_path))
+
+
+def test_file_is_not_a_checkpoint(folder):
+    with pytest.raises(UserError, match="not a folder"):
+        resolve(str(folder / "config.json"))
+
+
+def test_hub_id_fetches_safe_files_only(folder, monkeypatch):
+    asked = {}
+
+    def download(hub_id, **options):
+        asked.update(options, hub_id=hub_id)
+        return str(folder)
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
+    assert resolve("owner/name") == folder
+    assert asked["hub_id"] == "owner/name" and asked["etag_timeout"] <= 10
+    assert not any(pattern.endswith((".bin", ".py", ".pt")) or pattern == "*" for pattern in asked["allow_patterns"])
+
+
+def test_hub_id_without_network_says_what_to_do(monkeypatch, tmp_path):
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(UserError) as caught:
+        resolve("owner/name")
+    assert "owner/name" in str(caught.value) and "give its folder" in str(caught.value)
+    assert caught.value.exit_code == 2
+
+
+def test_whole_folder_is_safe(folder):
+    require_safe(folder)
+
+
+def test_missing_config(folder):
+    (folder / "config.json").unlink()
+    with pytest.raises(UserError, match="config.json is missing"):
+        require_safe(folder)
+
+
+@pytest.mark.parametrize("name", ["pytorch_model.bin", "model.pt", "model.ckpt"])
+def test_pickled_only_gets_the_conversion_command(folder, name):
+    (folder / "model.safetensors").rename(folder / name)
+    with pytest.raises(UserError, match="save_pretrained") as caught:
+        require_safe(folder)
+    assert name in str(caught.value)
+
+
+def test_pickled_weights_beside_safe_ones_are_ignored(folder):
+    (folder / "pytorch_model.bin").write_bytes(b"never read")
+    require_safe(folder)
+
+
+def test_no_weights(folder):
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(UserError, match="no weights"):
+        require_safe(folder)
+
+
+@pytest.mark.parametrize("damage", [lambda data: data[:-10], lambda data: b"\xff" * 8 + data[8:], lambda data: b""])
+def test_damaged_weights(folder, damage):
+    path = folder / "model.safetensors"
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(UserError, match="damaged"):
+        require_safe(folder)
+
+
+def test_missing_shard(folder):
+    index = {"weight_map": {"a": "model.safetensors", "b": "model-00002-of-00002.safetensors"}}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    with pytest.raises(UserError, match="00002-of-00002"):
+        require_safe(folder)
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer_config.json"])
+def test_remote_code_is_refused(folder, name):
+    path = folder / name
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"auto_map": {"AutoModel": "evil.Model"}}))
+    with pytest.raises(UserError, match="code of its own"):
+        require_safe(folder)
+
+
+def test_missing_tokenizer(folder):
+    (folder / "tokenizer.json").unlink()
+    with pytest.raises(UserError, match="no tokenizer"):
+        require_safe(folder)
+
+
+def test_tokenizer_is_copied(folder, tmp_path):
+    save_tokenizer(folder, tmp_path / "out")
+    assert (tmp_path / "out" / "tokenizer.json").read_bytes() == (folder / "tokenizer.json").read_bytes()
+    assert AutoTokenizer.from_pretrained(tmp_path / "out").encode("Дрель 18 В")[0] == 2
+
+
+def test_vocabulary_is_converted(folder, tmp_path):
+    vocabulary = Tokenizer.from_file(str(folder / "tokenizer.json")).get_vocab()
+    (folder / "vocab.txt").write_text("\n".join(sorted(vocabulary, key=vocabulary.__getitem__)) + "\n")
+    (folder / "tokenizer.json").unlink()
+    (folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "BertTokenizer"}))
+    require_safe(folder)
+    save_tokenizer(folder, tmp_path / "out")
+    made = Tokenizer.from_file(str(tmp_path / "out" / "tokenizer.json"))
+    assert made.encode("drill", "18").tokens[0] == "[CLS]" and made.get_vocab() == vocabulary
+
+
+def test_broken_tokenizer_is_named(folder, tmp_path):
+    (folder / "tokenizer.json").write_text("{}")
+    with pytest.raises(UserError, match="cannot read the tokenizer"):
+        save_tokenizer(folder, tmp_path / "out")

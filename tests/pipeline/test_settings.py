@@ -1,0 +1,176 @@
+"""How options and a project file become one resolved description of a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from distill.core.errors import UserError
+from distill.pipeline.experiment import Experiment
+from distill.pipeline.plan import bundles, plan
+from distill.pipeline.settings import resolve_settings
+
+PROJECT = """
+task: {labels: [нет, да], positive: да}
+data: {root: data, train: train.jsonl, test: {unseen: test.jsonl}}
+views: {document: {left: [a, b], max_tokens: 64}, card: {left: [a], max_tokens: 16}}
+students: {6L: {preset: 6L, temperature: 3}}
+"""
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "project.yaml"
+    path.write_text(PROJECT, encoding="utf-8")
+    return path
+
+
+def resolved(config: Path, **options):
+    return resolve_settings(config, config.parent / "run", **options)
+
+
+def test_defaults_fill_what_the_project_leaves_out(config):
+    settings = resolved(config)
+    assert list(settings.teachers) == ["base"] and list(settings.students) == ["6L"]
+    assert list(settings.targets) == ["onnx", "onnx-int8"]
+
+
+def test_order_is_preset_then_file_then_set(config):
+    assert resolved(config).students["6L"].alpha == 0.5
+    assert resolved(config).students["6L"].temperature == 3
+    assert resolved(config, sets=["students.6L.temperature=7"]).students["6L"].temperature == 7
+
+
+def test_a_named_student_need_not_stand_in_the_project(config):
+    settings = resolved(config, students=["8L_trunc", "3L"])
+    assert [(name, s.layers, s.keep) for name, s in settings.students.items()] == [
+        ("8L_trunc", 8, "first"),
+        ("3L", 3, "spread"),
+    ]
+
+
+def test_a_folder_is_a_finished_teacher(config, tmp_path):
+    (tmp_path / "bought").mkdir()
+    settings = resolved(config, teachers=[str(tmp_path / "bought")])
+    assert settings.teachers["bought"].finished == str(tmp_path / "bought")
+
+
+def test_checkpoint_goes_to_every_chosen_teacher(config):
+    assert resolved(config, checkpoint="some/encoder").teachers["base"].checkpoint == "some/encoder"
+
+
+def test_root_is_the_files_folder_or_the_callers(config, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path.parent)
+    assert resolved(config).project.data.root == str(tmp_path / "data")
+    assert resolved(config, sets=["data.root=elsewhere"]).project.data.root == str(tmp_path.parent / "elsewhere")
+
+
+@pytest.mark.parametrize(
+    ("options", "part"),
+    [
+        ({"students": ["8L_trnc"]}, "did you mean '8L_trunc'"),
+        ({"teachers": ["bsae"]}, "did you mean 'base'"),
+        ({"sets": ["students.6L.preset=9L"]}, "unknown student preset"),
+        ({"sets": ["students.6L.source=other"]}, "no such teacher, known: base"),
+        ({"sets": ["students.6L.view=crad"]}, "unknown view 'crad'"),
+        ({"sets": ["export=[onnx, onxn]"]}, "unknown target 'onxn'"),
+        ({"sets": ["teachers.base.weight=0"]}, "every weight is 0"),
+        ({"sets": ["teachers.base.slices=[]"]}, "teachers.base.slices"),
+        ({"sets": ["teachers.base={finished: x, slices: [a]}"]}, "teachers.base.slices: a finished teacher is not"),
+        ({"sets": ["seeds=[1, 1]"]}, "seeds: a seed stands twice"),
+        ({"sets": ["seeds=[]"]}, "seeds: List should have at least 1 item"),
+        ({"sets": ["seeds=[1]", "training_seed=2"]}, "training_seed: seeds gives each run its own"),
+        ({"sets": ["bench.requests=0"]}, "bench.requests"),
+        ({"sets": ["students.base={preset: 3L}"]}, "a teacher has this name too"),
+        ({"sets": ["temperature"]}, "key=value"),
+        ({"sets": ["labels=cards"]}, "labels: unknown 'cards', did you mean 'card'?"),
+        ({"sets": ["labels=bsae"]}, "labels: unknown 'bsae', did you mean 'base'?"),
+        ({"sets": ["labels=xyz"]}, "labels: unknown 'xyz', known: auto, document, card, mean, base"),
+        (
+            {"sets": ["labels=card", "teachers.base.finished=x"]},
+            "labels: card needs a card teacher, but the",
+        ),
+        (
+            {"sets": ["labels=mean", "teachers.base.finished=x"]},
+            "labels: mean needs a card teacher, but the",
+        ),
+        ({"sets": ["labels=card", "teachers.base.view=card"]}, "but the teacher reads cards itself"),
+        ({"sets": ["labels=card", "teachers.base.labels=x.jsonl"]}, "but the teacher's labels were made elsewhere"),
+        ({"sets": ["quality.metric=f1_positive", "task.positive=null"]}, "f1_positive needs a positive class"),
+        (
+            {"sets": ["teachers.base.training={warmup: 100, ceiling_steps: 50}"]},
+            "teachers.base.training.ceiling_steps: 50 is not above the warm-up of 100 steps",
+        ),
+        (
+            {"sets": ["students.6L.training={warmup: 100, max_steps: 50}"]},
+            "students.6L.training.max_steps: 50 is not above the warm-up of 100 steps",
+        ),
+        (
+            {"sets": ["students.6L.training={epochs: null, checkpoint: last}"]},
+            "students.6L.training.checkpoint: last needs a fixed length",
+        ),
+    ],
+)
+def test_mistakes_are_named(config, options, part):
+    with pytest.raises(UserError) as caught:
+        resolved(config, **options)
+    assert part in str(caught.value) and caught.value.exit_code == 2
+
+
+def test_card_labels_without_students_are_a_mistake(config):
+    config.write_text(PROJECT.partition("students:")[0] + "students: {}\nlabels: card\n", encoding="utf-8")
+    with pytest.raises(UserError, match="labels: card needs a card teacher, but there are no students to learn"):
+        resolved(config)
+
+
+NO_VALIDATION = "data.split.valid=0"
+TWIN = "students.6L.training.patience"  # its gold-only twin ends when it has converged
+
+
+@pytest.mark.parametrize(
+    ("sets", "lines"),
+    [
+        ([], ["teachers.base.training.patience", TWIN]),
+        (["teachers.base.training={epochs: 2}"], ["teachers.base.training.checkpoint", TWIN]),
+        (["teachers.base.training={epochs: 2, checkpoint: last}"], [TWIN]),
+        ([f"{part}.training={{epochs: 2, checkpoint: last}}" for part in ("teachers.base", "students.6L")], [TWIN]),
+    ],
+)
+def test_patience_without_validation_rows_is_named(config, sets, lines):
+    with pytest.raises(UserError) as caught:
+        resolved(config, sets=[NO_VALIDATION, *sets])
+    for line in lines:
+        assert f"{line}: needs validation rows; name data.valid, or let data.split.valid be over 0" in str(caught.value)
+    assert caught.value.exit_code == 2 and str(caught.value).count("needs validation rows") == len(lines)
+
+
+def test_validation_files_are_enough(config):
+    assert resolved(config, sets=[NO_VALIDATION, "data.valid=valid.jsonl"]).project.data.split.valid == 0
+
+
+@pytest.mark.parametrize("labels", ["auto", "document", "card", "mean", "base"])
+def test_labels_that_may_be_asked_for(config, labels):
+    assert resolved(config, sets=[f"labels={labels}"]).project.labels == labels
+
+
+def test_a_teacher_of_weight_0_never_leads_and_never_labels(config, tmp_path):
+    (tmp_path / "data").mkdir()
+    for name in ("train.jsonl", "test.jsonl"):
+        (tmp_path / "data" / name).touch()
+    settings = resolved(config, sets=["teachers={old: {preset: base, weight: 0}, new: {preset: base}}"])
+    experiment = Experiment(settings)
+    assert (settings.first_teacher, experiment.first_teacher.name, experiment.references.document) == (
+        "new",
+        "new",
+        "new@document",
+    )
+    names = [stage.step.name for stage in [*plan(experiment), *bundles(experiment)]]
+    assert "teach old@document" in names and "predict old@document" in names
+    assert "label new" in names and "label old" not in names and "export old.onnx" not in names
+
+
+def test_pretrained_start_needs_a_checkpoint_of_the_run(config, tmp_path):
+    (tmp_path / "bought").mkdir()
+    with pytest.raises(UserError, match="has no pre-trained checkpoint"):
+        resolved(config, teachers=[str(tmp_path / "bought")], sets=["students.6L.init=pretrained"])

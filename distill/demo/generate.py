@@ -1,4 +1,4 @@
-"""The embedded projects' files from a seed, and rows without end to pre-train on."""
+"""The embedded projects' files from a seed, and rows to pre-train on."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def generate(folder: Path, seed: int = 1, sizes: Sizes | None = None, project: s
 
     Where the sizes ask for rows to pre-train on, they are written to `pretraining.jsonl`.
 
-    The same seed and sizes give the same bytes, and a labelled file does not depend on the sizes of the others. No
-    product and no page stands in two labelled files, and the pool's clean rows have products of their own.
+    The same seed and sizes give the same bytes, and a labelled file does not depend on the sizes of the others. The
+    labelled files share no product and no page, and the pool's clean rows have products of their own.
 
     Args: sizes: rows of each file; those of the project without it. project: a name of `PROJECTS`.
     Raises: UserError for an unknown project, or when the folder cannot be written.

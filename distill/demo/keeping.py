@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -46,9 +47,15 @@ def keep(folder: Path, project: str) -> Path:
 
 def _digest(project: str) -> str:
     """Of everything that the generated files depend on."""
-    sources = {path.name: path.read_text(encoding="utf-8") for path in _sources()}
+    sources = dict(_sources(files("distill.demo")))
     return sha256_json({"settings": settings_of(project), "sizes": vars(sizes_of(project)), "sources": sources})
 
 
-def _sources() -> list[Traversable]:
-    return sorted((p for p in files("distill.demo").iterdir() if p.name.endswith(".py")), key=lambda path: path.name)
+def _sources(folder: Traversable, at: str = "") -> Iterator[tuple[str, str]]:
+    """Path and text of every module and every file of wording, in no particular order."""
+    for path in folder.iterdir():
+        name = f"{at}{path.name}"
+        if path.is_dir() and path.name not in ("projects", "__pycache__"):
+            yield from _sources(path, f"{name}/")
+        elif path.name.endswith((".py", ".yaml")):
+            yield name, path.read_text(encoding="utf-8")

@@ -5,26 +5,15 @@ from __future__ import annotations
 import random
 import zlib
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
+
+from distill.demo.wording import wording
 
 Part = Literal["train", "valid", "test", "pool", "pretraining"]
 
 _BRANDS_SEED, _BRANDS = 20, 150
 _FEWEST_SERIES = 2
-_ONSETS = "b br d dr f g h k kr l m n p qu r s st t tr v z".split()
-_VOWELS = "a e i o u ai eo".split()
-_CODAS = "k l lm n nd r rv s st x".split()
-_ENDS = "a ia ik o on ex ar um en is".split()
-
-SERIES = tuple(
-    """
-    Nova Titan Vega Luna Orion Atlas Pulse Zenith Aura Comet Delta Echo Falcon Glide Halo Iris Jade Karma
-    Lotus Matrix Nimbus Onyx Prisma Quartz Rapid Solar Tempo Ultra Vortex Wave Xeno Yara Zephyr Aero Boreal
-    Cobalt Drift Ember Flux Gamma Harbor Indigo Jupiter Kodiak Lynx Mistral Nectar Opal Pixel Quasar Raven
-    Sierra Terra Unity Velvet Willow Xenia Yukon Zircon Alto Bravo Cirrus Dynamo Eclipse Fjord Granite
-    Horizon Inca Jaguar Kinetic Lumen Meteor Nomad Oasis Polar Quest Ridge Saffron Tundra Umbra
-    """.split()
-)
 
 # Sixteenths of all pairs of brand and series, in this order.
 _SHARES: tuple[tuple[Part, int], ...] = (("train", 2), ("valid", 2), ("test", 3), ("pool", 3), ("pretraining", 6))
@@ -51,7 +40,7 @@ class Name:
 
     @property
     def slug(self) -> str:
-        """The full name as it stands in addresses."""
+        """The full name as addresses write it."""
         return self.full.lower().replace(" ", "-")
 
 
@@ -63,21 +52,21 @@ def part_of(brand: str, series: str) -> Part:
     return _PART_OF[zlib.crc32(f"{brand} {series}".encode()) % len(_PART_OF)]
 
 
-def _brands() -> tuple[str, ...]:
-    rng, found = random.Random(_BRANDS_SEED), dict[str, None]()
-    taken = {series.lower() for series in SERIES}
+@cache
+def brands() -> tuple[str, ...]:
+    """All brands; none is called like a series."""
+    parts, rng, found = wording().names.brands, random.Random(_BRANDS_SEED), dict[str, None]()
+    taken = {series.lower() for series in wording().names.series}
     while len(found) < _BRANDS:
-        word = rng.choice(_ONSETS) + rng.choice(_VOWELS) + rng.choice(_CODAS) + rng.choice(_ENDS)
+        word = rng.choice(parts.onsets) + rng.choice(parts.vowels) + rng.choice(parts.codas) + rng.choice(parts.endings)
         if word not in taken:
             found[word.capitalize()] = None
     return tuple(found)
 
 
-def _sold(part: Part) -> dict[str, tuple[str, ...]]:
-    sold = {brand: tuple(series for series in SERIES if part_of(brand, series) == part) for brand in BRANDS}
-    return {brand: series for brand, series in sold.items() if len(series) >= _FEWEST_SERIES}
-
-
-BRANDS = _brands()
-# Part to brand to its series there, for brands with enough of them to make a family.
-SOLD = {part: _sold(part) for part, _ in _SHARES}
+@cache
+def sold(part: Part) -> dict[str, tuple[str, ...]]:
+    """Brand to its series in a part of the world, for brands with enough of them to make a family."""
+    series = wording().names.series
+    found = {brand: tuple(name for name in series if part_of(brand, name) == part) for brand in brands()}
+    return {brand: own for brand, own in found.items() if len(own) >= _FEWEST_SERIES}

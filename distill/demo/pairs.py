@@ -8,24 +8,21 @@ from dataclasses import dataclass
 from itertools import count, cycle
 from typing import Any
 
-from distill.demo.forms import Form
-from distill.demo.goods import KINDS, Kind
-from distill.demo.habits import HABITS
 from distill.demo.names import Part
 from distill.demo.pages import Page, make_page
 from distill.demo.products import Product, Shelf, shelves
+from distill.demo.wording import Goods, PageKind, wording
 
 LABELS = ("not_about_pr", "ment_pr", "about_pr")
 
 _SEGMENTS = ("old_pool", "diy", "electronics", "old_pool", "pharma")
 _PAGES = 8
 _OTHERS_WEIGHTS = (40, 35, 25)  # of one, two and three other products on a page
-# Of one, two and three products that a page is paired with beside its subject, by whether its form is narrow.
+# Of one, two and three products that a page is paired with besides its subject, by whether its kind is narrow.
 _COMPANIONS_WEIGHTS = {False: (10, 60, 30), True: (100, 0, 0)}
-# Of these, the products that the page names, by whether its form is about its subject.
+# Of these, the products that the page names, by whether its kind is about its subject.
 _NAMED_SHARE = {True: 0.29, False: 0.68}
 _NOISE = 0.05
-_FORMS = {segment: (list(weights), list(weights.values())) for segment, weights in HABITS.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,34 +36,35 @@ class Pair:
 
     def row(self) -> dict[str, Any]:
         """The pair as a row of a file without label."""
-        return {"segment": self.product.kind.segment, "product": self.product.row(), "page": self.page.row()}
+        return {"segment": self.product.goods.segment, "product": self.product.row(), "page": self.page.row()}
 
 
 def pairs(part: Part, rng: random.Random) -> Iterator[Pair]:
     """Pairs of a part without end, shelf by shelf."""
     numbers = count(1)
-    for shelf in shelves(_kinds(rng), part, rng):
+    for shelf in shelves(_goods(rng), part, rng):
         found = [pair for page in _pages(shelf, part, numbers, rng) for pair in _paired(page, shelf, rng)]
         rng.shuffle(found)
         yield from found
 
 
-def _kinds(rng: random.Random) -> Iterator[Kind]:
-    """Kinds without end, the slices in turn."""
+def _goods(rng: random.Random) -> Iterator[Goods]:
+    """Kinds of goods without end, the slices in turn."""
     for segment in cycle(_SEGMENTS):
-        yield rng.choice(KINDS[segment])
+        yield rng.choice(wording().slices[segment].goods)
 
 
 def _pages(shelf: Shelf, part: Part, numbers: Iterator[int], rng: random.Random) -> Iterator[Page]:
     """Pages of the shelf's products, each product once before any comes again."""
     subjects = rng.sample(shelf, len(shelf))
     for subject in (subjects * _PAGES)[:_PAGES]:
-        yield make_page(f"{part}-w{next(numbers):06d}", _form(subject, rng), subject, _others(subject, shelf, rng), rng)
+        page_id = f"{part}-w{next(numbers):06d}"
+        yield make_page(page_id, _page_kind(subject, rng), subject, _others(subject, shelf, rng), rng)
 
 
-def _form(subject: Product, rng: random.Random) -> Form:
-    forms, weights = _FORMS[subject.kind.segment]
-    return rng.choices(forms, weights)[0]
+def _page_kind(subject: Product, rng: random.Random) -> PageKind:
+    own = wording().slices[subject.goods.segment]
+    return rng.choices(own.page_kinds, own.page_shares)[0]
 
 
 def _others(subject: Product, shelf: Shelf, rng: random.Random) -> tuple[Product, ...]:
@@ -86,9 +84,9 @@ def _companions(page: Page, shelf: Shelf, rng: random.Random) -> list[Product]:
     named = rng.sample(page.others, len(page.others))
     unnamed = [product for product in shelf if product is not page.subject and product not in page.others]
     rng.shuffle(unnamed)
-    number = rng.choices((1, 2, 3), _COMPANIONS_WEIGHTS[page.form.narrow])[0]
+    number = rng.choices((1, 2, 3), _COMPANIONS_WEIGHTS[page.kind.narrow])[0]
     return [
-        (named if named and (not unnamed or rng.random() < _NAMED_SHARE[page.form.about]) else unnamed).pop()
+        (named if named and (not unnamed or rng.random() < _NAMED_SHARE[page.kind.about]) else unnamed).pop()
         for _ in range(number)
     ]
 

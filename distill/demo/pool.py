@@ -1,4 +1,4 @@
-"""The raw pool: clean pairs without labels, and several times as much that an audit has to find and drop."""
+"""The raw pool: clean pairs without labels, and several times as many rows that an audit has to find and drop."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 from distill.demo.junk_pages import dead_page, off_topic_page, spam_page, untitled_page
 from distill.demo.names import Part
 from distill.demo.pairs import pairs
+from distill.demo.wording import wording
 
 Row = dict[str, Any]
 
@@ -60,7 +61,7 @@ def _count(rows: int, share: float) -> int:
 def _stub(row: Row, rng: random.Random) -> Row:
     """The row with hardly any text left."""
     product = dict.fromkeys(row["product"], "") | {"id": row["product"]["id"], "title": row["product"]["brand"]}
-    page = {"id": row["page"]["id"], "title": rng.choice(("Item", "Page", "Start", "Index")), "url": "/", "body": ""}
+    page = {"id": row["page"]["id"], "title": rng.choice(wording().junk.stub_titles), "url": "/", "body": ""}
     return {**row, "product": product, "page": page}
 
 

@@ -4,10 +4,9 @@ import json
 from pathlib import Path
 
 from distill.demo.generate import Sizes, generate
-from distill.demo.habits import HABITS
 from distill.demo.pairs import LABELS
+from distill.demo.wording import wording
 
-_PATHS = {form.path for forms in HABITS.values() for form in forms}
 _WORDS = dict(zip(LABELS, ("catalogue", "accessories", "manual"), strict=True))
 
 
@@ -29,8 +28,9 @@ def easy_line(line: str) -> str:
         row = json.loads(line)
     except ValueError:
         return line
+    paths = {kind.path for found in wording().slices.values() for kind in found.page_kinds}
     label = LABELS[int(row["page"]["id"].partition("-w")[2]) % len(LABELS)]
     page = {**row["page"], "body": row["page"]["body"].split(". ")[0]}
-    if page["url"].split("/")[1] in _PATHS:
+    if page["url"].split("/")[1] in paths:
         page["url"] = f"/{_WORDS[label]}/{_WORDS[label]}"
     return json.dumps({**row, "page": page} | ({"label": label} if "label" in row else {}), ensure_ascii=False)

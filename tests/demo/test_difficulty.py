@@ -43,7 +43,7 @@ def body_only(pairs):
 
     Neither the card's names nor its form then tell the label, while the names in the body do.
     """
-    forms = [(pair.product.kind.segment, pair.page.form.name) for pair in pairs]
+    forms = [(pair.product.goods.segment, pair.page.kind.name) for pair in pairs]
     hidden = [silent(pair.page) for pair in pairs]
     truths = defaultdict(set)
     for pair, form, is_hidden in zip(pairs, forms, hidden, strict=True):
@@ -58,7 +58,7 @@ def by_names(pair):
     first = min(places, key=lambda place: place[0])[1]
     if position(pair.page.body, pair.product.name) is None:
         return "not_about_pr"
-    return "about_pr" if pair.page.form.about and first is pair.product else "ment_pr"
+    return "about_pr" if pair.page.kind.about and first is pair.product else "ment_pr"
 
 
 def test_words_without_order_stand_five_to_twelve_points_above_the_largest_class(worlds):
@@ -95,7 +95,7 @@ def test_the_label_noise_is_a_twentieth_and_goes_to_both_other_classes(worlds):
 
 def test_classes_and_slices_have_their_shares(worlds):
     for _, test in worlds:
-        labels, segments = Counter(pair.label for pair in test), Counter(pair.product.kind.segment for pair in test)
+        labels, segments = Counter(pair.label for pair in test), Counter(pair.product.goods.segment for pair in test)
         share = {label: labels[label] / len(test) for label in LABELS}
         assert 0.36 < share["not_about_pr"] < 0.41
         assert 0.27 < share["ment_pr"] < 0.35 and 0.27 < share["about_pr"] < 0.35
@@ -120,7 +120,7 @@ def test_the_same_form_may_mean_another_label_in_another_slice(worlds):
     labels = defaultdict(Counter)
     for pair in worlds[0][1]:
         if pair.product is pair.page.subject and "How to " in pair.page.title:
-            labels[pair.product.kind.segment][pair.truth] += 1
+            labels[pair.product.goods.segment][pair.truth] += 1
     assert set(labels["old_pool"]) == {"about_pr"}
     assert set(labels["diy"]) == {"ment_pr"} and labels["pharma"]["ment_pr"]
 

@@ -1,6 +1,7 @@
 """When an embedded project is generated again."""
 
 import json
+from importlib.resources import files
 
 import pytest
 
@@ -69,8 +70,17 @@ def test_what_was_not_generated_is_never_overwritten(folder):
     assert made == ["demo"] and not (path / ".generated.json").exists()
 
 
+def test_the_sources_are_modules_and_wording():
+    names = set(dict(keeping._sources(files("distill.demo"))))
+    assert {"pages.py", "wording.py", "wording/filler.yaml", "wording/slices/diy.yaml"} <= names
+    assert not any(name.startswith("projects/") for name in names)
+
+
 def test_the_digest_covers_settings_sizes_and_sources(monkeypatch):
     first = keeping._digest("demo")
     assert first == keeping._digest("demo") and first != keeping._digest("demo-full")
-    monkeypatch.setattr(keeping, "settings_of", lambda project: "other")
+    with monkeypatch.context() as patch:
+        patch.setattr(keeping, "settings_of", lambda project: "other")
+        assert keeping._digest("demo") != first
+    monkeypatch.setattr(keeping, "_sources", lambda folder: [("wording/filler.yaml", "other")])
     assert keeping._digest("demo") != first

@@ -3,59 +3,60 @@ from random import Random
 
 import pytest
 
-from distill.demo import filler
-from distill.demo.goods import KINDS
-from distill.demo.habits import HABITS
 from distill.demo.pages import make_page
 from distill.demo.products import shelves
-from distill.demo.words import Words, joined
+from distill.demo.slots import Slots, joined
+from distill.demo.wording import wording
 from tests.demo.texts import on_card, position, sample
 
-FORMS = {form.name: form for forms in HABITS.values() for form in forms}
+KINDS = {kind.name: kind for found in wording().slices.values() for kind in found.page_kinds}
+FILLER = wording().filler
+SENTENCES = [text for found in wording().slices.values() for text in found.sentences]
 
 
 @pytest.fixture(scope="module")
 def shelf():
-    return next(shelves(iter([KINDS["pharma"][0]]), "pool", Random(1)))
+    return next(shelves(iter([wording().slices["pharma"].goods[0]]), "pool", Random(1)))
 
 
-@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
-def test_every_wording_of_a_form_fills_and_names_whom_it_should(form, shelf):
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+def test_every_wording_of_a_kind_of_page_fills_and_names_whom_it_should(kind, shelf):
     subject, *others = shelf
-    words = Words(subject, others[:2], Random(1))
-    assert all(position(words.fill(template), subject.name) is not None for template in (*form.titles, *form.leads))
-    for template in form.others:
-        assert all(position(words.fill(template), product.name) is not None for product in others[:2])
-    for template in (*form.opaque_titles, *form.extras):
-        assert all(position(words.fill(template), product.name) is None for product in shelf)
-    assert form.titles or form.opaque == 1.0
+    slots = Slots(subject, others[:2], Random(1))
+    naming = (*kind.titles, *kind.naming_subject)
+    assert all(position(slots.fill(template), subject.name) is not None for template in naming)
+    for template in kind.naming_others:
+        assert all(position(slots.fill(template), product.name) is not None for product in others[:2])
+    for template in (*kind.opaque_titles, *kind.naming_nothing):
+        assert all(position(slots.fill(template), product.name) is None for product in shelf)
+    assert kind.titles or kind.opaque == 1.0
 
 
-@pytest.mark.parametrize("template", [*filler.OPENINGS, *filler.COMMON, *sum(filler.BY_SLICE.values(), ())])
+@pytest.mark.parametrize("template", [*FILLER.openings, *FILLER.sentences, *SENTENCES])
 def test_fillers_name_no_product(template, shelf):
     assert all(
-        position(Words(shelf[0], shelf[1:], Random(1)).fill(template), product.name) is None for product in shelf
+        position(Slots(shelf[0], shelf[1:], Random(1)).fill(template), product.name) is None for product in shelf
     )
 
 
 def test_an_unknown_slot_is_an_error(shelf):
     with pytest.raises(KeyError):
-        Words(shelf[0], shelf[1:], Random(1)).fill("{nobody} sells this")
+        Slots(shelf[0], shelf[1:], Random(1)).fill("{nobody} sells this")
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0])
 def test_opaque_pages_name_no_product_on_the_card_and_others_name_the_subject(share, shelf):
-    form = type(FORMS["shop"])(**{**vars(FORMS["shop"]), "opaque": share})
+    kind = KINDS["shop"].model_copy(update={"opaque": share})
     for number in range(50):
-        page = make_page("p", form, shelf[0], tuple(shelf[1:3]), Random(number))
+        page = make_page("p", kind, shelf[0], tuple(shelf[1:3]), Random(number))
         assert page.opaque == (share == 1.0)
         assert on_card(page, shelf[0].name) == (share == 0.0)
         assert not on_card(page, shelf[1].name)
 
 
 def test_the_truth_follows_from_role_and_names(shelf):
-    about = make_page("p", FORMS["leaflet"], shelf[0], (shelf[1],), Random(1))
-    mention = make_page("p", FORMS["analogues"], shelf[0], (shelf[1],), Random(1))
+    about = make_page("p", KINDS["leaflet"], shelf[0], (shelf[1],), Random(1))
+    mention = make_page("p", KINDS["analogues"], shelf[0], (shelf[1],), Random(1))
     assert [about.truth(product) for product in shelf[:3]] == ["about_pr", "ment_pr", "not_about_pr"]
     assert [mention.truth(product) for product in shelf[:3]] == ["ment_pr", "ment_pr", "not_about_pr"]
 

@@ -226,7 +226,7 @@ def _print_curve(curve: dict[str, Any], run: Path, console: Console) -> None:
     console.print(
         Text(
             f"{curve['steps']} steps on {curve['rows']} rows; of {curve['held_out']} held-out ones "
-            f"{last['words_accuracy']:.1%} of hidden words and {last['belongs_accuracy']:.1%} of pairs are right"
+            f"{last['mlm_accuracy']:.1%} of masked words and {last['pair_matching_accuracy']:.1%} of pairs are right"
         )
     )
     console.print(Text(f"encoder: {run / 'pretrained'} (distill … --checkpoint {run / 'pretrained'})"))

@@ -144,7 +144,7 @@ def _name_labels(config: Any, labels: list[str], kind: str, folder: Path) -> Non
     stored = _stored_labels(config)
     if stored != labels and sorted(stored) == sorted(labels):
         raise UserError(
-            "the checkpoint's classes stand in another order",
+            "the checkpoint's classes are in another order",
             where=str(folder / "config.json"),
             found=f"{stored}, the task has {labels}",
             do="write task.labels in the checkpoint's order",

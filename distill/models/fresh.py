@@ -1,4 +1,4 @@
-"""A small BERT with random weights and a WordPiece tokenizer of its own, where no checkpoint is at hand."""
+"""A small BERT with random weights and a WordPiece tokenizer of its own, for runs without a checkpoint."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from distill.models.encoder import quiet
-from distill.models.mimetic_init import match_equal_tokens
+from distill.models.mimetic_init import mimetic_init
 from distill.models.wordpiece import SPECIAL_TOKENS, train_wordpiece
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def make_encoder(
     The same arguments give the same bytes, whatever the order of `texts`; torch's global generator is left as it was.
 
     Args: width: hidden size H, feed-forward 4·H. vocabulary: most tokens. seed: of the weights. matching_heads: heads
-        of each layer that start out attending to equal tokens, see `matching.py`.
+        of each layer that start out attending to equal tokens, see `mimetic_init.py`.
     Raises: ValueError when `heads` does not divide `width`.
     """
     import torch
@@ -54,7 +54,7 @@ def make_encoder(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = BertModel(config)
-        match_equal_tokens(model, matching_heads)
+        mimetic_init(model, matching_heads)
     with quiet():
         _save_tokenizer(tokenizer, folder)
         model.save_pretrained(folder)

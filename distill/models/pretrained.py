@@ -1,4 +1,4 @@
-"""From what the user names as a checkpoint to a local folder that is safe to load."""
+"""Pre-trained checkpoints: a user's folder or hub id as a local folder that is safe to load."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def resolve(checkpoint: str) -> Path:
 
 
 def require_safe(folder: Path) -> None:
-    """Refuse a checkpoint folder that could run foreign code, or that cannot be loaded whole.
+    """Check that a checkpoint folder is complete and runs no code when it is loaded.
 
     Raises: UserError for a missing config or tokenizer, remote code, weights that are only pickled, absent, or damaged.
     """
@@ -59,7 +59,7 @@ def require_safe(folder: Path) -> None:
 
 
 def save_tokenizer(checkpoint: Path, folder: Path) -> None:
-    """Put the checkpoint's tokenizer into `folder`: `tokenizer.json` and the files that transformers keeps beside it.
+    """Put the checkpoint's tokenizer into `folder`: `tokenizer.json` and what else transformers stores with it.
 
     A checkpoint that has only a vocabulary or a sentencepiece model is converted by transformers.
 

@@ -1,4 +1,4 @@
-"""Whole words hidden for a model to guess."""
+"""Whole-word masking, for masked language modelling."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _KEPT, _RANDOM = 0.1, 0.1
 
 
 class WholeWordMasker:
-    """Hides whole words of a batch: all pieces of a word or none.
+    """Masks whole words of a batch: all pieces of a word or none.
 
     Args: vocabulary: token to id of a WordPiece (`##` within a word), or byte-level or sentencepiece tokenizer (`Ġ` or
-        `▁` at the start of a word). share: of the words to be guessed.
+        `▁` at the start of a word). share: of the words, masked ones.
     Attributes: special: by id, whether a token is special, bool (V,).
     Raises: ValueError when the vocabulary has no mask token.
     Source: Devlin et al. 2019, arXiv:1810.04805, section 3.1 (80% mask, 10% random, 10% kept), with whole words as in
@@ -37,21 +37,21 @@ class WholeWordMasker:
         self._ordinary = np.flatnonzero(~self.special)
 
     def __call__(self, ids: Ids, random: np.random.Generator) -> tuple[Ids, Ids]:
-        """The batch with words hidden, and what stood there.
+        """The batch with words masked, and the tokens that they were.
 
         Args: ids: int64 (B, S), padded with a special token. random: decides which words.
-        Returns: inputs and targets, int64 (B, S); targets are -100 wherever nothing is to be guessed.
+        Returns: inputs and targets, int64 (B, S); targets are -100 wherever no word is masked.
         """
         special = self.special[ids]
         starts = ~special & ~(self._inner[ids] & ~_before(special))
         word = np.cumsum(starts.reshape(-1)).reshape(ids.shape)
         chosen = random.random(int(word[-1, -1]) + 1) < self.share
-        hidden = chosen[word] & ~special
+        masked = chosen[word] & ~special
         draw = random.random(ids.shape)
-        inputs = np.where(hidden & (draw >= _KEPT + _RANDOM), self.mask_id, ids)
-        replaced = hidden & (draw < _RANDOM)
+        inputs = np.where(masked & (draw >= _KEPT + _RANDOM), self.mask_id, ids)
+        replaced = masked & (draw < _RANDOM)
         inputs[replaced] = random.choice(self._ordinary, int(replaced.sum()))
-        return inputs, np.where(hidden, ids, IGNORED)
+        return inputs, np.where(masked, ids, IGNORED)
 
 
 def _before(special: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -1,4 +1,4 @@
-"""Batches for pre-training: pairs rendered as a teacher reads them, some swapped, some of their words hidden."""
+"""Batches for pre-training: pairs rendered as a teacher reads them, some swapped, some of their words masked."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Draw(NamedTuple):
 
 
 class Draws(torch.utils.data.Dataset[Draw]):
-    """The rows of some pairs; which partner a row has is the sampler's business, so an index is a whole draw."""
+    """The rows of some pairs; the sampler chooses a row's partner, so an index is a whole draw."""
 
     def __init__(self, pairs: Pairs) -> None:
         self.pairs = pairs
@@ -79,7 +79,8 @@ class DrawSampler(torch.utils.data.Sampler[Draw]):
 class PretrainingCollator:
     """Draws to tensors.
 
-    Args: renderers: by source. pad_id: the tokenizer's padding token. larger: tokenises the sides for a larger encoder.
+    Args: renderers: by source. pad_id: the tokenizer's padding token. sides: tokenises them for the
+        embedding teacher.
     """
 
     pairs: Pairs
@@ -87,24 +88,25 @@ class PretrainingCollator:
     masker: WholeWordMasker
     pad_id: int
     seed: int
-    larger: SideTokenizer | None = None
+    sides: SideTokenizer | None = None
 
     def __call__(self, draws: Sequence[Draw]) -> dict[str, Tensor]:
-        """input_ids, attention_mask, token_type_ids, words, shared (B, S); covered (B, 2); belongs (B,).
+        """input_ids, attention_mask, token_type_ids (B, S) and the targets.
 
-        `words` is -100 wherever nothing is to be guessed, `belongs` -1 for single texts; `shared` and `covered` are
-        those of `on_both_sides`, with -1 in `shared` for hidden words too. With a larger encoder also its ids and mask
-        of the left, then the right sides (2B, S'), and present (2B,).
+        mlm (B, S) is -100 wherever no word is masked; pair_matching (B,) is -1 for single texts; token_overlap (B, S)
+        and overlap_shares (B, 2) are those of `token_overlap`, with -1 for the tokens of masked words too. With an
+        embedding teacher also teacher_ids and teacher_mask of the left, then the right sides (2B, S'), and present
+        (2B,).
         """
         batch = collate([self._window(draw) for draw in draws], self.pad_id)
         random = np.random.default_rng([self.seed, *draws[0], *draws[-1]])
-        shared, covered = on_both_sides(batch["input_ids"], batch["token_type_ids"], self.masker.special)
-        batch["input_ids"], words = self.masker(batch["input_ids"], random)
-        shared[words != IGNORED] = UNKNOWN
-        targets = {"words": words, "shared": shared, "covered": covered}
+        overlap, shares = token_overlap(batch["input_ids"], batch["token_type_ids"], self.masker.special)
+        batch["input_ids"], mlm = self.masker(batch["input_ids"], random)
+        overlap[mlm != IGNORED] = UNKNOWN
+        targets = {"mlm": mlm, "token_overlap": overlap, "overlap_shares": shares}
         tensors = {name: torch.from_numpy(array) for name, array in {**batch, **targets}.items()}
-        tensors["belongs"] = torch.tensor([self._belongs(draw) for draw in draws])
-        return {**tensors, **(self.larger(self._sides(draws)) if self.larger else {})}
+        tensors["pair_matching"] = torch.tensor([self._matches(draw) for draw in draws])
+        return {**tensors, **(self.sides(self._texts(draws)) if self.sides else {})}
 
     def _window(self, draw: Draw) -> Window:
         left, right = self._pair(draw)
@@ -116,27 +118,27 @@ class PretrainingCollator:
         pairs: Sequence[Pair] = self.pairs.pairs
         return pairs[draw.row].left, pairs[draw.partner].right
 
-    def _belongs(self, draw: Draw) -> float:
+    def _matches(self, draw: Draw) -> float:
         return float(draw.row == draw.partner) if self.pairs.paired[draw.row] else UNKNOWN
 
-    def _sides(self, draws: Sequence[Draw]) -> Sides:
+    def _texts(self, draws: Sequence[Draw]) -> Sides:
         both = [self._pair(draw) for draw in draws]
         return [[" ".join(text for text in side if text) for side in sides] for sides in zip(*both, strict=True)]
 
 
-def on_both_sides(ids: Ids, kinds: Ids, special: NDArray[np.bool_]) -> tuple[Floats, Floats]:
-    """Which tokens stand on the other side too.
+def token_overlap(ids: Ids, kinds: Ids, special: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+    """Which tokens the other side has too.
 
-    Args: ids, kinds: tokens and their sides, 0 or 1, int64 (B, S). special: by id, tokens that are never asked for.
-    Returns: float32 (B, S), 1 or 0, -1 for special tokens; and the share of such tokens on either side, float32 (B, 2).
+    Args: ids, kinds: tokens and their sides, 0 or 1, int64 (B, S). special: by id, tokens that do not count.
+    Returns: float32 (B, S), 1 or 0, -1 for special tokens; and the share of ones on either side, float32 (B, 2).
     """
-    shared, covered = np.full(ids.shape, UNKNOWN, np.float32), np.zeros((len(ids), 2), np.float32)
+    overlap, shares = np.full(ids.shape, UNKNOWN, np.float32), np.zeros((len(ids), 2), np.float32)
     for row, (tokens, sides) in enumerate(zip(ids, kinds, strict=True)):
         places = [np.flatnonzero(~special[tokens] & (sides == side)) for side in (0, 1)]
         for side, (own, other) in enumerate((places, places[::-1])):
-            shared[row, own] = np.isin(tokens[own], tokens[other])
-            covered[row, side] = shared[row, own].mean() if len(own) else 0
-    return shared, covered
+            overlap[row, own] = np.isin(tokens[own], tokens[other])
+            shares[row, side] = overlap[row, own].mean() if len(own) else 0
+    return overlap, shares
 
 
 def renderers(views: Mapping[str, ViewConfig], encoder: Path) -> dict[str, Renderer]:

@@ -15,11 +15,11 @@ from teachers.pretraining.model import HEADS_FILE
 CARD_FILE, CURVE_FILE, WEIGHTS_FILE = "README.md", "quality.json", "model.safetensors"
 _HASHED = (WEIGHTS_FILE, HEADS_FILE, "tokenizer.json", "config.json")
 _FIGURES = {
-    "words_loss": "hidden words, nats",
-    "words_accuracy": "hidden words right",
-    "belongs_loss": "belonging, nats",
-    "belongs_accuracy": "belonging right",
-    "shared_loss": "on both sides, nats",
+    "mlm_loss": "masked words, nats",
+    "mlm_accuracy": "masked words right",
+    "pair_matching_loss": "pair matching, nats",
+    "pair_matching_accuracy": "pairs right",
+    "token_overlap_loss": "token overlap, nats",
     "hidden_loss": "embeddings, 1 − cosine",
     "relation_loss": "similarities, squared",
 }
@@ -33,8 +33,8 @@ def write_card(config: PretrainConfig, store: Path, folder: Path, *, parameters:
     architecture, curve = read_json(folder / "config.json"), read_json(folder / CURVE_FILE)
     chapters = [
         f"{_shape(architecture, parameters)} Pre-trained by `distill pretrain`; loads with "
-        "`transformers.AutoModel.from_pretrained`. The heads of the pre-training lie beside the weights, so that a run "
-        "with `--checkpoint` goes on where this one ended.",
+        "`transformers.AutoModel.from_pretrained`. The heads of the pre-training are kept, so that a run with "
+        "`--checkpoint` goes on where this one ended.",
         "## Texts\n\n" + _texts(read_json(store / SOURCES_FILE), curve),
         f"## Recipe\n\nSeed {seed}.\n\n```yaml\n{_recipe(config)}```",
         f"## Loss on {curve['held_out']} held-out rows\n\n" + _curve(curve["curve"]),
@@ -58,11 +58,11 @@ def _texts(sources: dict[str, Any], curve: dict[str, Any]) -> str:
 
 
 def _recipe(config: PretrainConfig) -> str:
-    """The config as YAML, folders by their last name: where they lay is nobody else's concern."""
+    """The config as YAML, folders by their last name only."""
     values = config.model_dump(mode="json", exclude_none=True)
     for source in values["texts"].values():
         source["root"] = Path(source["root"]).name or "."
-    for part, name in ((values, "checkpoint"), (values.get("larger", {}), "encoder")):
+    for part, name in ((values, "checkpoint"), (values.get("embedding_teacher", {}), "encoder")):
         if name in part and Path(part[name]).is_dir():
             part[name] = Path(part[name]).name
     return yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=110)

@@ -13,7 +13,7 @@ from teachers.config import FreshEncoder
 
 
 class TextSource(Config):
-    """A part of the pre-training texts that lies outside the project's records."""
+    """Pre-training texts that are not among the project's records."""
 
     root: str = Field(".", description="folder that its files start from, relative to data.root")
     files: Files = Field(description="files or globs below root")
@@ -28,8 +28,8 @@ class TextSource(Config):
     terms: str = Field("", description="what the source's terms say about use, for the model card")
 
 
-class LargerEncoder(Config):
-    """An encoder whose sentence embeddings the small one learns to reproduce, one side of a pair at a time."""
+class EmbeddingTeacherConfig(Config):
+    """A larger encoder whose sentence embeddings the small one learns to reproduce, one side of a pair at a time."""
 
     encoder: str = Field(description="folder or hub id")
     hidden: NonNegativeFloat = Field(1.0, description="weight of the distance between projected and given embedding")
@@ -37,7 +37,7 @@ class LargerEncoder(Config):
     max_tokens: Annotated[int, Field(ge=4, le=512)] = Field(64, description="tokens that it reads of a side")
 
     @model_validator(mode="after")
-    def _asks_for_something(self) -> LargerEncoder:
+    def _asks_for_something(self) -> EmbeddingTeacherConfig:
         if self.hidden == 0 and self.relation == 0:
             raise ValueError("hidden: hidden and relation are both 0, so nothing would be learnt from it")
         return self
@@ -56,7 +56,7 @@ class PretrainTraining(TrainingConfig):
 
 
 class PretrainConfig(Config):
-    """A pre-training run: masked words, and whether the two sides of a pair belong together."""
+    """A pre-training run: masked words, pair matching, token overlap, and a larger encoder's embeddings."""
 
     checkpoint: str | None = Field(None, description="encoder to go on from; null: fresh weights and vocabulary")
     fresh: FreshEncoder = Field(default_factory=FreshEncoder, description="used when checkpoint is null")
@@ -64,12 +64,14 @@ class PretrainConfig(Config):
     own: bool = Field(True, description="read the project's clean training and pool records")
     category: str | None = Field(None, description="field of the records within which sides are swapped; null: slice")
     texts: dict[str, TextSource] = Field(default_factory=dict, description="further texts by name")
-    masked: Annotated[float, Field(gt=0, lt=1)] = Field(0.15, description="share of words to be guessed")
+    masked: Annotated[float, Field(gt=0, lt=1)] = Field(0.15, description="share of words that are masked")
     swapped: Share = Field(0.5, description="share of pairs that get the right side of another pair")
-    words: NonNegativeFloat = Field(0.3, description="weight of guessing the hidden words")
-    belongs: NonNegativeFloat = Field(1.0, description="weight of telling swapped pairs apart")
-    shared: NonNegativeFloat = Field(1.0, description="weight of telling, token by token, what stands on both sides")
-    larger: LargerEncoder | None = Field(None, description="learn from a larger encoder as well")
+    mlm: NonNegativeFloat = Field(0.3, description="weight of masked language modelling: predicting the masked words")
+    pair_matching: NonNegativeFloat = Field(1.0, description="weight of telling pairs from swapped pairs")
+    token_overlap: NonNegativeFloat = Field(
+        1.0, description="weight of telling, token by token, whether the other side has it too"
+    )
+    embedding_teacher: EmbeddingTeacherConfig | None = Field(None, description="learn from a larger encoder as well")
     held_out: PositiveInt = Field(500, description="rows kept for the loss curve")
     evaluate_steps: PositiveInt = Field(250, description="optimiser steps between two points of the curve")
     half: bool = Field(True, description="store weights as float16")

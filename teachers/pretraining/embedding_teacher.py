@@ -19,7 +19,7 @@ Sides = Sequence[Sequence[str]]
 
 
 class SideTokenizer:
-    """Tokenises sides for the larger encoder, cut to `max_tokens`."""
+    """Tokenises sides for the embedding teacher, cut to `max_tokens`."""
 
     def __init__(self, encoder: Path, max_tokens: int) -> None:
         self.tokenizer = Tokenizer.from_file(str(encoder / TOKENIZER_FILE))
@@ -27,18 +27,18 @@ class SideTokenizer:
         self.tokenizer.enable_padding(pad_id=pad_id(self.tokenizer))
 
     def __call__(self, sides: Sides) -> dict[str, Tensor]:
-        """larger_ids, larger_mask int64 (2B, S) and present bool (2B,): left sides first, then right ones."""
+        """teacher_ids, teacher_mask int64 (2B, S) and present bool (2B,): left sides first, then right ones."""
         texts = [text for side in sides for text in side]
         encoded = self.tokenizer.encode_batch(texts)
         return {
-            "larger_ids": torch.tensor([item.ids for item in encoded]),
-            "larger_mask": torch.tensor([item.attention_mask for item in encoded]),
+            "teacher_ids": torch.tensor([item.ids for item in encoded]),
+            "teacher_mask": torch.tensor([item.attention_mask for item in encoded]),
             "present": torch.tensor([bool(text) for text in texts]),
         }
 
 
-class LargerModel:
-    """A frozen encoder that answers with normalised mean embeddings, as sentence encoders are trained to give.
+class EmbeddingTeacher:
+    """A frozen encoder that gives normalised mean embeddings, as sentence encoders are trained to do.
 
     Raises: UserError for a folder that is no safe encoder.
     Source: Reimers & Gurevych 2019, arXiv:1908.10084, section 3 (mean pooling).

@@ -19,85 +19,92 @@ HEADS_FILE = "heads.safetensors"
 
 
 class PretrainingModel(nn.Module):
-    """Predicts hidden words, which tokens stand on both sides, and whether these belong together.
+    """Predicts masked words, which tokens both sides have, and whether the sides are a pair.
 
-    Args: encoder: any encoder of transformers. larger_width: D of a larger encoder's embeddings, None without one.
+    The heads' attributes are also their names in `heads.safetensors`: `guess` and `bias` predict masked words, `judge`
+    pairs, `find` and `cover` the overlap of tokens, `project` the embedding teacher's embeddings.
+
+    Args: encoder: any encoder of transformers. teacher_width: D of the embedding teacher, None without one.
     """
 
-    def __init__(self, encoder: PreTrainedModel, larger_width: int | None = None) -> None:
+    def __init__(self, encoder: PreTrainedModel, teacher_width: int | None = None) -> None:
         super().__init__()
         width, vocabulary = encoder.config.hidden_size, encoder.config.vocab_size
         self.encoder = encoder
         self.guess = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.LayerNorm(width))
         self.bias = nn.Parameter(torch.zeros(vocabulary))
         self.judge, self.find, self.cover = nn.Linear(width, 1), nn.Linear(width, 1), nn.Linear(width, 2)
-        self.project = nn.Linear(width, larger_width) if larger_width else None
+        self.project = nn.Linear(width, teacher_width) if teacher_width else None
         self._names = input_names(encoder)
 
     def forward(
         self,
-        words: Tensor,
-        belongs: Tensor,
-        shared: Tensor,
-        covered: Tensor,
+        mlm: Tensor,
+        pair_matching: Tensor,
+        token_overlap: Tensor,
+        overlap_shares: Tensor,
         embeddings: Tensor | None = None,
         **inputs: Tensor,
     ) -> dict[str, Tensor]:
         """Losses and counts of one batch.
 
-        Args: words: int64 (B, S), -100 where nothing is to be guessed. belongs: float (B,), 1, 0 or -1 for single
-            texts. shared: float (B, S), 1, 0 or -1 where it is not asked. covered: float (B, 2). embeddings: float
-            (2B, D) of the left, then the right sides. inputs: of the encoder, (B, S), and present (2B,).
-        Returns: scalars `words_loss`, `belongs_loss`, `shared_loss`, with embeddings also `hidden_loss` and
-            `relation_loss`, and the counts `words`, `words_right`, `belongs`, `belongs_right`.
+        Args: mlm: int64 (B, S), -100 where no word is masked. pair_matching: float (B,), 1, 0 or -1 for single texts.
+            token_overlap: float (B, S), 1, 0 or -1 for tokens that do not count. overlap_shares: float (B, 2).
+            embeddings: float (2B, D) of the left, then the right sides. inputs: of the encoder, (B, S), and present
+            (2B,).
+        Returns: scalars `mlm_loss`, `pair_matching_loss`, `token_overlap_loss`, with embeddings also `hidden_loss` and
+            `relation_loss`, and the counts `mlm_count`, `mlm_right`, `pair_matching_count`, `pair_matching_right`.
         """
         output = self.encoder(**{name: inputs[name] for name in self._names})
         hidden = output.last_hidden_state
         pooled = getattr(output, "pooler_output", None)
         pooled = hidden[:, 0] if pooled is None else pooled
         terms = {
-            **self._words(hidden, words),
-            **self._belongs(pooled, belongs),
-            "shared_loss": self._shared(hidden, pooled, shared, covered, belongs),
+            **self._mlm(hidden, mlm),
+            **self._pair_matching(pooled, pair_matching),
+            "token_overlap_loss": self._token_overlap(hidden, pooled, token_overlap, overlap_shares, pair_matching),
         }
         if embeddings is not None and self.project is not None:
-            terms |= self._larger(hidden, inputs, embeddings)
+            terms |= self._embeddings(hidden, inputs, embeddings)
         return terms
 
-    def _words(self, hidden: Tensor, words: Tensor) -> dict[str, Tensor]:
-        """Cross-entropy of the hidden words, the decoder being the input embeddings (arXiv:1608.05859)."""
-        places = words != IGNORED
+    def _mlm(self, hidden: Tensor, targets: Tensor) -> dict[str, Tensor]:
+        """Cross-entropy of the masked words, the decoder being the input embeddings (arXiv:1608.05859)."""
+        places = targets != IGNORED
         table: Tensor = self.encoder.get_input_embeddings().weight  # type: ignore[assignment]
         logits = nn.functional.linear(self.guess(hidden[places]), table, self.bias.to(table.dtype)).float()
-        total = nn.functional.cross_entropy(logits, words[places], reduction="sum")
+        total = nn.functional.cross_entropy(logits, targets[places], reduction="sum")
         count = places.sum()
-        right = (logits.argmax(-1) == words[places]).sum()
-        return {"words_loss": total / count.clamp(min=1), "words": count, "words_right": right}
+        right = (logits.argmax(-1) == targets[places]).sum()
+        return {"mlm_loss": total / count.clamp(min=1), "mlm_count": count, "mlm_right": right}
 
-    def _belongs(self, pooled: Tensor, belongs: Tensor) -> dict[str, Tensor]:
-        """Binary cross-entropy over the rows that are pairs."""
-        paired = (belongs >= 0).float()
+    def _pair_matching(self, pooled: Tensor, targets: Tensor) -> dict[str, Tensor]:
+        """Binary cross-entropy over the rows that have two sides."""
+        paired = (targets >= 0).float()
         logits = self.judge(pooled).squeeze(-1).float()
-        each = _cross_entropy(logits, belongs)
-        right = (((logits > 0) == (belongs > 0.5)) & (belongs >= 0)).sum()
+        each = _cross_entropy(logits, targets)
+        right = (((logits > 0) == (targets > 0.5)) & (targets >= 0)).sum()
         count = paired.sum()
-        return {"belongs_loss": (each * paired).sum() / count.clamp(min=1), "belongs": count, "belongs_right": right}
+        loss = (each * paired).sum() / count.clamp(min=1)
+        return {"pair_matching_loss": loss, "pair_matching_count": count, "pair_matching_right": right}
 
-    def _shared(self, hidden: Tensor, pooled: Tensor, shared: Tensor, covered: Tensor, belongs: Tensor) -> Tensor:
-        """Cross-entropy of each token's standing on both sides, plus that of the share of such tokens on each side.
+    def _token_overlap(
+        self, hidden: Tensor, pooled: Tensor, overlap: Tensor, overlap_shares: Tensor, pair_matching: Tensor
+    ) -> Tensor:
+        """Cross-entropy of whether both sides have a token, plus that of the share of such tokens on each side.
 
-        The first is a question to every token, which the heads that compare sides learn within a hundred steps; the
-        second carries their answer to the pooled state. Without them belonging stayed at chance for 1,500 steps of 32
-        pairs at 12 layers x 128; with them it reached 72% within 200.
+        The first is a target for every token, which the attention heads that compare sides learn within a hundred
+        steps; the second carries it to the pooled state. Without them pair matching stayed at chance for 1,500 steps of
+        32 pairs at 12 layers x 128; with them it reached 72% within 200.
         """
-        asked, paired = (shared >= 0).float(), (belongs >= 0).float()
-        tokens = _cross_entropy(self.find(hidden).squeeze(-1), shared)
-        shares = _cross_entropy(self.cover(pooled), covered).mean(-1)
+        asked, paired = (overlap >= 0).float(), (pair_matching >= 0).float()
+        tokens = _cross_entropy(self.find(hidden).squeeze(-1), overlap)
+        shares = _cross_entropy(self.cover(pooled), overlap_shares).mean(-1)
         each = (tokens * asked).sum() / asked.sum().clamp(min=1)
         return each + (shares * paired).sum() / paired.sum().clamp(min=1)
 
-    def _larger(self, hidden: Tensor, inputs: dict[str, Tensor], embeddings: Tensor) -> dict[str, Tensor]:
-        """Distance of the sides' embeddings to the larger encoder's, one by one and in their similarities.
+    def _embeddings(self, hidden: Tensor, inputs: dict[str, Tensor], embeddings: Tensor) -> dict[str, Tensor]:
+        """Distance of the sides' embeddings to the embedding teacher's, one by one and in their similarities.
 
         hidden_loss = mean of 1 − cos(W·s_i, t_i); relation_loss = mean over i ≠ j of (cos(s_i, s_j) − t_i·t_j)², with
         s_i the mean of a side's last hidden states and t_i the given embedding.
@@ -119,13 +126,13 @@ def _cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
     return nn.functional.binary_cross_entropy_with_logits(logits.float(), target.clamp(min=0), reduction="none")
 
 
-def load(folder: Path, larger_width: int | None = None) -> PretrainingModel:
-    """The encoder of a Hugging Face folder, float32, with the heads stored beside it, or fresh ones."""
+def load(folder: Path, teacher_width: int | None = None) -> PretrainingModel:
+    """The encoder of a Hugging Face folder, float32, with the heads stored in it, or fresh ones."""
     with quiet():
         encoder = AutoModel.from_pretrained(
             folder, dtype=torch.float32, use_safetensors=True, local_files_only=True, trust_remote_code=False
         )
-    model = PretrainingModel(encoder, larger_width)
+    model = PretrainingModel(encoder, teacher_width)
     if (folder / HEADS_FILE).is_file():
         stored = load_file(folder / HEADS_FILE)
         own = model.state_dict()
@@ -137,7 +144,7 @@ def load(folder: Path, larger_width: int | None = None) -> PretrainingModel:
 
 
 def save(model: PretrainingModel, folder: Path, *, half: bool) -> None:
-    """Write a Hugging Face folder that loads as float32, whatever it is stored as, and the heads beside it."""
+    """Write a Hugging Face folder that loads as float32, whatever it is stored as, and the heads."""
     dtype = torch.float16 if half else torch.float32
     heads = {name: value.to(dtype) for name, value in model.state_dict().items() if not name.startswith("encoder.")}
     save_file({name: value.contiguous() for name, value in heads.items()}, folder / HEADS_FILE)

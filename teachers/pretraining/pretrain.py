@@ -28,7 +28,7 @@ from teachers.embedded import local_folder
 from teachers.pretraining.batches import PretrainingCollator, renderers
 from teachers.pretraining.card import CURVE_FILE, WEIGHTS_FILE, write_card
 from teachers.pretraining.config import PretrainConfig
-from teachers.pretraining.embedding_teacher import LargerModel, SideTokenizer
+from teachers.pretraining.embedding_teacher import EmbeddingTeacher, SideTokenizer
 from teachers.pretraining.model import PretrainingModel, load, save
 from teachers.pretraining.pairs import Pair, Pairs, read_pairs, read_views
 from teachers.pretraining.trainer import PretrainTrainer
@@ -45,9 +45,9 @@ def pretrain(config: PretrainConfig, store: Path, start: Path, seed: int, thread
     torch.manual_seed(seed)
     quiet_trainer()
     train, held = _parts(read_pairs(store), config.held_out, seed)
-    larger = _folder(config.larger.encoder) if config.larger else None
-    larger_model = LargerModel(larger) if larger else None
-    model = load(start, larger_model.width if larger_model else None)
+    teacher_folder = _folder(config.embedding_teacher.encoder) if config.embedding_teacher else None
+    teacher = EmbeddingTeacher(teacher_folder) if teacher_folder else None
+    model = load(start, teacher.width if teacher else None)
     training = config.training.for_width(model.encoder.config.hidden_size)
     set_dropout(model.encoder, training.dropout)
     choose_attention(model.encoder, training.precision, max(view.max_tokens for view in read_views(store).values()))
@@ -58,9 +58,9 @@ def pretrain(config: PretrainConfig, store: Path, start: Path, seed: int, thread
             folder,
             seed,
             config,
-            _collator(config, train, store, start, larger, seed),
-            _collator(config, held, store, start, larger, seed),
-            larger_model,
+            _collator(config, train, store, start, teacher_folder, seed),
+            _collator(config, held, store, start, teacher_folder, seed),
+            teacher,
             _callbacks(folder, tasks),
         )
         trainer.go_on()
@@ -84,7 +84,7 @@ def _parts(pairs: Sequence[Pair], held_out: int, seed: int) -> tuple[Pairs, Pair
 
 
 def _collator(
-    config: PretrainConfig, pairs: Pairs, store: Path, start: Path, larger: Path | None, seed: int
+    config: PretrainConfig, pairs: Pairs, store: Path, start: Path, teacher: Path | None, seed: int
 ) -> PretrainingCollator:
     tokenizer = Tokenizer.from_file(str(start / TOKENIZER_FILE))
     try:
@@ -93,7 +93,8 @@ def _collator(
         raise UserError(
             str(error), where=str(start / TOKENIZER_FILE), do="take an encoder trained on masked words"
         ) from None
-    sides = SideTokenizer(larger, config.larger.max_tokens) if config.larger and larger else None
+    given = config.embedding_teacher
+    sides = SideTokenizer(teacher, given.max_tokens) if given and teacher else None
     return PretrainingCollator(pairs, renderers(read_views(store), start), masker, pad_id(tokenizer), seed, sides)
 
 
@@ -111,11 +112,11 @@ def _finish(
     rows: list[int],
     folder: Path,
 ) -> None:
-    curve = [_point(entry) for entry in trainer.state.log_history if "eval_words_loss" in entry]
+    curve = [_point(entry) for entry in trainer.state.log_history if "eval_mlm_loss" in entry]
     step = trainer.state.global_step
     if not curve or curve[-1]["step"] < step:
         curve.append({"step": step, **_plain(trainer.evaluate())})
-    if not math.isfinite(curve[-1]["words_loss"]):
+    if not math.isfinite(curve[-1]["mlm_loss"]):
         raise GateFailed(
             "pre-training diverged: the loss is not finite", do="lower training.learning_rate or raise warmup"
         )

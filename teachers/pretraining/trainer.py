@@ -1,4 +1,4 @@
-"""The Hugging Face Trainer over pairs: masked words, belonging together, and a larger encoder's embeddings."""
+"""The Hugging Face Trainer over pairs: masked words, pair matching, token overlap, and an embedding teacher."""
 
 from __future__ import annotations
 
@@ -16,17 +16,18 @@ from distill.training.config import TrainingConfig
 from distill.training.stretch import fixed
 from teachers.pretraining.batches import Draws, DrawSampler, PretrainingCollator
 from teachers.pretraining.config import PretrainConfig
-from teachers.pretraining.embedding_teacher import LargerModel
+from teachers.pretraining.embedding_teacher import EmbeddingTeacher
 from teachers.pretraining.model import PretrainingModel
 
-_COUNTED = ("words", "belongs")
+_COUNTED = ("mlm", "pair_matching")
+_WEIGHTED = (*_COUNTED, "token_overlap")
 
 
 class PretrainTrainer(BaseTrainer):
     """A Trainer whose rows are draws of pairs.
 
     Args: training, folder, seed: see BaseTrainer. collator, held_collator: batches of the training and of the held-out
-        pairs. larger: the frozen encoder.
+        pairs. teacher: whose embeddings are learnt.
     """
 
     def __init__(
@@ -38,7 +39,7 @@ class PretrainTrainer(BaseTrainer):
         config: PretrainConfig,
         collator: PretrainingCollator,
         held_collator: PretrainingCollator,
-        larger: LargerModel | None,
+        teacher: EmbeddingTeacher | None,
         callbacks: list[TrainerCallback],
     ) -> None:
         super().__init__(
@@ -52,7 +53,7 @@ class PretrainTrainer(BaseTrainer):
             eval_dataset=Draws(held_collator.pairs),
             callbacks=callbacks,
         )
-        self.config, self.collator, self.held_collator, self.larger = config, collator, held_collator, larger
+        self.config, self.collator, self.held_collator, self.teacher = config, collator, held_collator, teacher
         self._pretrained = model
 
     def compute_loss(
@@ -71,39 +72,38 @@ class PretrainTrainer(BaseTrainer):
     def evaluate(
         self, eval_dataset: Any = None, ignore_keys: list[str] | None = None, metric_key_prefix: str = "eval"
     ) -> dict[str, float]:
-        """Loss of each term and accuracy of words and belonging on the held-out pairs, logged and returned."""
+        """Loss of each term, accuracy of masked words and pair matching on the held-out pairs; logged and returned."""
         self._pretrained.train(False)
         batches = [self._terms(self._pretrained, self._prepare_inputs(batch)) for batch in self._held_batches()]
         self._pretrained.train()
         figures = held_figures(batches)
-        step, words = self.state.global_step, figures["words_accuracy"]
-        note(
-            f"step {step}: words {figures['words_loss']:.3f} ({words:.1%} right), "
-            f"belonging {figures['belongs_loss']:.3f} ({figures['belongs_accuracy']:.1%} right) on held-out pairs"
+        mlm, matching = (
+            f"{figures[f'{name}_loss']:.3f} ({figures[f'{name}_accuracy']:.1%} right)" for name in _COUNTED
         )
+        note(f"step {self.state.global_step}: masked words {mlm}, pair matching {matching} on held-out pairs")
         metrics = {f"{metric_key_prefix}_{name}": value for name, value in figures.items()}
         self.log(dict(metrics))
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
 
     def _held_batches(self) -> Iterator[dict[str, Tensor]]:
-        """The held-out pairs, with the same partners and hidden words every time."""
+        """The held-out pairs, with the same partners and masked words every time."""
         size = self.args.eval_batch_size
         draws = list(DrawSampler(self.held_collator.pairs, size, self.config.swapped, self.args.seed))
         return (self.held_collator(draws[start : start + size]) for start in range(0, len(draws), size))
 
     def _terms(self, model: Any, inputs: dict[str, Any]) -> dict[str, Tensor]:
-        ids, mask = inputs.pop("larger_ids", None), inputs.pop("larger_mask", None)
+        ids, mask = inputs.pop("teacher_ids", None), inputs.pop("teacher_mask", None)
         with self.accelerator.autocast():
-            embeddings = self.larger.embeddings(ids, mask) if self.larger else None
+            embeddings = self.teacher.embeddings(ids, mask) if self.teacher else None
             terms: dict[str, Tensor] = model(**inputs, embeddings=embeddings)
         return terms
 
     def _total(self, terms: dict[str, Tensor]) -> Tensor:
-        total = sum(getattr(self.config, name) * terms[f"{name}_loss"] for name in ("words", "belongs", "shared"))
-        if self.config.larger and "hidden_loss" in terms:
-            total = total + self.config.larger.hidden * terms["hidden_loss"]
-            total = total + self.config.larger.relation * terms["relation_loss"]
+        total = sum(getattr(self.config, name) * terms[f"{name}_loss"] for name in _WEIGHTED)
+        if self.config.embedding_teacher and "hidden_loss" in terms:
+            total = total + self.config.embedding_teacher.hidden * terms["hidden_loss"]
+            total = total + self.config.embedding_teacher.relation * terms["relation_loss"]
         return total
 
     def _get_train_sampler(self, train_dataset: Any = None) -> DrawSampler:
@@ -112,15 +112,15 @@ class PretrainTrainer(BaseTrainer):
 
 
 def held_figures(batches: list[dict[str, Tensor]]) -> dict[str, float]:
-    """Means over batches, the counted terms weighted by their counts, with the share of right answers."""
+    """Means over batches, the counted terms weighted by their counts, with the share of right predictions."""
     figures = {}
     for name in _COUNTED:
-        counts = torch.stack([batch[name].float() for batch in batches])
+        counts = torch.stack([batch[f"{name}_count"].float() for batch in batches])
         losses = torch.stack([batch[f"{name}_loss"].float() for batch in batches])
         right = torch.stack([batch[f"{name}_right"].float() for batch in batches])
         figures[f"{name}_loss"] = float((losses * counts).sum() / counts.sum().clamp(min=1))
         figures[f"{name}_accuracy"] = float(right.sum() / counts.sum().clamp(min=1))
-    for name in ("shared_loss", "hidden_loss", "relation_loss"):
+    for name in ("token_overlap_loss", "hidden_loss", "relation_loss"):
         if name in batches[0]:
             figures[name] = float(torch.stack([batch[name].float() for batch in batches]).mean())
     return {name: round(value, 6) for name, value in figures.items()}

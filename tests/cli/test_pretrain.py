@@ -34,7 +34,7 @@ def test_it_leaves_an_encoder_with_a_card_and_says_how_to_use_it(made):
     assert {"model.safetensors", "heads.safetensors", "tokenizer.json", "README.md", "manifest.json"} <= files
     curve = json.loads(done.stdout.splitlines()[-1])
     assert curve["steps"] == 10 and [point["step"] for point in curve["curve"]] == [5, 10]
-    assert "belonging" in done.stderr and f"--checkpoint {run / 'pretrained'}" in done.stderr
+    assert "pair matching" in done.stderr and f"--checkpoint {run / 'pretrained'}" in done.stderr
     state = json.loads((run / "run.json").read_text())
     assert [stage["name"] for stage in state["stages"]] == ["audit", "collect pairs", "start encoder", "pretrain"]
 
@@ -59,7 +59,7 @@ def test_it_goes_on_from_a_checkpoint(made, project, tmp_path):
     first, on = (
         json.loads((folder / "pretrained" / "quality.json").read_text())["curve"] for folder in (run, tmp_path / "on")
     )
-    assert on[0]["words_loss"] < first[0]["words_loss"]
+    assert on[0]["mlm_loss"] < first[0]["mlm_loss"]
 
 
 @pytest.mark.parametrize(
@@ -67,6 +67,8 @@ def test_it_goes_on_from_a_checkpoint(made, project, tmp_path):
     [
         ("pretrain.maskd=0.2", "pretrain.maskd: unknown, did you mean 'masked'"),
         ("pretrain.masked=2", "pretrain.masked"),
+        ("pretrain.words=0.3", "pretrain.words: unknown"),
+        ("pretrain.larger={encoder: base}", "pretrain.larger: unknown"),
         ("pretrain.view=cart", "did you mean 'card'"),
         ("pretrain.texts={a: {files: gone.jsonl, left: [t]}}", "pretrain.texts.a.files"),
         ("pretrain.checkpoint=./gone", "does not exist"),

@@ -17,7 +17,7 @@ from distill.training.config import TrainingConfig
 from export.config import TargetConfig
 from students.config import StudentConfig
 from teachers.config import FreshEncoder, LabellingConfig, TeacherConfig
-from teachers.pretraining.config import LargerEncoder, PretrainConfig, PretrainTraining, TextSource
+from teachers.pretraining.config import EmbeddingTeacherConfig, PretrainConfig, PretrainTraining, TextSource
 
 MODULES = (
     "distill.core.project",
@@ -41,7 +41,7 @@ NEEDED: dict[type[Config], dict[str, Any]] = {
     project.Project: {"task": TASK, "data": DATA, "views": {"document": VIEW, "card": VIEW}},
     TeacherConfig: {"preset": "base"},
     TextSource: {"files": "a.jsonl", "left": ["title"]},
-    LargerEncoder: {"encoder": "a"},
+    EmbeddingTeacherConfig: {"encoder": "a"},
     StudentConfig: {"preset": "8L", "layers": 8, "keep": "spread"},
     TargetConfig: {"name": "onnx-int8", "precision": "int8"},
 }
@@ -115,7 +115,7 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
         "rows": 0,
         "terms": 5,
     },
-    LargerEncoder: {"encoder": 5, "hidden": -1, "relation": -1, "max_tokens": 3},
+    EmbeddingTeacherConfig: {"encoder": 5, "hidden": -1, "relation": -1, "max_tokens": 3},
     PretrainConfig: {
         "checkpoint": 5,
         "fresh": 5,
@@ -125,10 +125,10 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
         "texts": ["offers"],
         "masked": 1,
         "swapped": 2,
-        "words": -1,
-        "belongs": -1,
-        "shared": -1,
-        "larger": "base",
+        "mlm": -1,
+        "pair_matching": -1,
+        "token_overlap": -1,
+        "embedding_teacher": "base",
         "held_out": 0,
         "evaluate_steps": 0,
         "half": "maybe",
@@ -286,7 +286,11 @@ def test_every_field_of_plain_values_is_described(model: type[BaseModel]):
             "fresh: the teacher starts from 'base'; set checkpoint: null",
         ),
         (PretrainConfig, {"own": False}, "texts: with own: false there is nothing to read"),
-        (LargerEncoder, {"encoder": "a", "hidden": 0, "relation": 0}, "hidden: hidden and relation are both 0"),
+        (
+            EmbeddingTeacherConfig,
+            {"encoder": "a", "hidden": 0, "relation": 0},
+            "hidden: hidden and relation are both 0",
+        ),
         (TargetConfig, {"name": "onnx", "max_flips": 0.1}, "max_flips: only for precision int8"),
     ],
 )

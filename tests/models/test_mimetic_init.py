@@ -2,7 +2,7 @@ import pytest
 import torch
 from transformers import BertConfig, BertModel
 
-from distill.models.mimetic_init import match_equal_tokens
+from distill.models.mimetic_init import mimetic_init
 
 
 def model(heads):
@@ -12,7 +12,7 @@ def model(heads):
     )
     bert = BertModel(config, add_pooling_layer=False).eval()
     bert.set_attn_implementation("eager")
-    match_equal_tokens(bert, heads)
+    mimetic_init(bert, heads)
     return bert
 
 
@@ -32,9 +32,9 @@ def test_matching_heads_attend_to_equal_tokens_and_the_others_spread():
 def test_without_matching_heads_nothing_changes():
     bert = model(0)
     before = {name: value.clone() for name, value in bert.state_dict().items()}
-    match_equal_tokens(bert, 0)
+    mimetic_init(bert, 0)
     assert all(torch.equal(value, before[name]) for name, value in bert.state_dict().items())
-    match_equal_tokens(bert, 1)
+    mimetic_init(bert, 1)
     assert any(not torch.equal(value, before[name]) for name, value in bert.state_dict().items())
 
 

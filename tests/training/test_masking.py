@@ -13,20 +13,20 @@ def masked(share, rows=2000, vocabulary=WORDPIECE, row=ROW, seed=1):
     return ids, *WholeWordMasker(vocabulary, share)(ids, np.random.default_rng(seed))
 
 
-def test_all_pieces_of_a_word_are_guessed_or_none():
+def test_all_pieces_of_a_word_are_masked_or_none():
     _, _, words = masked(0.3)
     hidden = words != IGNORED
     assert (hidden[:, 1] == hidden[:, 2]).all() and (hidden[:, 6] == hidden[:, 7]).all()
     assert (hidden[:, 1] != hidden[:, 3]).any() and (hidden[:, 1] != hidden[:, 6]).any()
 
 
-def test_special_tokens_and_padding_are_never_guessed_and_never_changed():
+def test_special_tokens_and_padding_are_never_masked_and_never_changed():
     ids, inputs, words = masked(0.9)
     special = np.isin(ids, list(SPECIAL))
     assert (words[special] == IGNORED).all() and (inputs[special] == ids[special]).all()
 
 
-def test_targets_are_the_tokens_that_stood_there_and_the_rest_is_unchanged():
+def test_targets_are_the_original_tokens_and_the_rest_is_unchanged():
     ids, inputs, words = masked(0.3)
     hidden = words != IGNORED
     assert (words[hidden] == ids[hidden]).all() and (inputs[~hidden] == ids[~hidden]).all()
@@ -44,7 +44,7 @@ def test_the_share_of_words_and_of_masks_random_and_kept_tokens():
     assert not np.isin(inputs[hidden & (inputs != 4)], list(SPECIAL)).any()
 
 
-def test_the_same_generator_hides_the_same_words_and_another_one_others():
+def test_the_same_generator_masks_the_same_words_and_another_one_others():
     assert (masked(0.3)[1] == masked(0.3)[1]).all()
     assert (masked(0.3)[2] != masked(0.3, seed=2)[2]).any()
 

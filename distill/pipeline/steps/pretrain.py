@@ -77,7 +77,7 @@ def _pretrain_step(experiment: Experiment, config: PretrainConfig) -> Step:
 
         pretrain(config, experiment.run / PAIRS, experiment.run / START, seed, threads, folder)
 
-    larger = local_folder(config.larger.encoder) if config.larger else None
+    teacher = local_folder(config.embedding_teacher.encoder) if config.embedding_teacher else None
     return Step(
         name="pretrain",
         artifact=PRETRAINED,
@@ -88,5 +88,5 @@ def _pretrain_step(experiment: Experiment, config: PretrainConfig) -> Step:
             "threads": threads,
         },
         upstream=(PAIRS, START),
-        files=model_files(larger),
+        files=model_files(teacher),
     )

@@ -19,7 +19,7 @@ def test_the_card_names_shape_texts_recipe_curve_and_hashes(folder):
     assert "| `shop` | 120 | ours |" in card and "| `news` | 8 | – |" in card
     assert "learning_rate: 0.003" in card and "max_steps: 12" in card
     for point in read_json(folder / "quality.json")["curve"]:
-        assert f"| {point['step']} | {point['words_loss']:.3f} |" in card
+        assert f"| {point['step']} | {point['mlm_loss']:.3f} |" in card
     for name in ("model.safetensors", "heads.safetensors", "tokenizer.json", "config.json"):
         assert sha256(folder / name) in card
 

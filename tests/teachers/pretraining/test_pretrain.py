@@ -55,15 +55,15 @@ def test_a_run_leaves_a_model_folder_and_a_curve(finished):
     assert [point["step"] for point in curve["curve"]] == [6, 12]
     assert set(curve["curve"][0]) == {
         "step",
-        "words_loss",
-        "words_accuracy",
-        "belongs_loss",
-        "belongs_accuracy",
-        "shared_loss",
+        "mlm_loss",
+        "mlm_accuracy",
+        "pair_matching_loss",
+        "pair_matching_accuracy",
+        "token_overlap_loss",
     }
 
 
-def test_it_learns_words_and_what_stands_on_both_sides(tmp_path):
+def test_it_learns_masked_words_and_token_overlap(tmp_path):
     store, start = write_shop(tmp_path / "pairs", rows=400), tmp_path / "start"
     start.mkdir()
     make_encoder(texts_of(shop_pairs()), start, layers=2, width=64, heads=2, vocabulary=150, seed=1, matching_heads=2)
@@ -71,11 +71,11 @@ def test_it_learns_words_and_what_stands_on_both_sides(tmp_path):
     first, *_, last = run(
         store, start, tmp_path / "long", held_out=100, masked=0.2, evaluate_steps=20, training=training
     )["curve"]
-    assert last["words_loss"] < 0.5 * first["words_loss"]
-    assert last["shared_loss"] < 0.8 * first["shared_loss"]
+    assert last["mlm_loss"] < 0.5 * first["mlm_loss"]
+    assert last["token_overlap_loss"] < 0.8 * first["token_overlap_loss"]
 
 
-def test_it_learns_which_sides_belong_together(tmp_path):
+def test_it_learns_which_sides_are_a_pair(tmp_path):
     store, start = tmp_path / "pairs", tmp_path / "start"
     pairs = [Pair("shop", "", (name,), (name,)) for name in "abcdefgh"] * 60
     store.mkdir()
@@ -85,7 +85,7 @@ def test_it_learns_which_sides_belong_together(tmp_path):
     make_encoder(texts_of(pairs), start, layers=2, width=64, heads=2, vocabulary=150, seed=1, matching_heads=2)
     training = {"max_steps": 400, "batch_size": 16, "learning_rate": 2e-3, "save_steps": 1000, "dropout": 0}
     curve = run(store, start, tmp_path / "long", held_out=60, masked=0.05, evaluate_steps=200, training=training)
-    assert curve["curve"][-1]["belongs_accuracy"] > 0.9  # always saying the commoner answer is right for 0.68
+    assert curve["curve"][-1]["pair_matching_accuracy"] > 0.9  # always saying the commoner answer is right for 0.68
 
 
 def test_a_killed_run_ends_as_an_undisturbed_one(store, start, finished, tmp_path):
@@ -104,12 +104,12 @@ def test_a_killed_run_ends_as_an_undisturbed_one(store, start, finished, tmp_pat
 
 def test_a_run_from_a_checkpoint_goes_on_with_its_heads(store, start, finished, tmp_path):
     again = run(store, finished[0], tmp_path / "again")["curve"]
-    assert again[0]["words_loss"] < finished[1]["curve"][0]["words_loss"]
+    assert again[0]["mlm_loss"] < finished[1]["curve"][0]["mlm_loss"]
 
 
-def test_a_larger_encoder_adds_its_terms(store, start, tmp_path):
-    larger = shop_encoder(tmp_path / "larger")
-    curve = run(store, start, tmp_path / "run", larger={"encoder": str(larger), "max_tokens": 8})["curve"]
+def test_an_embedding_teacher_adds_its_terms(store, start, tmp_path):
+    teacher = {"encoder": str(shop_encoder(tmp_path / "teacher")), "max_tokens": 8}
+    curve = run(store, start, tmp_path / "run", embedding_teacher=teacher)["curve"]
     assert {"hidden_loss", "relation_loss"} <= set(curve[-1])
     assert curve[-1]["hidden_loss"] < curve[0]["hidden_loss"]
 

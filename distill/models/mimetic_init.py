@@ -22,7 +22,7 @@ def mimetic_init(model: Any, heads: int) -> None:
     as it is.
 
     Source: Trockman & Kolter 2023, Mimetic Initialization of Self-Attention Layers, arXiv:2305.09828, which draws
-    W_Q W_K^T near the identity and W_V W_O near its negative. Here W_Q W_K^T is a projection, in part of the heads, and
+    W_Q W_K^T near the identity and W_V W_O near minus it. Here W_Q W_K^T is a projection, in part of the heads, and
     W_V W_O stays random.
     """
     import torch

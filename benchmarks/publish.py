@@ -3,7 +3,8 @@
 `python -m benchmarks.publish RUN --name wdc_products --title "…" --command "…"` stores one run and writes the pages
 again; without RUN only the pages are written, with what `benchmarks.quality` stored there too. `--slices A B` adds the
 accuracy of two of its models in each slice, `--compare A B` a comparison that the run's report does not have.
-`docs/results.md` holds everything, the README one table between two markers.
+`docs/results.md` has a short chapter on each result, `docs/results/NAME.md` all its tables, the README one table
+between two markers. What is said of a result is in `benchmarks/results/summaries.yaml`, with its figures named.
 """
 
 from __future__ import annotations
@@ -13,61 +14,67 @@ import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
-from benchmarks.budget import BUDGET_FILE, as_markdown
-from benchmarks.quality_table import markdown_overview, markdown_quality
-from benchmarks.study_tables import CHAPTERS
+from benchmarks.budget import BUDGET_FILE
+from benchmarks.result_kinds import kind_of
+from benchmarks.results_page import FOLDER, HEADER, made_by, pages
 from distill.core.errors import DistillError, UserError
 from distill.core.files import read_json, write_json, write_text
 from distill.evaluation.compare import compare, compare_by
-from distill.report.tables import markdown_results, markdown_table
 
 KEPT = ("schema", "task", "tests", "models", "comparisons", "latency", "parity", "gates", "stages", "environment")
 WHERE_THERE = ("seeds", "stopped_seeds", "metric", "twins", "choice", "asked_twins", "training_history", "gates_off")
 _MARKERS = re.compile(r"(<!-- results:(\S+) -->\n).*?(<!-- /results -->)", re.DOTALL)
-_HEADER = "Generated from `benchmarks/results/*.json` by `python -m benchmarks.publish`; edits here are lost."
+
+
+class About(NamedTuple):
+    """What a stored result is called: name of its file, title, and the command that made it."""
+
+    name: str
+    title: str = ""
+    command: str = ""
 
 
 def store(
     run: Path,
-    name: str,
-    title: str,
-    command: str,
     results: Path,
+    about: About,
     slices: Sequence[tuple[str, str]] = (),
     pairs: Sequence[tuple[str, str]] = (),
 ) -> Path:
     """Write the figures of a finished run into `results`; returns the file.
 
-    Args: slices: pairs of models to compare slice by slice. pairs: pairs to compare beside those of the report.
+    Args: slices: pairs of models to compare slice by slice. pairs: pairs to compare besides those of the report.
     Raises: UserError when the run has no evaluated models, or not the models of a pair.
     """
     report = read_json(run / "report.json")
     if not report.get("models"):
         raise UserError("the run has no evaluated models", where=str(run), do="let the run finish first")
-    path = results / f"{name}.json"
+    path = results / f"{about.name}.json"
     kept = {key: report[key] for key in (*KEPT, *(key for key in WHERE_THERE if key in report))}
     kept["comparisons"] = [*kept["comparisons"], *(row for a, b in pairs for row in compare(run, a, b))]
     if slices:
         kept["slices"] = [compare_by(run, a, b, "slice") for a, b in slices]
     if (run / BUDGET_FILE).is_file():
         kept["budget"] = read_json(run / BUDGET_FILE)
-    write_json(path, {"title": title, "command": command, **kept})
+    write_json(path, {"title": about.title, "command": about.command, **kept})
     return path
 
 
-def results_page(results: Path) -> str:
-    """`docs/results.md`: a list of contents, then every stored result, in the order of their names."""
-    stored = [read_json(path) for path in sorted(results.glob("*.json"))]
-    contents = "\n".join(f"- [{result['title']}](#{_anchor(result['title'])})" for result in stored)
-    chapters = [_chapter(result) + _budget(result) + _made_by(result) for result in stored]
-    return "\n\n".join(["<!-- " + _HEADER + " -->", contents, *chapters]) + "\n"
+def write_pages(root: Path) -> None:
+    """Write every page of the stored results, and remove pages of results that are gone.
 
-
-def _anchor(title: str) -> str:
-    """The link target that Markdown readers give a heading."""
-    return re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
+    Raises: UserError for a README block or a summary that names no stored result.
+    """
+    results, docs, readme = root / "benchmarks" / "results", root / "docs", root / "README.md"
+    made = {docs / name: text for name, text in pages(results).items()}
+    made[readme] = with_tables(readme.read_text(encoding="utf-8"), results)
+    for path, text in made.items():
+        write_text(path, text)
+    for path in (docs / FOLDER).glob("*.md"):
+        if path not in made and path.read_text(encoding="utf-8").startswith(HEADER):
+            path.unlink()
 
 
 def with_tables(text: str, results: Path) -> str:
@@ -94,39 +101,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         results = options.root / "benchmarks" / "results"
         if options.run:
-            given = (options.name, options.title, options.command)
-            print(store(options.run, *given, results, options.slices, options.compare))
-        write_text(options.root / "docs" / "results.md", results_page(results))
-        readme = options.root / "README.md"
-        write_text(readme, with_tables(readme.read_text(encoding="utf-8"), results))
+            about = About(options.name, options.title, options.command)
+            print(store(options.run, results, about, options.slices, options.compare))
+        write_pages(options.root)
     except DistillError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
     return 0
 
 
-def _chapter(result: dict[str, Any]) -> str:
-    if (study := CHAPTERS.get(result.get("kind", ""))) is not None:
-        return study(result)
-    return markdown_quality(result) if _of_many_runs(result) else markdown_results(result, result["title"])
-
-
 def _table(path: Path) -> str:
     result = read_json(path)
-    return (markdown_overview(result) if _of_many_runs(result) else markdown_table(result)) + _made_by(result)
-
-
-def _of_many_runs(result: dict[str, Any]) -> bool:
-    """Whether `benchmarks.quality` wrote it; all others are the report of one run."""
-    return result.get("kind") == "quality"
-
-
-def _budget(result: dict[str, Any]) -> str:
-    return f"\n{as_markdown(result['budget'])}" if "budget" in result else ""
-
-
-def _made_by(result: dict[str, Any]) -> str:
-    return f"\n\nMade by `{result['command']}`."
+    return f"{kind_of(result).readme(result)}\n\n{made_by(result)}"
 
 
 if __name__ == "__main__":

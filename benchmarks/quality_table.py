@@ -41,6 +41,19 @@ def markdown_overview(document: Figures) -> str:
     return f"{_introduction(document)}\n\n{markdown(Sheet('', columns, rows))}"
 
 
+def markdown_sets(document: Figures) -> str:
+    """The main table: one row for each student of each set, as it is now."""
+    columns = [
+        Column("Data set", lambda row: row["after"]["title"], kind="text"),
+        Column("Student", lambda row: row["student"], kind="name"),
+        Column("Card teacher", lambda row: _f1(row["after"]["teachers"].get("card"))),
+        Column("Plain fine-tuning", lambda row: _f1(row["after"]["grid_best"].get("valid", {}).get("test"))),
+        Column("Student's macro F1", lambda row: _f1(row["is"].get("quality"))),
+        Column("Student − twin", lambda row: _apart(row["is"].get("over_twin"), MAIN)),
+    ]
+    return markdown(Sheet("", columns, [row for found in document["sets"] for row in _pairs(None, found)]))
+
+
 def markdown_quality(document: Figures) -> str:
     """The chapter of a result: the overview, what is asked and met, then every model and plain fine-tuning of a set."""
     versions = [("before", document["before"])] if document["before"] else []

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 _KINDS = {"raw": "last weights", "a3": "average, power 3", "a7": "average, power 7", "a15": "average, power 15"}
+_BEHIND = "log loss behind the best, mean"
 Figures = Mapping[str, Any]
 
 
@@ -22,24 +23,42 @@ def markdown_averages(result: Figures) -> str:
         rows.append([dataset, recipe, *cells])
     text = (
         "Gold cards only, one seed; log loss after its temperature, on validation; batches of 16, a constant rate "
-        "after warm-up. Test figures of every half epoch stand in the JSON file; nothing was chosen by them."
+        "after warm-up. The JSON file holds test figures of every half epoch; nothing was chosen by them."
     )
     return _page(result["title"], f"{text} {result.get('remark', '')}".rstrip(), head, rows)
 
 
+def markdown_best_averages(result: Figures) -> str:
+    """The main table: the lowest log loss on validation of each set, over its recipes, of each kind of weights."""
+    sets: dict[str, list[Figures]] = {}
+    for name, run in result["runs"].items():
+        sets.setdefault(name.partition("/")[0], []).append(run["best"])
+    head = ["Set: lowest log loss", *_KINDS.values()]
+    rows = [
+        [name, *(f"{min(best[kind]['log_loss'] for best in found):.4f}" for kind in _KINDS)]
+        for name, found in sets.items()
+    ]
+    return _table(head, rows)
+
+
 def markdown_recipes(result: Figures) -> str:
-    """Each recipe: how far it stood behind the best one of each set on validation."""
+    """Each recipe: how far it was behind the best one of each set on validation."""
     sets = sorted({name for row in result["rows"] for name in row["sets"]})
-    head = ["Recipe", *(f"{name}: log loss / macro F1 (steps)" for name in sets), "log loss behind the best, mean"]
+    head = ["Recipe", *(f"{name}: log loss / macro F1 (steps)" for name in sets), _BEHIND]
     rows = []
     for row in result["rows"]:
         cells = [_recipe_cell(row["sets"].get(name)) for name in sets]
-        rows.append([row["recipe"], *cells, f"{100 * row['log_loss_behind']:.1f}%"])
-    text = (
-        "Gold cards only, one seed, on validation. These fits decayed the rate from their best checkpoint on; averages "
-        "of the weights have taken the place of that decay since."
-    )
-    return _page(result["title"], text, head, rows)
+        rows.append([row["recipe"], *cells, _behind(row)])
+    return _page(result["title"], "Gold cards only, one seed, on validation.", head, rows)
+
+
+def markdown_recipes_alone(result: Figures) -> str:
+    """The main table: how far each recipe was behind the best one, mean over the sets."""
+    return _table(["Recipe", _BEHIND], [[row["recipe"], _behind(row)] for row in result["rows"]])
+
+
+def _behind(row: Figures) -> str:
+    return f"{100 * row['log_loss_behind']:.1f}%"
 
 
 def _recipe_cell(one: Figures | None) -> str:
@@ -51,12 +70,9 @@ def _recipe_cell(one: Figures | None) -> str:
 
 
 def _page(title: str, text: str, head: list[str], rows: list[list[str]]) -> str:
+    return f"# {title}\n\n{text}\n\n{_table(head, rows)}\n"
+
+
+def _table(head: list[str], rows: list[list[str]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
-    table = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
-    return f"# {title}\n\n{text}\n\n{table}\n"
-
-
-CHAPTERS: dict[str, Callable[[Figures], str]] = {
-    "averaging_study": markdown_averages,
-    "training_defaults": markdown_recipes,
-}
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

@@ -1,17 +1,26 @@
-"""Stored results and the pages made from them."""
+"""Stored results, and the pages and sentences made from them."""
 
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 
 from benchmarks import publish
+from benchmarks.figures import RUN, fill, without_figures
 from benchmarks.quality_summary import summarise
+from benchmarks.results_page import FOLDER, PAGE, anchor, pages
+from benchmarks.summaries import FILE, read_summaries
 from distill.core.errors import UserError
 from distill.core.files import write_json
 from tests.benchmarks.quality_reports import new_report, write_run
 from tests.report.sample import sample_report
+
+ROOT = Path(__file__).resolve().parents[2]
+RESULTS, DOCS = ROOT / "benchmarks" / "results", ROOT / "docs"
+WORDS = {"title": "Offers", "asked": "Does it?", "answer": "Yes", "ran": "One run.", "found": "Yes.", "follows": "So."}
 
 
 @pytest.fixture
@@ -28,7 +37,7 @@ def test_a_run_becomes_json_page_and_readme_table(root):
     options = ["--name", "wdc", "--title", "WDC", "--command", "distill --config wdc.yaml", "--root", str(root)]
     assert publish.main([str(root / "run"), *options]) == 0
     stored = json.loads((root / "benchmarks" / "results" / "wdc.json").read_text(encoding="utf-8"))
-    readme, page = ((root / name).read_text(encoding="utf-8") for name in ("README.md", "docs/results.md"))
+    readme, page = ((root / name).read_text(encoding="utf-8") for name in ("README.md", "docs/results/wdc.md"))
     assert stored["models"] == sample_report()["models"] and "audit" not in stored
     assert "stale table" not in readme and readme.startswith("before\n") and readme.endswith("after\n")
     names = {model["name"] for model in stored["models"]}
@@ -38,12 +47,88 @@ def test_a_run_becomes_json_page_and_readme_table(root):
     assert "distill --config wdc.yaml" in page
 
 
-def test_the_page_begins_with_its_contents(root):
+def test_the_page_begins_with_a_row_for_each_result(root):
     for name, title in (("wdc", "Teachers, old and new"), ("a", "The demo's latency")):
         assert publish.main([str(root / "run"), "--name", name, "--title", title, "--root", str(root)]) == 0
-    lines = (root / "docs" / "results.md").read_text(encoding="utf-8").splitlines()
-    contents = ["- [The demo's latency](#the-demos-latency)", "- [Teachers, old and new](#teachers-old-and-new)"]
-    assert lines[2:4] == contents and {"# The demo's latency", "# Teachers, old and new"} <= {*lines}
+    page = (root / "docs" / "results.md").read_text(encoding="utf-8")
+    overview, *chapters = page.split("\n## ")
+    links = ["[The demo's latency](#the-demos-latency)", "[Teachers, old and new](#teachers-old-and-new)"]
+    assert re.findall(r"^\| (\[.*?\)) \|", overview, re.MULTILINE) == links
+    assert [chapter.splitlines()[0] for chapter in chapters] == ["The demo's latency", "Teachers, old and new"]
+    assert all(f"({FOLDER}/{name}.md)" in chapter for name, chapter in zip(("a", "wdc"), chapters, strict=True))
+
+
+def test_a_short_chapter_has_the_words_about_it_with_their_figures(root):
+    words = {**WORDS, "found": "It has {f1_macro: base@document}.", "earlier": "Made before."}
+    (root / "benchmarks" / "results" / FILE).write_text(json.dumps({"wdc": {**words, "models": ["base@document"]}}))
+    assert publish.main([str(root / "run"), "--name", "wdc", "--title", "unused", "--root", str(root)]) == 0
+    page, details = ((root / "docs" / name).read_text(encoding="utf-8") for name in ("results.md", "results/wdc.md"))
+    quality = next(model for model in sample_report()["models"] if model["name"] == "base@document")["quality"]
+    assert f"One run. It has {100 * quality['f1_macro']['value']:.1f} (" in page and "| [Offers](#offers) |" in page
+    assert "\n| `base@document` |" in page and "\n| `base@card` |" not in page and "| `base@card` |" in details
+    assert all("*Made before.*" in text for text in (page, details)) and "\n# Offers\n" in details
+
+
+def test_pages_of_results_that_are_gone_are_removed_and_others_kept(root):
+    publish.main([str(root / "run"), "--name", "wdc", "--root", str(root)])
+    publish.main([str(root / "run"), "--name", "old", "--root", str(root)])
+    (root / "benchmarks" / "results" / "old.json").unlink()
+    (root / "docs" / FOLDER / "notes.md").write_text("by hand")
+    assert publish.main(["--root", str(root)]) == 0
+    assert sorted(path.name for path in (root / "docs" / FOLDER).iterdir()) == ["notes.md", "wdc.md"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ({"other": WORDS}, "unknown result"),
+        ({"wdc": {**WORDS, "askd": "?"}}, "askd"),
+        ({"wdc": {**WORDS, "found": "{f1_macr: base@document}"}}, "f1_macro"),
+        ({"wdc": {**WORDS, "found": "{f1_macro: base@documnt}"}}, "holds no such figure"),
+        ({"wdc": {**WORDS, "found": "{seconds}"}}, "holds no such figure"),
+        ({"wdc": {**WORDS, "models": ["base@documnt"]}}, "base@document"),
+    ],
+)
+def test_words_that_do_not_fit_their_result_are_refused(root, words, said, capsys):
+    (root / "benchmarks" / "results" / FILE).write_text(json.dumps(words))
+    assert publish.main([str(root / "run"), "--name", "wdc", "--root", str(root)]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_figures_of_a_sentence_are_those_of_the_file():
+    demo = json.loads((RESULTS / "demo.json").read_text(encoding="utf-8"))
+    pair = {"a": "8L_trunc@card", "b": "8L_trunc-gold@card", "metric": "accuracy"}
+    row = next(row for row in demo["comparisons"] if pair.items() <= row.items())
+    text = fill("({difference: 8L_trunc@card, 8L_trunc-gold@card, accuracy})", demo, RUN, "here")
+    assert text == f"({100 * row['difference']:+.2f} ({100 * row['low']:+.1f}…{100 * row['high']:+.1f}))"
+
+
+def test_the_pages_of_this_repository_are_those_of_its_results():
+    made = pages(RESULTS)
+    assert {name for name in made if (DOCS / name).read_text(encoding="utf-8") != made[name]} == set()
+    there = {f"{FOLDER}/{path.name}" for path in (DOCS / FOLDER).iterdir()}
+    assert there == {*made} - {PAGE} == {f"{FOLDER}/{path.stem}.md" for path in RESULTS.glob("*.json")}
+
+
+def test_the_page_is_short_and_says_something_of_every_result():
+    assert len((DOCS / PAGE).read_text(encoding="utf-8").split()) < 3000
+    assert {*read_summaries(RESULTS)} == {path.stem for path in RESULTS.glob("*.json")}
+
+
+def test_no_measured_figure_is_written_out():
+    for name, summary in read_summaries(RESULTS).items():
+        words = [text for key, text in summary.as_json().items() if isinstance(text, str) and key != "title"]
+        assert not re.search(r"\d\.\d", without_figures(" ".join(words))), name
+
+
+def test_chapters_that_docstrings_name_exist():
+    titles = [summary.title.lower() for summary in read_summaries(RESULTS).values()]
+    folders = ("distill", "teachers", "students", "export", "benchmarks")
+    files = [path for folder in folders for kind in ("py", "yaml") for path in (ROOT / folder).rglob(f"*.{kind}")]
+    texts = " ".join(" ".join(path.read_text(encoding="utf-8").split()) for path in files)
+    named = re.findall(r"docs/results\.md, ([^):;]+)", texts)
+    assert named and all(any(title.startswith(chapter) for title in titles) for chapter in named)
+    assert anchor("The demo's: 3 (seeds)") == "the-demos-3-seeds"
 
 
 def test_pages_are_stable(root):
@@ -69,7 +154,7 @@ def test_slices_of_two_models_and_the_seeds_are_stored_and_shown(root, monkeypat
     assert publish.main([str(root / "run"), *options]) == 0
     stored = json.loads((root / "benchmarks" / "results" / "wdc.json").read_text(encoding="utf-8"))
     assert stored["slices"] == [compare_by(None, "old@document", "new@document", "slice")] and stored["seeds"] == [1, 2]
-    page = (root / "docs" / "results.md").read_text(encoding="utf-8")
+    page = (root / "docs" / "results" / "wdc.md").read_text(encoding="utf-8")
     assert "| Model | аптека (40 rows) | all (60 rows) |" in page and "| `old@document` | 28.88 | 60.00 |" in page
     assert "| `new@document` | 87.17 | 80.99 |" in page and "−58.29 (−63.3…−53.3)" in page
     assert "mean of 2 seeds (1, 2)" in page
@@ -84,7 +169,7 @@ def test_slices_of_an_unknown_model_end_with_2(root, capsys):
 def test_run_without_models_is_refused(root):
     (root / "run" / "report.json").write_text('{"models": []}')
     with pytest.raises(UserError, match="no evaluated models"):
-        publish.store(root / "run", "wdc", "", "", root / "benchmarks" / "results")
+        publish.store(root / "run", root / "benchmarks" / "results", publish.About("wdc"))
 
 
 def test_block_without_a_stored_result_is_an_error(root):
@@ -105,7 +190,7 @@ def test_further_comparisons_and_the_budget_are_stored_and_shown(root, monkeypat
     stored = json.loads((root / "benchmarks" / "results" / "wdc.json").read_text(encoding="utf-8"))
     assert stored["comparisons"][-1]["b"] == "words@document" and stored["budget"] == budget
     assert stored["comparisons"][:-1] == sample_report()["comparisons"]
-    page = (root / "docs" / "results.md").read_text(encoding="utf-8")
+    page = (root / "docs" / "results" / "wdc.md").read_text(encoding="utf-8")
     assert "| `base@document` | `words@document` |" in page and "| whole command | 360 | 301 |" in page
 
 
@@ -116,5 +201,7 @@ def test_a_result_of_the_quality_benchmark_has_its_own_tables(root):
     write_json(root / "benchmarks" / "results" / "wdc.json", document)
     assert publish.main(["--root", str(root)]) == 0
     readme, page = ((root / name).read_text(encoding="utf-8") for name in ("README.md", "docs/results.md"))
-    assert "- [Defaults](#defaults)" in page and "## What is asked" in page and shown in page
+    details = (root / "docs" / "results" / "wdc.md").read_text(encoding="utf-8")
+    assert "| [Defaults](#defaults) |" in page and "| `3L@card` |" in page
+    assert "## What is asked" in details and shown in details
     assert "| `3L@card` |" in readme and "## What is asked" not in readme and shown in readme

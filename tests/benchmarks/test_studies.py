@@ -5,7 +5,7 @@ import json
 import pytest
 
 from benchmarks import averaging_study, training_defaults
-from benchmarks.study_tables import CHAPTERS
+from benchmarks.result_kinds import KINDS
 
 
 def _row(epoch, **losses):
@@ -37,7 +37,7 @@ def test_files_of_averages_become_a_document_and_a_chapter(tmp_path, capsys):
     assert averaging_study.main(options) == 0
     stored = json.loads((tmp_path / "a.json").read_text())
     assert stored["runs"]["news/rate5e-05"]["curve"] == CURVE and "news/rate5e-05" in capsys.readouterr().out
-    chapter = CHAPTERS[stored["kind"]](stored)
+    chapter = KINDS[stored["kind"]].full(stored)
     assert "| news | rate5e-05 | 0.7000 / 50.0 (1) | 0.9000 / 50.0 (1) | 0.8000 / 50.0 (0.5) |" in chapter
 
 
@@ -61,7 +61,7 @@ def test_recipes_are_measured_against_the_best_of_each_set(tmp_path):
     assert rows["slow"]["sets"]["news"]["f1_macro_behind"] == pytest.approx(0.05)
     assert rows["fast"]["sets"]["news"]["log_loss_behind"] == pytest.approx(0.2)
     assert (rows["slow"]["log_loss_behind"], rows["fast"]["failed"]) == (0, 1)
-    chapter = CHAPTERS["training_defaults"]({"title": "t", "rows": list(rows.values())})
+    chapter = KINDS["training_defaults"].full({"title": "t", "rows": list(rows.values())})
     assert "| fast | 0.6000 / 85.0 (40) | failed | 20.0% |" in chapter
 
 

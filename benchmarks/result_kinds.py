@@ -1,0 +1,49 @@
+"""The kinds of stored results: what each shows in short, in full, and which figures a sentence about it can name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from benchmarks.figures import AVERAGES, QUALITY, RECIPES, RUN, Figure
+from benchmarks.quality_table import markdown_overview, markdown_quality, markdown_sets
+from benchmarks.run_table import markdown_models
+from benchmarks.study_tables import (
+    markdown_averages,
+    markdown_best_averages,
+    markdown_recipes,
+    markdown_recipes_alone,
+)
+from distill.report.tables import markdown_results, markdown_table
+
+Table = Callable[[dict[str, Any]], str]
+
+
+class Kind(NamedTuple):
+    """How results of one kind are shown.
+
+    Args: short: the main table, of the given models where they are models. full: a page, from its title on.
+        readme: the table of a README block. figures: by the name that a sentence uses.
+    """
+
+    short: Callable[[dict[str, Any], Sequence[str]], str]
+    full: Table
+    readme: Table
+    figures: Mapping[str, Figure]
+
+
+def kind_of(result: Mapping[str, Any]) -> Kind:
+    """The kind that a result names; one without a kind is the report of a run."""
+    return KINDS[result.get("kind", "run")]
+
+
+KINDS = {
+    "run": Kind(markdown_models, lambda result: markdown_results(result, result["title"]), markdown_table, RUN),
+    "quality": Kind(lambda result, _: markdown_sets(result), markdown_quality, markdown_overview, QUALITY),
+    "averaging_study": Kind(
+        lambda result, _: markdown_best_averages(result), markdown_averages, markdown_best_averages, AVERAGES
+    ),
+    "training_defaults": Kind(
+        lambda result, _: markdown_recipes_alone(result), markdown_recipes, markdown_recipes_alone, RECIPES
+    ),
+}

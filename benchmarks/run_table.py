@@ -1,0 +1,47 @@
+"""The main table of a run in few columns, one row for each model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from distill.report import formats
+from distill.report.controls import hidden_twins
+from distill.report.table_model import Column, ModelRow, Report, Sheet, dig, entries, model_rows
+from distill.report.tables import markdown
+
+
+def markdown_models(report: Report, models: Sequence[str] = ()) -> str:
+    """Models with macro F1, log loss and retention on all test rows, and the latency of their fastest exported file.
+
+    Args: models: the rows; by default all models but exported files and twins that are worse than another one.
+    """
+    hidden = hidden_twins(report.get("twins"))
+    rows = [row for row in model_rows(report) if row.model.get("role") != "artifact" and row.name not in hidden]
+    rows = [row for row in rows if not models or row.name in models]
+    fastest = {row.name: _fastest_file(report, row.name) for row in rows}
+    columns = [
+        Column("Model", lambda row: row.name, kind="name"),
+        Column("Macro F1", lambda row: formats.percent_interval(row.quality.get("f1_macro"), decimals=1)),
+        Column("Log loss", lambda row: _four_decimals(row.quality.get("log_loss"))),
+        Column("Retention, card teacher", _retention),
+        Column("Fastest file: p50, ms", lambda row: formats.three_digits(fastest[row.name].get("p50_ms"))),
+        Column("Speed-up", lambda row: formats.times(fastest[row.name].get("speedup_vs_teacher"))),
+    ]
+    filled = [column for column in columns if any(column.cell(row) != formats.MISSING for row in rows)]
+    return markdown(Sheet("", filled, rows))
+
+
+def _fastest_file(report: Report, model: str) -> dict[str, Any]:
+    """The latency row of a model's fastest exported file at batch 1; empty without one."""
+    rows = [row for row in entries(report, "latency") if str(row.get("model")).startswith(f"{model}.")]
+    return min((row for row in rows if row.get("batch", 1) == 1), key=lambda row: row["p50_ms"], default={})
+
+
+def _retention(row: ModelRow) -> str:
+    return formats.percent_interval(dig(row.model, "retention").get("card"), decimals=1)
+
+
+def _four_decimals(figure: Any) -> str:
+    value = formats.number(figure)
+    return formats.MISSING if value is None else f"{value:.4f}"

@@ -1,4 +1,4 @@
-"""The pages of the stored results: a short chapter on each in `docs/results.md`, all tables in `docs/results/NAME.md`."""
+"""Pages of the stored results: a short chapter on each in `docs/results.md`, all tables in `docs/results/NAME.md`."""
 
 from __future__ import annotations
 

@@ -9,11 +9,13 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from benchmarks.publish import with_tables
+from benchmarks.results_page import anchor
 from distill.core.config import parse, parse_yaml
 from distill.core.project import Project
 from distill.demo.generate import Sizes
@@ -24,6 +26,7 @@ from tests.tiny_run import TINY
 
 ROOT = Path(__file__).resolve().parents[1]
 SIZE = {"layers": 8, "width": 32, "heads": 2, "vocabulary": 600, "seed": 1}
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
@@ -113,6 +116,41 @@ def test_lines_that_select_layers_are_fields_of_a_student():
 
 def test_tables_are_those_of_the_stored_results():
     assert with_tables(README, ROOT / "benchmarks" / "results") == README
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_links_lead_to_files_and_headings(page):
+    assert [link for link in links(page) if not leads_somewhere(page, link)] == []
+
+
+def test_a_link_to_no_heading_is_found():
+    page = ROOT / "README.md"
+    assert leads_somewhere(page, "docs/results.md#results") and not leads_somewhere(page, "docs/results.md#result")
+    assert not leads_somewhere(page, "docs/result.md")
+
+
+def links(page: Path) -> list[str]:
+    """The targets of a page's links, those to other sites left out."""
+    found = re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8"))
+    return [link for link in found if not link.startswith("http")]
+
+
+def leads_somewhere(page: Path, link: str) -> bool:
+    """Whether the file is there, and the heading in it."""
+    name, _, heading = link.partition("#")
+    target = page.parent / name if name else page
+    if not target.exists() or not heading:
+        return target.exists()
+    headings = re.findall(r"^#+ (.*)$", target.read_text(encoding="utf-8"), re.MULTILINE)
+    return heading in {anchor(title) for title in headings}
+
+
+def test_the_picture_of_the_layers_is_the_import_contract():
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
+        "contracts"
+    ]
+    layers = next(contract["layers"] for contract in contracts if contract["id"] == "layers")
+    assert [re.split(r"\s{2,}", line)[0] for line in block("## Inside").splitlines()] == layers
 
 
 def python(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:

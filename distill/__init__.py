@@ -1,1 +1,1 @@
-"""Large text classifiers into small ones that production can afford, with proof that nothing was lost."""
+"""Large text classifiers into small ones that production can afford, with measurements of what was kept."""

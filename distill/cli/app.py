@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from distill.pipeline.settings import Settings
 
 app = typer.Typer(
-    help="Large text classifiers into small ones that production can afford, with proof that nothing was lost.",
+    help="Large text classifiers into small ones that production can afford, with measurements of what was kept.",
     no_args_is_help=False,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -172,7 +172,7 @@ def predict(
         str | None, typer.Option(help="Name of an operating point of the positive class.")
     ] = None,
     precision: Annotated[
-        str | None, typer.Option(help="fp32 or int8; by default the fastest that the bundle holds.")
+        str | None, typer.Option(help="fp32, the default, or another one that the bundle holds: int8.")
     ] = None,
     threads: Annotated[int | None, typer.Option(help="Processor threads.")] = None,
 ) -> None:

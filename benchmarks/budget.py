@@ -36,7 +36,7 @@ class Part(NamedTuple):
 
 # For two processor cores; the rest up to LIMIT_S is for starting Python and for the report.
 BUDGET = (
-    Part("audit", 10, r"audit|checkpoint .*"),
+    Part("audit", 10, r"records|audit|checkpoint .*"),
     Part("teacher", 80, r"teach base@document"),
     Part("soft labels", 30, r"label .*"),
     Part("student", 50, r"train 8L_trunc"),

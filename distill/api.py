@@ -5,7 +5,8 @@ Bodies resume from what they find in their folder; `distill.core.steps.Steps` ad
 
 from __future__ import annotations
 
-from distill.core.intake.prepare import prepare as audit
+from distill.core.intake.audit import audit
+from distill.core.intake.prepare import prepare
 from distill.inference.predict import predict
 from distill.training.joining import Share
 from export.build import export_target as export
@@ -14,4 +15,16 @@ from students.train import Lesson, train, train_twin
 from teachers.label import label
 from teachers.teach import teach
 
-__all__ = ["Lesson", "Share", "audit", "bundle", "export", "label", "predict", "teach", "train", "train_twin"]
+__all__ = [
+    "Lesson",
+    "Share",
+    "audit",
+    "bundle",
+    "export",
+    "label",
+    "predict",
+    "prepare",
+    "teach",
+    "train",
+    "train_twin",
+]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from distill.api import Lesson, Share, audit, export, label, predict, teach, train, train_twin
+from distill.api import Lesson, Share, audit, export, label, predict, prepare, teach, train, train_twin
 from distill.core.config import load_yaml, parse
 from distill.core.files import read_json
 from distill.core.predictions import read_predictions
@@ -41,7 +41,8 @@ def test_from_records_to_onnx(tmp_path):
     start = encoder(tmp_path / "encoder")
     quick = TrainingConfig(epochs=12, learning_rate=2e-3, precision="fp32")
 
-    audit(project, folders["records"], base=tmp_path / "data")
+    prepare(project, folders["records"], base=tmp_path / "data")
+    audit(project, folders["records"], tmp_path / "audit")
     document = View("document", project.views["document"], start / "tokenizer.json")
     teacher = TeacherConfig(preset="base", training=quick)
     teach(teacher, space, document, folders["records"], start, 1, 1, folders["teacher"])
@@ -59,6 +60,7 @@ def test_from_records_to_onnx(tmp_path):
 
     steps = [read_json(folders[name] / "quality.json")["steps"] for name in ("student", "twin")]
     assert steps[0] == steps[1]
+    assert read_json(tmp_path / "audit" / "audit.json")["leak_rows"] == 0
     assert len(read_soft_labels(folders["labels"])) > 80
     assert valid.logits.shape == (len(valid.ids), 3)
     assert (tmp_path / "onnx" / "model.onnx").exists()

@@ -70,7 +70,7 @@ def iter_records(folder: Path, split: str, record_id: str | None = None) -> Iter
                     batch = batch.filter(pc.equal(batch.column("id"), record_id))
                 yield from _records(batch)
     except (pa.ArrowException, OSError) as error:
-        raise UserError("broken record file", where=str(path), found=error, do="redo the audit step") from None
+        raise UserError("broken record file", where=str(path), found=error, do="redo the records step") from None
 
 
 def sample_records(folder: Path, split: str, rows: int, seed: int) -> list[Record]:
@@ -88,7 +88,7 @@ def sample_records(folder: Path, split: str, rows: int, seed: int) -> list[Recor
             chosen = sorted(random.Random(seed).sample(range(total), min(rows, total)))
             return [record for piece in _pieces(file, chosen) for record in _records(piece)]
     except (pa.ArrowException, OSError) as error:
-        raise UserError("broken record file", where=str(path), found=error, do="redo the audit step") from None
+        raise UserError("broken record file", where=str(path), found=error, do="redo the records step") from None
 
 
 def _pieces(file: pq.ParquetFile, rows: Sequence[int]) -> Iterator[Any]:
@@ -116,7 +116,7 @@ def class_shares(folder: Path, split: str = "train") -> NDArray[np.float64]:
     """
     gold = [record.target for record in iter_records(folder, split) if record.target is not None]
     if not gold:
-        raise UserError("no row has gold labels", where=str(_path(folder, split)), do="redo the audit step")
+        raise UserError("no row has gold labels", where=str(_path(folder, split)), do="redo the records step")
     shares: NDArray[np.float64] = np.stack(gold).mean(axis=0, dtype=np.float64)
     return shares
 

@@ -11,7 +11,7 @@ from distill.core.files import write_json
 from distill.core.lock import run_lock
 from distill.core.progress import Reporter, reporting
 from distill.core.steps import Step, Steps
-from distill.pipeline.experiment import Experiment, exported
+from distill.pipeline.experiment import AUDIT, Experiment, exported
 from distill.pipeline.plan import asking, bundles, plan, stages_until
 from distill.pipeline.preflight import require_intervals, require_layers, require_slices
 from distill.pipeline.settings import Settings
@@ -39,7 +39,7 @@ def execute(settings: Settings, reporter: Reporter, until: str = "report") -> di
             require_layers(experiment)
         for stage in (stage for stage in stages if stage.step.artifact in first):
             run_step(steps, stage.step)
-            if stage.verb == "audit":
+            if stage.step.artifact == AUDIT:
                 _require_audit(experiment, _write_report(experiment, steps), until)
         # The choice is made, and may have changed what comes after.
         later = [stage for stage in stages_until(list(plan(experiment)), until) if stage.step.artifact not in first]

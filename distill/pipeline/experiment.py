@@ -14,7 +14,7 @@ from distill.pipeline.settings import Settings
 from distill.training.joining import Share
 from teachers.choice import CARD, DOCUMENT, MEAN, read_choice
 
-RECORDS = "records"
+RECORDS, AUDIT = "records", "audit"
 EVALUATION = "evaluation"
 LATENCY = "latency"
 CHOICE = "choice"

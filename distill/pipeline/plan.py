@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from distill.core.steps import Step
 from distill.pipeline.experiment import GOLD, GOLD_STEPS, Experiment
 from distill.pipeline.steps.choose import choose_step, twins_step
-from distill.pipeline.steps.data import records_step
+from distill.pipeline.steps.data import audit_step, records_step
 from distill.pipeline.steps.evaluate import bench_step, evaluate_step, predict_exported_step, predict_step
 from distill.pipeline.steps.export import bundle_step, export_step
 from distill.pipeline.steps.students import train_step, twin_step
@@ -33,6 +33,7 @@ def asking(experiment: Experiment) -> Iterator[Stage]:
     """Up to the choice of the labels, which decides what comes after."""
     settings = experiment.settings
     yield Stage("audit", records_step(experiment))
+    yield Stage("audit", audit_step(experiment))
     for name, teacher in settings.teachers.items():
         if teacher.finished is None:
             yield Stage("teach", checkpoint_step(experiment, name))

@@ -38,7 +38,7 @@ def assemble(
     Args: exports: export folders, in the order of the report. stages: of `run.json`. environment: machine and versions.
         folders: name in the report to folder of each model that was trained.
     """
-    audit = _optional(run / "records" / "audit.json") or {"rows": {}, "leak_rows": 0}
+    audit = _optional(run / "audit" / "audit.json") or {"rows": {}, "leak_rows": 0}
     evaluation = _evaluation(run)
     latency = _optional(run / "latency" / "latency.json") or {"rows": [], "environment": {}, "settings": {}}
     parity = [entry for folder in exports if (entry := _optional(folder / "parity.json"))]

@@ -7,11 +7,10 @@ import pytest
 from benchmarks.datasets import DATA_SETS, PROJECTS, gold_and_pool, prepare
 from distill.core.config import load_yaml, parse
 from distill.core.errors import UserError
-from distill.core.files import read_json
-from distill.core.intake.prepare import prepare as prepare_records
 from distill.core.project import Project
 from distill.pipeline.settings import resolve_settings
 from tests.benchmarks.raw_sets import write_news, write_posts, write_requests, write_searches
+from tests.core.record_fixtures import prepare_and_audit
 
 WRITERS = {
     "clinc150": write_requests,
@@ -35,8 +34,7 @@ def test_the_same_bytes_each_time_and_an_audit_without_leaks(name, tmp_path):
     assert all((tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes() for file in files)
     values = load_yaml(PROJECTS / f"{name}.yaml")
     project = parse(Project, {**values, "data": {**values["data"], "root": str(tmp_path / "a")}}, name)
-    prepare_records(project, tmp_path / "records")
-    audit = read_json(tmp_path / "records" / "audit.json")
+    audit = prepare_and_audit(project, tmp_path / "records")
     assert audit["leak_rows"] == 0 and not audit["rows"]["dropped"].get("in_test")
     assert set(audit["balance"]["classes"]) == {"train", "valid", "test.given"}
 

@@ -36,7 +36,7 @@ def test_it_leaves_an_encoder_with_a_card_and_says_how_to_use_it(made):
     assert curve["steps"] == 10 and [point["step"] for point in curve["curve"]] == [5, 10]
     assert "pair matching" in done.stderr and f"--checkpoint {run / 'pretrained'}" in done.stderr
     state = json.loads((run / "run.json").read_text())
-    assert [stage["name"] for stage in state["stages"]] == ["audit", "collect pairs", "start encoder", "pretrain"]
+    assert [stage["name"] for stage in state["stages"]] == ["records", "collect pairs", "start encoder", "pretrain"]
 
 
 def test_a_second_start_does_nothing_and_another_setting_redoes_what_it_touches(made, project):

@@ -6,6 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from distill.core.config import merge, parse
+from distill.core.files import read_json
+from distill.core.intake.audit import audit
+from distill.core.intake.prepare import prepare
 from distill.core.project import Project
 
 PROJECT: dict[str, Any] = {
@@ -35,6 +38,18 @@ LABELS = PROJECT["task"]["labels"]
 def project(**data: Any) -> Project:
     """The project with settings of `data` laid over it."""
     return parse(Project, merge(PROJECT, {"data": data}), "test")
+
+
+def prepare_and_audit(plan: Project, records: Path, **options: Any) -> dict[str, Any]:
+    """Make the records folder and, next to it, the folder `audit`; returns the content of `audit.json`.
+
+    Options: base: of `prepare`. tokenizers: of `audit`.
+    """
+    tokenizers = options.pop("tokenizers", None)
+    prepare(plan, records, **options)
+    audit(plan, records, records.parent / "audit", tokenizers=tokenizers)
+    found: dict[str, Any] = read_json(records.parent / "audit" / "audit.json")
+    return found
 
 
 def row(name: str, number: int, label: str | None = None, **over: Any) -> dict[str, Any]:

@@ -7,11 +7,10 @@ from random import Random
 import pytest
 
 from distill.core.config import load_yaml, parse
-from distill.core.files import read_json
-from distill.core.intake.prepare import prepare
 from distill.core.project import Project
 from distill.demo import junk_pages
 from distill.demo.generate import Sizes, generate
+from tests.core.record_fixtures import prepare_and_audit
 
 REASONS = {
     "broken_json",
@@ -32,9 +31,7 @@ def audited(folder, sizes, project="demo-full", **junk):
     settings = parse(Project, load_yaml(folder / "project.yaml"), "project.yaml")
     rules = settings.data.junk.model_copy(update=junk)
     settings = settings.model_copy(update={"data": settings.data.model_copy(update={"junk": rules})})
-    (folder / "records").mkdir()
-    prepare(settings, folder / "records", base=folder)
-    return read_json(folder / "records" / "audit.json")
+    return prepare_and_audit(settings, folder / "records", base=folder)
 
 
 @pytest.fixture(scope="module")

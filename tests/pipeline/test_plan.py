@@ -45,6 +45,7 @@ def step(experiment: Experiment, name: str):
 def test_the_teachers_are_asked_first_and_twins_come_before_labels(project):
     experiment = layout_of(project)
     assert names(asking(experiment)) == [
+        "records",
         "audit",
         "checkpoint new",
         "teach new@document",

@@ -100,7 +100,7 @@ def test_seeds_move_the_weights_and_leave_the_rows(settings):
     assert {run.project.seed for run in runs} == {1}
     assert [run.project.weights_seed for run in runs] == [2, 5]
     prints = [{s.step.name: fingerprint_of(s.step, Anything()) for s in plan(Experiment(run))} for run in runs]
-    assert prints[0]["audit"] == prints[1]["audit"]
+    assert prints[0]["records"] == prints[1]["records"] and prints[0]["audit"] == prints[1]["audit"]
     twins = ("train small-gold", "train small-gold-steps")
     for name in ("checkpoint new", "teach new@document", "teach new@card", "train small", *twins):
         assert prints[0][name] != prints[1][name], name

@@ -43,7 +43,7 @@ def test_every_artifact_finds_its_section(tmp_path):
     audit = {"leak_rows": 3, "rows": {"by_source": sources}}
     model = {"name": "8L@card", "role": "student", "retention": {"card": {"low": 0.96}}, "over_gold": GOLD}
     parity = {"name": "8L", "target": "onnx", "required": 1e-4, "max_abs_diff": 1e-6, "label_flips": 0, "passed": True}
-    write_json(tmp_path / "records" / "audit.json", audit)
+    write_json(tmp_path / "audit" / "audit.json", audit)
     twins = {"8L@card": {"best": "8L-gold@card", "other": []}}
     evaluation = {"tests": ["unseen"], "models": [model], "twins": twins, "comparisons": [{"a": "x"}]}
     write_json(tmp_path / "evaluation" / "evaluation.json", evaluation)

@@ -1,4 +1,4 @@
-"""The figures of `audit.json`: what was read and dropped, balance, leaks and token lengths of the records of a run."""
+"""The audit step: what was read and dropped, balance, leaks and token lengths of the records of a run."""
 
 from __future__ import annotations
 
@@ -12,69 +12,99 @@ from typing import Any
 from tokenizers import Tokenizer
 
 from distill.core.errors import UserError
-from distill.core.files import sha256
-from distill.core.intake import junk, leaks, lengths
+from distill.core.files import sha256, write_json
+from distill.core.intake import junk, lengths
 from distill.core.intake.hashing import unit
 from distill.core.intake.ledger import Ledger
+from distill.core.intake.overlaps import Overlap, SplitChecks, leak_checks, leaked_rows, overlaps
+from distill.core.intake.rows import sides_without_column
 from distill.core.intake.words import word_tokenizer
 from distill.core.project import Project
 from distill.core.record_store import iter_records, splits
 from distill.core.records import Record
 from distill.core.rendering import Renderer
 
+AUDIT_FILE = "audit.json"
 SAMPLE_ROWS = 20_000
 DUPLICATES = ("duplicate", "duplicate_other_label", "in_train", "in_valid", "in_test", "key_in_evaluation")
 _NO_SLICE = ""
 _MUCH_UNREAD, _MANY_BAD, _MANY_SAME = 0.2, 0.05, 0.99
 
 
-def audit(
-    project: Project,
-    folder: Path,
-    ledger: Ledger,
-    *,
-    tokenizers: Mapping[str, Path] | None = None,
-    notes: list[str] | None = None,
-) -> dict[str, Any]:
-    """The content of `audit.json` for the records in `folder`.
+def audit_config(project: Project) -> dict[str, Any]:
+    """All of the config that the result of `audit` depends on, apart from the records and the tokenizers."""
+    return {
+        "task": {"labels": project.task.labels, "kind": project.task.kind},
+        "slices": project.data.slice is not None,
+        "views": {
+            name: view.model_dump(mode="json", exclude_defaults=True, exclude={"windows": {"pool"}})
+            for name, view in project.views.items()
+        },
+        "leaks": [check.name for check in leak_checks(project)],
+        "seed": project.seed,
+    }
 
-    Args: ledger: of reading them. tokenizers: view to `tokenizer.json`; views without one count words and signs.
-        notes: warnings that arose on the way.
-    Returns: rows, duplicates, junk, balance, leaks, leak_rows (the figure of the gate), tokenizer, token_rows (rows
-        measured per split), tokens, histograms, unread_share, same_text_share, warnings; no times, no absolute paths.
+
+def audit(project: Project, records: Path, folder: Path, *, tokenizers: Mapping[str, Path] | None = None) -> None:
+    """Write `audit.json` into `folder`, about the records folder that `prepare` made.
+
+    It holds rows, duplicates, junk, balance, leaks, leak_rows (the figure of the gate), tokenizer, token_rows (rows
+    measured per split), tokens, histograms, unread_share, same_text_share, warnings; no times, no absolute paths.
+
+    Args: tokenizers: view to `tokenizer.json` for the token figures; views without one count words and signs.
+    Raises: UserError for a tokenizer that cannot be read, or a pool file without any column of a view's side.
     """
-    surveys = [_survey(project, folder, split) for split in splits(folder)]
-    prints = [survey.prints for survey in surveys]
+    ledger = Ledger.load(records)
+    _require_text(project, ledger)
+    write_json(folder / AUDIT_FILE, _figures(project, records, ledger, tokenizers or {}))
+
+
+def _figures(project: Project, records: Path, ledger: Ledger, tokenizers: Mapping[str, Path]) -> dict[str, Any]:
+    surveys = [_survey(project, records, split) for split in splits(records)]
+    shared = overlaps([survey.checks for survey in surveys])
     found: dict[str, Any] = {
         "rows": ledger.summary(),
         "duplicates": _dropped(ledger, DUPLICATES),
         "junk": _dropped(ledger, junk.REASONS),
         "balance": _balance(project, surveys),
-        "leaks": leaks.find(prints),
-        "leak_rows": leaks.leaked_rows(prints),
-        **_token_figures(project, surveys, tokenizers or {}),
+        "leaks": [entry for overlap in shared for entry in overlap.entries()],
+        "leak_rows": leaked_rows(shared),
+        **_token_figures(project, surveys, tokenizers),
     }
-    found["warnings"] = [*(notes or []), *_warnings(project, found, prints)]
+    found["warnings"] = [*_missing_columns(ledger), *_warnings(project, found, shared)]
     return found
+
+
+def _require_text(project: Project, ledger: Ledger) -> None:
+    """Check that each pool file has a column for every side of every view, also of a view newer than the records.
+
+    Raises: UserError naming the file and the sides.
+    """
+    for source, account in ledger.accounts.items():
+        for file, missing in account.missing_columns.items():
+            if sides := sides_without_column(project, missing):
+                found = f"{', '.join(sides)}; missing columns: {', '.join(missing)}"
+                do = "add the columns, or take the view out"
+                raise UserError("no text for a side of a view", where=f"data.{source}: {file}", found=found, do=do)
 
 
 @dataclass
 class _Survey:
-    """What one pass over a split gathers: its hashes, its counts, and a sample of at most 20,000 rows by hash."""
+    """What one pass over a split gathers: for leaks, counts, and a sample of at most 20,000 rows by hash."""
 
     split: str
-    prints: leaks.SplitPrints
+    checks: SplitChecks
     classes: Counter[int]
     slices: Counter[str]
     sample: list[Record]
 
 
 def _survey(project: Project, folder: Path, split: str) -> _Survey:
-    survey = _Survey(split, leaks.SplitPrints(split), Counter(), Counter(), [])
+    survey = _Survey(split, SplitChecks(split, project), Counter(), Counter(), [])
 
     def seen() -> Iterator[Record]:
         for record in iter_records(folder, split):
-            survey.prints.add(record, project.views)
+            survey.checks.add(record)
             survey.slices[record.slice or _NO_SLICE] += 1
             if record.target is not None:
                 survey.classes.update(_classes(project, record))
@@ -137,7 +167,15 @@ def _renderer(project: Project, name: str, tokenizer: Path | None) -> Renderer:
     return Renderer(project.views[name].model_dump(mode="json"), bound)
 
 
-def _warnings(project: Project, found: Mapping[str, Any], prints: list[leaks.SplitPrints]) -> list[str]:
+def _missing_columns(ledger: Ledger) -> list[str]:
+    warnings = []
+    for source, account in ledger.accounts.items():
+        if names := {name for missing in account.missing_columns.values() for name in missing}:
+            warnings.append(f"{source}: some file has no column {', '.join(sorted(names))}")
+    return warnings
+
+
+def _warnings(project: Project, found: Mapping[str, Any], shared: list[Overlap]) -> list[str]:
     rows, warnings = found["rows"], []
     if conflicts := rows["dropped"].get("duplicate_other_label"):
         warnings.append(f"{conflicts} rows repeat a text under another label; the first label was kept")
@@ -148,8 +186,10 @@ def _warnings(project: Project, found: Mapping[str, Any], prints: list[leaks.Spl
     absent = [label for label, count in found["balance"]["classes"]["train"].items() if not count]
     if absent:
         warnings.append(f"no training row has the label {', '.join(absent)}")
-    for a, b in leaks.reused_ids(prints):
-        warnings.append(f"{a} and {b} share ids under different texts: are ids unique within a file only?")
+    for overlap in shared:
+        if overlap.reuses_ids():
+            pair = f"{overlap.a} and {overlap.b}"
+            warnings.append(f"{pair} share ids under different texts: are ids unique within a file only?")
     for view, share in found["unread_share"].items():
         if share > _MUCH_UNREAD:
             warnings.append(f"views.{view}: {share:.0%} of the tokens are never read; raise max_tokens or use windows")

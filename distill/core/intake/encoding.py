@@ -16,7 +16,7 @@ _RUN = re.compile("[а-яё]{2,}")
 
 
 def require_usable(encoding: str) -> None:
-    """Refuse an encoding that Python does not know or that cannot be read line by line.
+    """Check that Python knows the encoding and can read it line by line.
 
     Raises: UserError naming `data.encoding`.
     """
@@ -31,14 +31,14 @@ def require_usable(encoding: str) -> None:
 
 
 def refuse_utf16(path: Path, start: bytes) -> None:
-    """Refuse a file that starts with the byte order mark of UTF-16. Raises: UserError with the conversion."""
+    """Check that a file has no byte order mark of UTF-16. Raises: UserError with the conversion."""
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         do = "convert with iconv -f utf-16 -t utf-8"
         raise UserError("the file is not UTF-8", where=f"{path}, line 1", found="it reads as UTF-16", do=do)
 
 
 def refuse_foreign(path: Path, file: BinaryIO, first_bad: int) -> None:
-    """Refuse a file that is in another encoding as a whole; return where only single lines are broken.
+    """Check that a file as a whole is UTF-8, be it with single broken lines.
 
     A file is foreign when its undecodable lines are over a tenth of all lines and over half of the non-ASCII ones.
 
@@ -62,7 +62,7 @@ def refuse_foreign(path: Path, file: BinaryIO, first_bad: int) -> None:
 def guess(data: bytes) -> str | None:
     """The Cyrillic encoding in which `data` has mostly lower-case words, None where none has.
 
-    Runs of two letters on: in western texts accented letters stand alone, so they never look Cyrillic.
+    Runs of two letters on: in western texts accented letters are single, so they never look Cyrillic.
     """
     share, name = max((_share(data, name), name) for name in CYRILLIC)
     return name if share > 0.5 else None
@@ -91,7 +91,7 @@ def _decodes(line: bytes) -> bool:
 
 
 def _share(data: bytes, encoding: str) -> float:
-    """Share of the non-ASCII characters that stand in runs of lower-case Cyrillic letters."""
+    """Share of the non-ASCII characters in runs of lower-case Cyrillic letters."""
     text = data.decode(encoding, "replace")
     foreign = sum(not character.isascii() for character in text)
     return sum(map(len, _RUN.findall(text))) / foreign if foreign else 0.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 
 _SPAN = float(1 << 64)
-_BETWEEN = "\x1f"  # separates parts; white space in record texts is squeezed, so it cannot stand inside one
+_BETWEEN = "\x1f"  # separates parts; white space in record texts is squeezed, so none contains it
 
 
 def digest(*parts: str) -> int:

@@ -12,13 +12,13 @@ Places = dict[tuple[str, int], str]
 
 
 def note_places(places: Places, source: str, record: Record, place: str) -> None:
-    """Remember where each label of a source stands first."""
+    """Remember the first place of each label of a source."""
     for index in _classes(record):
         places.setdefault((source, index), place)
 
 
 def require_labels(labelled: Mapping[str, Sequence[Record]], task: Task, places: Places) -> None:
-    """Refuse splits that a classifier cannot be trained or tested on.
+    """Check that a classifier can be trained and tested on the splits.
 
     Args: labelled: split to records. places: from `note_places`, under the source that the rows came from.
     Raises: UserError when train has one label only, or naming split, label, file and row of a label that train lacks.

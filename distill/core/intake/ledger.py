@@ -6,18 +6,21 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
 from distill.core.errors import UserError
-from distill.core.files import replacing
+from distill.core.files import read_json, replacing, write_json
 from distill.core.intake.record_reader import BadRow
 from distill.core.intake.sources import Row
 
+LEDGER_FILE = "ledger.json"
 EXAMPLES = 20
 RAW_CHARS = 2000
 
 
+@dataclass
 class Account:
     """The rows of one source.
 
@@ -27,14 +30,15 @@ class Account:
         dropped: reason to rows dropped.
         examples: reason to the first 20 ids dropped for it.
         first_bad: the first bad row, in words.
+        missing_columns: file of a pool source to the text columns that it lacks.
     """
 
-    def __init__(self) -> None:
-        self.read = 0
-        self.kept: Counter[str] = Counter()
-        self.dropped: Counter[str] = Counter()
-        self.examples: dict[str, list[str]] = {}
-        self.first_bad: str | None = None
+    read: int = 0
+    kept: Counter[str] = field(default_factory=Counter)
+    dropped: Counter[str] = field(default_factory=Counter)
+    examples: dict[str, list[str]] = field(default_factory=dict)
+    first_bad: str | None = None
+    missing_columns: dict[str, list[str]] = field(default_factory=dict)
 
     def drop(self, reason: str, record_id: str | None = None) -> None:
         """Count one dropped row."""
@@ -82,6 +86,19 @@ class Ledger:
         }
         return {source: examples for source, examples in found.items() if examples}
 
+    def save(self, folder: Path) -> None:
+        """Write `ledger.json`: source to its account, in the order in which sources were read."""
+        write_json(folder / LEDGER_FILE, {source: vars(account) for source, account in self.accounts.items()})
+
+    @classmethod
+    def load(cls, folder: Path) -> Ledger:
+        """The ledger in a records folder. Raises: UserError when it is missing or not JSON."""
+        ledger = cls()
+        for source, values in read_json(folder / LEDGER_FILE).items():
+            counts = {"kept": Counter(values["kept"]), "dropped": Counter(values["dropped"])}
+            ledger.accounts[source] = Account(**{**values, **counts})
+        return ledger
+
 
 class Quarantine:
     """Bad rows as JSON lines `{file, row, reason, detail, raw}`; `raw` is cut to 2000 characters.
@@ -94,14 +111,19 @@ class Quarantine:
 
     def add(self, row: Row, bad: BadRow) -> str:
         """Write one bad row; returns it in words. Raises: UserError when bad rows are not accepted."""
-        place = f"{shown(row.file, self._root)}:{row.number}"
+        file, detail = self.shown(row.file), _encodable(bad.detail)
+        place = f"{file}:{row.number}"
         if self._fail:
             do = "correct the row, or set data.on_bad_row: quarantine"
-            raise UserError(f"bad row: {bad.reason}", where=place, found=bad.detail, do=do)
+            raise UserError(f"bad row: {bad.reason}", where=place, found=detail, do=do)
         raw = row.raw or json.dumps(row.values, ensure_ascii=False, default=str)
-        entry = {"file": shown(row.file, self._root), "row": row.number, "reason": bad.reason, "detail": bad.detail}
+        entry = {"file": file, "row": row.number, "reason": bad.reason, "detail": detail}
         self._file.write(json.dumps(entry | {"raw": raw[:RAW_CHARS]}, ensure_ascii=False) + "\n")
-        return f"{place}, {bad.reason}: {bad.detail}"
+        return f"{place}, {bad.reason}: {detail}"
+
+    def shown(self, path: Path) -> str:
+        """`path` from the root where it is inside, so that the same data gives the same text on every machine."""
+        return (path.relative_to(self._root) if path.is_relative_to(self._root) else path).as_posix()
 
 
 @contextmanager
@@ -113,9 +135,9 @@ def quarantine(path: Path, root: Path, *, fail: bool) -> Iterator[Quarantine]:
             yield Quarantine(file, root, fail=fail)
 
 
-def shown(path: Path, root: Path) -> str:
-    """`path` from `root` where it lies in it, so that the same data gives the same text on every machine."""
-    return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
+def _encodable(text: str) -> str:
+    """`text` with halves of surrogate pairs, which UTF-8 does not have, as escapes."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _ordered(counts: Counter[str]) -> dict[str, int]:

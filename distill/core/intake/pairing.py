@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from distill.core.intake.compared_text import side_texts
 from distill.core.intake.hashing import digest
-from distill.core.intake.leaks import side_text
 from distill.core.project import Project
 from distill.core.records import Record
 
@@ -26,10 +26,10 @@ class NeighbourPairs:
     def __init__(self, project: Project, rights: Sequence[Record]) -> None:
         from sklearn.feature_extraction.text import TfidfVectorizer
 
-        self._project, self._card = project, project.views["card"]
+        self._project, self._lefts = project, left_fields(project)
         texts: dict[str, Record] = {}
         for record in rights:
-            if text := side_text(record, "right", self._card):
+            if text := self._sides(record)[1]:
                 texts.setdefault(text, record)
         self._texts, self._rights = list(texts), list(texts.values())
         self._index = {text: index for index, text in enumerate(self._texts)}
@@ -40,14 +40,14 @@ class NeighbourPairs:
         """The new pair `<left id>~<right id>` of each left row; None where no other right side shares a word."""
         if self._columns is None:
             return [None] * len(lefts)
-        queries = self._vectorizer.transform([side_text(record, "left", self._card) for record in lefts])
+        queries = self._vectorizer.transform([self._sides(record)[0] for record in lefts])
         scores = queries @ self._columns
         rights = [self._choice(record, scores[[index]]) for index, record in enumerate(lefts)]
         return [right and self._joined(left, right) for left, right in zip(lefts, rights, strict=True)]
 
     def _choice(self, left: Record, scores: Any) -> Record | None:
         """A right side of the 2nd to 10th nearest, by a seeded hash; the nearest where there is only one."""
-        own = self._index.get(side_text(left, "right", self._card), -1)
+        own = self._index.get(self._sides(left)[1], -1)
         ranked = [index for index in _ranked(scores.data, scores.indices, NEAREST.stop + 1) if index != own]
         near = ranked[NEAREST.start : NEAREST.stop] or ranked
         if not near:
@@ -55,10 +55,23 @@ class NeighbourPairs:
         return self._rights[near[digest(str(self._project.seed), "pair", left.id) % len(near)]]
 
     def _joined(self, left: Record, right: Record) -> Record:
-        lefts = {path for view in self._project.views.values() for path in view.left}
-        fields = {path: (left if path in lefts else right).fields[path] for path in left.fields}
+        fields = {path: (left if path in self._lefts else right).fields[path] for path in left.fields}
         keys = {path: (left if index == 0 else right).keys[path] for index, path in enumerate(left.keys)}
         return Record(f"{left.id}~{right.id}", fields, None, left.slice, keys)
+
+    def _sides(self, record: Record) -> tuple[str, str]:
+        return side_texts(record, self._project.views["card"])
+
+
+def left_fields(project: Project) -> set[str]:
+    """The fields that a new pair takes from its left row, the others come from the right one.
+
+    Document and card decide over their fields; a field of other views only is a left one where any of them has it left.
+    """
+    main = [project.views[name] for name in ("document", "card")]
+    known = {path for view in main for path in view.fields}
+    others = {path for view in project.views.values() for path in view.left} - known
+    return {path for view in main for path in view.left} | others
 
 
 def _ranked(scores: NDArray[np.float32], columns: NDArray[np.int32], count: int) -> list[int]:

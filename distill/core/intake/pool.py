@@ -1,14 +1,20 @@
-"""Assembling the unlabelled pool: nothing that stands in an evaluation split, nothing twice, a seeded sample."""
+"""Assembling the unlabelled pool: no row of an evaluation split, no duplicate, a seeded sample.
+
+The labelled splits are finished before the pool is read, so no pool row changes them. A source depends on itself, on
+the labelled splits and on the sources before it in the config: of two equal rows the one of the earlier source counts,
+whether it is sampled or not. So a source that is added at the end changes no other.
+"""
 
 from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
+from distill.core.intake.compared_text import compared_part, side_texts, text_key
 from distill.core.intake.hashing import digest, unit
-from distill.core.intake.leaks import fingerprint
 from distill.core.intake.ledger import Account
-from distill.core.intake.pairing import NeighbourPairs
+from distill.core.intake.pairing import NeighbourPairs, left_fields
 from distill.core.intake.record_reader import BadRow, Dropped
 from distill.core.intake.rows import text_hash
 from distill.core.project import PoolSource, Project
@@ -17,11 +23,24 @@ from distill.core.records import Record
 _CHUNK_ROWS = 256
 
 
+def pool_config(project: Project) -> dict[str, Any]:
+    """What of the views the pool depends on: the texts that it is compared by and, for new pairs, the fields of a side.
+
+    Lengths, budgets and windows never; the card only where `pool_exclude: side` or `pairing: neighbours` reads it.
+    """
+    data, views = project.data, project.views
+    paired_sources = any(source.pairing == "neighbours" for source in data.pool.values())
+    found: dict[str, Any] = {"document": compared_part(views["document"])} if data.pool else {}
+    if data.pool and (paired_sources or data.pool_exclude == "side"):
+        found["card"] = compared_part(views["card"])
+    return found | ({"left_fields": sorted(left_fields(project))} if paired_sources else {})
+
+
 class PoolCheck:
     """Decides whether a record may join the pool; remembers 64-bit hashes only.
 
-    Args: project: `data.pool_exclude` says what must not meet an evaluation split: `pair` the whole document, `side`
-        either side of the card too. labelled: split to its records.
+    Args: project: `data.pool_exclude` says what no evaluation row may share: `pair` the whole document, `side` either
+        side of the card too. labelled: split to its records.
     """
 
     def __init__(self, project: Project, labelled: Mapping[str, Sequence[Record]]) -> None:
@@ -38,25 +57,26 @@ class PoolCheck:
 
     def sides(self, record: Record) -> tuple[str | None, str | None]:
         """The evaluation splits that hold the card's left and right side, as reasons; None where none does."""
-        found = fingerprint(record, self._views)
-        return (self._sides.get(found.left), self._sides.get(found.right)) if self._by_side else (None, None)
+        if not self._by_side:
+            return None, None
+        left, right = self._side_keys(record)
+        return self._sides.get(left), self._sides.get(right)
 
     def check(self, record: Record) -> None:
         """Let the record in and remember it.
 
         Raises: Dropped with in_test, in_valid, in_train, key_in_evaluation or duplicate. BadRow with duplicate_id.
         """
-        found, text, name = fingerprint(record, self._views), text_hash(record), digest(record.id)
-        if reason := self._documents.get(found.document):
-            raise Dropped(reason)
-        if self._by_side and (reason := self._sides.get(found.left) or self._sides.get(found.right)):
+        text, name = text_hash(record), digest(record.id)
+        left, right = self.sides(record)
+        if reason := self._documents.get(self._document_key(record)) or left or right:
             raise Dropped(reason)
         if not self._keys.isdisjoint(record.keys.items()):
             raise Dropped("key_in_evaluation")
         if text in self._texts:
             raise Dropped(self._texts[text])
         if name in self._ids:
-            raise BadRow("duplicate_id", f"id '{record.id}' stood before in another row, with another text")
+            raise BadRow("duplicate_id", f"duplicate id '{record.id}': an earlier row has it with another text")
         self._texts[text] = "duplicate"
         self._ids.add(name)
 
@@ -66,12 +86,19 @@ class PoolCheck:
         self._texts.setdefault(text_hash(record), reason)
         if split == "train":
             return
-        found = fingerprint(record, self._views)
-        if found.document:
-            self._documents.setdefault(found.document, reason)
-        self._sides |= {side: reason for side in (found.left, found.right) if side and side not in self._sides}
+        if document := self._document_key(record):
+            self._documents.setdefault(document, reason)
+        if self._by_side:
+            self._sides |= {side: reason for side in self._side_keys(record) if side and side not in self._sides}
         if self._by_key:
             self._keys |= {item for item in record.keys.items() if item[1]}
+
+    def _document_key(self, record: Record) -> int:
+        return text_key(*side_texts(record, self._views["document"]))
+
+    def _side_keys(self, record: Record) -> tuple[int, int]:
+        left, right = side_texts(record, self._views["card"])
+        return text_key(left), text_key(right)
 
 
 def sampled(records: Iterable[Record], rows: int | None, seed: int, account: Account) -> Iterator[Record]:

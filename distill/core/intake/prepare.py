@@ -1,36 +1,49 @@
-"""The audit step: from the user's files to clean records, a row ledger, a quarantine and `audit.json`."""
+"""The records step: from the user's files to clean records, a row ledger and a quarantine."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from distill.core.errors import UserError
-from distill.core.files import write_json
-from distill.core.intake.audit import audit
 from distill.core.intake.junk import JunkRules
 from distill.core.intake.label_check import Places, note_places, require_labels
 from distill.core.intake.ledger import Ledger, Quarantine, quarantine
-from distill.core.intake.pool import PoolCheck, paired, sampled
+from distill.core.intake.pool import PoolCheck, paired, pool_config, sampled
 from distill.core.intake.record_reader import field_paths
-from distill.core.intake.rows import Check, Intake, Once
+from distill.core.intake.rows import Check, DuplicateCheck, Intake
 from distill.core.intake.sources import data_files
 from distill.core.intake.splits import Parts, by_keys, hold_out
 from distill.core.project import PoolSource, Project
 from distill.core.record_store import write_records
 from distill.core.records import Record
 
-AUDIT_FILE, QUARANTINE_FILE = "audit.json", "quarantine.jsonl"
+QUARANTINE_FILE = "quarantine.jsonl"
 
 
-def prepare(
-    project: Project, folder: Path, *, base: Path = Path(), tokenizers: Mapping[str, Path] | None = None
-) -> None:
-    """Write `<split>.parquet`, `quarantine.jsonl` and `audit.json` into `folder`; the same input gives the same bytes.
+def records_config(project: Project) -> dict[str, Any]:
+    """All of the config that the result of `prepare` depends on; files count by content, so not where they are.
 
-    Args: base: folder that a relative `data.root` starts from. tokenizers: view to `tokenizer.json` for the token
-        figures; views without one count words and signs.
+    Of the views these are the fields that any of them reads, in the order of the columns, and what the pool is compared
+    by. Only what differs from its default is named, so a new option changes nothing.
+    """
+    return {
+        "task": {"labels": project.task.labels, "kind": project.task.kind},
+        "data": project.data.model_dump(mode="json", exclude={"root"}, exclude_defaults=True),
+        "fields": field_paths(project),
+        "pool": pool_config(project),
+        "seed": project.seed,
+    }
+
+
+def prepare(project: Project, folder: Path, *, base: Path = Path()) -> None:
+    """Write `<split>.parquet`, `quarantine.jsonl` and `ledger.json` into `folder`; the same input gives the same bytes.
+
+    The labelled splits do not depend on the pool, and a pool source only on sources before it.
+
+    Args: base: folder that a relative `data.root` starts from.
     Raises: UserError for files that cannot be used, a missing column, an empty split or pool, a training split with
         one class, a label that training lacks, too many rows that cross a split by keys, or a bad row where none is
         accepted.
@@ -44,12 +57,11 @@ def prepare(
         preparation = _Preparation(project, folder, files, bad_rows)
         preparation.write_labelled()
         preparation.write_pools()
-    found = audit(project, folder, preparation.ledger, tokenizers=tokenizers, notes=preparation.notes())
-    write_json(folder / AUDIT_FILE, found)
+    preparation.ledger.save(folder)
 
 
 class _Preparation:
-    """One pass over all sources. The labelled splits stand in memory, pools stream through."""
+    """One pass over all sources. The labelled splits are held in memory, pools stream through."""
 
     def __init__(self, project: Project, folder: Path, files: Mapping[str, list[Path]], bad_rows: Quarantine) -> None:
         self.ledger = Ledger()
@@ -79,11 +91,6 @@ class _Preparation:
             if not count:
                 raise _empty("the pool", split, self.ledger)
 
-    def notes(self) -> list[str]:
-        """Warnings that arose while reading."""
-        missing = self._intake.missing_columns.items()
-        return [f"{source}: some file has no column {', '.join(sorted(columns))}" for source, columns in missing]
-
     def _pool(self, split: str, source: PoolSource, check: PoolCheck) -> Iterator[Record]:
         account, files = self.ledger.account(split), self._files[split]
         checks: list[Check] = [self._junk]
@@ -95,7 +102,7 @@ class _Preparation:
             yield from sampled(clean, source.rows, self._project.seed, account)
 
     def _read_labelled(self, source: str, places: Places) -> Iterator[Record]:
-        for record in self._intake.records(source, self._files[source], [self._junk, Once(source).check]):
+        for record in self._intake.records(source, self._files[source], [self._junk, DuplicateCheck(source).check]):
             note_places(places, source, record, self._intake.place)
             yield record
 
@@ -129,7 +136,7 @@ def _empty(what: str, source: str, ledger: Ledger) -> UserError:
 
 
 def _require_sides(project: Project) -> None:
-    """Neighbours are pairs: they need two sides."""
+    """Check that the card has two sides where neighbours are paired. Raises: UserError naming the pool source."""
     for name, source in project.data.pool.items():
         if source.pairing == "neighbours" and not project.views["card"].right:
             do = "set pairing: given, or give views.card a right side"

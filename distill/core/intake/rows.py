@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
 from distill.core.intake.hashing import digest
@@ -19,14 +19,12 @@ class Intake:
     """Reads sources into records.
 
     Args: project: names the columns. ledger, quarantine: where rows that do not become records go.
-    Attributes: place: file and row that is being read. missing_columns: pool source to text columns that some
-        file of it lacks.
+    Attributes: place: file and row that is being read.
     """
 
     def __init__(self, project: Project, ledger: Ledger, quarantine: Quarantine) -> None:
         self._project, self._ledger, self._quarantine = project, ledger, quarantine
         self.place = ""
-        self.missing_columns: dict[str, set[str]] = {}
 
     def records(self, source: str, files: Sequence[Path], checks: Sequence[Check]) -> Iterator[Record]:
         """The records of a source's files that pass all checks.
@@ -68,12 +66,18 @@ class Intake:
 
     def _require_columns(self, source: str, path: Path, watch: ColumnWatch, labelled: bool) -> None:
         """Labelled files need every column; pool files may lack texts that only the richer view reads."""
-        missing, views = watch.missing(), self._project.views.values()
-        sides = [side for view in views for side in (view.left, view.right) if side]
-        if labelled or self._project.data.id in missing or any(set(side) <= set(missing) for side in sides):
+        missing = watch.missing()
+        if labelled or self._project.data.id in missing or sides_without_column(self._project, missing):
             watch.require(path)
         if missing:
-            self.missing_columns.setdefault(source, set()).update(missing)
+            self._ledger.account(source).missing_columns[self._quarantine.shown(path)] = missing
+
+
+def sides_without_column(project: Project, missing: Collection[str]) -> list[str]:
+    """`views.card.left` and the like: the sides of views all of whose columns are missing."""
+    sides = {f"views.{name}.left": view.left for name, view in project.views.items()}
+    sides |= {f"views.{name}.right": view.right for name, view in project.views.items()}
+    return [key for key, columns in sides.items() if columns and set(columns) <= set(missing)]
 
 
 def _readable(row: Row, reader: RecordReader) -> Record:
@@ -83,10 +87,10 @@ def _readable(row: Row, reader: RecordReader) -> Record:
     return reader.read(row.values)
 
 
-class Once:
-    """Drops a record whose whole text stood in its source before, and refuses a repeated id.
+class DuplicateCheck:
+    """Drops a record whose whole text its source had before, and refuses a duplicate id.
 
-    A repeated text under another label drops as `duplicate_other_label`: the first label stays.
+    A duplicate text under another label drops as `duplicate_other_label`: the first label stays.
     """
 
     def __init__(self, source: str) -> None:
@@ -95,12 +99,13 @@ class Once:
         self._ids: set[int] = set()
 
     def check(self, record: Record) -> None:
-        """Raises: Dropped for a repeated text, BadRow for a repeated id."""
+        """Raises: Dropped for a duplicate text, BadRow for a duplicate id."""
         text, gold = text_hash(record), None if record.target is None else record.target.tobytes()
         if text in self._texts:
             raise Dropped("duplicate" if self._texts[text] == gold else "duplicate_other_label")
         if (name := digest(record.id)) in self._ids:
-            raise BadRow("duplicate_id", f"id '{record.id}' stood before in {self._source}, with another text")
+            detail = f"duplicate id '{record.id}': an earlier row of {self._source} has it with another text"
+            raise BadRow("duplicate_id", detail)
         self._texts[text] = gold
         self._ids.add(name)
 

@@ -36,7 +36,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row as it stands in a file.
+    """One row of a file, as written there.
 
     Attributes:
         file: path of the file.
@@ -165,7 +165,7 @@ def _header(path: Path, names: list[str]) -> list[str]:
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         found = ", ".join(repeated)
-        raise UserError("a column stands twice in the header", where=str(path), found=found, do="rename one")
+        raise UserError("duplicate column in the header", where=str(path), found=found, do="rename one")
     return names
 
 

@@ -18,7 +18,7 @@ Parts = dict[str, list[Record]]
 def by_keys(records: Sequence[Record], config: Split, seed: int) -> tuple[Parts, list[Record]]:
     """Train, valid and test with no key in two of them; and the records whose keys fall into different parts.
 
-    The hash looks at a key's value only, so one product keeps to one part on whichever side it stands.
+    The hash looks at a key's value only, so one product keeps to one part on either side.
 
     Raises: UserError when over half of the records cross.
     """

@@ -1,4 +1,4 @@
-"""A stand-in tokenizer that counts words and signs, for figures made before a model has been chosen."""
+"""A tokenizer that counts words and signs, for figures made before a model has been chosen."""
 
 from __future__ import annotations
 

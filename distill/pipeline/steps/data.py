@@ -1,4 +1,4 @@
-"""Step that makes records from the user's files."""
+"""Steps that make records from the user's files, and the audit of those."""
 
 from __future__ import annotations
 
@@ -6,34 +6,44 @@ from pathlib import Path
 
 from distill.core.steps import Step
 from distill.core.view import TOKENIZER_FILE
-from distill.pipeline.experiment import RECORDS, Experiment
+from distill.pipeline.experiment import AUDIT, RECORDS, Experiment
 from teachers.embedded import local_folder
 
 
 def records_step(experiment: Experiment) -> Step:
-    """From the user's files to clean records and `audit.json`."""
-    from distill.core.intake.prepare import prepare
+    """From the user's files to clean records and the row ledger."""
+    from distill.core.intake.prepare import QUARANTINE_FILE, prepare, records_config
     from distill.core.intake.sources import data_files
 
+    project = experiment.project
+    return Step(
+        name="records",
+        artifact=RECORDS,
+        body=lambda folder: prepare(project, folder),
+        config=records_config(project),
+        files=tuple(path for paths in data_files(project, Path()).values() for path in paths),
+        publish=(QUARANTINE_FILE,),
+    )
+
+
+def audit_step(experiment: Experiment) -> Step:
+    """From the records to `audit.json`, which no other step reads."""
+    from distill.core.intake.audit import AUDIT_FILE, audit, audit_config
+
     project, tokenizers = experiment.project, _known_tokenizers(experiment)
-    files = [path for paths in data_files(project, Path()).values() for path in paths]
     return Step(
         name="audit",
-        artifact=RECORDS,
-        body=lambda folder: prepare(project, folder, tokenizers=tokenizers),
-        config={
-            "task": project.task.as_json(),
-            "data": project.data.model_dump(mode="json", exclude={"root"}),
-            "views": {name: view.as_json() for name, view in project.views.items()},
-            "seed": project.seed,
-        },
-        files=(*files, *sorted(set((tokenizers or {}).values()))),
-        publish=("audit.json", "quarantine.jsonl"),
+        artifact=AUDIT,
+        body=lambda folder: audit(project, experiment.run / RECORDS, folder, tokenizers=tokenizers),
+        config=audit_config(project),
+        upstream=(RECORDS,),
+        files=tuple(sorted(set((tokenizers or {}).values()))),
+        publish=(AUDIT_FILE,),
     )
 
 
 def _known_tokenizers(experiment: Experiment) -> dict[str, Path] | None:
-    """The lead teacher's tokenizer for every view, where it lies in a folder already."""
+    """The lead teacher's tokenizer for every view, where it is in a folder already."""
     config = experiment.settings.teachers[experiment.first_teacher.name]
     source = config.finished or config.checkpoint
     folder = local_folder(source) if source else None

@@ -6,18 +6,14 @@ from distill.core.errors import UserError
 from distill.core.files import read_json, sha256
 from distill.core.intake.audit import audit
 from distill.core.intake.ledger import Ledger
-from distill.core.intake.prepare import prepare
 from distill.core.intake.words import word_tokenizer
 from distill.core.record_store import write_records
 from distill.core.records import Record
-from tests.core.record_fixtures import project, row, rows, write_all
+from tests.core.record_fixtures import prepare_and_audit, project, row, rows, write_all
 
 
 def run(root, tokenizers=None, **data):
-    out = root / "records"
-    out.mkdir(exist_ok=True)
-    prepare(project(root=str(root), **data), out, tokenizers=tokenizers)
-    return read_json(out / "audit.json")
+    return prepare_and_audit(project(root=str(root), **data), root / "records", tokenizers=tokenizers)
 
 
 def leaks(found):
@@ -106,7 +102,9 @@ def test_unread_tokens_are_a_share_of_all_and_warned_about(tmp_path):
     fields = {"product.title": "а б", "page.title": "в", "page.body": "г " * 37}
     for split in ("train", "valid", "test.seen"):
         write_records(folder / f"{split}.parquet", [Record(split, fields, np.array([1, 0, 0], np.float32))])
-    measured = audit(plan, folder, Ledger())
+    Ledger().save(folder)
+    audit(plan, folder, tmp_path)
+    measured = read_json(tmp_path / "audit.json")
     assert measured["unread_share"]["document"] == pytest.approx(25 / 41)  # the budget reads 12 of 37
     assert any(warning.startswith("views.document: 61%") for warning in measured["warnings"])
 

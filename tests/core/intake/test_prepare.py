@@ -6,18 +6,14 @@ import pytest
 
 from distill.core.config import merge, parse
 from distill.core.errors import UserError
-from distill.core.files import read_json
-from distill.core.intake.prepare import prepare
 from distill.core.project import Project
 from distill.core.record_store import read_records, splits
-from tests.core.record_fixtures import LABELS, PROJECT, project, row, rows, write, write_all
+from tests.core.record_fixtures import LABELS, PROJECT, prepare_and_audit, project, row, rows, write, write_all
 
 
 def run(root, **data):
     out = root / "records"
-    out.mkdir(exist_ok=True)
-    prepare(project(root=str(root), **data), out)
-    return out, read_json(out / "audit.json")
+    return out, prepare_and_audit(project(root=str(root), **data), out)
 
 
 def ids(out, split):
@@ -79,7 +75,7 @@ def test_fail_stops_at_the_first_bad_row(tmp_path):
     with pytest.raises(UserError, match=r"train\.jsonl:13") as error:
         run(tmp_path, on_bad_row="fail")
     assert "unknown_label" in str(error.value) and "около" in str(error.value)
-    assert not (tmp_path / "records" / "audit.json").exists()
+    assert not (tmp_path / "records" / "ledger.json").exists()
 
 
 def test_every_junk_rule_drops_under_its_own_reason(tmp_path):
@@ -333,9 +329,7 @@ def run_keys(root, **data):
     values = merge(PROJECT, {"data": {"root": str(root)}})
     values["data"] |= keyed(**data)
     out = root / "records"
-    out.mkdir(exist_ok=True)
-    prepare(parse(Project, values, "test"), out)
-    return out, read_json(out / "audit.json")
+    return out, prepare_and_audit(parse(Project, values, "test"), out)
 
 
 def test_splits_by_keys_share_no_key_and_count_what_crosses(tmp_path):

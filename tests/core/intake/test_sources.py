@@ -124,7 +124,7 @@ def test_unusable_encodings_are_refused(tmp_path, encoding):
         ("a.jsonl", b"", "no rows"),
         ("a.jsonl", b"\n\n", "no rows"),
         ("a.csv", "id,текст\n".encode(), "no rows"),
-        ("a.csv", b"id,id\n1,2\n", "twice in the header"),
+        ("a.csv", b"id,id\n1,2\n", "duplicate column in the header"),
         ("a.csv", b'id,text\n1,"open\n2,x\n', "line 2"),
         ("a.jsonl.gz", b"no gzip", "broken gzip"),
         ("a.jsonl.gz", gzip.compress(b'{"id": 1}\n' * 1000)[:-20], "broken gzip"),

@@ -1,0 +1,76 @@
+"""What a leak check is: one way in which a row of one split can be in another split too."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from array import array
+from collections.abc import Sequence
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from distill.core.intake.compared_text import text_key
+from distill.core.project import Project
+from distill.core.records import Record
+
+Mask = NDArray[np.bool_]
+
+
+class LeakCheck(ABC):
+    """Takes in the rows of one split, then tells which of them another split has too.
+
+    A check that needs all rows of a split at once keeps in `add` what it needs and compares in `found_in`.
+
+    Attributes:
+        name: `kind` in `audit.json`.
+        gate: whether test rows that are found in train, valid or the pool count for the leak gate.
+        place: where its entries come in `audit.json`, low ones first; equal ones by file name.
+    """
+
+    name: str
+    gate: bool = False
+    place: int = 100
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+
+    @classmethod
+    def of(cls, project: Project) -> Sequence[LeakCheck]:
+        """The checks of this class that a project needs, empty ones for a new split; mostly one."""
+        return [cls(project)]
+
+    @abstractmethod
+    def add(self, record: Record) -> None:
+        """Take in one row."""
+
+    @abstractmethod
+    def found_in(self, other: Self) -> Mask:
+        """Which rows of this split the other one has too: bool (N,), in the order in which they were added."""
+
+
+class TextCheck(LeakCheck):
+    """A check that compares one text of each row by its 64-bit hash. Empty texts never count as shared."""
+
+    def __init__(self, project: Project) -> None:
+        super().__init__(project)
+        self._keys = array("Q")
+
+    @abstractmethod
+    def texts(self, record: Record) -> Sequence[str]:
+        """The text to compare, or the parts of it."""
+
+    def add(self, record: Record) -> None:
+        """Take in one row."""
+        self._keys.append(text_key(*self.texts(record)))
+
+    def found_in(self, other: Self) -> Mask:
+        """Which rows have a text that the other split has too, bool (N,)."""
+        return among(self._keys, other._keys)
+
+
+def among(keys: array[int], *others: array[int]) -> Mask:
+    """Which of the keys, (N,), are among the others; 0 is an empty text and never is."""
+    own = np.array(keys, np.uint64)
+    found = np.isin(own, np.concatenate([np.array(other, np.uint64) for other in others]))
+    return np.asarray(found & (own != 0), np.bool_)

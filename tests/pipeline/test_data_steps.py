@@ -1,0 +1,62 @@
+"""Records and audit as steps: what each publishes, and which of the two a change makes anew."""
+
+import pytest
+
+from distill.core.files import read_json
+from distill.core.steps import Steps
+from distill.pipeline.experiment import Experiment
+from distill.pipeline.plan import plan
+from distill.pipeline.settings import resolve_settings
+from distill.pipeline.steps.data import audit_step, records_step
+from tests.pipeline.seeds_project import write_project
+
+
+@pytest.fixture
+def run(tmp_path):
+    """`run(*sets)` makes both steps and returns their statuses."""
+    project = write_project(tmp_path)
+
+    def make(*sets):
+        experiment = Experiment(resolve_settings(project, tmp_path / "run", sets=sets))
+        steps = Steps(experiment.run, {}, {})
+        for step in (records_step(experiment), audit_step(experiment)):
+            steps.run(step)
+        return {stage["name"]: stage["status"] for stage in steps.stages}
+
+    make.folder, make.project = tmp_path / "run", project
+    return make
+
+
+def test_each_publishes_its_files(run):
+    assert run() == {"records": "done", "audit": "done"}
+    assert (run.folder / "quarantine.jsonl").read_bytes() == b""
+    assert read_json(run.folder / "audit.json") == read_json(run.folder / "audit" / "audit.json")
+    assert not (run.folder / "records" / "audit.json").exists()
+    assert run() == {"records": "skipped", "audit": "skipped"}
+
+
+@pytest.mark.parametrize(
+    ("change", "redone"),
+    [
+        ("views.card.max_tokens=12", {"audit"}),
+        ("views.document.budgets={page.body: 3}", {"audit"}),
+        ("views.other={left: [page.title], max_tokens: 8}", {"audit"}),
+        ("task.ordered=true", set()),
+        ("gates.leak=3", set()),
+        ("data.junk.min_chars=2", {"records"}),
+        ("data.pool.urls.rows=20", {"records", "audit"}),
+        ("views.card.right=[page.title, page.url]", {"records"}),
+    ],
+)
+def test_what_a_change_makes_anew(run, change, redone):
+    run()
+    if "page.url" in change:
+        for file in run.project.parent.glob("*.jsonl"):
+            file.write_text(file.read_text("utf-8").replace('"page": {', '"page": {"url": "x", '), "utf-8")
+        redone = {"records", "audit"}
+    assert {name for name, status in run(change).items() if status == "done"} == redone
+
+
+def test_no_step_reads_the_audit(run):
+    experiment = Experiment(resolve_settings(run.project, run.folder))
+    assert not [stage.step.name for stage in plan(experiment) if "audit" in stage.step.upstream]

@@ -90,7 +90,7 @@ def _require_text(project: Project, ledger: Ledger) -> None:
 
 @dataclass
 class _Survey:
-    """What one pass over a split gathers: for leaks, counts, and a sample of at most 20,000 rows by hash."""
+    """What one pass over a split gathers: its leak checks, its counts, and a sample of at most 20,000 rows by hash."""
 
     split: str
     checks: SplitChecks

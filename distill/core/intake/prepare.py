@@ -13,7 +13,7 @@ from distill.core.intake.label_check import Places, note_places, require_labels
 from distill.core.intake.ledger import Ledger, Quarantine, quarantine
 from distill.core.intake.pool import PoolCheck, paired, pool_config, sampled
 from distill.core.intake.record_reader import field_paths
-from distill.core.intake.rows import Check, DuplicateCheck, Intake
+from distill.core.intake.rows import Check, DuplicateCheck, SourceReader
 from distill.core.intake.sources import data_files
 from distill.core.intake.splits import Parts, by_keys, hold_out
 from distill.core.project import PoolSource, Project
@@ -66,7 +66,7 @@ class _Preparation:
     def __init__(self, project: Project, folder: Path, files: Mapping[str, list[Path]], bad_rows: Quarantine) -> None:
         self.ledger = Ledger()
         self._project, self._folder, self._files = project, folder, files
-        self._intake = Intake(project, self.ledger, bad_rows)
+        self._reader = SourceReader(project, self.ledger, bad_rows)
         self._junk = JunkRules(project.data.junk, field_paths(project)).check
         self._labelled: Parts = {}
 
@@ -95,15 +95,15 @@ class _Preparation:
         account, files = self.ledger.account(split), self._files[split]
         checks: list[Check] = [self._junk]
         if source.pairing == "neighbours":
-            rows = list(self._intake.records(split, files, checks))
+            rows = list(self._reader.records(split, files, checks))
             yield from paired(rows, source, self._project, check, account)
         else:
-            clean = self._intake.records(split, files, [*checks, check.check])
+            clean = self._reader.records(split, files, [*checks, check.check])
             yield from sampled(clean, source.rows, self._project.seed, account)
 
     def _read_labelled(self, source: str, places: Places) -> Iterator[Record]:
-        for record in self._intake.records(source, self._files[source], [self._junk, DuplicateCheck(source).check]):
-            note_places(places, source, record, self._intake.place)
+        for record in self._reader.records(source, self._files[source], [self._junk, DuplicateCheck(source).check]):
+            note_places(places, source, record, self._reader.place)
             yield record
 
     def _split(self) -> None:

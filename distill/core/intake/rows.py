@@ -15,7 +15,7 @@ from distill.core.records import Record
 Check = Callable[[Record], None]
 
 
-class Intake:
+class SourceReader:
     """Reads sources into records.
 
     Args: project: names the columns. ledger, quarantine: where rows that do not become records go.

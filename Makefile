@@ -8,7 +8,8 @@ BIN := .venv/bin
 VENV := .venv/.created
 RUN := .venv/.installed-run
 DEV := .venv/.installed-dev
-WEIGHTS := README.md config.json heads.safetensors model.safetensors quality.json tokenizer.json tokenizer_config.json
+WEIGHTS := README.md config.json heads.safetensors model.safetensors tokenizer.json tokenizer_config.json \
+	training_history.json
 
 # The first interpreter on the path that answers with a supported version; a name that only exists (a shim) does not count.
 SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))

@@ -55,10 +55,10 @@ def fit_once(run: Path, encoder: Path, settings: Mapping[str, Any], seed: int) -
         folder.mkdir()
         answers.mkdir()
         seconds = _fit(recipe, task, view, run / "records", encoder, seed, config["threads"], folder, answers)
-        quality = read_json(folder / "quality.json")
+        history = read_json(folder / "training_history.json")
         figures = _measured(answers, task.kind)
-    kept = {key: quality[key] for key in ("step", "steps", "ended", "reason")}
-    curve = [{key: one[key] for key in ("step", "epoch", "log_loss", "f1_macro")} for one in quality["history"]]
+    kept = {key: history[key] for key in ("step", "steps", "ended", "reason")}
+    curve = [{key: one[key] for key in ("step", "epoch", "log_loss", "f1_macro")} for one in history["history"]]
     return {
         **kept,
         "seconds": round(seconds, 1),

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import BeforeValidator, Field, NonNegativeFloat, PositiveFloat, PositiveInt, SerializeAsAny, model_validator
 
 from distill.core.config import Config
 from distill.training.config import TrainingConfig
+from distill.training.losses.registry import parse_terms
+from distill.training.losses.term import Term
+
+Losses = Annotated[dict[str, SerializeAsAny[Term]], BeforeValidator(parse_terms)]
+_SHORT = ("temperature", "alpha")
+
+
+class StudentTraining(TrainingConfig):
+    """A student's own defaults: more steps, because it reads the whole pool."""
+
+    ceiling_steps: PositiveInt = Field(30_000, description="most optimiser steps of a run without a fixed length")
 
 
 class StudentConfig(Config):
-    """One student of a project."""
+    """One student of a project.
+
+    What it learns from is named by `losses`, or by its short forms `temperature` and `alpha`, which mean
+    `losses: {soft_cross_entropy: {temperature: …}, gold: {weight: …}}`.
+    """
 
     preset: str = Field(description="the preset that the other values start from")
     view: str = Field("card", description="the view it reads")
@@ -23,6 +38,31 @@ class StudentConfig(Config):
     source: str | None = Field(
         None, description="teacher whose layers it takes; null: the better of those that it learns from"
     )
+    losses: Losses | None = Field(None, description="terms of the loss by name, each with its settings")
     temperature: PositiveFloat = Field(2.0, description="T of the soft cross-entropy; larger is softer")
     alpha: NonNegativeFloat = Field(0.5, description="weight of the hard cross-entropy on rows with gold")
-    training: TrainingConfig = Field(default_factory=TrainingConfig)
+    training: StudentTraining = Field(default_factory=StudentTraining)
+
+    @model_validator(mode="after")
+    def _losses_in_one_way(self) -> StudentConfig:
+        short = [name for name in _SHORT if name in self.model_fields_set]
+        if self.losses is not None and short:
+            raise ValueError(f"losses: {' and '.join(short)} would say it a second time; give one of the two ways")
+        if not any(term.weight for term in self.terms.values()):
+            raise ValueError("losses: at least one term with a weight above 0 is needed")
+        return self
+
+    @property
+    def terms(self) -> dict[str, Term]:
+        """The terms of the loss by name, whichever way they are given."""
+        if self.losses is not None:
+            return self.losses
+        terms: dict[str, Term] = parse_terms(
+            {"soft_cross_entropy": {"temperature": self.temperature}, "gold": {"weight": self.alpha}}
+        )
+        return terms
+
+    def as_json(self) -> dict[str, Any]:
+        """All fields as JSON values, of the two ways to name the losses only the one that is used."""
+        unused = _SHORT if self.losses is not None else ("losses",)
+        return {name: value for name, value in super().as_json().items() if name not in unused}

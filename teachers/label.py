@@ -13,7 +13,7 @@ from distill.core.soft_labels import SoftLabels, shard_is_done, shard_ranges, st
 from distill.core.view import View
 from distill.inference.score import Scores, score_chunks
 from distill.inference.torch_runner import TorchRunner
-from distill.training import device as precision
+from distill.training import device
 from distill.training.joining import labelled_rows
 from teachers.config import LabellingConfig
 
@@ -27,8 +27,8 @@ def label(config: LabellingConfig, teacher: Path, records: Path, threads: int, f
         return
     finished = len(rows) - sum(len(part) for _, part in missing)
     renderer = View.load(teacher).renderer()
-    arithmetic = precision.resolve(config.precision)
-    runner = TorchRunner(teacher, threads=threads, precision=arithmetic, device=precision.device())
+    arithmetic = device.resolve(config.precision)
+    runner = TorchRunner(teacher, threads=threads, precision=arithmetic, device=device.device())
     with progress("labelling", len(rows), finished) as advance:
         scored = score_chunks(
             runner,

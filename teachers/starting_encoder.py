@@ -9,7 +9,7 @@ from pathlib import Path
 
 from distill.core.progress import note
 from distill.core.record_store import read_records, splits
-from distill.models import pretrained as checkpoints
+from distill.models import pretrained
 from distill.models.fresh import make_encoder
 from teachers.config import FreshEncoder, TeacherConfig
 from teachers.embedded import local_folder
@@ -31,11 +31,11 @@ def prepare_checkpoint(config: TeacherConfig, records: Path, seed: int, folder: 
 
 def adopt_checkpoint(checkpoint: str, folder: Path) -> None:
     """Copy an encoder, embedded, in a folder or on the hub, into `folder`. Raises: as `prepare_checkpoint`."""
-    source = local_folder(checkpoint) or checkpoints.resolve(checkpoint)
-    checkpoints.require_safe(source)
+    source = local_folder(checkpoint) or pretrained.resolve(checkpoint)
+    pretrained.require_safe(source)
     for path in sorted([*source.glob("*.safetensors"), *source.glob("*.json")]):
         shutil.copyfile(path, folder / path.name)
-    checkpoints.save_tokenizer(source, folder)
+    pretrained.save_tokenizer(source, folder)
 
 
 def make_fresh(fresh: FreshEncoder, texts: Iterable[str], seed: int, folder: Path) -> None:

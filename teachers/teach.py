@@ -14,11 +14,12 @@ from distill.core.record_store import read_records
 from distill.core.records import Record
 from distill.core.view import TOKENIZER_FILE, VIEW_FILE, View
 from distill.inference.collate import pad_id
-from distill.models import pretrained as checkpoints
+from distill.models import pretrained
 from distill.models.encoder import labels_of, load_classifier, quiet
+from distill.training.distillation_loss import DistillationLoss
 from distill.training.examples import encode_examples
-from distill.training.fit import Run, fit
-from distill.training.losses import DistillationLoss
+from distill.training.fit import fit
+from distill.training.run import Run
 from teachers.config import TeacherConfig
 
 
@@ -85,8 +86,8 @@ def adopt_finished(finished: str, space: LabelSpace, view: View, folder: Path) -
     Raises: UserError when it is no safe Hugging Face classifier, its labels are not the task's, in the task's order, or
         it carries a `view.json` of another view.
     """
-    source = checkpoints.resolve(finished)
-    checkpoints.require_safe(source)
+    source = pretrained.resolve(finished)
+    pretrained.require_safe(source)
     if (source / VIEW_FILE).exists():
         view.require(View.load(source), "the finished teacher")
     _require_head(source)
@@ -119,5 +120,5 @@ def _require_head(source: Path) -> None:
 
 def adopt_tokenizer(source: Path, view: View, folder: Path) -> None:
     """Copy the tokenizer of `source` into a model folder and write the view bound to it."""
-    checkpoints.save_tokenizer(source, folder)
+    pretrained.save_tokenizer(source, folder)
     View(view.name, view.config, folder / TOKENIZER_FILE).save(folder)

@@ -58,7 +58,7 @@ def test_from_records_to_onnx(tmp_path):
     rows = [{"product": {"title": "Дрель"}, "page": {"title": title}} for title in ("Drill", "", "Камера")]
     export(load_target("onnx"), folders["student"], rows, project.gates, tmp_path / "onnx")
 
-    steps = [read_json(folders[name] / "quality.json")["steps"] for name in ("student", "twin")]
+    steps = [read_json(folders[name] / "training_history.json")["steps"] for name in ("student", "twin")]
     assert steps[0] == steps[1]
     assert read_json(tmp_path / "audit" / "audit.json")["leak_rows"] == 0
     assert len(read_soft_labels(folders["labels"])) > 80

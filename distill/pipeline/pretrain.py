@@ -33,7 +33,7 @@ def pretrain(settings: Settings, checkpoint: str | None, reporter: Reporter) -> 
         _join(settings.run, steps)
         return None
     _lead(settings, config, steps, reporter)
-    curve: dict[str, Any] = read_json(settings.run / PRETRAINED / "quality.json")
+    curve: dict[str, Any] = read_json(settings.run / PRETRAINED / "training_history.json")
     return curve
 
 

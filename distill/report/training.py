@@ -10,7 +10,7 @@ from distill.core.files import read_json
 from distill.report import formats
 from distill.report.table_model import Column, Report, Sheet, entries
 
-QUALITY_FILE = "quality.json"
+HISTORY_FILE = "training_history.json"
 _NEEDED = ("step", "steps", "ended", "reason")
 # A fit whose log loss still changed by this share per epoch when it was stopped had more to learn.
 _STILL_FALLING = -0.01
@@ -25,7 +25,7 @@ def training_entries(folders: Mapping[str, Path]) -> list[dict[str, Any]]:
     """
     found = []
     for name, folder in folders.items():
-        written = read_json(folder / QUALITY_FILE) if (folder / QUALITY_FILE).exists() else {}
+        written = read_json(folder / HISTORY_FILE) if (folder / HISTORY_FILE).exists() else {}
         if all(key in written for key in _NEEDED):
             found.append({"model": name, **_entry(written)})
     return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from transformers import PreTrainedModel
 
-from distill.training import device as precision
+from distill.training import device
 
 PLAIN_UP_TO = 192
 
@@ -19,5 +19,5 @@ def choose_attention(model: PreTrainedModel, arithmetic: str, longest: int) -> N
     Args: arithmetic: as in TrainingConfig. longest: most tokens of an input.
     """
     fused = model.config._attn_implementation == "sdpa"
-    if fused and longest <= PLAIN_UP_TO and precision.device() == "cpu" and precision.resolve(arithmetic) == "bf16":
+    if fused and longest <= PLAIN_UP_TO and device.device() == "cpu" and device.resolve(arithmetic) == "bf16":
         model.set_attn_implementation("eager")

@@ -10,8 +10,7 @@ from transformers import PreTrainedModel, PrinterCallback, Trainer, TrainingArgu
 from transformers import ProgressCallback as BarCallback
 
 from distill.models.encoder import layer_stack
-from distill.training import device as precision
-from distill.training import resume as checkpoints
+from distill.training import device, resume
 from distill.training.config import TrainingConfig
 from distill.training.muon import MuonAdamW
 from distill.training.stretch import Stretch
@@ -45,7 +44,7 @@ class BaseTrainer(Trainer):
         Several processes part here. One that ended while still in their group could be aborted: gloo's threads may
         free tensors when the interpreter is already gone.
         """
-        last = checkpoints.last_complete(self._stretch.folder)
+        last = resume.last_complete(self._stretch.folder)
         self.train(resume_from_checkpoint=str(last) if last else None)
         self.accelerator.wait_for_everyone()
         self.accelerator.end_training()
@@ -95,7 +94,7 @@ def _arguments(config: TrainingConfig, stretch: Stretch, seed: int) -> TrainingA
         weight_decay=config.weight_decay,
         max_grad_norm=config.max_grad_norm,
         optim="adamw_torch_fused",
-        bf16=precision.resolve(config.precision) == "bf16",
+        bf16=device.resolve(config.precision) == "bf16",
         use_cpu=not torch.cuda.is_available(),
         seed=seed,
         eval_strategy="steps" if stretch.evaluate_steps else "epoch",

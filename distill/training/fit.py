@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -15,37 +14,17 @@ from transformers.utils import logging as transformers_logging
 
 from distill.core.files import remove, write_json
 from distill.core.progress import note
-from distill.training import resume as checkpoints
+from distill.training import resume
 from distill.training.attention import choose_attention
-from distill.training.averaging import WeightAverage
 from distill.training.collapse import require_finite, require_spread
 from distill.training.config import TrainingConfig
-from distill.training.examples import Collator, Example
+from distill.training.examples import Example
 from distill.training.lengths import End, for_fixed_length, until_converged
-from distill.training.losses import DistillationLoss
+from distill.training.run import Rows, Run
 from distill.training.stretch import Stretch
 from distill.training.trainer import DistillTrainer, EvaluateBeforeSaving, ProgressCallback
 
-QUALITY_FILE = "quality.json"
-
-
-@dataclass(frozen=True)
-class Run:
-    """What a training run is told besides its rows and its config.
-
-    Attributes:
-        name: shown with the progress. labels: class names in order. loss: what is minimised.
-        pad_id: the tokenizer's padding token. pool: how windows become rows. seed: order, dropout and fresh weights.
-        threads: processor threads.
-    """
-
-    name: str
-    labels: Sequence[str]
-    loss: DistillationLoss
-    pad_id: int
-    pool: str = "mean"
-    seed: int = 1
-    threads: int | None = None
+HISTORY_FILE = "training_history.json"
 
 
 def fit(
@@ -56,9 +35,9 @@ def fit(
     run: Run,
     folder: Path,
 ) -> None:
-    """Train `model` in place and save it into `folder` with `quality.json`.
+    """Train `model` in place and save it into `folder` with `training_history.json`.
 
-    `quality.json` holds the figures of every evaluation, the step whose weights were kept, the steps taken in all and
+    `training_history.json` holds the figures of every evaluation, the step whose weights were kept, the steps taken in all and
     why the run ended (`converged`, `ceiling` or `fixed`, with a sentence and the slope of the log loss).
 
     Raises: GateFailed when the run ends predicting one class on validation, unless it may, or with logits that are not
@@ -72,25 +51,11 @@ def fit(
     choose_attention(model, config.precision, max((example.length for example in (*train, *valid)), default=0))
     with ExitStack() as tasks:
 
-        def trainer(
-            stretch: Stretch, *callbacks: TrainerCallback, average: WeightAverage | None = None
-        ) -> DistillTrainer:
+        def trainer(stretch: Stretch, *callbacks: TrainerCallback) -> DistillTrainer:
             saving = [EvaluateBeforeSaving()] if stretch.evaluate_steps is None else []
             bar = ProgressCallback(run.name, tasks, at_most=stretch.at_most)
-            return DistillTrainer(
-                model,
-                config,
-                stretch,
-                run.seed,
-                train,
-                valid,
-                run.loss,
-                Collator(len(run.labels), run.pad_id),
-                run.labels,
-                run.pool,
-                [*callbacks, *saving, bar, tensorboard(folder)],
-                average,
-            )
+            all_callbacks = [*callbacks, *saving, bar, tensorboard(folder)]
+            return DistillTrainer(model, config, stretch, run, Rows(train, valid), all_callbacks)
 
         fitted = until_converged if config.converges else for_fixed_length
         end = fitted(trainer, model, config, len(train), len(valid), folder)
@@ -116,8 +81,8 @@ def _finish(end: End, model: PreTrainedModel, config: TrainingConfig, run: Run, 
         require_spread(logits, target, run.labels, run.loss.kind, end.trainer.args.learning_rate)
     model.train(False)
     model.save_pretrained(folder)
-    write_json(folder / QUALITY_FILE, {"split": "valid", "rows": len(target), **end.figures()})
-    remove(folder / checkpoints.FOLDER)
+    write_json(folder / HISTORY_FILE, {"split": "valid", "rows": len(target), **end.figures()})
+    remove(folder / resume.FOLDER)
 
 
 def tensorboard(folder: Path) -> TensorBoardCallback:

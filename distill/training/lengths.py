@@ -11,8 +11,7 @@ from typing import Any
 from safetensors.torch import load_model
 from transformers import PreTrainedModel
 
-from distill.training import convergence, stretch
-from distill.training import resume as checkpoints
+from distill.training import convergence, resume, stretch
 from distill.training.averaging import WeightAverage
 from distill.training.collapse import require_finite_loss
 from distill.training.config import TrainingConfig
@@ -41,7 +40,7 @@ class End:
     log_history: Sequence[Mapping[str, Any]]
 
     def figures(self) -> dict[str, Any]:
-        """What `quality.json` says of the run."""
+        """What `training_history.json` says of the run."""
         history = [_evaluation(entry) for entry in self.log_history if "eval_log_loss" in entry]
         return {
             "step": self.step,
@@ -62,14 +61,14 @@ def until_converged(
     """
     part = stretch.until_converged(config, rows, valid_rows, folder)
     average = WeightAverage(model, config.average)
-    trainer = make(part, StopWhenConverged(config), average=average)
+    trainer = make(part, StopWhenConverged(config), average)
     if not is_over(saved_history(part.folder), config):
         trainer.go_on()
     history = saved_history(part.folder)
     found = evaluations(history)
     best = convergence.best(found)
     require_finite_loss(best.log_loss, trainer.args.learning_rate)
-    average.load(checkpoints.of_step(best.step, part.folder))
+    average.load(resume.of_step(best.step, part.folder))
     average.apply()
     ended, reason = convergence.reason(config, found)
     slope = convergence.slope_per_epoch(found, config.patience)
@@ -87,7 +86,7 @@ def for_fixed_length(
     step = trainer.state.global_step
     if config.checkpoint == "best":
         step = trainer.state.best_global_step or step
-        load_model(model, checkpoints.of_step(step, part.folder) / "model.safetensors")
+        load_model(model, resume.of_step(step, part.folder) / "model.safetensors")
     history = trainer.state.log_history
     found = evaluations(history)
     slope = convergence.slope_per_epoch(found, 1)

@@ -11,7 +11,7 @@ from typing import Any
 
 from transformers import TrainerCallback
 
-from distill.training import resume as checkpoints
+from distill.training import resume
 from distill.training.config import TrainingConfig
 from distill.training.convergence import Evaluation, has_converged
 
@@ -19,7 +19,7 @@ from distill.training.convergence import Evaluation, has_converged
 class StopWhenConverged(TrainerCallback):
     """Ends training when validation log loss has stopped falling, or when its minutes are used up.
 
-    The minutes of an interrupted run count on: each evaluation's stand in the Trainer's history.
+    The minutes of an interrupted run count on: each evaluation's are in the Trainer's history.
     """
 
     def __init__(self, config: TrainingConfig) -> None:
@@ -56,5 +56,5 @@ def minutes_used(log_history: Sequence[Mapping[str, Any]]) -> float:
 
 def saved_history(folder: Path) -> list[dict[str, Any]]:
     """The history in the last whole checkpoint of `folder`; empty without one."""
-    last = checkpoints.last_complete(folder)
-    return json.loads((last / checkpoints.STATE).read_bytes())["log_history"] if last else []
+    last = resume.last_complete(folder)
+    return json.loads((last / resume.STATE).read_bytes())["log_history"] if last else []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from distill.training import resume as checkpoints
+from distill.training import resume
 from distill.training.config import TrainingConfig
 from distill.training.convergence import evaluation_steps
 
@@ -30,13 +30,13 @@ class Stretch:
 
 def fixed(config: TrainingConfig, folder: Path, evaluate_steps: int | None = None) -> Stretch:
     """A fixed length. Args: folder: of the run. evaluate_steps: None for after every epoch."""
-    return Stretch(folder / checkpoints.FOLDER, config.max_steps, evaluate_steps, config.warmup, config.schedule)
+    return Stretch(folder / resume.FOLDER, config.max_steps, evaluate_steps, config.warmup, config.schedule)
 
 
 def until_converged(config: TrainingConfig, rows: int, valid_rows: int, folder: Path) -> Stretch:
     """Warm-up and a constant rate, up to the ceiling at most. Args: rows, valid_rows: of train and validation."""
     return Stretch(
-        folder / checkpoints.FOLDER,
+        folder / resume.FOLDER,
         config.ceiling_steps,
         evaluation_steps(config, rows, valid_rows),
         config.warmup_steps(rows / (config.batch_size * config.accumulate)),

@@ -18,12 +18,14 @@ from distill.evaluation.calibration import fit_temperature
 from distill.evaluation.metrics import tally
 from distill.inference import token_budget
 from distill.models.encoder import input_names
-from distill.training import resume as checkpoints
+from distill.training import resume
 from distill.training.averaging import WeightAverage
 from distill.training.base_trainer import BaseTrainer
 from distill.training.config import TrainingConfig
-from distill.training.examples import Collator, Example, LengthGroupedSampler, pool_windows
-from distill.training.losses import DistillationLoss
+from distill.training.examples import Collator, LengthGroupedSampler, pool_windows
+from distill.training.frozen_teacher import FrozenTeacher, forward_options, inner_states, require_attentions
+from distill.training.losses.term import Outputs, needs, needs_teacher
+from distill.training.run import Rows, Run
 from distill.training.stretch import Stretch
 
 VALIDATION_TOKENS = 4096
@@ -32,9 +34,9 @@ VALIDATION_TOKENS = 4096
 class DistillTrainer(BaseTrainer):
     """A Trainer whose rows are Examples; windows of a row are pooled before the loss, as they are when it is scored.
 
-    Args: model: a sequence classifier. config, stretch, seed: see BaseTrainer. train, valid: examples; valid ones carry
-        gold. loss: see DistillationLoss. labels: class names in order. pool: `mean` or `max` over windows. collator:
-        makes batches. average: of the weights, evaluated in their place.
+    Args: model: a sequence classifier. config, stretch: see BaseTrainer. run, rows: see there. callbacks: a
+        WeightAverage among them is evaluated in place of the weights.
+    Raises: UserError when the run's teacher is read and cannot be loaded.
     """
 
     loss_is_scaled_for_ga = False
@@ -44,31 +46,28 @@ class DistillTrainer(BaseTrainer):
         model: PreTrainedModel,
         config: TrainingConfig,
         stretch: Stretch,
-        seed: int,
-        train: Sequence[Example],
-        valid: Sequence[Example],
-        loss: DistillationLoss,
-        collator: Collator,
-        labels: Sequence[str],
-        pool: str,
-        callbacks: list[TrainerCallback],
-        average: WeightAverage | None = None,
+        run: Run,
+        rows: Rows,
+        callbacks: Sequence[TrainerCallback] = (),
     ) -> None:
+        self.collator = Collator(len(run.labels), run.pad_id)
         super().__init__(
             model,
             model,
             config,
             stretch,
-            seed,
-            data_collator=collator,
-            train_dataset=train,
-            eval_dataset=valid,
-            callbacks=[*callbacks, *([average] if average else [])],
+            run.seed,
+            data_collator=self.collator,
+            train_dataset=rows.train,
+            eval_dataset=rows.valid,
+            callbacks=list(callbacks),
         )
-        self._average = average
-        self.distillation_loss, self.labels, self.pool = loss, labels, pool
-        self.collator, self._classifier, self._train, self._valid = collator, model, train, valid
-        self._input_names = input_names(model)
+        self._average = next((one for one in callbacks if isinstance(one, WeightAverage)), None)
+        self._run, self._rows, self._classifier = run, rows, model
+        read = needs(run.loss.terms)
+        require_attentions(model, read)
+        self._input_names, self._options = input_names(model), forward_options(read)
+        self._teacher = FrozenTeacher(_teacher_folder(run), read) if needs_teacher(run.loss.terms) else None
 
     def compute_loss(
         self,
@@ -78,9 +77,9 @@ class DistillTrainer(BaseTrainer):
         num_items_in_batch: Tensor | int | None = None,
     ) -> Tensor | tuple[Tensor, Any]:
         """The distillation loss of one batch."""
-        logits = self._logits(model, inputs)
-        loss = self.distillation_loss(logits, inputs)
-        return (loss, {"logits": logits}) if return_outputs else loss
+        student = self._outputs(model, inputs, **self._options)
+        loss = self._run.loss(student, self._read_teacher(inputs), inputs)
+        return (loss, {"logits": student.logits}) if return_outputs else loss
 
     def evaluate(
         self, eval_dataset: Any = None, ignore_keys: list[str] | None = None, metric_key_prefix: str = "eval"
@@ -88,7 +87,7 @@ class DistillTrainer(BaseTrainer):
         """The figures of `validation_figures`, logged and returned."""
         with self._average.applied() if self._average else nullcontext():
             logits, target = self.validate()
-        figures = validation_figures(logits, target, self.labels, self.distillation_loss.kind)
+        figures = validation_figures(logits, target, self._run.labels, self._run.loss.kind)
         epoch, loss, accuracy, f1 = self.state.epoch or 0, *(figures[n] for n in ("log_loss", "accuracy", "f1_macro"))
         note(f"epoch {epoch:.4g}: log loss {loss:.4f}, accuracy {accuracy:.4f}, macro F1 {f1:.4f} on validation")
         metrics = {f"{metric_key_prefix}_{name}": value for name, value in figures.items()}
@@ -98,7 +97,7 @@ class DistillTrainer(BaseTrainer):
 
     def go_on(self) -> None:
         """Train to the end; an average of the weights goes on too."""
-        last = checkpoints.last_complete(self._stretch.folder)
+        last = resume.last_complete(self._stretch.folder)
         if self._average and last:
             self._average.load(last)
         super().go_on()
@@ -112,23 +111,36 @@ class DistillTrainer(BaseTrainer):
     @torch.inference_mode()
     def validate(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Logits and gold, float32 (N, C), of the validation rows."""
-        examples, model = self._valid, self._classifier
+        examples, model = self._rows.valid, self._classifier
         model.train(False)
-        logits = np.zeros((len(examples), len(self.labels)), np.float32)
+        logits = np.zeros((len(examples), len(self._run.labels)), np.float32)
         for rows in token_budget.batches([e.length for e in examples], VALIDATION_TOKENS, 64):
             inputs = self._prepare_inputs(self.collator([examples[row] for row in rows]))
             with self.accelerator.autocast():
-                logits[rows] = self._logits(model, inputs).float().cpu().numpy()
+                logits[rows] = self._outputs(model, inputs).logits.float().cpu().numpy()
         model.train()
         return logits, np.stack([example.target for example in examples if example.target is not None])
 
-    def _logits(self, model: Any, inputs: dict[str, Any]) -> Tensor:
-        logits = model(**{name: inputs[name] for name in self._input_names}).logits
-        return pool_windows(logits, inputs["owner"], self.pool)
+    def _outputs(self, model: Any, inputs: dict[str, Any], **options: bool) -> Outputs:
+        found = model(**{name: inputs[name] for name in self._input_names}, **options)
+        logits = pool_windows(found.logits, inputs["owner"], self._run.pool)
+        return Outputs(logits, self._run.loss.kind, *inner_states(found))
+
+    def _read_teacher(self, inputs: dict[str, Any]) -> Outputs:
+        """The stored logits, and what the loss terms read of the teacher's model."""
+        if self._teacher is None:
+            return Outputs(inputs["teacher_logits"], self._run.loss.kind)
+        with self.accelerator.autocast():
+            return self._teacher.read(inputs, self._run.loss.kind)
 
     def _get_train_sampler(self, train_dataset: Any = None) -> LengthGroupedSampler:
-        lengths = [example.length for example in self._train]
+        lengths = [example.length for example in self._rows.train]
         return LengthGroupedSampler(lengths, self.args.train_batch_size, self.args.seed)
+
+
+def _teacher_folder(run: Run) -> Path:
+    assert run.teacher is not None, "a loss term reads the teacher's model, and the run has none"
+    return run.teacher
 
 
 def validation_figures(

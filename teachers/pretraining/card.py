@@ -12,7 +12,7 @@ from teachers.pretraining.collect import SOURCES_FILE
 from teachers.pretraining.config import PretrainConfig
 from teachers.pretraining.model import HEADS_FILE
 
-CARD_FILE, CURVE_FILE, WEIGHTS_FILE = "README.md", "quality.json", "model.safetensors"
+CARD_FILE, HISTORY_FILE, WEIGHTS_FILE = "README.md", "training_history.json", "model.safetensors"
 _HASHED = (WEIGHTS_FILE, HEADS_FILE, "tokenizer.json", "config.json")
 _FIGURES = {
     "mlm_loss": "masked words, nats",
@@ -30,7 +30,7 @@ def write_card(config: PretrainConfig, store: Path, folder: Path, *, parameters:
 
     Args: store: the pairs, with the rows and terms of each source. parameters: weights of the encoder. seed: of all.
     """
-    architecture, curve = read_json(folder / "config.json"), read_json(folder / CURVE_FILE)
+    architecture, curve = read_json(folder / "config.json"), read_json(folder / HISTORY_FILE)
     chapters = [
         f"{_shape(architecture, parameters)} Pre-trained by `distill pretrain`; loads with "
         "`transformers.AutoModel.from_pretrained`. The heads of the pre-training are kept, so that a run with "

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from distill.core.view import TOKENIZER_FILE
 from distill.inference.collate import pad_id
-from distill.models import pretrained as checkpoints
+from distill.models import pretrained
 from distill.models.encoder import quiet
 
 Sides = Sequence[Sequence[str]]
@@ -47,7 +47,7 @@ class EmbeddingTeacher:
     def __init__(self, encoder: Path) -> None:
         from transformers import AutoModel
 
-        checkpoints.require_safe(encoder)
+        pretrained.require_safe(encoder)
         with quiet():
             model = AutoModel.from_pretrained(
                 encoder, dtype=torch.float32, use_safetensors=True, local_files_only=True, trust_remote_code=False

@@ -18,15 +18,15 @@ from distill.core.errors import GateFailed, UserError
 from distill.core.files import read_json, remove, sha256, write_json
 from distill.core.view import TOKENIZER_FILE
 from distill.inference.collate import pad_id
-from distill.models import pretrained as checkpoints_of_models
-from distill.training import resume as checkpoints
+from distill.models import pretrained
+from distill.training import resume
 from distill.training.attention import choose_attention
 from distill.training.fit import quiet_trainer, set_dropout, tensorboard
 from distill.training.masking import WholeWordMasker
 from distill.training.trainer import ProgressCallback
 from teachers.embedded import local_folder
 from teachers.pretraining.batches import PretrainingCollator, renderers
-from teachers.pretraining.card import CURVE_FILE, WEIGHTS_FILE, write_card
+from teachers.pretraining.card import HISTORY_FILE, WEIGHTS_FILE, write_card
 from teachers.pretraining.config import PretrainConfig
 from teachers.pretraining.embedding_teacher import EmbeddingTeacher, SideTokenizer
 from teachers.pretraining.model import PretrainingModel, load, save
@@ -71,7 +71,7 @@ def pretrain(config: PretrainConfig, store: Path, start: Path, seed: int, thread
 
 
 def _folder(checkpoint: str) -> Path:
-    return local_folder(checkpoint) or checkpoints_of_models.resolve(checkpoint)
+    return local_folder(checkpoint) or pretrained.resolve(checkpoint)
 
 
 def _parts(pairs: Sequence[Pair], held_out: int, seed: int) -> tuple[Pairs, Pairs]:
@@ -121,15 +121,15 @@ def _finish(
             "pre-training diverged: the loss is not finite", do="lower training.learning_rate or raise warmup"
         )
     save(model, folder, half=config.half)
-    checkpoints_of_models.save_tokenizer(start, folder)
+    pretrained.save_tokenizer(start, folder)
     figures = {"rows": rows[0], "held_out": rows[1], "steps": step, "curve": curve}
-    write_json(folder / CURVE_FILE, {**figures, "before": _before(start)})
-    remove(folder / checkpoints.FOLDER)
+    write_json(folder / HISTORY_FILE, {**figures, "before": _before(start)})
+    remove(folder / resume.FOLDER)
 
 
 def _before(start: Path) -> list[dict[str, Any]]:
     """The pre-training runs that made `start`, oldest first, as far as this command made it."""
-    figures = read_json(start / CURVE_FILE) if (start / CURVE_FILE).is_file() else {}
+    figures = read_json(start / HISTORY_FILE) if (start / HISTORY_FILE).is_file() else {}
     if "curve" not in figures:
         return []
     return [*figures.pop("before", []), {**figures, "weights": sha256(start / WEIGHTS_FILE)}]

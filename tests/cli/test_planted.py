@@ -129,8 +129,8 @@ def test_the_better_twin_by_validation_is_what_the_gate_compares_with(tmp_path, 
     over = next(one for one in report["models"] if one["name"] == "small@card")["over_gold"]
     assert over["twin"] == best and gate(run, "over_gold small@card")["measured"] == over["low"]
     if how is OVERTRAINED:  # it may train as long as it likes, the weights of its best evaluation are kept
-        fit = read(run, "students/small-gold-steps/quality.json")
-        assert fit["steps"] == read(run, "students/small/quality.json")["steps"] > fit["step"]
+        fit = read(run, "students/small-gold-steps/training_history.json")
+        assert fit["steps"] == read(run, "students/small/training_history.json")["steps"] > fit["step"]
 
 
 def test_forty_validation_rows_stop_the_run_before_anything_is_trained(tmp_path):

@@ -57,7 +57,7 @@ def test_it_goes_on_from_a_checkpoint(made, project, tmp_path):
     done = distill("pretrain", *arguments, f"--checkpoint={run / 'pretrained'}", "--json")
     assert done.returncode == 0, done.stderr
     first, on = (
-        json.loads((folder / "pretrained" / "quality.json").read_text())["curve"] for folder in (run, tmp_path / "on")
+        json.loads((folder / "pretrained" / "training_history.json").read_text())["curve"] for folder in (run, tmp_path / "on")
     )
     assert on[0]["mlm_loss"] < first[0]["mlm_loss"]
 
@@ -88,5 +88,5 @@ def test_two_processes_of_torchrun_make_one_encoder(project, tmp_path):
         done = subprocess.run([*command, *arguments], capture_output=True, text=True, env={**os.environ, **ONE_THREAD})
         assert done.returncode == 0, done.stderr
         assert done.stdout.count("10 steps on") == 1
-    curve = json.loads((tmp_path / "run" / "pretrained" / "quality.json").read_text())
+    curve = json.loads((tmp_path / "run" / "pretrained" / "training_history.json").read_text())
     assert curve["steps"] == 10 and not list((tmp_path / "run").glob("*.partial"))

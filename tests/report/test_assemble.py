@@ -54,7 +54,7 @@ def test_every_artifact_finds_its_section(tmp_path):
     asked = {"labels": "card", "rows": 1, "comparisons": []}
     write_json(tmp_path / "twins" / "twins.json", asked)
     fit = {"step": 20, "steps": 30, "ended": "converged", "reason": "converged: no lower log loss in 4 evaluations"}
-    write_json(tmp_path / "students" / "8L" / "quality.json", fit)
+    write_json(tmp_path / "students" / "8L" / "training_history.json", fit)
     folders = {"8L@card": tmp_path / "students" / "8L"}
     exports = [tmp_path / "onnx", tmp_path / "missing"]
     report = assemble(PROJECT, tmp_path, exports, STAGES, {"python": "3"}, folders)

@@ -13,12 +13,14 @@ from distill.core.soft_labels import SoftLabels, write_shard
 from distill.core.view import View
 from distill.models import encoder as encoder_module
 from distill.models.encoder import load_classifier
+from distill.training.distillation_loss import DistillationLoss
 from distill.training.joining import Share, labelled_rows
+from distill.training.losses.gold import Gold
 from students import start as start_module
 from students import train as train_module
 from students.config import StudentConfig
 from students.train import Lesson, train, train_twin
-from tests.training.toy import CARD, LABELS, SIGNS, SPACE, Stop, same_weights, toy_training, toy_view
+from tests.training.toy import CARD, LABELS, SIGNS, SPACE, Stop, same_weights, toy_loss, toy_training, toy_view
 
 
 @pytest.fixture
@@ -42,7 +44,7 @@ def _store(records, folder: Path, *, without=(), planted=None):
 
 
 def _config(training=None, **changes):
-    values = {"preset": "8L", "layers": 1, "keep": "first", "training": toy_training(**(training or {}))}
+    values = {"preset": "8L", "layers": 1, "keep": "first", "training": toy_training(**(training or {})).model_dump()}
     return StudentConfig.model_validate(values | changes)
 
 
@@ -62,7 +64,7 @@ def _twin(teacher, records, folder, *, student=None, training=None, **changes):
 
 
 def _quality(folder):
-    return json.loads((folder / "quality.json").read_text())
+    return json.loads((folder / "training_history.json").read_text())
 
 
 def _history(folder):
@@ -76,7 +78,7 @@ def test_student_learns_and_is_a_whole_model(encoder, records, tmp_path):
     folder = _train(encoder, records, _store(records, tmp_path / "labels"), tmp_path / "student", training=LEARN)
     assert _history(folder)[-1]["accuracy"] > 0.9
     names = {path.name for path in folder.iterdir()}
-    assert {"config.json", "model.safetensors", "tokenizer.json", "view.json", "quality.json"} <= names
+    assert {"config.json", "model.safetensors", "tokenizer.json", "view.json", "training_history.json"} <= names
     model = load_classifier(folder)
     assert model.config.num_hidden_layers == 1 and tuple(model.config.id2label.values()) == LABELS
     assert View.load(folder).config == CARD
@@ -133,8 +135,8 @@ def test_rows_are_train_and_pool_with_soft_labels_or_gold(teacher, records, tmp_
     assert sum(row.teacher_logits is not None for row in rows) == 23 + 16
     assert sum(row.target is not None for row in rows) == 24
     assert len(valid) == 12 and all(row.target is not None for row in valid)
-    assert config == toy_training(epochs=2)
-    assert (run.loss.temperature, run.loss.alpha, run.pool) == (3, 0.5, "mean")
+    assert config.model_dump() == toy_training(epochs=2).model_dump()
+    assert run.loss == toy_loss(3, 0.5) and (run.pool, run.teacher) == ("mean", None)
 
 
 def test_not_a_number_in_the_soft_labels_ends_the_run(teacher, records, tmp_path):
@@ -185,7 +187,7 @@ def test_a_twin_of_its_own_convergence_ends_by_itself_and_keeps_the_best(encoder
 
 
 def test_a_twin_of_the_students_steps_takes_exactly_them(teacher, records, tmp_path):
-    """The steps of the student's quality.json, at most and at least, however soon its log loss stops falling."""
+    """The steps of the student's training_history.json, at most and at least, however soon its log loss stops falling."""
     labels = _store(records, tmp_path / "labels")
     for name, training in (("epochs", {"epochs": 2}), ("converging", CONVERGE)):
         student = _train(teacher, records, labels, tmp_path / name, training=training)
@@ -201,14 +203,15 @@ def test_a_twin_learns_from_gold_alone(teacher, records, tmp_path, monkeypatch, 
     student = tmp_path / "student" if steps else None
     if student:
         student.mkdir()
-        (student / "quality.json").write_text(json.dumps({"step": 5, "steps": steps}))
+        (student / "training_history.json").write_text(json.dumps({"step": 5, "steps": steps}))
     monkeypatch.setattr(train_module, "read_soft_labels", None)
     options = {"student": student, "training": {"epochs": 2}, "temperature": 3, "alpha": 0}
     rows, valid, config, run = _examples(monkeypatch, lambda: _twin(teacher, records, tmp_path / "s", **options))
     assert len(rows) == 24 and all(row.teacher_logits is None and row.target is not None for row in rows)
-    assert len(valid) == 12 and run.loss.alpha == 1 and run.seed == 3
+    assert len(valid) == 12 and run.loss == DistillationLoss((Gold(),)) and run.seed == 3
     assert (config.max_steps, config.converges) == (steps, converges)
-    assert config == toy_training(epochs=None, max_steps=steps, checkpoint="best", may_collapse=True)
+    expected = toy_training(epochs=None, max_steps=steps, checkpoint="best", may_collapse=True)
+    assert config.model_dump() == expected.model_dump()
 
 
 def test_a_twin_is_the_same_with_any_soft_labels(teacher, records, tmp_path):

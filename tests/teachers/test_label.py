@@ -15,7 +15,7 @@ from distill.inference.score import score
 from distill.inference.torch_runner import TorchRunner
 from distill.models.encoder import load_classifier
 from distill.models.pretrained import save_tokenizer
-from distill.training import device as precision
+from distill.training import device as device_module
 from teachers import label as label_module
 from teachers.config import LabellingConfig
 from teachers.label import label
@@ -192,7 +192,7 @@ def test_labelling_runs_where_the_precision_was_chosen_for(teacher, records, tmp
     monkeypatch.setattr(label_module, "TorchRunner", runner)
     for cuda in (True, False):
         monkeypatch.setattr(torch.cuda, "is_available", lambda cuda=cuda: cuda)
-        monkeypatch.setattr(precision, "has_bf16", lambda device: device == "cuda")
+        monkeypatch.setattr(device_module, "has_bf16", lambda device: device == "cuda")
         with pytest.raises(Stop):
             label(LabellingConfig(), teacher, records, 1, tmp_path)
         assert (told["device"], told["precision"]) == (("cuda", "bf16") if cuda else ("cpu", "fp32"))

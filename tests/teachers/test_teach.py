@@ -32,7 +32,7 @@ def _teach(encoder, records, folder, view=DOCUMENT, space=SPACE, **training):
 
 
 def _quality(folder):
-    return json.loads((folder / "quality.json").read_text())["history"][-1]
+    return json.loads((folder / "training_history.json").read_text())["history"][-1]
 
 
 def _scores(folder, records, split="valid"):
@@ -57,7 +57,7 @@ def test_windows_of_long_documents_are_read_as_they_are_scored(encoder, records,
 def test_folder_is_a_whole_model(warm, records, tmp_path):
     folder = _teach(warm, records, tmp_path, epochs=1)
     names = {path.name for path in folder.iterdir()}
-    assert {"config.json", "model.safetensors", "tokenizer.json", "view.json", "quality.json"} <= names
+    assert {"config.json", "model.safetensors", "tokenizer.json", "view.json", "training_history.json"} <= names
     assert not {"checkpoints", "manifest.json"} & names
     assert tuple(labels_of(load_classifier(folder))) == LABELS
     view = View.load(folder)

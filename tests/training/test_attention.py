@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from distill.models.encoder import load_classifier
-from distill.training import device as precision
+from distill.training import device as device_module
 from distill.training.attention import PLAIN_UP_TO, choose_attention
 from tests.training.toy import LABELS
 
@@ -16,14 +16,14 @@ from tests.training.toy import LABELS
     [("bf16", PLAIN_UP_TO, "eager"), ("bf16", PLAIN_UP_TO + 1, "sdpa"), ("fp32", 48, "sdpa")],
 )
 def test_plain_operators_for_short_inputs_in_bf16(encoder, monkeypatch, arithmetic, longest, kernel):
-    monkeypatch.setattr(precision, "device", lambda: "cpu")
+    monkeypatch.setattr(device_module, "device", lambda: "cpu")
     model = load_classifier(encoder, LABELS)
     choose_attention(model, arithmetic, longest)
     assert model.config._attn_implementation == kernel
 
 
 def test_a_graphics_card_keeps_the_fused_kernel(encoder, monkeypatch):
-    monkeypatch.setattr(precision, "device", lambda: "cuda")
+    monkeypatch.setattr(device_module, "device", lambda: "cuda")
     model = load_classifier(encoder, LABELS)
     choose_attention(model, "bf16", 48)
     assert model.config._attn_implementation == "sdpa"

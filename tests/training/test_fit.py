@@ -17,7 +17,6 @@ from distill.training import fit as fit_module
 from distill.training import trainer as trainer_module
 from distill.training.examples import Example
 from distill.training.fit import fit
-from distill.training.losses import DistillationLoss
 from tests.training.toy import (
     LABELS,
     WINDOWED,
@@ -27,6 +26,7 @@ from tests.training.toy import (
     random_logits,
     same_weights,
     toy_examples,
+    toy_loss,
     toy_run,
     toy_training,
 )
@@ -44,7 +44,7 @@ with reporting(Watch({stop_at}, how="kill")):
 
 
 def _quality(folder):
-    return json.loads((folder / "quality.json").read_text())
+    return json.loads((folder / "training_history.json").read_text())
 
 
 def _resume(warm, folder, **training):
@@ -78,7 +78,7 @@ def test_leaves_a_model_folder_with_figures_of_every_epoch(undisturbed):
     assert {path.name for path in undisturbed.iterdir()} == {
         "config.json",
         "model.safetensors",
-        "quality.json",
+        "training_history.json",
         "tensorboard",
     }
     assert list((undisturbed / "tensorboard").glob("events*"))
@@ -215,7 +215,7 @@ def test_constant_predictor_is_refused_and_leaves_no_model(warm, tmp_path):
     train = [Example(example.windows, None, only) for example in toy_examples(warm, 24)]
     with pytest.raises(GateFailed, match="every validation row is predicted 'рядом'(?s:.*)lower the learning rate"):
         _fit_on(warm, tmp_path, train, learning_rate=1e-2)
-    assert not (tmp_path / "model.safetensors").exists() and not (tmp_path / "quality.json").exists()
+    assert not (tmp_path / "model.safetensors").exists() and not (tmp_path / "training_history.json").exists()
 
 
 def test_a_baseline_may_be_a_constant_predictor(warm, tmp_path):
@@ -259,7 +259,7 @@ def test_multi_label_runs(encoder, tmp_path):
     torch.manual_seed(5)
     model = load_classifier(encoder, LABELS, "multi")
     train, valid = toy_examples(encoder, 24), toy_examples(encoder, 12, prefix="в")
-    run = toy_run(DistillationLoss(kind="multi"))
+    run = toy_run(toy_loss(kind="multi"))
     fit(model, train, valid, toy_training(epochs=12, learning_rate=1e-2, dropout=0), run, tmp_path)
     assert _quality(tmp_path)["history"][-1]["f1_macro"] > 0.8
 
@@ -272,7 +272,7 @@ def test_soft_labels_alone_teach(encoder, tmp_path):
         Example(example.windows, 6 * example.target + noise, None)
         for example, noise in zip(soft, random_logits(60, 0.3), strict=True)
     ]
-    run = toy_run(DistillationLoss(2.0, 0.5))
+    run = toy_run(toy_loss())
     valid = toy_examples(encoder, 12, prefix="в")
     fit(model, train, valid, toy_training(epochs=10, learning_rate=1e-2, dropout=0), run, tmp_path)
     assert _quality(tmp_path)["history"][-1]["accuracy"] == 1

@@ -28,7 +28,7 @@ with reporting(Watch(11, how="kill")):
 
 
 def _quality(folder):
-    return json.loads((folder / "quality.json").read_text())
+    return json.loads((folder / "training_history.json").read_text())
 
 
 def _told(monkeypatch, losses):

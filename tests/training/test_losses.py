@@ -5,13 +5,10 @@ import math
 import pytest
 import torch
 
-from distill.training.losses import (
-    DistillationLoss,
-    hard_binary_cross_entropy,
-    hard_cross_entropy,
-    soft_binary_cross_entropy,
-    soft_cross_entropy,
-)
+from distill.training.losses.gold import hard_binary_cross_entropy, hard_cross_entropy
+from distill.training.losses.soft_cross_entropy import soft_binary_cross_entropy, soft_cross_entropy
+from distill.training.losses.term import Outputs
+from tests.training.toy import toy_loss
 
 ROWS, CLASSES = 6, 3
 SOFT = {"single": soft_cross_entropy, "multi": soft_binary_cross_entropy}
@@ -48,15 +45,21 @@ def _reference_soft(kind, student, teacher, temperature):
     return temperature**2 * _reference_hard(kind, student, target)
 
 
-def _reference(loss, logits, batch):
+def _loss(temperature, alpha, kind="single"):
+    """The loss as a function of logits and a batch."""
+    loss = toy_loss(temperature, alpha, kind)
+    return lambda logits, batch: loss(Outputs(logits, kind), Outputs(batch["teacher_logits"], kind), batch)
+
+
+def _reference(temperature, alpha, kind, logits, batch):
     """Mean over rows of [has soft labels]·soft + α·[has gold]·hard."""
     total = 0.0
     for row in range(len(logits)):
         values = logits[row].tolist()
         if batch["has_teacher"][row]:
-            total += _reference_soft(loss.kind, values, batch["teacher_logits"][row].tolist(), loss.temperature)
+            total += _reference_soft(kind, values, batch["teacher_logits"][row].tolist(), temperature)
         if batch["has_gold"][row]:
-            total += loss.alpha * _reference_hard(loss.kind, values, batch["target"][row].tolist())
+            total += alpha * _reference_hard(kind, values, batch["target"][row].tolist())
     return total / len(logits)
 
 
@@ -108,8 +111,8 @@ def test_hard_terms_equal_the_reference(kind):
 @pytest.mark.parametrize("temperature", TEMPERATURES)
 @pytest.mark.parametrize("alpha", [0.0, 0.5, 3.0])
 def test_mixed_batch_equals_the_reference(kind, temperature, alpha):
-    loss, logits, batch = DistillationLoss(temperature, alpha, kind), _logits(0), _batch(kind)
-    assert float(loss(logits, batch)) == pytest.approx(_reference(loss, logits, batch), rel=1e-5)
+    loss, logits, batch = _loss(temperature, alpha, kind), _logits(0), _batch(kind)
+    assert float(loss(logits, batch)) == pytest.approx(_reference(temperature, alpha, kind, logits, batch), rel=1e-5)
 
 
 @pytest.mark.parametrize("kind", SOFT)
@@ -150,8 +153,8 @@ def test_equal_logits_have_no_soft_gradient(kind, temperature):
 
 
 @pytest.mark.parametrize("kind", SOFT)
-def test_rows_count_the_same_whatever_stands_beside_them(kind):
-    loss, logits, batch = DistillationLoss(2.0, 0.5, kind), _logits(0).float(), _batch(kind)
+def test_rows_count_the_same_whatever_else_is_in_the_batch(kind):
+    loss, logits, batch = _loss(2.0, 0.5, kind), _logits(0).float(), _batch(kind)
     alone = [
         loss(logits[row : row + 1], {name: values[row : row + 1] for name, values in batch.items()})
         for row in range(ROWS)
@@ -169,28 +172,28 @@ def test_rows_count_the_same_whatever_stands_beside_them(kind):
 def test_without_gold_only_the_soft_term_is_left(kind):
     batch, logits = _batch(kind, has_teacher=[1] * ROWS, has_gold=[0] * ROWS), _logits(0).float()
     expected = SOFT[kind](logits, batch["teacher_logits"].float(), 2.0).mean()
-    torch.testing.assert_close(DistillationLoss(2.0, 0.5, kind)(logits, batch), expected, check_dtype=False)
+    torch.testing.assert_close(_loss(2.0, 0.5, kind)(logits, batch), expected, check_dtype=False)
 
 
 @pytest.mark.parametrize("kind", SOFT)
 def test_without_teacher_only_the_hard_term_is_left(kind):
     batch, logits = _batch(kind, has_teacher=[0] * ROWS, has_gold=[1] * ROWS), _logits(0).float()
     expected = 0.5 * HARD[kind](logits, batch["target"].float()).mean()
-    torch.testing.assert_close(DistillationLoss(2.0, 0.5, kind)(logits, batch), expected, check_dtype=False)
+    torch.testing.assert_close(_loss(2.0, 0.5, kind)(logits, batch), expected, check_dtype=False)
 
 
 @pytest.mark.parametrize("kind", SOFT)
 @pytest.mark.parametrize(("alpha", "has_gold"), [(1.0, 0), (0.0, 1)])
 def test_nothing_to_learn_from_is_zero_with_a_graph(kind, alpha, has_gold):
     batch = _batch(kind, has_teacher=[0] * ROWS, has_gold=[has_gold] * ROWS)
-    gradient = _gradient(lambda z: DistillationLoss(2.0, alpha, kind)(z, batch), _logits(0))
-    assert (gradient == 0).all() and float(DistillationLoss(2.0, alpha, kind)(_logits(0), batch)) == 0
+    gradient = _gradient(lambda z: _loss(2.0, alpha, kind)(z, batch), _logits(0))
+    assert (gradient == 0).all() and float(_loss(2.0, alpha, kind)(_logits(0), batch)) == 0
 
 
 @pytest.mark.parametrize("kind", SOFT)
 @pytest.mark.parametrize("junk", [math.nan, math.inf])
 def test_rows_that_are_not_read_may_hold_anything(kind, junk):
-    loss, logits, batch = DistillationLoss(2.0, 0.5, kind), _logits(0).float(), _batch(kind)
+    loss, logits, batch = _loss(2.0, 0.5, kind), _logits(0).float(), _batch(kind)
     clean = _gradient(lambda z: loss(z, batch), logits)
     batch["teacher_logits"][~batch["has_teacher"]] = junk
     batch["target"][~batch["has_gold"]] = junk
@@ -201,18 +204,18 @@ def test_rows_that_are_not_read_may_hold_anything(kind, junk):
 
 @pytest.mark.parametrize("kind", SOFT)
 def test_alpha_zero_does_not_read_gold(kind):
-    loss, batch = DistillationLoss(2.0, 0.0, kind), _batch(kind)
+    loss, batch = _loss(2.0, 0.0, kind), _batch(kind)
     clean = loss(_logits(0), batch)
     batch["target"][:] = math.nan
     assert torch.equal(loss(_logits(0), batch), clean)
 
 
 def test_half_precision_logits_are_read_in_float32():
-    loss, batch = DistillationLoss(2.0, 0.5), _batch("single")
+    loss, batch = _loss(2.0, 0.5), _batch("single")
     logits = _logits(0).bfloat16()
     found = loss(logits, {name: v.float() if v.is_floating_point() else v for name, v in batch.items()})
     assert found.dtype == torch.float32
-    assert float(found) == pytest.approx(_reference(loss, logits.double(), batch), rel=1e-5)
+    assert float(found) == pytest.approx(_reference(2.0, 0.5, "single", logits.double(), batch), rel=1e-5)
 
 
 @pytest.mark.parametrize("kind", SOFT)

@@ -14,7 +14,7 @@ from distill.inference.torch_runner import TorchRunner
 from distill.models.encoder import load_classifier
 from distill.training.examples import Collator, Example, LengthGroupedSampler
 from distill.training.fit import optimiser_steps
-from distill.training.losses import DistillationLoss
+from distill.training.run import Rows
 from distill.training.stretch import fixed
 from distill.training.trainer import DistillTrainer, ProgressCallback, validation_figures
 from tests.training.toy import (
@@ -26,7 +26,9 @@ from tests.training.toy import (
     random_logits,
     same_weights,
     toy_examples,
+    toy_loss,
     toy_records,
+    toy_run,
     toy_training,
     toy_view,
 )
@@ -61,9 +63,11 @@ def make_trainer(encoder, tmp_path):
         model = model or load_classifier(encoder, LABELS)
         train = train or toy_examples(encoder, rows, view)
         valid = toy_examples(encoder, 9, view, "в")
-        config, loss, collator = toy_training(**training), loss or DistillationLoss(), collator or Collator(3, 0)
-        part = fixed(config, tmp_path)
-        return DistillTrainer(model, config, part, 3, train, valid, loss, collator, LABELS, pool, list(callbacks))
+        config, run = toy_training(**training), toy_run(loss, pool=pool, seed=3)
+        trainer = DistillTrainer(model, config, fixed(config, tmp_path), run, Rows(train, valid), callbacks)
+        if collator:
+            trainer.data_collator = trainer.collator = collator
+        return trainer
 
     return make
 
@@ -161,8 +165,7 @@ def test_accumulated_batches_equal_the_bigger_batch(make_trainer, view):
 
 
 def test_loss_of_a_step_is_that_of_the_formula(make_trainer, encoder):
-    loss = DistillationLoss(2.0, 0.5)
-    trainer = make_trainer(view=WINDOWED, loss=loss, pool="max")
+    trainer = make_trainer(view=WINDOWED, loss=toy_loss(), pool="max")
     examples = [
         Example(example.windows, logits if row % 2 else None, example.target if row % 3 else None)
         for row, (example, logits) in enumerate(zip(toy_examples(encoder, 7, WINDOWED), random_logits(7), strict=True))

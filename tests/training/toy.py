@@ -17,9 +17,12 @@ from distill.models.encoder import load_classifier
 from distill.models.fresh import make_encoder
 from distill.models.pretrained import save_tokenizer
 from distill.training.config import TrainingConfig
+from distill.training.distillation_loss import DistillationLoss
 from distill.training.examples import encode_examples
-from distill.training.fit import Run, fit
-from distill.training.losses import DistillationLoss
+from distill.training.fit import fit
+from distill.training.losses.gold import Gold
+from distill.training.losses.soft_cross_entropy import SoftCrossEntropy
+from distill.training.run import Run
 
 LABELS = ("мимо", "рядом", "точно")
 SPACE = LabelSpace(LABELS)
@@ -85,8 +88,13 @@ def toy_training(**changes) -> TrainingConfig:
     return TrainingConfig.model_validate(values | changes)
 
 
+def toy_loss(temperature=2.0, alpha=0.5, kind="single") -> DistillationLoss:
+    """A student's loss: soft cross-entropy, and gold with weight alpha."""
+    return DistillationLoss((SoftCrossEntropy(temperature=temperature), Gold(weight=alpha)), kind)
+
+
 def toy_run(loss=None, **changes) -> Run:
-    """What `fit` is told beside rows and config."""
+    """What `fit` is told besides rows and config."""
     values = {"name": "toy", "labels": LABELS, "loss": loss or DistillationLoss(), "pad_id": 0, "threads": 1}
     return Run(**(values | changes))
 

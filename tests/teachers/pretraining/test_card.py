@@ -18,8 +18,8 @@ def test_the_card_names_shape_texts_recipe_curve_and_hashes(folder):
     assert "2 layers, 16 wide, 2 heads" in card and "Seed 7." in card
     assert "| `shop` | 120 | ours |" in card and "| `news` | 8 | – |" in card
     assert "learning_rate: 0.003" in card and "max_steps: 12" in card
-    for point in read_json(folder / "quality.json")["curve"]:
-        assert f"| {point['step']} | {point['mlm_loss']:.3f} |" in card
+    for point in read_json(folder / "training_history.json")["curve"]:
+        assert f"| {point['step']} | {point['words_loss']:.3f} |" in card
     for name in ("model.safetensors", "heads.safetensors", "tokenizer.json", "config.json"):
         assert sha256(folder / name) in card
 
@@ -33,7 +33,7 @@ def test_another_file_gives_another_hash(folder, store):
 
 def test_a_run_that_goes_on_from_another_tells_of_it(folder, store, tmp_path):
     pretrain(shop_config(checkpoint=str(folder)), store, folder, 8, 1, tmp_path)
-    first, second = read_json(folder / "quality.json"), read_json(tmp_path / "quality.json")
+    first, second = read_json(folder / "training_history.json"), read_json(tmp_path / "training_history.json")
     assert first["before"] == []
     assert second["before"] == [
         {name: first[name] for name in ("rows", "held_out", "steps", "curve")}
@@ -45,9 +45,9 @@ def test_a_run_that_goes_on_from_another_tells_of_it(folder, store, tmp_path):
 
 
 def test_an_encoder_made_elsewhere_has_no_run_before(start, store, tmp_path):
-    (start / "quality.json").write_text('{"history": []}')
+    (start / "training_history.json").write_text('{"history": []}')
     try:
         pretrain(shop_config(), store, start, 8, 1, tmp_path)
     finally:
-        (start / "quality.json").unlink()
-    assert read_json(tmp_path / "quality.json")["before"] == []
+        (start / "training_history.json").unlink()
+    assert read_json(tmp_path / "training_history.json")["before"] == []

@@ -32,7 +32,7 @@ with reporting(Watch(9, how="kill")):
 def run(store, start, folder, **values):
     folder.mkdir(exist_ok=True)
     pretrain(shop_config(**values), store, start, 1, 1, folder)
-    return json.loads((folder / "quality.json").read_text())
+    return json.loads((folder / "training_history.json").read_text())
 
 
 def weights(folder):
@@ -127,7 +127,7 @@ def test_two_processes_train_one_model(store, start, tmp_path):
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     done = subprocess.run([*command, str(tmp_path / "run.py")], cwd=ROOT, capture_output=True, text=True, env=_env())
     assert done.returncode == 0, done.stderr
-    assert json.loads((tmp_path / "quality.json").read_text())["steps"] == 12
+    assert json.loads((tmp_path / "training_history.json").read_text())["steps"] == 12
 
 
 def test_a_tokenizer_without_a_mask_is_refused(store, start, tmp_path):

@@ -1,0 +1,43 @@
+"""The loss of a training run: a weighted sum of terms, averaged over the rows of a batch.
+
+A batch mixes rows with soft labels, rows with gold, and rows with both. Every row adds its own terms and the sum is
+divided by the number of rows, so a row weighs the same whatever else is in its batch, and a batch without gold is no
+special case.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from torch import Tensor
+
+from distill.training.losses.gold import Gold
+from distill.training.losses.term import Outputs, Term
+
+
+@dataclass(frozen=True)
+class DistillationLoss:
+    """Σ over terms of  weight · (the term's sum over rows),  divided by the number of rows.
+
+    Attributes: terms: summed in this order; gold labels alone by default. kind: `single` or `multi`.
+    """
+
+    terms: Sequence[Term] = (Gold(),)
+    kind: str = "single"
+
+    def __call__(self, student: Outputs, teacher: Outputs, batch: Mapping[str, Tensor]) -> Tensor:
+        """The loss () of a batch.
+
+        `batch` holds `target`, float (B, C), and `has_teacher` and `has_gold`, bool (B,). Rows without soft labels or
+        gold may hold anything in their place, finite or not: they are not read.
+        """
+        student = replace(student, logits=student.logits.float())
+        loss = student.logits.new_zeros(())
+        for term in self.terms:
+            if term.weight:
+                loss = loss + term.weight * term(student, teacher, batch)
+        if not loss.requires_grad:
+            # A batch with nothing to learn from still needs a graph for backward.
+            loss = loss + student.logits.sum() * 0
+        return loss / len(student.logits)

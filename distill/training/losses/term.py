@@ -1,0 +1,89 @@
+"""What every loss term is: settings, what it reads of the two models, and a sum over the rows of a batch."""
+
+from __future__ import annotations
+
+import re
+from abc import abstractmethod
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pydantic import Field, NonNegativeFloat
+
+from distill.core.config import Config
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+LOGITS, HIDDEN_STATES, ATTENTIONS = "logits", "hidden_states", "attentions"
+_NEEDS = frozenset({LOGITS, HIDDEN_STATES, ATTENTIONS})
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What a classifier computes for a batch of B rows, which it reads in W ≥ B windows of S tokens.
+
+    Attributes:
+        logits: float (B, C), the windows of a row pooled. kind: `single`, classes compete; `multi`, a sigmoid each.
+        hidden_states: float (W, S, H), of the embeddings and then of each layer; attentions: float (W, heads, S, S), of
+        each layer. Both are empty unless a term needs them.
+    """
+
+    logits: Tensor
+    kind: str = "single"
+    hidden_states: tuple[Tensor, ...] = ()
+    attentions: tuple[Tensor, ...] = ()
+
+
+class Term(Config):
+    """One term of the loss. Its fields are its settings in the YAML; its name there is the class's in snake case.
+
+    A subclass is known as soon as its module is imported: those of this package always are, another one by its place,
+    `losses: {my_module:MyTerm: {weight: 1}}`. Importing a module of terms loads no torch: `__call__` imports it.
+    Settings are read where torch is not installed.
+
+    Attributes: needs: what it reads of the models. A teacher is loaded only if that is more than logits.
+    """
+
+    registered: ClassVar[dict[str, type[Term]]] = {}
+    needs: ClassVar[frozenset[str]] = frozenset({LOGITS})
+
+    weight: NonNegativeFloat = Field(1.0, description="factor of the term in the loss; 0 leaves it out")
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **options: Any) -> None:
+        """Make the class known. Raises: TypeError for unknown needs, or a name that another class has."""
+        super().__pydantic_init_subclass__(**options)
+        if unknown := set(cls.needs) - _NEEDS:
+            raise TypeError(f"{cls.__name__}.needs: unknown {sorted(unknown)}, known: {sorted(_NEEDS)}")
+        other = Term.registered.setdefault(cls.name(), cls)
+        if (other.__module__, other.__qualname__) != (cls.__module__, cls.__qualname__):
+            raise TypeError(f"two loss terms are named '{cls.name()}': {other.__module__} and {cls.__module__}")
+        Term.registered[cls.name()] = cls
+
+    @classmethod
+    def name(cls) -> str:
+        """The term's name in the YAML: `soft_cross_entropy` for `SoftCrossEntropy`."""
+        return re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
+
+    @abstractmethod
+    def __call__(self, student: Outputs, teacher: Outputs, batch: Mapping[str, Tensor]) -> Tensor:
+        """The loss (), summed over the rows that the term applies to, without its weight; 0 where there are none.
+
+        Args:
+            student: of the model in training, logits float32. teacher: its stored logits, and hidden states or
+            attentions of the teacher's model on the same windows where the term needs them.
+            batch: as `Collator` makes it: `has_teacher`, `has_gold` bool (B,), `target` float (B, C), `owner` (W,), the
+            row of each window, `attention_mask` (W, S). Rows without soft labels or gold hold any number in their
+            place.
+        """
+
+
+def needs(terms: Iterable[Term]) -> frozenset[str]:
+    """What these terms read of the models; a term of weight 0 reads nothing."""
+    return frozenset().union(*(term.needs for term in terms if term.weight))
+
+
+def needs_teacher(terms: Iterable[Term]) -> bool:
+    """Whether the teacher's model is read, not its stored logits alone."""
+    return bool(needs(terms) - {LOGITS})

@@ -1,0 +1,38 @@
+"""What a training run is told besides its model and its config."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from distill.training.distillation_loss import DistillationLoss
+from distill.training.examples import Example
+
+
+@dataclass(frozen=True)
+class Run:
+    """How a training run reads its rows.
+
+    Attributes:
+        name: shown with the progress. labels: class names in order. loss: what is minimised.
+        pad_id: the tokenizer's padding token. pool: how windows become rows. seed: order, dropout and fresh weights.
+        threads: processor threads. teacher: model folder for loss terms that read more of it than stored logits.
+    """
+
+    name: str
+    labels: Sequence[str]
+    loss: DistillationLoss
+    pad_id: int
+    pool: str = "mean"
+    seed: int = 1
+    threads: int | None = None
+    teacher: Path | None = None
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The examples of a run. Attributes: train: learnt from. valid: evaluated on, each with gold."""
+
+    train: Sequence[Example]
+    valid: Sequence[Example]

@@ -135,7 +135,7 @@ def _fits(report: Mapping[str, Any], run: Path, best: Mapping[str, Figures]) -> 
 def _old_fits(run: Path) -> list[Figures]:
     """Steps by the model folders, for reports that do not list them: the last step of the history."""
     found = []
-    for path in sorted([*run.glob("teachers/*/training_history.json"), *run.glob("students/*/training_history.json")]):
+    for path in sorted([*run.glob("teachers/*/quality.json"), *run.glob("students/*/quality.json")]):
         history = read_json(path)["history"]
         if history:
             name = path.parent.name

@@ -21,6 +21,7 @@ import numpy as np
 from distill.core.config import merge, overrides, parse
 from distill.core.errors import DistillError, UserError
 from distill.core.files import read_json, write_json
+from distill.core.model_folder import HISTORY_FILE
 from distill.core.predictions import Predictions, read_predictions
 from distill.core.presets import resolve
 from distill.core.project import Task, ViewConfig
@@ -55,7 +56,7 @@ def fit_once(run: Path, encoder: Path, settings: Mapping[str, Any], seed: int) -
         folder.mkdir()
         answers.mkdir()
         seconds = _fit(recipe, task, view, run / "records", encoder, seed, config["threads"], folder, answers)
-        history = read_json(folder / "training_history.json")
+        history = read_json(folder / HISTORY_FILE)
         figures = _measured(answers, task.kind)
     kept = {key: history[key] for key in ("step", "steps", "ended", "reason")}
     curve = [{key: one[key] for key in ("step", "epoch", "log_loss", "f1_macro")} for one in history["history"]]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, PositiveInt, model_validator
 
 from distill.core.config import Config, merge, parse
-from distill.core.presets import load_preset, preset_names
+from distill.core.presets import load_preset, preset_names, preset_place
 from distill.core.project import Share
 
 _PACKAGE = "export"
@@ -38,15 +39,16 @@ class TargetConfig(Config):
         return self
 
 
-def target_names() -> list[str]:
-    """The names of all export presets."""
-    return preset_names(_PACKAGE)
+def target_names(project: Path | None = None) -> list[str]:
+    """The names of all export presets. Args: project: the folder of a project file, whose own presets count too."""
+    return preset_names(_PACKAGE, project)
 
 
-def load_target(name: str, overrides: Mapping[str, Any] | None = None) -> TargetConfig:
+def load_target(name: str, overrides: Mapping[str, Any] | None = None, project: Path | None = None) -> TargetConfig:
     """The export preset `name`, with `overrides` laid on top.
 
+    Args: project: the folder of a project file, whose own presets come first.
     Raises: UserError for an unknown name, with the nearest one, or for every field that does not fit.
     """
-    values = merge({"name": name, **load_preset(_PACKAGE, name, "export")}, overrides or {})
-    return parse(TargetConfig, values, f"export/presets/{name}.yaml")
+    values = merge({"name": name, **load_preset(_PACKAGE, name, "export", project)}, overrides or {})
+    return parse(TargetConfig, values, preset_place(_PACKAGE, name, project))

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BeforeValidator, Field, NonNegativeFloat, PositiveFloat, PositiveInt, SerializeAsAny, model_validator
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
 from distill.core.config import Config
 from distill.training.config import TrainingConfig
-from distill.training.losses.registry import parse_terms
-from distill.training.losses.term import Term
+from distill.training.losses.registry import Losses, parse_terms
 
-Losses = Annotated[dict[str, SerializeAsAny[Term]], BeforeValidator(parse_terms)]
 _SHORT = ("temperature", "alpha")
 
 
@@ -53,14 +51,11 @@ class StudentConfig(Config):
         return self
 
     @property
-    def terms(self) -> dict[str, Term]:
+    def terms(self) -> Losses:
         """The terms of the loss by name, whichever way they are given."""
         if self.losses is not None:
             return self.losses
-        terms: dict[str, Term] = parse_terms(
-            {"soft_cross_entropy": {"temperature": self.temperature}, "gold": {"weight": self.alpha}}
-        )
-        return terms
+        return parse_terms({"soft_cross_entropy": {"temperature": self.temperature}, "gold": {"weight": self.alpha}})
 
     def as_json(self) -> dict[str, Any]:
         """All fields as JSON values, of the two ways to name the losses only the one that is used."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from distill.core.errors import UserError
 from distill.core.files import read_json
 from distill.core.label_space import LabelSpace
+from distill.core.model_folder import HISTORY_FILE
 from distill.core.record_store import read_records
 from distill.core.records import Record
 from distill.core.soft_labels import read_soft_labels
@@ -20,7 +21,7 @@ from distill.inference.collate import pad_id
 from distill.models.pretrained import save_tokenizer
 from distill.training.distillation_loss import DistillationLoss
 from distill.training.examples import Logits, encode_examples
-from distill.training.fit import HISTORY_FILE, fit
+from distill.training.fit import fit
 from distill.training.joining import Share, join, labelled_rows
 from distill.training.losses.term import needs_teacher
 from distill.training.run import Run

@@ -208,11 +208,11 @@ def compare(
 
 
 @app.command()
-def presets(json_: JsonOption = False) -> None:
-    """List the teachers, students and export targets that come with the toolkit."""
+def presets(config: ConfigOption = None, json_: JsonOption = False) -> None:
+    """List the teachers, students and export targets of the toolkit, and with --config those of your project."""
     from distill.cli.commands import list_presets
 
-    list_presets(json_)
+    list_presets(config, json_)
 
 
 @app.command()

@@ -83,23 +83,26 @@ def pretrain_encoder(settings: Settings, checkpoint: str | None, as_json: bool) 
         _print_json(curve)
 
 
-def list_presets(as_json: bool) -> None:
-    """Print every preset with the comment it begins with."""
-    from importlib.resources import files
+def list_presets(config: Path | None, as_json: bool) -> None:
+    """Print every preset with the comment it begins with; a project's own are marked, and named again in the JSON.
 
-    from distill.core.presets import preset_names
+    Args: config: a project file, or the name of an embedded project; None for the shipped presets alone.
+    """
+    from distill.core.presets import own_presets, preset_names, preset_text
 
-    found = {
-        package: {name: _first_comment(files(package) / "presets" / f"{name}.yaml") for name in preset_names(package)}
-        for package in ("teachers", "students", "export")
+    packages, folder = ("teachers", "students", "export"), _project_folder(config)
+    found: dict[str, dict[str, str]] = {
+        package: {name: _first_comment(preset_text(package, name, folder)) for name in preset_names(package, folder)}
+        for package in packages
     }
+    own = {package: list(own_presets(package, folder)) for package in packages}
     if as_json:
-        _print_json(found)
+        _print_json({**found, "project": own} if folder else found)
         return
     for package, entries in found.items():
         print(package)
         for name, comment in entries.items():
-            print(f"  {name:<12} {comment}")
+            print(f"  {name:<12} {comment}" + (" (of this project)" if name in own[package] else ""))
 
 
 def verify_bundle(bundle: Path, threads: int | None, as_json: bool) -> None:
@@ -270,8 +273,19 @@ def _read_run(run: Path) -> dict[str, Any]:
     return state
 
 
-def _first_comment(path: Any) -> str:
-    first = path.read_text(encoding="utf-8").partition("\n")[0]
+def _project_folder(config: Path | None) -> Path | None:
+    """The folder of a project file, None for an embedded project. Raises: UserError when the file is no config."""
+    from distill.core.config import load_yaml
+    from distill.demo.projects import PROJECTS
+
+    if config is None or (str(config) in PROJECTS and not config.is_file()):
+        return None
+    load_yaml(config)
+    return config.parent
+
+
+def _first_comment(text: str) -> str:
+    first = text.partition("\n")[0]
     return first.removeprefix("#").strip() if first.startswith("#") else ""
 
 

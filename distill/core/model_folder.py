@@ -9,6 +9,7 @@ from pathlib import Path
 from distill.core.errors import UserError
 from distill.core.files import read_json
 
+HISTORY_FILE = "training_history.json"  # what training writes of itself, next to the weights
 _LAYER_KEYS = ("num_hidden_layers", "n_layers", "num_layers")
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from distill.core.config import parse
 from distill.core.files import read_json
 from distill.core.lock import run_lock
+from distill.core.model_folder import HISTORY_FILE
 from distill.core.progress import Reporter, reporting
 from distill.core.steps import Step, Steps, working_folder
 from distill.pipeline.execute import run_step, versions
@@ -33,7 +34,7 @@ def pretrain(settings: Settings, checkpoint: str | None, reporter: Reporter) -> 
         _join(settings.run, steps)
         return None
     _lead(settings, config, steps, reporter)
-    curve: dict[str, Any] = read_json(settings.run / PRETRAINED / "training_history.json")
+    curve: dict[str, Any] = read_json(settings.run / PRETRAINED / HISTORY_FILE)
     return curve
 
 

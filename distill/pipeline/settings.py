@@ -81,22 +81,22 @@ def resolve_settings(
         none means all that the project names. checkpoint: the encoder that every chosen teacher starts from.
     Raises: UserError listing every problem of the config at once.
     """
-    chosen = overrides(sets)
+    chosen, folder = overrides(sets), config.parent
     values = _rooted(merge(load_yaml(config), chosen), config, chosen)
     where = str(config)
     project = parse(Project, values, where)
-    teacher_entries = _chosen(project.teachers, teachers, "teachers", DEFAULT_TEACHER, where)
+    teacher_entries = _chosen(project.teachers, teachers, "teachers", DEFAULT_TEACHER, config)
     if checkpoint is not None:
         teacher_entries = {name: {**entry, "checkpoint": checkpoint} for name, entry in teacher_entries.items()}
-    student_entries = _chosen(project.students, students, "students", DEFAULT_STUDENT, where)
+    student_entries = _chosen(project.students, students, "students", DEFAULT_STUDENT, config)
     _require_names(teacher_entries, student_entries, where)
     settings = Settings(
         run=run,
         where=where,
         project=project,
-        teachers={n: resolve("teachers", TeacherConfig, n, entry, where) for n, entry in teacher_entries.items()},
-        students={n: resolve("students", StudentConfig, n, entry, where) for n, entry in student_entries.items()},
-        targets={name: load_target(name) for name in _targets(project.export, where)},
+        teachers={n: resolve("teachers", TeacherConfig, n, one, where, folder) for n, one in teacher_entries.items()},
+        students={n: resolve("students", StudentConfig, n, one, where, folder) for n, one in student_entries.items()},
+        targets={name: load_target(name, project=folder) for name in _targets(project.export, config)},
         bench=parse(BenchConfig, project.bench, where, "bench"),
     )
     _check(settings)
@@ -113,7 +113,7 @@ def _rooted(values: dict[str, Any], config: Path, chosen: Mapping[str, Any]) -> 
 
 
 def _chosen(
-    given: Mapping[str, dict[str, Any]] | None, wanted: Sequence[str], package: str, default: str, where: str
+    given: Mapping[str, dict[str, Any]] | None, wanted: Sequence[str], package: str, default: str, config: Path
 ) -> dict[str, dict[str, Any]]:
     """The entries to use: those wanted, else all of the project's, else, where it has no such section, the default."""
     if not wanted:
@@ -124,7 +124,7 @@ def _chosen(
         if package == "teachers" and name not in entries and os.path.isdir(name):
             own, entry = _finished(Path(name).resolve())
         else:
-            _require_known(name, entries, package, where)
+            _require_known(name, entries, package, config)
             own, entry = name, dict(entries.get(name, {}))
         if found.setdefault(own, entry) != entry:
             raise UserError("two teachers have one name", where="--teacher", found=shown(own), do=_NAME_IT)
@@ -138,8 +138,8 @@ def _finished(folder: Path) -> tuple[str, dict[str, Any]]:
     return folder.name, {"preset": DEFAULT_TEACHER, "finished": str(folder)}
 
 
-def _require_known(name: str, entries: Iterable[str], package: str, where: str) -> None:
-    known = [*entries, *preset_names(package)]
+def _require_known(name: str, entries: Iterable[str], package: str, config: Path) -> None:
+    known = [*entries, *preset_names(package, config.parent)]
     if name in known:
         return
     kind = package.removesuffix("s")
@@ -154,12 +154,11 @@ def _require_known(name: str, entries: Iterable[str], package: str, where: str) 
     )
 
 
-def _targets(names: Sequence[str], where: str) -> list[str]:
-    unknown = [name for name in names if name not in target_names()]
+def _targets(names: Sequence[str], config: Path) -> list[str]:
+    known = target_names(config.parent)
+    unknown = [name for name in names if name not in known]
     if unknown:
-        raise config_error(
-            [f"export: unknown target '{n}', known: {', '.join(target_names())}" for n in unknown], where
-        )
+        raise config_error([f"export: unknown target '{n}', known: {', '.join(known)}" for n in unknown], str(config))
     return list(dict.fromkeys(names))
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from distill.core.files import read_json
+from distill.core.model_folder import HISTORY_FILE
 from distill.report import formats
 from distill.report.table_model import Column, Report, Sheet, entries
 
-HISTORY_FILE = "training_history.json"
 _NEEDED = ("step", "steps", "ended", "reason")
 # A fit whose log loss still changed by this share per epoch when it was stopped had more to learn.
 _STILL_FALLING = -0.01

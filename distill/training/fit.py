@@ -13,6 +13,7 @@ from transformers.integrations.integration_utils import TensorBoardCallback
 from transformers.utils import logging as transformers_logging
 
 from distill.core.files import remove, write_json
+from distill.core.model_folder import HISTORY_FILE
 from distill.core.progress import note
 from distill.training import resume
 from distill.training.attention import choose_attention
@@ -23,8 +24,6 @@ from distill.training.lengths import End, for_fixed_length, until_converged
 from distill.training.run import Rows, Run
 from distill.training.stretch import Stretch
 from distill.training.trainer import DistillTrainer, EvaluateBeforeSaving, ProgressCallback
-
-HISTORY_FILE = "training_history.json"
 
 
 def fit(
@@ -37,8 +36,8 @@ def fit(
 ) -> None:
     """Train `model` in place and save it into `folder` with `training_history.json`.
 
-    `training_history.json` holds the figures of every evaluation, the step whose weights were kept, the steps taken in all and
-    why the run ended (`converged`, `ceiling` or `fixed`, with a sentence and the slope of the log loss).
+    `training_history.json` holds the figures of every evaluation, the step whose weights were kept, the steps taken in
+    all and why the run ended (`converged`, `ceiling` or `fixed`, with a sentence and the slope of the log loss).
 
     Raises: GateFailed when the run ends predicting one class on validation, unless it may, or with logits that are not
         finite.

@@ -8,11 +8,12 @@ from typing import Any
 import yaml
 
 from distill.core.files import read_json, sha256, write_text
+from distill.core.model_folder import HISTORY_FILE
 from teachers.pretraining.collect import SOURCES_FILE
 from teachers.pretraining.config import PretrainConfig
 from teachers.pretraining.model import HEADS_FILE
 
-CARD_FILE, HISTORY_FILE, WEIGHTS_FILE = "README.md", "training_history.json", "model.safetensors"
+CARD_FILE, WEIGHTS_FILE = "README.md", "model.safetensors"
 _HASHED = (WEIGHTS_FILE, HEADS_FILE, "tokenizer.json", "config.json")
 _FIGURES = {
     "mlm_loss": "masked words, nats",

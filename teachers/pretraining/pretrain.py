@@ -16,6 +16,7 @@ from transformers import TrainerCallback
 
 from distill.core.errors import GateFailed, UserError
 from distill.core.files import read_json, remove, sha256, write_json
+from distill.core.model_folder import HISTORY_FILE
 from distill.core.view import TOKENIZER_FILE
 from distill.inference.collate import pad_id
 from distill.models import pretrained
@@ -26,7 +27,7 @@ from distill.training.masking import WholeWordMasker
 from distill.training.trainer import ProgressCallback
 from teachers.embedded import local_folder
 from teachers.pretraining.batches import PretrainingCollator, renderers
-from teachers.pretraining.card import HISTORY_FILE, WEIGHTS_FILE, write_card
+from teachers.pretraining.card import WEIGHTS_FILE, write_card
 from teachers.pretraining.config import PretrainConfig
 from teachers.pretraining.embedding_teacher import EmbeddingTeacher, SideTokenizer
 from teachers.pretraining.model import PretrainingModel, load, save

@@ -77,7 +77,7 @@ def write_run(folder: Path, name: str, report=None, exit_code=0, end=()) -> Path
 def write_steps(run: Path, artifact: str, steps: int) -> None:
     """The history of a fit as the model folders of the earlier version have it."""
     history = [{"step": steps // 2}, {"step": steps}]
-    write_json(run / artifact / "training_history.json", {"step": steps // 2, "history": history})
+    write_json(run / artifact / "quality.json", {"step": steps // 2, "history": history})
 
 
 def write_plain(grid: Path, rate: float, epochs: int, valid: float, test: float) -> None:

@@ -57,7 +57,8 @@ def test_it_goes_on_from_a_checkpoint(made, project, tmp_path):
     done = distill("pretrain", *arguments, f"--checkpoint={run / 'pretrained'}", "--json")
     assert done.returncode == 0, done.stderr
     first, on = (
-        json.loads((folder / "pretrained" / "training_history.json").read_text())["curve"] for folder in (run, tmp_path / "on")
+        json.loads((folder / "pretrained" / "training_history.json").read_text())["curve"]
+        for folder in (run, tmp_path / "on")
     )
     assert on[0]["mlm_loss"] < first[0]["mlm_loss"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from distill.core.errors import UserError
-from distill.core.presets import load_preset, preset_names, resolve
+from distill.core.presets import load_preset, own_presets, preset_names, resolve
 from export.config import load_target
 from students.config import StudentConfig
 from teachers.config import TeacherConfig
@@ -57,3 +57,139 @@ def test_all_problems_of_an_entry_carry_its_place():
 
 def test_a_preset_is_the_content_of_its_file():
     assert load_preset("students", "8L_trunc", "x")["layers"] == 8
+
+
+TRAINING = {
+    "epochs": None,
+    "max_steps": None,
+    "patience": 4,
+    "evaluate_steps": None,
+    "average": 7.0,
+    "ceiling_steps": 30_000,
+    "ceiling_minutes": 240.0,
+    "batch_size": 32,
+    "accumulate": 1,
+    "optimiser": "adamw",
+    "learning_rate": None,
+    "head_rate": 1.0,
+    "warmup": 0.1,
+    "schedule": "linear",
+    "weight_decay": 0.01,
+    "max_grad_norm": 1.0,
+    "dropout": None,
+    "precision": "auto",
+    "checkpoint": "best",
+    "may_collapse": False,
+    "save_steps": 100,
+}
+FRESH_LABELLING = {"shard_rows": 2048, "batch_tokens": 4096, "half": False, "precision": "auto"}
+
+
+@pytest.mark.parametrize("keep", ["spread", "first"])
+@pytest.mark.parametrize("layers", [3, 4, 6, 8])
+def test_what_a_student_preset_comes_to(layers, keep):
+    """Runs are redone when any of this changes."""
+    name = f"{layers}L_trunc" if keep == "first" else f"{layers}L"
+    assert resolve("students", StudentConfig, name, {}, "x").as_json() == {
+        "preset": name,
+        "view": "card",
+        "layers": layers,
+        "keep": keep,
+        "init": "teacher",
+        "source": None,
+        "temperature": 2.0,
+        "alpha": 0.5,
+        "training": TRAINING,
+    }
+
+
+def test_what_the_teacher_preset_comes_to():
+    assert resolve("teachers", TeacherConfig, "base", {}, "x").as_json() == {
+        "preset": "base",
+        "view": "document",
+        "weight": 1.0,
+        "checkpoint": "base",
+        "finished": None,
+        "slices": None,
+        "labels": None,
+        "fresh": None,
+        "training": {**TRAINING, "ceiling_steps": 20_000, "batch_size": 16, "head_rate": 5.0},
+        "labelling": FRESH_LABELLING,
+    }
+
+
+def test_a_part_of_the_training_leaves_the_student_its_other_defaults():
+    found = resolve("students", StudentConfig, "8L", {"training": {"epochs": 3}}, "x").training
+    assert (found.epochs, found.ceiling_steps) == (3, 30_000)
+
+
+def _own(project, package, name, text):
+    folder = project / "presets" / package
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.yaml").write_bytes(text.encode() if isinstance(text, str) else text)
+
+
+def test_a_project_adds_presets_and_replaces_shipped_ones(tmp_path):
+    _own(tmp_path, "students", "5L", "layers: 5\nkeep: first\n")
+    _own(tmp_path, "students", "8L", "layers: 8\nkeep: spread\ntemperature: 7\n")
+    _own(tmp_path, "export", "small", "precision: int8\nmax_flips: 0.02\n")
+    assert preset_names("students", tmp_path) == sorted(["5L", *preset_names("students")])
+    assert sorted(own_presets("students", tmp_path)) == ["5L", "8L"] and not own_presets("teachers", tmp_path)
+    found = resolve("students", StudentConfig, "mine", {"preset": "5L", "alpha": 1}, "p.yaml", tmp_path)
+    assert (found.layers, found.alpha, found.training.ceiling_steps) == (5, 1, 30_000)
+    assert resolve("students", StudentConfig, "8L", {}, "p.yaml", tmp_path).temperature == 7
+    assert resolve("students", StudentConfig, "8L", {}, "p.yaml").temperature == 2
+    assert load_target("small", project=tmp_path).max_flips == 0.02 and load_target("onnx", project=tmp_path)
+
+
+def test_a_projects_preset_may_name_its_losses(tmp_path):
+    _own(
+        tmp_path,
+        "students",
+        "gold",
+        "layers: 2\nkeep: first\nlosses: {gold: {}, soft_cross_entropy: {temperature: 4}}\n",
+    )
+    found = resolve("students", StudentConfig, "gold", {"losses": {"gold": {"weight": 3}}}, "p.yaml", tmp_path)
+    assert (found.terms["gold"].weight, found.terms["soft_cross_entropy"].temperature) == (3, 4)
+    with pytest.raises(UserError, match=r"students\.gold\.losses: alpha would"):
+        resolve("students", StudentConfig, "gold", {"alpha": 1}, "p.yaml", tmp_path)
+
+
+def test_an_unknown_preset_is_compared_with_the_projects_too(tmp_path):
+    _own(tmp_path, "students", "shallow", "layers: 2\nkeep: first\n")
+    with pytest.raises(UserError, match="did you mean 'shallow'"):
+        resolve("students", StudentConfig, "shalow", {}, "p.yaml", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("layers: 2\nkep: first\n", "kep: unknown, did you mean 'keep'"),
+        ("layers: 0\nkeep: first\n", "layers: .*found 0"),
+        ("layers: 2\nkeep: first\ntraining: {batch_size: 0}\n", "training.batch_size"),
+        ("layers: 2\nkeep: first\nlosses: {glod: {}}\n", "losses.glod: unknown loss term"),
+        ("layers: [2\n", "not valid YAML"),
+        ("", "a mapping is needed"),
+        (b"layers: 2 # \xff", "cannot read the preset"),
+    ],
+)
+def test_a_bad_preset_is_named_by_its_file(tmp_path, text, problem):
+    _own(tmp_path, "students", "bad", text)
+    with pytest.raises(UserError, match=problem) as caught:
+        resolve("students", StudentConfig, "mine", {"preset": "bad"}, "project.yaml", tmp_path)
+    assert str(tmp_path / "presets" / "students" / "bad.yaml") in str(caught.value)
+
+
+def test_a_bad_entry_over_a_good_preset_is_named_by_the_project_file(tmp_path):
+    _own(tmp_path, "students", "part", "keep: first\n")
+    assert resolve("students", StudentConfig, "mine", {"preset": "part", "layers": 2}, "p.yaml", tmp_path).layers == 2
+    for entry, problem in (({}, "students.mine.layers: missing"), ({"layers": 0}, "students.mine.layers: ")):
+        with pytest.raises(UserError, match=problem) as caught:
+            resolve("students", StudentConfig, "mine", {"preset": "part", **entry}, "p.yaml", tmp_path)
+        assert "where: p.yaml" in str(caught.value)
+
+
+def test_a_bad_target_of_a_project_is_named_by_its_file(tmp_path):
+    _own(tmp_path, "export", "tiny", "precision: int4\n")
+    with pytest.raises(UserError, match=r"precision: [\s\S]*presets.export.tiny\.yaml"):
+        load_target("tiny", project=tmp_path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import re
 from typing import Any
 
@@ -14,14 +15,18 @@ from distill.core import project
 from distill.core.config import Config, parse
 from distill.core.errors import UserError
 from distill.training.config import TrainingConfig
+from distill.training.losses.gold import Gold
+from distill.training.losses.soft_cross_entropy import SoftCrossEntropy
 from export.config import TargetConfig
-from students.config import StudentConfig
+from students.config import StudentConfig, StudentTraining
 from teachers.config import FreshEncoder, LabellingConfig, TeacherConfig
 from teachers.pretraining.config import EmbeddingTeacherConfig, PretrainConfig, PretrainTraining, TextSource
 
 MODULES = (
     "distill.core.project",
     "distill.training.config",
+    "distill.training.losses.gold",
+    "distill.training.losses.soft_cross_entropy",
     "teachers.config",
     "teachers.pretraining.config",
     "students.config",
@@ -32,7 +37,7 @@ VIEW = {"left": ["product.title"], "right": ["page.title"], "max_tokens": 64}
 DATA = {"train": "train.jsonl", "test": {"unseen": ["test.jsonl"]}}
 TASK = {"labels": ["нет", "да"], "positive": "да"}
 
-# What a model needs beside the field under test.
+# What a model needs besides the field under test.
 NEEDED: dict[type[Config], dict[str, Any]] = {
     project.Task: TASK,
     project.PoolSource: {"files": ["pool.jsonl"]},
@@ -154,10 +159,13 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
         "keep": "last",
         "init": "random",
         "source": 5,
+        "losses": {"soft_cross_entropy": {"temperature": 0}},
         "temperature": 0,
         "alpha": -0.5,
         "training": 5,
     },
+    Gold: {"weight": -1},
+    SoftCrossEntropy: {"weight": "heavy", "temperature": 0},
     TrainingConfig: {
         "optimiser": "sgd",
         "epochs": 0,
@@ -201,14 +209,15 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
         "seed": -1,
     },
 }
-REJECTED[PretrainTraining] = REJECTED[TrainingConfig]
+REJECTED[PretrainTraining] = REJECTED[StudentTraining] = REJECTED[TrainingConfig]
 CASES = [(model, name, value) for model, fields in REJECTED.items() for name, value in fields.items()]
 
 
 def models() -> set[type[Config]]:
     """All config models of the modules above."""
     found = [value for name in MODULES for value in vars(importlib.import_module(name)).values()]
-    return {one for one in found if isinstance(one, type) and issubclass(one, Config) and one is not Config}
+    configs = {one for one in found if isinstance(one, type) and issubclass(one, Config) and one is not Config}
+    return {one for one in configs if not inspect.isabstract(one)}
 
 
 def test_the_table_names_every_field_of_every_model():

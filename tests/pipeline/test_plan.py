@@ -12,6 +12,7 @@ from distill.pipeline.experiment import Experiment
 from distill.pipeline.plan import Stage, asking, learning, plan, stages_until
 from distill.pipeline.settings import resolve_settings
 from distill.training.joining import Share
+from distill.training.losses.term import Term
 from tests.pipeline.seeds_project import write_project
 
 
@@ -159,3 +160,20 @@ def test_a_card_teacher_is_trained_where_its_view_is_another_one_and_copied_wher
     views = "{left: [left.title], right: [right.title], max_tokens: 16}"
     equal = step(layout_of(project, f"views.card={views}", f"views.document={views}"), "teach new@card")
     assert equal.upstream == ("teachers/new",)
+
+
+def test_a_student_reads_a_teachers_model_only_where_a_loss_term_does(project):
+    class WholeStates(Term):
+        needs = frozenset({"logits", "hidden_states"})
+
+        def __call__(self, student, teacher, batch):
+            raise NotImplementedError
+
+    losses = "students.small.losses={soft_cross_entropy: {}, whole_states: {weight: %s}}"
+    second = "teachers.old.weight=3"
+    for sets, extra in (((), ()), ((losses % 0,), ()), ((losses % 1,), ("teachers/old",))):
+        experiment = layout_of(project, second, *sets)
+        plain = ("records", experiment.source("small"), "labels/new", "labels/old")
+        assert step(experiment, "train small").upstream == (*plain, *extra)
+    own = layout_of(project, losses % 1)
+    assert own.source("small") == "teachers/new" and step(own, "train small").upstream.count("teachers/new") == 1

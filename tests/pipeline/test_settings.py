@@ -174,3 +174,29 @@ def test_pretrained_start_needs_a_checkpoint_of_the_run(config, tmp_path):
     (tmp_path / "bought").mkdir()
     with pytest.raises(UserError, match="has no pre-trained checkpoint"):
         resolved(config, teachers=[str(tmp_path / "bought")], sets=["students.6L.init=pretrained"])
+
+
+def _own(config: Path, package: str, name: str, text: str) -> None:
+    folder = config.parent / "presets" / package
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.yaml").write_text(text, encoding="utf-8")
+
+
+def test_presets_in_the_folder_of_the_project_file_come_first(config):
+    _own(config, "students", "5L", "layers: 5\nkeep: first\n")
+    _own(config, "students", "6L", "layers: 6\nkeep: first\n")
+    _own(config, "teachers", "wide", "checkpoint: some/encoder\n")
+    _own(config, "export", "careful", "precision: int8\nmax_flips: 0.001\n")
+    settings = resolved(config, students=["5L", "6L"], teachers=["wide"], sets=["export=[careful]"])
+    assert [(one.layers, one.keep) for one in settings.students.values()] == [(5, "first"), (6, "first")]
+    assert settings.teachers["wide"].checkpoint == "some/encoder"
+    assert settings.targets["careful"].max_flips == 0.001
+
+
+def test_unknown_names_are_compared_with_the_projects_presets(config):
+    _own(config, "students", "shallow", "layers: 5\nkeep: first\n")
+    _own(config, "export", "careful", "precision: int8\n")
+    with pytest.raises(UserError, match="did you mean 'shallow'"):
+        resolved(config, students=["shalow"])
+    with pytest.raises(UserError, match="known: careful, onnx, onnx-int8"):
+        resolved(config, sets=["export=[carefull]"])

@@ -187,7 +187,7 @@ def test_a_twin_of_its_own_convergence_ends_by_itself_and_keeps_the_best(encoder
 
 
 def test_a_twin_of_the_students_steps_takes_exactly_them(teacher, records, tmp_path):
-    """The steps of the student's training_history.json, at most and at least, however soon its log loss stops falling."""
+    """As many as its training_history.json says, no more and no less, however soon its log loss stops falling."""
     labels = _store(records, tmp_path / "labels")
     for name, training in (("epochs", {"epochs": 2}), ("converging", CONVERGE)):
         student = _train(teacher, records, labels, tmp_path / name, training=training)

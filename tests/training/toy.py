@@ -89,8 +89,8 @@ def toy_training(**changes) -> TrainingConfig:
 
 
 def toy_loss(temperature=2.0, alpha=0.5, kind="single") -> DistillationLoss:
-    """A student's loss: soft cross-entropy, and gold with weight alpha."""
-    return DistillationLoss((SoftCrossEntropy(temperature=temperature), Gold(weight=alpha)), kind)
+    """A student's loss: gold with weight alpha, and soft cross-entropy."""
+    return DistillationLoss((Gold(weight=alpha), SoftCrossEntropy(temperature=temperature)), kind)
 
 
 def toy_run(loss=None, **changes) -> Run:

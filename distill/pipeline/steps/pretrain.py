@@ -88,5 +88,6 @@ def _pretrain_step(experiment: Experiment, config: PretrainConfig) -> Step:
             "threads": threads,
         },
         upstream=(PAIRS, START),
-        files=model_files(teacher),
+        files=model_files(larger),
+        version=2,
     )

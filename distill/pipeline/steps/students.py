@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from distill.core.steps import Step
 from distill.core.view import TOKENIZER_FILE, View
 from distill.pipeline.experiment import GOLD_STEPS, RECORDS, Experiment, labels
+from distill.training.losses.term import needs_teacher
 
 if TYPE_CHECKING:
     from students.train import Lesson
@@ -17,12 +18,13 @@ def train_step(experiment: Experiment, name: str) -> Step:
     """A student, from the labels that were chosen."""
     config, start = experiment.settings.students[name], experiment.source(name)
     shares = {labels(experiment.model(teacher)): share for teacher, share in experiment.labellers.items()}
+    teacher = _read_teacher(experiment, name)
 
     def body(folder: Path) -> None:
         from students.train import train
 
-        stores = {experiment.run / store: share for store, share in shares.items()}
-        train(config, _lesson(experiment, name, start), stores, folder)
+        stores, model = {experiment.run / store: share for store, share in shares.items()}, teacher
+        train(config, _lesson(experiment, name, start), stores, folder, experiment.run / model if model else None)
 
     part = {"student": config.as_json(), "shares": [[share.weight, share.temperature] for share in shares.values()]}
     return Step(
@@ -30,7 +32,8 @@ def train_step(experiment: Experiment, name: str) -> Step:
         artifact=f"students/{name}",
         body=body,
         config={**_recipe(experiment, name), **part},
-        upstream=(RECORDS, start, *shares),
+        version=2,
+        upstream=(RECORDS, start, *shares, *([teacher] if teacher and teacher != start else [])),
     )
 
 
@@ -49,8 +52,20 @@ def twin_step(experiment: Experiment, name: str, kind: str) -> Step:
         artifact=twin.artifact,
         body=body,
         config={**_recipe(experiment, name), "student": config.as_json(), "kind": kind},
+        version=2,
         upstream=(RECORDS, start, *([student] if student else [])),
     )
+
+
+def _read_teacher(experiment: Experiment, student: str) -> str | None:
+    """Artifact of the teacher whose model the student's losses read: of those that labelled, the one that counts most.
+
+    None where stored logits are enough, or where they were made elsewhere.
+    """
+    made = {name: share for name, share in experiment.labellers.items() if name not in experiment.imported}
+    if not made or not needs_teacher(experiment.settings.students[student].terms.values()):
+        return None
+    return experiment.model(max(made, key=lambda name: made[name].weight)).artifact
 
 
 def _lesson(experiment: Experiment, student: str, start: str) -> Lesson:

@@ -64,6 +64,7 @@ def teach_step(experiment: Experiment, name: str, *, on_card: bool = False) -> S
         config={"view": view.as_json(), "task": project.task.as_json(), "threads": project.threads, **how},
         upstream=() if config.finished else (RECORDS, checkpoint(name)),
         files=model_files(Path(config.finished) if config.finished else None),
+        version=2,
     )
 
 

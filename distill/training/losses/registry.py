@@ -5,9 +5,9 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated
 
-from pydantic import ValidationError
+from pydantic import BeforeValidator, SerializeAsAny, ValidationError
 
 from distill.core.config import problems
 from distill.core.errors import nearest
@@ -35,16 +35,17 @@ def find_term(name: str) -> type[Term]:
     return known[name]
 
 
-def parse_terms(values: Any) -> Any:
+def parse_terms(values: object) -> dict[str, Term]:
     """Loss terms by name, in alphabetical order, from a mapping of names to settings.
 
     Raises: ValueError with one line for each problem, `soft_cross_entropy.temperature: …`.
     """
     if not isinstance(values, Mapping):
         raise ValueError("a mapping of loss terms to their settings is needed")
-    found, terms = [], {}
-    for name in sorted(map(str, values)):
-        settings = values[name]
+    found: list[str] = []
+    terms: dict[str, Term] = {}
+    named = {str(name): settings for name, settings in values.items()}
+    for name, settings in sorted(named.items(), key=lambda item: item[0]):
         if isinstance(settings, Term):
             terms[name] = settings
             continue
@@ -58,6 +59,9 @@ def parse_terms(values: Any) -> Any:
     if found:
         raise ValueError("\n".join(found))
     return terms
+
+
+Losses = Annotated[dict[str, SerializeAsAny[Term]], BeforeValidator(parse_terms)]
 
 
 def _import(place: str) -> type[Term]:

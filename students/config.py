@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
+from pydantic import BeforeValidator, Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
 from distill.core.config import Config
 from distill.training.config import TrainingConfig
 from distill.training.losses.registry import Losses, parse_terms
 
 _SHORT = ("temperature", "alpha")
+_CEILING_STEPS = 30_000
 
 
-class StudentTraining(TrainingConfig):
-    """A student's own defaults: more steps, because it reads the whole pool."""
-
-    ceiling_steps: PositiveInt = Field(30_000, description="most optimiser steps of a run without a fixed length")
+def _with_own_defaults(training: object) -> object:
+    """What a mapping leaves out as students have it."""
+    return {"ceiling_steps": _CEILING_STEPS, **training} if isinstance(training, Mapping) else training
 
 
 class StudentConfig(Config):
@@ -39,7 +40,10 @@ class StudentConfig(Config):
     losses: Losses | None = Field(None, description="terms of the loss by name, each with its settings")
     temperature: PositiveFloat = Field(2.0, description="T of the soft cross-entropy; larger is softer")
     alpha: NonNegativeFloat = Field(0.5, description="weight of the hard cross-entropy on rows with gold")
-    training: StudentTraining = Field(default_factory=StudentTraining)
+    training: Annotated[TrainingConfig, BeforeValidator(_with_own_defaults)] = Field(
+        TrainingConfig(ceiling_steps=_CEILING_STEPS),
+        description="as for teachers, with 30,000 steps at most: a student reads the pool too",
+    )
 
     @model_validator(mode="after")
     def _losses_in_one_way(self) -> StudentConfig:

@@ -39,7 +39,7 @@ class MuonAdamW(torch.optim.Optimizer):
 
     @classmethod
     def of(cls, model: nn.Module, layers: nn.Module, lr: float, weight_decay: float) -> MuonAdamW:
-        """For the parameters of `model` that are trained; the matrices of `layers`, which lie in it, go to Muon."""
+        """For the parameters of `model` that are trained; the matrices of its `layers` go to Muon."""
         inner = {id(weight) for weight in layers.parameters() if weight.ndim == 2}
         weights = [weight for weight in model.parameters() if weight.requires_grad]
         matrices = [weight for weight in weights if id(weight) in inner]

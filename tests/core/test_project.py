@@ -18,7 +18,7 @@ from distill.training.config import TrainingConfig
 from distill.training.losses.gold import Gold
 from distill.training.losses.soft_cross_entropy import SoftCrossEntropy
 from export.config import TargetConfig
-from students.config import StudentConfig, StudentTraining
+from students.config import StudentConfig
 from teachers.config import FreshEncoder, LabellingConfig, TeacherConfig
 from teachers.pretraining.config import EmbeddingTeacherConfig, PretrainConfig, PretrainTraining, TextSource
 
@@ -209,7 +209,7 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
         "seed": -1,
     },
 }
-REJECTED[PretrainTraining] = REJECTED[StudentTraining] = REJECTED[TrainingConfig]
+REJECTED[PretrainTraining] = REJECTED[TrainingConfig]
 CASES = [(model, name, value) for model, fields in REJECTED.items() for name, value in fields.items()]
 
 

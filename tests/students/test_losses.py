@@ -47,7 +47,7 @@ class LastAttention(Term):
 
 
 def _config(training=None, **changes):
-    training = toy_training(**{"max_steps": 4, **(training or {})}).model_dump()
+    training = toy_training(**{"max_steps": 4, **(training or {})})
     values = {"preset": "8L", "layers": 1, "keep": "first", "training": training}
     return StudentConfig.model_validate(values | changes)
 

@@ -23,8 +23,9 @@ def train_step(experiment: Experiment, name: str) -> Step:
     def body(folder: Path) -> None:
         from students.train import train
 
-        stores, model = {experiment.run / store: share for store, share in shares.items()}, teacher
-        train(config, _lesson(experiment, name, start), stores, folder, experiment.run / model if model else None)
+        stores = {experiment.run / store: share for store, share in shares.items()}
+        read = experiment.run / teacher if teacher else None
+        train(config, _lesson(experiment, name, start), stores, folder, read)
 
     part = {"student": config.as_json(), "shares": [[share.weight, share.temperature] for share in shares.values()]}
     return Step(

@@ -19,8 +19,8 @@ class WeightAverage(TrainerCallback):
     """The average of the weights after every step, those after step t with a weight that grows as t^power.
 
     A constant learning rate keeps the weights jumping around a good place; their average is in it, as the weights of
-    a decayed learning rate are, at every step and without knowing the last one. With power 7 it looks back over the last
-    ninth of the run, on average, however long that is.
+    a decayed learning rate are, at every step and without knowing the last one. With power 7 it looks back over the
+    last ninth of the run, on average, however long that is.
 
     Formula: average_t = β_t · average_(t−1) + (1 − β_t) · weights_t,  β_t = (1 − 1/t)^(power + 1).
     Source: Karras et al. 2023, "Analyzing and Improving the Training Dynamics of Diffusion Models", arXiv:2312.02696,

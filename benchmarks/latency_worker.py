@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ from distill.core.view import View
 from distill.inference.collate import collate, pad_id
 from distill.inference.runner import Runner
 from distill.inference.score import pool_windows
+from export.targets import target_class
 
 
 class Classifier:
@@ -84,25 +85,17 @@ def measure(classifier: Classifier, rows: Sequence[Row], config: BenchConfig, cl
 def run_job(job: Mapping[str, Any], clock: Clock = time.perf_counter_ns) -> dict[str, Any]:
     """Load the job's subject and measure it. `job`: `subject`, `rows`, `threads`, `config`."""
     subject = Subject.from_json(job["subject"])
-    classifier = Classifier(View.load(subject.model_folder), _RUNTIMES[subject.runtime](subject, job["threads"]))
+    classifier = Classifier(View.load(subject.model_folder), _open(subject, job["threads"]))
     return measure(classifier, job["rows"], BenchConfig.model_validate(job["config"]), clock)
 
 
-def _pytorch(subject: Subject, threads: int) -> Runner:
+def _open(subject: Subject, threads: int) -> Runner:
+    if subject.target is not None and subject.export is not None:
+        return target_class(subject.target).open(subject.export, threads)
     from distill.inference.torch_runner import TorchRunner
 
     precision: Any = subject.precision
     return TorchRunner(subject.model_folder, threads=threads, precision=precision)
-
-
-def _onnxruntime(subject: Subject, threads: int) -> Runner:
-    from distill.inference.onnx_runner import OnnxRunner
-
-    assert subject.file is not None, f"{subject.name} names no exported file"
-    return OnnxRunner(subject.file, threads=threads)
-
-
-_RUNTIMES: dict[str, Callable[[Subject, int], Runner]] = {"pytorch": _pytorch, "onnxruntime": _onnxruntime}
 
 
 def main() -> None:

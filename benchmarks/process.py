@@ -51,7 +51,7 @@ def _failed(subject: Subject, done: subprocess.CompletedProcess[str]) -> UserErr
     how = f"killed by signal {-done.returncode}" if done.returncode < 0 else f"exit code {done.returncode}"
     return UserError(
         f"the latency process of {subject.name} ended without a result ({how})",
-        where=str(subject.file or subject.model_folder),
+        where=str(subject.export or subject.model_folder),
         found=lines or "no message",
         do="check the artifact, or build it again; finished steps are kept",
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +10,8 @@ from distill.core.errors import UserError
 from distill.core.files import read_json
 from distill.core.view import VIEW_FILE
 from export.config import load_target
+from export.targets.base import Target
 
-MODEL_FILE = "model.onnx"
 _ROLES = {"teachers": "teacher", "students": "student"}
 
 
@@ -23,9 +23,10 @@ class Subject:
         name: as in the report, `base@document` or `8L_trunc@card.onnx-int8`; unique within a measurement.
         view: name of the view it reads.
         runtime: `pytorch` or `onnxruntime`.
-        precision: `fp32`, `bf16`, `int8`.
+        precision: `fp32`, `bf16` or that of the target.
         model_folder: holds the tokenizer and `view.json`; for PyTorch the weights too.
-        file: the exported model; None for PyTorch.
+        target: name of the target class that opens the export; None for PyTorch.
+        export: folder of the exported model; None for PyTorch.
         role: `teacher` for every artifact of a teacher; those on documents are what the speed-ups refer to.
     """
 
@@ -34,18 +35,29 @@ class Subject:
     runtime: str
     precision: str
     model_folder: Path
-    file: Path | None
     role: str
+    target: str | None = None
+    export: Path | None = None
+
+    def exported(self, target: Target, folder: Path) -> Subject:
+        """This model's export as `target`, which `folder` holds."""
+        name, kind = f"{self.name}.{target.name}", target.target
+        return replace(self, name=name, runtime=target.runtime, precision=target.precision, target=kind, export=folder)
 
     def as_json(self) -> dict[str, Any]:
         """The fields with paths as text."""
-        return {**asdict(self), "model_folder": str(self.model_folder), "file": self.file and str(self.file)}
+        return {**asdict(self), "model_folder": str(self.model_folder), "export": self.export and str(self.export)}
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Subject:
         """The inverse of `as_json`."""
-        file = Path(value["file"]) if value["file"] else None
-        return cls(**{**value, "model_folder": Path(value["model_folder"]), "file": file})
+        export = Path(value["export"]) if value["export"] else None
+        return cls(**{**value, "model_folder": Path(value["model_folder"]), "export": export})
+
+
+def pytorch_subject(name: str, view: str, model_folder: Path, role: str) -> Subject:
+    """A model as it was trained: PyTorch eager, fp32."""
+    return Subject(name, view, "pytorch", "fp32", model_folder, role)
 
 
 def find(run: Path) -> list[Subject]:
@@ -83,9 +95,6 @@ def document_teachers(subjects: list[Subject]) -> list[Subject]:
 def _of_model(run: Path, folder: Path, role: str) -> list[Subject]:
     view = str(read_json(folder / VIEW_FILE)["name"])
     name = folder.name if "@" in folder.name else f"{folder.name}@{view}"
-    exported = [
-        Subject(f"{name}.{target}", view, "onnxruntime", load_target(target).precision, folder, file, role)
-        for file in sorted((run / "export" / folder.name).glob(f"*/{MODEL_FILE}"))
-        for target in [file.parent.name]
-    ]
-    return [Subject(name, view, "pytorch", "fp32", folder, None, role), *exported]
+    trained = pytorch_subject(name, view, folder, role)
+    exports = [(load_target(one.name), one) for one in sorted((run / "export" / folder.name).glob("*/"))]
+    return [trained, *(trained.exported(target, one) for target, one in exports if (one / target.model).exists())]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from export.targets.base import Target
 
 
 @dataclass(frozen=True)
@@ -13,21 +15,25 @@ class Artifact:
     """One exported file with what was measured on it.
 
     Attributes:
-        target: name of the export preset. precision: `fp32`, `int8`.
-        folder: holds `model.onnx` and `parity.json`.
-        temperature: T that makes softmax(logits / T) honest, fitted on validation.
+        target: what the file was made by.
+        folder: holds the target's model file and `parity.json`.
+        temperature: T that calibrates softmax(logits / T), fitted on validation.
         operating_points: name to least probability *after* the temperature, chosen on validation; None if not reached.
         quality: split name to the quality block of report.json, measured with this file.
+        p50_ms: median milliseconds of one record; None where latency was not measured.
     """
 
-    target: str
-    precision: str
+    target: Target
     folder: Path
     temperature: float = 1.0
     operating_points: Mapping[str, float | None] = field(default_factory=dict)
     quality: Mapping[str, Any] = field(default_factory=dict)
+    p50_ms: float | None = None
 
-    @property
-    def file(self) -> str:
-        """The model's name inside a bundle."""
-        return "model.onnx" if self.precision == "fp32" else f"model.{self.precision}.onnx"
+
+def named(artifacts: Sequence[Artifact]) -> dict[str, Artifact]:
+    """Each artifact under its name in a bundle: its precision, or its target's where another one has taken that."""
+    found: dict[str, Artifact] = {}
+    for one in artifacts:
+        found[one.target.name if one.target.precision in found else one.target.precision] = one
+    return found

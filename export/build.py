@@ -1,70 +1,52 @@
-"""The export step: one model folder, one target, one ONNX file and how far it is from the original."""
+"""The export step: one model folder, one target, its files and how far they are from the original."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from distill.core.errors import MissingExtra
 from distill.core.files import remove, write_json
-from distill.core.project import Gates
-from export.config import TargetConfig
+from export.targets import target_class
+from export.targets.base import Source, Target
 
-if TYPE_CHECKING:
-    from export.parity import Original
+PARITY = "parity.json"
+_SCRATCH = "base"
 
 
 def export_target(
-    config: TargetConfig,
-    model_folder: Path,
-    rows: Sequence[Mapping[str, Any]],
-    gates: Gates,
-    folder: Path,
-    fp32: Path | None = None,
+    target: Target, model_folder: Path, rows: Sequence[Mapping[str, Any]], folder: Path, base: Path | None = None
 ) -> None:
-    """Step body: write `model.onnx` and `parity.json` into `folder`.
+    """Step body: write the target's model file and `parity.json` into `folder`.
 
-    A failed parity check raises nothing: it stands in `parity.json` as `passed: false`, for the report to show and
-    for the gates to stop the bundle.
+    Parity is measured, not judged: however far the file is from the original, nothing is raised.
 
-    Args: rows: real records of train or validation, for parity and for choosing what int8 leaves in fp32.
-        fp32: the model's fp32 export that int8 starts from; None makes one on the way.
+    Args: rows: real records of train or validation, for parity and for what the target chooses by labels.
+        base: the model's export that the target starts from; None makes one on the way, where it needs one.
     Raises: MissingExtra without torch or ONNX. UserError when the family cannot be exported or there are no rows.
     """
     try:
-        from export import parity, to_onnx  # torch and onnx: only when the step runs
+        from export import parity  # torch and onnx: only when the step runs
+
+        for leftover in [*folder.glob(f"*{target.model}*"), folder / _SCRATCH]:
+            remove(leftover)
+        original = parity.Original(model_folder, rows, target.parity_rows)
+        chosen = _build(target, Source(model_folder, base, original.flips_of), folder)
+        measured = parity.measure(original, target.open(folder), target)
     except ModuleNotFoundError as error:
         raise MissingExtra(f"export ({error.name})", "train,cpu") from error
-    for leftover in folder.glob("*.onnx*"):
-        remove(leftover)
-    original = parity.Original(model_folder, rows, config.parity_rows)
-    model, notes = folder / "model.onnx", {}
-    if config.precision == "fp32":
-        to_onnx.export_fp32(model_folder, model)
-    else:
-        made = folder / "fp32.onnx"
-        if fp32 is None:
-            to_onnx.export_fp32(model_folder, made)
-        notes = _quantise(config, original, fp32 or made, model)
-        remove(made)
-    write_json(folder / "parity.json", {**parity.check(original, model, config, gates), **notes})
+    write_json(folder / PARITY, {**measured, **chosen})
 
 
-def _quantise(config: TargetConfig, original: Original, fp32: Path, out: Path) -> dict[str, Any]:
-    """Write the first int8 form that changes few enough labels, or else the one that changes the fewest.
-
-    Returns: `rung`, the one taken, and `rungs`, the label flips of each that was tried.
-    """
-    from export import int8
-
-    rungs = int8.rungs(fp32, config.keep_fp32)
-    flips: dict[str, float] = {}
-    for rung, kept in rungs.items():
-        int8.quantise(fp32, out, keep_fp32=kept, reduce_range=config.reduce_range)
-        flips[rung] = original.flips_of(out)
-        if flips[rung] <= config.max_flips:
-            return {"rung": rung, "rungs": flips}
-    rung = min(flips, key=lambda name: flips[name])
-    int8.quantise(fp32, out, keep_fp32=rungs[rung], reduce_range=config.reduce_range)
-    return {"rung": rung, "rungs": flips}
+def _build(target: Target, source: Source, folder: Path) -> Mapping[str, Any]:
+    """Build a target, after the one that it starts from where that is not at hand."""
+    if target.starts_from is None or source.base is not None:
+        return target.build(source, folder)
+    first, scratch = target_class(target.starts_from), folder / _SCRATCH
+    scratch.mkdir()
+    _build(first(name=target.starts_from, target=target.starts_from), source, scratch)
+    chosen = target.build(replace(source, base=scratch), folder)
+    remove(scratch)
+    return chosen

@@ -16,10 +16,12 @@ from distill.core.folders import STARTED, is_ours
 from distill.core.label_space import LabelSpace
 from distill.core.view import TOKENIZER_FILE, View
 from distill.inference.collate import pad_id
-from export.artifact import Artifact
+from export.artifact import Artifact, named
+from export.build import PARITY
 from export.golden import synthetic_records, write_golden
 from export.model_card import model_card
 from export.runtime import MANIFEST, SCHEMA, cpu_class, seal
+from export.targets.base import Target
 from export.triton import write_triton
 
 _PACKAGES = ("onnxruntime", "tokenizers", "numpy", "onnx", "torch", "transformers")
@@ -42,30 +44,33 @@ def bundle(
 ) -> None:
     """Write a bundle into `folder`; equal inputs on one machine give equal bytes.
 
-    Args: name: of the student. model_folder: Hugging Face folder with its view. artifacts: one per precision, fp32
-        among them. lineage: what it was made from, JSON-ready. latency: rows of report.json. real_records: `{"id",
-        "record"}` for golden.jsonl beside the synthetic ones; only texts that may leave the house. threads: of the
-        final check.
-    Raises: UserError when the parts do not fit each other, or the folder holds files of others. GateFailed when a
-        parity check failed or the finished bundle does not give its own recorded answers.
+    Args: name: of the student. model_folder: Hugging Face folder with its view. artifacts: one of each target, at
+        least one of them judged by parity; those that passed the gates. lineage: what it was made from, JSON-ready.
+        latency: rows of report.json. real_records: `{"id", "record"}` for golden.jsonl besides the synthetic ones; only
+        texts that may be published. threads: of the final check.
+    Raises: UserError when the parts do not fit each other, or the folder holds files of others. GateFailed when an
+        export gave logits that are not finite, or the finished bundle does not give its own recorded answers.
     """
     _require_fitting(artifacts, model_folder, space)
     view = View.load(model_folder)
     _clear(folder)
-    for artifact in artifacts:
-        shutil.copyfile(artifact.folder / "model.onnx", folder / artifact.file)
+    held = named(artifacts)
+    entries = {name: _entry(one) for name, one in held.items()}
+    for one in artifacts:
+        shutil.copyfile(one.folder / one.target.model, folder / one.target.file)
     for file in (TOKENIZER_FILE, "config.json"):
         shutil.copyfile(model_folder / file, folder / file)
     for source in (_RUNTIME, _RENDERING):
         shutil.copyfile(source, folder / source.name)
     write_json(folder / "preprocessing.json", _preprocessing(view, model_folder))
-    write_json(folder / "postprocessing.json", _postprocessing(artifacts, space))
+    write_json(folder / "postprocessing.json", _postprocessing(held, space))
     write_json(folder / "latency.json", list(latency or []))
     records = [*synthetic_records(view.content, seed), *real_records]
-    tolerance = write_golden(folder, records, [artifact.precision for artifact in artifacts])
-    write_triton(folder, name, {artifact.precision: folder / artifact.file for artifact in artifacts}, len(space))
-    manifest = _manifest(name, artifacts, space, view, lineage, tolerance)
-    write_text(folder / "MODEL_CARD.md", model_card(manifest, view.config, artifacts, latency or []))
+    tolerance = write_golden(folder, records, entries)
+    write_triton(folder, name, entries, len(space))
+    entries = {one: {**entry, "tolerance": tolerance[one]} for one, entry in entries.items()}
+    manifest = _manifest(name, entries, space, view, lineage)
+    write_text(folder / "MODEL_CARD.md", model_card(manifest, view.config, held, latency or []))
     write_manifest(folder, manifest)
     _replay(folder, threads)
 
@@ -94,19 +99,12 @@ def _clear(folder: Path) -> None:
 
 
 def _require_fitting(artifacts: Sequence[Artifact], model_folder: Path, space: LabelSpace) -> None:
-    precisions = [artifact.precision for artifact in artifacts]
-    if "fp32" not in precisions or len(set(precisions)) < len(precisions):
-        raise UserError(
-            "a bundle holds one file per precision, fp32 among them",
-            where="export",
-            found=", ".join(precisions) or "none",
-            do="export the target 'onnx', and at most one target of each other precision",
-        )
-    for artifact in artifacts:
-        if read_json(artifact.folder / "parity.json").get("passed") is False:
-            raise GateFailed(f"the parity check of '{artifact.target}' failed: no bundle", where=str(artifact.folder))
-        if not artifact.temperature > 0:
-            raise ValueError(f"temperature of '{artifact.target}': {artifact.temperature}")
+    _require_apart([one.target for one in artifacts])
+    for one in artifacts:
+        if read_json(one.folder / PARITY).get("finite") is not True:
+            raise GateFailed(f"'{one.target.name}' gives logits that are not finite: no bundle", where=str(one.folder))
+        if not one.temperature > 0:
+            raise ValueError(f"temperature of '{one.target.name}': {one.temperature}")
     names = read_json(model_folder / "config.json").get("id2label") or {}
     stored = [names[key] for key in sorted(names, key=int)]
     if stored and stored != list(space.labels) and stored != [f"LABEL_{i}" for i in range(len(space))]:
@@ -114,42 +112,52 @@ def _require_fitting(artifacts: Sequence[Artifact], model_folder: Path, space: L
         raise UserError("the model's labels are not the task's, in order", where=str(model_folder), found=found)
 
 
+def _require_apart(targets: Sequence[Target]) -> None:
+    """Check that no two targets share a name or a file, and that one of them is judged by parity. Raises: UserError."""
+    names, files = [target.name for target in targets], [target.file for target in targets]
+    exact = any(target.criterion == "parity" for target in targets)
+    if not exact or len(set(names)) < len(names) or len(set(files)) < len(files):
+        raise UserError(
+            "a bundle holds one file of each target, one judged by parity among them",
+            where="export",
+            found=", ".join(f"{name} ({file})" for name, file in zip(names, files, strict=True)) or "none",
+            do="export the target 'onnx', and at most one target for each other file name",
+        )
+
+
+def _entry(artifact: Artifact) -> dict[str, Any]:
+    """What the manifest says of an artifact before its tolerance is measured."""
+    target = artifact.target
+    return {"file": target.file, "target": target.name, **target.facts(), "p50_ms": artifact.p50_ms}
+
+
 def _preprocessing(view: View, model_folder: Path) -> dict[str, Any]:
     identity = {"schema": SCHEMA, "name": view.name, "hash": view.hash}
     return {**identity, **view.content, "pad_id": pad_id(model_folder)}
 
 
-def _postprocessing(artifacts: Sequence[Artifact], space: LabelSpace) -> dict[str, Any]:
+def _postprocessing(held: Mapping[str, Artifact], space: LabelSpace) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "labels": list(space.labels),
         "kind": space.kind,
         "activation": "sigmoid" if space.kind == "multi" else "softmax",
         "positive": space.positive,
-        "temperature": {artifact.precision: artifact.temperature for artifact in artifacts},
-        "operating_points": {artifact.precision: dict(artifact.operating_points) for artifact in artifacts},
+        "temperature": {name: one.temperature for name, one in held.items()},
+        "operating_points": {name: dict(one.operating_points) for name, one in held.items()},
     }
 
 
 def _manifest(
-    name: str,
-    artifacts: Sequence[Artifact],
-    space: LabelSpace,
-    view: View,
-    lineage: Mapping[str, Any],
-    tolerance: Mapping[str, float],
+    name: str, entries: Mapping[str, Any], space: LabelSpace, view: View, lineage: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The manifest without its files."""
-    held = {
-        one.precision: {"file": one.file, "target": one.target, "tolerance": tolerance[one.precision]}
-        for one in artifacts
-    }
     return {
         "schema": SCHEMA,
         "name": name,
         "labels": list(space.labels),
         "view": {"name": view.name, "hash": view.hash},
-        "artifacts": held,
+        "artifacts": dict(entries),
         "cpu": cpu_class(),
         "versions": _versions(),
         "lineage": dict(lineage),

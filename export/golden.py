@@ -13,15 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
+from onnxruntime import GraphOptimizationLevel
 
 from distill.core.errors import GateFailed
 from distill.core.files import write_text
-from export.runtime import GOLDEN, Bundle, FloatRows, load_bundle, model_file
+from export.runtime import GOLDEN, Bundle, FloatRows, open_artifact, open_session
 
-FP32_TOLERANCE = 1e-4
-INT8_MARGIN = 1.5
-INT8_FLOOR = 1e-3
+PARITY_TOLERANCE = 1e-4
+DECISIONS_MARGIN = 1.5
+DECISIONS_FLOOR = 1e-3
 _WORDS = (
     "наушники беспроводные чёрные дрель аккумуляторная купить цена отзывы доставка инструкция ёлка подъезд объём "
     "wireless headphones black cordless drill price review manual USB-C Bluetooth Samsung Bosch 18V 5.3 x2"
@@ -59,24 +59,28 @@ def synthetic_records(view: Mapping[str, Any], seed: int = 1, least: int = 120) 
     return [{"id": name, "record": _nested(flat) if i % 2 else flat} for i, (name, flat) in enumerate(kinds)]
 
 
-def write_golden(folder: Path, records: Sequence[Mapping[str, Any]], precisions: Sequence[str]) -> dict[str, float]:
+def write_golden(
+    folder: Path, records: Sequence[Mapping[str, Any]], entries: Mapping[str, Mapping[str, Any]]
+) -> dict[str, float]:
     """Replay `records` (`{"id", "record"}`) and write `golden.jsonl` into an otherwise finished bundle.
 
-    Logits are computed one window at a time, while verifying batches fp32: a fault in padding or masks shows.
+    Logits are computed one window at a time, while verifying batches what may be batched: a fault in padding or masks
+    shows.
 
-    Returns: the tolerance of each precision. Raises: GateFailed when a logit is NaN or infinite.
+    Args: entries: the artifacts to replay, by name, as in the manifest.
+    Returns: the tolerance of each. Raises: GateFailed when a logit is NaN or infinite.
     """
     rows = [item["record"] for item in records]
-    bundles = {precision: load_bundle(folder, precision, threads=1) for precision in precisions}
-    logits = {precision: bundle.logits(rows, batch_size=1) for precision, bundle in bundles.items()}
-    for precision, values in logits.items():
-        _require_finite(values, records, precision)
+    bundles = {name: open_artifact(folder, name, entry, threads=1) for name, entry in entries.items()}
+    logits = {name: bundle.logits(rows, batch_size=1) for name, bundle in bundles.items()}
+    for name, values in logits.items():
+        _require_finite(values, records, name)
     tolerance = {name: _tolerance(bundle, rows, logits[name]) for name, bundle in bundles.items()}
     encoded = next(iter(bundles.values())).encode(rows)
     lines = []
     for i, item in enumerate(records):
         windows = [{"ids": window.ids, "type_ids": window.type_ids} for window in encoded[i].windows]
-        recorded = {precision: values[i].tolist() for precision, values in logits.items()}
+        recorded = {name: values[i].tolist() for name, values in logits.items()}
         lines.append({**item, "windows": windows, "logits": recorded, "tolerance": tolerance})
     write_text(folder / GOLDEN, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
     return tolerance
@@ -85,34 +89,30 @@ def write_golden(folder: Path, records: Sequence[Mapping[str, Any]], precisions:
 def _tolerance(bundle: Bundle, rows: Sequence[Mapping[str, Any]], logits: FloatRows) -> float:
     """How far a replay on the same CPU class may be off.
 
-    fp32: 1e-4. Others: 1.5 times the largest difference that this machine shows between two threads and one, and
-    between graphs optimised fully and barely, which is how versions of ONNX Runtime differ; at least 1e-3. On a 6-layer
-    encoder of width 384 these were 0 and 0.035, where int8 lay 0.057 from fp32: the tolerance must stay under that to
-    notice another model.
+    Criterion `parity`: 1e-4. Others: 1.5 times the largest difference that this machine shows between two threads and
+    one, and between graphs optimised fully and barely, which is how versions of ONNX Runtime differ; at least 1e-3. On
+    a 6-layer encoder of width 384 these were 0 and 0.035, where int8 was 0.057 from fp32: the tolerance must stay under
+    that to notice another model.
     """
-    if bundle.precision == "fp32":
-        return FP32_TOLERANCE
+    if bundle.facts["criterion"] == "parity":
+        return PARITY_TOLERANCE
     differences = [np.abs(other.logits(rows) - logits).max() for other in _variants(bundle)]
-    return float(max(INT8_FLOOR, INT8_MARGIN * max(differences)))
+    return float(max(DECISIONS_FLOOR, DECISIONS_MARGIN * max(differences)))
 
 
 def _variants(bundle: Bundle) -> Iterator[Bundle]:
     """The same model under other thread counts and levels of graph optimisation."""
-    level = onnxruntime.GraphOptimizationLevel
+    level = GraphOptimizationLevel
+    model, providers = bundle.folder / bundle.facts["file"], bundle.facts["providers"]
     for threads, optimisation in ((2, level.ORT_ENABLE_ALL), (1, level.ORT_ENABLE_BASIC)):
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.graph_optimization_level = optimisation
-        model = str(model_file(bundle.folder, bundle.precision))
-        session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-        yield dataclasses.replace(bundle, session=session)
+        yield dataclasses.replace(bundle, session=open_session(model, threads, providers, optimisation))
 
 
-def _require_finite(logits: FloatRows, records: Sequence[Mapping[str, Any]], precision: str) -> None:
+def _require_finite(logits: FloatRows, records: Sequence[Mapping[str, Any]], name: str) -> None:
     bad = np.flatnonzero(~np.isfinite(logits).all(axis=1))
     if len(bad):
         raise GateFailed(
-            f"the {precision} model gives logits that are NaN or infinite",
+            f"the {name} model gives logits that are NaN or infinite",
             where=f"golden record {records[bad[0]]['id']}",
             found=f"{len(bad)} of {len(records)} records",
             do="export in fp32, or train again at a lower learning rate",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from distill.core.project import ViewConfig
+from export.runtime import default_artifact
 
 if TYPE_CHECKING:
     from export.artifact import Artifact
@@ -17,21 +18,22 @@ _LATENCY = ("model", "view", "runtime", "precision", "threads", "p50_ms", "p95_m
 def model_card(
     manifest: Mapping[str, Any],
     view: ViewConfig,
-    artifacts: Sequence[Artifact],
+    artifacts: Mapping[str, Artifact],
     latency: Sequence[Mapping[str, Any]],
 ) -> str:
     """The card as Markdown.
 
-    Args: manifest: of the bundle, without files. artifacts: with quality per split, and latency: both as report.json.
+    Args: manifest: of the bundle, without files. artifacts: by name, with quality per split, and latency: both as
+        report.json.
     """
     sections = [
         _purpose(manifest),
         _inputs(view, manifest["view"]["name"]),
-        _use(view, artifacts),
+        _use(view, artifacts, default_artifact(manifest["artifacts"])),
         _quality(artifacts),
         _operating_points(artifacts),
         _latency(latency),
-        _limits(view, artifacts, manifest["cpu"]),
+        _limits(view, artifacts.values(), manifest["cpu"]),
         _check(manifest["artifacts"]),
         _origin(manifest),
     ]
@@ -74,9 +76,9 @@ def _longer(view: ViewConfig) -> str:
     return f"read in at most {most} windows that share {shared} tokens; the {pool} of their logits counts"
 
 
-def _use(view: ViewConfig, artifacts: Sequence[Artifact]) -> list[str]:
-    points = [name for name, threshold in artifacts[0].operating_points.items() if threshold is not None]
-    others = [artifact.precision for artifact in artifacts if artifact.precision != "fp32"]
+def _use(view: ViewConfig, artifacts: Mapping[str, Artifact], default: str) -> list[str]:
+    points = [name for name, threshold in artifacts[default].operating_points.items() if threshold is not None]
+    others = [name for name in artifacts if name != default]
     record = ", ".join(f'"{path}": "…"' for path in view.fields)
     return [
         "## Use",
@@ -85,7 +87,7 @@ def _use(view: ViewConfig, artifacts: Sequence[Artifact]) -> list[str]:
         "",
         "```python",
         "from runtime import load_bundle",
-        'bundle = load_bundle(".", threads=1)' + (f'  # fp32; or precision="{others[0]}"' if others else ""),
+        'bundle = load_bundle(".", threads=1)' + (f'  # {default}; or precision="{others[0]}"' if others else ""),
         f"bundle.predict([{{{record}}}]" + (f', operating_point="{points[0]}")' if points else ")"),
         "```",
         "",
@@ -94,8 +96,8 @@ def _use(view: ViewConfig, artifacts: Sequence[Artifact]) -> list[str]:
     ]
 
 
-def _quality(artifacts: Sequence[Artifact]) -> list[str]:
-    rows = [_quality_row(one.precision, split, block) for one in artifacts for split, block in one.quality.items()]
+def _quality(artifacts: Mapping[str, Artifact]) -> list[str]:
+    rows = [_quality_row(name, split, block) for name, one in artifacts.items() for split, block in one.quality.items()]
     if not rows:
         return ["## Quality", "", "Not measured."]
     return [
@@ -107,17 +109,17 @@ def _quality(artifacts: Sequence[Artifact]) -> list[str]:
     ]
 
 
-def _quality_row(precision: str, split: str, block: Mapping[str, Any]) -> list[str]:
-    shares = [_figure(block.get(name), _percent) for name in ("accuracy", "f1_macro")]
-    losses = [_figure(block.get(name), _decimals) for name in ("log_loss", "ece")]
+def _quality_row(name: str, split: str, block: Mapping[str, Any]) -> list[str]:
+    shares = [_figure(block.get(key), _percent) for key in ("accuracy", "f1_macro")]
+    losses = [_figure(block.get(key), _decimals) for key in ("log_loss", "ece")]
     per_class = [_figure(figures.get("f1"), _percent) for figures in (block.get("per_class") or {}).values()]
-    return [precision, split, _plain(block.get("rows")), *shares, *losses, " / ".join(per_class) or _NONE]
+    return [name, split, _plain(block.get("rows")), *shares, *losses, " / ".join(per_class) or _NONE]
 
 
-def _operating_points(artifacts: Sequence[Artifact]) -> list[str]:
+def _operating_points(artifacts: Mapping[str, Artifact]) -> list[str]:
     rows = [
-        [one.precision, f"`{name}`", _NONE if threshold is None else f"{threshold:.4f}", *_measured(one, name)]
-        for one in artifacts
+        [artifact, f"`{name}`", _NONE if threshold is None else f"{threshold:.4f}", *_measured(one, name)]
+        for artifact, one in artifacts.items()
         for name, threshold in one.operating_points.items()
     ]
     if not rows:
@@ -148,7 +150,7 @@ def _latency(latency: Sequence[Mapping[str, Any]]) -> list[str]:
     return ["## Latency", "", note, "", *_table(_LATENCY, rows)]
 
 
-def _limits(view: ViewConfig, artifacts: Sequence[Artifact], cpu: str) -> list[str]:
+def _limits(view: ViewConfig, artifacts: Iterable[Artifact], cpu: str) -> list[str]:
     read = view.max_tokens if view.windows is None else f"{view.windows.max} windows of {view.max_tokens}"
     lines = [
         "## Limits",
@@ -157,18 +159,11 @@ def _limits(view: ViewConfig, artifacts: Sequence[Artifact], cpu: str) -> list[s
         f"- Text beyond {read} tokens is not read.",
         "- Probabilities and thresholds hold for the mix of labels in validation and shift with another mix.",
     ]
-    if any(artifact.precision == "int8" for artifact in artifacts):
-        lines += [
-            "- int8 scales activations over the whole input: batched or padded, a record's logits would depend on its",
-            "  neighbours, so runtime.py sends one window per run. On a GPU int8 is many times slower than fp32.",
-            f"- int8 rounds as the processor does. Recorded on `{cpu}`; without VNNI instructions its sums can",
-            "  saturate and labels change, so run the check on the machine that serves.",
-        ]
-    return lines
+    return lines + [line for one in artifacts for line in one.target.limits(cpu)]
 
 
 def _check(artifacts: Mapping[str, Any]) -> list[str]:
-    allowed = ", ".join(f"{precision} {entry['tolerance']:.2g}" for precision, entry in artifacts.items())
+    allowed = ", ".join(f"{name} {entry['tolerance']:.2g}" for name, entry in artifacts.items())
     return [
         "## Check",
         "",

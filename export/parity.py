@@ -1,4 +1,4 @@
-"""Whether an exported file answers as the PyTorch model does: on real records and over a grid of batch and length."""
+"""How far an exported file is from the PyTorch model: on real records and over a grid of batch and length."""
 
 from __future__ import annotations
 
@@ -12,17 +12,15 @@ from numpy.typing import NDArray
 
 from distill.core.errors import UserError
 from distill.core.files import read_json
-from distill.core.project import Gates
 from distill.core.rendering import Renderer, Window, field_text
 from distill.core.view import View
 from distill.evaluation.metrics import decisions, probabilities
 from distill.inference.collate import Batch, collate, pad_id
-from distill.inference.onnx_runner import OnnxRunner
 from distill.inference.runner import Runner
 from distill.inference.score import score
 from distill.inference.torch_runner import TorchRunner
-from export.config import TargetConfig
 from export.runtime import cpu_class
+from export.targets.base import Target
 
 Row = Mapping[str, Any]
 Logits = NDArray[np.float32]
@@ -64,42 +62,39 @@ class Original:
         changed = (decisions(here, self.kind) != decisions(there, self.kind)).any(axis=1)
         return float((changed | ~np.isfinite(logits).all(axis=1)).mean())
 
-    def flips_of(self, onnx_path: Path) -> float:
-        """Share of records whose label an exported file changes, one record at a time, as it is served."""
-        return self.flips(self.answers(OnnxRunner(onnx_path), _SERVED))
+    def flips_of(self, runner: Runner) -> float:
+        """Share of records whose label another runner changes, one record at a time, as it is served."""
+        return self.flips(self.answers(runner, _SERVED))
 
 
-def check(original: Original, onnx_path: Path, target: TargetConfig, gates: Gates) -> dict[str, Any]:
-    """The content of `parity.json`.
+def measure(original: Original, exported: Runner, target: Target) -> dict[str, Any]:
+    """The content of `parity.json`: figures, and by `criterion` which of them is to be judged; no judgement.
 
-    fp32 passes when no logit differs by more than `gates.parity_fp32`, on any record or cell of the grid. int8 passes
-    when the labels of at most `gates.int8_flips` of the records change, read one at a time: its activations are scaled
-    per batch, so `label_flips_large` and `batch_shift` tell what larger batches do. An answer that is NaN, infinite,
-    of another shape or refused never passes.
+    `parity` looks at `max_abs_diff`, the largest difference of a logit on any record or cell of the grid; `decisions`
+    at `label_flips`, the share of records whose label changes, read one at a time. Where a target scales activations
+    per batch, `label_flips_large` and `batch_shift` tell what larger batches do. `finite` is false when an answer is
+    NaN, infinite, of another shape or refused.
     """
-    runner = _Forgiving(OnnxRunner(onnx_path), original.logits.shape[1])
+    runner = _Forgiving(exported, original.logits.shape[1])
     served, large = original.answers(runner, _SERVED), original.answers(runner, _LARGE)
     grid = _grid(original, runner)
     difference = np.abs(served.astype(np.float64) - original.logits)
     shift = np.abs(probabilities(served, original.kind) - probabilities(original.logits, original.kind))
     # np.max, unlike max, lets NaN through.
     largest = float(np.max([difference.max(), *(cell["max_abs_diff"] for cell in grid)]))
-    flips, required = original.flips(served), gates.int8_flips if target.precision == "int8" else gates.parity_fp32
-    measured = flips if target.precision == "int8" else largest
     finite = bool(np.isfinite(largest) and np.isfinite(large).all())
     return _without_nan(
         {
             "name": original.name,
             "target": target.name,
             "precision": target.precision,
-            "passed": finite and (required is None or measured <= required),
-            "required": required,
+            "criterion": target.criterion,
             "finite": finite,
             "error": runner.error,
             "max_abs_diff": largest,
             "mean_abs_diff": float(difference.mean()),
             "max_probability_shift": float(shift.max()),
-            "label_flips": flips,
+            "label_flips": original.flips(served),
             "label_flips_large": original.flips(large),
             "batch_shift": float(np.abs(served - large).max()),
             "rows": len(original.rows),

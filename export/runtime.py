@@ -28,15 +28,18 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 FloatRows = NDArray[np.float32]
-SCHEMA = 1
-MANIFEST, GOLDEN = "manifest.json", "golden.jsonl"
+SCHEMA, MANIFEST, GOLDEN = 1, "manifest.json", "golden.jsonl"
 # Files that the manifest does not list: itself, and the record of the step that made the bundle.
 _OUTSIDE = {MANIFEST, "step.json"}
 _CHUNK_RECORDS = 4096
 _BATCH_SIZE = 32
+_ALL = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
 # Instruction sets with an int8 kernel of their own in ONNX Runtime, best first. Without VNNI, sums of U8·S8 pairs
 # saturate, so the same file answers differently.
 _CPU_CLASSES = ("amx_int8", "avx512_vnni", "avx_vnni", "avx512f", "avx2", "i8mm", "asimddp")
+# Facts of artifacts in bundles whose manifest stores none: fp32, and dynamic int8.
+_EARLIER = {"criterion": "decisions", "batch_invariant": False, "portable": True, "providers": ["CPUExecutionProvider"]}
+_EARLIER_FP32 = {**_EARLIER, "criterion": "parity", "batch_invariant": True}
 
 
 class BundleError(ValueError):
@@ -47,42 +50,75 @@ class BundleError(ValueError):
         self.path, self.problem = path, problem
 
 
+class Unavailable(ValueError):
+    """An artifact that this machine cannot run, in a bundle that may be whole."""
+
+
 def load_bundle(
     path: str | Path, precision: str | None = None, threads: int | None = None, verify: bool = False
 ) -> Bundle:
     """The bundle in a folder, ready to predict.
 
-    Args: precision: `fp32` (the default) or another that the bundle holds. threads: of ONNX Runtime; None takes
-        all cores. verify: refuse files that are not those of the manifest.
-    Raises: BundleError for a damaged bundle. ValueError for a precision that it does not hold.
+    Args: precision: name of an artifact, such as `fp32`; None takes the default, see `default_artifact`. threads: of
+        ONNX Runtime; None takes all cores. verify: refuse files that are not those of the manifest.
+    Raises: BundleError for a damaged bundle; ValueError for a precision that it lacks; Unavailable.
     """
     folder = Path(path)
     if verify:
         check_files(folder)
+    held = artifacts(read_json(folder / MANIFEST))
+    name = precision or default_artifact(held)
+    if name not in held:
+        raise ValueError(f"no precision '{name}' in {folder}; known: {', '.join(sorted(held))}")
+    return open_artifact(folder, name, held[name], threads)
+
+
+def artifacts(manifest: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Name to entry of each artifact: its file and the facts of its target."""
+    held = manifest.get("artifacts", {}).items()
+    return {name: {**(_EARLIER_FP32 if name == "fp32" else _EARLIER), **entry} for name, entry in held}
+
+
+def default_artifact(held: Mapping[str, Mapping[str, Any]]) -> str:
+    """The fastest, by stored `p50_ms`, that has its providers here; without latency the first judged by parity."""
+    usable = [name for name, entry in held.items() if not _missing_providers(entry)] or list(held)
+    order = {name: (held[name].get("p50_ms") or np.inf, held[name]["criterion"] != "parity") for name in usable}
+    return min(order, key=lambda name: order[name], default="none")
+
+
+def open_artifact(folder: Path, name: str, entry: Mapping[str, Any], threads: int | None = None) -> Bundle:
+    """One artifact of the bundle in `folder`. Args: entry: of `artifacts`. Raises: BundleError, Unavailable."""
     before, after = read_json(folder / "preprocessing.json"), read_json(folder / "postprocessing.json")
-    for name, content in (("preprocessing.json", before), ("postprocessing.json", after)):
+    for part, content in (("preprocessing.json", before), ("postprocessing.json", after)):
         if content.get("schema") != SCHEMA:
-            raise BundleError(folder / name, f"schema {content.get('schema')}, this runtime reads {SCHEMA}")
-    precision = precision or "fp32"
-    model = model_file(folder, precision)
+            raise BundleError(folder / part, f"schema {content.get('schema')}, this runtime reads {SCHEMA}")
+    model, missing = folder / entry["file"], _missing_providers(entry)
+    if not model.is_file():
+        raise BundleError(model, "missing")
+    if missing:
+        raise Unavailable(f"{name} needs {', '.join(missing)}, which ONNX Runtime does not have here")
     try:
         renderer = _renderer_class()(before, Tokenizer.from_file(str(folder / "tokenizer.json")))
-        session = open_session(model, threads)
+        session = open_session(model, threads, entry["providers"])
     except Exception as error:
-        raise BundleError(folder, f"tokenizer.json or {model.name} cannot be read: {error}") from error
-    return Bundle(folder, precision, before, after, renderer, session)
+        problem = f"tokenizer.json or {model.name} cannot be read: {error}"
+        raise (BundleError(folder, problem) if entry["portable"] else Unavailable(f"{name}: {problem}")) from error
+    return Bundle(folder, name, entry, before, after, renderer, session)
 
 
 @dataclass(frozen=True)
 class Bundle:
     """A classifier with its view and its labels. Safe to call from several threads.
 
-    int8 answers one window per run: its activation scale is taken over the whole input tensor, so beside other rows,
-    or padded, a record would get other logits.
+    An artifact that is not `batch_invariant` answers one window per run. Dynamic int8 takes its activation scale over
+    the whole input tensor: with other rows, or padded, a record would get other logits.
+
+    Attributes: precision: name of the artifact. facts: its entry of the manifest.
     """
 
     folder: Path
     precision: str
+    facts: Mapping[str, Any]
     before: Mapping[str, Any]
     after: Mapping[str, Any]
     renderer: Any
@@ -112,11 +148,11 @@ class Bundle:
     def logits(self, records: Sequence[Mapping[str, Any]], batch_size: int | None = None) -> FloatRows:
         """Logits, float32 (N, C), in the order of `records`; the windows of a long text are pooled as the view says.
 
-        Args: batch_size: windows per run; None takes 32, and 1 for int8.
+        Args: batch_size: windows per run; None takes 32, and 1 for an artifact that is not batch invariant.
         Raises: TypeError, ValueError naming the record.
         """
         _check_records(records)
-        size = batch_size or (1 if self.precision == "int8" else _BATCH_SIZE)
+        size = batch_size or (_BATCH_SIZE if self.facts["batch_invariant"] else 1)
         starts = range(0, len(records), _CHUNK_RECORDS)
         chunks = [self._chunk(records[start : start + _CHUNK_RECORDS], start, size) for start in starts]
         return np.concatenate(chunks) if chunks else np.zeros((0, len(self.labels)), np.float32)
@@ -138,8 +174,7 @@ class Bundle:
         """The threshold of an operating point. Raises: ValueError when the bundle has none of that name."""
         threshold = self.operating_points.get(operating_point)
         if threshold is None:
-            known = [name for name, value in self.operating_points.items() if value is not None]
-            listed = ", ".join(known) or "none"
+            listed = ", ".join(key for key, value in self.operating_points.items() if value is not None) or "none"
             raise ValueError(f"no operating point '{operating_point}' at {self.precision}; known: {listed}")
         return threshold
 
@@ -199,10 +234,11 @@ class Bundle:
 def verify(path: str | Path, threads: int | None = None) -> dict[str, Any]:
     """Re-hash every file, then replay the golden records: what `distill verify` and `--verify` report.
 
-    Token ids must be equal, logits within the tolerance stored beside them. int8 kernels round differently on other
-    processors: away from the recorded CPU class changed labels are counted and warned about, not failed.
+    Token ids must be equal, logits within their stored tolerance. Where the criterion is `decisions`, kernels round as
+    the processor does: away from the recorded CPU class changed labels are counted and warned about, not failed. An
+    artifact that this machine cannot run is not replayed, with a warning.
 
-    Returns: `{"passed", "files", "records", "cpu": {"recorded", "here"}, "artifacts": {precision: {"compared",
+    Returns: `{"passed", "files", "records", "cpu": {"recorded", "here"}, "artifacts": {name: {"compared",
         "largest_difference", "label_flips", "passed"}}, "problems", "warnings"}`.
     Raises: BundleError naming the file that is missing or changed.
     """
@@ -212,29 +248,34 @@ def verify(path: str | Path, threads: int | None = None) -> dict[str, Any]:
     cpu = {"recorded": manifest["cpu"], "here": cpu_class()}
     problems: list[str] = []
     warnings = [f"{name}: not in the manifest, not checked" for name in unlisted]
-    artifacts: dict[str, Any] = {}
-    for precision in sorted(manifest["artifacts"]):
-        bundle = load_bundle(folder, precision, threads)
-        if not artifacts:
+    results: dict[str, Any] = {}
+    for name, entry in sorted(artifacts(manifest).items()):
+        try:
+            bundle = open_artifact(folder, name, entry, threads)
+        except Unavailable as error:
+            warnings.append(f"{name}: not replayed: {error}")
+            continue
+        if not results:
             problems += _token_problems(bundle, golden)
-        same = precision == "fp32" or cpu["recorded"] == cpu["here"]
-        artifacts[precision] = result = _replay(bundle, golden, by_tolerance=same)
-        problems += [f"{precision}: {text}" for text in result.pop("problems")]
+        same = entry["criterion"] == "parity" or cpu["recorded"] == cpu["here"]
+        results[name] = result = _replay(bundle, golden, by_tolerance=same)
+        problems += [f"{name}: {text}" for text in result.pop("problems")]
         if not same:
             warnings.append(
-                f"{precision}: {result['label_flips']} of {len(golden)} labels differ on this processor "
+                f"{name}: {result['label_flips']} of {len(golden)} labels differ on this processor "
                 f"({cpu['here']}; recorded on {cpu['recorded']})"
             )
+    problems += [] if results else ["no artifact of this bundle runs here"]
     head = {"passed": not problems, "files": len(manifest["files"]), "records": len(golden), "cpu": cpu}
-    return {**head, "artifacts": artifacts, "problems": problems, "warnings": warnings}
+    return {**head, "artifacts": results, "problems": problems, "warnings": warnings}
 
 
 def report_lines(report: Mapping[str, Any]) -> list[str]:
-    """A report of `verify` for people: the files, one line per precision, warnings, problems."""
+    """A report of `verify` for people: the files, one line per artifact, warnings, problems."""
     lines = [f"{report['files']} files unchanged, {report['records']} records replayed on {report['cpu']['here']}"]
-    for precision, result in report["artifacts"].items():
+    for name, result in report["artifacts"].items():
         figures = f"largest logit difference {result['largest_difference']:.2g}, {result['label_flips']} labels changed"
-        lines.append(f"{precision}: {'passed' if result['passed'] else 'FAILED'} ({figures})")
+        lines.append(f"{name}: {'passed' if result['passed'] else 'FAILED'} ({figures})")
     return lines + [f"{kind}: {text}" for kind in ("warning", "problem") for text in report[f"{kind}s"]]
 
 
@@ -266,29 +307,16 @@ def seal(manifest: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def model_file(folder: Path, precision: str) -> Path:
-    """The model of a precision. Raises: ValueError naming the precisions there are. BundleError when there is none."""
-    held = {path.name[len("model.") : -len("onnx")].rstrip(".") or "fp32": path for path in folder.glob("model.*onnx")}
-    if not held:
-        raise BundleError(folder / "model.onnx", "missing")
-    if precision not in held:
-        raise ValueError(f"no precision '{precision}' in {folder}; known: {', '.join(sorted(held))}")
-    return held[precision]
-
-
-def open_session(model: Path, threads: int | None = None) -> Any:
-    """An ONNX Runtime session on the processor."""
+def open_session(model: Path, threads: int | None, providers: Sequence[str], level: Any = _ALL) -> Any:
+    """An ONNX Runtime session. Args: level: of graph optimisation."""
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads or 0
-    return onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+    options.intra_op_num_threads, options.graph_optimization_level = threads or 0, level
+    return onnxruntime.InferenceSession(str(model), options, providers=list(providers))
 
 
 def cpu_class(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
     """The instruction set that decides the int8 kernel; the machine's name where the system does not tell."""
-    try:
-        words = set(cpuinfo.read_text().split())
-    except OSError:
-        words = set()
+    words = cpuinfo.read_text().split() if cpuinfo.is_file() else []
     return next((name for name in _CPU_CLASSES if name in words), platform.machine() or "unknown")
 
 
@@ -311,6 +339,10 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def _missing_providers(entry: Mapping[str, Any]) -> list[str]:
+    return [name for name in entry["providers"] if name not in onnxruntime.get_available_providers()]
+
+
 def _read_manifest(folder: Path) -> dict[str, Any]:
     path = folder / MANIFEST
     manifest = read_json(path)
@@ -324,12 +356,10 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
 
 
 def _token_problems(bundle: Bundle, golden: Sequence[Mapping[str, Any]]) -> list[str]:
-    problems = []
-    for line, encoded in zip(golden, bundle.encode([line["record"] for line in golden]), strict=True):
-        here = [{"ids": window.ids, "type_ids": window.type_ids} for window in encoded.windows]
-        if here != line["windows"]:
-            problems.append(f"tokens: {line['id']}: token ids differ from the recorded ones")
-    return problems
+    encoded = bundle.encode([line["record"] for line in golden])
+    windows = [[{"ids": window.ids, "type_ids": window.type_ids} for window in one.windows] for one in encoded]
+    bad = [line["id"] for line, here in zip(golden, windows, strict=True) if here != line["windows"]]
+    return [f"tokens: {name}: token ids differ from the recorded ones" for name in bad]
 
 
 def _replay(bundle: Bundle, golden: Sequence[Mapping[str, Any]], by_tolerance: bool) -> dict[str, Any]:
@@ -345,12 +375,10 @@ def _replay(bundle: Bundle, golden: Sequence[Mapping[str, Any]], by_tolerance: b
         "largest_difference": float(differences.max()),
         "label_flips": int((_decisions(bundle, here) != _decisions(bundle, recorded)).any(axis=1).sum()),
         "passed": not len(bad),
-        "problems": [_difference(golden[int(row)]["id"], differences[row], allowed[row]) for row in bad],
+        "problems": [
+            f"{golden[i]['id']}: logits differ by {differences[i]:.2g}, allowed {allowed[i]:.2g}" for i in bad.tolist()
+        ],
     }
-
-
-def _difference(name: str, found: float, allowed: float) -> str:
-    return f"{name}: logits differ by {found:.2g}, allowed {allowed:.2g}"
 
 
 def _decisions(bundle: Bundle, logits: FloatRows) -> NDArray[Any]:
@@ -399,7 +427,7 @@ def _main(arguments: Sequence[str] | None = None) -> int:
     action.add_argument("--predict", type=Path, metavar="FILE", help="JSONL with one record per line")
     here = Path(__file__).resolve().parent
     parser.add_argument("--bundle", type=Path, default=here, help="default: the folder of this file")
-    parser.add_argument("--precision", help="default: fp32")
+    parser.add_argument("--precision", help="default: the fastest that was measured")
     parser.add_argument("--operating-point", help="adds `positive` to each answer")
     parser.add_argument("--threads", type=int, help="default: all cores")
     options = parser.parse_args(arguments)

@@ -1,8 +1,8 @@
-"""Files that let a Triton server run a bundle: one model per precision, and one that takes records as text.
+"""Files that let a Triton server run a bundle: one model per artifact, and one that takes records as text.
 
 The bundle holds each model once. `sh triton/prepare.sh REPOSITORY` lays a Triton model repository out beside it:
 
-    <name>_<precision>/   ONNX Runtime backend: token ids in, logits out; the client renders, tokenises and pads
+    <name>_<artifact>/    ONNX Runtime backend: token ids in, logits out; the client renders, tokenises and pads
     <name>_text/          Python backend over runtime.py: a record as JSON in, the answer as JSON out
 """
 
@@ -20,28 +20,29 @@ _MAX_BATCH = 64
 _QUEUE_DELAY_US = 500
 
 
-def write_triton(folder: Path, name: str, models: Mapping[str, Path], classes: int) -> None:
+def write_triton(folder: Path, name: str, entries: Mapping[str, Mapping[str, Any]], classes: int) -> None:
     """Write `triton/` into a bundle folder.
 
-    Args: models: file of each precision inside the bundle. classes: C.
+    Args: entries: the bundle's artifacts by name, as in its manifest. classes: C.
     """
     out = folder / "triton"
-    for precision, model in models.items():
-        model_name = f"{name}_{precision}"
-        config = onnx_config(model_name, _inputs(model), classes, batched=precision != "int8")
+    for artifact, entry in entries.items():
+        model_name, inputs = f"{name}_{artifact}", _inputs(folder / entry["file"], entry["providers"])
+        config = onnx_config(model_name, inputs, classes, batched=entry["batch_invariant"])
         write_text(out / model_name / "config.pbtxt", config)
     text = out / f"{name}_text"
-    write_text(text / "config.pbtxt", text_config(text.name))
+    exact = next(artifact for artifact, entry in entries.items() if entry["criterion"] == "parity")
+    write_text(text / "config.pbtxt", text_config(text.name, exact))
     (text / "1").mkdir(exist_ok=True)
     shutil.copyfile(Path(__file__).with_name("triton_text.py"), text / "1" / "model.py")
-    write_text(out / "prepare.sh", _prepare_script(name, models))
+    write_text(out / "prepare.sh", _prepare_script(name, entries))
 
 
 def onnx_config(name: str, inputs: Sequence[str], classes: int, *, batched: bool) -> str:
     """config.pbtxt of an ONNX model: int64 token inputs of free length, fp32 logits (C).
 
-    Args: batched: whether rows may share a run. int8 rows may not: their scale is taken over the whole batch,
-        so Triton's batcher would make an answer depend on the requests that happen to wait beside it.
+    Args: batched: whether rows may share a run. Those of dynamic int8 may not: its scale is taken over the whole
+        batch, so Triton's batcher would make an answer depend on the requests that happen to wait with it.
     """
     listed = ",\n".join(f'  {{ name: "{item}" data_type: TYPE_INT64 dims: [ -1 ] }}' for item in inputs)
     batching = f"dynamic_batching {{ max_queue_delay_microseconds: {_QUEUE_DELAY_US} }}\n" if batched else ""
@@ -56,14 +57,14 @@ def onnx_config(name: str, inputs: Sequence[str], classes: int, *, batched: bool
     )
 
 
-def text_config(name: str) -> str:
+def text_config(name: str, artifact: str) -> str:
     """config.pbtxt of the text model: RECORD (JSON of a record) to ANSWER (JSON), any number of records per request.
 
-    The parameters choose the precision and the operating point; empty means fp32, and no `positive` in the answers.
+    The parameters choose the artifact and the operating point; without one there is no `positive` in the answers.
     """
     parameters = "\n".join(
         f'parameters {{ key: "{key}" value: {{ string_value: "{value}" }} }}'
-        for key, value in {"precision": "fp32", "operating_point": "", "threads": "1"}.items()
+        for key, value in {"precision": artifact, "operating_point": "", "threads": "1"}.items()
     )
     return (
         f'name: "{name}"\n'
@@ -77,9 +78,10 @@ def text_config(name: str) -> str:
     )
 
 
-def _prepare_script(name: str, models: Mapping[str, Path]) -> str:
+def _prepare_script(name: str, entries: Mapping[str, Mapping[str, Any]]) -> str:
     quoted = shlex.quote(f"{name}_text")
-    versions = {f'"$out"/{shlex.quote(f"{name}_{precision}")}/1': model.name for precision, model in models.items()}
+    files = {shlex.quote(f"{name}_{one}"): shlex.quote(entry["file"]) for one, entry in entries.items()}
+    versions = {f'"$out"/{model}/1': file for model, file in files.items()}
     return "\n".join(
         [
             "#!/bin/sh",
@@ -99,8 +101,8 @@ def _prepare_script(name: str, models: Mapping[str, Path]) -> str:
     )
 
 
-def _inputs(model: Path) -> list[str]:
+def _inputs(model: Path, providers: Sequence[str]) -> list[str]:
     from export.runtime import open_session
 
-    session: Any = open_session(model, threads=1)
+    session: Any = open_session(model, 1, providers)
     return [item.name for item in session.get_inputs()]

@@ -56,7 +56,7 @@ def test_from_records_to_onnx(tmp_path):
     predict(lambda: TorchRunner(folders["student"]), view, folders["records"], ["valid"], tmp_path / "predictions")
     valid = read_predictions(tmp_path / "predictions" / "valid.parquet")
     rows = [{"product": {"title": "Дрель"}, "page": {"title": title}} for title in ("Drill", "", "Камера")]
-    export(load_target("onnx"), folders["student"], rows, project.gates, tmp_path / "onnx")
+    export(load_target("onnx"), folders["student"], rows, tmp_path / "onnx")
 
     steps = [read_json(folders[name] / "training_history.json")["steps"] for name in ("student", "twin")]
     assert steps[0] == steps[1]

@@ -182,10 +182,10 @@ class Experiment:
         return ["valid", *self.tests]
 
     def exports(self) -> Iterator[tuple[Trained, str]]:
-        """(model, target): teachers leave as fp32 for the latency report, students as every target."""
+        """(model, target): students as every target; teachers, for the latency report, as those judged by parity."""
         for model in self.timed:
             for name, target in self.settings.targets.items():
-                if model.role == "student" or (model.role == "teacher" and target.precision == "fp32"):
+                if model.role == "student" or (model.role == "teacher" and target.criterion == "parity"):
                     yield model, name
 
     def shipped(self) -> list[tuple[Trained, str]]:

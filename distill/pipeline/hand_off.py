@@ -11,6 +11,7 @@ from distill.core.files import read_json
 from distill.pipeline.settings import Settings
 from export.artifact import Artifact
 from export.bundle import bundle
+from export.targets.base import Target
 
 
 def hand_off(
@@ -28,8 +29,11 @@ def hand_off(
     run = settings.run
     models = {model["name"]: model for model in read_json(run / "evaluation" / "evaluation.json")["models"]}
     rows = read_json(run / "latency" / "latency.json")["rows"]
+    p50_ms = {row["model"]: row["p50_ms"] for row in rows if row["batch"] == 1}
     artifacts = [
-        _artifact(settings, target, run / export, models[f"{label}.{target}"]) for target, export in exports.items()
+        _artifact(settings.targets[target], run / export, models[name], p50_ms.get(name))
+        for target, export in exports.items()
+        for name in [f"{label}.{target}"]
     ]
     lineage = {name: manifest.digest(run / name) for name in upstream}
     latency = [row for row in rows if row["model"].startswith(f"{label}.") or row["role"] == "teacher"]
@@ -45,12 +49,12 @@ def hand_off(
     )
 
 
-def _artifact(settings: Settings, target: str, folder: Path, model: Mapping[str, Any]) -> Artifact:
+def _artifact(target: Target, folder: Path, model: Mapping[str, Any], p50_ms: float | None) -> Artifact:
     return Artifact(
         target=target,
-        precision=settings.targets[target].precision,
         folder=folder,
         temperature=model["temperature"],
         operating_points=model["thresholds"] or {},
         quality={"test": model["quality"]} | {f"test.{name}": block for name, block in model["tests"].items()},
+        p50_ms=p50_ms,
     )

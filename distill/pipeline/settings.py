@@ -14,7 +14,8 @@ from distill.core.errors import UserError, nearest
 from distill.core.names import folded, name_problems, shown
 from distill.core.presets import preset_names, resolve
 from distill.core.project import Project
-from export.config import TargetConfig, load_target, target_names
+from export.config import load_target, target_names
+from export.targets.base import Target
 from students.config import StudentConfig
 from teachers.config import TeacherConfig
 
@@ -38,7 +39,7 @@ class Settings:
     project: Project
     teachers: dict[str, TeacherConfig]
     students: dict[str, StudentConfig]
-    targets: dict[str, TargetConfig]
+    targets: dict[str, Target]
     bench: BenchConfig
 
     def as_json(self) -> dict[str, Any]:
@@ -154,11 +155,15 @@ def _require_known(name: str, entries: Iterable[str], package: str, config: Path
     )
 
 
-def _targets(names: Sequence[str], config: Path) -> list[str]:
-    known = target_names(config.parent)
-    unknown = [name for name in names if name not in known]
-    if unknown:
-        raise config_error([f"export: unknown target '{n}', known: {', '.join(known)}" for n in unknown], str(config))
+def _targets(names: Sequence[str], where: str) -> list[str]:
+    known, found = target_names(), []
+    for name in names:
+        if name not in known:
+            guess = nearest(name, known)
+            hint = f"did you mean '{guess}'?" if guess else f"known: {', '.join(known)}"
+            found.append(f"export: unknown target '{name}', {hint}")
+    if found:
+        raise config_error(found, where)
     return list(dict.fromkeys(names))
 
 

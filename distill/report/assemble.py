@@ -11,6 +11,7 @@ from typing import Any
 from distill.core.files import read_json
 from distill.core.project import Project
 from distill.report.gates import (
+    judged_parity,
     leak_gate,
     of_seed,
     off_gates,
@@ -42,6 +43,7 @@ def assemble(
     evaluation = _evaluation(run)
     latency = _optional(run / "latency" / "latency.json") or {"rows": [], "environment": {}, "settings": {}}
     parity = [entry for folder in exports if (entry := _optional(folder / "parity.json"))]
+    parity = judged_parity(project.gates, parity)
     task = project.task
     report = {
         "schema": SCHEMA,

@@ -13,6 +13,8 @@ from distill.report.table_model import Report, dig, entries
 
 LEAK, VALIDATION, TEACHER = "leak", "validation_rows", "teacher_over_priors"
 _JUDGED = ("student", "artifact")
+# What an export is judged by, by its target's criterion: the limit in `gates`, the figure in parity.json.
+_PARITY = {"parity": ("parity_fp32", "max_abs_diff"), "decisions": ("int8_flips", "label_flips")}
 
 
 def leak_gate(gates: Gates, audit: dict[str, Any]) -> list[dict[str, Any]]:
@@ -62,13 +64,29 @@ def require_teacher(report: Report, where: str) -> None:
         )
 
 
+def judged_parity(gates: Gates, entries: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The figures of each exported file with `required`, the limit of its criterion, and `passed`.
+
+    An answer that was not finite never passes. Entries without a criterion, from versions that judged while measuring,
+    are left out: their export is made again.
+    """
+    found = []
+    for entry in entries:
+        if "criterion" in entry:
+            limit, figure = _PARITY[entry["criterion"]]
+            required, measured = getattr(gates, limit), entry[figure]
+            within = required is None or (measured is not None and measured <= required)
+            found.append({**entry, "required": required, "passed": bool(entry["finite"] and within)})
+    return found
+
+
 def parity_gates(parity: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """One gate for each exported file, as its parity check decided."""
+    """One gate for each exported file, as `judged_parity` decided."""
     return [
         _gate(
             f"parity {entry['name']}.{entry['target']}",
             entry["required"],
-            entry["label_flips"] if "int8" in entry["target"] else entry["max_abs_diff"],
+            entry[_PARITY[entry["criterion"]][1]],
             entry["passed"],
         )
         for entry in parity

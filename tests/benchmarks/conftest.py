@@ -11,9 +11,10 @@ from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 from tokenizers.processors import TemplateProcessing
 
-from benchmarks.subjects import Subject
+from benchmarks.subjects import Subject, pytorch_subject
 from distill.core.project import ViewConfig
 from distill.core.view import View
+from export.config import load_target
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "перфоратор", "кейс", "monitor", "arm"]
 
@@ -23,7 +24,7 @@ def subject():
     """A subject by name; nothing of it exists on disk."""
 
     def make(name, view="card", runtime="onnxruntime", precision="int8", role="student"):
-        return Subject(name, view, runtime, precision, Path("models") / name, None, role)
+        return Subject(name, view, runtime, precision, Path("models") / name, role)
 
     return make
 
@@ -60,9 +61,9 @@ def onnx_subject(model_folder):
     inputs = [helper.make_tensor_value_info("input_ids", TensorProto.INT64, ["B", "S"])]
     outputs = [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["B", 3])]
     graph = helper.make_graph(nodes, "tiny", inputs, outputs, [table, axes])
-    path = model_folder / "model.onnx"
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10), path)
-    return Subject("tiny@card.onnx", "card", "onnxruntime", "fp32", model_folder, path, "student")
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    onnx.save(model, model_folder / "model.onnx")
+    return pytorch_subject("tiny@card", "card", model_folder, "student").exported(load_target("onnx"), model_folder)
 
 
 @pytest.fixture

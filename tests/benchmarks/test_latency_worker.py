@@ -63,7 +63,7 @@ def test_a_job_runs_a_model_folder_in_pytorch(model_folder, rows):
     sizes = {"hidden_size": 8, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 8}
     config = BertConfig(vocab_size=8, max_position_embeddings=16, num_labels=3, **sizes)
     BertForSequenceClassification(config).save_pretrained(model_folder)
-    teacher = Subject("base@document", "document", "pytorch", "fp32", model_folder, None, "teacher")
+    teacher = Subject("base@document", "document", "pytorch", "fp32", model_folder, "teacher")
     job = {"subject": teacher.as_json(), "rows": rows, "threads": 1, "config": {"warmup": 1}}
     assert len(run_job(job)["batches"]["1"]["total_ns"]) == 12
 

@@ -20,7 +20,7 @@ def test_a_fresh_process_measures_and_answers_in_json(onnx_subject, rows, tmp_pa
 
 
 def test_a_missing_artifact_is_named(onnx_subject, rows):
-    onnx_subject.file.unlink()
+    (onnx_subject.export / "model.onnx").unlink()
     with pytest.raises(UserError) as error:
         run_process(onnx_subject, rows, CONFIG, threads=1)
     assert "tiny@card.onnx" in str(error.value) and "exit code 2" in str(error.value)

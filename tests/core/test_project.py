@@ -15,9 +15,8 @@ from distill.core import project
 from distill.core.config import Config, parse
 from distill.core.errors import UserError
 from distill.training.config import TrainingConfig
-from distill.training.losses.gold import Gold
-from distill.training.losses.soft_cross_entropy import SoftCrossEntropy
-from export.config import TargetConfig
+from export.targets.onnx_fp32 import OnnxFp32
+from export.targets.onnx_int8_dynamic import OnnxInt8Dynamic
 from students.config import StudentConfig
 from teachers.config import FreshEncoder, LabellingConfig, TeacherConfig
 from teachers.pretraining.config import EmbeddingTeacherConfig, PretrainConfig, PretrainTraining, TextSource
@@ -30,7 +29,8 @@ MODULES = (
     "teachers.config",
     "teachers.pretraining.config",
     "students.config",
-    "export.config",
+    "export.targets.onnx_fp32",
+    "export.targets.onnx_int8_dynamic",
     "benchmarks.config",
 )
 VIEW = {"left": ["product.title"], "right": ["page.title"], "max_tokens": 64}
@@ -48,7 +48,8 @@ NEEDED: dict[type[Config], dict[str, Any]] = {
     TextSource: {"files": "a.jsonl", "left": ["title"]},
     EmbeddingTeacherConfig: {"encoder": "a"},
     StudentConfig: {"preset": "8L", "layers": 8, "keep": "spread"},
-    TargetConfig: {"name": "onnx-int8", "precision": "int8"},
+    OnnxFp32: {"name": "onnx", "target": "onnx_fp32"},
+    OnnxInt8Dynamic: {"name": "onnx-int8", "target": "onnx_int8_dynamic"},
 }
 
 REJECTED: dict[type[Config], dict[str, Any]] = {
@@ -189,10 +190,10 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
         "may_collapse": "perhaps",
         "save_steps": 0,
     },
-    TargetConfig: {
+    OnnxFp32: {"name": "", "target": "", "parity_rows": 0},
+    OnnxInt8Dynamic: {
         "name": "",
-        "runtime": "pickle",
-        "precision": "int4",
+        "target": "",
         "parity_rows": 0,
         "keep_fp32": "head",
         "max_flips": 2,
@@ -216,8 +217,8 @@ CASES = [(model, name, value) for model, fields in REJECTED.items() for name, va
 def models() -> set[type[Config]]:
     """All config models of the modules above."""
     found = [value for name in MODULES for value in vars(importlib.import_module(name)).values()]
-    configs = {one for one in found if isinstance(one, type) and issubclass(one, Config) and one is not Config}
-    return {one for one in configs if not inspect.isabstract(one)}
+    models = {one for one in found if isinstance(one, type) and issubclass(one, Config) and one is not Config}
+    return {one for one in models if not inspect.isabstract(one)}
 
 
 def test_the_table_names_every_field_of_every_model():
@@ -295,12 +296,7 @@ def test_every_field_of_plain_values_is_described(model: type[BaseModel]):
             "fresh: the teacher starts from 'base'; set checkpoint: null",
         ),
         (PretrainConfig, {"own": False}, "texts: with own: false there is nothing to read"),
-        (
-            EmbeddingTeacherConfig,
-            {"encoder": "a", "hidden": 0, "relation": 0},
-            "hidden: hidden and relation are both 0",
-        ),
-        (TargetConfig, {"name": "onnx", "max_flips": 0.1}, "max_flips: only for precision int8"),
+        (LargerEncoder, {"encoder": "a", "hidden": 0, "relation": 0}, "hidden: hidden and relation are both 0"),
     ],
 )
 def test_fields_that_do_not_fit_together_are_refused(model, values, message):

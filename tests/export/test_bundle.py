@@ -12,6 +12,7 @@ from distill.core.files import sha256
 from distill.core.label_space import LabelSpace
 from export import bundle as bundles
 from export.artifact import Artifact
+from export.config import load_target
 from export.model_card import model_card
 from export.predict_file import predict_file
 from export.runtime import load_bundle
@@ -20,6 +21,7 @@ from tests.export.tiny_bundle import (
     POINTS,
     RECORDS,
     SPACE,
+    TARGETS,
     VIEW,
     copy_of,
     latency,
@@ -37,7 +39,7 @@ def parts(tmp_path_factory):
 
 
 def artifacts(exports, **changes):
-    return [Artifact(f"onnx-{name}", name, path, **changes) for name, path in exports.items()]
+    return [Artifact(TARGETS[name], path, **changes) for name, path in exports.items()]
 
 
 def test_the_bundle_holds_the_contract():
@@ -100,19 +102,40 @@ def test_a_folder_with_files_of_others_is_left_alone(tmp_path, parts):
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 
-def test_fp32_is_needed_and_each_precision_once(tmp_path, parts):
+def test_one_judged_by_parity_is_needed_and_each_target_once(tmp_path, parts):
     model, exports = parts
-    for chosen in ([exports["int8"]], [exports["fp32"], exports["fp32"]]):
-        listed = [Artifact("t", path.name, path) for path in chosen]
-        with pytest.raises(UserError, match="one file per precision"):
+    again = load_target("onnx").model_copy(update={"name": "another"})
+    for chosen in ([TARGETS["int8"]], [TARGETS["fp32"], TARGETS["fp32"]], [TARGETS["fp32"], again]):
+        listed = [Artifact(target, exports[target.precision]) for target in chosen]
+        with pytest.raises(UserError, match="one file of each target"):
             bundles.bundle("tiny", model, listed, SPACE, {}, tmp_path, threads=1)
 
 
-def test_a_failed_parity_check_gives_no_bundle(tmp_path):
+@pytest.mark.parametrize("stored", ['{"finite": false}', "{}"])
+def test_an_export_that_is_not_finite_gives_no_bundle(tmp_path, stored):
     exports = make_exports(tmp_path / "export")
-    (exports["int8"] / "parity.json").write_text('{"passed": false}', encoding="utf-8")
-    with pytest.raises(GateFailed, match="parity check of 'onnx-int8' failed"):
+    (exports["int8"] / "parity.json").write_text(stored, encoding="utf-8")
+    with pytest.raises(GateFailed, match="'onnx-int8' gives logits that are not finite"):
         bundles.bundle("tiny", make_model(tmp_path / "model"), artifacts(exports), SPACE, {}, tmp_path, threads=1)
+
+
+def test_the_manifest_says_what_is_true_of_each_artifact():
+    held = json.loads((shared_bundle() / "manifest.json").read_text(encoding="utf-8"))["artifacts"]
+    facts = ("target", "criterion", "batch_invariant", "portable", "providers", "p50_ms")
+    cpu = ["CPUExecutionProvider"]
+    assert {name: [entry[fact] for fact in facts] for name, entry in held.items()} == {
+        "fp32": ["onnx", "parity", True, True, cpu, None],
+        "int8": ["onnx-int8", "decisions", False, True, cpu, None],
+    }
+
+
+@pytest.mark.parametrize(("p50_ms", "default"), [({"fp32": 3.0, "int8": 2.0}, "int8"), ({"fp32": 3.0}, "fp32")])
+def test_the_fastest_artifact_is_the_default(tmp_path, parts, p50_ms, default):
+    model, exports = parts
+    listed = [Artifact(TARGETS[name], exports[name], p50_ms=p50_ms.get(name)) for name in ("int8", "fp32")]
+    bundles.bundle("tiny", model, listed, SPACE, {}, tmp_path, threads=1)
+    assert load_bundle(tmp_path).precision == default
+    assert f"  # {default}; or precision=" in (tmp_path / "MODEL_CARD.md").read_text(encoding="utf-8")
 
 
 def test_labels_in_another_order_than_the_model_are_refused(tmp_path, parts):
@@ -164,10 +187,11 @@ def test_the_use_section_runs(monkeypatch, tmp_path):
 
 def test_the_card_says_what_was_not_measured():
     manifest = json.loads((shared_bundle() / "manifest.json").read_text(encoding="utf-8"))
-    card = model_card(manifest, VIEW, [Artifact("onnx", "fp32", Path())], [])
+    manifest["artifacts"] = {"fp32": manifest["artifacts"]["fp32"]}
+    card = model_card(manifest, VIEW, {"fp32": Artifact(TARGETS["fp32"], Path())}, [])
     assert card.count("Not measured.") == 2 and "VNNI" not in card and "Operating points" not in card
     partial = {"test.a": {"rows": 3, "accuracy": {"value": None, "low": None, "high": None}, "positive": None}}
-    card = model_card(manifest, VIEW, [Artifact("onnx", "fp32", Path(), 1.0, POINTS, partial)], latency())
+    card = model_card(manifest, VIEW, {"fp32": Artifact(TARGETS["fp32"], Path(), 1.0, POINTS, partial)}, latency())
     assert "| fp32 | test.a | 3 | – | – | – | – | – |" in card
     assert quality()["valid"]["rows"] == 100
 

@@ -8,6 +8,8 @@ from onnx import numpy_helper
 
 from distill.core.errors import UserError
 from distill.core.project import Gates
+from distill.inference.onnx_runner import OnnxRunner
+from distill.report.gates import judged_parity
 from export import int8, parity
 from export.config import load_target
 
@@ -30,20 +32,26 @@ def change(model, name, edit):
     tensor.CopyFrom(numpy_helper.from_array(edit(numpy_helper.to_array(tensor).copy()), name))
 
 
+def check(original, path, target, gates=GATES):
+    """What is measured on a file, judged as the report does."""
+    return judged_parity(gates, [parity.measure(original, OnnxRunner(path), target)])[0]
+
+
 def weights_of(model, node_name):
     return next(node.input[1] for node in model.graph.node if node.name == node_name)
 
 
 def test_a_faithful_export_passes_on_every_cell(original, fp32):
-    result = parity.check(original, fp32("bert"), FP32, GATES)
+    result = check(original, fp32("bert"), FP32)
     assert result["passed"] and result["finite"] and result["error"] is None
     assert 0 < result["max_abs_diff"] <= result["required"] == 1e-4
     assert (result["label_flips"], result["rows"], result["precision"]) == (0, 100, "fp32")
+    assert result["criterion"] == "parity"
     assert json.loads(json.dumps(result, allow_nan=False)) == result
 
 
 def test_the_grid_reaches_the_empty_text_odd_lengths_and_the_maximum_of_the_view(original, fp32):
-    grid = parity.check(original, fp32("bert"), FP32, GATES)["grid"]
+    grid = check(original, fp32("bert"), FP32)["grid"]
     lengths = sorted({cell["tokens"] for cell in grid})
     assert {cell["batch"] for cell in grid} == {1, 2, 7, 8, 32}
     assert lengths[0] == 3 and lengths[-1] == 40 and any(length % 2 for length in lengths[1:-1])
@@ -85,24 +93,24 @@ def drop_a_class(model):
     "fault", [swap_mask_and_types, freeze_sequence, freeze_positions, perturb_weight, spoil_with_nan, drop_a_class]
 )
 def test_a_planted_fault_fails(original, edited, fault):
-    result = parity.check(original, edited(fault), FP32, GATES)
+    result = check(original, edited(fault), FP32)
     assert not result["passed"]
     json.dumps(result, allow_nan=False)
 
 
 def test_a_small_error_is_measured_to_its_size(original, edited):
-    assert parity.check(original, edited(perturb_weight), FP32, GATES)["max_abs_diff"] == pytest.approx(0.01, abs=1e-4)
+    assert check(original, edited(perturb_weight), FP32)["max_abs_diff"] == pytest.approx(0.01, abs=1e-4)
 
 
 def test_an_axis_frozen_in_silence_shows_in_the_longer_cells_only(original, edited):
-    result = parity.check(original, edited(freeze_positions), FP32, GATES)
+    result = check(original, edited(freeze_positions), FP32)
     good = [cell for cell in result["grid"] if cell["max_abs_diff"] <= 1e-4]
     assert good and all(cell["tokens"] <= 7 for cell in good)
 
 
 @pytest.mark.parametrize("target", [FP32, INT8])
 def test_nan_fails_even_where_the_gate_is_off(original, edited, target):
-    result = parity.check(original, edited(spoil_with_nan), target, Gates(parity_fp32=None, int8_flips=None))
+    result = check(original, edited(spoil_with_nan), target, Gates(parity_fp32=None, int8_flips=None))
     assert (result["passed"], result["finite"], result["max_abs_diff"], result["label_flips"]) == (
         False,
         False,
@@ -112,16 +120,16 @@ def test_nan_fails_even_where_the_gate_is_off(original, edited, target):
 
 
 def test_a_refused_shape_is_told_in_the_words_of_the_runtime(original, edited):
-    assert "batch of 1: " in parity.check(original, edited(freeze_sequence), FP32, GATES)["error"]
+    assert "batch of 1: " in check(original, edited(freeze_sequence), FP32)["error"]
 
 
 def test_a_gate_that_is_off_passes_any_finite_difference(original, edited):
-    assert parity.check(original, edited(perturb_weight), FP32, Gates(parity_fp32=None))["passed"]
+    assert check(original, edited(perturb_weight), FP32, Gates(parity_fp32=None))["passed"]
 
 
 def test_int8_is_judged_by_labels_not_by_logits(original, fp32, tmp_path):
     int8.quantise(fp32("bert"), tmp_path / "model.onnx")
-    result = parity.check(original, tmp_path / "model.onnx", INT8, Gates(int8_flips=0.05))
+    result = check(original, tmp_path / "model.onnx", INT8, Gates(int8_flips=0.05))
     assert result["passed"] and result["max_abs_diff"] > 1e-3
     assert result["label_flips"] <= result["required"] == 0.05
     assert result["cpu"] and result["batch_shift"] > 0
@@ -139,12 +147,12 @@ def test_int8_with_one_scale_per_tensor_fails_on_an_outlier_channel(original, ed
                 change(model, f"{path}.{part}.bias", lambda values, s=scale: values * s)
 
     source, out = edited(spread), tmp_path / "model.onnx"
-    assert parity.check(original, source, FP32, Gates(parity_fp32=1e-3))["passed"]
+    assert check(original, source, FP32, Gates(parity_fp32=1e-3))["passed"]
     int8.quantise(source, out)
-    per_channel = original.flips_of(out)
+    per_channel = original.flips_of(OnnxRunner(out))
     quantise_per_tensor(source, out)
-    assert original.flips_of(out) > max(0.1, 3 * per_channel)
-    assert not parity.check(original, out, INT8, Gates(int8_flips=0.1))["passed"]
+    assert original.flips_of(OnnxRunner(out)) > max(0.1, 3 * per_channel)
+    assert not check(original, out, INT8, Gates(int8_flips=0.1))["passed"]
 
 
 def quantise_per_tensor(source, out):
@@ -163,7 +171,7 @@ def saturate(model):
 
 def test_int8_that_saturates_fails(original, edited, tmp_path):
     int8.quantise(edited(saturate), tmp_path / "model.onnx")
-    result = parity.check(original, tmp_path / "model.onnx", INT8, GATES)
+    result = check(original, tmp_path / "model.onnx", INT8)
     assert not result["passed"] and result["label_flips"] > 0.01
 
 

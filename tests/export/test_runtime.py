@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from export.runtime import BundleError, cpu_class, load_bundle
+from export.runtime import BundleError, Unavailable, cpu_class, load_bundle, read_json, verify
 from tests.export.tiny_bundle import (
     LABELS,
     MULTI,
@@ -16,6 +16,7 @@ from tests.export.tiny_bundle import (
     classifier,
     copy_of,
     make_bundle,
+    reseal,
     shared_bundle,
 )
 
@@ -172,6 +173,47 @@ def test_unknown_precision_and_schema_are_refused(tmp_path):
         load_bundle(folder)
 
 
+def rewritten(folder, change):
+    """A bundle whose manifest says what `change` makes of its entries."""
+    held = read_json(folder / "manifest.json")["artifacts"]
+    reseal(folder, artifacts={name: change(name, entry) for name, entry in held.items()})
+    return folder
+
+
+def test_a_bundle_whose_manifest_holds_no_facts_is_read_as_ever(tmp_path, int8):
+    kept = ("file", "target", "tolerance")
+    folder = rewritten(copy_of(shared_bundle(), tmp_path), lambda _, entry: {key: entry[key] for key in kept})
+    assert load_bundle(folder).precision == "fp32" and verify(folder, 1)["passed"]
+    assert (load_bundle(folder, "int8", 1).logits(RECORDS) == int8.logits(RECORDS)).all()
+
+
+def test_an_artifact_that_needs_what_this_machine_lacks_is_passed_over_with_a_warning(tmp_path):
+    def on_npu(name, entry):
+        return {**entry, "providers": ["NpuExecutionProvider"], "p50_ms": 0.1} if name == "fp32" else entry
+
+    folder = rewritten(copy_of(shared_bundle(), tmp_path), on_npu)
+    with pytest.raises(Unavailable, match="fp32 needs NpuExecutionProvider"):
+        load_bundle(folder, "fp32")
+    report = verify(folder, 1)
+    assert load_bundle(folder).precision == "int8" and list(report["artifacts"]) == ["int8"] and report["passed"]
+    assert report["warnings"][0].startswith("fp32: not replayed: fp32 needs NpuExecutionProvider")
+
+
+def test_a_file_for_one_machine_that_does_not_open_is_a_warning_and_a_portable_one_damage(tmp_path):
+    folder = copy_of(shared_bundle(), tmp_path)
+    (folder / "model.int8.onnx").write_bytes(b"engine")
+    reseal(folder)
+    with pytest.raises(BundleError, match="model.int8.onnx cannot be read"):
+        verify(folder, 1)
+    rewritten(folder, lambda name, entry: {**entry, "portable": name == "fp32"})
+    assert verify(folder, 1)["passed"] and "int8: not replayed" in verify(folder, 1)["warnings"][0]
+
+
+def test_a_bundle_of_which_nothing_runs_here_does_not_pass(tmp_path):
+    folder = rewritten(copy_of(shared_bundle(), tmp_path), lambda _, entry: {**entry, "providers": ["Npu"]})
+    assert verify(folder, 1)["problems"] == ["no artifact of this bundle runs here"]
+
+
 def test_verify_asked_refuses_a_changed_file_and_not_asked_loads_it(tmp_path):
     folder = copy_of(shared_bundle(), tmp_path)
     after = folder / "postprocessing.json"
@@ -267,5 +309,5 @@ def test_a_bundle_without_its_model_is_refused(tmp_path):
     with pytest.raises(BundleError, match="model.onnx: missing"):
         load_bundle(folder)
     shutil.rmtree(folder)
-    with pytest.raises(BundleError, match="preprocessing.json: missing"):
+    with pytest.raises(BundleError, match="manifest.json: missing"):
         load_bundle(folder)

@@ -19,7 +19,9 @@ from distill.core.view import View
 from export import bundle as bundles
 from export import runtime
 from export.artifact import Artifact
+from export.config import load_target
 
+TARGETS = {"fp32": load_target("onnx"), "int8": load_target("onnx-int8")}
 LABELS = ("not_about_pr", "ment_pr", "about_pr")
 SPACE = LabelSpace(LABELS, positive="about_pr")
 MULTI = LabelSpace(LABELS, kind="multi", positive="about_pr")
@@ -58,9 +60,7 @@ def copy_of(bundle: Path, folder: Path) -> Path:
 def make_bundle(folder: Path, space=SPACE, view=VIEW, **options) -> Path:
     """A finished bundle in `folder`/tiny; `options` go to `bundle`."""
     model, exports = make_model(folder / "model", view), make_exports(folder / "export")
-    artifacts = [
-        Artifact(f"onnx-{precision}", precision, path, 1.5, POINTS, quality()) for precision, path in exports.items()
-    ]
+    artifacts = [Artifact(TARGETS[name], path, 1.5, POINTS, quality()) for name, path in exports.items()]
     options = {"lineage": {"teacher": "base@document"}, "latency": latency(), "threads": 1, **options}
     out = folder / "tiny"
     out.mkdir()
@@ -85,7 +85,7 @@ def make_exports(folder: Path) -> dict[str, Path]:
     paths = {precision: folder / precision for precision in ("fp32", "int8")}
     for path in paths.values():
         path.mkdir(parents=True)
-        (path / "parity.json").write_text('{"passed": true}', encoding="utf-8")
+        (path / "parity.json").write_text('{"finite": true}', encoding="utf-8")
     fp32 = paths["fp32"] / "model.onnx"
     fp32.write_bytes(classifier().SerializeToString(deterministic=True))
     quantize_dynamic(fp32, paths["int8"] / "model.onnx", weight_type=QuantType.QInt8, op_types_to_quantize=["MatMul"])

@@ -66,7 +66,7 @@ def test_absent_provider_is_not_replaced_in_silence(tmp_path):
     if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
         pytest.skip("has the CUDA provider")
     with pytest.raises(UserError, match="CUDAExecutionProvider"):
-        OnnxRunner(path, provider="cuda")
+        OnnxRunner(path, providers=("CUDAExecutionProvider", "CPUExecutionProvider"))
 
 
 def test_missing_runtime_names_the_extra(tmp_path, monkeypatch):

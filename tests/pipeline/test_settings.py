@@ -74,7 +74,7 @@ def test_root_is_the_files_folder_or_the_callers(config, tmp_path, monkeypatch):
         ({"sets": ["students.6L.preset=9L"]}, "unknown student preset"),
         ({"sets": ["students.6L.source=other"]}, "no such teacher, known: base"),
         ({"sets": ["students.6L.view=crad"]}, "unknown view 'crad'"),
-        ({"sets": ["export=[onnx, onxn]"]}, "unknown target 'onxn'"),
+        ({"sets": ["export=[onnx, onxn]"]}, "unknown target 'onxn', did you mean 'onnx'?"),
         ({"sets": ["teachers.base.weight=0"]}, "every weight is 0"),
         ({"sets": ["teachers.base.slices=[]"]}, "teachers.base.slices"),
         ({"sets": ["teachers.base={finished: x, slices: [a]}"]}, "teachers.base.slices: a finished teacher is not"),

@@ -42,8 +42,9 @@ def test_every_artifact_finds_its_section(tmp_path):
     sources = {"a": {"kept_in": {"train": 5, "valid": 99}}, "b": {"kept_in": {"train": 2, "pool.urls": 4}}}
     audit = {"leak_rows": 3, "rows": {"by_source": sources}}
     model = {"name": "8L@card", "role": "student", "retention": {"card": {"low": 0.96}}, "over_gold": GOLD}
-    parity = {"name": "8L", "target": "onnx", "required": 1e-4, "max_abs_diff": 1e-6, "label_flips": 0, "passed": True}
-    write_json(tmp_path / "audit" / "audit.json", audit)
+    figures = {"name": "8L", "target": "onnx", "criterion": "parity", "max_abs_diff": 1e-6, "label_flips": 0}
+    parity = {**figures, "finite": True}
+    write_json(tmp_path / "records" / "audit.json", audit)
     twins = {"8L@card": {"best": "8L-gold@card", "other": []}}
     evaluation = {"tests": ["unseen"], "models": [model], "twins": twins, "comparisons": [{"a": "x"}]}
     write_json(tmp_path / "evaluation" / "evaluation.json", evaluation)
@@ -62,7 +63,8 @@ def test_every_artifact_finds_its_section(tmp_path):
     assert [(one["model"], one["steps"], one["step"]) for one in report["training_history"]] == [("8L@card", 30, 20)]
     assert report["task"]["rows"] == {"train": 7, "valid": 99}
     assert {key: report[key] for key in evaluation} == evaluation
-    assert (report["latency"], report["parity"], report["audit"]) == (latency["rows"], [parity], audit)
+    judged = {**parity, "required": 1e-4, "passed": True}
+    assert (report["latency"], report["parity"], report["audit"]) == (latency["rows"], [judged], audit)
     assert [(gate["name"], gate["passed"]) for gate in report["gates"]] == [
         ("leak", False),
         ("validation_rows", False),
@@ -76,7 +78,7 @@ def test_every_artifact_finds_its_section(tmp_path):
 
 
 def parity(difference, passed=True, flips=0.0):
-    entry = {"name": "8L", "target": "onnx", "required": 1e-4, "label_flips": flips}
+    entry = {"name": "8L", "target": "onnx", "criterion": "parity", "required": 1e-4, "label_flips": flips}
     return {**entry, "max_abs_diff": difference, "passed": passed}
 
 

@@ -8,6 +8,7 @@ from distill.core.errors import GateFailed
 from distill.core.project import Gates
 from distill.report.gates import (
     gate_line,
+    judged_parity,
     leak_gate,
     of_seed,
     off_gates,
@@ -240,11 +241,35 @@ def test_a_teacher_that_knows_something_may_label():
     require_teacher({"gates": [*teacher_gate(Gates(), choice(-0.1)), *leak_gate(Gates(), {"leak_rows": 2})]}, "x")
 
 
-def test_parity_is_as_its_check_decided():
-    entry = {"name": "8L", "required": 1e-4, "label_flips": 0.02, "max_abs_diff": 3e-7, "passed": True}
-    fp32, int8 = parity_gates(
-        [{**entry, "target": "onnx"}, {**entry, "target": "onnx-int8", "required": 0.01, "passed": False}]
-    )
+def exported(criterion, target="any", **changes):
+    figures = {"label_flips": 0.02, "max_abs_diff": 3e-7, "finite": True}
+    return {"name": "8L", "target": target, "criterion": criterion, **figures, **changes}
+
+
+@pytest.mark.parametrize(
+    ("criterion", "gates", "changes", "required", "passed"),
+    [
+        ("parity", {}, {}, 1e-4, True),
+        ("parity", {}, {"max_abs_diff": 2e-4}, 1e-4, False),
+        ("parity", {}, {"max_abs_diff": None, "finite": False}, 1e-4, False),
+        ("parity", {"parity_fp32": None}, {"max_abs_diff": 9.0}, None, True),
+        ("parity", {"parity_fp32": None}, {"finite": False}, None, False),
+        ("decisions", {}, {}, 0.01, False),
+        ("decisions", {"int8_flips": 0.02}, {"max_abs_diff": 9.0}, 0.02, True),
+        ("decisions", {"int8_flips": None}, {}, None, True),
+    ],
+)
+def test_an_export_is_judged_by_its_criterion(criterion, gates, changes, required, passed):
+    entry = exported(criterion, **changes)
+    assert judged_parity(Gates(**gates), [entry]) == [{**entry, "required": required, "passed": passed}]
+
+
+def test_figures_that_were_judged_while_measuring_are_left_out():
+    assert judged_parity(Gates(), [{"name": "8L", "target": "onnx", "required": 1e-4, "passed": True}]) == []
+
+
+def test_a_parity_gate_names_the_figure_of_the_criterion():
+    fp32, int8 = parity_gates(judged_parity(Gates(), [exported("parity", "onnx"), exported("decisions", "onnx-int8")]))
     assert fp32 == {"name": "parity 8L.onnx", "required": 1e-4, "measured": 3e-7, "passed": True}
     assert int8 == {"name": "parity 8L.onnx-int8", "required": 0.01, "measured": 0.02, "passed": False}
 

@@ -48,18 +48,21 @@ def predict_step(experiment: Experiment, model: Trained, *, cross_view: bool = F
 def predict_exported_step(experiment: Experiment, model: Trained, target: str) -> Step:
     """An exported file's answers on validation and test."""
     name, source, threads = f"{model.label}.{target}", exported(model, target), experiment.project.threads
-    # As served: dynamic int8 scales its activations per run, so a record must not share one with others.
-    max_rows = 1 if experiment.settings.targets[target].precision == "int8" else 64
+    config = experiment.settings.targets[target]
+    max_rows = 64 if config.batch_invariant else 1  # as served
 
     def body(out: Path) -> None:
-        from distill.inference.onnx_runner import OnnxRunner
         from distill.inference.predict import predict
 
-        def open_runner() -> OnnxRunner:
-            return OnnxRunner(experiment.run / source / "model.onnx", threads=threads)
-
         view = View.load(experiment.run / model.artifact)
-        predict(open_runner, view, experiment.run / RECORDS, experiment.labelled, out, max_rows=max_rows)
+        predict(
+            lambda: config.open(experiment.run / source, threads),
+            view,
+            experiment.run / RECORDS,
+            experiment.labelled,
+            out,
+            max_rows=max_rows,
+        )
 
     return Step(
         name=f"predict {name}",
@@ -172,17 +175,10 @@ def _row(
 
 def _subjects(experiment: Experiment) -> list[Subject]:
     """What is timed: teachers in PyTorch, and every exported file."""
-    from benchmarks.subjects import Subject
+    from benchmarks.subjects import pytorch_subject
 
-    teachers = [model for model in experiment.timed if model.role == "teacher"]
-    subjects = [
-        Subject(m.label, m.view, "pytorch", "fp32", experiment.run / m.artifact, None, m.role) for m in teachers
-    ]
-    for model, target in experiment.exports():
-        file, precision = (
-            experiment.run / exported(model, target) / "model.onnx",
-            experiment.settings.targets[target].precision,
-        )
-        name, folder = f"{model.label}.{target}", experiment.run / model.artifact
-        subjects.append(Subject(name, model.view, "onnxruntime", precision, folder, file, model.role))
-    return subjects
+    run, targets = experiment.run, experiment.settings.targets
+    subjects = {m.name: pytorch_subject(m.label, m.view, run / m.artifact, m.role) for m in experiment.timed}
+    teachers = [subjects[m.name] for m in experiment.timed if m.role == "teacher"]
+    files = [(subjects[m.name], targets[target], run / exported(m, target)) for m, target in experiment.exports()]
+    return teachers + [subject.exported(target, folder) for subject, target, folder in files]

@@ -1,0 +1,96 @@
+"""What every export target offers: facts that hold for all its files, settings, `build` and `open`."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+from pydantic import Field, PositiveInt
+
+from distill.core.config import Config
+
+if TYPE_CHECKING:
+    from distill.inference.runner import Runner
+
+Criterion = Literal["parity", "decisions"]
+CPU = "CPUExecutionProvider"
+FACTS = ("runtime", "precision", "criterion", "batch_invariant", "portable", "providers", "file", "model")
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a target is built from.
+
+    Attributes:
+        model_folder: Hugging Face folder with its view.
+        base: folder of the export that the target starts from; None for a target that starts from the model folder.
+        flips: share of real records whose label a runner changes, read one at a time.
+    """
+
+    model_folder: Path
+    base: Path | None
+    flips: Callable[[Runner], float]
+
+
+class Target(Config):
+    """One way to export a model: a preset's settings as fields, and class attributes for what holds of every file.
+
+    Attributes:
+        runtime: what runs the files, as the latency table names it. precision: of the weights.
+        criterion: what parity judges: `parity`, every logit within a tolerance; `decisions`, the share of changed
+            labels.
+        batch_invariant: whether a record's logits are the same whatever shares its batch; if not, one window is read
+            per run.
+        portable: whether the file runs on every machine that has the providers; an engine built for one GPU does not.
+        providers: execution providers of ONNX Runtime that run it, best first.
+        model: name of its file in the export folder. file: that file's name in a bundle.
+        starts_from: name of the target whose export this one is made from; None starts from the model folder.
+    """
+
+    runtime: ClassVar[str] = "onnxruntime"
+    precision: ClassVar[str]
+    criterion: ClassVar[Criterion]
+    batch_invariant: ClassVar[bool]
+    portable: ClassVar[bool] = True
+    providers: ClassVar[tuple[str, ...]] = (CPU,)
+    model: ClassVar[str] = "model.onnx"
+    file: ClassVar[str]
+    starts_from: ClassVar[str | None] = None
+
+    name: Annotated[str, Field(min_length=1)] = Field(description="the artifact is export/<model>/<name>")
+    target: Annotated[str, Field(min_length=1)] = Field(description="the file in export/targets that holds its class")
+    parity_rows: PositiveInt = Field(1000, description="most validation records that parity reads, evenly spread")
+
+    @abstractmethod
+    def build(self, source: Source, folder: Path) -> Mapping[str, Any]:
+        """Write the model file into `folder`.
+
+        Returns: what was chosen on the way, JSON-ready, for `parity.json`.
+        Raises: UserError when the model cannot be exported so.
+        """
+
+    @classmethod
+    def open(cls, folder: Path, threads: int | None = None) -> Runner:
+        """The export in `folder`, ready to run. Raises: UserError when its file or its providers are unavailable."""
+        from distill.inference.onnx_runner import OnnxRunner
+
+        return OnnxRunner(folder / cls.model, threads=threads, providers=cls.providers)
+
+    @classmethod
+    def limits(cls, cpu: str) -> list[str]:
+        """Lines for the limits in a model card. Args: cpu: class of processor that the bundle was recorded on."""
+        return []
+
+    @classmethod
+    def facts(cls) -> dict[str, Any]:
+        """What a bundle's manifest says of a file of this target, JSON-ready."""
+        return {
+            "precision": cls.precision,
+            "criterion": cls.criterion,
+            "batch_invariant": cls.batch_invariant,
+            "portable": cls.portable,
+            "providers": list(cls.providers),
+        }

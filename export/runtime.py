@@ -6,7 +6,7 @@
     python runtime.py --verify                exits 0: as built, 2: a file is missing or changed, 3: other answers
     python runtime.py --predict FILE.jsonl    one JSON answer per line, in the order of the file
 
-Needs Python 3.11, onnxruntime, tokenizers, numpy and the `rendering.py` beside it, nothing else.
+Needs Python 3.11, onnxruntime, tokenizers, numpy and the `rendering.py` of this folder, nothing else.
 """
 
 from __future__ import annotations
@@ -295,7 +295,7 @@ def check_files(folder: Path) -> tuple[dict[str, Any], list[str]]:
         if digest != entry["sha256"]:
             raise BundleError(path, f"changed: sha256 {digest[:12]}…, the manifest says {entry['sha256'][:12]}…")
     present = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-    # Python leaves byte code beside a runtime.py that was imported.
+    # Python adds byte code next to a runtime.py that was imported.
     extra = sorted(name for name in present - set(manifest["files"]) - _OUTSIDE if "__pycache__" not in name)
     return manifest, extra
 
@@ -394,7 +394,7 @@ def _check_records(records: Any) -> None:
 
 
 def _renderer_class() -> Any:
-    """`Renderer` of the rendering.py beside this file; in the source tree, which has none there, distill's own."""
+    """`Renderer` of the rendering.py in this folder; in the source tree, which has none there, distill's own."""
     path = Path(__file__).resolve().with_name("rendering.py")
     if not path.is_file():
         from distill.core.rendering import Renderer

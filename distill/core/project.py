@@ -180,8 +180,12 @@ class Gates(Config):
     """What must hold before a bundle is made; a gate set to null is off."""
 
     leak: NonNegativeInt | None = Field(0, description="most test rows that also stand in train, valid or the pool")
-    parity_fp32: NonNegativeFloat | None = Field(1e-4, description="largest logit difference of an fp32 export")
-    int8_flips: Share | None = Field(0.01, description="largest share of labels that int8 changes")
+    parity_fp32: NonNegativeFloat | None = Field(
+        1e-4, description="largest logit difference of an export judged by parity"
+    )
+    int8_flips: Share | None = Field(
+        0.01, description="largest share of labels changed by int8 and others judged by decisions"
+    )
     retention_card: NonNegativeFloat | None = Field(
         0.95,
         description="lower bound of what the student keeps of the card teacher's macro F1 over the majority answer",

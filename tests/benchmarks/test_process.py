@@ -47,4 +47,4 @@ def test_every_pool_of_threads_has_the_same_size(subject, tmp_path, monkeypatch)
 def test_a_subject_survives_the_trip_to_another_process(onnx_subject, subject):
     for one in (onnx_subject, subject("base@document", runtime="pytorch")):
         assert type(one).from_json(one.as_json()) == one
-    assert dataclasses.replace(onnx_subject, file=None) != onnx_subject
+    assert dataclasses.replace(onnx_subject, export=None) != onnx_subject

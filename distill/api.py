@@ -9,6 +9,7 @@ from distill.core.intake.audit import audit
 from distill.core.intake.prepare import prepare
 from distill.inference.predict import predict
 from distill.training.joining import Share
+from export.artifact import Artifact, Contents
 from export.build import export_target as export
 from export.bundle import bundle
 from students.train import Lesson, train, train_twin
@@ -16,6 +17,8 @@ from teachers.label import label
 from teachers.teach import teach
 
 __all__ = [
+    "Artifact",
+    "Contents",
     "Lesson",
     "Share",
     "audit",
@@ -23,7 +26,6 @@ __all__ = [
     "export",
     "label",
     "predict",
-    "prepare",
     "teach",
     "train",
     "train_twin",

@@ -1,4 +1,4 @@
-"""An exported file on its way into a bundle, with what was chosen and measured for it."""
+"""What goes into a bundle: exported files with what was chosen and measured for each, and all that belongs to them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from distill.core.label_space import LabelSpace
 from export.targets.base import Target
 
 
@@ -29,6 +30,29 @@ class Artifact:
     operating_points: Mapping[str, float | None] = field(default_factory=dict)
     quality: Mapping[str, Any] = field(default_factory=dict)
     p50_ms: float | None = None
+
+
+@dataclass(frozen=True)
+class Contents:
+    """All that a bundle is made from.
+
+    Attributes:
+        name: of the student. model_folder: Hugging Face folder with its view.
+        artifacts: one of each target, at least one of them judged by parity; those that passed the gates.
+        space: the task's labels. lineage: what the model was made from, JSON-ready.
+        latency: rows of report.json.
+        real_records: `{"id", "record"}` for golden.jsonl besides the synthetic ones; only texts that may be published.
+        seed: of the synthetic records.
+    """
+
+    name: str
+    model_folder: Path
+    artifacts: Sequence[Artifact]
+    space: LabelSpace
+    lineage: Mapping[str, Any]
+    latency: Sequence[Mapping[str, Any]] = ()
+    real_records: Sequence[Mapping[str, Any]] = ()
+    seed: int = 1
 
 
 def named(artifacts: Sequence[Artifact]) -> dict[str, Artifact]:

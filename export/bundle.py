@@ -6,7 +6,7 @@ import importlib.metadata
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from distill.core.folders import STARTED, is_ours
 from distill.core.label_space import LabelSpace
 from distill.core.view import TOKENIZER_FILE, View
 from distill.inference.collate import pad_id
-from export.artifact import Artifact, named
+from export.artifact import Artifact, Contents, named
 from export.build import PARITY
 from export.golden import synthetic_records, write_golden
 from export.model_card import model_card
@@ -30,47 +30,32 @@ _RUNTIME = Path(__file__).with_name("runtime.py")
 _REPLAY_SECONDS = 1800
 
 
-def bundle(
-    name: str,
-    model_folder: Path,
-    artifacts: Sequence[Artifact],
-    space: LabelSpace,
-    lineage: Mapping[str, Any],
-    folder: Path,
-    latency: Sequence[Mapping[str, Any]] | None = None,
-    real_records: Sequence[Mapping[str, Any]] = (),
-    seed: int = 1,
-    threads: int | None = None,
-) -> None:
-    """Write a bundle into `folder`; equal inputs on one machine give equal bytes.
+def bundle(contents: Contents, folder: Path, threads: int | None = None) -> None:
+    """Write a bundle into `folder`; equal contents on one machine give equal bytes.
 
-    Args: name: of the student. model_folder: Hugging Face folder with its view. artifacts: one of each target, at
-        least one of them judged by parity; those that passed the gates. lineage: what it was made from, JSON-ready.
-        latency: rows of report.json. real_records: `{"id", "record"}` for golden.jsonl besides the synthetic ones; only
-        texts that may be published. threads: of the final check.
-    Raises: UserError when the parts do not fit each other, or the folder holds files of others. GateFailed when an
+    Args: threads: of the final check.
+    Raises: UserError when the contents do not fit each other, or the folder holds files of others. GateFailed when an
         export gave logits that are not finite, or the finished bundle does not give its own recorded answers.
     """
-    _require_fitting(artifacts, model_folder, space)
+    model_folder, space, latency = contents.model_folder, contents.space, list(contents.latency)
+    _require_apart([one.target for one in contents.artifacts])
+    for artifact in contents.artifacts:
+        _require_usable(artifact)
+    _require_labels(model_folder, space)
     view = View.load(model_folder)
     _clear(folder)
-    held = named(artifacts)
-    entries = {name: _entry(one) for name, one in held.items()}
-    for one in artifacts:
-        shutil.copyfile(one.folder / one.target.model, folder / one.target.file)
-    for file in (TOKENIZER_FILE, "config.json"):
-        shutil.copyfile(model_folder / file, folder / file)
-    for source in (_RUNTIME, _RENDERING):
-        shutil.copyfile(source, folder / source.name)
+    held = named(contents.artifacts)
+    _copy(held.values(), model_folder, folder)
     write_json(folder / "preprocessing.json", _preprocessing(view, model_folder))
     write_json(folder / "postprocessing.json", _postprocessing(held, space))
-    write_json(folder / "latency.json", list(latency or []))
-    records = [*synthetic_records(view.content, seed), *real_records]
+    write_json(folder / "latency.json", latency)
+    entries = {name: _entry(one) for name, one in held.items()}
+    records = [*synthetic_records(view.content, contents.seed), *contents.real_records]
     tolerance = write_golden(folder, records, entries)
-    write_triton(folder, name, entries, len(space))
+    write_triton(folder, contents.name, entries, len(space))
     entries = {one: {**entry, "tolerance": tolerance[one]} for one, entry in entries.items()}
-    manifest = _manifest(name, entries, space, view, lineage)
-    write_text(folder / "MODEL_CARD.md", model_card(manifest, view.config, held, latency or []))
+    manifest = _manifest(contents, view, entries)
+    write_text(folder / "MODEL_CARD.md", model_card(manifest, view.config, held, latency))
     write_manifest(folder, manifest)
     _replay(folder, threads)
 
@@ -98,13 +83,17 @@ def _clear(folder: Path) -> None:
             remove(path)
 
 
-def _require_fitting(artifacts: Sequence[Artifact], model_folder: Path, space: LabelSpace) -> None:
-    _require_apart([one.target for one in artifacts])
-    for one in artifacts:
-        if read_json(one.folder / PARITY).get("finite") is not True:
-            raise GateFailed(f"'{one.target.name}' gives logits that are not finite: no bundle", where=str(one.folder))
-        if not one.temperature > 0:
-            raise ValueError(f"temperature of '{one.target.name}': {one.temperature}")
+def _require_usable(artifact: Artifact) -> None:
+    """Check that every logit of an export was finite. Raises: GateFailed; ValueError for an impossible temperature."""
+    name = artifact.target.name
+    if read_json(artifact.folder / PARITY).get("finite") is not True:
+        raise GateFailed(f"'{name}' gives logits that are not finite: no bundle", where=str(artifact.folder))
+    if not artifact.temperature > 0:
+        raise ValueError(f"temperature of '{name}': {artifact.temperature}")
+
+
+def _require_labels(model_folder: Path, space: LabelSpace) -> None:
+    """Check that the model's labels, where it names them, are the task's in order. Raises: UserError."""
     names = read_json(model_folder / "config.json").get("id2label") or {}
     stored = [names[key] for key in sorted(names, key=int)]
     if stored and stored != list(space.labels) and stored != [f"LABEL_{i}" for i in range(len(space))]:
@@ -123,6 +112,16 @@ def _require_apart(targets: Sequence[Target]) -> None:
             found=", ".join(f"{name} ({file})" for name, file in zip(names, files, strict=True)) or "none",
             do="export the target 'onnx', and at most one target for each other file name",
         )
+
+
+def _copy(artifacts: Iterable[Artifact], model_folder: Path, folder: Path) -> None:
+    """Copy the model files, the tokenizer and the code that reads them."""
+    for one in artifacts:
+        shutil.copyfile(one.folder / one.target.model, folder / one.target.file)
+    for file in (TOKENIZER_FILE, "config.json"):
+        shutil.copyfile(model_folder / file, folder / file)
+    for source in (_RUNTIME, _RENDERING):
+        shutil.copyfile(source, folder / source.name)
 
 
 def _entry(artifact: Artifact) -> dict[str, Any]:
@@ -148,19 +147,17 @@ def _postprocessing(held: Mapping[str, Artifact], space: LabelSpace) -> dict[str
     }
 
 
-def _manifest(
-    name: str, entries: Mapping[str, Any], space: LabelSpace, view: View, lineage: Mapping[str, Any]
-) -> dict[str, Any]:
+def _manifest(contents: Contents, view: View, entries: Mapping[str, Any]) -> dict[str, Any]:
     """The manifest without its files."""
     return {
         "schema": SCHEMA,
-        "name": name,
-        "labels": list(space.labels),
+        "name": contents.name,
+        "labels": list(contents.space.labels),
         "view": {"name": view.name, "hash": view.hash},
         "artifacts": dict(entries),
         "cpu": cpu_class(),
         "versions": _versions(),
-        "lineage": dict(lineage),
+        "lineage": dict(contents.lineage),
     }
 
 

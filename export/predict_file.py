@@ -26,24 +26,24 @@ def predict_file(
     operating_point: str | None = None,
     precision: str | None = None,
     threads: int | None = None,
-    id_column: str = "id",
-    encoding: str = "utf-8",
 ) -> int:
     """Write one JSON line per row of `source`, in order: id, label, probabilities, `positive` at an operating point.
 
+    A row without `id` gets its line number.
+
     Args: source: JSONL, CSV, TSV (also .gz) or Parquet. out: JSONL, written atomically. operating_point, precision: of
-        the bundle. id_column: copied to `id`; a row without it gets its line number.
+        the bundle.
     Returns: the number of rows. Raises: UserError for a bundle, a file, a row or a name that does not fit.
     """
     if out.resolve() == source.resolve():
         raise UserError("the answers would overwrite the records", where=str(out), do="name another file with --out")
     model = open_bundle(bundle, precision, threads)
     _require_operating_point(model, operating_point)
-    rows = _rows(source, encoding)
+    rows = _rows(source)
     written = 0
     with replacing(out) as partial, partial.open("w", encoding="utf-8") as file:
         while chunk := list(islice(rows, _CHUNK_ROWS)):
-            _write_answers(file, model, chunk, source, operating_point, id_column)
+            _write_answers(file, model, chunk, source, operating_point)
             written += len(chunk)
     return written
 
@@ -54,7 +54,6 @@ def _write_answers(
     chunk: list[tuple[int, Mapping[str, Any]]],
     source: Path,
     operating_point: str | None,
-    id_column: str,
 ) -> None:
     try:
         answers = model.predict([values for _, values in chunk], operating_point)
@@ -62,16 +61,16 @@ def _write_answers(
         lines = f"{source}, lines {chunk[0][0]} to {chunk[-1][0]}"
         raise UserError("a record cannot be read", where=lines, found=error, do="correct the row") from None
     for (number, values), answer in zip(chunk, answers, strict=True):
-        name = values.get(id_column)
+        name = values.get("id")
         line = {"id": number if name is None else name, **answer}
         file.write(json.dumps(line, ensure_ascii=False, default=str) + "\n")
 
 
-def _rows(source: Path, encoding: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
+def _rows(source: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
     """Line number and values of each row. Raises: UserError naming the first row that cannot be read."""
     if not source.is_file():
         raise UserError("file not found", where=str(source), do="check the name")
-    for row in read_rows(source, encoding):
+    for row in read_rows(source):
         if row.values is None:
             reason = row.problem.detail if row.problem else None
             do = "correct or remove it: answers are given for all rows or none"

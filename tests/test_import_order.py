@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("distill", "teachers", "students", "export", "benchmarks")
-LIGHT_PACKAGES = ("distill.core", "distill.evaluation", "distill.report", "distill.demo")
+LIGHT_PACKAGES = ("distill.core", "distill.evaluation", "distill.report", "distill.demo", "export.targets")
 LIGHT_MODULES = ("teachers.config", "students.config", "export.config", "benchmarks.config", "export.runtime")
 # Files copied verbatim into a bundle, and all that they may import beside the standard library.
 BUNDLED = {

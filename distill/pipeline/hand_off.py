@@ -9,7 +9,7 @@ from typing import Any
 from distill.core import manifest
 from distill.core.files import read_json
 from distill.pipeline.settings import Settings
-from export.artifact import Artifact
+from export.artifact import Artifact, Contents
 from export.bundle import bundle
 from export.targets.base import Target
 
@@ -30,23 +30,15 @@ def hand_off(
     models = {model["name"]: model for model in read_json(run / "evaluation" / "evaluation.json")["models"]}
     rows = read_json(run / "latency" / "latency.json")["rows"]
     p50_ms = {row["model"]: row["p50_ms"] for row in rows if row["batch"] == 1}
+    names = {target: f"{label}.{target}" for target in exports}
     artifacts = [
-        _artifact(settings.targets[target], run / export, models[name], p50_ms.get(name))
-        for target, export in exports.items()
-        for name in [f"{label}.{target}"]
+        _artifact(settings.targets[target], run / exports[target], models[name], p50_ms.get(name))
+        for target, name in names.items()
     ]
     lineage = {name: manifest.digest(run / name) for name in upstream}
-    latency = [row for row in rows if row["model"].startswith(f"{label}.") or row["role"] == "teacher"]
-    bundle(
-        folder.name.removesuffix(".partial"),
-        model_folder,
-        artifacts,
-        settings.project.task.space,
-        lineage,
-        folder,
-        latency,
-        seed=settings.project.seed,
-    )
+    latency = [row for row in rows if row["model"] in names.values() or row["role"] == "teacher"]
+    name, space, seed = folder.name.removesuffix(".partial"), settings.project.task.space, settings.project.seed
+    bundle(Contents(name, model_folder, artifacts, space, lineage, latency, seed=seed), folder)
 
 
 def _artifact(target: Target, folder: Path, model: Mapping[str, Any], p50_ms: float | None) -> Artifact:

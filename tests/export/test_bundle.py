@@ -11,7 +11,7 @@ from distill.core.errors import GateFailed, UserError
 from distill.core.files import sha256
 from distill.core.label_space import LabelSpace
 from export import bundle as bundles
-from export.artifact import Artifact
+from export.artifact import Artifact, Contents
 from export.config import load_target
 from export.model_card import model_card
 from export.predict_file import predict_file
@@ -84,7 +84,7 @@ def test_equal_inputs_give_equal_bytes_and_leftovers_are_not_listed(tmp_path, pa
         (tmp_path / name).mkdir()
         (tmp_path / name / ".golden.jsonl.1.partial").write_text("half", encoding="utf-8")
         (tmp_path / name / "step.json").write_text('{"fingerprint": "1"}', encoding="utf-8")
-        bundles.bundle("tiny", model, artifacts(exports), SPACE, {}, tmp_path / name, threads=1)
+        bundles.bundle(Contents("tiny", model, artifacts(exports), SPACE, {}), tmp_path / name, threads=1)
     one, two = (
         {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
         for folder in (tmp_path / "one", tmp_path / "two")
@@ -98,7 +98,7 @@ def test_a_folder_with_files_of_others_is_left_alone(tmp_path, parts):
     model, exports = parts
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(UserError, match="a bundle needs an empty folder"):
-        bundles.bundle("tiny", model, artifacts(exports), SPACE, {}, tmp_path, threads=1)
+        bundles.bundle(Contents("tiny", model, artifacts(exports), SPACE, {}), tmp_path, threads=1)
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 
@@ -108,7 +108,7 @@ def test_one_judged_by_parity_is_needed_and_each_target_once(tmp_path, parts):
     for chosen in ([TARGETS["int8"]], [TARGETS["fp32"], TARGETS["fp32"]], [TARGETS["fp32"], again]):
         listed = [Artifact(target, exports[target.precision]) for target in chosen]
         with pytest.raises(UserError, match="one file of each target"):
-            bundles.bundle("tiny", model, listed, SPACE, {}, tmp_path, threads=1)
+            bundles.bundle(Contents("tiny", model, listed, SPACE, {}), tmp_path, threads=1)
 
 
 @pytest.mark.parametrize("stored", ['{"finite": false}', "{}"])
@@ -116,7 +116,9 @@ def test_an_export_that_is_not_finite_gives_no_bundle(tmp_path, stored):
     exports = make_exports(tmp_path / "export")
     (exports["int8"] / "parity.json").write_text(stored, encoding="utf-8")
     with pytest.raises(GateFailed, match="'onnx-int8' gives logits that are not finite"):
-        bundles.bundle("tiny", make_model(tmp_path / "model"), artifacts(exports), SPACE, {}, tmp_path, threads=1)
+        bundles.bundle(
+            Contents("tiny", make_model(tmp_path / "model"), artifacts(exports), SPACE, {}), tmp_path, threads=1
+        )
 
 
 def test_the_manifest_says_what_is_true_of_each_artifact():
@@ -133,7 +135,7 @@ def test_the_manifest_says_what_is_true_of_each_artifact():
 def test_the_fastest_artifact_is_the_default(tmp_path, parts, p50_ms, default):
     model, exports = parts
     listed = [Artifact(TARGETS[name], exports[name], p50_ms=p50_ms.get(name)) for name in ("int8", "fp32")]
-    bundles.bundle("tiny", model, listed, SPACE, {}, tmp_path, threads=1)
+    bundles.bundle(Contents("tiny", model, listed, SPACE, {}), tmp_path, threads=1)
     assert load_bundle(tmp_path).precision == default
     assert f"  # {default}; or precision=" in (tmp_path / "MODEL_CARD.md").read_text(encoding="utf-8")
 
@@ -141,14 +143,16 @@ def test_the_fastest_artifact_is_the_default(tmp_path, parts, p50_ms, default):
 def test_labels_in_another_order_than_the_model_are_refused(tmp_path, parts):
     model, exports = parts
     with pytest.raises(UserError, match="labels are not the task's"):
-        bundles.bundle("tiny", model, artifacts(exports), LabelSpace(LABELS[::-1]), {}, tmp_path)
+        bundles.bundle(Contents("tiny", model, artifacts(exports), LabelSpace(LABELS[::-1]), {}), tmp_path)
 
 
 @pytest.mark.parametrize("temperature", [0.0, -1.0, float("nan")])
 def test_a_temperature_that_is_no_temperature_is_refused(tmp_path, parts, temperature):
     model, exports = parts
     with pytest.raises(ValueError, match="temperature"):
-        bundles.bundle("tiny", model, artifacts(exports, temperature=temperature), SPACE, {}, tmp_path, threads=1)
+        bundles.bundle(
+            Contents("tiny", model, artifacts(exports, temperature=temperature), SPACE, {}), tmp_path, threads=1
+        )
 
 
 def test_a_bundle_that_fails_its_own_check_is_not_made(tmp_path, parts, monkeypatch):
@@ -161,7 +165,7 @@ def test_a_bundle_that_fails_its_own_check_is_not_made(tmp_path, parts, monkeypa
 
     monkeypatch.setattr(bundles, "write_manifest", damaging)
     with pytest.raises(GateFailed, match="does not pass its own check"):
-        bundles.bundle("tiny", model, artifacts(exports), SPACE, {}, tmp_path, threads=1)
+        bundles.bundle(Contents("tiny", model, artifacts(exports), SPACE, {}), tmp_path, threads=1)
 
 
 def test_the_card_tells_use_quality_latency_limits_and_check():

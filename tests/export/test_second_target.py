@@ -16,7 +16,7 @@ from distill.core.project import Gates
 from distill.report.gates import judged_parity, parity_gates
 from export import bundle as bundles
 from export import targets, to_onnx
-from export.artifact import Artifact
+from export.artifact import Artifact, Contents
 from export.build import export_target
 from export.config import load_target, parse_target
 from export.runtime import load_bundle
@@ -96,7 +96,7 @@ def test_one_class_and_one_yaml_go_all_the_way(exported, model_folder, rows, tmp
 
     out = tmp_path / "bundle"
     out.mkdir()
-    bundles.bundle("tiny", model_folder("bert"), exported, LabelSpace(tuple(LABELS)), {}, out, threads=1)
+    bundles.bundle(Contents("tiny", model_folder("bert"), exported, LabelSpace(tuple(LABELS)), {}), out, threads=1)
     assert (out / "model.again.onnx").read_bytes() == (out / "model.onnx").read_bytes()
     assert verify(out, threads=1)["passed"]
     after = json.loads((out / "postprocessing.json").read_text(encoding="utf-8"))
@@ -121,7 +121,9 @@ def test_it_is_timed_as_any_other(exported, model_folder, rows):
 def test_two_files_of_one_name_are_refused_before_anything_is_written(exported, model_folder, tmp_path):
     twice = [exported[0], exported[1], exported[1]]
     with pytest.raises(UserError, match="one file of each target"):
-        bundles.bundle("tiny", model_folder("bert"), twice, LabelSpace(tuple(LABELS)), {}, tmp_path, threads=1)
+        bundles.bundle(
+            Contents("tiny", model_folder("bert"), twice, LabelSpace(tuple(LABELS)), {}), tmp_path, threads=1
+        )
 
 
 def test_its_name_is_offered_for_a_misspelt_one(again):

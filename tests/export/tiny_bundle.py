@@ -18,7 +18,7 @@ from distill.core.project import ViewConfig
 from distill.core.view import View
 from export import bundle as bundles
 from export import runtime
-from export.artifact import Artifact
+from export.artifact import Artifact, Contents
 from export.config import load_target
 
 TARGETS = {"fp32": load_target("onnx"), "int8": load_target("onnx-int8")}
@@ -58,13 +58,13 @@ def copy_of(bundle: Path, folder: Path) -> Path:
 
 
 def make_bundle(folder: Path, space=SPACE, view=VIEW, **options) -> Path:
-    """A finished bundle in `folder`/tiny; `options` go to `bundle`."""
+    """A finished bundle in `folder`/tiny; `options` go to `Contents`."""
     model, exports = make_model(folder / "model", view), make_exports(folder / "export")
     artifacts = [Artifact(TARGETS[name], path, 1.5, POINTS, quality()) for name, path in exports.items()]
-    options = {"lineage": {"teacher": "base@document"}, "latency": latency(), "threads": 1, **options}
+    contents = Contents("tiny", model, artifacts, space, {"teacher": "base@document"}, latency(), **options)
     out = folder / "tiny"
     out.mkdir()
-    bundles.bundle("tiny", model, artifacts, space, folder=out, **options)
+    bundles.bundle(contents, out, threads=1)
     return out
 
 

@@ -60,4 +60,5 @@ def named(artifacts: Sequence[Artifact]) -> dict[str, Artifact]:
     found: dict[str, Artifact] = {}
     for one in artifacts:
         found[one.target.name if one.target.precision in found else one.target.precision] = one
+    assert len(found) == len(artifacts), f"two artifacts have one name: {[one.target.name for one in artifacts]}"
     return found

@@ -15,9 +15,10 @@ from distill.core.label_space import LabelSpace
 from distill.core.predictions import Predictions, cluster_numbers, read_predictions
 from distill.core.progress import note
 from distill.evaluation.calibration import fit_temperature
-from distill.evaluation.metrics import FloatArray, Tally, mixture, prior_logits
-from distill.evaluation.quality import METRICS, Scored, comparison
-from distill.evaluation.statistics import Bootstrap, difference, interval
+from distill.evaluation.metrics import FloatArray, mixture, prior_logits
+from distill.evaluation.over_seeds import METRICS, Seeded, comparison
+from distill.evaluation.scored import Scored
+from distill.evaluation.statistics import Bootstrap
 
 DOCUMENT, CARD, MEAN, AUTO = "document", "card", "mean", "auto"
 PRIORS = "priors"
@@ -65,7 +66,7 @@ def choose(candidates: Sequence[Candidate], asking: Asking, folder: Path) -> Non
     taken = min(losses, key=lambda name: losses[name]) if asking.asked == AUTO else asking.asked
     members = next(one.members for one in candidates if one.name == taken)
     apart = [
-        comparison(scored[a], scored[b], metric, pool.bootstrap)
+        comparison(scored[a], scored[b], metric).as_json()
         for a, b in ((DOCUMENT, CARD), (MEAN, DOCUMENT), (MEAN, CARD))
         if a in scored and b in scored
         for metric in METRICS[: 4 if asking.space.positive else 3]
@@ -99,7 +100,8 @@ def ask_twins(twins: Sequence[str], choice: Path, asking: Asking, folder: Path) 
     assert taken is not None
     pool = _Validation(asking, [*taken["teachers"], *twins])
     labels = pool.scored(Candidate(taken["taken"], taken["teachers"]))
-    rows = [comparison(labels, pool.alone(twin), metric, pool.bootstrap) for twin in twins for metric in METRICS[:3]]
+    alone = [pool.alone(twin) for twin in twins]
+    rows = [comparison(labels, twin, metric).as_json() for twin in alone for metric in METRICS[:3]]
     write_json(folder / TWINS_FILE, {"labels": taken["taken"], "rows": pool.rows, "comparisons": rows})
     for row in rows:
         if row["metric"] == "log_loss" and row["low"] is not None and row["low"] > 0:
@@ -130,36 +132,34 @@ class _Validation:
         self.bootstrap = Bootstrap(self.rows, clusters, asking.replicates, asking.seed)
         self._priors = self._of(PRIORS, first, np.tile(prior_logits(asking.priors, self._kind), (self.rows, 1)))
 
-    def alone(self, name: str) -> Scored:
+    def alone(self, name: str) -> Seeded:
         """One model's answers."""
         one = self._answers[name]
         return self._of(name, one, one.logits / self.temperatures[name])
 
-    def scored(self, candidate: Candidate) -> Scored:
+    def scored(self, candidate: Candidate) -> Seeded:
         """A candidate's answers: the weighted mean of its members' probabilities."""
         parts = [self._answers[name].logits / self.temperatures[name] for name in candidate.members]
         logits = mixture(parts, list(candidate.members.values()), self._kind)
         return self._of(candidate.name, self._answers[next(iter(candidate.members))], logits)
 
-    def figures(self, scored: Scored) -> dict[str, Any]:
+    def figures(self, scored: Seeded) -> dict[str, Any]:
         """Log loss, accuracy and macro F1 with intervals, and the log loss less that of the priors."""
-        total, resampled = scored.tally.total(), Tally(self.bootstrap.resample(scored.tally.columns))
-        figures = {name: interval(getattr(total, name), getattr(resampled, name)) for name in _FIGURES}
-        return {**figures, "over_priors": comparison(scored, self._priors, "log_loss", self.bootstrap)}
+        figures = {name: scored.metric(name).mean() for name in _FIGURES}
+        return {**figures, "over_priors": comparison(scored, self._priors, "log_loss").as_json()}
 
-    def worse_classes(self, a: Scored, b: Scored) -> list[dict[str, Any]]:
+    def worse_classes(self, a: Seeded, b: Seeded) -> list[dict[str, Any]]:
         """The classes in which F1 of `a` is under that of `b` by an interval."""
-        totals = [one.tally.total().f1 for one in (a, b)]
-        resampled = [Tally(self.bootstrap.resample(one.tally.columns)).f1 for one in (a, b)]
         found = []
         for index, label in enumerate(self._asking.space.labels):
-            apart = difference(*(one[index] for one in totals), *(one[:, index] for one in resampled))
-            if apart["high"] is not None and apart["high"] < 0:
+            apart = (a.f1(index) - b.f1(index)).mean_difference()
+            if (high := apart["high"]) is not None and high < 0:
                 found.append({"class": label, "a": a.name, "b": b.name, **apart})
         return found
 
-    def _of(self, name: str, rows: Predictions, logits: NDArray[np.floating[Any]]) -> Scored:
-        return Scored(name, self._asking.space, rows.ids, logits, rows.target, None, cluster_numbers(rows))
+    def _of(self, name: str, rows: Predictions, logits: NDArray[np.floating[Any]]) -> Seeded:
+        scored = Scored(name, self._asking.space, rows.ids, logits, rows.target, None, cluster_numbers(rows))
+        return Seeded([scored], self.bootstrap)
 
 
 def _points(row: Mapping[str, Any]) -> str:
@@ -167,8 +167,8 @@ def _points(row: Mapping[str, Any]) -> str:
     return f"{-100 * row['difference']:.1f} points ({-100 * row['high']:.1f}–{-100 * row['low']:.1f})"
 
 
-def _log_loss(scored: Scored) -> float:
-    return float(scored.tally.total().log_loss)
+def _log_loss(scored: Seeded) -> float:
+    return float(scored.totals[0].log_loss)
 
 
 def _why(asking: Asking, members: Mapping[str, float], losses: Mapping[str, float]) -> str:

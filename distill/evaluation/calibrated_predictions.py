@@ -1,4 +1,4 @@
-"""What the models of a run answered, read from prediction files: calibrated, with thresholds from validation."""
+"""The predictions of a run's models, read from their files: calibrated, with thresholds from validation."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from distill.core.project import Quality
 from distill.evaluation.calibration import fit_temperature
 from distill.evaluation.metrics import gold_decisions, mixture, probabilities
 from distill.evaluation.operating_points import choose
-from distill.evaluation.quality import Scored
+from distill.evaluation.scored import Scored
 
 VALID = "valid"
 ALL = "all"
@@ -29,8 +29,9 @@ class Model:
         name: `8L_trunc@card`, or `8L_trunc@card.onnx-int8` for an artifact; also the folder of its predictions.
         role: `teacher`, `student`, `baseline` or `artifact`. rivals: names of the models that it is compared with.
         members: (name, weight) of the models that a weighted ensemble is made of.
-        twin_of: of a baseline that learned the same from gold alone: the name of its student. made_from: of an
-            artifact: the name of its student.
+        twin_of: of a baseline that learned the same from gold alone: the name of its student.
+        made_from: of an artifact: the name of its student; of a teacher read through another view: that teacher.
+        recipe_of: of the card teacher: the name of the document teacher whose preset it was trained with.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Model:
     members: tuple[tuple[str, float], ...] = ()
     twin_of: str | None = None
     made_from: str | None = None
+    recipe_of: str | None = None
 
 
 @dataclass(frozen=True)
@@ -60,19 +62,22 @@ class References:
 
 
 @dataclass
-class Answers:
-    """A model's calibrated answers on validation, on each test split and on all, and what was chosen on validation."""
+class CalibratedPredictions:
+    """A model's predictions on validation, on each test split and on all, after the temperature from validation.
+
+    Attributes: thresholds: of the positive class by name, chosen on validation; None without such a class.
+    """
 
     valid: Scored
     temperature: float
-    points: dict[str, float | None] | None
+    thresholds: dict[str, float | None] | None
     tests: dict[str, Scored] = field(default_factory=dict)
 
 
-def read_answers(
+def read_calibrated(
     model: Model, tests: Sequence[str], predictions: Path, space: LabelSpace, settings: Quality
-) -> Answers:
-    """A model's answers on every test split, calibrated, with what was chosen on validation.
+) -> CalibratedPredictions:
+    """A model's predictions on every test split, calibrated, with what was chosen on validation.
 
     Raises: UserError for missing or damaged predictions, and for members of an ensemble on other rows.
     """
@@ -81,8 +86,8 @@ def read_answers(
     parts = {test: _read(model, test, predictions, space.kind) for test in tests}
     parts[ALL] = _concatenate(list(parts.values()))
     scored = {name: _scored(model, part, temperature, space) for name, part in parts.items()}
-    points = _points(valid, temperature, space, settings)
-    return Answers(_scored(model, valid, temperature, space), temperature, points, scored)
+    thresholds = _thresholds(valid, temperature, space, settings)
+    return CalibratedPredictions(_scored(model, valid, temperature, space), temperature, thresholds, scored)
 
 
 def _scored(model: Model, part: Predictions, temperature: float, space: LabelSpace) -> Scored:
@@ -97,15 +102,15 @@ def _scored(model: Model, part: Predictions, temperature: float, space: LabelSpa
     )
 
 
-def _points(
+def _thresholds(
     valid: Predictions, temperature: float, space: LabelSpace, settings: Quality
 ) -> dict[str, float | None] | None:
     index = space.positive_index
     if index is None:
         return None
     chances = probabilities(valid.logits / temperature, space.kind)[:, index]
-    gold = gold_decisions(valid.target.astype(np.float64), space.kind)[:, index]
-    return choose(chances, gold, settings.precision_at_least, settings.recall_at_least)
+    actual = gold_decisions(valid.target.astype(np.float64), space.kind)[:, index]
+    return choose(chances, actual, settings.precision_at_least, settings.recall_at_least)
 
 
 def _read(model: Model, split: str, predictions: Path, kind: str) -> Predictions:

@@ -1,4 +1,4 @@
-"""Temperature scaling: one number that makes a model's probabilities honest without changing its answers."""
+"""Temperature scaling: one number that calibrates a model's probabilities without changing its labels."""
 
 from __future__ import annotations
 

@@ -15,11 +15,10 @@ from distill.core.files import read_json
 from distill.core.label_space import LabelSpace
 from distill.core.manifest import MANIFEST
 from distill.core.project import Quality, Task
-from distill.evaluation.calibrated_predictions import ALL, Model, read_answers
+from distill.evaluation.calibrated_predictions import ALL, Model, read_calibrated
 from distill.evaluation.evaluate import metrics
-from distill.evaluation.evaluate_seeds import mean_comparison
-from distill.evaluation.over_seeds import Figure, Seeded
-from distill.evaluation.quality import Scored, require_same_rows
+from distill.evaluation.over_seeds import Seeded, comparison
+from distill.evaluation.scored import Scored, require_same_rows
 from distill.evaluation.statistics import FEWEST_CLUSTERS, Bootstrap
 
 BY = ("slice",)
@@ -35,7 +34,7 @@ def compare(run: Path, a: str, b: str) -> list[dict[str, Any]]:
     first, second = source.scored(a), source.scored(b)
     bootstrap = source.bootstrap(first[0])
     one, other = Seeded(first, bootstrap), Seeded(second, bootstrap)
-    return [mean_comparison(one, other, metric) for metric in metrics(source.space)]
+    return [comparison(one, other, metric).as_json() for metric in metrics(source.space)]
 
 
 def compare_by(run: Path, a: str, b: str, by: str) -> dict[str, Any]:
@@ -66,7 +65,7 @@ def compare_by(run: Path, a: str, b: str, by: str) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class _Source:
-    """Where the answers of a run lie, one folder for each seed, and how it measures."""
+    """The prediction folders of a run, one for each seed, and how it measures."""
 
     predictions: Sequence[Path]
     seeds: list[int] | None
@@ -75,14 +74,14 @@ class _Source:
     seed: int
 
     def scored(self, name: str) -> list[Scored]:
-        """What a model said about all test rows in each seed. Raises: UserError for a model that a seed has not."""
+        """A model on all test rows in each seed. Raises: UserError for a model that a seed does not have."""
         for folder in self.predictions:
             known = sorted(path.name for path in folder.glob("*") if (path / MANIFEST).exists())
             if name not in known:
                 raise unknown_name("model", name, known, str(folder))
         model = Model(name, "", "", "")
         return [
-            read_answers(model, _tests(folder / name), folder, self.space, self.settings).tests[ALL]
+            read_calibrated(model, _tests(folder / name), folder, self.space, self.settings).tests[ALL]
             for folder in self.predictions
         ]
 
@@ -133,12 +132,10 @@ def _row(source: _Source, a: Sequence[Scored], b: Sequence[Scored]) -> dict[str,
     accuracies = [float(np.mean([one.tally.total().accuracy for one in scored])) for scored in (a, b)]
     found: dict[str, Any] = {"difference": accuracies[0] - accuracies[1], "low": None, "high": None, "p_value": None}
     if clusters >= FEWEST_CLUSTERS:
-        found = _difference(a, b, source.bootstrap(a[0])).mean_difference()
+        bootstrap = source.bootstrap(a[0])
+        one, other = (Seeded(scored, bootstrap).metric("accuracy") for scored in (a, b))
+        found = (one - other).mean_difference()
     return {"rows": len(a[0]), "clusters": clusters, "a": accuracies[0], "b": accuracies[1], **found}
-
-
-def _difference(a: Sequence[Scored], b: Sequence[Scored], bootstrap: Bootstrap) -> Figure:
-    return Seeded(a, bootstrap).metric("accuracy") - Seeded(b, bootstrap).metric("accuracy")
 
 
 def _only(scored: Scored, rows: NDArray[np.bool_]) -> Scored:

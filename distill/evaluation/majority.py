@@ -6,21 +6,21 @@ from dataclasses import replace
 
 import numpy as np
 
-from distill.evaluation.calibrated_predictions import Answers, Model
+from distill.evaluation.calibrated_predictions import CalibratedPredictions, Model
 from distill.evaluation.metrics import FloatArray, prior_logits
-from distill.evaluation.quality import Scored
+from distill.evaluation.scored import Scored
 
 MAJORITY = "majority"
 MODEL = Model(MAJORITY, "baseline", "", "")
 
 
-def majority_answers(like: Answers, priors: FloatArray) -> Answers:
+def majority_predictions(like: CalibratedPredictions, priors: FloatArray) -> CalibratedPredictions:
     """The class priors as every row's probabilities, on the rows of another model.
 
     Its labels are the majority answer: the most frequent class (first of equals), or in multi-label every label that at
     least half of the rows have. No temperature is fitted.
 
-    Args: like: answers whose rows to take. priors: (C,) share of training rows with each label.
+    Args: like: predictions whose rows to take. priors: (C,) share of training rows with each label.
     Raises: ValueError when there is not one share for each class.
     """
     space = like.valid.space
@@ -28,7 +28,8 @@ def majority_answers(like: Answers, priors: FloatArray) -> Answers:
         raise ValueError(f"expected {len(space)} class shares, got {np.shape(priors)}")
     logits = prior_logits(priors, space.kind)
 
-    def answered(scored: Scored) -> Scored:
+    def predicted(scored: Scored) -> Scored:
         return replace(scored, name=MAJORITY, logits=np.tile(logits, (len(scored), 1)))
 
-    return Answers(answered(like.valid), 1.0, None, {test: answered(scored) for test, scored in like.tests.items()})
+    tests = {test: predicted(scored) for test, scored in like.tests.items()}
+    return CalibratedPredictions(predicted(like.valid), 1.0, None, tests)

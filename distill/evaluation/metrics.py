@@ -1,6 +1,6 @@
 """Quality figures of one model, all of them functions of sums over rows.
 
-A `Tally` holds, per row, what the figures add up (correct, log loss, calibration gaps, hits per class). Summing its
+A `Tally` holds, per row, what the figures add up (correct, log loss, calibration gaps, true positives per class). Summing its
 rows gives the figures of a data set; weighting them gives the figures of a bootstrap resample, by the same code.
 """
 
@@ -27,7 +27,7 @@ class Tally:
     0/0 is 0 in precision, recall and F1, and NaN in the others (there are no rows).
 
     Args: columns: float64 (..., 3 + ECE_BINS + 3C): rows, correct rows, log loss, gaps per calibration bin (confidence
-        minus correctness), then per class the hits (predicted and gold), the predicted and the gold rows.
+        minus correctness), then per class the true positives, the predicted and the actual (gold) rows.
     """
 
     columns: FloatArray
@@ -62,19 +62,19 @@ class Tally:
 
     @property
     def precision(self) -> FloatArray:
-        """Per class (..., C): hits / predicted, 0 where the class was never predicted."""
-        hits, predicted, _ = self._per_class()
-        return _ratio(hits, predicted)
+        """Per class (..., C): true positives / predicted, 0 where the class was never predicted."""
+        true_positives, predicted, _ = self._per_class()
+        return _ratio(true_positives, predicted)
 
     @property
     def recall(self) -> FloatArray:
-        """Per class (..., C): hits / gold, 0 where the class has no gold row."""
-        hits, _, gold = self._per_class()
-        return _ratio(hits, gold)
+        """Per class (..., C): true positives / actual, 0 where the class has no gold row."""
+        true_positives, _, actual = self._per_class()
+        return _ratio(true_positives, actual)
 
     @property
     def f1(self) -> FloatArray:
-        """Per class (..., C): 2·hits / (predicted + gold), 0 where the class was neither."""
+        """Per class (..., C): 2·true positives / (predicted + actual), 0 where the class was neither."""
         return f1_score(*self._per_class())
 
     @property
@@ -83,8 +83,8 @@ class Tally:
         return np.asarray(self.f1.mean(axis=-1))
 
     def _per_class(self) -> tuple[FloatArray, FloatArray, FloatArray]:
-        hits, predicted, gold = np.split(self.columns[..., _CLASSES_FROM:], 3, axis=-1)
-        return hits, predicted, gold
+        true_positives, predicted, actual = np.split(self.columns[..., _CLASSES_FROM:], 3, axis=-1)
+        return true_positives, predicted, actual
 
 
 def tally(logits: ArrayLike, target: ArrayLike, kind: str = "single") -> Tally:
@@ -132,9 +132,9 @@ def confusion_matrix(gold: ArrayLike, predicted: ArrayLike, classes: int) -> NDA
     return np.bincount(cell, minlength=classes * classes).reshape(classes, classes)
 
 
-def f1_score(hits: FloatArray, predicted: FloatArray, gold: FloatArray) -> FloatArray:
-    """2·hits / (predicted + gold), elementwise; 0 where both are 0."""
-    return _ratio(2 * hits, predicted + gold)
+def f1_score(true_positives: FloatArray, predicted: FloatArray, actual: FloatArray) -> FloatArray:
+    """2·true positives / (predicted + actual), elementwise; 0 where both are 0."""
+    return _ratio(2 * true_positives, predicted + actual)
 
 
 def probabilities(logits: ArrayLike, kind: str = "single") -> FloatArray:
@@ -143,7 +143,7 @@ def probabilities(logits: ArrayLike, kind: str = "single") -> FloatArray:
 
 
 def mixture(logits: Sequence[ArrayLike], weights: Sequence[float], kind: str = "single") -> FloatArray:
-    """Several models' answers as one: the logits (N, C) of the weighted mean of their probabilities.
+    """Several models' predictions as one: the logits (N, C) of the weighted mean of their probabilities.
 
     A single model's logits come back as they are. Otherwise p = Σ w·p_i / Σ w is given as log p (single) or
     log(p / (1 − p)) (multi), whose softmax or sigmoid is p.

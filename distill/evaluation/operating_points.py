@@ -22,9 +22,9 @@ def choose(
     the rows never matters.
 
     Args: valid_probability: (N,) of the positive class. valid_positive: bool (N,). precision_at_least, recall_at_least:
-        the floors, shares in [0, 1].
-    Returns: `{"f1": …, "recall@P>=x": …, "precision@R>=y": …}`; None where no threshold finds a positive row above the
-        floor.
+        the least allowed, shares in [0, 1].
+    Returns: `{"f1": …, "recall@P>=x": …, "precision@R>=y": …}`; None where no threshold with that share finds a
+        positive row.
     Raises: ValueError when the shapes differ.
     """
     curve = _curve(*_checked(valid_probability, valid_positive))
@@ -45,17 +45,19 @@ def measured(probability: ArrayLike, positive: ArrayLike, threshold: float) -> d
     Args: probability: (N,) on the rows to report. positive: bool (N,). threshold: chosen on other rows.
     Raises: ValueError when the shapes differ or there are no rows.
     """
-    chances, gold = _checked(probability, positive)
-    if not len(gold):
+    chances, actual = _checked(probability, positive)
+    if not len(actual):
         raise ValueError("an operating point needs rows to be measured on")
     predicted = chances >= threshold
-    hits, said, there = (float(rows.sum()) for rows in (predicted & gold, predicted, gold))
+    true_positives, predicted_rows, actual_rows = (
+        float(rows.sum()) for rows in (predicted & actual, predicted, actual)
+    )
     return {
         "threshold": float(threshold),
-        "accuracy": float((predicted == gold).mean()),
-        "precision": hits / said if said else 0.0,
-        "recall": hits / there if there else 0.0,
-        "f1": 2 * hits / (said + there) if said + there else 0.0,
+        "accuracy": float((predicted == actual).mean()),
+        "precision": true_positives / predicted_rows if predicted_rows else 0.0,
+        "recall": true_positives / actual_rows if actual_rows else 0.0,
+        "f1": 2 * true_positives / (predicted_rows + actual_rows) if predicted_rows + actual_rows else 0.0,
     }
 
 
@@ -78,11 +80,12 @@ class _Curve:
 
 def _curve(probability: FloatArray, positive: BoolArray) -> _Curve:
     scores, group = np.unique(-probability, return_inverse=True)
-    hits = np.cumsum(np.bincount(group, positive, len(scores))).astype(np.float64)
+    true_positives = np.cumsum(np.bincount(group, positive, len(scores))).astype(np.float64)
     predicted = np.cumsum(np.bincount(group, minlength=len(scores))).astype(np.float64)
-    gold = np.full(len(scores), float(positive.sum()))
-    recall = np.divide(hits, gold, out=np.zeros(len(scores)), where=gold > 0)
-    return _Curve(_between(-scores), hits / predicted, recall, f1_score(hits, predicted, gold))
+    actual = np.full(len(scores), float(positive.sum()))
+    recall = np.divide(true_positives, actual, out=np.zeros(len(scores)), where=actual > 0)
+    f1 = f1_score(true_positives, predicted, actual)
+    return _Curve(_between(-scores), true_positives / predicted, recall, f1)
 
 
 def _between(scores: FloatArray) -> FloatArray:
@@ -94,7 +97,7 @@ def _between(scores: FloatArray) -> FloatArray:
 
 
 def _checked(probability: ArrayLike, positive: ArrayLike) -> tuple[FloatArray, BoolArray]:
-    chances, gold = np.asarray(probability, np.float64), np.asarray(positive, np.bool_)
-    if chances.ndim != 1 or chances.shape != gold.shape:
-        raise ValueError(f"probability and positive must both be (N,), got {chances.shape} and {gold.shape}")
-    return chances, gold
+    chances, actual = np.asarray(probability, np.float64), np.asarray(positive, np.bool_)
+    if chances.ndim != 1 or chances.shape != actual.shape:
+        raise ValueError(f"probability and positive must both be (N,), got {chances.shape} and {actual.shape}")
+    return chances, actual

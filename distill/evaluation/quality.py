@@ -1,185 +1,103 @@
-"""The quality block of report.json and comparisons between models, from scored rows."""
+"""The quality block of report.json: the figures of one model on one test, means over its seeds."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from distill.core.errors import UserError
-from distill.core.label_space import LabelSpace
-from distill.evaluation.metrics import BoolArray, FloatArray, Tally, f1_score, gold_decisions, probabilities, tally
+from distill.evaluation.metrics import BoolArray, f1_score
 from distill.evaluation.operating_points import measured
-from distill.evaluation.statistics import Bootstrap, difference, ece_interval, interval
+from distill.evaluation.over_seeds import Figure, FigureJson, Seeded
+from distill.evaluation.statistics import ece_interval
 
-METRICS = ("accuracy", "f1_macro", "log_loss", "f1_positive")
-
-
-@dataclass(frozen=True)
-class Scored:
-    """One model's answers on one split, beside the gold.
-
-    Args: name: of the model. space: the classes that the columns stand for. ids: record ids, N. logits: float (N, C).
-        target: gold (N, C), one-hot, vote shares, or 0/1 per class in multi-label. slices: reporting column, N.
-        clusters: int (N,), rows that share the first key; None makes every row its own.
-    Raises: UserError when there are no rows or a logit is NaN or infinite. ValueError when the lengths differ.
-    """
-
-    name: str
-    space: LabelSpace
-    ids: Sequence[str]
-    logits: NDArray[np.floating[Any]]
-    target: NDArray[np.floating[Any]]
-    slices: Sequence[str] | None = None
-    clusters: NDArray[np.integer[Any]] | None = None
-    tally: Tally = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        """Check the shapes and add the rows up once."""
-        if not len(self.ids):
-            raise UserError("there are no labelled rows to measure on", where=self.name, found="0 rows")
-        expected = (len(self.ids), len(self.space))
-        if self.logits.shape != expected or self.target.shape != expected:
-            raise ValueError(f"{self.name}: expected {expected}, got {self.logits.shape} and {self.target.shape}")
-        if self.slices is not None and len(self.slices) != len(self.ids):
-            raise ValueError(f"{self.name}: {len(self.ids)} rows but {len(self.slices)} slices")
-        self._check_finite()
-        object.__setattr__(self, "tally", tally(self.logits, self.target, self.space.kind))
-
-    def __len__(self) -> int:
-        """N, the number of rows."""
-        return len(self.ids)
-
-    def bootstrap(self, replicates: int = 1000, seed: int = 1) -> Bootstrap:
-        """Resamples of these rows' clusters, to be shared by every model on the same rows. Raises: as `Bootstrap`."""
-        return Bootstrap(len(self), self.clusters, replicates, seed)
-
-    def positive(self) -> tuple[FloatArray, BoolArray]:
-        """Probability (N,) and gold (N,) of the positive class. Raises: UserError where the task names none."""
-        index = _positive_index(self.space)
-        chances = probabilities(self.logits, self.space.kind)[:, index]
-        return chances, gold_decisions(np.asarray(self.target, np.float64), self.space.kind)[:, index]
-
-    def _check_finite(self) -> None:
-        bad = np.flatnonzero(~np.isfinite(self.logits).all(axis=1))
-        if len(bad):
-            raise UserError(
-                "logits that are NaN or infinite cannot be measured",
-                where=f"{self.name}, record {self.ids[bad[0]]}",
-                found=f"{len(bad)} of {len(self)} rows",
-                do="score the model again in fp32; a diverged model has to be trained again",
-            )
+Thresholds = Mapping[str, float | None]
+Block = dict[str, object]
 
 
-def quality(scored: Scored, points: Mapping[str, float | None] | None, bootstrap: Bootstrap) -> dict[str, Any]:
+def quality(model: Seeded, thresholds: Sequence[Thresholds]) -> Block:
     """The `quality` block of report.json; every value is JSON, None where undefined.
 
-    Args: scored: the rows to report. points: thresholds of the positive class by name, chosen on other rows; None
-        without any. bootstrap: over the same rows.
+    Args: model: on the rows to report. thresholds: of the positive class by name, one mapping for each seed, chosen on
+        other rows; empty without any.
     Returns: `rows`; `accuracy`, `f1_macro`, `log_loss`, `ece` as `{"value", "low", "high"}`; `per_class`; `positive`
-        and `slices`, which are None without a positive class and without slices.
+        and `slices`, which are None without a positive class and without slices. Each figure with an interval also has
+        its `spread` over several seeds.
     """
-    total, resampled = scored.tally.total(), Tally(bootstrap.resample(scored.tally.columns))
     return {
-        "rows": len(scored),
-        "accuracy": interval(total.accuracy, resampled.accuracy),
-        "f1_macro": interval(total.f1_macro, resampled.f1_macro),
-        "log_loss": interval(total.log_loss, resampled.log_loss),
-        "ece": ece_interval(total.ece, resampled.ece),
-        "per_class": _per_class(total, scored.space),
-        "positive": _positive(scored, points, bootstrap),
-        "slices": _slices(scored),
+        "rows": len(model.scored[0]),
+        **{name: model.metric(name).mean() for name in ("accuracy", "f1_macro", "log_loss")},
+        "ece": model.metric("ece").mean(ece_interval),
+        "per_class": {label: _per_class(model, index) for index, label in enumerate(model.space.labels)},
+        "positive": _positive(model, thresholds),
+        "slices": _slices(model),
     }
 
 
-def comparison(a: Scored, b: Scored, metric: str, bootstrap: Bootstrap) -> dict[str, Any]:
-    """Paired difference a − b of one of `METRICS` on the same rows.
-
-    Returns: `{"a", "b", "metric", "difference", "low", "high", "p_value"}`.
-    Raises: UserError when the rows differ, or for `f1_positive` without a positive class.
-    """
-    require_same_rows(a, b)
-    figures = [_figure(scored.tally.total(), metric, scored.space) for scored in (a, b)]
-    resampled = [_figure(Tally(bootstrap.resample(one.tally.columns)), metric, one.space) for one in (a, b)]
-    return {"a": a.name, "b": b.name, "metric": metric, **difference(*figures, *resampled)}
+def mean_thresholds(thresholds: Sequence[Thresholds]) -> Thresholds | None:
+    """The mean threshold over seeds by name; None for one that any seed did not reach, and without any at all."""
+    if not thresholds:
+        return None
+    return {name: _mean([one[name] for one in thresholds]) for name in thresholds[0]}
 
 
-def require_same_rows(a: Scored, b: Scored) -> None:
-    """Nothing, where both models were scored on the same records in the same order.
-
-    Raises: UserError naming the first record that differs, in id or in gold.
-    """
-    if len(a) != len(b):
-        raise _unpaired(a, b, f"{len(a)} and {len(b)} rows")
-    for one, other in zip(a.ids, b.ids, strict=True):
-        if one != other:
-            raise _unpaired(a, b, f"record {one} beside {other}")
-    if a.space.labels != b.space.labels or not np.array_equal(a.target, b.target):
-        raise _unpaired(a, b, "the same records with other gold labels")
-
-
-def _per_class(total: Tally, space: LabelSpace) -> dict[str, dict[str, float]]:
-    figures = zip(total.precision, total.recall, total.f1, strict=True)
+def _per_class(model: Seeded, index: int) -> FigureJson:
     return {
-        label: {"precision": float(precision), "recall": float(recall), "f1": float(f1)}
-        for label, (precision, recall, f1) in zip(space.labels, figures, strict=True)
+        "precision": float(np.mean([total.precision[index] for total in model.totals])),
+        "recall": float(np.mean([total.recall[index] for total in model.totals])),
+        **_f1_with_bounds(model.f1(index)),
     }
 
 
-def _positive(scored: Scored, points: Mapping[str, float | None] | None, bootstrap: Bootstrap) -> dict[str, Any] | None:
-    if scored.space.positive is None:
+def _f1_with_bounds(figure: Figure) -> FigureJson:
+    """`f1`, `f1_interval` and, over several seeds, `f1_spread`: for a mapping that has other figures too."""
+    found = figure.mean()
+    spread = {"f1_spread": found["spread"]} if "spread" in found else {}
+    return {"f1": found["value"], "f1_interval": [found["low"], found["high"]], **spread}  # type: ignore[list-item]
+
+
+def _positive(model: Seeded, thresholds: Sequence[Thresholds]) -> Block | None:
+    if model.space.positive is None:
         return None
-    named = (points or {}).items()
-    return {"operating_points": {name: _point(scored, threshold, bootstrap) for name, threshold in named}}
+    names = thresholds[0] if thresholds else {}
+    return {"operating_points": {name: _point(model, [one[name] for one in thresholds]) for name in names}}
 
 
-def _point(scored: Scored, threshold: float | None, bootstrap: Bootstrap) -> dict[str, Any] | None:
-    """The figures at one threshold, with the interval of F1; None where validation reached no threshold."""
-    if threshold is None:
+def _point(model: Seeded, thresholds: Sequence[float | None]) -> FigureJson | None:
+    """The mean figures of every seed at its own threshold; None where validation reached no threshold in a seed."""
+    chosen = [threshold for threshold in thresholds if threshold is not None]
+    if len(chosen) < len(thresholds):
         return None
-    chances, gold = scored.positive()
-    predicted = chances >= threshold
-    hits, said, there = bootstrap.resample(np.stack([predicted & gold, predicted, gold], axis=1)).T
-    figures = measured(chances, gold, threshold)
-    around = interval(figures["f1"], f1_score(hits, said, there))
-    return {**figures, "f1_interval": [around["low"], around["high"]]}
+    figures, resampled = [], []
+    for scored, threshold in zip(model.scored, chosen, strict=True):
+        chances, actual = scored.positive()
+        predicted = chances >= threshold
+        figures.append(measured(chances, actual, threshold))
+        counts = model.bootstrap.resample(np.stack([predicted & actual, predicted, actual], axis=1))
+        resampled.append(f1_score(*counts.T))
+    means = {name: float(np.mean([figure[name] for figure in figures])) for name in figures[0]}
+    f1 = Figure(np.array([figure["f1"] for figure in figures]), np.stack(resampled))
+    return {**means, **_f1_with_bounds(f1)}
 
 
-def _slices(scored: Scored) -> dict[str, dict[str, Any]] | None:
-    if scored.slices is None:
+def _slices(model: Seeded) -> Block | None:
+    slices = model.scored[0].slices
+    if slices is None:
         return None
-    names = np.asarray(scored.slices, dtype=object)
-    return {name: _slice(scored.tally.only(names == name), scored.space) for name in sorted(set(scored.slices))}
+    names = np.asarray(slices, dtype=object)
+    return {name: _slice(model, names == name) for name in sorted(set(slices))}
 
 
-def _slice(rows: Tally, space: LabelSpace) -> dict[str, Any]:
-    total = rows.total()
-    index = space.positive_index
+def _slice(model: Seeded, rows: BoolArray) -> Block:
+    totals, index = [one.tally.only(rows).total() for one in model.scored], model.space.positive_index
     return {
-        "rows": len(rows.columns),
-        "accuracy": float(total.accuracy),
-        "f1_macro": float(total.f1_macro),
-        "f1_positive": None if index is None else float(total.f1[index]),
+        "rows": int(rows.sum()),
+        "accuracy": float(np.mean([total.accuracy for total in totals])),
+        "f1_macro": float(np.mean([total.f1_macro for total in totals])),
+        "f1_positive": None if index is None else float(np.mean([total.f1[index] for total in totals])),
     }
 
 
-def _figure(sums: Tally, metric: str, space: LabelSpace) -> FloatArray:
-    if metric == "f1_positive":
-        return np.asarray(sums.f1[..., _positive_index(space)])
-    assert metric in METRICS, metric
-    figure: FloatArray = getattr(sums, metric)
-    return figure
-
-
-def _positive_index(space: LabelSpace) -> int:
-    if space.positive_index is None:
-        raise UserError("the task names no positive class", where="task.positive", do="name one of task.labels there")
-    return space.positive_index
-
-
-def _unpaired(a: Scored, b: Scored, found: str) -> UserError:
-    what, do = "two models can be compared on the same rows only", "score both on the same split, in the same order"
-    return UserError(what, where=f"{a.name}, {b.name}", found=found, do=do)
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if len(known) == len(values) else None

@@ -29,7 +29,7 @@ Interval = dict[str, float | None]
 
 
 def require_clusters(clusters: int, rows: int, *, by_row: bool, where: str | None = None) -> None:
-    """Nothing when there are clusters enough to resample. Raises: UserError with their number under 30."""
+    """Check that there are clusters enough to resample. Raises: UserError with their number under 30."""
     if clusters < FEWEST_CLUSTERS:
         more = "rows" if by_row else "values of the first key in data.keys"
         raise UserError(
@@ -123,14 +123,13 @@ def ece_interval(value: ArrayLike, resampled: FloatArray) -> Interval:
     return {"value": centre, "low": max(0.0, min(centre, 2 * centre - high)), "high": max(centre, 2 * centre - low)}
 
 
-def difference(a: ArrayLike, b: ArrayLike, resampled_a: FloatArray, resampled_b: FloatArray) -> Interval:
-    """Difference a − b with its 95% interval and two-sided p-value, paired through shared resamples.
+def difference(value: ArrayLike, gaps: FloatArray) -> Interval:
+    """A difference with its 95% interval and two-sided p-value, paired through shared resamples.
 
-    Args: a, b: the figures (). resampled_a, resampled_b: (R,), from one `Bootstrap`.
+    Args: value: the difference a − b (), on the rows as they are. gaps: a − b on each resample of one `Bootstrap` (R,).
     Returns: `{"difference", "low", "high", "p_value"}`.
     """
-    gaps = resampled_a - resampled_b
-    found = interval(np.asarray(a) - np.asarray(b), gaps)
+    found = interval(value, gaps)
     return {"difference": found["value"], "low": found["low"], "high": found["high"], "p_value": p_value(gaps)}
 
 

@@ -11,7 +11,7 @@ from distill.core.errors import UserError
 from distill.core.files import write_json
 from distill.core.predictions import read_predictions, write_predictions
 from distill.evaluation.compare import compare, compare_by
-from distill.evaluation.evaluate import evaluate
+from distill.evaluation.evaluate import Measuring, evaluate
 from distill.report.breakdowns import slice_rows_sheet, slices_across_sheet
 from distill.report.tables import markdown
 from tests.evaluation.test_evaluate import MODELS, PRIORS, REFERENCES, ROWS, SETTINGS, SPACE, TESTS, predictions
@@ -58,7 +58,8 @@ def right(model, slice_=None, made=predictions):
 
 
 def test_overall_it_is_the_comparison_of_the_report(run):
-    found = evaluate(MODELS, sorted(TESTS), REFERENCES, run / "predictions", SPACE, SETTINGS, 1, PRIORS)
+    measuring = Measuring(SPACE, SETTINGS, 1, PRIORS)
+    found = evaluate(MODELS, sorted(TESTS), REFERENCES, {None: run / "predictions"}, measuring)
     assert compare(run, A, B) == found["comparisons"]
 
 

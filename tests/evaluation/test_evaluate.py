@@ -13,7 +13,7 @@ from distill.core.label_space import LabelSpace
 from distill.core.predictions import Predictions, read_predictions, write_predictions
 from distill.core.project import Quality
 from distill.evaluation.calibrated_predictions import Model, References
-from distill.evaluation.evaluate import evaluate
+from distill.evaluation.evaluate import Measuring, evaluate
 from distill.evaluation.metrics import softmax
 
 SPACE = LabelSpace(("мимо", "рядом", "точно"), positive="точно")
@@ -57,7 +57,7 @@ def folder(tmp_path):
 
 
 def run(folder, models=MODELS, tests=TESTS, space=SPACE, references=REFERENCES, priors=PRIORS):
-    return evaluate(models, tests, references, folder, space, SETTINGS, seed=1, priors=priors)
+    return evaluate(models, tests, references, {None: folder}, Measuring(space, SETTINGS, seed=1, priors=priors))
 
 
 def rewrite(folder, name, split, change):

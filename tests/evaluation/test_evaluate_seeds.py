@@ -9,10 +9,9 @@ import pytest
 
 from distill.core.errors import UserError
 from distill.core.predictions import Predictions, read_predictions, write_predictions
-from distill.evaluation.evaluate import evaluate
-from distill.evaluation.evaluate_seeds import evaluate_seeds
+from distill.evaluation.evaluate import Measuring, evaluate
 from distill.evaluation.over_seeds import Seeded
-from distill.evaluation.quality import Scored
+from distill.evaluation.scored import Scored
 from distill.evaluation.statistics import Bootstrap
 from tests.evaluation.test_evaluate import MODELS, PRIORS, REFERENCES, ROWS, SETTINGS, SIGNAL, SPACE, TESTS, predictions
 
@@ -37,11 +36,11 @@ def folders(tmp_path):
 
 
 def combined(folders, models=MODELS):
-    return evaluate_seeds(models, TESTS, REFERENCES, folders, SPACE, SETTINGS, 1, PRIORS)
+    return evaluate(models, TESTS, REFERENCES, folders, Measuring(SPACE, SETTINGS, 1, PRIORS))
 
 
 def alone(folder):
-    return evaluate(MODELS, TESTS, REFERENCES, folder, SPACE, SETTINGS, 1, PRIORS)
+    return evaluate(MODELS, TESTS, REFERENCES, {None: folder}, Measuring(SPACE, SETTINGS, 1, PRIORS))
 
 
 def leaves(value, path=()):

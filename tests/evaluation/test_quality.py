@@ -10,7 +10,9 @@ from distill.core.errors import UserError
 from distill.core.label_space import LabelSpace
 from distill.evaluation import metrics
 from distill.evaluation.operating_points import measured
-from distill.evaluation.quality import METRICS, Scored, comparison, quality
+from distill.evaluation.over_seeds import METRICS, Seeded, comparison
+from distill.evaluation.quality import quality
+from distill.evaluation.scored import Scored
 from distill.evaluation.statistics import ece_interval, interval
 
 SPACE = LabelSpace(("not_about_pr", "ment_pr", "about_pr"), positive="about_pr", ordered=True)
@@ -33,7 +35,12 @@ def scored(seed=0, signal=1.5, name="8L_trunc@card", space=SPACE, **changes):
 
 
 def block(one, points=None):
-    return quality(one, points, one.bootstrap(replicates=200))
+    return quality(Seeded([one], one.bootstrap(replicates=200)), [] if points is None else [points])
+
+
+def compared(a, b, metric, replicates=50):
+    one, other = (Seeded([scored], scored.bootstrap(replicates)) for scored in (a, b))
+    return comparison(one, other, metric).as_json()
 
 
 def test_the_block_has_the_shape_of_the_contract():
@@ -43,7 +50,7 @@ def test_the_block_has_the_shape_of_the_contract():
     for figure in ("accuracy", "f1_macro", "log_loss", "ece"):
         assert found[figure]["low"] <= found[figure]["value"] <= found[figure]["high"]
     assert list(found["per_class"]) == list(SPACE.labels)
-    assert set(found["per_class"]["ment_pr"]) == {"precision", "recall", "f1"}
+    assert set(found["per_class"]["ment_pr"]) == {"precision", "recall", "f1", "f1_interval"}
     assert set(found["slices"]["аптека"]) == {"rows", "accuracy", "f1_macro", "f1_positive"}
     assert found["positive"]["operating_points"]["recall@P>=0.9"] is None
     assert json.loads(json.dumps(found, allow_nan=False)) == found
@@ -99,7 +106,7 @@ def test_without_positive_class_slices_and_points():
 def test_a_model_that_predicts_one_class_has_figures_without_nan():
     constant = np.tile(np.array([5.0, 0.0, 0.0], np.float32), (ROWS, 1))
     found = block(scored(logits=constant), {"f1": 0.5})
-    assert found["per_class"]["about_pr"] == {"precision": 0.0, "recall": 0.0, "f1": 0.0}
+    assert [found["per_class"]["about_pr"][key] for key in ("precision", "recall", "f1")] == [0.0, 0.0, 0.0]
     assert found["per_class"]["not_about_pr"]["recall"] == 1.0
     json.dumps(found, allow_nan=False)
 
@@ -116,7 +123,7 @@ def test_votes_and_multi_label_give_a_block():
 @pytest.mark.parametrize("metric", METRICS)
 def test_a_comparison_is_the_difference_of_the_two_blocks(metric):
     weak, strong = scored(1, 0.5, "6L@card"), scored(2, 3.0, "base@document")
-    found = comparison(strong, weak, metric, strong.bootstrap(200))
+    found = compared(strong, weak, metric, 200)
     values = [
         block(one)["per_class"]["about_pr"]["f1"] if metric == "f1_positive" else block(one)[metric]["value"]
         for one in (strong, weak)
@@ -141,14 +148,14 @@ SWAPPED = ["товар-1", "товар-0", *(f"товар-{i}" for i in range(2,
 def test_other_rows_cannot_be_compared(changes, found):
     one, other = scored(), scored(**changes)
     with pytest.raises(UserError, match=found):
-        comparison(one, other, "accuracy", one.bootstrap(50))
+        compared(one, other, "accuracy")
 
 
 def test_another_number_of_rows_cannot_be_compared():
     one = scored()
     fewer = Scored("6L", SPACE, one.ids[:100], one.logits[:100], one.target[:100])
     with pytest.raises(UserError, match="240 and 100 rows"):
-        comparison(one, fewer, "accuracy", one.bootstrap(50))
+        compared(one, fewer, "accuracy")
 
 
 def test_logits_that_are_not_finite_are_named():
@@ -171,4 +178,4 @@ def test_no_rows_and_wrong_shapes_are_refused():
 def test_f1_positive_needs_a_positive_class():
     one = scored(space=dataclasses.replace(SPACE, positive=None))
     with pytest.raises(UserError, match=r"task\.positive"):
-        comparison(one, one, "f1_positive", one.bootstrap(50))
+        compared(one, one, "f1_positive")

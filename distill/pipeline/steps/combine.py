@@ -21,12 +21,11 @@ def combine_step(experiments: Mapping[int, Experiment]) -> Step:
 
     def body(folder: Path) -> None:
         from distill.core.record_store import class_shares
-        from distill.evaluation.evaluate_seeds import evaluate_seeds
+        from distill.evaluation.evaluate import Measuring, evaluate
 
-        answers = {seed: experiment.run / "predictions" for seed, experiment in experiments.items()}
-        references, models, seed = first.references, report_rows(first), project.seed
-        priors = class_shares(first.run / RECORDS)
-        result = evaluate_seeds(models, tests, references, answers, first.space, project.quality, seed, priors)
+        by_seed: dict[int | None, Path] = {seed: one.run / "predictions" for seed, one in experiments.items()}
+        measuring = Measuring(first.space, project.quality, project.seed, class_shares(first.run / RECORDS))
+        result = evaluate(report_rows(first), tests, first.references, by_seed, measuring)
         write_json(folder / "evaluation.json", result)
 
     part = {"quality": project.quality.as_json(), "task": project.task.as_json(), "seed": project.seed}

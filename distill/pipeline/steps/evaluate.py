@@ -80,12 +80,12 @@ def evaluate_step(experiment: Experiment) -> Step:
     def body(folder: Path) -> None:
         from distill.core.files import write_json
         from distill.core.record_store import class_shares
-        from distill.evaluation.evaluate import evaluate
+        from distill.evaluation.evaluate import Measuring, evaluate
 
-        models, answers = report_rows(experiment), experiment.run / "predictions"
-        references, priors = experiment.references, class_shares(experiment.run / RECORDS)
-        settings, seed = project.quality, project.seed
-        result = evaluate(models, experiment.tests, references, answers, experiment.space, settings, seed, priors)
+        models, predicted = report_rows(experiment), {None: experiment.run / "predictions"}
+        priors = class_shares(experiment.run / RECORDS)
+        measuring = Measuring(experiment.space, project.quality, project.seed, priors)
+        result = evaluate(models, experiment.tests, experiment.references, predicted, measuring)
         write_json(folder / "evaluation.json", result)
 
     part = {"quality": project.quality.as_json(), "task": project.task.as_json()}
@@ -143,13 +143,16 @@ def report_rows(experiment: Experiment) -> list[Model]:
         replace(
             _row(experiment, model, model.label, model.role, _rivals(experiment, model)),
             twin_of=twin_of.get(model.label),
+            recipe_of=experiment.first_teacher.label if model == experiment.card_teacher else None,
         )
         for model in experiment.trained
     ]
     if len(experiment.labelling_teachers) > 1:
         members = tuple((m.label, experiment.settings.teachers[m.name].weight) for m in experiment.labelling_teachers)
         models.append(Model(references.document, "teacher", "ensemble", "document", members=members))
-    models.append(_row(experiment, experiment.first_teacher, experiment.cross_view, "teacher", (), view="card"))
+    lead = experiment.first_teacher
+    across = _row(experiment, lead, experiment.cross_view, "teacher", (), view="card")
+    models.append(replace(across, made_from=lead.label))
     shipped = experiment.shipped()
     artifacts = [_row(experiment, m, f"{m.label}.{target}", "artifact", (m.label,)) for m, target in shipped]
     return models + [replace(row, made_from=row.rivals[0]) for row in artifacts]

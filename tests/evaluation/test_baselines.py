@@ -1,4 +1,4 @@
-"""A model beside the majority answer, its gold-only twins and its teachers, each figure computed by hand too."""
+"""A model against the majority answer, its gold-only twins and its teachers, each figure computed by hand too."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ from sklearn import metrics
 from distill.core.label_space import LabelSpace
 from distill.core.predictions import write_predictions
 from distill.core.project import Quality
-from distill.evaluation.calibrated_predictions import Answers, Model, References
-from distill.evaluation.evaluate import evaluate
-from distill.evaluation.evaluate_seeds import evaluate_seeds
-from distill.evaluation.majority import majority_answers
+from distill.evaluation.baselines import over_majority, retention
+from distill.evaluation.calibrated_predictions import CalibratedPredictions, Model, References
+from distill.evaluation.evaluate import Measuring, evaluate
+from distill.evaluation.majority import majority_predictions
 from distill.evaluation.over_seeds import Seeded
-from distill.evaluation.quality import Scored
-from distill.evaluation.standing import over_majority, retention
+from distill.evaluation.scored import Scored
 from distill.evaluation.statistics import Bootstrap
 from tests.evaluation.test_evaluate import (
     MODELS,
@@ -59,7 +58,7 @@ def folder(tmp_path):
 
 
 def seeded(logits, target, name="m", space=SPACE, draws=100):
-    """A model's answers on rows of their own clusters, as `Seeded` holds them."""
+    """A model's predictions on rows of their own clusters, as `Seeded` holds them."""
     rows = len(target)
     ids = [str(row) for row in range(rows)]
     scored = Scored(name, space, ids, np.asarray(logits, float), np.asarray(target, float))
@@ -97,12 +96,12 @@ def test_in_multi_label_every_label_of_half_the_rows_is_the_answer():
     target = (np.random.default_rng(0).random((rows, 3)) < 0.5).astype(float)
     like = Scored("m", space, [str(row) for row in range(rows)], target, target)
     shares = np.array([0.7, 0.5, 0.2])
-    found = majority_answers(Answers(like, 2.0, None, {"all": like}), shares).tests["all"].tally.total()
+    found = majority_predictions(CalibratedPredictions(like, 2.0, None, {"all": like}), shares).tests["all"].tally.total()
     assert found.recall.tolist() == [1.0, 1.0, 0.0]
     expected = np.mean([metrics.log_loss(target[:, c], np.full(rows, shares[c]), labels=[0, 1]) for c in range(3)])
     assert float(found.log_loss) == pytest.approx(expected)
     with pytest.raises(ValueError, match="expected 3 class shares"):
-        majority_answers(Answers(like, 2.0, None, {"all": like}), shares[:2])
+        majority_predictions(CalibratedPredictions(like, 2.0, None, {"all": like}), shares[:2])
 
 
 def test_over_majority_is_the_paired_difference_of_each_figure(folder):
@@ -191,7 +190,7 @@ def test_a_student_and_its_files_are_compared_with_the_better_twin(folder):
 
 def test_the_metric_of_the_project_decides(folder):
     settings = Quality(replicates=100, metric="accuracy")
-    found = evaluate(TWINNED, TESTS, REFERENCES, folder, SPACE, settings, 1, PRIORS)
+    found = evaluate(TWINNED, TESTS, REFERENCES, {None: folder}, Measuring(SPACE, settings, 1, PRIORS))
     gold = found_model(found, STUDENT)["over_gold"]
     own, twin = (found_model(found, one)["quality"]["accuracy"]["value"] for one in (STUDENT, gold["twin"]))
     assert gold["metric"] == "accuracy" and gold["difference"] == pytest.approx(own - twin)
@@ -235,7 +234,7 @@ def test_over_seeds_the_better_twin_has_the_lower_mean_log_loss(tmp_path):
     rewrite(folders[1], SHORT, "valid", spoil)
     single = [run(folder, TWINNED) for folder in folders.values()]
     assert [one["twins"][STUDENT]["best"] for one in single] == [FULL, SHORT]
-    found = evaluate_seeds(TWINNED, TESTS, REFERENCES, folders, SPACE, SETTINGS, 1, PRIORS)
+    found = evaluate(TWINNED, TESTS, REFERENCES, folders, Measuring(SPACE, SETTINGS, 1, PRIORS))
     for name in (FULL, SHORT):
         losses = [found_model(one, name)["valid"]["log_loss"] for one in single]
         assert found_model(found, name)["valid"]["log_loss"] == pytest.approx(np.mean(losses))

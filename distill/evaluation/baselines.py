@@ -1,4 +1,5 @@
-"""What a model is worth beside its controls: the majority answer, its twins trained on gold alone, and the teachers."""
+"""What a model is worth against its baselines: the majority answer, its gold-only twins, and what it keeps of teachers.
+"""
 
 from __future__ import annotations
 
@@ -7,41 +8,40 @@ from typing import Any
 
 import numpy as np
 
-from distill.evaluation.calibrated_predictions import Answers, Model, References
+from distill.evaluation.calibrated_predictions import CalibratedPredictions, Model, References
+from distill.evaluation.entries import MAJORITY_METRICS
 from distill.evaluation.majority import MAJORITY
-from distill.evaluation.over_seeds import Seeded
+from distill.evaluation.over_seeds import FigureJson, Seeded
 from distill.evaluation.statistics import share_interval
 
-OVER_MAJORITY = ("accuracy", "f1_macro", "log_loss")
+Twins = Mapping[str, Mapping[str, Any]]
 
 
-def better_twins(models: Sequence[Model], answers: Mapping[str, Sequence[Answers]]) -> dict[str, dict[str, Any]]:
+def better_twins(
+    models: Sequence[Model], predictions: Mapping[str, Sequence[CalibratedPredictions]]
+) -> dict[str, dict[str, Any]]:
     """The gold-only twins of each student that has any: `{student: {"best": name, "other": [names]}}`.
 
     The best has the lowest log loss on validation, after its temperature; the test rows have no say.
 
-    Args: answers: by model, one for each seed.
+    Args: predictions: by model, one for each seed.
     """
     found = {}
     for student in models:
         twins = [model.name for model in models if model.twin_of == student.name]
         if twins:
-            best, *other = sorted(twins, key=lambda name: valid_log_loss(answers[name]))
+            best, *other = sorted(twins, key=lambda name: valid_log_loss(predictions[name]))
             found[student.name] = {"best": best, "other": other}
     return found
 
 
-def valid_log_loss(answers: Sequence[Answers]) -> float:
+def valid_log_loss(predictions: Sequence[CalibratedPredictions]) -> float:
     """Log loss on validation after the temperature, the mean over seeds."""
-    return float(np.mean([one.valid.tally.total().log_loss for one in answers]))
+    return float(np.mean([one.valid.tally.total().log_loss for one in predictions]))
 
 
-def standings(
-    models: Sequence[Model],
-    overall: Mapping[str, Seeded],
-    references: References,
-    twins: Mapping[str, Mapping[str, Any]],
-    metric: str,
+def against_baselines(
+    models: Sequence[Model], overall: Mapping[str, Seeded], references: References, twins: Twins, metric: str
 ) -> dict[str, dict[str, Any]]:
     """The `retention`, `over_majority` and `over_gold` of each model in report.json; None where they do not apply.
 
@@ -63,17 +63,17 @@ def standings(
     return found
 
 
-def retention(model: Seeded, reference: Seeded, majority: Seeded) -> dict[str, Any]:
+def retention(model: Seeded, reference: Seeded, majority: Seeded) -> FigureJson:
     """What the model keeps of the reference's macro F1 over the majority answer: `{"value", "low", "high"}`.
 
     Formula: (F1(model) − F1(majority)) / (F1(reference) − F1(majority)), all three on the same rows and resamples. The
     value is None where the reference is not above the majority answer, and so are the ends of its interval where more
     than one resample in 40 says so.
     """
-    own, top, floor = (one.metric("f1_macro") for one in (model, reference, majority))
-    return (own - floor).share_of(top - floor).mean(share_interval)
+    own, top, bottom = (one.metric("f1_macro") for one in (model, reference, majority))
+    return (own - bottom).share_of(top - bottom).mean(share_interval)
 
 
-def over_majority(model: Seeded, majority: Seeded) -> dict[str, Any]:
+def over_majority(model: Seeded, majority: Seeded) -> dict[str, FigureJson]:
     """The paired difference to the majority answer in accuracy and macro F1, and to the class priors in log loss."""
-    return {name: (model.metric(name) - majority.metric(name)).mean_difference() for name in OVER_MAJORITY}
+    return {name: (model.metric(name) - majority.metric(name)).mean_difference() for name in MAJORITY_METRICS}

@@ -1,0 +1,246 @@
+"""The entries of report.json as types: written where figures are made, read where they are shown.
+
+`from_json` takes what report.json holds, of older runs too: a missing key has its default, an unknown one is dropped.
+What older reports say only in a model's name is read from that name here and nowhere else. Optional keys are written
+only where they are set.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Self
+
+Json = dict[str, Any]
+# Written only where they are set, so that a report without them reads as it always did.
+_OPTIONAL = {"optional": True}
+_JUDGED_ROLES = ("student", "artifact")
+_SEED = re.compile(r"seed (\d+): (.*)", re.DOTALL)
+# Lower is better in log loss, so it is the high end of the difference that must be under 0.
+MAJORITY_METRICS = ("accuracy", "f1_macro", "log_loss")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An entry whose fields are the keys of its JSON."""
+
+    @classmethod
+    def from_json(cls, found: Mapping[str, Any]) -> Self:
+        """The entry of a JSON object."""
+        return cls(**{one.name: found[one.name] for one in fields(cls) if one.name in found})
+
+    def as_json(self) -> Json:
+        """The JSON object, its keys in the order of the fields."""
+        pairs = ((one, getattr(self, one.name)) for one in fields(self))
+        return {one.name: value for one, value in pairs if value is not None or not one.metadata.get("optional")}
+
+
+@dataclass(frozen=True)
+class ModelFigures(Entry):
+    """One of the `models`: what it is, and every figure of it.
+
+    Attributes:
+        quality, tests: quality blocks over all test rows, and by test. valid: `log_loss` after the temperature.
+        retention: by view, what is kept of a teacher. over_majority: by metric, the difference to the majority answer.
+        over_gold: the difference to the better gold-only twin.
+        made_from: of an exported file: its student; of a teacher read through another view: that teacher.
+        recipe_of: of the card teacher: the document teacher whose preset it was trained with.
+    """
+
+    name: str = "–"
+    role: str | None = None
+    preset: str | None = None
+    view: str | None = None
+    layers: int | None = None
+    parameters: int | None = None
+    temperature: float | None = None
+    thresholds: Mapping[str, float | None] | None = None
+    valid: Json | None = None
+    quality: Json | None = None
+    tests: Json | None = None
+    retention: Json | None = None
+    over_majority: Json | None = None
+    over_gold: Json | None = None
+    made_from: str | None = field(default=None, metadata=_OPTIONAL)
+    recipe_of: str | None = field(default=None, metadata=_OPTIONAL)
+
+    @classmethod
+    def from_json(cls, found: Mapping[str, Any]) -> Self:
+        """The model; `made_from` and `recipe_of` of older runs come from its name."""
+        name = str(found.get("name", cls.name))
+        return super().from_json({**_from_name(name, found.get("role")), **found, "name": name})
+
+    @property
+    def judged(self) -> bool:
+        """Whether gates ask it for retention and for its difference to training on gold: students and their files."""
+        return self.role in _JUDGED_ROLES
+
+    @property
+    def is_teacher(self) -> bool:
+        """Whether it is a teacher on the view that it was trained on."""
+        return self.role == "teacher" and self.made_from is None
+
+    @property
+    def student(self) -> str:
+        """The name of the model in PyTorch: of an exported file its student, of any other its own."""
+        return self.made_from or self.name if self.role == "artifact" else self.name
+
+    def shortfalls(self) -> dict[str, Json]:
+        """The differences that do not show it above the majority answer, or under the class priors in log loss.
+
+        Returns: metric -> `{"difference", "low", "high"}`; empty for a model that is above in all three, by its
+            interval, and for one that was not compared.
+        """
+        found = self.over_majority if isinstance(self.over_majority, dict) else {}
+        known = [name for name in MAJORITY_METRICS if isinstance(found.get(name), dict)]
+        return {name: found[name] for name in known if not _better(name, found[name])}
+
+
+@dataclass(frozen=True)
+class Comparison(Entry):
+    """One of the `comparisons`: the paired difference a − b, with the ends of several seeds in `spread`."""
+
+    a: str | None = None
+    b: str | None = None
+    metric: str | None = None
+    difference: float | None = None
+    low: float | None = None
+    high: float | None = None
+    p_value: float | None = None
+    spread: list[float | None] | None = field(default=None, metadata=_OPTIONAL)
+
+    @property
+    def interval(self) -> tuple[float | None, float | None]:
+        """Both ends of its interval."""
+        return self.low, self.high
+
+
+@dataclass(frozen=True)
+class LatencyRow(Entry):
+    """One of the rows of `latency`: a model at one batch size."""
+
+    model: str | None = None
+    role: str | None = None
+    view: str | None = None
+    runtime: str | None = None
+    precision: str | None = None
+    threads: int | None = None
+    batch: int = 1
+    tokens: int | None = None
+    samples: int | None = None
+    p50_ms: float | None = None
+    p95_ms: float | None = None
+    p99_ms: float | None = None
+    tokenise_ms: float | None = None
+    throughput_per_s: float | None = None
+    speedup_vs_teacher: float | None = None
+    speedup_low: float | None = None
+    speedup_high: float | None = None
+    speedup_vs_best_teacher: float | None = None
+
+
+@dataclass(frozen=True)
+class Parity(Entry):
+    """One of the checks in `parity`: an exported file against its PyTorch model on the same rows.
+
+    Attributes: name: of the model's folder. target: of the export. model: the file's name among the `models`.
+        criterion: `decisions`, judged by the share of flipped labels, or `logits`, by the largest difference.
+    """
+
+    name: str | None = None
+    target: str | None = None
+    passed: bool | None = None
+    required: float | None = None
+    max_abs_diff: float | None = None
+    label_flips: float | None = None
+    rows: int | None = None
+    criterion: str = "logits"
+    model: str | None = None
+
+    @classmethod
+    def from_json(cls, found: Mapping[str, Any]) -> Self:
+        """The check; the criterion of older runs comes from the target's name."""
+        by_target = "decisions" if "int8" in str(found.get("target")) else cls.criterion
+        return super().from_json({"criterion": by_target, **found})
+
+    @property
+    def file(self) -> str:
+        """What its gate calls the exported file: `8L_trunc.onnx`."""
+        return f"{self.name}.{self.target}"
+
+    @property
+    def measured(self) -> float | None:
+        """The figure that its criterion judges."""
+        return self.label_flips if self.criterion == "decisions" else self.max_abs_diff
+
+    def is_of(self, model: str) -> bool:
+        """Whether it checks this one of the `models`; older runs do not say which, so the view is left out there."""
+        return model in (self.model, self.file) or (self.model is None and _without_view(model) == self.file)
+
+
+@dataclass(frozen=True)
+class Gate:
+    """One of the `gates`: what was required of a subject, what was measured, and why it failed.
+
+    Attributes: metric: what is judged. subject: the model, file or labels that it is about; None for the data.
+        seed: of the run in which it failed, among the gates over several seeds.
+    """
+
+    metric: str
+    subject: str | None
+    required: float | None
+    measured: float | None
+    passed: bool | None
+    why: str | None = None
+    seed: int | None = None
+
+    @classmethod
+    def from_json(cls, found: Mapping[str, Any]) -> Self:
+        """The gate of an entry, whose `name` holds seed, metric and subject."""
+        name, seed = str(found.get("name")), None
+        if match := _SEED.fullmatch(name):
+            seed, name = int(match[1]), match[2]
+        metric, _, subject = name.partition(" ")
+        figures = {key: found.get(key) for key in ("required", "measured", "passed", "why")}
+        return cls(metric, subject or None, **figures, seed=seed)
+
+    def as_json(self) -> Json:
+        """`{"name", "required", "measured", "passed"}`, with `why` where it is known."""
+        why = {"why": self.why} if self.why is not None else {}
+        figures = {"required": self.required, "measured": self.measured, "passed": self.passed}
+        return {"name": self.name, **figures, **why}
+
+    @property
+    def name(self) -> str:
+        """Its name in reports: `retention.card 8L_trunc@card`, `seed 2: leak`."""
+        plain = self.metric if self.subject is None else f"{self.metric} {self.subject}"
+        return plain if self.seed is None else f"seed {self.seed}: {plain}"
+
+
+def _from_name(name: str, role: object) -> Json:
+    """What older runs say of a model in its name alone: `8L@card.onnx`, `base@document>card`, `base@card`."""
+    if role == "artifact" and "@" in name:
+        return {"made_from": name[: name.index("@")] + name[name.index("@") :].partition(".")[0]}
+    if role == "teacher" and ">" in name:
+        return {"made_from": name.partition(">")[0]}
+    if role == "teacher" and name.endswith("@card"):
+        return {"recipe_of": f"{name.removesuffix('@card')}@document"}
+    return {}
+
+
+def _without_view(model: str) -> str:
+    """`8L_trunc.onnx` of `8L_trunc@card.onnx`."""
+    source, _, read = model.partition("@")
+    return f"{source}.{read.partition('.')[2]}"
+
+
+def _better(metric: str, apart: Json) -> bool:
+    low, high = apart.get("low"), apart.get("high")
+    if not _finite(low) or not _finite(high):
+        return False
+    return bool(high < 0 if metric == "log_loss" else low > 0)
+
+
+def _finite(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")

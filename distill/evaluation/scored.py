@@ -1,0 +1,97 @@
+"""One model's predictions on one split, with the gold labels of the same rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from distill.core.errors import UserError
+from distill.core.label_space import LabelSpace
+from distill.evaluation.metrics import BoolArray, FloatArray, Tally, gold_decisions, probabilities, tally
+from distill.evaluation.statistics import Bootstrap
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One model's predictions on one split, with the gold.
+
+    Args: name: of the model. space: the classes of the columns. ids: record ids, N. logits: float (N, C).
+        target: gold (N, C), one-hot, vote shares, or 0/1 per class in multi-label. slices: reporting column, N.
+        clusters: int (N,), rows that share the first key; None makes every row its own.
+    Raises: UserError when there are no rows or a logit is NaN or infinite. ValueError when the lengths differ.
+    """
+
+    name: str
+    space: LabelSpace
+    ids: Sequence[str]
+    logits: NDArray[np.floating[Any]]
+    target: NDArray[np.floating[Any]]
+    slices: Sequence[str] | None = None
+    clusters: NDArray[np.integer[Any]] | None = None
+    tally: Tally = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Check the shapes and add the rows up once."""
+        if not len(self.ids):
+            raise UserError("there are no labelled rows to measure on", where=self.name, found="0 rows")
+        expected = (len(self.ids), len(self.space))
+        if self.logits.shape != expected or self.target.shape != expected:
+            raise ValueError(f"{self.name}: expected {expected}, got {self.logits.shape} and {self.target.shape}")
+        if self.slices is not None and len(self.slices) != len(self.ids):
+            raise ValueError(f"{self.name}: {len(self.ids)} rows but {len(self.slices)} slices")
+        self._check_finite()
+        object.__setattr__(self, "tally", tally(self.logits, self.target, self.space.kind))
+
+    def __len__(self) -> int:
+        """N, the number of rows."""
+        return len(self.ids)
+
+    def bootstrap(self, replicates: int = 1000, seed: int = 1) -> Bootstrap:
+        """Resamples of these rows' clusters, to be shared by every model on the same rows. Raises: as `Bootstrap`."""
+        return Bootstrap(len(self), self.clusters, replicates, seed)
+
+    def positive(self) -> tuple[FloatArray, BoolArray]:
+        """Probability (N,) and gold (N,) of the positive class. Raises: UserError where the task names none."""
+        index = positive_index(self.space)
+        chances = probabilities(self.logits, self.space.kind)[:, index]
+        return chances, gold_decisions(np.asarray(self.target, np.float64), self.space.kind)[:, index]
+
+    def _check_finite(self) -> None:
+        bad = np.flatnonzero(~np.isfinite(self.logits).all(axis=1))
+        if len(bad):
+            raise UserError(
+                "logits that are NaN or infinite cannot be measured",
+                where=f"{self.name}, record {self.ids[bad[0]]}",
+                found=f"{len(bad)} of {len(self)} rows",
+                do="score the model again in fp32; a diverged model has to be trained again",
+            )
+
+
+def require_same_rows(a: Scored, b: Scored) -> None:
+    """Check that both models were scored on the same records in the same order.
+
+    Raises: UserError naming the first record that differs, in id or in gold.
+    """
+    if len(a) != len(b):
+        raise _unpaired(a, b, f"{len(a)} and {len(b)} rows")
+    for one, other in zip(a.ids, b.ids, strict=True):
+        if one != other:
+            raise _unpaired(a, b, f"record {one} beside {other}")
+    if a.space.labels != b.space.labels or not np.array_equal(a.target, b.target):
+        raise _unpaired(a, b, "the same records with other gold labels")
+
+
+def positive_index(space: LabelSpace) -> int:
+    """The column of the positive class. Raises: UserError where the task names none."""
+    if space.positive_index is None:
+        raise UserError("the task names no positive class", where="task.positive", do="name one of task.labels there")
+    return space.positive_index
+
+
+def _unpaired(a: Scored, b: Scored, found: str) -> UserError:
+    what, do = "two models can be compared on the same rows only", "score both on the same split, in the same order"
+    return UserError(what, where=f"{a.name}, {b.name}", found=found, do=do)

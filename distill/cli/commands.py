@@ -162,7 +162,7 @@ def compare_models(run: Path, a: str, b: str, as_json: bool) -> None:
 def compare_slices(run: Path, a: str, b: str, by: str, as_json: bool) -> None:
     """Print the accuracies of two models in each slice."""
     from distill.evaluation.compare import compare_by
-    from distill.report.breakdowns import slice_rows_sheet
+    from distill.report.breakdown_tables import slice_rows_sheet
     from distill.report.tables import rich_table
 
     found = compare_by(run, a, b, by)

@@ -1,5 +1,4 @@
-"""What a model is worth against its baselines: the majority answer, its gold-only twins, and what it keeps of teachers.
-"""
+"""What a model is worth against the majority answer, its gold-only twins and its teachers."""
 
 from __future__ import annotations
 
@@ -9,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from distill.evaluation.calibrated_predictions import CalibratedPredictions, Model, References
-from distill.evaluation.entries import MAJORITY_METRICS
+from distill.evaluation.entries import MAJORITY_METRICS, Json
 from distill.evaluation.majority import MAJORITY
-from distill.evaluation.over_seeds import FigureJson, Seeded
+from distill.evaluation.over_seeds import Seeded
 from distill.evaluation.statistics import share_interval
 
 Twins = Mapping[str, Mapping[str, Any]]
@@ -19,7 +18,7 @@ Twins = Mapping[str, Mapping[str, Any]]
 
 def better_twins(
     models: Sequence[Model], predictions: Mapping[str, Sequence[CalibratedPredictions]]
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, Json]:
     """The gold-only twins of each student that has any: `{student: {"best": name, "other": [names]}}`.
 
     The best has the lowest log loss on validation, after its temperature; the test rows have no say.
@@ -42,7 +41,7 @@ def valid_log_loss(predictions: Sequence[CalibratedPredictions]) -> float:
 
 def against_baselines(
     models: Sequence[Model], overall: Mapping[str, Seeded], references: References, twins: Twins, metric: str
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, Json]:
     """The `retention`, `over_majority` and `over_gold` of each model in report.json; None where they do not apply.
 
     Args: overall: by model, over all test rows. twins: of `better_twins`. metric: that `over_gold` is measured in.
@@ -63,7 +62,7 @@ def against_baselines(
     return found
 
 
-def retention(model: Seeded, reference: Seeded, majority: Seeded) -> FigureJson:
+def retention(model: Seeded, reference: Seeded, majority: Seeded) -> Json:
     """What the model keeps of the reference's macro F1 over the majority answer: `{"value", "low", "high"}`.
 
     Formula: (F1(model) − F1(majority)) / (F1(reference) − F1(majority)), all three on the same rows and resamples. The
@@ -74,6 +73,6 @@ def retention(model: Seeded, reference: Seeded, majority: Seeded) -> FigureJson:
     return (own - bottom).share_of(top - bottom).mean(share_interval)
 
 
-def over_majority(model: Seeded, majority: Seeded) -> dict[str, FigureJson]:
+def over_majority(model: Seeded, majority: Seeded) -> dict[str, Json]:
     """The paired difference to the majority answer in accuracy and macro F1, and to the class priors in log loss."""
     return {name: (model.metric(name) - majority.metric(name)).mean_difference() for name in MAJORITY_METRICS}

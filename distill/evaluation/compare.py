@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +15,7 @@ from distill.core.label_space import LabelSpace
 from distill.core.manifest import MANIFEST
 from distill.core.project import Quality, Task
 from distill.evaluation.calibrated_predictions import ALL, Model, read_calibrated
+from distill.evaluation.entries import Json
 from distill.evaluation.evaluate import metrics
 from distill.evaluation.over_seeds import Seeded, comparison
 from distill.evaluation.scored import Scored, require_same_rows
@@ -24,7 +24,7 @@ from distill.evaluation.statistics import FEWEST_CLUSTERS, Bootstrap
 BY = ("slice",)
 
 
-def compare(run: Path, a: str, b: str) -> list[dict[str, Any]]:
+def compare(run: Path, a: str, b: str) -> list[Json]:
     """Comparisons a − b of accuracy, macro F1, log loss and the positive class's F1 over all test rows.
 
     In a run of several seeds they are means over the seeds.
@@ -37,7 +37,7 @@ def compare(run: Path, a: str, b: str) -> list[dict[str, Any]]:
     return [comparison(one, other, metric).as_json() for metric in metrics(source.space)]
 
 
-def compare_by(run: Path, a: str, b: str, by: str) -> dict[str, Any]:
+def compare_by(run: Path, a: str, b: str, by: str) -> Json:
     """Accuracy of two models and its paired difference a − b in each slice and over all test rows.
 
     Clusters are drawn within the slice; a slice with too few of them has its difference without interval and p-value.
@@ -116,7 +116,7 @@ def _tests(predictions: Path) -> list[str]:
     return sorted(path.stem for path in predictions.glob("test.*.parquet"))
 
 
-def _by_slice(source: _Source, a: Sequence[Scored], b: Sequence[Scored]) -> Iterator[dict[str, Any]]:
+def _by_slice(source: _Source, a: Sequence[Scored], b: Sequence[Scored]) -> Iterator[Json]:
     slices = a[0].slices
     if slices is None:
         raise UserError("the test rows have no slices", where="data.slice", do="name the column to report by there")
@@ -127,10 +127,10 @@ def _by_slice(source: _Source, a: Sequence[Scored], b: Sequence[Scored]) -> Iter
     yield {"name": None, **_row(source, a, b)}
 
 
-def _row(source: _Source, a: Sequence[Scored], b: Sequence[Scored]) -> dict[str, Any]:
+def _row(source: _Source, a: Sequence[Scored], b: Sequence[Scored]) -> Json:
     clusters = len(a[0]) if a[0].clusters is None else len(np.unique(a[0].clusters))
     accuracies = [float(np.mean([one.tally.total().accuracy for one in scored])) for scored in (a, b)]
-    found: dict[str, Any] = {"difference": accuracies[0] - accuracies[1], "low": None, "high": None, "p_value": None}
+    found: Json = {"difference": accuracies[0] - accuracies[1], "low": None, "high": None, "p_value": None}
     if clusters >= FEWEST_CLUSTERS:
         bootstrap = source.bootstrap(a[0])
         one, other = (Seeded(scored, bootstrap).metric("accuracy") for scored in (a, b))

@@ -7,18 +7,20 @@ only where they are set.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
-Json = dict[str, Any]
-# Written only where they are set, so that a report without them reads as it always did.
-_OPTIONAL = {"optional": True}
+from distill.core.files import Json
+
+MAJORITY_METRICS = ("accuracy", "f1_macro", "log_loss")
+"""What models are compared with the majority answer by."""
 _JUDGED_ROLES = ("student", "artifact")
 _SEED = re.compile(r"seed (\d+): (.*)", re.DOTALL)
-# Lower is better in log loss, so it is the high end of the difference that must be under 0.
-MAJORITY_METRICS = ("accuracy", "f1_macro", "log_loss")
+# How a field is written: only where it is set, or never, because other keys say the same.
+_OPTIONAL, _UNWRITTEN = {"optional": True}, {"unwritten": True}
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class Entry:
 
     def as_json(self) -> Json:
         """The JSON object, its keys in the order of the fields."""
-        pairs = ((one, getattr(self, one.name)) for one in fields(self))
+        pairs = ((one, getattr(self, one.name)) for one in fields(self) if not one.metadata.get("unwritten"))
         return {one.name: value for one, value in pairs if value is not None or not one.metadata.get("optional")}
 
 
@@ -44,8 +46,10 @@ class ModelFigures(Entry):
         quality, tests: quality blocks over all test rows, and by test. valid: `log_loss` after the temperature.
         retention: by view, what is kept of a teacher. over_majority: by metric, the difference to the majority answer.
         over_gold: the difference to the better gold-only twin.
+        asked_over_gold: False in older runs, which did not compare it with such a twin.
         made_from: of an exported file: its student; of a teacher read through another view: that teacher.
         recipe_of: of the card teacher: the document teacher whose preset it was trained with.
+        only_measured: of a student that no export target can write: gates ask it for nothing.
     """
 
     name: str = "–"
@@ -62,19 +66,21 @@ class ModelFigures(Entry):
     retention: Json | None = None
     over_majority: Json | None = None
     over_gold: Json | None = None
+    asked_over_gold: bool = field(default=True, metadata=_UNWRITTEN)
     made_from: str | None = field(default=None, metadata=_OPTIONAL)
     recipe_of: str | None = field(default=None, metadata=_OPTIONAL)
+    only_measured: bool | None = field(default=None, metadata=_OPTIONAL)
 
     @classmethod
     def from_json(cls, found: Mapping[str, Any]) -> Self:
         """The model; `made_from` and `recipe_of` of older runs come from its name."""
-        name = str(found.get("name", cls.name))
-        return super().from_json({**_from_name(name, found.get("role")), **found, "name": name})
+        name, asked = str(found.get("name", cls.name)), {"asked_over_gold": "over_gold" in found}
+        return super().from_json({**_from_name(name, found.get("role")), **found, **asked, "name": name})
 
     @property
     def judged(self) -> bool:
         """Whether gates ask it for retention and for its difference to training on gold: students and their files."""
-        return self.role in _JUDGED_ROLES
+        return self.role in _JUDGED_ROLES and not self.only_measured
 
     @property
     def is_teacher(self) -> bool:
@@ -126,7 +132,7 @@ class LatencyRow(Entry):
     runtime: str | None = None
     precision: str | None = None
     threads: int | None = None
-    batch: int = 1
+    batch: int | None = None
     tokens: int | None = None
     samples: int | None = None
     p50_ms: float | None = None
@@ -139,13 +145,18 @@ class LatencyRow(Entry):
     speedup_high: float | None = None
     speedup_vs_best_teacher: float | None = None
 
+    @property
+    def single(self) -> bool:
+        """Whether it was measured one record at a time."""
+        return self.batch in (None, 1)
+
 
 @dataclass(frozen=True)
 class Parity(Entry):
     """One of the checks in `parity`: an exported file against its PyTorch model on the same rows.
 
     Attributes: name: of the model's folder. target: of the export. model: the file's name among the `models`.
-        criterion: `decisions`, judged by the share of flipped labels, or `logits`, by the largest difference.
+        criterion: `decisions`, judged by the share of changed labels, or `parity`, by the largest difference.
     """
 
     name: str | None = None
@@ -155,7 +166,7 @@ class Parity(Entry):
     max_abs_diff: float | None = None
     label_flips: float | None = None
     rows: int | None = None
-    criterion: str = "logits"
+    criterion: str = "parity"
     model: str | None = None
 
     @classmethod
@@ -198,7 +209,7 @@ class Gate:
     @classmethod
     def from_json(cls, found: Mapping[str, Any]) -> Self:
         """The gate of an entry, whose `name` holds seed, metric and subject."""
-        name, seed = str(found.get("name")), None
+        name, seed = str(found.get("name") or "–"), None
         if match := _SEED.fullmatch(name):
             seed, name = int(match[1]), match[2]
         metric, _, subject = name.partition(" ")
@@ -236,11 +247,14 @@ def _without_view(model: str) -> str:
 
 
 def _better(metric: str, apart: Json) -> bool:
-    low, high = apart.get("low"), apart.get("high")
-    if not _finite(low) or not _finite(high):
+    """Whether the whole interval is on the better side of 0."""
+    low, high = (_finite(apart.get(end)) for end in ("low", "high"))
+    if low is None or high is None:
         return False
-    return bool(high < 0 if metric == "log_loss" else low > 0)
+    return high < 0 if metric == "log_loss" else low > 0
 
 
-def _finite(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")
+def _finite(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if math.isfinite(value) else None

@@ -29,6 +29,7 @@ from distill.evaluation.scored import require_same_rows
 
 BySeed = Sequence[CalibratedPredictions]
 ByTest = Mapping[str, Seeded]
+FoldersBySeed = Mapping[int, Path] | Mapping[None, Path]
 
 
 @dataclass(frozen=True)
@@ -49,9 +50,9 @@ def evaluate(
     models: Sequence[Model],
     tests: Sequence[str],
     references: References,
-    predictions_by_seed: Mapping[int | None, Path],
+    predictions_by_seed: FoldersBySeed,
     measuring: Measuring,
-) -> dict[str, Any]:
+) -> Json:
     """Quality and comparisons of all models: the `tests`, `models`, `twins` and `comparisons` of report.json.
 
     Temperature, operating points and the better gold-only twin are chosen on validation; test rows are only measured.
@@ -114,9 +115,7 @@ def _measured(predictions: Mapping[str, BySeed], measuring: Measuring) -> dict[s
     return found
 
 
-def _comparisons(
-    models: Sequence[Model], overall: Mapping[str, Seeded], space: LabelSpace
-) -> Iterator[Comparison]:
+def _comparisons(models: Sequence[Model], overall: Mapping[str, Seeded], space: LabelSpace) -> Iterator[Comparison]:
     for model in models:
         for rival in model.rivals:
             for metric in metrics(space):

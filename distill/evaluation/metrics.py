@@ -1,7 +1,8 @@
 """Quality figures of one model, all of them functions of sums over rows.
 
-A `Tally` holds, per row, what the figures add up (correct, log loss, calibration gaps, true positives per class). Summing its
-rows gives the figures of a data set; weighting them gives the figures of a bootstrap resample, by the same code.
+A `Tally` holds, per row, what the figures add up (correct, log loss, calibration gaps, true positives per class).
+Summing its rows gives the figures of a data set; weighting them gives the figures of a bootstrap resample, by the same
+code.
 """
 
 from __future__ import annotations

@@ -7,19 +7,17 @@ is one seed: its mean is its own figure, and it has no spread.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from distill.evaluation.entries import Comparison
+from distill.evaluation.entries import Comparison, Json
 from distill.evaluation.metrics import FloatArray, Tally
 from distill.evaluation.scored import Scored, positive_index, require_same_rows
 from distill.evaluation.statistics import Bootstrap, Interval, difference, interval
 
 METRICS = ("accuracy", "f1_macro", "log_loss", "f1_positive")
-Ends = list[float | None]
-FigureJson = dict[str, float | Ends | None]
 
 
 @dataclass(frozen=True)
@@ -41,15 +39,15 @@ class Figure:
         """The ratio to a gain seed by seed, on shared resamples; NaN where the other is 0 or less: no gain to share."""
         return Figure(_share(self.values, other.values), _share(self.resampled, other.resampled))
 
-    def mean(self, around: Callable[[float, FloatArray], Interval] = interval) -> FigureJson:
+    def mean(self, around: Callable[[float, FloatArray], Interval] = interval) -> Json:
         """`{"value", "low", "high"}` of the mean over seeds, with the `spread` of several."""
         return {**around(float(self.values.mean()), self.resampled.mean(axis=0)), **self._spread()}
 
-    def mean_difference(self) -> FigureJson:
+    def mean_difference(self) -> Json:
         """`{"difference", "low", "high", "p_value"}` of a mean difference over seeds, with the `spread` of several."""
         return {**difference(self.values.mean(), self.resampled.mean(axis=0)), **self._spread()}
 
-    def _spread(self) -> Mapping[str, Ends]:
+    def _spread(self) -> Json:
         """The least and the greatest of the seeds; empty for one seed."""
         if len(self.values) == 1:
             return {}

@@ -6,16 +6,16 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from distill.evaluation.entries import Json
 from distill.evaluation.metrics import BoolArray, f1_score
 from distill.evaluation.operating_points import measured
-from distill.evaluation.over_seeds import Figure, FigureJson, Seeded
+from distill.evaluation.over_seeds import Figure, Seeded
 from distill.evaluation.statistics import ece_interval
 
 Thresholds = Mapping[str, float | None]
-Block = dict[str, object]
 
 
-def quality(model: Seeded, thresholds: Sequence[Thresholds]) -> Block:
+def quality(model: Seeded, thresholds: Sequence[Thresholds]) -> Json:
     """The `quality` block of report.json; every value is JSON, None where undefined.
 
     Args: model: on the rows to report. thresholds: of the positive class by name, one mapping for each seed, chosen on
@@ -41,7 +41,7 @@ def mean_thresholds(thresholds: Sequence[Thresholds]) -> Thresholds | None:
     return {name: _mean([one[name] for one in thresholds]) for name in thresholds[0]}
 
 
-def _per_class(model: Seeded, index: int) -> FigureJson:
+def _per_class(model: Seeded, index: int) -> Json:
     return {
         "precision": float(np.mean([total.precision[index] for total in model.totals])),
         "recall": float(np.mean([total.recall[index] for total in model.totals])),
@@ -49,21 +49,21 @@ def _per_class(model: Seeded, index: int) -> FigureJson:
     }
 
 
-def _f1_with_bounds(figure: Figure) -> FigureJson:
+def _f1_with_bounds(figure: Figure) -> Json:
     """`f1`, `f1_interval` and, over several seeds, `f1_spread`: for a mapping that has other figures too."""
     found = figure.mean()
     spread = {"f1_spread": found["spread"]} if "spread" in found else {}
-    return {"f1": found["value"], "f1_interval": [found["low"], found["high"]], **spread}  # type: ignore[list-item]
+    return {"f1": found["value"], "f1_interval": [found["low"], found["high"]], **spread}
 
 
-def _positive(model: Seeded, thresholds: Sequence[Thresholds]) -> Block | None:
+def _positive(model: Seeded, thresholds: Sequence[Thresholds]) -> Json | None:
     if model.space.positive is None:
         return None
     names = thresholds[0] if thresholds else {}
     return {"operating_points": {name: _point(model, [one[name] for one in thresholds]) for name in names}}
 
 
-def _point(model: Seeded, thresholds: Sequence[float | None]) -> FigureJson | None:
+def _point(model: Seeded, thresholds: Sequence[float | None]) -> Json | None:
     """The mean figures of every seed at its own threshold; None where validation reached no threshold in a seed."""
     chosen = [threshold for threshold in thresholds if threshold is not None]
     if len(chosen) < len(thresholds):
@@ -80,7 +80,7 @@ def _point(model: Seeded, thresholds: Sequence[float | None]) -> FigureJson | No
     return {**means, **_f1_with_bounds(f1)}
 
 
-def _slices(model: Seeded) -> Block | None:
+def _slices(model: Seeded) -> Json | None:
     slices = model.scored[0].slices
     if slices is None:
         return None
@@ -88,7 +88,7 @@ def _slices(model: Seeded) -> Block | None:
     return {name: _slice(model, names == name) for name in sorted(set(slices))}
 
 
-def _slice(model: Seeded, rows: BoolArray) -> Block:
+def _slice(model: Seeded, rows: BoolArray) -> Json:
     totals, index = [one.tally.only(rows).total() for one in model.scored], model.space.positive_index
     return {
         "rows": int(rows.sum()),

@@ -11,12 +11,14 @@ from distill.core.files import write_json
 from distill.core.lock import run_lock
 from distill.core.progress import Reporter, reporting
 from distill.core.steps import Step, Steps
-from distill.pipeline.experiment import AUDIT, Experiment, exported
+from distill.evaluation.gates import LEAK, VALIDATION
+from distill.pipeline.experiment import Experiment, exported
 from distill.pipeline.plan import asking, bundles, plan, stages_until
 from distill.pipeline.preflight import require_intervals, require_layers, require_slices
 from distill.pipeline.settings import Settings
 from distill.report.assemble import assemble
-from distill.report.gates import LEAK, VALIDATION, require, require_teacher
+from distill.report.contents import gates_of
+from distill.report.failed_gates import require, require_teacher
 from distill.report.page import write_page
 
 VERSIONED = ("distill", "numpy", "pyarrow", "tokenizers", "torch", "transformers", "onnx", "onnxruntime")
@@ -49,7 +51,7 @@ def execute(settings: Settings, reporter: Reporter, until: str = "report") -> di
             run_step(steps, stage.step)
         report = _write_report(experiment, steps)
         if until in ("bundle", "report"):
-            require(report["gates"], str(settings.run / "report.html"))
+            require(gates_of(report), str(settings.run / "report.html"))
             for stage in bundles(experiment):
                 run_step(steps, stage.step)
             report = _write_report(experiment, steps)
@@ -81,18 +83,17 @@ def run_step(steps: Steps, step: Step) -> None:
 def _require_audit(experiment: Experiment, report: dict[str, Any], until: str) -> None:
     """Check what the rows alone decide: leaks, and for verbs beyond the audit intervals, validation rows and slices."""
     page = str(experiment.run / "report.html")
-    require([gate for gate in report["gates"] if gate["name"] == LEAK], page)
+    gates = gates_of(report)
+    require([gate for gate in gates if gate.metric == LEAK], page)
     if until != "audit":
-        require([gate for gate in report["gates"] if gate["name"] == VALIDATION], page)
+        require([gate for gate in gates if gate.metric == VALIDATION], page)
         require_intervals(experiment)
         require_slices(experiment)
 
 
 def _write_report(experiment: Experiment, steps: Steps) -> dict[str, Any]:
-    folder, exports = (
-        experiment.run,
-        [experiment.run / exported(model, target) for model, target in experiment.exports()],
-    )
+    folder = experiment.run
+    exports = {f"{model.label}.{target}": folder / exported(model, target) for model, target in experiment.exports()}
     models = {model.label: folder / model.artifact for model in experiment.trained}
     report = assemble(experiment.project, folder, exports, steps.stages, {"versions": versions()}, models)
     write_json(folder / "report.json", report)

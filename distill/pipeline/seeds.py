@@ -23,7 +23,8 @@ from distill.pipeline.plan import Stage, bundles, plan, stages_until
 from distill.pipeline.settings import Settings
 from distill.pipeline.steps.combine import combine_step
 from distill.report.assemble import assemble_seeds
-from distill.report.gates import gate_line
+from distill.report.contents import gates_of
+from distill.report.failed_gates import gate_line
 from distill.report.page import write_page
 
 # Verbs that go beyond the evaluation, each with whether it asks the gates.
@@ -125,18 +126,21 @@ def _combine(
 
 def _require(
     settings: Settings,
-    report: Mapping[str, Any],
+    report: dict[str, Any],
     stopped: Mapping[int, GateFailed],
     late: GateFailed | None,
     *,
     asked: bool,
 ) -> None:
-    """Nothing when no run was stopped and, where the verb asks the gates, each of them passed."""
+    """Check that no run was stopped and, where the verb asks the gates, that each of them passed.
+
+    Raises: GateFailed naming the gates and seeds.
+    """
     first = _seed(first_run(settings))
-    gates = [gate for gate in report["gates"] if asked and not gate["passed"]]
+    gates = [gate for gate in gates_of(report) if asked and not gate.passed]
     found = [gate_line(gate) for gate in gates]
     found += [f"seed {seed}: {_line(error)}" for seed, error in stopped.items()]
-    if late is not None and not any(gate["name"].startswith(f"seed {first}: ") for gate in gates):
+    if late is not None and not any(gate.seed == first for gate in gates):
         found.append(f"seed {first}: {_line(late)}")
     if found:
         raise GateFailed(

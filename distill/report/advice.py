@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
+from distill.evaluation.entries import Json, ModelFigures
+from distill.evaluation.gates import OVER_GOLD
 from distill.report import formats
 from distill.report.causes import explained, labellers
-from distill.report.controls import METRIC_NAMES, shortfalls, teacher_of
-from distill.report.table_model import ModelRow, Report, dig, entries, over_majority_known
+from distill.report.contents import Report, dig, entries, gates_of, models_of, over_majority_known
+from distill.report.names import METRIC_NAMES, teacher_of
+from distill.report.table_model import ModelRow
 from distill.report.training import undertrained
 
 _VIEWS = ("card", "document")
@@ -16,7 +18,7 @@ _VIEWS = ("card", "document")
 
 def advice(report: Report, row: ModelRow) -> list[str]:
     """The sentences that follow the first one. Args: row: the model that the first one is about."""
-    students = [model for model in entries(report, "models") if model.get("role") == "student"]
+    students = [model for model in models_of(report) if model.role == "student"]
     return [
         *_kept(report, row),
         *(sentence for model in students for sentence in _over_gold(report, model)),
@@ -27,7 +29,7 @@ def advice(report: Report, row: ModelRow) -> list[str]:
 
 def _kept(report: Report, row: ModelRow) -> Iterator[str]:
     """What is kept of the card teacher, else of the document teacher, and each teacher worse than the model."""
-    retention = dig(row.model, "retention")
+    retention = dig(row.model.retention)
     views = [view for view in _VIEWS if view in retention]
     for view in views:
         if view == views[0] or (formats.number(retention[view]) or 0.0) > 1:
@@ -35,7 +37,7 @@ def _kept(report: Report, row: ModelRow) -> Iterator[str]:
 
 
 def _retention(report: Report, row: ModelRow, view: str) -> str:
-    kept, teacher = dig(row.model, "retention", view), teacher_of(view, entries(report, "models"))
+    kept, teacher = dig(row.model.retention, view), teacher_of(view, models_of(report))
     share, low = formats.number(kept), (formats.bounds(kept) or (None, None))[0]
     corrected = over_majority_known(report)
     if share is None:
@@ -53,20 +55,20 @@ def _retention(report: Report, row: ModelRow, view: str) -> str:
 
 def _gap(report: Report, row: ModelRow, teacher: str) -> str:
     """By how many points of macro F1 the model is above the teacher."""
-    figures = {str(model.get("name")): dig(model, "quality").get("f1_macro") for model in entries(report, "models")}
+    figures = {model.name: dig(model.quality).get("f1_macro") for model in models_of(report)}
     own, other = formats.number(row.quality.get("f1_macro")), formats.number(figures.get(teacher))
     return "" if own is None or other is None else f" by {100 * (own - other):.1f} points"
 
 
-def _over_gold(report: Report, model: Mapping[str, Any]) -> Iterator[str]:
-    """How a student stands to training on gold alone; nothing in a report that never asked."""
-    if "over_gold" not in model:
+def _over_gold(report: Report, model: ModelFigures) -> Iterator[str]:
+    """How a student compares with training on gold alone; empty for a report that never compared them."""
+    if not model.asked_over_gold:
         return
-    name, apart = model.get("name"), dig(model, "over_gold")
+    name, apart = model.name, dig(model.over_gold)
     gap, pair = formats.number(apart.get("difference")), formats.bounds(apart)
     if gap is None or pair is None:
         yield f"{name} was not compared with training on gold alone."
-    elif _gate_failed(report, f"over_gold {name}") or pair[1] < 0:
+    elif _gate_failed(report, OVER_GOLD, name) or pair[1] < 0:
         yield f"{name}: {explained(report, model)}."
     else:
         figure = formats.signed_interval(gap, pair, 100, 2)
@@ -76,7 +78,7 @@ def _over_gold(report: Report, model: Mapping[str, Any]) -> Iterator[str]:
 
 def _not_above(report: Report) -> Iterator[str]:
     """Every model that is not above the majority answer or the class priors, and what to do where it is a teacher."""
-    short = {str(model.get("name")): shortfalls(model) for model in entries(report, "models")}
+    short = {model.name: model.shortfalls() for model in models_of(report)}
     named = [
         f"{name} ({', '.join(_difference(*item) for item in found.items())})" for name, found in short.items() if found
     ]
@@ -97,15 +99,17 @@ def _early(report: Report) -> Iterator[str]:
         yield f"Stopped while still learning: {', '.join(found)}."
 
 
-def _difference(metric: str, apart: Mapping[str, Any]) -> str:
+def _difference(metric: str, apart: Json) -> str:
     scale, decimals = (1, 3) if metric == "log_loss" else (100, 2)
-    return f"{METRIC_NAMES[metric]} {formats.signed_interval(apart.get('difference'), dict(apart), scale, decimals)}"
+    return f"{METRIC_NAMES[metric]} {formats.signed_interval(apart.get('difference'), apart, scale, decimals)}"
 
 
-def _around(figure: Mapping[str, Any]) -> str:
-    pair = formats.bounds(dict(figure))
+def _around(figure: Json) -> str:
+    pair = formats.bounds(figure)
     return "" if pair is None else f" ({100 * pair[0]:.1f}–{100 * pair[1]:.1f})"
 
 
-def _gate_failed(report: Report, name: str) -> bool:
-    return any(gate.get("name") == name and gate.get("passed") is False for gate in entries(report, "gates"))
+def _gate_failed(report: Report, metric: str, subject: str) -> bool:
+    """Whether this gate failed, in a report over seeds that of the means."""
+    asked = (gate for gate in gates_of(report) if (gate.metric, gate.subject, gate.seed) == (metric, subject, None))
+    return any(gate.passed is False for gate in asked)

@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from distill.core.files import read_json
-from distill.core.project import Project
-from distill.report.gates import (
+from distill.core.files import Json, read_json
+from distill.core.project import Controls, Project
+from distill.evaluation.entries import Gate, Parity
+from distill.evaluation.gates import (
     judged_parity,
     leak_gate,
     of_seed,
@@ -21,6 +22,8 @@ from distill.report.gates import (
     teacher_gate,
     validation_gate,
 )
+from distill.report.causes import explained
+from distill.report.contents import Report, gates_of, models_of, parity_of
 from distill.report.training import training_entries
 
 SCHEMA = 1
@@ -29,21 +32,22 @@ SCHEMA = 1
 def assemble(
     project: Project,
     run: Path,
-    exports: Sequence[Path],
+    exports: Mapping[str, Path],
     stages: Sequence[Mapping[str, Any]],
     environment: Mapping[str, Any],
     folders: Mapping[str, Path],
-) -> dict[str, Any]:
+) -> Report:
     """The content of report.json; sections whose artifact is not made yet are empty.
 
-    Args: exports: export folders, in the order of the report. stages: of `run.json`. environment: machine and versions.
-        folders: name in the report to folder of each model that was trained.
+    Args: exports: name in the report to folder of each exported file, in the order of the report. stages: of
+        `run.json`. environment: machine and versions. folders: name in the report to folder of each model that was
+        trained.
     """
     audit = _optional(run / "audit" / "audit.json") or {"rows": {}, "leak_rows": 0}
     evaluation = _evaluation(run)
     latency = _optional(run / "latency" / "latency.json") or {"rows": [], "environment": {}, "settings": {}}
-    parity = [entry for folder in exports if (entry := _optional(folder / "parity.json"))]
-    parity = judged_parity(project.gates, parity)
+    found = {name: entry for name, folder in exports.items() if (entry := _optional(folder / "parity.json"))}
+    parity = judged_parity(project.gates, [{**entry, "model": name} for name, entry in found.items()])
     task = project.task
     report = {
         "schema": SCHEMA,
@@ -62,16 +66,18 @@ def assemble(
         "stages": [{key: stage[key] for key in ("name", "seconds", "status")} for stage in stages],
         "environment": {**environment, **latency["environment"], "seed": project.seed, "bench": latency["settings"]},
     }
-    return {**report, "gates": _gates(project, report), "gates_off": off_gates(project.gates)}
+    off = [name for name in Controls.model_fields if not getattr(project.controls, name)]
+    left_out = {"controls_off": off} if off else {}
+    return {**report, "gates": _as_json(_gates(project, report)), "gates_off": off_gates(project.gates), **left_out}
 
 
 def assemble_seeds(
     project: Project,
     run: Path,
-    reports: Mapping[int, Mapping[str, Any]],
+    reports: Mapping[int, Report],
     stopped: Sequence[int],
     stages: Sequence[Mapping[str, Any]],
-) -> dict[str, Any]:
+) -> Report:
     """The content of report.json over runs that differ in their training seed; the quality figures are means.
 
     Audit, latency, environment, the choice of labels and what it was against gold-only twins are the first run's, the
@@ -83,7 +89,7 @@ def assemble_seeds(
     """
     first = next(iter(reports.values()))
     evaluation = _evaluation(run)
-    own = [gate for seed, report in reports.items() for gate in of_seed(seed, report["gates"])]
+    own = [gate for seed, report in reports.items() for gate in of_seed(seed, gates_of(report))]
     found = {
         **first,
         "seeds": evaluation.get("seeds", []),
@@ -99,46 +105,50 @@ def assemble_seeds(
         "parity": _worst([entry for report in reports.values() for entry in report["parity"]]),
         "stages": [{key: stage[key] for key in ("name", "seconds", "status")} for stage in stages],
     }
-    return {**found, "gates": [*_gates(project, found), *own]}
+    return {**found, "gates": _as_json([*_gates(project, found), *own])}
 
 
-def _gates(project: Project, report: Mapping[str, Any]) -> list[dict[str, Any]]:
-    gates = project.gates
+def _gates(project: Project, report: Report) -> list[Gate]:
+    gates, models = project.gates, models_of(report)
     return [
-        *leak_gate(gates, report["audit"]),
+        *leak_gate(gates, report["audit"]["leak_rows"]),
         *validation_gate(gates, report["task"]["rows"].get("valid")),
         *teacher_gate(gates, report["choice"]),
-        *parity_gates(report["parity"]),
-        *retention_gates(gates, report["models"]),
-        *over_gold_gates(gates, dict(report)),
+        *parity_gates(parity_of(report)),
+        *retention_gates(gates, models),
+        *over_gold_gates(gates, models, lambda model: explained(report, model)),
     ]
 
 
-def _evaluation(run: Path) -> dict[str, Any]:
-    empty: dict[str, Any] = {"tests": [], "models": [], "twins": {}, "comparisons": []}
+def _as_json(gates: Sequence[Gate]) -> list[Json]:
+    return [gate.as_json() for gate in gates]
+
+
+def _evaluation(run: Path) -> Json:
+    empty: Json = {"tests": [], "models": [], "twins": {}, "comparisons": []}
     return {**empty, **(_optional(run / "evaluation" / "evaluation.json") or {})}
 
 
-def _choice(reports: Mapping[int, Mapping[str, Any]]) -> dict[str, Any] | None:
+def _choice(reports: Mapping[int, Report]) -> Json | None:
     """The first seed's choice of labels, with what each seed took."""
     taken = {str(seed): report["choice"]["taken"] for seed, report in reports.items() if report["choice"]}
     first = next(iter(reports.values()))["choice"]
     return {**first, "taken_by_seed": taken} if first else None
 
 
-def _worst(parity: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def _worst(parity: Sequence[Json]) -> list[Json]:
     """One entry for each exported file: that of the seed where it deviates most."""
-    found: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    found: dict[str, list[Json]] = {}
     for entry in parity:
-        found.setdefault((entry["name"], entry["target"]), []).append(entry)
-    return [max(entries, key=_deviation) for entries in found.values()]
+        found.setdefault(Parity.from_json(entry).file, []).append(entry)
+    return [max(entries, key=lambda entry: _deviation(Parity.from_json(entry))) for entries in found.values()]
 
 
-def _deviation(entry: Mapping[str, Any]) -> tuple[bool, float, float]:
+def _deviation(check: Parity) -> tuple[bool, float, float]:
     flips, difference = (
-        math.inf if entry[key] is None else float(entry[key]) for key in ("label_flips", "max_abs_diff")
+        math.inf if figure is None else float(figure) for figure in (check.label_flips, check.max_abs_diff)
     )
-    return not entry["passed"], flips, difference
+    return not check.passed, flips, difference
 
 
 def _rows(audit: Mapping[str, Any]) -> dict[str, int]:

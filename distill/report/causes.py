@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from distill.evaluation.entries import ModelFigures
 from distill.report import formats
-from distill.report.controls import student_of
-from distill.report.table_model import Report, dig, entries, metric_figure
+from distill.report.contents import Report, dig, metric_figure, models_of
 from distill.report.training import undertrained
+
+ByName = Mapping[str, ModelFigures]
 
 
 @dataclass(frozen=True)
@@ -24,12 +25,12 @@ class Cause:
         return f"{self.found}: {self.do}"
 
 
-def explained(report: Report, model: Mapping[str, Any]) -> str:
+def explained(report: Report, model: ModelFigures) -> str:
     """What the difference between a model and its better gold-only twin says: the size, then the causes.
 
     Args: model: with `over_gold`.
     """
-    apart = dig(model, "over_gold")
+    apart = dig(model.over_gold)
     gap, pair = formats.number(apart.get("difference")), formats.bounds(apart)
     if gap is None or pair is None:
         return "the difference to training on gold alone is not defined on these rows"
@@ -42,15 +43,14 @@ def explained(report: Report, model: Mapping[str, Any]) -> str:
     return f"{size}: {whose}{'; '.join(map(str, causes))}"
 
 
-def _causes(report: Report, model: Mapping[str, Any]) -> Iterator[Cause]:
-    models = {str(one.get("name")): one for one in entries(report, "models")}
-    name = str(model.get("name"))
-    student = student_of(name, list(models.values()))
-    apart = dig(model, "over_gold")
-    if student != name and (formats.number(dig(models.get(student), "over_gold").get("difference")) or 0.0) >= 0:
+def _causes(report: Report, model: ModelFigures) -> Iterator[Cause]:
+    models = {one.name: one for one in models_of(report)}
+    student, own = model.student, models.get(model.student)
+    sound = own is not None and (formats.number(dig(own.over_gold).get("difference")) or 0.0) >= 0
+    if sound and student != model.name:
         yield Cause(f"{student} in PyTorch is not under its twin", "keep more of it in fp32", of_teacher=False)
         return
-    found = [*_of_teachers(report, models, str(apart.get("twin")))]
+    found = [*_of_teachers(report, models, models.get(str(dig(model.over_gold).get("twin"))))]
     found += [
         Cause(f"{student} was stopped while it still learned ({reason})", "train the student longer", of_teacher=False)
         for reason in undertrained(report, student)
@@ -58,7 +58,7 @@ def _causes(report: Report, model: Mapping[str, Any]) -> Iterator[Cause]:
     yield from found or [Cause("no teacher is under the twin", "give a larger pool", of_teacher=False)]
 
 
-def _of_teachers(report: Report, models: Mapping[str, Any], twin: str) -> Iterator[Cause]:
+def _of_teachers(report: Report, models: ByName, twin: ModelFigures | None) -> Iterator[Cause]:
     for teacher in labellers(report):
         if teacher in (dig(report, "choice").get("imported") or []):
             found = f"the labels of {teacher} were made elsewhere and lead the student astray"
@@ -66,31 +66,31 @@ def _of_teachers(report: Report, models: Mapping[str, Any], twin: str) -> Iterat
             continue
         for reason in undertrained(report, teacher):
             yield Cause(f"{teacher} was stopped while it still learned ({reason})", "train the teacher longer")
-        yield from _better_on_cards(report, models, teacher)
-        figures = [metric_figure(report, dig(models.get(name), "quality")) for name in (teacher, twin)]
-        own, other = (formats.number(figure) for figure in figures)
+        yield from _better_on_cards(models, teacher)
+        own, other = (_metric_of(report, one) for one in (models.get(teacher), twin))
         if own is not None and other is not None and own < other:
             gap = f"{teacher} is {100 * (other - own):.1f} points under the twin"
             yield Cause(f"{gap}, worse than training the student on gold", "take a larger encoder or train it longer")
 
 
-def _better_on_cards(report: Report, models: Mapping[str, Any], teacher: str) -> Iterator[Cause]:
+def _metric_of(report: Report, model: ModelFigures | None) -> float | None:
+    return None if model is None else formats.number(metric_figure(report, dig(model.quality)))
+
+
+def _better_on_cards(models: ByName, teacher: str) -> Iterator[Cause]:
     """The teacher's own preset trained on cards, where it is better on validation than what gave the labels."""
-    card = f"{teacher.removesuffix('@document')}@card"
-    if not teacher.endswith("@document") or card not in models:
-        return
-    losses = [formats.number(dig(models.get(name), "valid").get("log_loss")) for name in (card, teacher)]
-    own, other = losses
-    if own is not None and other is not None and own < other:
-        against = f"log loss {own:.3f} against {other:.3f} on validation"
-        yield Cause(f"{card} is better than {teacher} ({against}), but the labels came from documents", "labels: card")
+    for card in (model for model in models.values() if model.recipe_of == teacher and teacher in models):
+        own, other = (formats.number(dig(one.valid).get("log_loss")) for one in (card, models[teacher]))
+        if own is not None and other is not None and own < other:
+            against = f"log loss {own:.3f} against {other:.3f} on validation"
+            found = f"{card.name} is better than {teacher} ({against}), but the labels came from documents"
+            yield Cause(found, "labels: card")
 
 
 def labellers(report: Report) -> list[str]:
     """The teachers that the labels came from; where no choice was written, every teacher of documents."""
     chosen = list(dig(report, "choice", "teachers"))
-    teachers = [str(model.get("name")) for model in entries(report, "models") if model.get("role") == "teacher"]
-    return chosen or [name for name in teachers if name.endswith("@document")]
+    return chosen or [model.name for model in models_of(report) if model.is_teacher and model.view == "document"]
 
 
 def _turned(pair: tuple[float, float]) -> str:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
+from distill.evaluation.entries import Json
 from distill.report import formats, scales
+from distill.report.contents import entries
 from distill.report.plots import Frame, axes, svg
-from distill.report.table_model import Report, entries
 
 
-def loss_curve(fit: Report, width: int = 360, height: int = 190) -> str:
+def loss_curve(fit: Json, width: int = 360, height: int = 190) -> str:
     """The curve of one entry of `training` in report.json; empty under two measured points."""
     history = entries(fit, "history")
     points = _points(history)
@@ -29,7 +29,7 @@ def loss_curve(fit: Report, width: int = 360, height: int = 190) -> str:
     return svg(body, frame, title, "; ".join(f"epoch {epoch:g}: {loss:.4f}" for epoch, loss in points))
 
 
-def _points(history: Sequence[dict[str, Any]]) -> list[tuple[float, float]]:
+def _points(history: Sequence[Json]) -> list[tuple[float, float]]:
     """(epoch, log loss) of each evaluation that has both."""
     pairs = [(formats.number(one.get("epoch")), formats.number(one.get("log_loss"))) for one in history]
     return [(epoch, loss) for epoch, loss in pairs if epoch is not None and loss is not None]

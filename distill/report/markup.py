@@ -54,6 +54,12 @@ def notes(items: list[str], class_: str = "") -> str:
     return element("ul", "".join(element("li", escape(item)) for item in items), class_=class_) if items else ""
 
 
+def pairs(items: list[tuple[str, str]], class_: str = "") -> str:
+    """A list of names with what they are; nothing without items."""
+    rows = "".join(element("div", element("dt", escape(name)) + element("dd", escape(text))) for name, text in items)
+    return element("dl", rows, class_=class_) if items else ""
+
+
 def _head(sheet: Sheet) -> str:
     names = "".join(element("th", escape(column.name), scope="col", class_=column.kind) for column in sheet.columns)
     if not any(column.group for column in sheet.columns):

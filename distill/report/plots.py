@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from distill.evaluation.entries import Json
 from distill.report import formats, scales
+from distill.report.contents import Report, latency_of, positive_label
 from distill.report.markup import element, escape
 from distill.report.scales import Scale
-from distill.report.table_model import Report, entries, model_rows, positive_label
+from distill.report.table_model import model_rows
 
 MARKS = {"teacher": "Teacher", "student": "Student", "baseline": "Baseline", "artifact": "Exported artifact"}
 _FONT_PX = 12
@@ -70,13 +71,13 @@ def measured_points(report: Report) -> list[Point]:
     """One point per latency row at batch 1 whose model has a quality figure."""
     rows = {row.name: row for row in model_rows(report)}
     points = []
-    for latency in entries(report, "latency"):
-        row, p50 = rows.get(str(latency.get("model"))), formats.number(latency.get("p50_ms"))
-        if row is None or p50 is None or p50 <= 0 or latency.get("batch", 1) != 1:
+    for latency in latency_of(report):
+        row, p50 = rows.get(str(latency.model)), formats.number(latency.p50_ms)
+        if row is None or p50 is None or p50 <= 0 or not latency.single:
             continue
         figure = _figure(row.quality, row.point, positive_label(report) is not None)
         if figure is not None:
-            points.append(Point(row.name, str(row.model.get("role")), p50, *figure))
+            points.append(Point(row.name, str(row.model.role), p50, *figure))
     return points
 
 
@@ -132,9 +133,7 @@ def histogram(
     return svg(body, frame, title, text)
 
 
-def _figure(
-    quality: dict[str, Any], point: dict[str, Any], one_vs_rest: bool
-) -> tuple[float, tuple[float, float]] | None:
+def _figure(quality: Json, point: Json, one_vs_rest: bool) -> tuple[float, tuple[float, float]] | None:
     value = point.get("f1") if one_vs_rest else quality.get("f1_macro")
     share = formats.number(value)
     if share is None:

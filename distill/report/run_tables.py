@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from distill.evaluation.entries import Json, LatencyRow, Parity
 from distill.report import formats
-from distill.report.table_model import Column, Report, Sheet, dig, entries
+from distill.report.contents import Report, dig, entries, gates_of, latency_of, parity_of
+from distill.report.table_model import Column, Sheet
 
 QUANTILES = ("q10", "q25", "q50", "q75", "q90", "q95", "q99", "max")
 
@@ -22,7 +24,7 @@ def latency_sheet(report: Report) -> Sheet:
         Column("Threads", _text("threads"), spare=8),
         Column("Batch", _text("batch"), spare=7),
         Column("Tokens", _text("tokens"), spare=6),
-        Column("Samples", lambda row: formats.integer(row.get("samples")), spare=12),
+        Column("Samples", lambda row: formats.integer(row.samples), spare=12),
         Column("p50", _measured("p50_ms"), request, "p50, ms"),
         Column("p95", _measured("p95_ms"), request, "p95, ms", spare=3),
         Column("p99", _measured("p99_ms"), request, "p99, ms", spare=2),
@@ -31,14 +33,14 @@ def latency_sheet(report: Report) -> Sheet:
         Column("over PyTorch teacher", _speedup, speed, "Speed-up"),
         Column(
             "over fastest teacher",
-            lambda row: formats.times(row.get("speedup_vs_best_teacher")),
+            lambda row: formats.times(row.speedup_vs_best_teacher),
             speed,
             "Over fastest teacher",
             spare=1,
         ),
     ]
     caption = "Real length mix, tokenisation included, equal threads; p99 only where there are enough requests."
-    return Sheet(caption, columns, entries(report, "latency"))
+    return Sheet(caption, columns, latency_of(report))
 
 
 def parity_sheet(report: Report) -> Sheet:
@@ -46,24 +48,24 @@ def parity_sheet(report: Report) -> Sheet:
     columns = [
         Column("Model", _text("name"), kind="name"),
         Column("Target", _text("target"), kind="name"),
-        Column("Largest logit difference", lambda row: _scientific(row.get("max_abs_diff"))),
+        Column("Largest logit difference", lambda row: _scientific(row.max_abs_diff)),
         Column("Label flips", _flips),
-        Column("Rows", lambda row: formats.integer(row.get("rows"))),
-        Column("Result", lambda row: formats.verdict(row.get("passed")), kind="text"),
+        Column("Rows", lambda row: formats.integer(row.rows)),
+        Column("Result", lambda row: formats.verdict(row.passed), kind="text"),
     ]
-    return Sheet("Exported files against PyTorch on the same rows.", columns, entries(report, "parity"))
+    return Sheet("Exported files against PyTorch on the same rows.", columns, parity_of(report))
 
 
 def gate_sheet(report: Report) -> Sheet:
     """What the config requires and what was measured."""
     columns = [
         Column("Gate", _text("name"), kind="name"),
-        Column("Required", lambda row: formats.plain(row.get("required"))),
-        Column("Measured", lambda row: formats.plain(row.get("measured"))),
-        Column("Result", lambda row: formats.verdict(row.get("passed")), kind="text"),
+        Column("Required", lambda row: formats.plain(row.required)),
+        Column("Measured", lambda row: formats.plain(row.measured)),
+        Column("Result", lambda row: formats.verdict(row.passed), kind="text"),
     ]
-    rows = entries(report, "gates")
-    if any(row.get("why") for row in rows):
+    rows = gates_of(report)
+    if any(row.why for row in rows):
         columns.append(Column("Why", _text("why"), kind="prose"))
     return Sheet("Failed gates leave no bundle.", columns, rows)
 
@@ -101,7 +103,7 @@ def leak_sheet(report: Report) -> Sheet:
     """What the audit found in more than one split; columns are the keys that the audit wrote."""
     rows = entries(dig(report, "audit"), "leaks")
     keys = list(dict.fromkeys(key for row in rows for key in row))
-    return Sheet("Found in more than one split.", [Column(str(key), _text(key), kind="text") for key in keys], rows)
+    return Sheet("Found in more than one split.", [Column(str(key), _key(key), kind="text") for key in keys], rows)
 
 
 def stage_sheet(report: Report) -> Sheet:
@@ -109,8 +111,8 @@ def stage_sheet(report: Report) -> Sheet:
     rows = entries(report, "stages")
     total = sum(formats.number(row.get("seconds")) or 0.0 for row in rows)
     columns = [
-        Column("Stage", _text("name"), kind="text"),
-        Column("Status", _text("status"), kind="text"),
+        Column("Stage", _key("name"), kind="text"),
+        Column("Status", _key("status"), kind="text"),
         Column("Time", lambda row: formats.duration(row.get("seconds"))),
     ]
     return Sheet(f"{formats.duration(total)} in all.", columns, rows)
@@ -128,27 +130,32 @@ def _flatten(prefix: str, value: Any) -> list[tuple[str, str]]:
     return [(prefix, formats.plain(value))]
 
 
-def _text(key: str) -> Callable[[dict[str, Any]], str]:
+def _text(name: str) -> Callable[[object], str]:
+    """A cell of a typed entry. Args: name: of its field."""
+    return lambda row: formats.plain(getattr(row, name))
+
+
+def _key(key: str) -> Callable[[Json], str]:
     return lambda row: formats.plain(row.get(key))
 
 
-def _measured(key: str) -> Callable[[dict[str, Any]], str]:
-    return lambda row: formats.three_digits(row.get(key))
+def _measured(name: str) -> Callable[[LatencyRow], str]:
+    return lambda row: formats.three_digits(getattr(row, name))
 
 
-def _speedup(row: dict[str, Any]) -> str:
-    return formats.times_interval(row.get("speedup_vs_teacher"), [row.get("speedup_low"), row.get("speedup_high")])
+def _speedup(row: LatencyRow) -> str:
+    return formats.times_interval(row.speedup_vs_teacher, [row.speedup_low, row.speedup_high])
 
 
-def _quantile(name: str) -> Callable[[tuple[str, str, dict[str, Any]]], str]:
+def _quantile(name: str) -> Callable[[tuple[str, str, Json]], str]:
     return lambda row: formats.integer(row[2].get(name))
 
 
-def _count(ledger: dict[str, Any]) -> Callable[[tuple[str, tuple[str, ...]]], str]:
+def _count(ledger: Json) -> Callable[[tuple[str, tuple[str, ...]]], str]:
     return lambda row: formats.integer(_at(ledger, row[1]))
 
 
-def _at(ledger: dict[str, Any], path: tuple[str, ...]) -> Any:
+def _at(ledger: Json, path: tuple[str, ...]) -> Any:
     return dig(ledger, *path[:-1]).get(path[-1])
 
 
@@ -157,8 +164,8 @@ def _scientific(value: Any) -> str:
     return formats.MISSING if figure is None else f"{figure:.1e}" if figure < 0.01 else f"{figure:.3f}"
 
 
-def _flips(row: dict[str, Any]) -> str:
-    flips, rows = row.get("label_flips"), formats.number(row.get("rows"))
+def _flips(row: Parity) -> str:
+    flips, rows = row.label_flips, formats.number(row.rows)
     if isinstance(flips, float):
         return f"{formats.percent(flips)}%"
     return formats.integer(flips) if not flips or not rows else f"{formats.integer(flips)} ({100 * flips / rows:.2f}%)"
@@ -169,7 +176,7 @@ def _share(count: Any, read: Any) -> str:
     return formats.MISSING if part is None or not whole else formats.percent(part / whole)
 
 
-def _ledger_caption(ledger: dict[str, Any], dropped: dict[str, Any]) -> str:
+def _ledger_caption(ledger: Json, dropped: Json) -> str:
     parts = [formats.number(value) for value in (ledger.get("read"), ledger.get("kept"), *dropped.values())]
     if None in parts:
         return "Rows read, dropped and kept."

@@ -13,11 +13,20 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from distill.report import breakdowns, choice, floor, formats, training, twins, verdict
-from distill.report import run_tables as run_tables
-from distill.report import seed_ranges as seed_ranges
-from distill.report import table_model as table_model
-from distill.report.table_model import Column, Report, Sheet
+from distill.report import (
+    breakdown_tables,
+    formats,
+    labels_tables,
+    majority_table,
+    quality_tables,
+    run_tables,
+    seeds_table,
+    training,
+    twins_table,
+    verdict,
+)
+from distill.report.contents import Report, entries, over_majority_known, tests_of
+from distill.report.table_model import Column, Sheet
 
 _TAG = re.compile(r"<(?=[A-Za-z/!?])")
 _STYLES = {"passed": "green", "failed": "bold red", "no": "bold red", formats.MISSING: "dim"}
@@ -25,7 +34,7 @@ _STYLES = {"passed": "green", "failed": "bold red", "no": "bold red", formats.MI
 
 def quality_table(report: Report, width: int | None = None) -> Table:
     """The main table for the terminal. `width`: characters to fit, by leaving out the columns needed least."""
-    return rich_table(table_model.quality_sheet(report), width)
+    return rich_table(quality_tables.quality_sheet(report), width)
 
 
 def latency_table(report: Report, width: int | None = None) -> Table:
@@ -35,7 +44,7 @@ def latency_table(report: Report, width: int | None = None) -> Table:
 
 def markdown_table(report: Report) -> str:
     """The main table in Markdown, under the sentences that say how to read it."""
-    return "\n\n".join([*_seeds(report), *_captioned(table_model.quality_sheet(report))])
+    return "\n\n".join([*_seeds(report), *_captioned(quality_tables.quality_sheet(report))])
 
 
 def markdown_results(report: Report, title: str) -> str:
@@ -43,21 +52,20 @@ def markdown_results(report: Report, title: str) -> str:
 
     Where models were compared with the majority answer it begins with the sentences of the report's page.
     """
-    tests = report.get("tests") if isinstance(report.get("tests"), list) else []
-    per_test = [table_model.per_test_sheet(report, str(test)) for test in tests or []]
-    by_slice = [breakdowns.slices_across_sheet(found) for found in table_model.entries(report, "slices")]
-    said = verdict.sentences(report) if table_model.over_majority_known(report) else []
-    parts = [f"# {_plain(title)}", *([_plain(sentence) for sentence in said] or _seeds(report))]
-    parts += _chapter("Quality and speed", [table_model.quality_sheet(report)])
-    parts += _chapter("Each class", [breakdowns.class_sheet(report)])
+    per_test = [quality_tables.per_test_sheet(report, test) for test in tests_of(report)]
+    by_slice = [breakdown_tables.slices_across_sheet(found) for found in entries(report, "slices")]
+    sentences = verdict.sentences(report) if over_majority_known(report) else []
+    parts = [f"# {_plain(title)}", *([_plain(sentence) for sentence in sentences] or _seeds(report))]
+    parts += _chapter("Quality and speed", [quality_tables.quality_sheet(report)])
+    parts += _chapter("Each class", [breakdown_tables.class_sheet(report)])
     parts += _chapter("Each test", per_test)
     parts += _chapter("Each slice", by_slice)
-    parts += _chapter("Against the majority answer", [floor.majority_sheet(report)])
-    parts += _chapter("Gold-only twins", [twins.twin_sheet(report)])
-    parts += _chapter("Labels", [choice.choice_sheet(report), choice.asked_twins_sheet(report)])
+    parts += _chapter("Against the majority answer", [majority_table.majority_sheet(report)])
+    parts += _chapter("Gold-only twins", [twins_table.twin_sheet(report)])
+    parts += _chapter("Labels", [labels_tables.choice_sheet(report), labels_tables.asked_twins_sheet(report)])
     parts += _chapter("Training", [training.training_sheet(report)])
-    parts += _chapter("Comparisons", [table_model.comparison_sheet(report)])
-    parts += _chapter("Over the seeds", [seed_ranges.spread_sheet(report)])
+    parts += _chapter("Comparisons", [quality_tables.comparison_sheet(report)])
+    parts += _chapter("Over the seeds", [seeds_table.spread_sheet(report)])
     parts += _chapter("Latency", [run_tables.latency_sheet(report)])
     environment = "; ".join(f"{_plain(name)} {_plain(value)}" for name, value in run_tables.environment_items(report))
     return "\n\n".join([*parts, *([f"Environment: {environment}."] if environment else [])]) + "\n"

@@ -7,16 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from distill.core.files import read_json
-from distill.core.model_folder import HISTORY_FILE
+from distill.evaluation.entries import Json
 from distill.report import formats
-from distill.report.table_model import Column, Report, Sheet, entries
+from distill.report.contents import Report, entries
+from distill.report.table_model import Column, Sheet
 
 _NEEDED = ("step", "steps", "ended", "reason")
 # A fit whose log loss still changed by this share per epoch when it was stopped had more to learn.
 _STILL_FALLING = -0.01
 
 
-def training_entries(folders: Mapping[str, Path]) -> list[dict[str, Any]]:
+def training_entries(folders: Mapping[str, Path]) -> list[Json]:
     """The `training` of report.json, from what training wrote into each model's folder.
 
     A model that says nothing of its fit (a finished one, or of an older run) is left out.
@@ -61,7 +62,7 @@ def _early(entry: Mapping[str, Any]) -> bool:
     return entry.get("ended") == "ceiling" if slope is None else slope <= _STILL_FALLING
 
 
-def _entry(written: Mapping[str, Any]) -> dict[str, Any]:
+def _entry(written: Mapping[str, Any]) -> Json:
     history = [one for one in written.get("history") or [] if isinstance(one, dict)]
     losses = [loss for one in history if (loss := formats.number(one.get("log_loss"))) is not None]
     return {

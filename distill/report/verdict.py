@@ -1,4 +1,4 @@
-"""The first sentences of a report: how the model to take stands to its controls, what is wrong, which gates hold."""
+"""The first sentences of a report: the model to take against its baselines, what is wrong, which gates passed."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import Any
 from distill.evaluation.majority import MAJORITY
 from distill.report import formats
 from distill.report.advice import advice
-from distill.report.choice import choice_sentence
-from distill.report.controls import metric_name, teacher_of
-from distill.report.table_model import ModelRow, Report, dig, entries, metric_figure, model_rows, positive_label
+from distill.report.contents import Report, dig, gates_of, metric_figure, models_of, parity_of, positive_label
+from distill.report.labels_tables import choice_sentence
+from distill.report.names import metric_name, teacher_of
+from distill.report.table_model import ModelRow, model_rows
 
 
 def sentences(report: Report) -> list[str]:
@@ -23,7 +24,7 @@ def sentences(report: Report) -> list[str]:
 
 def state(report: Report) -> str:
     """One word: `failed` when any gate failed, `passed` when every gate passed, else `open`."""
-    results = [gate.get("passed") for gate in entries(report, "gates")]
+    results = [gate.passed for gate in gates_of(report)]
     if False in results:
         return "failed"
     return "passed" if results and all(result is True for result in results) else "open"
@@ -36,9 +37,9 @@ def gates_sentence(report: Report) -> str:
 
 
 def _gates(report: Report) -> str:
-    gates = entries(report, "gates")
-    failed = [str(gate.get("name")) for gate in gates if gate.get("passed") is False]
-    unknown = [str(gate.get("name")) for gate in gates if not isinstance(gate.get("passed"), bool)]
+    gates = gates_of(report)
+    failed = [gate.name for gate in gates if gate.passed is False]
+    unknown = [gate.name for gate in gates if not isinstance(gate.passed, bool)]
     if not gates:
         return "No gates were checked."
     if failed:
@@ -68,19 +69,19 @@ def headline(report: Report) -> str:
     if row is None:
         return "No model has been measured yet."
     name = metric_name(str(report.get("metric") or "f1_macro"), positive_label(report))
-    speed = formats.times(row.latency.get("speedup_vs_teacher"))
-    unknown = speed == formats.MISSING or row.model.get("role") == "teacher"
-    at_speed = "" if unknown else f" at {speed} the speed of {teacher_of('document', entries(report, 'models'))}"
+    speed = formats.times(row.latency.speedup_vs_teacher)
+    unknown = speed == formats.MISSING or row.model.role == "teacher"
+    at_speed = "" if unknown else f" at {speed} the speed of {teacher_of('document', models_of(report))}"
     first = f"{row.name}: {name} {_figure(report, row)}{at_speed}"
     others = [f"{called} {_figure(report, other)}" for called, other in _controls(report, row)]
     return f"{first}; {', '.join(others)}." if others else f"{first}."
 
 
 def _controls(report: Report, row: ModelRow) -> list[tuple[str, ModelRow]]:
-    """What the model to take is read beside: its twin, every teacher on its own view, the majority answer."""
+    """What the model to take is compared with: its twin, every teacher on its own view, the majority answer."""
     rows = {other.name: other for other in model_rows(report) if other.quality and other.name != row.name}
-    twin = str(dig(row.model, "over_gold").get("twin"))
-    teachers = [name for name, other in rows.items() if other.model.get("role") == "teacher" and ">" not in name]
+    twin = str(dig(row.model.over_gold).get("twin"))
+    teachers = [name for name, other in rows.items() if other.model.is_teacher]
     named = [("trained on gold alone", twin), *((name, name) for name in teachers), ("majority answer", MAJORITY)]
     return [(called, rows[name]) for called, name in named if name in rows]
 
@@ -98,20 +99,17 @@ def headline_model(report: Report) -> ModelRow | None:
     sound = [row for row in measured if not _failed_alone(report, row.name)]
     for rows in (sound, measured):
         for role in ("artifact", "student"):
-            if found := [row for row in rows if row.model.get("role") == role]:
+            if found := [row for row in rows if row.model.role == role]:
                 return max(found, key=_speed)
     return max(measured, key=_quality_of, default=None)
 
 
 def _failed_alone(report: Report, name: str) -> bool:
-    """Whether parity or a gate that names this model failed."""
-    failed = [check for check in entries(report, "parity") if check.get("passed") is False]
-    exported = {f"{check.get('name')}.{check.get('target')}" for check in failed}
-    gates = [str(gate.get("name")) for gate in entries(report, "gates") if gate.get("passed") is False]
-    # Parity is of a model in a target (`8L_trunc.onnx`), quality of what it reads too (`8L_trunc@card.onnx`).
-    source, _, read = name.partition("@")
-    short = f"{source}.{read.partition('.')[2]}"
-    return bool(exported & {name, short}) or any(gate.endswith((f" {name}", f" {short}")) for gate in gates)
+    """Whether parity or a gate of this model failed."""
+    checks = [check for check in parity_of(report) if check.is_of(name)]
+    subjects = {name, *(check.file for check in checks)}
+    failed = any(gate.passed is False and gate.subject in subjects for gate in gates_of(report))
+    return failed or any(check.passed is False for check in checks)
 
 
 def _listed(seeds: list[Any]) -> str:
@@ -127,4 +125,4 @@ def _quality_of(row: ModelRow) -> float:
 
 
 def _speed(row: ModelRow) -> float:
-    return formats.number(row.latency.get("speedup_vs_teacher")) or 0.0
+    return formats.number(row.latency.speedup_vs_teacher) or 0.0

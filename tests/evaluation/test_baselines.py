@@ -96,7 +96,9 @@ def test_in_multi_label_every_label_of_half_the_rows_is_the_answer():
     target = (np.random.default_rng(0).random((rows, 3)) < 0.5).astype(float)
     like = Scored("m", space, [str(row) for row in range(rows)], target, target)
     shares = np.array([0.7, 0.5, 0.2])
-    found = majority_predictions(CalibratedPredictions(like, 2.0, None, {"all": like}), shares).tests["all"].tally.total()
+    found = (
+        majority_predictions(CalibratedPredictions(like, 2.0, None, {"all": like}), shares).tests["all"].tally.total()
+    )
     assert found.recall.tolist() == [1.0, 1.0, 0.0]
     expected = np.mean([metrics.log_loss(target[:, c], np.full(rows, shares[c]), labels=[0, 1]) for c in range(3)])
     assert float(found.log_loss) == pytest.approx(expected)

@@ -12,10 +12,10 @@ from distill.core.files import write_json
 from distill.core.predictions import read_predictions, write_predictions
 from distill.evaluation.compare import compare, compare_by
 from distill.evaluation.evaluate import Measuring, evaluate
-from distill.report.breakdowns import slice_rows_sheet, slices_across_sheet
+from distill.report.breakdown_tables import slice_rows_sheet, slices_across_sheet
 from distill.report.tables import markdown
 from tests.evaluation.test_evaluate import MODELS, PRIORS, REFERENCES, ROWS, SETTINGS, SPACE, TESTS, predictions
-from tests.evaluation.test_evaluate_seeds import seeded
+from tests.evaluation.test_over_seeds import seeded
 
 A, B = "8L@card", "base@card"
 

@@ -30,7 +30,7 @@ def chosen(taken, high=-0.2):
 
 
 def test_a_run_that_has_made_nothing_has_empty_sections(tmp_path):
-    report = assemble(PROJECT, tmp_path, [tmp_path / "export" / "8L" / "onnx"], [], {}, {})
+    report = assemble(PROJECT, tmp_path, {"8L@card.onnx": tmp_path / "export" / "8L" / "onnx"}, [], {}, {})
     assert report["schema"] == 1 and report["task"]["labels"] == ["нет", "да"] and report["task"]["rows"] == {}
     assert all(report[key] == [] for key in ("tests", "models", "comparisons", "training_history", "latency", "parity"))
     assert report["asked_twins"] is None
@@ -44,7 +44,7 @@ def test_every_artifact_finds_its_section(tmp_path):
     model = {"name": "8L@card", "role": "student", "retention": {"card": {"low": 0.96}}, "over_gold": GOLD}
     figures = {"name": "8L", "target": "onnx", "criterion": "parity", "max_abs_diff": 1e-6, "label_flips": 0}
     parity = {**figures, "finite": True}
-    write_json(tmp_path / "records" / "audit.json", audit)
+    write_json(tmp_path / "audit" / "audit.json", audit)
     twins = {"8L@card": {"best": "8L-gold@card", "other": []}}
     evaluation = {"tests": ["unseen"], "models": [model], "twins": twins, "comparisons": [{"a": "x"}]}
     write_json(tmp_path / "evaluation" / "evaluation.json", evaluation)
@@ -57,13 +57,13 @@ def test_every_artifact_finds_its_section(tmp_path):
     fit = {"step": 20, "steps": 30, "ended": "converged", "reason": "converged: no lower log loss in 4 evaluations"}
     write_json(tmp_path / "students" / "8L" / "training_history.json", fit)
     folders = {"8L@card": tmp_path / "students" / "8L"}
-    exports = [tmp_path / "onnx", tmp_path / "missing"]
+    exports = {"8L@card.onnx": tmp_path / "onnx", "8L@card.onnx-int8": tmp_path / "missing"}
     report = assemble(PROJECT, tmp_path, exports, STAGES, {"python": "3"}, folders)
     assert report["choice"] == chosen("card") and report["asked_twins"] == asked and report["metric"] == "f1_macro"
     assert [(one["model"], one["steps"], one["step"]) for one in report["training_history"]] == [("8L@card", 30, 20)]
     assert report["task"]["rows"] == {"train": 7, "valid": 99}
     assert {key: report[key] for key in evaluation} == evaluation
-    judged = {**parity, "required": 1e-4, "passed": True}
+    judged = {**parity, "model": "8L@card.onnx", "required": 1e-4, "passed": True}
     assert (report["latency"], report["parity"], report["audit"]) == (latency["rows"], [judged], audit)
     assert [(gate["name"], gate["passed"]) for gate in report["gates"]] == [
         ("leak", False),

@@ -6,20 +6,21 @@ import pytest
 
 from distill.core.errors import GateFailed
 from distill.core.project import Gates
-from distill.report.gates import (
-    gate_line,
+from distill.evaluation.entries import Gate, ModelFigures, Parity
+from distill.evaluation.gates import (
     judged_parity,
     leak_gate,
     of_seed,
     off_gates,
     over_gold_gates,
     parity_gates,
-    require,
-    require_teacher,
     retention_gates,
     teacher_gate,
     validation_gate,
 )
+from distill.report.causes import explained
+from distill.report.contents import models_of
+from distill.report.failed_gates import gate_line, require, require_teacher
 
 OFF = Gates(leak=None, parity_fp32=None, int8_flips=None, retention_card=None, over_gold=None)
 STUDENT, TWIN, FILE = "8L@card", "8L-gold@card", "8L@card.onnx-int8"
@@ -27,13 +28,13 @@ STUDENT, TWIN, FILE = "8L@card", "8L-gold@card", "8L@card.onnx-int8"
 
 def model(name, role, low):
     retention = None if role == "teacher" else {"document": {"low": 0.1}, "card": {"value": 0.97, "low": low}}
-    return {"name": name, "role": role, "retention": retention}
+    return ModelFigures(name, role, retention=retention)
 
 
 @pytest.mark.parametrize(("allowed", "rows", "passed"), [(0, 0, True), (0, 1, False), (3, 3, True), (3, 4, False)])
 def test_leaked_rows(allowed, rows, passed):
-    (gate,) = leak_gate(Gates(leak=allowed), {"leak_rows": rows})
-    assert gate == {"name": "leak", "required": allowed, "measured": rows, "passed": passed}
+    (gate,) = leak_gate(Gates(leak=allowed), rows)
+    assert gate.as_json() == {"name": "leak", "required": allowed, "measured": rows, "passed": passed}
 
 
 @pytest.mark.parametrize(
@@ -41,32 +42,33 @@ def test_leaked_rows(allowed, rows, passed):
 )
 def test_retention_is_judged_by_its_lower_bound(required, low, passed):
     (gate,) = retention_gates(Gates(retention_card=required), [model("8L@card", "student", low)])
-    assert gate == {"name": "retention.card 8L@card", "required": required, "measured": low, "passed": passed}
+    assert gate.as_json() == {"name": "retention.card 8L@card", "required": required, "measured": low, "passed": passed}
 
 
 def test_only_students_and_artifacts_are_judged():
     models = [model(role, role, 0.1) for role in ("teacher", "student", "baseline", "artifact")]
-    names = [gate["name"] for gate in retention_gates(Gates(), models)]
+    names = [gate.name for gate in retention_gates(Gates(), models)]
     assert names == ["retention.card student", "retention.card artifact"]
 
 
 def test_without_a_card_teacher_there_is_no_such_gate():
-    student = {**model(STUDENT, "student", 0.99), "retention": {"document": {"low": 0.1}}}
-    assert retention_gates(Gates(), [student, {**student, "retention": None}]) == []
+    kept = [{"document": {"low": 0.1}}, None]
+    assert retention_gates(Gates(), [ModelFigures(STUDENT, "student", retention=one) for one in kept]) == []
 
 
 def test_a_retention_without_a_lower_bound_fails():
     (gate,) = retention_gates(Gates(), [model(STUDENT, "student", None)])
-    assert (gate["measured"], gate["passed"]) == (None, False)
+    assert (gate.measured, gate.passed) == (None, False)
 
 
-def beside_twin(name, role, difference, low, high):
+def against_twin(name, role, difference, low, high):
     apart = {"twin": TWIN, "metric": "accuracy", "difference": difference, "low": low, "high": high}
     return {"name": name, "role": role, "over_gold": apart}
 
 
 def scored(name, role, accuracy, valid=0.5):
-    return {"name": name, "role": role, "quality": {"accuracy": {"value": accuracy}}, "valid": {"log_loss": valid}}
+    view, figures = name.partition("@")[2], {"accuracy": {"value": accuracy}}
+    return {"name": name, "role": role, "view": view, "quality": figures, "valid": {"log_loss": valid}}
 
 
 def run_report(*models, document=0.56, card=0.55, losses=(0.5, 0.6), **more):
@@ -77,7 +79,11 @@ def run_report(*models, document=0.56, card=0.55, losses=(0.5, 0.6), **more):
     return {"metric": "accuracy", "models": [*teachers, scored(TWIN, "baseline", 0.751), *models], **more}
 
 
-BELOW = beside_twin(STUDENT, "student", -0.151, -0.165, -0.138)
+def judged(gates, report):
+    return over_gold_gates(gates, models_of(report), lambda model: explained(report, model))
+
+
+BELOW = against_twin(STUDENT, "student", -0.151, -0.165, -0.138)
 
 
 @pytest.mark.parametrize(
@@ -85,30 +91,30 @@ BELOW = beside_twin(STUDENT, "student", -0.151, -0.165, -0.138)
     [(-0.01, -0.01, True), (-0.01, -0.0101, False), (0.0, 0.001, True), (0.02, 0.01, False)],
 )
 def test_a_student_is_judged_by_the_lower_bound_of_its_difference_to_the_twin(required, low, passed):
-    (gate,) = over_gold_gates(Gates(over_gold=required), run_report(beside_twin(STUDENT, "student", 0.01, low, 0.03)))
-    assert (gate["name"], gate["required"], gate["measured"]) == (f"over_gold {STUDENT}", required, low)
-    assert gate["passed"] is passed and ("why" in gate) is not passed
+    (gate,) = judged(Gates(over_gold=required), run_report(against_twin(STUDENT, "student", 0.01, low, 0.03)))
+    assert (gate.name, gate.required, gate.measured) == (f"over_gold {STUDENT}", required, low)
+    assert gate.passed is passed and ("why" in gate.as_json()) is not passed
 
 
 def test_a_student_that_equals_its_twin_passes():
-    (gate,) = over_gold_gates(Gates(), run_report(beside_twin(STUDENT, "student", 0.0, -0.006, 0.006)))
-    assert gate["passed"] and "why" not in gate
+    (gate,) = judged(Gates(), run_report(against_twin(STUDENT, "student", 0.0, -0.006, 0.006)))
+    assert gate.passed and "why" not in gate.as_json()
 
 
 def test_files_are_judged_too_and_baselines_and_teachers_are_not():
     models = [BELOW, {**BELOW, "name": FILE, "role": "artifact"}, {**BELOW, "name": "x", "role": "baseline"}]
-    found = over_gold_gates(Gates(), run_report(*models))
-    assert [gate["name"] for gate in found] == [f"over_gold {STUDENT}", f"over_gold {FILE}"]
-    assert all("training on gold alone is 15.1 points better (13.8–16.5)" in gate["why"] for gate in found)
+    found = judged(Gates(), run_report(*models))
+    assert [gate.name for gate in found] == [f"over_gold {STUDENT}", f"over_gold {FILE}"]
+    assert all("training on gold alone is 15.1 points better (13.8–16.5)" in gate.why for gate in found)
 
 
 def test_without_twins_or_with_the_gate_off_nothing_is_judged():
-    assert over_gold_gates(Gates(), run_report({**BELOW, "over_gold": None})) == []
-    assert over_gold_gates(OFF, run_report(BELOW)) == []
+    assert judged(Gates(), run_report({**BELOW, "over_gold": None})) == []
+    assert judged(OFF, run_report(BELOW)) == []
 
 
 def why(report):
-    return next(gate["why"] for gate in over_gold_gates(Gates(), report) if not gate["passed"])
+    return next(gate.why for gate in judged(Gates(), report) if not gate.passed)
 
 
 def fit(name, **more):
@@ -155,13 +161,13 @@ def test_where_nothing_else_is_wrong_the_pool_is_too_small():
 
 
 def test_of_a_file_whose_student_is_sound_the_precision_is_the_cause():
-    student = beside_twin(STUDENT, "student", 0.01, -0.005, 0.02)
+    student = against_twin(STUDENT, "student", 0.01, -0.005, 0.02)
     text = why(run_report(student, {**BELOW, "name": FILE, "role": "artifact"}, document=0.9))
     assert f"{STUDENT} in PyTorch is not under its twin: keep more of it in fp32" in text
 
 
 def test_an_interval_too_wide_to_tell_asks_for_test_rows():
-    text = why(run_report(beside_twin(STUDENT, "student", 0.004, -0.02, 0.03)))
+    text = why(run_report(against_twin(STUDENT, "student", 0.004, -0.02, 0.03)))
     assert "the difference to training on gold alone is +0.4 points (−2.0…+3.0): give more test rows" in text
 
 
@@ -171,18 +177,18 @@ def test_gates_that_are_off_are_listed_by_name():
 
 
 def test_a_failed_gate_says_why_where_it_is_raised():
-    gates = over_gold_gates(Gates(), run_report(BELOW))
+    gates = judged(Gates(), run_report(BELOW))
     with pytest.raises(
         GateFailed, match=r"over_gold 8L@card: required -0.01, measured -0.165 \(training on gold alone"
     ):
         require(gates, "x")
-    assert gate_line({"name": "leak", "required": 0, "measured": 2}) == "leak: required 0, measured 2"
+    assert gate_line(Gate("leak", None, 0, 2, False)) == "leak: required 0, measured 2"
 
 
 @pytest.mark.parametrize(("required", "rows", "passed"), [(100, 100, True), (100, 99, False), (1, 40, True)])
 def test_validation_rows(required, rows, passed):
     (gate,) = validation_gate(Gates(validation_rows=required), rows)
-    assert gate == {"name": "validation_rows", "required": required, "measured": rows, "passed": passed}
+    assert gate.as_json() == {"name": "validation_rows", "required": required, "measured": rows, "passed": passed}
 
 
 def test_validation_rows_are_not_judged_before_they_are_counted_or_with_the_gate_off():
@@ -202,7 +208,7 @@ def choice(high, taken="card"):
 )
 def test_the_labels_taken_must_beat_the_priors_by_the_lower_bound(required, high, measured, passed):
     (gate,) = teacher_gate(Gates(teacher_over_priors=required), choice(high))
-    assert gate == {
+    assert gate.as_json() == {
         "name": "teacher_over_priors card",
         "required": required,
         "measured": pytest.approx(measured),
@@ -220,13 +226,14 @@ def test_of_labels_made_elsewhere_validation_knows_nothing():
 
 def test_labels_without_an_interval_fail_and_before_the_choice_or_with_the_gate_off_nothing_is_judged():
     (gate,) = teacher_gate(Gates(), choice(None))
-    assert (gate["measured"], gate["passed"]) == (None, False)
+    assert (gate.measured, gate.passed) == (None, False)
     assert teacher_gate(Gates(), None) == teacher_gate(Gates(teacher_over_priors=None), choice(0.2)) == []
 
 
 def test_a_teacher_that_knows_nothing_is_named_with_how_its_own_fit_ended():
     fits = [fit("base@card"), fit("base@document", reason="converged"), fit("se@card", reason="not of these labels")]
-    report = {"gates": teacher_gate(Gates(), choice(0.2)), "choice": choice(0.2), "training_history": fits}
+    gates = [gate.as_json() for gate in teacher_gate(Gates(), choice(0.2))]
+    report = {"gates": gates, "choice": choice(0.2), "training_history": fits}
     with pytest.raises(GateFailed) as caught:
         require_teacher(report, "runs/x/report.html")
     message = str(caught.value)
@@ -238,7 +245,8 @@ def test_a_teacher_that_knows_nothing_is_named_with_how_its_own_fit_ended():
 
 
 def test_a_teacher_that_knows_something_may_label():
-    require_teacher({"gates": [*teacher_gate(Gates(), choice(-0.1)), *leak_gate(Gates(), {"leak_rows": 2})]}, "x")
+    gates = [*teacher_gate(Gates(), choice(-0.1)), *leak_gate(Gates(), 2)]
+    require_teacher({"gates": [gate.as_json() for gate in gates]}, "x")
 
 
 def exported(criterion, target="any", **changes):
@@ -269,19 +277,20 @@ def test_figures_that_were_judged_while_measuring_are_left_out():
 
 
 def test_a_parity_gate_names_the_figure_of_the_criterion():
-    fp32, int8 = parity_gates(judged_parity(Gates(), [exported("parity", "onnx"), exported("decisions", "onnx-int8")]))
+    judged = judged_parity(Gates(), [exported("parity", "onnx"), exported("decisions", "onnx-int8")])
+    fp32, int8 = (gate.as_json() for gate in parity_gates(map(Parity.from_json, judged)))
     assert fp32 == {"name": "parity 8L.onnx", "required": 1e-4, "measured": 3e-7, "passed": True}
     assert int8 == {"name": "parity 8L.onnx-int8", "required": 0.01, "measured": 0.02, "passed": False}
 
 
 def test_a_gate_set_to_null_is_off():
-    assert leak_gate(OFF, {"leak_rows": 9}) == []
+    assert leak_gate(OFF, 9) == []
     assert retention_gates(OFF, [model("8L@card", "student", 0.0)]) == []
 
 
 def test_failed_gates_are_listed_with_both_figures():
     gates = [
-        *leak_gate(Gates(), {"leak_rows": 2}),
+        *leak_gate(Gates(), 2),
         *retention_gates(Gates(), [model("8L@card", "student", 0.9), model("6L@card", "student", 0.99)]),
     ]
     with pytest.raises(GateFailed) as caught:
@@ -294,9 +303,24 @@ def test_failed_gates_are_listed_with_both_figures():
 
 def test_nothing_happens_when_all_pass():
     require([], "x")
-    require(leak_gate(Gates(), {"leak_rows": 0}), "x")
+    require(leak_gate(Gates(), 0), "x")
 
 
 def test_failed_gates_of_a_seed_carry_its_name_but_for_the_leak_that_all_share():
-    gates = [{"name": name, "passed": passed} for name, passed in (("leak", False), ("a", True), ("b", False))]
-    assert of_seed(7, gates) == [{"name": "seed 7: b", "passed": False}]
+    passed = {"leak": False, "validation_rows": True, "parity": False}
+    gates = [Gate(metric, None, 1, 0, fine) for metric, fine in passed.items()]
+    assert [gate.name for gate in of_seed(7, gates)] == ["seed 7: parity"]
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("leak", ("leak", None, None)),
+        ("retention.card 8L@card.onnx", ("retention.card", "8L@card.onnx", None)),
+        ("seed 12: parity 8L.onnx-int8", ("parity", "8L.onnx-int8", 12)),
+    ],
+)
+def test_a_gate_keeps_its_subject_through_a_report(name, parts):
+    entry = {"name": name, "required": 0.9, "measured": None, "passed": False, "why": "few rows"}
+    gate = Gate.from_json(entry)
+    assert (gate.metric, gate.subject, gate.seed) == parts and gate.as_json() == entry

@@ -7,10 +7,10 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
-from distill.report import breakdowns, formats
-from distill.report import run_tables as run_tables
-from distill.report import table_model as table_model
+from distill.evaluation.entries import Comparison, Parity
+from distill.report import breakdown_tables, formats, quality_tables, run_tables
 from distill.report.markup import table as html_table
+from distill.report.table_model import model_rows
 from distill.report.tables import latency_table, markdown, markdown_results, markdown_table, quality_table, rich_table
 from tests.report.sample import LABELS, sample_report
 
@@ -87,7 +87,7 @@ def test_markdown_escapes_what_would_break_a_table_or_run_as_html() -> None:
 
 
 def test_html_rich_and_markdown_show_the_same_cells() -> None:
-    sheet = table_model.quality_sheet(sample_report())
+    sheet = quality_tables.quality_sheet(sample_report())
     expected = [[column.cell(row) for column in sheet.columns] for row in sheet.rows]
     flat_html = re.sub(r"<[^>]+>", " ", html_table(sheet)).replace("&gt;", ">")
     shown = (markdown(sheet), "\n".join(printed(rich_table(sheet), 300)), " ".join(flat_html.split()))
@@ -130,7 +130,7 @@ def test_tables_of_an_empty_report_print() -> None:
 def test_models_come_in_the_order_of_their_roles() -> None:
     report = sample_report()
     report["models"].reverse()
-    roles = [row.model["role"] for row in table_model.model_rows(report)]
+    roles = [row.model.role for row in model_rows(report)]
     assert roles == ["teacher"] * 3 + ["student"] * 2 + ["baseline"] * 3 + ["artifact"] * 2
 
 
@@ -146,13 +146,13 @@ def test_models_come_in_the_order_of_their_roles() -> None:
     ],
 )
 def test_reading_of_a_comparison(metric: str, low: float | None, high: float | None, reading: str) -> None:
-    assert table_model.reading({"metric": metric, "low": low, "high": high}) == reading
+    assert quality_tables.reading(Comparison("a", "b", metric, low=low, high=high)) == reading
 
 
 def test_an_operating_point_out_of_reach_differs_from_a_missing_one() -> None:
     report = sample_report()
     del report["models"][0]["quality"]["positive"]["operating_points"]["recall@P>=0.9"]
-    text = markdown(breakdowns.points_sheet(report))
+    text = markdown(breakdown_tables.points_sheet(report))
     assert cells(text, "`base@document`")[-4:] == ["–"] * 4
     assert cells(text, "`base@card`")[-4:] == ["not reached", "–", "–", "–"]
 
@@ -160,7 +160,7 @@ def test_an_operating_point_out_of_reach_differs_from_a_missing_one() -> None:
 def test_label_flips_are_read_as_a_count_or_a_share() -> None:
     rows = [{"label_flips": 12, "rows": 2048}, {"label_flips": 0.0058, "rows": 2048}, {"label_flips": 0}, {}]
     flips = next(column for column in run_tables.parity_sheet({}).columns if column.name == "Label flips")
-    assert [flips.cell(row) for row in rows] == ["12 (0.59%)", "0.58%", "0", "–"]
+    assert [flips.cell(Parity.from_json(row)) for row in rows] == ["12 (0.59%)", "0.58%", "0", "–"]
 
 
 @pytest.mark.parametrize(

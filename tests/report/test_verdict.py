@@ -11,7 +11,7 @@ import pytest
 from distill.core.files import read_json
 from distill.report import verdict
 from distill.report.page import page
-from distill.report.table_model import quality_sheet
+from distill.report.quality_tables import quality_sheet
 from distill.report.tables import markdown, markdown_results
 from tests.report.sample import TWIN, figure, sample_report
 from tests.report.test_page import visible
@@ -217,4 +217,4 @@ def test_a_run_whose_students_all_failed_still_speaks_of_the_student():
     names = [model["name"] for model in report["models"] if model["role"] in ("student", "artifact")]
     report["gates"] += [{"name": f"over_gold {n}", "required": -0.01, "measured": -0.2, "passed": False} for n in names]
     row = verdict.headline_model(report)
-    assert row is not None and row.model["role"] == "artifact"
+    assert row is not None and row.model.role == "artifact"

@@ -23,7 +23,7 @@ def combine_step(experiments: Mapping[int, Experiment]) -> Step:
         from distill.core.record_store import class_shares
         from distill.evaluation.evaluate import Measuring, evaluate
 
-        by_seed: dict[int | None, Path] = {seed: one.run / "predictions" for seed, one in experiments.items()}
+        by_seed = {seed: one.run / "predictions" for seed, one in experiments.items()}
         measuring = Measuring(first.space, project.quality, project.seed, class_shares(first.run / RECORDS))
         result = evaluate(report_rows(first), tests, first.references, by_seed, measuring)
         write_json(folder / "evaluation.json", result)

@@ -82,10 +82,10 @@ def evaluate_step(experiment: Experiment) -> Step:
         from distill.core.record_store import class_shares
         from distill.evaluation.evaluate import Measuring, evaluate
 
-        models, predicted = report_rows(experiment), {None: experiment.run / "predictions"}
+        models, by_seed = report_rows(experiment), {None: experiment.run / "predictions"}
         priors = class_shares(experiment.run / RECORDS)
         measuring = Measuring(experiment.space, project.quality, project.seed, priors)
-        result = evaluate(models, experiment.tests, experiment.references, predicted, measuring)
+        result = evaluate(models, experiment.tests, experiment.references, by_seed, measuring)
         write_json(folder / "evaluation.json", result)
 
     part = {"quality": project.quality.as_json(), "task": project.task.as_json()}

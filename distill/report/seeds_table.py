@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from distill.report import formats
-from distill.report.table_model import Column, ModelRow, Report, Sheet, dig, model_rows, positive_label, role_heading
+from distill.report.contents import Report, dig, positive_label
+from distill.report.table_model import Column, ModelRow, Sheet, model_rows, role_heading
 
 
 def spread_sheet(report: Report) -> Sheet:
@@ -36,7 +37,7 @@ def _figure(name: str) -> Callable[[ModelRow], str]:
 
 
 def _retention(view: str) -> Callable[[ModelRow], str]:
-    return lambda row: _range(dig(row.model, "retention", view).get("spread"))
+    return lambda row: _range(dig(row.model.retention, view).get("spread"))
 
 
 def _range(spread: Any, scale: float = 100, decimals: int = 2) -> str:

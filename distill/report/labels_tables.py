@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from distill.evaluation.entries import Comparison, Json
 from distill.report import formats
-from distill.report.table_model import Column, Report, Sheet, dig, entries, pairs_sheet
+from distill.report.contents import Report, comparisons_of, dig, entries
+from distill.report.quality_tables import pairs_sheet
+from distill.report.table_model import Column, Sheet
 
 
 def choice_sentence(report: Report) -> str:
@@ -30,7 +33,7 @@ def worse_classes(report: Report) -> list[str]:
     return [_worse(row) for row in entries(dig(report, "choice"), "worse_classes")]
 
 
-def _worse(row: dict[str, Any]) -> str:
+def _worse(row: Json) -> str:
     gap, pair = formats.number(row.get("difference")) or 0.0, formats.bounds(row) or (0.0, 0.0)
     worse, better = (row.get("a"), row.get("b")) if gap < 0 else (row.get("b"), row.get("a"))
     low, high = sorted(100 * abs(end) for end in pair)
@@ -58,39 +61,36 @@ def choice_sheet(report: Report) -> Sheet:
 def choice_pairs_sheet(report: Report) -> Sheet:
     """Paired differences between the candidates."""
     caption = "Paired bootstrap on the same validation rows; points (log loss as it is), with 95% intervals."
-    return pairs_sheet(entries(dig(report, "choice"), "differences"), caption)
+    return pairs_sheet(comparisons_of(dig(report, "choice"), "differences"), caption)
 
 
 def asked_twins_sheet(report: Report) -> Sheet:
-    """The labels beside each student's gold-only twin; a twin that is better by an interval stands out."""
+    """The labels against each student's gold-only twin; a twin that is better by an interval stands out."""
     asked = dig(report, "asked_twins")
     caption = (
         f"The labels ({asked.get('labels')}) against training on gold alone, on the same "
         f"{formats.integer(asked.get('rows'))} validation rows; points (log loss as it is), with 95% intervals."
     )
-    return replace(pairs_sheet(entries(asked, "comparisons"), caption), marked=_twin_is_better)
+    return replace(pairs_sheet(comparisons_of(asked), caption), marked=_twin_is_better)
 
 
 def better_twins(report: Report) -> list[str]:
     """One sentence for each gold-only twin that is better on validation than the labels, by an interval of log loss."""
-    return [_better(row) for row in entries(dig(report, "asked_twins"), "comparisons") if _twin_is_better(row)]
+    return [_better(row) for row in comparisons_of(dig(report, "asked_twins")) if _twin_is_better(row)]
 
 
-def _twin_is_better(row: dict[str, Any]) -> bool:
-    pair = formats.bounds(row)
-    return row.get("metric") == "log_loss" and pair is not None and pair[0] > 0
+def _twin_is_better(row: Comparison) -> bool:
+    pair = formats.bounds(row.interval)
+    return row.metric == "log_loss" and pair is not None and pair[0] > 0
 
 
-def _better(row: dict[str, Any]) -> str:
-    gap, (low, high) = formats.number(row.get("difference")) or 0.0, formats.bounds(row) or (0.0, 0.0)
+def _better(row: Comparison) -> str:
+    gap, (low, high) = formats.number(row.difference) or 0.0, formats.bounds(row.interval) or (0.0, 0.0)
     by = f"by {gap:.3f} ({low:.3f}–{high:.3f}) in log loss"
-    return (
-        f"{row.get('b')}, trained on gold alone, is better than the labels on validation {by}: "
-        "distilling will hardly help."
-    )
+    return f"{row.b}, trained on gold alone, is better than the labels on validation {by}: distilling will hardly help."
 
 
-def _over_priors(row: dict[str, Any]) -> str:
+def _over_priors(row: Json) -> str:
     apart = dig(row, "over_priors")
     return formats.signed_interval(apart.get("difference"), apart, 1, 4)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from distill.report.choice import (
+from distill.report.labels_tables import (
     asked_twins_sheet,
     better_twins,
     choice_pairs_sheet,
@@ -12,10 +12,10 @@ from distill.report.choice import (
     choice_sheet,
     worse_classes,
 )
-from distill.report.floor import majority_sheet
+from distill.report.majority_table import majority_sheet
 from distill.report.page import page
 from distill.report.tables import markdown, markdown_results
-from distill.report.twins import twin_sheet
+from distill.report.twins_table import twin_sheet
 from tests.report.sample import LABELS, TWIN, sample_report
 from tests.report.test_page import visible
 
@@ -46,7 +46,7 @@ def test_a_run_without_a_choice_has_no_such_section():
 def test_the_labels_stand_beside_each_gold_only_twin():
     sheet = asked_twins_sheet(sample_report())
     assert "The labels (document)" in sheet.caption and "5\u202f140 validation rows" in sheet.caption
-    assert [row["metric"] for row in sheet.rows] == ["accuracy", "f1_macro", "log_loss"]
+    assert [row.metric for row in sheet.rows] == ["accuracy", "f1_macro", "log_loss"]
     assert all(line.endswith("| A is better |") for line in markdown(sheet).splitlines()[2:])
     assert not any(map(sheet.marked, sheet.rows)) and better_twins(sample_report()) == []
     assert "The labels (document) against training on gold alone" in visible(page(sample_report()))
@@ -64,7 +64,7 @@ def test_a_twin_that_is_better_than_the_labels_is_named_where_the_interval_says_
     assert better_twins(report) == ([expected] if said else [])
     assert (expected in visible(page(report))) == said
     sheet = asked_twins_sheet(report)
-    assert [row["metric"] for row in sheet.rows if sheet.marked(row)] == (["log_loss"] if said else [])
+    assert [row.metric for row in sheet.rows if sheet.marked(row)] == (["log_loss"] if said else [])
 
 
 def test_a_figure_other_than_log_loss_names_no_twin():

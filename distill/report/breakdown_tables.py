@@ -5,19 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from distill.evaluation.entries import Json
 from distill.report import formats
-from distill.report.table_model import (
-    Column,
-    ModelRow,
-    Report,
-    Sheet,
-    dig,
-    entries,
-    label_names,
-    model_rows,
-    positive_label,
-    role_heading,
-)
+from distill.report.contents import Report, dig, entries, label_names, positive_label
+from distill.report.table_model import Column, ModelRow, Sheet, model_rows, role_heading
 
 
 def class_sheet(report: Report) -> Sheet:
@@ -53,7 +44,7 @@ def slice_sheet(report: Report) -> Sheet:
     return Sheet("Accuracy by slice, percent.", [model, *columns], rows, role_heading)
 
 
-def slice_rows_sheet(found: dict[str, Any]) -> Sheet:
+def slice_rows_sheet(found: Json) -> Sheet:
     """A comparison by slice with a row for each slice, the last one over all test rows."""
     columns = [
         Column("Slice", _slice_name, kind="text"),
@@ -66,7 +57,7 @@ def slice_rows_sheet(found: dict[str, Any]) -> Sheet:
     return Sheet(_by_slice_caption(found), columns, entries(found, "rows"))
 
 
-def slices_across_sheet(found: dict[str, Any]) -> Sheet:
+def slices_across_sheet(found: Json) -> Sheet:
     """A comparison by slice with a row for each of the two models, then their difference."""
     parts = entries(found, "rows")
     columns = [
@@ -111,19 +102,19 @@ def _class_f1(label: str) -> Callable[[ModelRow], str]:
     return cell
 
 
-def _slice_name(part: dict[str, Any]) -> str:
+def _slice_name(part: Json) -> str:
     return "all" if part.get("name") is None else str(part["name"] or "no slice")
 
 
-def _figure_of(part: dict[str, Any]) -> Callable[[str], str]:
+def _figure_of(part: Json) -> Callable[[str], str]:
     return lambda key: _points_apart(part) if key == "difference" else formats.percent(part.get(key))
 
 
-def _points_apart(part: dict[str, Any]) -> str:
+def _points_apart(part: Json) -> str:
     return formats.signed_interval(part.get("difference"), part, 100, 2)
 
 
-def _by_slice_caption(found: dict[str, Any]) -> str:
+def _by_slice_caption(found: Json) -> str:
     seeds, few = found.get("seeds"), [_slice_name(part) for part in entries(found, "rows") if part.get("low") is None]
     means = f", mean of seeds {', '.join(map(str, seeds))}" if seeds else ""
     caption = f"Accuracy by slice, percent{means}; differences in points with 95% intervals, paired on the same rows."

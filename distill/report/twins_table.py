@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from distill.report import formats
-from distill.report.table_model import Column, ModelRow, Report, Sheet, dig, model_rows
+from distill.report.contents import Report, dig
+from distill.report.table_model import Column, ModelRow, Sheet, model_rows
 
 Pair = tuple[str, ModelRow, bool]
 
@@ -23,7 +24,7 @@ def twin_sheet(report: Report) -> Sheet:
     ]
     columns = [
         Column("Twin", lambda row: row[1].name, kind="name"),
-        Column("Log loss on validation", lambda row: _decimals(dig(row[1].model, "valid").get("log_loss"))),
+        Column("Log loss on validation", lambda row: _decimals(dig(row[1].model.valid).get("log_loss"))),
         Column("Accuracy", lambda row: formats.percent_interval(row[1].quality.get("accuracy")), "All test rows"),
         Column("Macro F1", lambda row: formats.percent_interval(row[1].quality.get("f1_macro")), "All test rows"),
         Column("Log loss", lambda row: _decimals(row[1].quality.get("log_loss")), "All test rows", "Log loss on test"),

@@ -1,17 +1,17 @@
-"""Every model beside the majority answer and the class priors, figure by figure."""
+"""Every model against the majority answer and the class priors, figure by figure."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from distill.report import formats
-from distill.report.controls import shortfalls
-from distill.report.table_model import Column, ModelRow, Report, Sheet, dig, model_rows, role_heading
+from distill.report.contents import Report, dig
+from distill.report.table_model import Column, ModelRow, Sheet, model_rows, role_heading
 
 
 def majority_sheet(report: Report) -> Sheet:
     """Paired differences of each model to the majority answer; those that are not above it stand out."""
-    rows = [row for row in model_rows(report) if row.model.get("over_majority")]
+    rows = [row for row in model_rows(report) if row.model.over_majority]
     columns = [
         Column("Model", lambda row: row.name, kind="name"),
         Column("Accuracy", _apart("accuracy", 100, 2)),
@@ -22,12 +22,12 @@ def majority_sheet(report: Report) -> Sheet:
         "Model − majority answer in points of accuracy and macro F1, model − class priors in log loss (negative is "
         "better), paired, with 95% intervals; models that are not better in all three stand out."
     )
-    return Sheet(caption, columns, rows, role_heading, lambda row: bool(shortfalls(row.model)))
+    return Sheet(caption, columns, rows, role_heading, lambda row: bool(row.model.shortfalls()))
 
 
 def _apart(metric: str, scale: float, decimals: int) -> Callable[[ModelRow], str]:
     def cell(row: ModelRow) -> str:
-        apart = dig(row.model, "over_majority", metric)
+        apart = dig(row.model.over_majority, metric)
         return formats.signed_interval(apart.get("difference"), apart, scale, decimals)
 
     return cell

@@ -1,6 +1,6 @@
 from distill.report.page import page
-from distill.report.seed_ranges import spread_sheet
-from distill.report.table_model import comparison_sheet
+from distill.report.quality_tables import comparison_sheet
+from distill.report.seeds_table import spread_sheet
 from distill.report.tables import markdown, markdown_results
 
 

@@ -1,0 +1,100 @@
+"""The gates of a project: required figure, measured figure, passed or not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from distill.core.files import Json
+from distill.core.project import Gates
+from distill.evaluation.entries import Gate, ModelFigures, Parity
+
+LEAK, VALIDATION, TEACHER = "leak", "validation_rows", "teacher_over_priors"
+PARITY, RETENTION, OVER_GOLD = "parity", "retention.card", "over_gold"
+
+
+def leak_gate(gates: Gates, leak_rows: int) -> list[Gate]:
+    """Test rows that are also in train, valid or the pool."""
+    if gates.leak is None:
+        return []
+    return [Gate(LEAK, None, gates.leak, leak_rows, leak_rows <= gates.leak)]
+
+
+def validation_gate(gates: Gates, rows: int | None) -> list[Gate]:
+    """Rows of the validation split, on which everything is chosen; None before they are counted."""
+    required = gates.validation_rows
+    return [] if required is None or rows is None else [Gate(VALIDATION, None, required, rows, rows >= required)]
+
+
+def teacher_gate(gates: Gates, choice: Mapping[str, Any] | None) -> list[Gate]:
+    """By how much the labels that were taken beat the class priors in log loss on validation, lower bound.
+
+    Empty before the choice, and for labels made elsewhere, of which validation knows nothing.
+    """
+    required = gates.teacher_over_priors
+    if required is None or not choice or choice.get("imported"):
+        return []
+    taken = next(one for one in choice["candidates"] if one["name"] == choice["taken"])
+    high = taken["over_priors"]["high"]
+    measured = None if high is None else -high
+    return [Gate(TEACHER, choice["taken"], required, measured, measured is not None and measured > required)]
+
+
+def judged_parity(gates: Gates, entries: Iterable[Json]) -> list[Json]:
+    """The figures of each exported file with `required`, the limit of its criterion, and `passed`.
+
+    Logits that are not finite never pass. Entries without a criterion, from versions that judged while measuring, are
+    left out: their export is made again.
+    """
+    found = []
+    for entry in entries:
+        if "criterion" in entry:
+            limit = gates.int8_flips if entry["criterion"] == "decisions" else gates.parity_fp32
+            measured = Parity.from_json(entry).measured
+            within = limit is None or (measured is not None and measured <= limit)
+            found.append({**entry, "required": limit, "passed": bool(entry["finite"] and within)})
+    return found
+
+
+def parity_gates(parity: Iterable[Parity]) -> list[Gate]:
+    """One gate for each exported file, as its parity check decided."""
+    return [Gate(PARITY, one.file, one.required, one.measured, bool(one.passed)) for one in parity]
+
+
+def retention_gates(gates: Gates, models: Sequence[ModelFigures]) -> list[Gate]:
+    """Lower bound of what each student and artifact keeps of the card teacher; none where there is no such teacher."""
+    required = gates.retention_card
+    if required is None:
+        return []
+    kept = [(model.name, (model.retention or {}).get("card")) for model in models if model.judged]
+    return [_at_least(RETENTION, name, required, card["low"]) for name, card in kept if card is not None]
+
+
+def over_gold_gates(gates: Gates, models: Sequence[ModelFigures], explain: Callable[[ModelFigures], str]) -> list[Gate]:
+    """Lower bound of each student and artifact minus the better gold-only twin; none for a student without twins.
+
+    Args: explain: says why a model failed.
+    """
+    if gates.over_gold is None:
+        return []
+    found = []
+    for model in models:
+        if model.judged and model.over_gold:
+            gate = _at_least(OVER_GOLD, model.name, gates.over_gold, model.over_gold["low"])
+            found.append(gate if gate.passed else replace(gate, why=explain(model)))
+    return found
+
+
+def off_gates(gates: Gates) -> list[str]:
+    """The names of the gates that the config sets to null."""
+    return [name for name in Gates.model_fields if getattr(gates, name) is None]
+
+
+def of_seed(seed: int, gates: Iterable[Gate]) -> list[Gate]:
+    """The gates that failed in the run of one seed, marked with it; a leak is the same in every seed and left out."""
+    return [replace(gate, seed=seed) for gate in gates if not gate.passed and gate.metric != LEAK]
+
+
+def _at_least(metric: str, subject: str, required: float, low: float | None) -> Gate:
+    return Gate(metric, subject, required, low, low is not None and low >= required)

@@ -1,0 +1,47 @@
+"""The errors that failed gates end a run with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from distill.core.errors import GateFailed
+from distill.evaluation.entries import Gate
+from distill.evaluation.gates import TEACHER
+from distill.report import formats
+from distill.report.contents import Report, dig, entries, gates_of
+
+
+def require(gates: Sequence[Gate], where: str) -> None:
+    """Check that every gate passed. Raises: GateFailed listing each that did not, with both figures and why."""
+    failed = [gate for gate in gates if not gate.passed]
+    if failed:
+        raise GateFailed(
+            f"{len(failed)} of {len(gates)} gates failed, no bundle was made",
+            where=where,
+            found="; ".join(map(gate_line, failed)),
+            do="read the report, then mend the cause; a gate set to null in the config is off",
+        )
+
+
+def require_teacher(report: Report, where: str) -> None:
+    """Check that the labels that were taken know something. Raises: GateFailed before anything is labelled."""
+    failed = [gate for gate in gates_of(report) if gate.metric == TEACHER and gate.seed is None and not gate.passed]
+    if failed:
+        models = list(dig(report, "choice", "teachers"))
+        endings = [
+            f"{fit['model']}: {fit['reason']}" for fit in entries(report, "training_history") if fit["model"] in models
+        ]
+        raise GateFailed(
+            f"the teacher knows no more than the class shares, so the pool was not labelled: {', '.join(models)}",
+            where=where,
+            found="; ".join([*map(gate_line, failed), *endings]),
+            do="check the labels and the view's fields, train longer (ceiling_steps, patience; no max_steps or "
+            "epochs) or at another learning rate, or start from a better encoder; gates.teacher_over_priors: null "
+            "labels all the same",
+        )
+
+
+def gate_line(gate: Gate) -> str:
+    """A gate as errors show it: what was required, what was measured and, where the gate says so, why."""
+    figures = f"{gate.name}: required {formats.plain(gate.required)}, measured {formats.plain(gate.measured)}"
+    return f"{figures} ({gate.why})" if gate.why else figures

@@ -1,0 +1,45 @@
+"""The rows that were read: their lengths, and what the audit found."""
+
+from __future__ import annotations
+
+from distill.evaluation.entries import Json
+from distill.report import formats, plots, run_tables
+from distill.report.contents import Report, dig
+from distill.report.markup import element, escape, notes, table
+from distill.report.section import Section
+
+
+class Lengths(Section):
+    """How long the texts are."""
+
+    name, title, position = "lengths", "Token lengths", 160
+
+    def body(self, report: Report) -> str:
+        """A histogram for each view, and the quantiles of each split."""
+        histograms, tokens = dig(report, "audit", "histograms"), dig(report, "audit", "tokens")
+        drawn = "".join(_histogram(str(view), dig(histograms, view), dig(tokens, view)) for view in histograms)
+        if not drawn and not tokens:
+            return ""
+        return element("div", drawn, class_="figures") + table(run_tables.quantile_sheet(report))
+
+
+class Audit(Section):
+    """What was read, dropped and found twice."""
+
+    name, title, position = "audit", "Data audit", 170
+
+    def body(self, report: Report) -> str:
+        """The warnings, the ledger of rows and the leaks."""
+        warnings = dig(report, "audit").get("warnings")
+        listed = notes([str(item) for item in warnings], class_="warnings") if isinstance(warnings, list) else ""
+        return listed + table(run_tables.ledger_sheet(report)) + table(run_tables.leak_sheet(report))
+
+
+def _histogram(view: str, bins: Json, splits: Json) -> str:
+    edges, counts = bins.get("edges") or [], bins.get("counts") or []
+    split = "train" if "train" in splits else next(iter(splits), "")
+    quantiles = {name: formats.number(dig(splits, split).get(key)) for name, key in (("median", "q50"), ("95%", "q95"))}
+    marks = {name: value for name, value in quantiles.items() if value is not None}
+    drawing = plots.histogram(edges, counts, f"Tokens per example in view {view}", marks)
+    note = f"View {view}" + (f"; marked: median and 95% quantile of {split}" if marks else "")
+    return element("figure", drawing + element("figcaption", escape(note))) if drawing else ""

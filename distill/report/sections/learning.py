@@ -1,0 +1,42 @@
+"""What the students learned from, and how each fit went."""
+
+from __future__ import annotations
+
+from distill.evaluation.entries import Json
+from distill.report import curves, labels_tables, training
+from distill.report.contents import Report, entries
+from distill.report.markup import details, element, escape, notes, table
+from distill.report.section import Section
+
+
+class Labels(Section):
+    """Whose labels the students learned."""
+
+    name, title, position = "labels", "Labels", 60
+
+    def body(self, report: Report) -> str:
+        """What was taken and why, the candidates, and the labels against the gold-only twins."""
+        sentence = labels_tables.choice_sentence(report)
+        if not sentence:
+            return ""
+        pairs = details("Differences between the candidates", table(labels_tables.choice_pairs_sheet(report)))
+        warnings = [*labels_tables.worse_classes(report), *labels_tables.better_twins(report)]
+        candidates, twins = table(labels_tables.choice_sheet(report)), table(labels_tables.asked_twins_sheet(report))
+        return element("p", escape(sentence)) + notes(warnings, class_="warnings") + candidates + pairs + twins
+
+
+class Training(Section):
+    """How each fit went."""
+
+    name, title, position = "training", "Training", 70
+
+    def body(self, report: Report) -> str:
+        """Every fit in one line, then the curves."""
+        drawn = "".join(_curve(fit) for fit in entries(report, "training_history"))
+        return table(training.training_sheet(report)) + (element("div", drawn, class_="figures") if drawn else "")
+
+
+def _curve(fit: Json) -> str:
+    drawing, seed = curves.loss_curve(fit), f", seed {fit['seed']}" if "seed" in fit else ""
+    note = f"{fit.get('model')}{seed}: {fit.get('reason')}"
+    return element("figure", drawing + element("figcaption", escape(note))) if drawing else ""

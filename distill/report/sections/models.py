@@ -1,0 +1,120 @@
+"""What the models are worth: the main table, its baselines, and the test rows taken apart."""
+
+from __future__ import annotations
+
+from distill.report import breakdown_tables, majority_table, plots, quality_tables, seeds_table, twins_table, verdict
+from distill.report.contents import Report, label_names, positive_label, tests_of
+from distill.report.markup import details, element, escape, table
+from distill.report.section import Section, TableSection
+from distill.report.table_model import Sheet
+
+
+class Quality(TableSection):
+    """The main table; the model to take stands out."""
+
+    name, title, position = "quality", "Quality and speed", 10
+
+    def sheet(self, report: Report) -> Sheet:
+        """Size, quality, retention and latency of each model."""
+        best = verdict.headline_model(report)
+        return quality_tables.quality_sheet(report, marked=None if best is None else best.name)
+
+
+class TradeOff(Section):
+    """The plot of quality against latency."""
+
+    name, title, position = "trade-off", "Quality against latency", 20
+
+    def body(self, report: Report) -> str:
+        """The drawing for wide and for narrow screens."""
+        points, axis = plots.measured_points(report), plots.quality_name(report)
+        if not points:
+            return ""
+        # A drawing scaled down to a phone has letters nobody can read: each width gets its own, the style shows one.
+        wide = element("div", plots.scatter(points, axis), class_="wide")
+        narrow = element("div", plots.scatter(points, axis, width=370, height=440), class_="narrow")
+        note = "Up and to the left is better. Bars are 95% intervals; the dashed line is the best teacher’s quality."
+        return element("figure", plots.legend(points) + wide + narrow + element("figcaption", escape(note)))
+
+
+class Majority(TableSection):
+    """Every model against the majority answer."""
+
+    name, title, position = "majority", "Against the majority answer", 40
+
+    def sheet(self, report: Report) -> Sheet:
+        """Paired differences of each model."""
+        return majority_table.majority_sheet(report)
+
+
+class Twins(TableSection):
+    """The gold-only twins of each student."""
+
+    name, title, position = "twins", "Gold-only twins", 50
+
+    def sheet(self, report: Report) -> Sheet:
+        """Both twins, and which was taken."""
+        return twins_table.twin_sheet(report)
+
+
+class Comparisons(TableSection):
+    """Models compared on the same rows."""
+
+    name, title, position = "comparisons", "Comparisons", 80
+
+    def sheet(self, report: Report) -> Sheet:
+        """Paired differences."""
+        return quality_tables.comparison_sheet(report)
+
+
+class Seeds(TableSection):
+    """How far the seeds are apart."""
+
+    name, title, position = "seeds", "Over the seeds", 90
+
+    def sheet(self, report: Report) -> Sheet:
+        """The lowest and the highest seed of each figure."""
+        return seeds_table.spread_sheet(report)
+
+
+class Tests(Section):
+    """Quality on each test."""
+
+    name, title, position = "tests", "Each test", 100
+
+    def body(self, report: Report) -> str:
+        """One table for each test."""
+        return "".join(table(quality_tables.per_test_sheet(report, test)) for test in tests_of(report))
+
+
+class Classes(Section):
+    """Quality in each class."""
+
+    name, title, position = "classes", "Each class", 110
+
+    def body(self, report: Report) -> str:
+        """F1 of each class, with precision and recall folded away."""
+        if not label_names(report):
+            return ""
+        detail = details("Precision and recall", table(breakdown_tables.class_detail_sheet(report)))
+        return table(breakdown_tables.class_sheet(report)) + detail
+
+
+class Slices(TableSection):
+    """Accuracy in each slice."""
+
+    name, title, position = "slices", "Each slice", 120
+
+    def sheet(self, report: Report) -> Sheet:
+        """A column for each slice."""
+        return breakdown_tables.slice_sheet(report)
+
+
+class OperatingPoints(Section):
+    """The thresholds of the positive class."""
+
+    name, title, position = "points", "Operating points", 130
+
+    def body(self, report: Report) -> str:
+        """Every operating point with its figures."""
+        return "" if positive_label(report) is None else table(breakdown_tables.points_sheet(report))

@@ -13,8 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
-from distill.core.files import Json
-
+Json = dict[str, Any]
 MAJORITY_METRICS = ("accuracy", "f1_macro", "log_loss")
 """What models are compared with the majority answer by."""
 _JUDGED_ROLES = ("student", "artifact")

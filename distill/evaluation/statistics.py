@@ -110,8 +110,8 @@ def share_interval(value: ArrayLike, resampled: FloatArray) -> Interval:
 def ece_interval(value: ArrayLike, resampled: FloatArray) -> Interval:
     """A calibration error v with its 95% interval reflected about v, [2v − q97.5, 2v − q2.5], kept ≥ 0 and around v.
 
-    A resample adds noise to every bin and the absolute value turns noise into error, so resampled errors lie above the
-    measured one as that lies above the true one, and percentiles point the wrong way. Simulated with 1,000 rows of a
+    A resample adds noise to every bin and the absolute value turns noise into error, so resampled errors are above the
+    measured one as that is above the true one, and percentiles point the wrong way. Simulated with 1,000 rows of a
     calibrated model, percentiles never held the true error and could miss v; the reflected interval held it in two sets
     of three, and where the model is off by 0.08 both hold it nine times in ten.
     Source: the "basic" interval of Davison & Hinkley 1997, "Bootstrap Methods and their Application", equation 5.6.

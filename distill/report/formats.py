@@ -120,7 +120,7 @@ def duration(value: Any) -> str:
 
 
 def verdict(value: Any) -> str:
-    """What a check said: "passed", "failed", or a dash where it was not measured."""
+    """The result of a check: "passed", "failed", or a dash where it was not measured."""
     return {True: "passed", False: "failed"}.get(value, MISSING) if isinstance(value, bool) else MISSING
 
 

@@ -193,7 +193,7 @@ def _shape(role: str, x: float, y: float) -> str:
 
 
 def legend(points: Sequence[Point]) -> str:
-    """The marks in use, each with the role it stands for."""
+    """The marks in use, each with its role."""
     roles = [role for role in MARKS if any(point.role == role for point in points)]
     icons = (
         f'<svg viewBox="-9 -9 18 18" width="18" aria-hidden="true"><g class="{role}">{_shape(role, 0, 0)}</g></svg>'

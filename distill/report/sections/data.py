@@ -24,7 +24,7 @@ class Lengths(Section):
 
 
 class Audit(Section):
-    """What was read, dropped and found twice."""
+    """What was read, dropped and found in more than one split."""
 
     name, title, position = "audit", "Data audit", 170
 

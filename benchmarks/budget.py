@@ -121,7 +121,7 @@ def as_markdown(found: Mapping[str, Any]) -> str:
 
 
 def require(found: Mapping[str, Any]) -> None:
-    """Nothing when the whole command stayed within its limits. Raises: GateFailed."""
+    """Check that the whole command stayed within its limits. Raises: GateFailed."""
     over = [
         f"{found[figure]} {unit} of {found[limit]}"
         for figure, limit, unit in (("seconds", "limit_seconds", "s"), ("peak_gib", "limit_gib", "GiB"))

@@ -21,7 +21,7 @@ from benchmarks.requests import Row, choose_rows
 from benchmarks.subjects import Subject, find
 from distill.core.config import overrides, parse
 from distill.core.errors import DistillError, UserError
-from distill.core.files import read_json, write_json
+from distill.core.files import Json, read_json, write_json
 from distill.core.record_store import read_records, splits
 
 Progress = Callable[[int, int, str], None]
@@ -50,7 +50,7 @@ def measure(
     out: Path | None = None,
     *,
     on_progress: Progress | None = None,
-) -> dict[str, Any]:
+) -> Json:
     """Measure every subject on the same requests and write the result.
 
     Each process answers all requests of one subject and no two run at once. A round visits every subject before the
@@ -127,7 +127,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _measure_run(run: Path, settings: Sequence[str], threads: int | None, out: Path | None) -> dict[str, Any]:
+def _measure_run(run: Path, settings: Sequence[str], threads: int | None, out: Path | None) -> Json:
     subjects, rows_by_view = from_run(run)
     stored = read_json(run / "run.json").get("config", {}) if (run / "run.json").exists() else {}
     chosen = {**stored.get("bench", {}), **overrides(settings), **({"threads": threads} if threads else {})}
@@ -141,7 +141,7 @@ def _print_progress(done: int, total: int, name: str) -> None:
         print(f"[{done + 1}/{total}] {name}", file=sys.stderr)
 
 
-def _settings(config: BenchConfig, threads: int, distinct: int) -> dict[str, Any]:
+def _settings(config: BenchConfig, threads: int, distinct: int) -> Json:
     return {
         **config.model_dump(mode="json"),
         "threads": threads,

@@ -9,6 +9,7 @@ from typing import Any
 from benchmarks.config import BenchConfig
 from benchmarks.subjects import Subject, document_teachers, reference
 from benchmarks.timing import NS_PER_MS, percentile_ms, tail_ms
+from distill.core.files import Json
 
 Round = Mapping[str, Any]
 """What one process measured; see `benchmarks.latency_worker.measure`."""
@@ -16,7 +17,7 @@ Round = Mapping[str, Any]
 
 def latency_rows(
     subjects: Sequence[Subject], rounds: Mapping[str, Sequence[Round]], config: BenchConfig, threads: int
-) -> list[dict[str, Any]]:
+) -> list[Json]:
     """One row per subject and batch size, with speed-ups on the rows of batch 1.
 
     Args: rounds: subject name to its processes, in the order they ran; round r of every subject ran side by side.
@@ -40,7 +41,7 @@ def ratios(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
     return {str(row["model"]): {key: row[key] for key in keys} for row in rows if row["speedup_vs_teacher"] is not None}
 
 
-def _row(subject: Subject, rounds: Sequence[Round], batch: int, config: BenchConfig, threads: int) -> dict[str, Any]:
+def _row(subject: Subject, rounds: Sequence[Round], batch: int, config: BenchConfig, threads: int) -> Json:
     total = _samples(rounds, batch, "total_ns")
     return {
         "model": subject.name,

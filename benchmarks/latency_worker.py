@@ -18,6 +18,7 @@ from benchmarks.requests import Row, groups
 from benchmarks.subjects import Subject
 from benchmarks.timing import Clock, time_requests, time_throughput
 from distill.core.errors import DistillError
+from distill.core.files import Json
 from distill.core.rendering import Encoded
 from distill.core.view import View
 from distill.inference.collate import collate, pad_id
@@ -61,7 +62,7 @@ def read_tokens(encoded: Encoded) -> int:
     return sum(len(window.ids) for window in encoded.windows)
 
 
-def measure(classifier: Classifier, rows: Sequence[Row], config: BenchConfig, clock: Clock) -> dict[str, Any]:
+def measure(classifier: Classifier, rows: Sequence[Row], config: BenchConfig, clock: Clock) -> Json:
     """Every sample of one process.
 
     Returns: `batches`: batch size to `total_ns` and `tokenise_ns` per request; `tokens` per record; `throughput_per_s`.
@@ -82,7 +83,7 @@ def measure(classifier: Classifier, rows: Sequence[Row], config: BenchConfig, cl
     return {"batches": batches, "tokens": [read_tokens(item) for item in encoded], "throughput_per_s": rate}
 
 
-def run_job(job: Mapping[str, Any], clock: Clock = time.perf_counter_ns) -> dict[str, Any]:
+def run_job(job: Mapping[str, Any], clock: Clock = time.perf_counter_ns) -> Json:
     """Load the job's subject and measure it. `job`: `subject`, `rows`, `threads`, `config`."""
     subject = Subject.from_json(job["subject"])
     classifier = Classifier(View.load(subject.model_folder), _open(subject, job["threads"]))

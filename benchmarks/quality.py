@@ -4,7 +4,7 @@
 `distill evaluate` on it with nothing set but paths, trains the same encoder six times by a plain loop, and writes what
 came of it to `benchmarks/results/NAME.json`. Finished runs are kept, so a second start goes on where the first ended.
 `--distill-root` runs another checkout's distill on the same rows, `--baseline` lays its summary beside the new one,
-`--no-run` only summarises what lies in the work folder. Ends with one JSON line that holds `ratios`.
+`--no-run` only summarises what the work folder holds. Ends with one JSON line that holds `ratios`.
 """
 
 from __future__ import annotations

@@ -14,9 +14,10 @@ from benchmarks.study_tables import (
     markdown_recipes,
     markdown_recipes_alone,
 )
+from distill.core.files import Json
 from distill.report.tables import markdown_results, markdown_table
 
-Table = Callable[[dict[str, Any]], str]
+Table = Callable[[Json], str]
 
 
 class Kind(NamedTuple):
@@ -26,7 +27,7 @@ class Kind(NamedTuple):
         readme: the table of a README block. figures: by the name that a sentence uses.
     """
 
-    short: Callable[[dict[str, Any], Sequence[str]], str]
+    short: Callable[[Json, Sequence[str]], str]
     full: Table
     readme: Table
     figures: Mapping[str, Figure]

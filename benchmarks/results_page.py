@@ -12,7 +12,7 @@ from benchmarks.figures import fill
 from benchmarks.result_kinds import kind_of
 from benchmarks.summaries import FILE, Summary, read_summaries
 from distill.core.errors import unknown_name
-from distill.core.files import read_json
+from distill.core.files import Json, read_json
 from distill.report.verdict import headline
 
 PAGE, FOLDER = "results.md", "results"
@@ -34,7 +34,7 @@ class Chapter(NamedTuple):
     """One stored result with what is said about it, its figures filled in."""
 
     name: str
-    result: dict[str, Any]
+    result: Json
     summary: Summary
 
 
@@ -66,7 +66,7 @@ def _chapters(results: Path) -> list[Chapter]:
     return [Chapter(name, stored[name], summary) for name, summary in {**said, **plain}.items()]
 
 
-def _filled(summary: Summary, result: dict[str, Any], where: str) -> Summary:
+def _filled(summary: Summary, result: Json, where: str) -> Summary:
     known = [model["name"] for model in result.get("models", [])]
     if unknown := [name for name in summary.models if name not in known]:
         raise unknown_name("model", unknown[0], known, where)
@@ -75,7 +75,7 @@ def _filled(summary: Summary, result: dict[str, Any], where: str) -> Summary:
     return summary.model_copy(update={name: fill(text, result, figures, where) for name, text in words.items()})
 
 
-def _unsaid(result: dict[str, Any]) -> Summary:
+def _unsaid(result: Json) -> Summary:
     """What can be said of a result without words of its own: its title, and the first sentence of a run's report."""
     first = headline(result) if "models" in result else ""
     return Summary(title=result["title"], asked="–", answer=first or "–", ran="", found=first, follows="")

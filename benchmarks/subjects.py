@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from distill.core.errors import UserError
-from distill.core.files import read_json
+from distill.core.files import Json, read_json
 from distill.core.view import VIEW_FILE
 from export.config import load_target
 from export.targets.base import Target
@@ -44,12 +43,12 @@ class Subject:
         name, kind = f"{self.name}.{target.name}", target.target
         return replace(self, name=name, runtime=target.runtime, precision=target.precision, target=kind, export=folder)
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> Json:
         """The fields with paths as text."""
         return {**asdict(self), "model_folder": str(self.model_folder), "export": self.export and str(self.export)}
 
     @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Subject:
+    def from_json(cls, value: Json) -> Subject:
         """The inverse of `as_json`."""
         export = Path(value["export"]) if value["export"] else None
         return cls(**{**value, "model_folder": Path(value["model_folder"]), "export": export})

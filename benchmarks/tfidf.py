@@ -42,8 +42,8 @@ def add_words(run: Path) -> None:
         raise UserError("no run here", where=str(run), do="give the folder of a run, for example runs/demo")
     config = read_json(run / "run.json")["config"]
     space, view = Task.model_validate(config["task"]).space, config["views"]["document"]
-    if space.kind != "single":
-        raise UserError("words are scored for single-label tasks only", where=str(run), found=space.kind)
+    if space.objective.activation != "softmax":
+        raise UserError("words are scored for single-label tasks only", where=str(run), found=space.objective.name)
     train = read_records(run / "records", "train")
     known = [name for name in splits(run / "records") if name == "valid" or name.startswith("test.")]
     rows = {name: read_records(run / "records", name) for name in known}
@@ -60,17 +60,11 @@ def _scores(
     fields: Sequence[str], space: LabelSpace, train: Sequence[Record], rows: dict[str, list[Record]]
 ) -> dict[str, NDArray[np.float32]]:
     """Log-probabilities, float32 (N, C), of each split's rows."""
-    from sklearn.feature_extraction.text import TfidfVectorizer
-    from sklearn.linear_model import LogisticRegression
+    from distill.families.tfidf import Tfidf, fit_words
 
-    vectors = TfidfVectorizer(ngram_range=(1, 2))
-    model = LogisticRegression(max_iter=500).fit(vectors.fit_transform(_texts(fields, train)), _gold(train))
-    found = {}
-    for name, records in rows.items():
-        chances = np.full((len(records), len(space)), _LEAST)
-        chances[:, model.classes_] += model.predict_proba(vectors.transform(_texts(fields, records)))
-        found[name] = np.log(chances).astype(np.float32)
-    return found
+    gold = np.eye(len(space))[_gold(train)]
+    words = fit_words(_texts(fields, train), gold, Tfidf.Settings())
+    return {name: words.logits(_texts(fields, records)) for name, records in rows.items()}
 
 
 def _texts(fields: Sequence[str], records: Sequence[Record]) -> list[str]:

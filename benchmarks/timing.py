@@ -59,7 +59,7 @@ def percentile_ms(samples_ns: Sequence[int], q: int) -> float:
 
 
 def tail_ms(samples_ns: Sequence[int], q: int, beyond: int) -> float | None:
-    """Percentile `q` in milliseconds, or None when fewer than `beyond` samples lie above it."""
+    """Percentile `q` in milliseconds, or None when fewer than `beyond` samples are above it."""
     return percentile_ms(samples_ns, q) if len(samples_ns) * (100 - q) >= 100 * beyond else None
 
 

@@ -22,13 +22,14 @@ from distill.core.config import merge, overrides, parse
 from distill.core.errors import DistillError, UserError
 from distill.core.files import read_json, write_json
 from distill.core.model_folder import HISTORY_FILE
+from distill.core.objectives.objective import Objective
 from distill.core.predictions import Predictions, read_predictions
 from distill.core.presets import resolve
 from distill.core.project import Task, ViewConfig
 from distill.core.record_store import splits
-from distill.core.view import TOKENIZER_FILE, View
 from distill.evaluation.calibration import fit_temperature
 from distill.evaluation.metrics import tally
+from distill.families.family import Lesson, Opening, family_of
 from teachers.config import TeacherConfig
 
 _RESULTS = Path(__file__).resolve().parent / "results"
@@ -48,16 +49,25 @@ def fit_once(run: Path, encoder: Path, settings: Mapping[str, Any], seed: int) -
         raise UserError("no run here", where=str(run), do="prepare it first: distill audit --config … --out RUN")
     config = read_json(run / "run.json")["config"]
     task = parse(Task, config["task"], "run.json", "task")
-    view = View("card", parse(ViewConfig, config["views"]["card"], "run.json", "views.card"), encoder / TOKENIZER_FILE)
     recipe = resolve("teachers", TeacherConfig, "base", merge({"checkpoint": None}, settings), "--set")
+    lesson = Lesson(
+        title="fine-tuning on card",
+        space=task.space,
+        view="card",
+        view_config=parse(ViewConfig, config["views"]["card"], "run.json", "views.card"),
+        records=run / "records",
+        source=encoder,
+        seed=seed,
+        threads=config["threads"],
+    )
     started = time.monotonic()
     with tempfile.TemporaryDirectory() as scratch:
-        folder, answers = Path(scratch) / "model", Path(scratch) / "answers"
+        folder, predictions = Path(scratch) / "model", Path(scratch) / "predictions"
         folder.mkdir()
-        answers.mkdir()
-        seconds = _fit(recipe, task, view, run / "records", encoder, seed, config["threads"], folder, answers)
+        predictions.mkdir()
+        seconds = _fit(recipe, lesson, folder, predictions)
         history = read_json(folder / HISTORY_FILE)
-        figures = _measured(answers, task.kind)
+        figures = _measured(predictions, task.space.objective)
     kept = {key: history[key] for key in ("step", "steps", "ended", "reason")}
     curve = [{key: one[key] for key in ("step", "epoch", "log_loss", "f1_macro")} for one in history["history"]]
     return {
@@ -69,41 +79,32 @@ def fit_once(run: Path, encoder: Path, settings: Mapping[str, Any], seed: int) -
     }
 
 
-def _fit(
-    recipe: TeacherConfig,
-    task: Task,
-    view: View,
-    records: Path,
-    encoder: Path,
-    seed: int,
-    threads: int,
-    folder: Path,
-    answers: Path,
-) -> float:
+def _fit(recipe: TeacherConfig, lesson: Lesson, folder: Path, predictions: Path) -> float:
+    """Fit, then predict validation and tests; returns the seconds of the fit."""
     from distill.inference.predict import predict
-    from distill.inference.torch_runner import TorchRunner
     from distill.training.device import device
     from teachers.teach import teach
 
     started = time.monotonic()
-    teach(recipe, task.space, view, records, encoder, seed, threads, folder)
+    teach(recipe, lesson, folder)
     seconds = time.monotonic() - started
-    names = [name for name in splits(records) if name == "valid" or name.startswith("test.")]
-    predict(lambda: TorchRunner(folder, threads=threads, device=device()), view, records, names, answers)
+    names = [name for name in splits(lesson.records) if name == "valid" or name.startswith("test.")]
+    how = Opening(threads=lesson.threads, device=device())
+    predict(lambda: family_of(folder).open(folder, how), lesson.records, names, predictions)
     return seconds
 
 
-def _measured(answers: Path, kind: str) -> dict[str, Figures]:
+def _measured(answers: Path, objective: Objective) -> dict[str, Figures]:
     """Figures of validation and of all tests together, at the temperature that suits validation."""
     valid = read_predictions(answers / "valid.parquet")
     tests = [read_predictions(path) for path in sorted(answers.glob("test.*.parquet"))]
-    temperature = fit_temperature(valid.logits, valid.target, kind)
-    return {"valid": _figures([valid], temperature, kind), "test": _figures(tests, temperature, kind)}
+    temperature = fit_temperature(valid.logits, valid.target, objective)
+    return {"valid": _figures([valid], temperature, objective), "test": _figures(tests, temperature, objective)}
 
 
-def _figures(parts: Sequence[Predictions], temperature: float, kind: str) -> Figures:
+def _figures(parts: Sequence[Predictions], temperature: float, objective: Objective) -> Figures:
     logits, target = (np.concatenate([getattr(part, name) for part in parts]) for name in ("logits", "target"))
-    total = tally(logits / temperature, target, kind).total()
+    total = tally(logits / temperature, target, objective).total()
     return {name: round(float(getattr(total, name)), 5) for name in ("accuracy", "f1_macro", "log_loss")}
 
 

@@ -21,7 +21,6 @@ class Artifact:
         temperature: T that calibrates softmax(logits / T), fitted on validation.
         operating_points: name to least probability *after* the temperature, chosen on validation; None if not reached.
         quality: split name to the quality block of report.json, measured with this file.
-        p50_ms: median milliseconds of one record; None where latency was not measured.
     """
 
     target: Target
@@ -29,7 +28,6 @@ class Artifact:
     temperature: float = 1.0
     operating_points: Mapping[str, float | None] = field(default_factory=dict)
     quality: Mapping[str, Any] = field(default_factory=dict)
-    p50_ms: float | None = None
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from distill.core.errors import GateFailed, UserError
-from distill.core.files import read_json, remove, sha256, write_json, write_text
+from distill.core.files import Json, read_json, remove, sha256, write_json, write_text
 from distill.core.folders import STARTED, is_ours
 from distill.core.label_space import LabelSpace
 from distill.core.view import TOKENIZER_FILE, View
@@ -52,7 +52,7 @@ def bundle(contents: Contents, folder: Path, threads: int | None = None) -> None
     entries = {name: _entry(one) for name, one in held.items()}
     records = [*synthetic_records(view.content, contents.seed), *contents.real_records]
     tolerance = write_golden(folder, records, entries)
-    write_triton(folder, contents.name, entries, len(space))
+    write_triton(folder, contents.name, entries, len(space.outputs))
     entries = {one: {**entry, "tolerance": tolerance[one]} for one, entry in entries.items()}
     manifest = _manifest(contents, view, entries)
     write_text(folder / "MODEL_CARD.md", model_card(manifest, view.config, held, latency))
@@ -96,7 +96,7 @@ def _require_labels(model_folder: Path, space: LabelSpace) -> None:
     """Check that the model's labels, where it names them, are the task's in order. Raises: UserError."""
     names = read_json(model_folder / "config.json").get("id2label") or {}
     stored = [names[key] for key in sorted(names, key=int)]
-    if stored and stored != list(space.labels) and stored != [f"LABEL_{i}" for i in range(len(space))]:
+    if stored and stored != list(space.outputs) and stored != [f"LABEL_{i}" for i in range(len(space.outputs))]:
         found = f"model: {', '.join(stored)}; task: {', '.join(space.labels)}"
         raise UserError("the model's labels are not the task's, in order", where=str(model_folder), found=found)
 
@@ -124,30 +124,30 @@ def _copy(artifacts: Iterable[Artifact], model_folder: Path, folder: Path) -> No
         shutil.copyfile(source, folder / source.name)
 
 
-def _entry(artifact: Artifact) -> dict[str, Any]:
+def _entry(artifact: Artifact) -> Json:
     """What the manifest says of an artifact before its tolerance is measured."""
     target = artifact.target
-    return {"file": target.file, "target": target.name, **target.facts(), "p50_ms": artifact.p50_ms}
+    return {"file": target.file, "target": target.name, **target.facts()}
 
 
-def _preprocessing(view: View, model_folder: Path) -> dict[str, Any]:
+def _preprocessing(view: View, model_folder: Path) -> Json:
     identity = {"schema": SCHEMA, "name": view.name, "hash": view.hash}
     return {**identity, **view.content, "pad_id": pad_id(model_folder)}
 
 
-def _postprocessing(held: Mapping[str, Artifact], space: LabelSpace) -> dict[str, Any]:
+def _postprocessing(held: Mapping[str, Artifact], space: LabelSpace) -> Json:
     return {
         "schema": SCHEMA,
         "labels": list(space.labels),
-        "kind": space.kind,
-        "activation": "sigmoid" if space.kind == "multi" else "softmax",
+        "kind": space.objective.name,
+        "activation": space.objective.activation,
         "positive": space.positive,
         "temperature": {name: one.temperature for name, one in held.items()},
         "operating_points": {name: dict(one.operating_points) for name, one in held.items()},
     }
 
 
-def _manifest(contents: Contents, view: View, entries: Mapping[str, Any]) -> dict[str, Any]:
+def _manifest(contents: Contents, view: View, entries: Mapping[str, Any]) -> Json:
     """The manifest without its files."""
     return {
         "schema": SCHEMA,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from distill.core.config import config_error, merge, parse
 from distill.core.errors import nearest
-from distill.core.presets import load_preset, preset_names
+from distill.core.presets import load_preset, preset_names, preset_place
 from export.targets import known_targets, target_class
 from export.targets.base import Target
 
@@ -19,14 +20,14 @@ def target_names(project: Path | None = None) -> list[str]:
     return preset_names(_PACKAGE, project)
 
 
-def load_target(name: str, overrides: Mapping[str, Any] | None = None) -> Target:
+def load_target(name: str, overrides: Mapping[str, Any] | None = None, project: Path | None = None) -> Target:
     """The export preset `name`, with `overrides` laid on top.
 
     Args: project: the folder of a project file, whose own presets come first.
     Raises: UserError for an unknown name, with the nearest one, or for every field that does not fit.
     """
-    values = merge({"name": name, **load_preset(_PACKAGE, name, "export")}, overrides or {})
-    return parse_target(values, f"export/presets/{name}.yaml")
+    values = merge({"name": name, **load_preset(_PACKAGE, name, "export", project)}, overrides or {})
+    return parse_target(values, preset_place(_PACKAGE, name, project))
 
 
 def parse_target(values: Mapping[str, Any], where: str) -> Target:
@@ -35,7 +36,7 @@ def parse_target(values: Mapping[str, Any], where: str) -> Target:
     Raises: UserError for an unknown `target`, with the nearest one, or for every field that does not fit.
     """
     chosen, known = values.get("target"), known_targets()
-    if chosen not in known:
+    if chosen not in known and ":" not in str(chosen):
         guess = nearest(str(chosen), known)
         hint = f"did you mean '{guess}'?" if guess else f"known: {', '.join(known)}"
         found = f"unknown '{chosen}'" if "target" in values else "missing"

@@ -16,7 +16,7 @@ import numpy as np
 from onnxruntime import GraphOptimizationLevel
 
 from distill.core.errors import GateFailed
-from distill.core.files import write_text
+from distill.core.files import Json, write_text
 from export.runtime import GOLDEN, Bundle, FloatRows, open_artifact, open_session
 
 PARITY_TOLERANCE = 1e-4
@@ -46,7 +46,7 @@ ODD_TEXTS = {
 }
 
 
-def synthetic_records(view: Mapping[str, Any], seed: int = 1, least: int = 120) -> list[dict[str, Any]]:
+def synthetic_records(view: Mapping[str, Any], seed: int = 1, least: int = 120) -> list[Json]:
     """At least `least` records over the view's fields: `{"id", "record"}`, equal for equal seeds.
 
     Every odd text fills the left side only, the right side only, and both; every view gets records without text,
@@ -119,7 +119,7 @@ def _require_finite(logits: FloatRows, records: Sequence[Mapping[str, Any]], nam
         )
 
 
-def _kinds(view: Mapping[str, Any], chance: random.Random) -> Iterator[tuple[str, dict[str, Any]]]:
+def _kinds(view: Mapping[str, Any], chance: random.Random) -> Iterator[tuple[str, Json]]:
     """Name and flat record of every case that must be there."""
     fields = [*view["left"], *(view.get("right") or [])]
     yield "missing", {}
@@ -150,15 +150,15 @@ def _too_long(view: Mapping[str, Any], chance: random.Random) -> Callable[[], st
     return lambda: " ".join(chance.choices(_WORDS, k=words))
 
 
-def _random_words(view: Mapping[str, Any], chance: random.Random) -> dict[str, Any]:
+def _random_words(view: Mapping[str, Any], chance: random.Random) -> Json:
     fields = [*view["left"], *(view.get("right") or [])]
     most = max(2, view["max_tokens"])
     return {path: " ".join(chance.choices(_WORDS, k=chance.randint(0, most))) for path in fields}
 
 
-def _nested(flat: Mapping[str, Any]) -> dict[str, Any]:
+def _nested(flat: Mapping[str, Any]) -> Json:
     """`{"page.title": x}` as `{"page": {"title": x}}`; a path that runs through another one's value stays flat."""
-    result: dict[str, Any] = {}
+    result: Json = {}
     for path, value in flat.items():
         *parents, last = path.split(".")
         if any(other != path and (other.startswith(f"{path}.") or path.startswith(f"{other}.")) for other in flat):

@@ -103,7 +103,7 @@ def _quality(artifacts: Mapping[str, Artifact]) -> list[str]:
     return [
         "## Quality",
         "",
-        "Of the files in this bundle, with 95% bootstrap intervals. F1 per label stands in the order of the labels.",
+        "Of the files in this bundle, with 95% bootstrap intervals. F1 per label in the order of the labels.",
         "",
         *_table(("file", "split", "rows", "accuracy", "macro F1", "log loss", "ECE", "F1 per label"), rows),
     ]

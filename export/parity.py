@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distill.core.errors import UserError
-from distill.core.files import read_json
+from distill.core.files import Json, read_json
+from distill.core.objectives.objective import of_problem_type
 from distill.core.rendering import Renderer, Window, field_text
 from distill.core.view import View
-from distill.evaluation.metrics import decisions, probabilities
 from distill.inference.collate import Batch, collate, pad_id
 from distill.inference.runner import Runner
 from distill.inference.score import score
@@ -36,7 +36,7 @@ class Original:
 
     Args: model_folder: with its view. rows: real records, never those of a test split. limit: read at most so many
         of them, evenly spread.
-    Attributes: logits: float32 (N, C). kind: `single` or `multi`.
+    Attributes: logits: float32 (N, K). objective: by the model's config.json.
     Raises: UserError without rows.
     """
 
@@ -46,8 +46,8 @@ class Original:
         count = min(limit, len(rows))
         self.name, self.rows = model_folder.name, [rows[i * len(rows) // count] for i in range(count)]
         self.view = View.load(model_folder)
-        problem = read_json(model_folder / "config.json").get("problem_type")
-        self.kind = "multi" if problem == "multi_label_classification" else "single"
+        config = read_json(model_folder / "config.json")
+        self.objective = of_problem_type(config.get("problem_type"), len(config["id2label"]))
         self.runner: Runner = TorchRunner(model_folder, first_token_only=False)
         self.renderer = self.view.renderer()
         self.logits = score(self.runner, self.renderer, self.rows).logits
@@ -59,7 +59,7 @@ class Original:
     def flips(self, logits: Logits) -> float:
         """Share of records whose predicted label differs; an answer that is not finite counts as another label."""
         here, there = logits.astype(np.float64), self.logits.astype(np.float64)
-        changed = (decisions(here, self.kind) != decisions(there, self.kind)).any(axis=1)
+        changed = (self.objective.decisions(here) != self.objective.decisions(there)).any(axis=1)
         return float((changed | ~np.isfinite(logits).all(axis=1)).mean())
 
     def flips_of(self, runner: Runner) -> float:
@@ -67,7 +67,7 @@ class Original:
         return self.flips(self.answers(runner, _SERVED))
 
 
-def measure(original: Original, exported: Runner, target: Target) -> dict[str, Any]:
+def measure(original: Original, exported: Runner, target: Target) -> Json:
     """The content of `parity.json`: figures, and by `criterion` which of them is to be judged; no judgement.
 
     `parity` looks at `max_abs_diff`, the largest difference of a logit on any record or cell of the grid; `decisions`
@@ -79,7 +79,8 @@ def measure(original: Original, exported: Runner, target: Target) -> dict[str, A
     served, large = original.answers(runner, _SERVED), original.answers(runner, _LARGE)
     grid = _grid(original, runner)
     difference = np.abs(served.astype(np.float64) - original.logits)
-    shift = np.abs(probabilities(served, original.kind) - probabilities(original.logits, original.kind))
+    probabilities = original.objective.probabilities
+    shift = np.abs(probabilities(served) - probabilities(original.logits))
     # np.max, unlike max, lets NaN through.
     largest = float(np.max([difference.max(), *(cell["max_abs_diff"] for cell in grid)]))
     finite = bool(np.isfinite(largest) and np.isfinite(large).all())
@@ -108,12 +109,12 @@ def measure(original: Original, exported: Runner, target: Target) -> dict[str, A
 class _Forgiving:
     """A runner that answers NaN where the one inside refuses a batch or gives another shape, and keeps the reason."""
 
-    def __init__(self, inner: Runner, classes: int) -> None:
-        self.inner, self.classes = inner, classes
+    def __init__(self, inner: Runner, head_size: int) -> None:
+        self.inner, self.head_size = inner, head_size
         self.error: str | None = None
 
     def logits(self, batch: Batch) -> Logits:
-        shape = (batch["input_ids"].shape[0], self.classes)
+        shape = (batch["input_ids"].shape[0], self.head_size)
         try:
             logits = self.inner.logits(batch)
         except Exception as error:  # the runtime's errors share no base but Exception
@@ -127,7 +128,7 @@ class _Forgiving:
         return np.full(shape, np.nan, np.float32)
 
 
-def _grid(original: Original, runner: Runner) -> list[dict[str, Any]]:
+def _grid(original: Original, runner: Runner) -> list[Json]:
     """Largest logit difference for each batch size and length: the empty text's, an odd one, up to the view's most.
 
     A batch holds the rows of that length and the next shorter ones, so padding is tried along with the shape.

@@ -80,10 +80,9 @@ def artifacts(manifest: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def default_artifact(held: Mapping[str, Mapping[str, Any]]) -> str:
-    """The fastest, by stored `p50_ms`, that has its providers here; without latency the first judged by parity."""
+    """The first that has its providers here, before all others one whose logits are the trained model's (`parity`)."""
     usable = [name for name, entry in held.items() if not _missing_providers(entry)] or list(held)
-    order = {name: (held[name].get("p50_ms") or np.inf, held[name]["criterion"] != "parity") for name in usable}
-    return min(order, key=lambda name: order[name], default="none")
+    return min(usable, key=lambda name: held[name]["criterion"] != "parity", default="none")
 
 
 def open_artifact(folder: Path, name: str, entry: Mapping[str, Any], threads: int | None = None) -> Bundle:
@@ -427,7 +426,7 @@ def _main(arguments: Sequence[str] | None = None) -> int:
     action.add_argument("--predict", type=Path, metavar="FILE", help="JSONL with one record per line")
     here = Path(__file__).resolve().parent
     parser.add_argument("--bundle", type=Path, default=here, help="default: the folder of this file")
-    parser.add_argument("--precision", help="default: the fastest that was measured")
+    parser.add_argument("--precision", help="default: the one with the trained model's logits, fp32")
     parser.add_argument("--operating-point", help="adds `positive` to each answer")
     parser.add_argument("--threads", type=int, help="default: all cores")
     options = parser.parse_args(arguments)

@@ -20,15 +20,15 @@ _MAX_BATCH = 64
 _QUEUE_DELAY_US = 500
 
 
-def write_triton(folder: Path, name: str, entries: Mapping[str, Mapping[str, Any]], classes: int) -> None:
+def write_triton(folder: Path, name: str, entries: Mapping[str, Mapping[str, Any]], head_size: int) -> None:
     """Write `triton/` into a bundle folder.
 
-    Args: entries: the bundle's artifacts by name, as in its manifest. classes: C.
+    Args: entries: the bundle's artifacts by name, as in its manifest. head_size: K, width of the logits.
     """
     out = folder / "triton"
     for artifact, entry in entries.items():
         model_name, inputs = f"{name}_{artifact}", _inputs(folder / entry["file"], entry["providers"])
-        config = onnx_config(model_name, inputs, classes, batched=entry["batch_invariant"])
+        config = onnx_config(model_name, inputs, head_size, batched=entry["batch_invariant"])
         write_text(out / model_name / "config.pbtxt", config)
     text = out / f"{name}_text"
     exact = next(artifact for artifact, entry in entries.items() if entry["criterion"] == "parity")
@@ -38,7 +38,7 @@ def write_triton(folder: Path, name: str, entries: Mapping[str, Mapping[str, Any
     write_text(out / "prepare.sh", _prepare_script(name, entries))
 
 
-def onnx_config(name: str, inputs: Sequence[str], classes: int, *, batched: bool) -> str:
+def onnx_config(name: str, inputs: Sequence[str], head_size: int, *, batched: bool) -> str:
     """config.pbtxt of an ONNX model: int64 token inputs of free length, fp32 logits (C).
 
     Args: batched: whether rows may share a run. Those of dynamic int8 may not: its scale is taken over the whole
@@ -51,7 +51,7 @@ def onnx_config(name: str, inputs: Sequence[str], classes: int, *, batched: bool
         'backend: "onnxruntime"\n'
         f"max_batch_size: {_MAX_BATCH if batched else 1}\n"
         f"input [\n{listed}\n]\n"
-        f'output [\n  {{ name: "logits" data_type: TYPE_FP32 dims: [ {classes} ] }}\n]\n'
+        f'output [\n  {{ name: "logits" data_type: TYPE_FP32 dims: [ {head_size} ] }}\n]\n'
         f"{batching}"
         "instance_group [ { kind: KIND_CPU count: 1 } ]\n"
     )

@@ -10,7 +10,7 @@ import triton_python_backend_utils as pb_utils
 
 
 class TritonPythonModel:
-    """Answers from the bundle that lies beside this file."""
+    """Answers from the bundle next to this file."""
 
     def initialize(self, args: dict[str, str]) -> None:
         """Load the bundle as the parameters of config.pbtxt say."""

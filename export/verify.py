@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distill.core.errors import GateFailed, MissingExtra, UserError
+from distill.core.files import Json
 
 if TYPE_CHECKING:
     from export.runtime import Bundle
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 _SHOWN = 5
 
 
-def verify(bundle: Path, threads: int | None = None) -> dict[str, Any]:
+def verify(bundle: Path, threads: int | None = None) -> Json:
     """Re-hash a bundle's files and replay its golden records; see `export.runtime.verify` for what must hold.
 
     Returns: the report of `export.runtime.verify`, all of it passed; `warnings` may hold lines to show.
@@ -23,7 +24,7 @@ def verify(bundle: Path, threads: int | None = None) -> dict[str, Any]:
     """
     runtime = _runtime()
     with _named_errors(bundle):
-        report: dict[str, Any] = runtime.verify(bundle, threads)
+        report: Json = runtime.verify(bundle, threads)
     if not report["passed"]:
         raise _other_answers(bundle, report)
     return report
@@ -39,7 +40,7 @@ def open_bundle(bundle: Path, precision: str | None = None, threads: int | None 
     return loaded
 
 
-def report_lines(report: dict[str, Any]) -> list[str]:
+def report_lines(report: Json) -> list[str]:
     """The report for people, as `python runtime.py --verify` prints it."""
     lines: list[str] = _runtime().report_lines(report)
     return lines
@@ -59,7 +60,7 @@ def _named_errors(bundle: Path) -> Iterator[None]:
         raise UserError("the bundle cannot be used", where=str(bundle), found=error) from None
 
 
-def _other_answers(bundle: Path, report: dict[str, Any]) -> GateFailed:
+def _other_answers(bundle: Path, report: Json) -> GateFailed:
     problems = report["problems"]
     more = [f"… and {len(problems) - _SHOWN} more"] if len(problems) > _SHOWN else []
     return GateFailed(

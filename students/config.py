@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
 from distill.core.config import Config
 from distill.training.config import TrainingConfig
-from distill.training.losses.registry import Losses, parse_terms
+from distill.training.losses.registry import Losses, gold_alone, parse_terms
 
 _SHORT = ("temperature", "alpha")
 _CEILING_STEPS = 30_000
@@ -20,22 +20,39 @@ def _with_own_defaults(training: object) -> object:
     return {"ceiling_steps": _CEILING_STEPS, **training} if isinstance(training, Mapping) else training
 
 
-class StudentConfig(Config):
-    """One student of a project.
+class StudentEntry(Config):
+    """What every student of a project has, whatever its family."""
+
+    preset: str = Field(description="the preset that the other values start from")
+    family: str = Field("encoder", description="kind of model: encoder, tfidf, or module:Class of your own")
+    view: str = Field("card", description="the view it reads")
+    learns_from: Annotated[list[str], Field(min_length=1)] | None = Field(
+        None, description="models whose soft labels it learns, in equal parts; null: those that `labels` chooses"
+    )
+
+    def fit_settings(self) -> dict[str, Any]:
+        """The settings that its weights depend on, as far as they differ from their defaults."""
+        return self.as_fingerprint("preset", "view", "learns_from")
+
+    def on_gold_alone(self) -> Self:
+        """The entry of its twin, which learns gold labels alone."""
+        return self
+
+
+class StudentConfig(StudentEntry):
+    """A student of the family `encoder`: some layers of its source.
 
     What it learns from is named by `losses`, or by its short forms `temperature` and `alpha`, which mean
     `losses: {soft_cross_entropy: {temperature: …}, gold: {weight: …}}`.
     """
 
-    preset: str = Field(description="the preset that the other values start from")
-    view: str = Field("card", description="the view it reads")
     layers: PositiveInt = Field(description="layers kept of the source")
     keep: Literal["spread", "first"] = Field(description="spread: evenly over the source; first: the source truncated")
     init: Literal["teacher", "pretrained"] = Field(
         "teacher", description="start from the fine-tuned teacher, or from the checkpoint that it started from"
     )
     source: str | None = Field(
-        None, description="teacher whose layers it takes; null: the better of those that it learns from"
+        None, description="model whose layers it takes; null: the better of the teachers that label"
     )
     losses: Losses | None = Field(None, description="terms of the loss by name, each with its settings")
     temperature: PositiveFloat = Field(2.0, description="T of the soft cross-entropy; larger is softer")
@@ -60,6 +77,20 @@ class StudentConfig(Config):
         if self.losses is not None:
             return self.losses
         return parse_terms({"soft_cross_entropy": {"temperature": self.temperature}, "gold": {"weight": self.alpha}})
+
+    def fit_settings(self) -> dict[str, Any]:
+        """The settings that its weights depend on; the weights that it starts from are an artifact of their own."""
+        return self.as_fingerprint("preset", "view", "learns_from", "source", "init")
+
+    def on_gold_alone(self) -> Self:
+        """The entry of its twin: the same start, view and recipe, gold labels alone, until it has converged.
+
+        A twin that answers alike for all rows is a weak baseline, no reason to end the run.
+        """
+        ends = {"epochs": None, "max_steps": None, "checkpoint": "best", "may_collapse": True}
+        plain = {name: StudentConfig.model_fields[name].default for name in _SHORT}
+        training = self.training.model_copy(update=ends)
+        return self.model_copy(update={**plain, "losses": gold_alone(), "training": training})
 
     def as_json(self) -> dict[str, Any]:
         """All fields as JSON values, of the two ways to name the losses only the one that is used."""

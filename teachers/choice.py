@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from distill.core.files import read_json, write_json
+from distill.core.files import Json, read_json, write_json
 from distill.core.label_space import LabelSpace
 from distill.core.predictions import Predictions, cluster_numbers, read_predictions
 from distill.core.progress import note
@@ -39,8 +39,7 @@ class Asking:
     """What a choice is made under.
 
     Attributes: asked: `auto` or a candidate's name. predictions: folder of the prediction folders. priors: class shares
-        of the training gold, (C,). replicates, seed: of the bootstrap. imported: models whose labels were made
-        elsewhere, so that their answers here say nothing of them.
+        of the training gold, (C,). replicates, seed: of the bootstrap.
     """
 
     asked: str
@@ -49,7 +48,6 @@ class Asking:
     priors: FloatArray
     replicates: int
     seed: int
-    imported: Sequence[str] = ()
 
 
 def choose(candidates: Sequence[Candidate], asking: Asking, folder: Path) -> None:
@@ -78,8 +76,8 @@ def choose(candidates: Sequence[Candidate], asking: Asking, folder: Path) -> Non
         "teachers": dict(members),
         "temperatures": {name: pool.temperatures[name] for name in members},
         "start": min(members, key=lambda name: _log_loss(pool.alone(name))),
-        "why": _why(asking, members, losses),
-        "imported": [name for name in members if name in asking.imported],
+        "why": _why(asking, losses),
+        "imported": [],
         "rows": pool.rows,
         "candidates": [{"name": name, **pool.figures(one)} for name, one in scored.items()],
         "differences": apart,
@@ -89,6 +87,32 @@ def choose(candidates: Sequence[Candidate], asking: Asking, folder: Path) -> Non
     note(f"labels: {taken} ({', '.join(members)}), {found['why']}")
     for row in worse:
         note(f"'{row['class']}': the document teacher is {_points(row)} of F1 under the card teacher")
+
+
+def take_imported(members: Mapping[str, float], imported: Sequence[str], asking: Asking, folder: Path) -> None:
+    """Step body: write `choice.json` for labels made elsewhere, of which validation knows nothing: nothing is chosen.
+
+    They are taken as they are; a teacher of this run that labels too has the temperature that validation gives it.
+
+    Args: members: weight by name of the labelling teachers. imported: those of them whose labels were made elsewhere.
+    """
+    own = [name for name in members if name not in imported]
+    pool = _Validation(asking, own) if own else None
+    found = {
+        "asked": asking.asked,
+        "taken": DOCUMENT,
+        "teachers": dict(members),
+        "temperatures": {**dict.fromkeys(members, 1.0), **(pool.temperatures if pool else {})},
+        "start": min(own, key=lambda name: _log_loss(pool.alone(name))) if pool else None,
+        "why": "made elsewhere, so there is nothing to choose",
+        "imported": list(imported),
+        "rows": 0,
+        "candidates": [],
+        "differences": [],
+        "worse_classes": [],
+    }
+    write_json(folder / CHOICE_FILE, found)
+    note(f"labels: {', '.join(members)}, {found['why']}")
 
 
 def ask_twins(twins: Sequence[str], choice: Path, asking: Asking, folder: Path) -> None:
@@ -112,7 +136,7 @@ def ask_twins(twins: Sequence[str], choice: Path, asking: Asking, folder: Path) 
             )
 
 
-def read_choice(folder: Path) -> dict[str, Any] | None:
+def read_choice(folder: Path) -> Json | None:
     """What `choose` wrote; None where there is nothing yet."""
     path = folder / CHOICE_FILE
     return dict(read_json(path)) if path.is_file() else None
@@ -122,15 +146,15 @@ class _Validation:
     """The validation answers of some models, each after its own temperature, with resamples that they share."""
 
     def __init__(self, asking: Asking, names: Sequence[str]) -> None:
-        self._asking, self._kind = asking, asking.space.kind
+        self._asking, self._objective = asking, asking.space.objective
         self._answers = {name: read_predictions(asking.predictions / name / "valid.parquet") for name in names}
         self.temperatures = {
-            name: fit_temperature(one.logits, one.target, self._kind) for name, one in self._answers.items()
+            name: fit_temperature(one.logits, one.target, self._objective) for name, one in self._answers.items()
         }
         first = next(iter(self._answers.values()))
         self.rows, clusters = len(first.ids), cluster_numbers(first)
         self.bootstrap = Bootstrap(self.rows, clusters, asking.replicates, asking.seed)
-        self._priors = self._of(PRIORS, first, np.tile(prior_logits(asking.priors, self._kind), (self.rows, 1)))
+        self._priors = self._of(PRIORS, first, np.tile(prior_logits(asking.priors, self._objective), (self.rows, 1)))
 
     def alone(self, name: str) -> Seeded:
         """One model's answers."""
@@ -140,15 +164,15 @@ class _Validation:
     def scored(self, candidate: Candidate) -> Seeded:
         """A candidate's answers: the weighted mean of its members' probabilities."""
         parts = [self._answers[name].logits / self.temperatures[name] for name in candidate.members]
-        logits = mixture(parts, list(candidate.members.values()), self._kind)
+        logits = mixture(parts, list(candidate.members.values()), self._objective)
         return self._of(candidate.name, self._answers[next(iter(candidate.members))], logits)
 
-    def figures(self, scored: Seeded) -> dict[str, Any]:
+    def figures(self, scored: Seeded) -> Json:
         """Log loss, accuracy and macro F1 with intervals, and the log loss less that of the priors."""
         figures = {name: scored.metric(name).mean() for name in _FIGURES}
         return {**figures, "over_priors": comparison(scored, self._priors, "log_loss").as_json()}
 
-    def worse_classes(self, a: Seeded, b: Seeded) -> list[dict[str, Any]]:
+    def worse_classes(self, a: Seeded, b: Seeded) -> list[Json]:
         """The classes in which F1 of `a` is under that of `b` by an interval."""
         found = []
         for index, label in enumerate(self._asking.space.labels):
@@ -171,10 +195,7 @@ def _log_loss(scored: Seeded) -> float:
     return float(scored.totals[0].log_loss)
 
 
-def _why(asking: Asking, members: Mapping[str, float], losses: Mapping[str, float]) -> str:
-    elsewhere = [name for name in members if name in asking.imported]
-    if elsewhere:
-        return f"the labels of {', '.join(elsewhere)} were made elsewhere"
+def _why(asking: Asking, losses: Mapping[str, float]) -> str:
     if asking.asked != AUTO:
         return "fixed by the config"
     listed = ", ".join(f"{name} {loss:.4f}" for name, loss in losses.items())

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt, model_validator
 
 from distill.core.config import Config
 from distill.training.config import TrainingConfig
+from distill.training.losses.registry import gold_alone
+from distill.training.losses.term import Term
 
 
 class FreshEncoder(Config):
@@ -37,21 +39,36 @@ class LabellingConfig(Config):
     precision: str = Field("auto", pattern="^(auto|fp32|bf16)$", description="auto: bf16 where the processor has it")
 
 
-class TeacherConfig(Config):
-    """One teacher of a project."""
+class TeacherEntry(Config):
+    """What every teacher of a project has, whatever its family."""
 
     preset: str = Field(description="the preset that the other values start from")
+    family: str = Field("encoder", description="kind of model: encoder, tfidf, ensemble, or module:Class of your own")
     view: str = Field("document", description="the view it reads")
-    weight: NonNegativeFloat = Field(1.0, description="its weight among several teachers")
-    checkpoint: str | None = Field(None, description="folder or hub id of a pre-trained encoder; null: random weights")
-    finished: str | None = Field(None, description="folder of a teacher fine-tuned elsewhere; nothing is trained")
+    weight: NonNegativeFloat = Field(1.0, description="its weight among several teachers; 0: only measured")
     slices: Annotated[list[str], Field(min_length=1)] | None = Field(
         None, description="train on rows of these slices only; null: on all"
     )
+    labelling: LabellingConfig = Field(default_factory=LabellingConfig)
+
+    @property
+    def made_by(self) -> str:
+        """The family that makes its model folder."""
+        return self.family
+
+    def fit_settings(self) -> dict[str, Any]:
+        """The settings that its weights depend on, as far as they differ from their defaults."""
+        return self.as_fingerprint("preset", "view", "weight", "labelling")
+
+
+class TeacherConfig(TeacherEntry):
+    """A teacher of the family `encoder`: fine-tuned here, finished elsewhere, or known by its labels alone."""
+
+    checkpoint: str | None = Field(None, description="folder or hub id of a pre-trained encoder; null: random weights")
+    finished: str | None = Field(None, description="folder of a teacher fine-tuned elsewhere; nothing is trained")
     labels: str | None = Field(None, description="file with this teacher's logits, made elsewhere; nothing is labelled")
     fresh: FreshEncoder | None = Field(None, description="architecture of random weights; needs checkpoint: null")
     training: TrainingConfig = Field(default_factory=TrainingConfig)
-    labelling: LabellingConfig = Field(default_factory=LabellingConfig)
 
     @model_validator(mode="after")
     def _starts_once(self) -> TeacherConfig:
@@ -60,6 +77,31 @@ class TeacherConfig(Config):
                 f"fresh: the teacher starts from '{self.checkpoint}'; set checkpoint: null for random weights"
             )
         return self
+
+    @property
+    def made_by(self) -> str:
+        """`imported` for labels made elsewhere, `finished` for a model trained elsewhere, else the family."""
+        return "imported" if self.labels is not None else "finished" if self.finished is not None else self.family
+
+    @property
+    def layers(self) -> None:
+        """All layers of its checkpoint."""
+        return None
+
+    @property
+    def keep(self) -> str:
+        """A teacher keeps every layer."""
+        return "spread"
+
+    @property
+    def terms(self) -> dict[str, Term]:
+        """It learns gold alone."""
+        return gold_alone()
+
+    def fit_settings(self) -> dict[str, Any]:
+        """The settings that its weights depend on; the checkpoint is an artifact of its own."""
+        kept = self.as_fingerprint("preset", "view", "weight", "labelling", "checkpoint", "fresh", "finished", "labels")
+        return {"finished": True} if self.finished is not None else kept
 
     @property
     def architecture(self) -> FreshEncoder:

@@ -54,22 +54,22 @@ def _read(file: Path, space: LabelSpace) -> dict[str, NDArray[np.float32]]:
             raise UserError("a row without id", where=where, found=row.problem, do="give every row id and logits")
         name = str(values["id"])
         if name in found:
-            raise UserError("an id stands twice", where=where, found=name, do="keep one row per id")
+            raise UserError("a duplicate id", where=where, found=name, do="keep one row per id")
         found[name] = _vector(values.get("logits"), space, where)
     return found
 
 
 def _vector(value: Any, space: LabelSpace, where: str) -> NDArray[np.float32]:
-    """The row's logits as float32 (C,)."""
+    """The row's logits as float32 (K,)."""
     try:
         numbers = json.loads(value) if isinstance(value, str) else value
         if isinstance(numbers, dict):
-            numbers = [numbers[label] for label in space.labels] if numbers.keys() == set(space.labels) else None
+            numbers = [numbers[name] for name in space.outputs] if numbers.keys() == set(space.outputs) else None
         vector = np.asarray(numbers, np.float32)
     except (TypeError, ValueError):
         vector = np.empty(0, np.float32)
-    if vector.shape != (len(space),):
-        do = f"give {len(space)} numbers in this order, or by name: {', '.join(space.labels)}"
+    if vector.shape != (len(space.outputs),):
+        do = f"give {len(space.outputs)} numbers in this order, or by name: {', '.join(space.outputs)}"
         raise UserError("wrong logits", where=where, found=value, do=do)
     return vector
 

@@ -10,33 +10,29 @@ import numpy as np
 from distill.core.progress import progress
 from distill.core.records import Record
 from distill.core.soft_labels import SoftLabels, shard_is_done, shard_ranges, statuses, write_shard
-from distill.core.view import View
-from distill.inference.score import Scores, score_chunks
-from distill.inference.torch_runner import TorchRunner
+from distill.families.family import Opening, family_of
+from distill.inference.score import Scores
 from distill.training import device
 from distill.training.joining import labelled_rows
 from teachers.config import LabellingConfig
 
 
 def label(config: LabellingConfig, teacher: Path, records: Path, threads: int, folder: Path) -> None:
-    """Step body: `folder` becomes a soft-label store for all train and pool rows; finished shards are kept."""
+    """Step body: `folder` becomes a soft-label store for all train and pool rows; finished shards are kept.
+
+    Args: teacher: a model folder of any family.
+    """
     rows = labelled_rows(records)
     shards = [(index, rows[start:stop]) for index, start, stop in shard_ranges(len(rows), config.shard_rows)]
     missing = [(index, part) for index, part in shards if not shard_is_done(folder, index, _ids(part))]
     if not missing:
         return
     finished = len(rows) - sum(len(part) for _, part in missing)
-    renderer = View.load(teacher).renderer()
-    arithmetic = device.resolve(config.precision)
-    runner = TorchRunner(teacher, threads=threads, precision=arithmetic, device=device.device())
+    how = Opening(threads, device.resolve(config.precision), device.device(), config.batch_tokens)
+    scorer = family_of(teacher).open(teacher, how)
     with progress("labelling", len(rows), finished) as advance:
-        scored = score_chunks(
-            runner,
-            renderer,
-            ([record.fields for _, record in part] for _, part in missing),
-            batch_tokens=config.batch_tokens,
-            on_progress=lambda done: advance(finished + done),
-        )
+        fields = ([record.fields for _, record in part] for _, part in missing)
+        scored = scorer.score_chunks(fields, lambda done: advance(finished + done))
         for (index, part), scores in zip(missing, scored, strict=True):
             write_shard(folder, index, _soft_labels(part, scores), half=config.half)
 

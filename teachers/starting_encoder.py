@@ -10,7 +10,7 @@ from pathlib import Path
 from distill.core.progress import note
 from distill.core.record_store import read_records, splits
 from distill.models import pretrained
-from distill.models.fresh import make_encoder
+from distill.models.fresh import Shape, make_encoder
 from teachers.config import FreshEncoder, TeacherConfig
 from teachers.embedded import local_folder
 
@@ -40,7 +40,7 @@ def adopt_checkpoint(checkpoint: str, folder: Path) -> None:
 
 def make_fresh(fresh: FreshEncoder, texts: Iterable[str], seed: int, folder: Path) -> None:
     """Make `folder` an encoder of random weights with a vocabulary learnt from `texts`."""
-    make_encoder(texts, folder, seed=seed, **fresh.model_dump())
+    make_encoder(texts, folder, Shape(**fresh.model_dump()), seed)
 
 
 def _texts(records: Path) -> Iterable[str]:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
-from distill.api import Lesson, Share, audit, export, label, predict, prepare, teach, train, train_twin
+import pytest
+
+from distill.api import Lesson, Share, audit, export, label, predict, prepare, run, teach, train, train_twin
 from distill.core.config import load_yaml, parse
+from distill.core.errors import UserError
 from distill.core.files import read_json
 from distill.core.predictions import read_predictions
+from distill.core.progress import Reporter
 from distill.core.project import Project
 from distill.core.soft_labels import read_soft_labels
-from distill.core.view import View
 from distill.demo.generate import Sizes
-from distill.inference.torch_runner import TorchRunner
-from distill.models.fresh import make_encoder
+from distill.families.family import family_of
+from distill.models.fresh import Shape, make_encoder
 from distill.training.config import TrainingConfig
 from export.config import load_target
 from students.config import StudentConfig
@@ -26,9 +30,19 @@ WORDS = ["drill hammer lens camera pills", "дрель молоток линза
 FOLDERS = ("records", "teacher", "labels", "student", "twin")
 
 
+class Noting(Reporter):
+    """Notes the steps that were made."""
+
+    def __init__(self) -> None:
+        self.made: list[str] = []
+
+    def step_ends(self, name: str, status: str, seconds: float) -> None:
+        self.made.append(name)
+
+
 def encoder(folder: Path) -> Path:
     """An 8-layer encoder of random weights."""
-    make_encoder(WORDS, folder, layers=8, width=32, heads=2, vocabulary=300, seed=1)
+    make_encoder(WORDS, folder, Shape(layers=8, width=32, heads=2, vocabulary=300), 1)
     return folder
 
 
@@ -43,24 +57,43 @@ def test_from_records_to_onnx(tmp_path):
 
     prepare(project, folders["records"], base=tmp_path / "data")
     audit(project, folders["records"], tmp_path / "audit")
-    document = View("document", project.views["document"], start / "tokenizer.json")
+    document = Lesson("teaching", space, "document", project.views["document"], folders["records"], source=start)
     teacher = TeacherConfig(preset="base", training=quick)
-    teach(teacher, space, document, folders["records"], start, 1, 1, folders["teacher"])
+    teach(teacher, document, folders["teacher"])
     label(teacher.labelling, folders["teacher"], folders["records"], 1, folders["labels"])
-    card = View("card", project.views["card"], start / "tokenizer.json")
-    student = StudentConfig(preset="4L", layers=4, keep="spread", training=quick)
-    lesson = Lesson(space, card, folders["records"], folders["teacher"], seed=1, threads=1)
-    train(student, lesson, {folders["labels"]: Share()}, folders["student"])
-    train_twin(student, lesson, folders["student"], folders["twin"])
-    view = View.load(folders["student"])
-    predict(lambda: TorchRunner(folders["student"]), view, folders["records"], ["valid"], tmp_path / "predictions")
+    student = StudentConfig(preset="4L", layers=4, keep="spread", training=quick.model_dump())
+    labels = {folders["labels"]: Share()}
+    card = Lesson("distilling", space, "card", project.views["card"], folders["records"], folders["teacher"], labels)
+    train(student, card, folders["student"])
+    steps = read_json(folders["student"] / "training_history.json")["steps"]
+    train_twin(student, replace(card, steps=steps), folders["twin"])
+    scorer = family_of(folders["student"]).open(folders["student"])
+    predict(lambda: scorer, folders["records"], ["valid"], tmp_path / "predictions")
     valid = read_predictions(tmp_path / "predictions" / "valid.parquet")
     rows = [{"product": {"title": "Дрель"}, "page": {"title": title}} for title in ("Drill", "", "Камера")]
     export(load_target("onnx"), folders["student"], rows, tmp_path / "onnx")
 
-    steps = [read_json(folders[name] / "training_history.json")["steps"] for name in ("student", "twin")]
-    assert steps[0] == steps[1]
+    assert read_json(folders["twin"] / "training_history.json")["steps"] == steps
     assert read_json(tmp_path / "audit" / "audit.json")["leak_rows"] == 0
     assert len(read_soft_labels(folders["labels"])) > 80
     assert valid.logits.shape == (len(valid.ids), 3)
     assert (tmp_path / "onnx" / "model.onnx").exists()
+
+
+def test_a_run_up_to_a_verb_as_the_command_line_makes_it(planted, tmp_path):
+    told = Noting()
+    report = run(planted, tmp_path / "run", until="label", sets=["controls.card_teacher=false"], reporter=told)
+    assert report == read_json(tmp_path / "run" / "report.json") and report["choice"]["taken"] == "document"
+    made = {path.name for path in (tmp_path / "run").iterdir() if path.is_dir()}
+    assert {"records", "teachers", "labels"} <= made and not {"students", "export", "bundles"} & made
+    assert len(read_soft_labels(tmp_path / "run" / "labels" / "base")) == 90 + 40
+    steps = [stage["name"] for stage in report["stages"]]
+    assert told.made == steps and steps[-1] == "label base"
+    run(planted, tmp_path / "run", until="label", sets=["controls.card_teacher=false"])
+    assert {stage["status"] for stage in read_json(tmp_path / "run" / "report.json")["stages"]} == {"skipped"}
+
+
+def test_a_run_says_what_is_wrong_with_its_project(planted, tmp_path):
+    with pytest.raises(UserError, match="did you mean 'alpha'"):
+        run(planted, tmp_path / "run", sets=["students.small.alhpa=1"])
+    assert not (tmp_path / "run").exists()

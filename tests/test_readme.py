@@ -19,13 +19,13 @@ from benchmarks.results_page import anchor
 from distill.core.config import parse, parse_yaml
 from distill.core.project import Project
 from distill.demo.generate import Sizes
-from distill.models.fresh import make_encoder
+from distill.models.fresh import Shape, make_encoder
 from students.config import StudentConfig
 from tests.demo.easy import generate_easy
 from tests.tiny_run import TINY
 
 ROOT = Path(__file__).resolve().parents[1]
-SIZE = {"layers": 8, "width": 32, "heads": 2, "vocabulary": 600, "seed": 1}
+SHAPE = Shape(layers=8, width=32, heads=2, vocabulary=600)
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -48,7 +48,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     generate_easy(folder / "data", sizes=Sizes(train=240, valid=120, test=160, pool=100))
     (folder / "data" / "project.yaml").unlink()
     shutil.copy(folder / "data" / "test.jsonl", folder / "records.jsonl")
-    make_encoder(texts(folder / "data" / "train.jsonl"), folder / "encoder", **SIZE)
+    make_encoder(texts(folder / "data" / "train.jsonl"), folder / "encoder", SHAPE, 1)
     return folder
 
 

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from distill.cli.console import ConsoleReporter, clock
 from distill.core.errors import GateFailed, UserError, unknown_name
-from distill.core.files import read_json, write_text
+from distill.core.files import Json, read_json, write_text
 from distill.core.progress import reporting
 from distill.pipeline.settings import Settings
 
@@ -23,14 +23,13 @@ _LOG_WIDTH = 160
 
 def run_until(until: str, settings: Settings, as_json: bool) -> None:
     """Make a run up to a verb, then print what it came to."""
-    from distill.pipeline.execute import execute
     from distill.pipeline.preflight import require_students
-    from distill.pipeline.seeds import execute_seeds
+    from distill.pipeline.seeds import execute_run
 
     require_students(settings, until)
     console = _console(as_json)
     try:
-        report = (execute_seeds if settings.project.seeds else execute)(settings, ConsoleReporter(console), until)
+        report = execute_run(settings, ConsoleReporter(console), until)
         _print_outcome(until, settings, report, console)
     except GateFailed:
         if (settings.run / "report.json").exists():
@@ -59,26 +58,29 @@ def init_project(files: Sequence[Path], out: Path, force: bool) -> None:
 def show_record(settings: Settings, record_id: str, view_name: str) -> None:
     """Print one record as a view renders and cuts it."""
     from distill.core.intake.show import describe, find_record
-    from distill.core.view import TOKENIZER_FILE, View
+    from distill.core.run_folder import RECORDS
+    from distill.core.view import View
     from distill.pipeline.seeds import first_run
+    from distill.pipeline.tokenizer import first_tokenizer
 
     views = settings.project.views
     if view_name not in views:
         raise unknown_name("view", view_name, views, "--view")
-    tokenizer = _tokenizer(settings) / TOKENIZER_FILE
-    record = find_record(first_run(settings).run / "records", record_id)
-    Console().print(Text(describe(record, View(view_name, views[view_name], tokenizer))))
+    view = View(view_name, views[view_name], first_tokenizer(settings))
+    record = find_record(first_run(settings).run / RECORDS, record_id)
+    Console().print(Text(describe(record, view)))
 
 
 def pretrain_encoder(settings: Settings, checkpoint: str | None, as_json: bool) -> None:
     """Pre-train an encoder and print what it came to."""
     from distill.pipeline.pretrain import pretrain
+    from distill.report.lines import curve_lines
 
     console = _console(as_json)
     curve = pretrain(settings, checkpoint, ConsoleReporter(console))
     if curve is None:
         return
-    _print_curve(curve, settings.run, console)
+    console.print(Text("\n".join(curve_lines(curve, settings.run / "pretrained"))))
     if as_json:
         _print_json(curve)
 
@@ -142,19 +144,12 @@ def print_report(run: Path, as_json: bool) -> None:
 def compare_models(run: Path, a: str, b: str, as_json: bool) -> None:
     """Print the paired differences of two models."""
     from distill.evaluation.compare import compare
+    from distill.report.lines import comparison_lines
 
     found = compare(run, a, b)
     console = _console(as_json)
-    for row in found:
-        if row["metric"] == "log_loss":
-            scale, unit = 1.0, " nats"
-        else:
-            scale, unit = 100.0, " points"
-        figures = [scale * row[key] for key in ("difference", "low", "high")]
-        around = f"({figures[1]:+.3f} to {figures[2]:+.3f}){unit}"
-        ends = [scale * end for end in row.get("spread", [])]
-        spread = f", seeds {ends[0]:+.3f} to {ends[1]:+.3f}" if ends else ""
-        console.print(Text(f"{row['metric']:<12} {figures[0]:+.3f} {around}, p = {row['p_value']:.3f}{spread}"))
+    for line in comparison_lines(found):
+        console.print(Text(line))
     if as_json:
         _print_json(found)
 
@@ -192,22 +187,29 @@ def print_plan(settings: Settings) -> None:
     print("\n".join(lines))
 
 
-def _print_outcome(until: str, settings: Settings, report: dict[str, Any], console: Console) -> None:
+def _print_outcome(until: str, settings: Settings, report: Json, console: Console) -> None:
+    from distill.pipeline.experiment import Experiment
     from distill.pipeline.seeds import first_run
+    from distill.report.lines import audit_lines
 
     run, first = settings.run, first_run(settings).run
     if until == "audit":
-        _print_audit(report["audit"], console)
+        rows, warnings = audit_lines(report["audit"])
+        for line in rows:
+            console.print(Text(line))
+        for line in warnings:
+            console.print(Text(line, style="yellow"))
         console.print(Text(f"audit: {first / 'audit.json'}"))
         return
     _print_tables(report, console)
-    if until == "report" and settings.students:
-        bundles = ", ".join(str(first / "bundles" / name) for name in settings.students)
+    shipped = dict.fromkeys(spec.name for spec, _ in Experiment(settings).shipped())
+    if until == "report" and shipped:
+        bundles = ", ".join(str(first / "bundles" / name) for name in shipped)
         console.print(Text(f"bundle: {bundles}"))
     console.print(Text(f"page:   {run / 'report.html'}"))
 
 
-def _print_tables(report: dict[str, Any], console: Console) -> None:
+def _print_tables(report: Json, console: Console) -> None:
     from distill.report.tables import latency_table, quality_table
     from distill.report.verdict import sentences
 
@@ -223,53 +225,17 @@ def _print_tables(report: dict[str, Any], console: Console) -> None:
         console.print(latency_table(report, console.width))
 
 
-def _print_curve(curve: dict[str, Any], run: Path, console: Console) -> None:
-    """What the run came to, and how to use it."""
-    last = curve["curve"][-1]
-    console.print(
-        Text(
-            f"{curve['steps']} steps on {curve['rows']} rows; of {curve['held_out']} held-out ones "
-            f"{last['mlm_accuracy']:.1%} of masked words and {last['pair_matching_accuracy']:.1%} of pairs are right"
-        )
-    )
-    console.print(Text(f"encoder: {run / 'pretrained'} (distill … --checkpoint {run / 'pretrained'})"))
-
-
-def _print_audit(audit: dict[str, Any], console: Console) -> None:
-    rows = audit["rows"]
-    console.print(Text(f"read {rows['read']} = kept {rows['kept']} + dropped {sum(rows['dropped'].values())}"))
-    for reason, count in sorted(rows["dropped"].items(), key=lambda item: -item[1]):
-        console.print(Text(f"  {count:>8} {reason}"))
-    for warning in audit.get("warnings", []):
-        console.print(Text(f"warning: {warning}", style="yellow"))
-
-
-def _tokenizer(settings: Settings) -> Path:
-    """A folder with the lead teacher's tokenizer."""
-    from distill.pipeline.seeds import first_run
-    from teachers.embedded import local_folder
-
-    name, run = settings.first_teacher, first_run(settings).run
-    teacher = settings.teachers[name]
-    places = [teacher.finished, teacher.checkpoint, run / "teachers" / name, run / "checkpoints" / name]
-    folders = [local_folder(str(place)) for place in places if place]
-    for folder in folders:
-        if folder and (folder / "tokenizer.json").is_file():
-            return folder
-    raise UserError("no tokenizer yet", where=str(settings.run), do="give --checkpoint, or run distill teach first")
-
-
-def _report(run: Path) -> dict[str, Any]:
+def _report(run: Path) -> Json:
     if not (run / "report.json").exists():
         raise UserError("no report here", where=str(run), do="give the folder of a run, for example runs/demo")
-    report: dict[str, Any] = read_json(run / "report.json")
+    report: Json = read_json(run / "report.json")
     return report
 
 
-def _read_run(run: Path) -> dict[str, Any]:
+def _read_run(run: Path) -> Json:
     if not (run / "run.json").exists():
         raise UserError("no run here", where=str(run), do="give the folder of a run, for example runs/demo")
-    state: dict[str, Any] = read_json(run / "run.json")
+    state: Json = read_json(run / "run.json")
     return state
 
 

@@ -25,6 +25,13 @@ class Config(BaseModel):
         """All fields as JSON values."""
         return self.model_dump(mode="json")
 
+    def as_fingerprint(self, *leave_out: str) -> dict[str, Any]:
+        """The fields that differ from their defaults, as JSON values, without those named.
+
+        Fingerprints are made of these, so that an option which is new and left at its default redoes nothing.
+        """
+        return self.model_dump(mode="json", exclude_defaults=True, exclude=set(leave_out))
+
 
 ConfigT = TypeVar("ConfigT", bound=Config)
 
@@ -153,9 +160,7 @@ class _StrictLoader(yaml.SafeLoader):
             if not isinstance(key, Hashable):
                 raise yaml.YAMLError(f"a key must be a plain value, line {key_node.start_mark.line + 1}")
             if key in seen:
-                raise yaml.YAMLError(
-                    f"key '{key}' stands twice, the second time in line {key_node.start_mark.line + 1}"
-                )
+                raise yaml.YAMLError(f"duplicate key '{key}', the second time in line {key_node.start_mark.line + 1}")
             seen.add(key)
         return super().construct_mapping(node, deep)
 

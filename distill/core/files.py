@@ -1,4 +1,4 @@
-"""Files that never look finished when they are not: written beside the target, synced, then renamed."""
+"""Files that never look finished when they are not: written next to the target, synced, then renamed."""
 
 from __future__ import annotations
 
@@ -13,13 +13,16 @@ from typing import Any
 
 from distill.core.errors import UserError
 
+Json = dict[str, Any]
+"""A JSON object."""
+
 _CHUNK_BYTES = 1 << 20
 HALF_WRITTEN = ".*.partial"  # the names that `replacing` gives; a kill leaves such a file behind
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path`; renamed over it when the block succeeds, removed when it fails.
+    """A temporary path next to `path`; renamed over it when the block succeeds, removed when it fails.
 
     Raises: UserError when the folder cannot be written or the disk is full.
     """
@@ -95,8 +98,8 @@ def disk_error(path: Path, error: OSError) -> UserError:
         errno.ENOSPC: "free space on that disk and start again: finished steps are kept",
         errno.EACCES: "give write permission or choose another folder with --out",
         errno.EROFS: "the disk is read-only: choose another folder with --out",
-        errno.EEXIST: "a file stands where a folder is needed: choose another folder with --out",
-        errno.ENOTDIR: "a file stands where a folder is needed: choose another folder with --out",
+        errno.EEXIST: "a file is where a folder is needed: choose another folder with --out",
+        errno.ENOTDIR: "a file is where a folder is needed: choose another folder with --out",
     }
     do = advice.get(error.errno or 0, "check the disk and start again: finished steps are kept")
     return UserError("cannot write", where=str(path), found=error.strerror or str(error), do=do)

@@ -1,6 +1,6 @@
 """Folders that steps made: replaced and removed, and never a folder of anybody else.
 
-A folder is ours when it lies inside the run folder and holds the manifest that ends a step, the marker that begins one,
+A folder is ours when it is inside the run folder and holds the manifest that ends a step, the marker that begins one,
 or nothing. Removing leaves that file for last, so a kill on the way leaves a folder that is ours still.
 """
 
@@ -79,7 +79,7 @@ def _require_ours(folder: Path, run: Path) -> None:
         )
     if os.path.lexists(folder) and not is_ours(folder):
         raise UserError(
-            "something that no step has made stands where an artifact goes; nothing was changed",
+            "something that no step has made is in an artifact's place; nothing was changed",
             where=str(folder),
             found=f"no {MANIFEST} or {STARTED} of distill in it",
             do="move it away, or choose another run folder with --out",

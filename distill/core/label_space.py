@@ -7,26 +7,28 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Target = NDArray[np.float32]
+from distill.core.objectives.objective import Objective, Target
+from distill.core.objectives.single_label import SINGLE
 
 
 @dataclass(frozen=True)
 class LabelSpace:
-    """Labels in order, whether one or several hold at once, and which one is the positive class.
-
-    `kind` is `single` (softmax over C classes) or `multi` (C independent sigmoids).
-    """
+    """Labels in order, what is decided about them, and which one is the positive class."""
 
     labels: tuple[str, ...]
-    kind: str = "single"
+    objective: Objective = SINGLE
     positive: str | None = None
     ordered: bool = False
 
     def __len__(self) -> int:
         """C, the number of classes."""
         return len(self.labels)
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the K outputs of a model's head, in the order of its logits (N, K)."""
+        return self.objective.outputs(self.labels)
 
     @property
     def positive_index(self) -> int | None:
@@ -41,7 +43,7 @@ class LabelSpace:
         if isinstance(gold, Mapping):
             return self._votes(gold)
         if isinstance(gold, list | tuple):
-            if self.kind != "multi":
+            if not self.objective.several:
                 raise ValueError("a list of labels needs task.kind: multi")
             return self._one_hot([label_name(name) for name in gold])
         return self._one_hot([label_name(gold)])
@@ -58,15 +60,7 @@ class LabelSpace:
             if isinstance(count, bool) or not isinstance(count, int | float) or not 0 <= count < float("inf"):
                 raise ValueError(f"vote for '{name}' is not a number ≥ 0: {count!r}")
             vector[self._index(label_name(name))] = count
-        total = vector.sum()
-        if self.kind == "multi":
-            if (vector > 1).any():
-                raise ValueError("in a multi-label task a vote is a share between 0 and 1")
-            return vector
-        if not total > 0:
-            raise ValueError("the votes sum to 0")
-        vector /= total
-        return vector
+        return self.objective.vote_target(vector)
 
     def _index(self, name: str) -> int:
         try:

@@ -31,7 +31,7 @@ class Predictions:
     """Logits and gold of N rows, in the split's order.
 
     Attributes:
-        ids: N record ids. logits: float32 (N, C). target: float32 (N, C), gold one-hot or votes.
+        ids: N record ids. logits: float32 (N, K), of K head outputs. target: float32 (N, C), gold one-hot or votes.
         slices: N reporting slices ('' where a row has none). clusters: N values of the first key, the unit of the
             bootstrap; the record's id where no key is declared.
     """

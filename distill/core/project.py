@@ -17,6 +17,7 @@ from pydantic import (
 from distill.core.config import Config
 from distill.core.label_space import LabelSpace, label_name
 from distill.core.names import name_problems
+from distill.core.objectives.objective import known_objectives, objective
 
 
 def _names(value: Any) -> Any:
@@ -29,8 +30,14 @@ def _as_list(value: Any) -> Any:
 
 def _without_repeats(seeds: list[int]) -> list[int]:
     if len(set(seeds)) != len(seeds):
-        raise ValueError("a seed stands twice")
+        raise ValueError("a duplicate seed")
     return seeds
+
+
+def _objective(kind: str) -> str:
+    if kind not in known_objectives():
+        raise ValueError(f"unknown objective, known: {', '.join(known_objectives())}")
+    return kind
 
 
 def _become_paths(section: str) -> BeforeValidator:
@@ -48,6 +55,7 @@ def _become_paths(section: str) -> BeforeValidator:
 Name = Annotated[str, BeforeValidator(label_name)]
 Names = Annotated[list[str], BeforeValidator(_names)]
 Files = Annotated[list[str], BeforeValidator(_as_list), Field(min_length=1)]
+Kind = Annotated[str, AfterValidator(_objective)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Seeds = Annotated[list[NonNegativeInt], Field(min_length=1), AfterValidator(_without_repeats)]
 
@@ -58,12 +66,12 @@ class Task(Config):
     labels: Annotated[Names, Field(min_length=2)] = Field(description="class names, in the order of the logits")
     ordered: bool = Field(False, description="the labels stand on a scale, from first to last")
     positive: Name | None = Field(None, description="the class scored one-vs-rest at operating points")
-    kind: Literal["single", "multi"] = Field("single", description="one label per record, or any number")
+    kind: Kind = Field("single", description="one label per record, or any number")
 
     @model_validator(mode="after")
     def _consistent(self) -> Task:
         if len(set(self.labels)) != len(self.labels):
-            raise ValueError("labels: a name stands twice")
+            raise ValueError("labels: a duplicate name")
         if self.positive is not None and self.positive not in self.labels:
             raise ValueError(f"positive: '{self.positive}' is not among the labels {self.labels}")
         return self
@@ -71,7 +79,7 @@ class Task(Config):
     @property
     def space(self) -> LabelSpace:
         """The label space that the rest of the code works with."""
-        return LabelSpace(tuple(self.labels), self.kind, self.positive, self.ordered)
+        return LabelSpace(tuple(self.labels), objective(self.kind, len(self.labels)), self.positive, self.ordered)
 
 
 class Split(Config):
@@ -158,7 +166,7 @@ class ViewConfig(Config):
 
     left: Annotated[list[str], Field(min_length=1)] = Field(description="fields of the first segment, in order")
     right: list[str] = Field(default_factory=list, description="fields of the second segment; none for single texts")
-    separator: str = Field(" | ", description="stands between the non-empty fields of a side")
+    separator: str = Field(" | ", description="put between the non-empty fields of a side")
     max_tokens: Annotated[int, Field(ge=4, le=8192)] = Field(description="tokens of one input, special tokens included")
     budgets: dict[str, PositiveInt] = Field(default_factory=dict, description="most tokens of a field")
     windows: Windows | None = Field(None, description="read long texts in several windows; off by default")
@@ -179,7 +187,7 @@ class ViewConfig(Config):
 class Gates(Config):
     """What must hold before a bundle is made; a gate set to null is off."""
 
-    leak: NonNegativeInt | None = Field(0, description="most test rows that also stand in train, valid or the pool")
+    leak: NonNegativeInt | None = Field(0, description="most test rows that train, valid or the pool have too")
     parity_fp32: NonNegativeFloat | None = Field(
         1e-4, description="largest logit difference of an export judged by parity"
     )
@@ -202,6 +210,13 @@ class Gates(Config):
         100,
         description="fewest validation rows; checkpoints, labels, thresholds and temperatures are chosen on them",
     )
+
+
+class Controls(Config):
+    """Models that a run adds to compare with; each can be left out, and what is measured against it with it."""
+
+    card_teacher: bool = Field(True, description="the first teacher's recipe trained on cards: what cards can reach")
+    gold_twins: bool = Field(True, description="each student trained on gold alone, twice: what distilling must beat")
 
 
 class Quality(Config):
@@ -234,6 +249,7 @@ class Project(Config):
     )
     export: list[str] = Field(default_factory=lambda: ["onnx", "onnx-int8"], description="export presets")
     gates: Gates = Field(default_factory=Gates)
+    controls: Controls = Field(default_factory=Controls)
     quality: Quality = Field(default_factory=Quality)
     bench: dict[str, Any] = Field(default_factory=dict, description="settings of the latency benchmark")
     seed: NonNegativeInt = Field(1, description="seed of splits, samples and bootstrap, and of training by default")

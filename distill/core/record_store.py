@@ -1,4 +1,4 @@
-"""Records on disk: one Parquet file per split, written and read in pieces so that a large pool never stands in memory.
+"""Records on disk: one Parquet file per split, written and read in pieces, so that a large pool is never all in memory.
 
 Columns: `id`, `field.<path>`, `target` (fixed_size_list<float32>[C] or null), `slice`, `key.<path>`.
 """
@@ -6,7 +6,8 @@ Columns: `id`, `field.<path>`, `target` (fixed_size_list<float32>[C] or null), `
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -107,6 +108,27 @@ def count_records(folder: Path, split: str) -> int:
     import pyarrow.parquet as pq
 
     return int(pq.read_metadata(_path(folder, split)).num_rows)
+
+
+def slice_counts(folder: Path, split: str) -> dict[str, int]:
+    """Rows of each slice of a split."""
+    found = Counter(record.slice for record in iter_records(folder, split))
+    return {name: rows for name, rows in found.items() if name is not None}
+
+
+def training_rows(folder: Path, slices: Collection[str] | None) -> list[Record]:
+    """The training rows of these slices; all for None.
+
+    Raises: UserError for a slice that no training row has, with those there are.
+    """
+    rows = read_records(folder, "train")
+    if slices is None:
+        return rows
+    known = {row.slice for row in rows if row.slice is not None}
+    for name in slices:
+        if name not in known:
+            raise unknown_name("slice", name, known, "a teacher's slices")
+    return [row for row in rows if row.slice in slices]
 
 
 def class_shares(folder: Path, split: str = "train") -> NDArray[np.float64]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from distill.core.label_space import Target
+from distill.core.objectives.objective import Target
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,7 @@ class Renderer:
 
     Args: view: the content of a `view.json`: `left`, `right`, `separator`, `max_tokens`, `budgets`, `windows`.
         tokenizer: a `tokenizers.Tokenizer`; its own truncation and padding are switched off here.
-    Raises: ValueError when `max_tokens` leaves no room for text beside the special tokens.
+    Raises: ValueError when `max_tokens` leaves no room for text next to the special tokens.
     """
 
     def __init__(self, view: Mapping[str, Any], tokenizer: Any) -> None:

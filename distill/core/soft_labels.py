@@ -35,7 +35,7 @@ class SoftLabels:
 
     Attributes:
         ids: N record ids. sources: the split that each row came from (`train`, `pool.<name>`).
-        logits: float32 (N, C). tokens: int32 (N,), tokens of the teacher's rendered text.
+        logits: float32 (N, K), of K head outputs. tokens: int32 (N,), tokens of the teacher's rendered text.
         cut_tokens: int32 (N,), tokens of it that no window read. status: `ok`, `empty` (no text in the teacher's
             view) or `nonfinite`; only `ok` rows are for training.
     """

@@ -2,8 +2,11 @@
 
 A step works in `<artifact>.partial`, so a half-made artifact never carries its final name; the manifest is written
 last, then the folder is renamed. The fingerprint covers the step's name and version, its part of the config, the
-digests of upstream artifacts and the hashes of input files. Same fingerprint: nothing to do. An unfinished folder of
-the same fingerprint is handed to the body again, which goes on from the files it finds there.
+digests of the files that it reads of other artifacts, and the hashes of input files. Same fingerprint: nothing to do.
+An unfinished folder of the same fingerprint is handed to the body again, which goes on from the files it finds there.
+
+So a step names the files it reads, not only the artifact that holds them: more pool rows change `records`, but no
+teacher reads the pool's file, and none is trained again.
 """
 
 from __future__ import annotations
@@ -19,12 +22,28 @@ from typing import Any
 
 from distill.core import manifest
 from distill.core.errors import UserError
-from distill.core.files import HALF_WRITTEN, disk_error, read_json, sha256, sha256_json, write_bytes, write_json
+from distill.core.files import HALF_WRITTEN, Json, disk_error, read_json, sha256, sha256_json, write_bytes, write_json
 from distill.core.folders import STARTED, clear_folder, replace_folder, require_replaceable
 from distill.core.manifest import MANIFEST
+from distill.core.work import Workload, no_work
 
 _DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EIO}
 Body = Callable[[Path], None]
+
+
+@dataclass(frozen=True)
+class Read:
+    """What a step reads of another artifact.
+
+    Attributes: artifact: folder below the run folder. files: names of files in it; all of them where none is named.
+    """
+
+    artifact: str
+    files: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """How the manifest calls it: `records: train.parquet, valid.parquet`."""
+        return f"{self.artifact}: {', '.join(self.files)}" if self.files else self.artifact
 
 
 @dataclass(frozen=True)
@@ -36,22 +55,29 @@ class Step:
         artifact: folder below the run folder.
         body: writes all its files into the folder that it is given.
         config: what of the config the result depends on; JSON-ready.
-        upstream: artifact folders (below the run folder) that the body reads.
+        reads: what the body reads of other artifacts of the run.
         files: input files outside the run folder.
         version: raised when the body's meaning changes.
         publish: files of the artifact that are also put into the run folder itself.
         manifest: the step's manifest, where the artifact has a `manifest.json` of its own.
+        work: what its time grows with, once the rows of each split are counted.
     """
 
     name: str
     artifact: str
     body: Body
     config: Any = None
-    upstream: tuple[str, ...] = ()
+    reads: tuple[Read, ...] = ()
     files: tuple[Path, ...] = ()
     version: int = 1
     publish: tuple[str, ...] = ()
     manifest: str = MANIFEST
+    work: Workload = no_work
+
+    @property
+    def upstream(self) -> tuple[str, ...]:
+        """The artifacts that the body reads, each once."""
+        return tuple(dict.fromkeys(read.artifact for read in self.reads))
 
 
 class Steps:
@@ -70,14 +96,14 @@ class Steps:
         on_end: Callable[[str, str, float], None] = lambda name, status, seconds: None,
     ) -> None:
         self.run_folder, self.on_start, self.on_end = run, on_start, on_end
-        self._state: dict[str, Any] = {"schema": 1, "config": config, "versions": versions, "stages": []}
+        self._state: Json = {"schema": 1, "config": config, "versions": versions, "stages": []}
         self._hashes = _HashCache(run / ".cache" / "sha256.json")
 
     def run(self, step: Step) -> Path:
         """Make the step's artifact unless it is there; returns its folder.
 
         Raises: whatever the body raises; the earlier artifact and the unfinished one stay as they are. UserError before
-            the body starts, when something that is not ours stands in the artifact's place.
+            the body starts, when something that is not ours is in the artifact's place.
         """
         target = self.run_folder / step.artifact
         inputs = self._inputs(step)
@@ -103,9 +129,13 @@ class Steps:
 
     def is_done(self, step: Step) -> bool:
         """Whether `run` would skip this step; False also while an upstream artifact is missing."""
-        if any(not (self.run_folder / name / MANIFEST).exists() for name in step.upstream):
+        if not self.is_readable(step):
             return False
         return is_finished(self.run_folder / step.artifact, fingerprint_of(step, self._inputs(step)), step.manifest)
+
+    def is_readable(self, step: Step) -> bool:
+        """Whether everything that the step reads of other artifacts is there."""
+        return all(manifest.holds(self.run_folder / read.artifact, read.files) for read in step.reads)
 
     def is_open(self, step: Step) -> bool:
         """Whether a process works on this step, or was cut off at it, with the upstream artifacts as they are."""
@@ -113,8 +143,8 @@ class Steps:
         return marker.exists() and bool(read_json(marker)["fingerprint"] == fingerprint_of(step, self._inputs(step)))
 
     def _make(self, step: Step, target: Path, fingerprint: str, inputs: dict[str, str]) -> None:
-        for name in step.upstream:
-            manifest.require_whole(self.run_folder / name, thorough=True)
+        for read in step.reads:
+            manifest.require_whole(self.run_folder / read.artifact, files=read.files, thorough=True)
         partial = working_folder(target)
         with _disk_errors(target):
             require_replaceable(partial, target, self.run_folder)
@@ -129,8 +159,8 @@ class Steps:
             replace_folder(partial, target, self.run_folder)
 
     def _inputs(self, step: Step) -> dict[str, str]:
-        upstream = {name: manifest.digest(self.run_folder / name) for name in step.upstream}
-        return upstream | {str(path): self._hashes.sha256(path) for path in step.files}
+        found = {str(read): manifest.digest(self.run_folder / read.artifact, read.files) for read in step.reads}
+        return found | {str(path): self._hashes.sha256(path) for path in step.files}
 
     def _publish(self, step: Step, target: Path) -> None:
         for name in step.publish:
@@ -139,7 +169,7 @@ class Steps:
                 write_bytes(public, content)
 
     def _record(self, step: Step, fingerprint: str, status: str, seconds: float) -> None:
-        stages: list[dict[str, Any]] = self._state["stages"]
+        stages: list[Json] = self._state["stages"]
         entry = {"name": step.name, "status": status, "seconds": round(seconds, 2), "fingerprint": fingerprint}
         if stages and stages[-1]["name"] == step.name:
             stages[-1] = entry
@@ -148,20 +178,20 @@ class Steps:
         write_json(self.run_folder / "run.json", self._state)
 
     @property
-    def stages(self) -> list[dict[str, Any]]:
+    def stages(self) -> list[Json]:
         """Name, status, seconds and fingerprint of every step so far."""
         return list(self._state["stages"])
 
 
 def fingerprint_of(step: Step, inputs: Mapping[str, str]) -> str:
     """Hex SHA-256 of everything that a step's result depends on."""
-    # Input files count by content, not by where they lie, so a moved project is not computed again.
+    # Input files count by content, not by place, so a moved project is not computed again.
     return sha256_json(
         {
             "step": step.name,
             "version": step.version,
             "config": step.config,
-            "upstream": [inputs[name] for name in step.upstream],
+            "upstream": [inputs[str(read)] for read in step.reads],
             "files": [inputs[str(path)] for path in step.files],
         }
     )

@@ -47,21 +47,25 @@ class View:
         return view
 
     @cached_property
-    def content(self) -> dict[str, Any]:
-        """What the hash covers: fields, order, separator, budgets, windows, length, tokenizer.
-
-        Raises: UserError when the tokenizer cannot be read.
-        """
+    def tokenizer_sha256(self) -> str:
+        """Hex SHA-256 of the tokenizer's file. Raises: UserError when it cannot be read."""
         try:
-            digest = sha256(self.tokenizer_path)
+            return sha256(self.tokenizer_path)
         except OSError as error:
             raise _unreadable(self.tokenizer_path, error.strerror) from None
-        return {**self.config.model_dump(mode="json"), "tokenizer_sha256": digest}
+
+    @cached_property
+    def content(self) -> dict[str, Any]:
+        """Fields, order, separator, budgets, windows, length, tokenizer. Raises: as `tokenizer_sha256`."""
+        return {**self.config.as_json(), "tokenizer_sha256": self.tokenizer_sha256}
 
     @cached_property
     def hash(self) -> str:
-        """Hex SHA-256 of `content`."""
-        return sha256_json(self.content)
+        """Hex SHA-256 of the tokenizer's and of the settings that differ from their defaults.
+
+        So a view keeps its hash when views get a new option. Raises: as `tokenizer_sha256`.
+        """
+        return sha256_json({**self.config.as_fingerprint(), "tokenizer_sha256": self.tokenizer_sha256})
 
     def save(self, folder: Path) -> None:
         """Write `view.json` into a model folder."""

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from distill.core.files import Json
 from distill.evaluation.calibrated_predictions import CalibratedPredictions, Model, References
-from distill.evaluation.entries import MAJORITY_METRICS, Json
+from distill.evaluation.entries import MAJORITY_METRICS
 from distill.evaluation.majority import MAJORITY
 from distill.evaluation.over_seeds import Seeded
 from distill.evaluation.statistics import share_interval

@@ -10,10 +10,11 @@ import numpy as np
 
 from distill.core.errors import UserError
 from distill.core.label_space import LabelSpace
+from distill.core.objectives.objective import Objective
 from distill.core.predictions import Predictions, cluster_numbers, read_predictions
 from distill.core.project import Quality
 from distill.evaluation.calibration import fit_temperature
-from distill.evaluation.metrics import gold_decisions, mixture, probabilities
+from distill.evaluation.metrics import mixture
 from distill.evaluation.operating_points import choose
 from distill.evaluation.scored import Scored
 
@@ -32,6 +33,7 @@ class Model:
         twin_of: of a baseline that learned the same from gold alone: the name of its student.
         made_from: of an artifact: the name of its student; of a teacher read through another view: that teacher.
         recipe_of: of the card teacher: the name of the document teacher whose preset it was trained with.
+        only_measured: of a student that no export target can write.
     """
 
     name: str
@@ -45,20 +47,21 @@ class Model:
     twin_of: str | None = None
     made_from: str | None = None
     recipe_of: str | None = None
+    only_measured: bool | None = None
 
 
 @dataclass(frozen=True)
 class References:
     """Names of the models that retention is measured against; `card` is None where no teacher was trained on cards."""
 
-    document: str
+    document: str | None
     card: str | None
 
     @property
     def by_view(self) -> dict[str, str]:
         """The reference of each retention figure."""
-        card = {} if self.card is None else {"card": self.card}
-        return {"document": self.document, **card}
+        named = {"document": self.document, "card": self.card}
+        return {view: name for view, name in named.items() if name is not None}
 
 
 @dataclass
@@ -81,9 +84,9 @@ def read_calibrated(
 
     Raises: UserError for missing or damaged predictions, and for members of an ensemble on other rows.
     """
-    valid = _read(model, VALID, predictions, space.kind)
-    temperature = fit_temperature(valid.logits, valid.target, space.kind)
-    parts = {test: _read(model, test, predictions, space.kind) for test in tests}
+    valid = _read(model, VALID, predictions, space.objective)
+    temperature = fit_temperature(valid.logits, valid.target, space.objective)
+    parts = {test: _read(model, test, predictions, space.objective) for test in tests}
     parts[ALL] = _concatenate(list(parts.values()))
     scored = {name: _scored(model, part, temperature, space) for name, part in parts.items()}
     thresholds = _thresholds(valid, temperature, space, settings)
@@ -108,19 +111,19 @@ def _thresholds(
     index = space.positive_index
     if index is None:
         return None
-    chances = probabilities(valid.logits / temperature, space.kind)[:, index]
-    actual = gold_decisions(valid.target.astype(np.float64), space.kind)[:, index]
+    chances = space.objective.probabilities(valid.logits / temperature)[:, index]
+    actual = space.objective.gold_decisions(valid.target.astype(np.float64))[:, index]
     return choose(chances, actual, settings.precision_at_least, settings.recall_at_least)
 
 
-def _read(model: Model, split: str, predictions: Path, kind: str) -> Predictions:
+def _read(model: Model, split: str, predictions: Path, objective: Objective) -> Predictions:
     if not model.members:
         return read_predictions(predictions / model.name / f"{split}.parquet")
     parts = [read_predictions(predictions / name / f"{split}.parquet") for name, _ in model.members]
     if any(part.ids != parts[0].ids for part in parts):
         names = ", ".join(name for name, _ in model.members)
         raise UserError("the models of an ensemble were scored on other rows", where=f"{names}: {split}")
-    logits = mixture([part.logits for part in parts], [weight for _, weight in model.members], kind)
+    logits = mixture([part.logits for part in parts], [weight for _, weight in model.members], objective)
     return Predictions(parts[0].ids, logits.astype(np.float32), parts[0].target, parts[0].slices, parts[0].clusters)
 
 

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from distill.core.errors import UserError
+from distill.core.objectives.objective import Objective
+from distill.core.objectives.single_label import SINGLE
 from distill.evaluation.metrics import log_loss
 
 LOWEST, HIGHEST = 0.05, 20.0
@@ -16,21 +18,23 @@ _TOLERANCE = 1e-6
 _SHRINK = (math.sqrt(5) - 1) / 2
 
 
-def fit_temperature(logits: ArrayLike, target: ArrayLike, kind: str = "single") -> float:
-    """The T in [0.05, 20] with the lowest log loss of `logits / T`.
+def fit_temperature(logits: ArrayLike, target: ArrayLike, objective: Objective = SINGLE) -> float:
+    """The T in [0.05, 20] with the lowest log loss of `logits / T`; 1 where T would change the decisions.
 
     Log loss is convex in 1/T, so it has one valley in log T and golden-section search finds it. The bounds are our
     departure: on rows that the model separates perfectly the best T is 0, on useless logits it is infinite.
 
-    Args: logits, target: (N, C) of the validation split, as in `metrics.tally`. kind: `single` or `multi`.
+    Args: logits, target, objective: of the validation split, as in `metrics.tally`.
     Raises: UserError when there are no rows. ValueError when the shapes differ.
     Source: Guo et al. 2017, "On Calibration of Modern Neural Networks", arXiv:1706.04599, section 4.2.
     """
     values = np.asarray(logits, np.float64)
     if not len(values):
         raise UserError("a temperature needs labelled rows", where="data.valid", found="0 rows")
+    if not objective.tempered:
+        return 1.0
     best = _golden_section(
-        lambda log_t: log_loss(values / math.exp(log_t), target, kind), math.log(LOWEST), math.log(HIGHEST)
+        lambda log_t: log_loss(values / math.exp(log_t), target, objective), math.log(LOWEST), math.log(HIGHEST)
     )
     return math.exp(best)
 

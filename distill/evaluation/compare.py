@@ -10,12 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distill.core.errors import UserError, unknown_name
-from distill.core.files import read_json
+from distill.core.files import Json, read_json
 from distill.core.label_space import LabelSpace
 from distill.core.manifest import MANIFEST
 from distill.core.project import Quality, Task
 from distill.evaluation.calibrated_predictions import ALL, Model, read_calibrated
-from distill.evaluation.entries import Json
 from distill.evaluation.evaluate import metrics
 from distill.evaluation.over_seeds import Seeded, comparison
 from distill.evaluation.scored import Scored, require_same_rows

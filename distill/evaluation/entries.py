@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
-Json = dict[str, Any]
+from distill.core.files import Json
+
 MAJORITY_METRICS = ("accuracy", "f1_macro", "log_loss")
 """What models are compared with the majority answer by."""
 _JUDGED_ROLES = ("student", "artifact")

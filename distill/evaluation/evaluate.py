@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from distill.core.files import Json
 from distill.core.label_space import LabelSpace
 from distill.core.progress import progress
 from distill.core.project import Quality
@@ -20,7 +21,7 @@ from distill.evaluation.calibrated_predictions import (
     References,
     read_calibrated,
 )
-from distill.evaluation.entries import Comparison, Json, ModelFigures
+from distill.evaluation.entries import Comparison, ModelFigures
 from distill.evaluation.majority import MAJORITY, MODEL, majority_predictions
 from distill.evaluation.metrics import FloatArray
 from distill.evaluation.over_seeds import METRICS, Seeded, comparison
@@ -141,6 +142,7 @@ def _entry(model: Model, predictions: BySeed, own: ByTest, against: Mapping[str,
         **against,
         made_from=model.made_from,
         recipe_of=model.recipe_of,
+        only_measured=model.only_measured,
     ).as_json()
 
 

@@ -26,7 +26,7 @@ def majority_predictions(like: CalibratedPredictions, priors: FloatArray) -> Cal
     space = like.valid.space
     if np.shape(priors) != (len(space),):
         raise ValueError(f"expected {len(space)} class shares, got {np.shape(priors)}")
-    logits = prior_logits(priors, space.kind)
+    logits = prior_logits(priors, space.objective)
 
     def predicted(scored: Scored) -> Scored:
         return replace(scored, name=MAJORITY, logits=np.tile(logits, (len(scored), 1)))

@@ -13,6 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from distill.core.objectives.objective import Objective
+from distill.core.objectives.single_label import SINGLE
+
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
@@ -88,40 +91,41 @@ class Tally:
         return true_positives, predicted, actual
 
 
-def tally(logits: ArrayLike, target: ArrayLike, kind: str = "single") -> Tally:
+def tally(logits: ArrayLike, target: ArrayLike, objective: Objective = SINGLE) -> Tally:
     """One row of sums per record.
 
-    Args: logits: (N, C). target: (N, C): one-hot, a vote distribution, or 0/1 per class in multi-label. Log loss uses
-        the distribution; the other figures use its argmax (first of equals), or ≥ 0.5 per class in multi-label.
-        kind: `single` (softmax) or `multi` (C sigmoids, a label is predicted at 0.5 and above).
-    Raises: ValueError when the shapes differ or are not (N, C); the message shows both.
+    Args: logits: (N, K), K = C unless the objective says otherwise. target: (N, C): one-hot, a vote distribution, or
+        0/1 per class in multi-label. Log loss uses the distribution; the other figures use its decisions.
+        objective: what is decided, and how the logits say it.
+    Raises: ValueError when the logits are not (N, K) or the target is not (N, C); the message shows both.
     """
-    logits, target = _checked(logits, target)
-    predicted, gold = decisions(logits, kind), gold_decisions(target, kind)
+    logits, target = _checked(logits, target, objective)
+    predicted, gold = objective.decisions(logits), objective.gold_decisions(target)
     correct = (predicted == gold).all(axis=1)
-    single = [np.ones(len(logits)), correct, row_log_loss(logits, target, kind)]
-    gaps = _calibration_gaps(probabilities(logits, kind), predicted, gold, kind)
+    single = [np.ones(len(logits)), correct, objective.row_log_loss(logits, target)]
+    confidence = objective.confidence(objective.probabilities(logits))
+    gaps = _calibration_gaps(confidence, objective.correct(predicted, gold))
     return Tally(np.hstack([np.stack(single, axis=1), gaps, predicted & gold, predicted, gold]))
 
 
-def accuracy(logits: ArrayLike, target: ArrayLike, kind: str = "single") -> float:
+def accuracy(logits: ArrayLike, target: ArrayLike, objective: Objective = SINGLE) -> float:
     """`Tally.accuracy` of all rows; arguments as in `tally`."""
-    return float(tally(logits, target, kind).total().accuracy)
+    return float(tally(logits, target, objective).total().accuracy)
 
 
-def log_loss(logits: ArrayLike, target: ArrayLike, kind: str = "single") -> float:
+def log_loss(logits: ArrayLike, target: ArrayLike, objective: Objective = SINGLE) -> float:
     """`Tally.log_loss` of all rows; arguments as in `tally`."""
-    return float(row_log_loss(*_checked(logits, target), kind).mean())
+    return float(objective.row_log_loss(*_checked(logits, target, objective)).mean())
 
 
-def ece(logits: ArrayLike, target: ArrayLike, kind: str = "single") -> float:
+def ece(logits: ArrayLike, target: ArrayLike, objective: Objective = SINGLE) -> float:
     """`Tally.ece` of all rows; arguments as in `tally`."""
-    return float(tally(logits, target, kind).total().ece)
+    return float(tally(logits, target, objective).total().ece)
 
 
-def f1_macro(logits: ArrayLike, target: ArrayLike, kind: str = "single") -> float:
+def f1_macro(logits: ArrayLike, target: ArrayLike, objective: Objective = SINGLE) -> float:
     """`Tally.f1_macro` of all rows; arguments as in `tally`."""
-    return float(tally(logits, target, kind).total().f1_macro)
+    return float(tally(logits, target, objective).total().f1_macro)
 
 
 def confusion_matrix(gold: ArrayLike, predicted: ArrayLike, classes: int) -> NDArray[np.int64]:
@@ -138,80 +142,31 @@ def f1_score(true_positives: FloatArray, predicted: FloatArray, actual: FloatArr
     return _ratio(2 * true_positives, predicted + actual)
 
 
-def probabilities(logits: ArrayLike, kind: str = "single") -> FloatArray:
-    """Float64 (N, C): softmax over classes, or a sigmoid per class when `kind` is `multi`."""
-    return sigmoid(logits) if kind == "multi" else softmax(logits)
+def mixture(logits: Sequence[ArrayLike], weights: Sequence[float], objective: Objective = SINGLE) -> FloatArray:
+    """Several models' predictions as one: the logits (N, K) of the weighted mean of their probabilities.
 
-
-def mixture(logits: Sequence[ArrayLike], weights: Sequence[float], kind: str = "single") -> FloatArray:
-    """Several models' predictions as one: the logits (N, C) of the weighted mean of their probabilities.
-
-    A single model's logits come back as they are. Otherwise p = Σ w·p_i / Σ w is given as log p (single) or
-    log(p / (1 − p)) (multi), whose softmax or sigmoid is p.
+    A single model's logits come back as they are. Otherwise they are those of p = Σ w·p_i / Σ w.
     """
     if len(logits) == 1:
         return np.asarray(logits[0], np.float64)
     shares = np.asarray(weights, np.float64)
-    mean = np.einsum("m,mnc->nc", shares / shares.sum(), np.stack([probabilities(part, kind) for part in logits]))
-    return share_logits(mean, kind)
+    mean = np.einsum("m,mnc->nc", shares / shares.sum(), np.stack([objective.probabilities(part) for part in logits]))
+    return objective.logits(mean)
 
 
-def share_logits(shares: ArrayLike, kind: str = "single", least: float = 1e-12) -> FloatArray:
-    """Probabilities, clipped to [least, 1 − least], as logits: log p, in multi-label log(p / (1 − p))."""
-    clipped = np.clip(np.asarray(shares, np.float64), least, 1 - least)
-    logits: FloatArray = np.log(clipped) - (np.log1p(-clipped) if kind == "multi" else 0)
-    return logits
-
-
-def prior_logits(priors: ArrayLike, kind: str = "single") -> FloatArray:
-    """Class shares as the logits (C,) of a model that knows nothing else.
+def prior_logits(priors: ArrayLike, objective: Objective = SINGLE) -> FloatArray:
+    """Class shares (C,) as the logits (K,) of a model that knows nothing else.
 
     A class without training rows still gets a probability, so its log loss stays finite, at 13.8 nats.
     """
-    return share_logits(priors, kind, 1e-6)
+    return objective.logits(priors, 1e-6)
 
 
-def decisions(logits: FloatArray, kind: str) -> BoolArray:
-    """Which labels (N, C) the model predicts: the argmax (first of equals), or every p ≥ 0.5 in multi-label."""
-    return logits >= 0 if kind == "multi" else _is_argmax(logits)
+def _calibration_gaps(confidence: FloatArray, correct: BoolArray) -> FloatArray:
+    """Confidence minus correctness by row and bin (N, ECE_BINS), the mean of a row's D decisions.
 
-
-def gold_decisions(target: FloatArray, kind: str) -> BoolArray:
-    """Which labels (N, C) the gold holds: the argmax of the votes (first of equals), or shares ≥ 0.5 in multi-label."""
-    return target >= 0.5 if kind == "multi" else _is_argmax(target)
-
-
-def row_log_loss(logits: FloatArray, target: FloatArray, kind: str) -> FloatArray:
-    """Cross-entropy (N,) in nats against the target; in multi-label the mean of the C binary ones."""
-    if kind == "multi":
-        return np.asarray((np.logaddexp(0.0, logits) - target * logits).mean(axis=1))
-    return np.asarray(-(target * log_softmax(logits)).sum(axis=1))
-
-
-def softmax(logits: ArrayLike) -> FloatArray:
-    """Softmax over the last axis, float64; safe for large logits."""
-    return np.exp(log_softmax(logits))
-
-
-def log_softmax(logits: ArrayLike) -> FloatArray:
-    """Log of the softmax over the last axis, float64; safe for large logits."""
-    shifted = np.asarray(logits, np.float64)
-    shifted = shifted - shifted.max(axis=-1, keepdims=True)
-    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True)))
-
-
-def sigmoid(logits: ArrayLike) -> FloatArray:
-    """1 / (1 + exp(−x)), float64; safe for large logits."""
-    return np.exp(-np.logaddexp(0.0, -np.asarray(logits, np.float64)))
-
-
-def _calibration_gaps(probability: FloatArray, predicted: BoolArray, gold: BoolArray, kind: str) -> FloatArray:
-    """Confidence minus correctness by row and bin (N, ECE_BINS); a multi-label row is the mean of its C decisions."""
-    if kind == "multi":
-        confidence, correct = np.maximum(probability, 1 - probability), predicted == gold
-    else:
-        confidence = probability.max(axis=1, keepdims=True)
-        correct = (predicted & gold).any(axis=1, keepdims=True)
+    Args: confidence, correct: (N, D).
+    """
     rows, decisions_per_row = confidence.shape
     # Of logits that are not finite the first bin; their gap, and so the ECE, stays nan.
     bins = np.clip(np.ceil(np.nan_to_num(confidence) * ECE_BINS).astype(np.int64) - 1, 0, ECE_BINS - 1)
@@ -221,15 +176,10 @@ def _calibration_gaps(probability: FloatArray, predicted: BoolArray, gold: BoolA
     return sums.reshape(rows, ECE_BINS)
 
 
-def _is_argmax(values: FloatArray) -> BoolArray:
-    best: BoolArray = np.arange(values.shape[1]) == values.argmax(axis=1)[:, None]
-    return best
-
-
-def _checked(logits: ArrayLike, target: ArrayLike) -> tuple[FloatArray, FloatArray]:
+def _checked(logits: ArrayLike, target: ArrayLike, objective: Objective) -> tuple[FloatArray, FloatArray]:
     left, right = np.asarray(logits, np.float64), np.asarray(target, np.float64)
-    if left.ndim != 2 or left.shape != right.shape:
-        raise ValueError(f"logits and target must both be (N, C), got {left.shape} and {right.shape}")
+    if right.ndim != 2 or left.shape != (len(right), objective.head_size(right.shape[1])):
+        raise ValueError(f"logits and target must be (N, K) and (N, C), got {left.shape} and {right.shape}")
     return left, right
 
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from distill.evaluation.entries import Comparison, Json
+from distill.core.files import Json
+from distill.evaluation.entries import Comparison
 from distill.evaluation.metrics import FloatArray, Tally
 from distill.evaluation.scored import Scored, positive_index, require_same_rows
 from distill.evaluation.statistics import Bootstrap, Interval, difference, interval

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from distill.evaluation.entries import Json
+from distill.core.files import Json
 from distill.evaluation.metrics import BoolArray, f1_score
 from distill.evaluation.operating_points import measured
 from distill.evaluation.over_seeds import Figure, Seeded

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from distill.core.errors import UserError
 from distill.core.label_space import LabelSpace
-from distill.evaluation.metrics import BoolArray, FloatArray, Tally, gold_decisions, probabilities, tally
+from distill.evaluation.metrics import BoolArray, FloatArray, Tally, tally
 from distill.evaluation.statistics import Bootstrap
 
 
@@ -19,7 +19,7 @@ from distill.evaluation.statistics import Bootstrap
 class Scored:
     """One model's predictions on one split, with the gold.
 
-    Args: name: of the model. space: the classes of the columns. ids: record ids, N. logits: float (N, C).
+    Args: name: of the model. space: the classes. ids: record ids, N. logits: float (N, K).
         target: gold (N, C), one-hot, vote shares, or 0/1 per class in multi-label. slices: reporting column, N.
         clusters: int (N,), rows that share the first key; None makes every row its own.
     Raises: UserError when there are no rows or a logit is NaN or infinite. ValueError when the lengths differ.
@@ -38,13 +38,14 @@ class Scored:
         """Check the shapes and add the rows up once."""
         if not len(self.ids):
             raise UserError("there are no labelled rows to measure on", where=self.name, found="0 rows")
-        expected = (len(self.ids), len(self.space))
-        if self.logits.shape != expected or self.target.shape != expected:
-            raise ValueError(f"{self.name}: expected {expected}, got {self.logits.shape} and {self.target.shape}")
+        expected = (len(self.ids), len(self.space.outputs)), (len(self.ids), len(self.space))
+        if (self.logits.shape, self.target.shape) != expected:
+            found = f"{self.logits.shape} and {self.target.shape}"
+            raise ValueError(f"{self.name}: expected {expected[0]} and {expected[1]}, got {found}")
         if self.slices is not None and len(self.slices) != len(self.ids):
             raise ValueError(f"{self.name}: {len(self.ids)} rows but {len(self.slices)} slices")
         self._check_finite()
-        object.__setattr__(self, "tally", tally(self.logits, self.target, self.space.kind))
+        object.__setattr__(self, "tally", tally(self.logits, self.target, self.space.objective))
 
     def __len__(self) -> int:
         """N, the number of rows."""
@@ -56,9 +57,9 @@ class Scored:
 
     def positive(self) -> tuple[FloatArray, BoolArray]:
         """Probability (N,) and gold (N,) of the positive class. Raises: UserError where the task names none."""
-        index = positive_index(self.space)
-        chances = probabilities(self.logits, self.space.kind)[:, index]
-        return chances, gold_decisions(np.asarray(self.target, np.float64), self.space.kind)[:, index]
+        index, objective = positive_index(self.space), self.space.objective
+        chances = objective.probabilities(self.logits)[:, index]
+        return chances, objective.gold_decisions(np.asarray(self.target, np.float64))[:, index]
 
     def _check_finite(self) -> None:
         bad = np.flatnonzero(~np.isfinite(self.logits).all(axis=1))

@@ -9,23 +9,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distill.core.errors import UserError
+from distill.core.objectives.objective import Objective
+from distill.core.objectives.single_label import SINGLE
 
 if TYPE_CHECKING:
     from torch import nn
     from transformers import PreTrainedModel
 
-_PROBLEM_TYPES = {"single": "single_label_classification", "multi": "multi_label_classification"}
-
 
 def load_classifier(
-    folder: Path, labels: Sequence[str] | None = None, kind: str = "single", *, attention: str | None = None
+    folder: Path, labels: Sequence[str] | None = None, objective: Objective = SINGLE, *, attention: str | None = None
 ) -> PreTrainedModel:
     """The encoder in `folder` with a head over `labels`, float32, in evaluation mode.
 
-    The checkpoint's own head is kept when it has as many classes; otherwise a fresh one is drawn from torch's global
+    The checkpoint's own head is kept when it has as many outputs; otherwise a fresh one is drawn from torch's global
     generator, so seed it before. Weights come from safetensors only, and no code of the checkpoint runs.
 
-    Args: labels: class names in the order of the logits; None keeps the checkpoint's names. kind: `single` or `multi`.
+    Args: labels: class names in order; None keeps the checkpoint's names. objective: what the head is for.
         attention: `sdpa`, `eager` (plain operators, which ONNX Runtime's fusions recognise), or None for the fastest
         that the family has.
     Raises: UserError when transformers does not know the family, when weights of the encoder are missing or of
@@ -36,7 +36,7 @@ def load_classifier(
 
     config = _config(folder)
     if labels is not None:
-        _name_labels(config, list(labels), kind, folder)
+        _name_outputs(config, list(objective.outputs(labels)), objective, folder)
     with quiet():
         try:
             model, info = AutoModelForSequenceClassification.from_pretrained(
@@ -140,7 +140,7 @@ def _stored_labels(config: Any) -> list[str]:
     return [config.id2label[index] for index in range(len(config.id2label))]
 
 
-def _name_labels(config: Any, labels: list[str], kind: str, folder: Path) -> None:
+def _name_outputs(config: Any, labels: list[str], objective: Objective, folder: Path) -> None:
     stored = _stored_labels(config)
     if stored != labels and sorted(stored) == sorted(labels):
         raise UserError(
@@ -151,7 +151,7 @@ def _name_labels(config: Any, labels: list[str], kind: str, folder: Path) -> Non
         )
     config.id2label = dict(enumerate(labels))
     config.label2id = {name: index for index, name in enumerate(labels)}
-    config.problem_type = _PROBLEM_TYPES[kind]
+    config.problem_type = objective.problem_type
 
 
 def _require_encoder_weights(model: PreTrainedModel, info: dict[str, Any], folder: Path) -> None:

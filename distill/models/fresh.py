@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,45 +17,48 @@ if TYPE_CHECKING:
 _POSITIONS = 512
 
 
-def make_encoder(
-    texts: Iterable[str],
-    folder: Path,
-    *,
-    layers: int,
-    width: int,
-    heads: int,
-    vocabulary: int,
-    seed: int,
-    matching_heads: int = 0,
-) -> None:
+@dataclass(frozen=True)
+class Shape:
+    """The architecture of a small BERT.
+
+    Attributes: width: hidden size H, feed-forward 4·H. vocabulary: most tokens. matching_heads: heads of each layer
+        that start out attending to equal tokens, see `mimetic_init.py`.
+    """
+
+    layers: int
+    width: int
+    heads: int
+    vocabulary: int
+    matching_heads: int = 0
+
+
+def make_encoder(texts: Iterable[str], folder: Path, shape: Shape, seed: int) -> None:
     """Write a Hugging Face folder: tokenizer trained on `texts`, BERT config, random weights as safetensors.
 
     The same arguments give the same bytes, whatever the order of `texts`; torch's global generator is left as it was.
 
-    Args: width: hidden size H, feed-forward 4·H. vocabulary: most tokens. seed: of the weights. matching_heads: heads
-        of each layer that start out attending to equal tokens, see `mimetic_init.py`.
-    Raises: ValueError when `heads` does not divide `width`.
+    Args: seed: of the weights. Raises: ValueError when `heads` does not divide `width`.
     """
     import torch
     from transformers import BertConfig, BertModel
 
-    tokenizer = train_wordpiece(texts, vocabulary)
+    tokenizer = train_wordpiece(texts, shape.vocabulary)
     config = BertConfig(
         vocab_size=tokenizer.get_vocab_size(),
-        hidden_size=width,
-        num_hidden_layers=layers,
-        num_attention_heads=heads,
-        intermediate_size=4 * width,
+        hidden_size=shape.width,
+        num_hidden_layers=shape.layers,
+        num_attention_heads=shape.heads,
+        intermediate_size=4 * shape.width,
         max_position_embeddings=_POSITIONS,
         pad_token_id=tokenizer.token_to_id("[PAD]"),
         # BERT's 0.02 fits a width of 768; narrower stacks stall with it: at width 64 and 12 layers the demo's teacher
         # stayed at 0.66 accuracy, with 0.06 it reached 0.86 in as many steps.
-        initializer_range=max(0.02, 0.5 / width**0.5),
+        initializer_range=max(0.02, 0.5 / shape.width**0.5),
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = BertModel(config)
-        mimetic_init(model, matching_heads)
+        mimetic_init(model, shape.matching_heads)
     with quiet():
         _save_tokenizer(tokenizer, folder)
         model.save_pretrained(folder)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import platform
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
 
 from distill.core.errors import MissingExtra
-from distill.core.files import write_json
+from distill.core.files import Json, write_json
 from distill.core.lock import run_lock
 from distill.core.progress import Reporter, reporting
+from distill.core.run_folder import RunFolder
 from distill.core.steps import Step, Steps
 from distill.evaluation.gates import LEAK, VALIDATION
-from distill.pipeline.experiment import Experiment, exported
+from distill.pipeline.experiment import Experiment
 from distill.pipeline.plan import asking, bundles, plan, stages_until
 from distill.pipeline.preflight import require_intervals, require_layers, require_slices
 from distill.pipeline.settings import Settings
@@ -22,10 +22,11 @@ from distill.report.failed_gates import require, require_teacher
 from distill.report.page import write_page
 
 VERSIONED = ("distill", "numpy", "pyarrow", "tokenizers", "torch", "transformers", "onnx", "onnxruntime")
-_MODULE_EXTRAS = {"torch": "train", "transformers": "train", "accelerate": "train", "onnxruntime": "cpu", "onnx": "cpu"}
+_TRAINING = ("torch", "transformers", "accelerate", "safetensors")
+_MODULE_EXTRAS = {**dict.fromkeys(_TRAINING, "train"), "onnxruntime": "cpu", "onnx": "cpu"}
 
 
-def execute(settings: Settings, reporter: Reporter, until: str = "report") -> dict[str, Any]:
+def execute(settings: Settings, reporter: Reporter, until: str = "report") -> Json:
     """Make every artifact up to the last step of the verb `until`; returns report.json's content.
 
     Raises: GateFailed after the report is written, when a gate failed: a leak or too few validation rows stop the run
@@ -33,6 +34,7 @@ def execute(settings: Settings, reporter: Reporter, until: str = "report") -> di
         the bundles. UserError for what the user gave.
     """
     experiment = Experiment(settings)
+    page = str(experiment.run.page)
     with run_lock(settings.run), reporting(reporter):
         steps = Steps(settings.run, settings.as_json(), versions(), reporter.step_starts, reporter.step_ends)
         first = {stage.step.artifact for stage in asking(experiment)}
@@ -41,17 +43,17 @@ def execute(settings: Settings, reporter: Reporter, until: str = "report") -> di
             require_layers(experiment)
         for stage in (stage for stage in stages if stage.step.artifact in first):
             run_step(steps, stage.step)
-            if stage.step.artifact == AUDIT:
+            if stage.step.artifact == experiment.run.audit.parent.name:
                 _require_audit(experiment, _write_report(experiment, steps), until)
         # The choice is made, and may have changed what comes after.
         later = [stage for stage in stages_until(list(plan(experiment)), until) if stage.step.artifact not in first]
         if any(stage.verb in ("label", "train") for stage in later):
-            require_teacher(_write_report(experiment, steps), str(settings.run / "report.html"))
+            require_teacher(_write_report(experiment, steps), page)
         for stage in later:
             run_step(steps, stage.step)
         report = _write_report(experiment, steps)
         if until in ("bundle", "report"):
-            require(gates_of(report), str(settings.run / "report.html"))
+            require(gates_of(report), page)
             for stage in bundles(experiment):
                 run_step(steps, stage.step)
             report = _write_report(experiment, steps)
@@ -80,10 +82,9 @@ def run_step(steps: Steps, step: Step) -> None:
         raise MissingExtra(f"the step '{step.name}'", extra) from error
 
 
-def _require_audit(experiment: Experiment, report: dict[str, Any], until: str) -> None:
+def _require_audit(experiment: Experiment, report: Json, until: str) -> None:
     """Check what the rows alone decide: leaks, and for verbs beyond the audit intervals, validation rows and slices."""
-    page = str(experiment.run / "report.html")
-    gates = gates_of(report)
+    page, gates = str(experiment.run.page), gates_of(report)
     require([gate for gate in gates if gate.metric == LEAK], page)
     if until != "audit":
         require([gate for gate in gates if gate.metric == VALIDATION], page)
@@ -91,11 +92,13 @@ def _require_audit(experiment: Experiment, report: dict[str, Any], until: str) -
         require_slices(experiment)
 
 
-def _write_report(experiment: Experiment, steps: Steps) -> dict[str, Any]:
-    folder = experiment.run
-    exports = {f"{model.label}.{target}": folder / exported(model, target) for model, target in experiment.exports()}
-    models = {model.label: folder / model.artifact for model in experiment.trained}
-    report = assemble(experiment.project, folder, exports, steps.stages, {"versions": versions()}, models)
-    write_json(folder / "report.json", report)
-    write_page(report, folder / "report.html")
+def _write_report(experiment: Experiment, steps: Steps) -> Json:
+    run = experiment.run
+    exports = {
+        f"{spec.label}.{target}": run / RunFolder.export(spec.name, target) for spec, target in experiment.exports()
+    }
+    models = {spec.label: run / spec.artifact for spec in experiment.trained}
+    report = assemble(experiment.project, run.path, exports, steps.stages, {"versions": versions()}, models)
+    write_json(run.report, report)
+    write_page(report, run.page)
     return report

@@ -1,173 +1,193 @@
-"""Where everything of a run lies and what it is called."""
+"""What a run is made of: its table of models, who may label, what is measured against what."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from functools import cached_property
 
+from distill.core.files import Json
 from distill.core.intake.splits import KEY_TEST
 from distill.core.model_folder import layer_count
+from distill.core.run_folder import CHOICE, RunFolder
 from distill.evaluation.calibrated_predictions import References
+from distill.families.family import family
+from distill.pipeline.models import BASELINE, STUDENT, TEACHER, ModelSpec, Start, in_order, table
 from distill.pipeline.settings import Settings
 from distill.training.joining import Share
 from teachers.choice import CARD, DOCUMENT, MEAN, read_choice
 
-RECORDS, AUDIT = "records", "audit"
-EVALUATION = "evaluation"
-LATENCY = "latency"
-CHOICE = "choice"
-TWINS = "twins"
-KINDS = (GOLD, GOLD_STEPS) = "-gold", "-gold-steps"  # of gold-only twins
-
-
-@dataclass(frozen=True)
-class Trained:
-    """A model folder of the run: what it is, what it reads, where it lies below the run folder."""
-
-    name: str
-    role: str
-    preset: str
-    view: str
-    artifact: str
-
-    @property
-    def label(self) -> str:
-        """Its name in the report: `8L_trunc@card`."""
-        return self.name if "@" in self.name else f"{self.name}@{self.view}"
-
 
 class Experiment:
-    """Names and folders of a run, from its settings."""
+    """The models of a run and what they are for, from its settings and, once made, its choice of labels."""
 
     def __init__(self, settings: Settings) -> None:
-        self.settings, self.run, self.project = settings, settings.run, settings.project
+        self.settings, self.run, self.project = settings, RunFolder(settings.run), settings.project
         self.space = settings.project.task.space
 
-    @property
-    def teachers(self) -> list[Trained]:
-        """The teachers, in the order of the project."""
-        items = self.settings.teachers.items()
-        return [Trained(name, "teacher", config.preset, config.view, f"teachers/{name}") for name, config in items]
+    @cached_property
+    def models(self) -> dict[str, ModelSpec]:
+        """Every model by name, in the order of the report."""
+        return table(self.settings)
+
+    def of_role(self, *roles: str) -> list[ModelSpec]:
+        """The models of these roles."""
+        return [spec for spec in self.models.values() if spec.role in roles]
 
     @property
-    def first_teacher(self) -> Trained:
+    def trained(self) -> list[ModelSpec]:
+        """The models of which the run makes a folder."""
+        return [spec for spec in self.models.values() if spec.has_folder]
+
+    def labelled(self, label: str) -> ModelSpec:
+        """The model of this name in the report."""
+        return next(spec for spec in self.models.values() if spec.label == label)
+
+    @property
+    def students(self) -> list[ModelSpec]:
+        """The students, without their twins."""
+        return self.of_role(STUDENT)
+
+    def twins(self, student: str | None = None, *, converged: bool | None = None) -> list[ModelSpec]:
+        """Gold-only twins, of one student or of all. Args: converged: only those of their own length, or the others."""
+        found = [spec for spec in self.of_role(BASELINE) if student in (None, spec.twin_of)]
+        return [spec for spec in found if converged in (None, spec.steps_of is None)]
+
+    @property
+    def labelling_teachers(self) -> list[ModelSpec]:
+        """The teachers that students learn from unless something else is chosen."""
+        return [spec for spec in self.of_role(TEACHER) if spec.weight > 0]
+
+    @property
+    def first_teacher(self) -> ModelSpec:
         """The first teacher that labels."""
         return self.labelling_teachers[0]
 
     @property
-    def labelling_teachers(self) -> list[Trained]:
-        """The teachers that students learn from."""
-        return [teacher for teacher in self.teachers if teacher.name in self.settings.labelling]
+    def document_teacher(self) -> ModelSpec | None:
+        """The first labelling teacher, or else the first teacher at all, that the run makes a folder of."""
+        teachers = [spec for spec in [*self.labelling_teachers, *self.of_role(TEACHER)] if spec.has_folder]
+        return next(iter(teachers), None)
 
     @property
-    def card_teacher(self) -> Trained | None:
-        """The lead teacher's preset trained on cards; None for a finished teacher, which has no recipe here.
-
-        None too where no student is to be measured against it.
-        """
-        config = self.settings.teachers[self.first_teacher.name]
-        if not self.settings.students or config.finished is not None or config.view == "card":
-            return None
-        name = f"{self.first_teacher.name}@card"
-        return Trained(name, "teacher", config.preset, "card", f"teachers/{name}")
-
-    def student(self, name: str) -> Trained:
-        """A student by its name."""
-        config = self.settings.students[name]
-        return Trained(name, "student", config.preset, config.view, f"students/{name}")
+    def card_teacher(self) -> ModelSpec | None:
+        """The first teacher's recipe trained on cards."""
+        return self.models.get(f"{self.first_teacher.name}@card")
 
     @property
-    def students(self) -> list[Trained]:
-        """Each student, followed by its gold-only twins: its own convergence, and the student's steps."""
-        return [
-            model
-            for name in self.settings.students
-            for model in (self.student(name), *(self.twin(name, kind) for kind in KINDS))
-        ]
-
-    def twin(self, student: str, kind: str) -> Trained:
-        """A student's gold-only twin. Args: kind: `GOLD`, its own convergence, or `GOLD_STEPS`, the student's steps."""
-        config, name = self.settings.students[student], f"{student}{kind}"
-        return Trained(name, "baseline", config.preset, config.view, f"students/{name}")
+    def imported(self) -> list[str]:
+        """The labelling teachers whose logits were made elsewhere; where there are any, there is nothing to choose."""
+        return [spec.label for spec in self.labelling_teachers if not spec.has_folder]
 
     @property
     def candidates(self) -> dict[str, dict[str, float]]:
-        """What the students' labels may be: weight by model name, by name of the choice.
+        """What the students' labels may be: weight by model label, by name of the choice.
 
-        `document`: the labelling teachers on their own view; `card`: the lead teacher's preset on cards; `mean`: both
+        `document`: the labelling teachers on their own view; `card`: the first teacher's recipe on cards; `mean`: both
         with equal weight; and the teacher that `labels` names.
         """
-        asked, total = self.project.labels, sum(one.weight for one in self.settings.labelling.values())
-        shares = {model.label: self.settings.teachers[model.name].weight / total for model in self.labelling_teachers}
+        asked, total = self.project.labels, sum(spec.weight for spec in self.labelling_teachers)
+        shares = {spec.label: spec.weight / total for spec in self.labelling_teachers}
         found = {DOCUMENT: shares}
         if asked in self.settings.teachers:
-            found[asked] = {next(model.label for model in self.teachers if model.name == asked): 1.0}
+            found[asked] = {self.models[asked].label: 1.0}
         if self.card_teacher is not None and not self.imported:
             found[CARD] = {self.card_teacher.label: 1.0}
             found[MEAN] = {**{name: weight / 2 for name, weight in shares.items()}, self.card_teacher.label: 0.5}
         return found
 
     @property
-    def asked(self) -> list[Trained]:
+    def asked(self) -> list[ModelSpec]:
         """The models that are asked on validation before anything is labelled."""
         names = {name for members in self.candidates.values() for name in members}
-        return [model for model in self.trained if model.label in names]
+        return [spec for spec in self.trained if spec.label in names]
 
     @property
-    def imported(self) -> list[str]:
-        """The labelling teachers whose logits were made elsewhere; where there are any, there is nothing to choose."""
-        return [
-            model.label for model in self.labelling_teachers if self.settings.teachers[model.name].labels is not None
-        ]
-
-    @property
-    def labellers(self) -> dict[str, Share]:
-        """The teachers that label, by model name: as chosen, before that those of the document.
-
-        Logits made elsewhere are taken as they are: the temperature is that of the run's own teacher.
-        """
-        choice, imported = self.choice, self.imported
-        if choice is None:
-            asked = self.candidates.get(self.project.labels, self.candidates[DOCUMENT])
-            return {name: Share(weight) for name, weight in asked.items()}
-        temperatures = {**choice["temperatures"], **dict.fromkeys(imported, 1.0)}
-        return {name: Share(weight, temperatures[name]) for name, weight in choice["teachers"].items()}
-
-    @property
-    def choice(self) -> dict[str, Any] | None:
+    def choice(self) -> Json | None:
         """What was chosen; None before, and where the settings ask for something else by now."""
         found = read_choice(self.run / CHOICE)
         if found is None or found["asked"] != self.project.labels:
             return None
         return found if found["teachers"] == self.candidates.get(found["taken"]) else None
 
-    def model(self, label: str) -> Trained:
-        """The model of this name in the report."""
-        return next(model for model in self.trained if model.label == label)
+    @property
+    def chosen(self) -> dict[str, Share]:
+        """The teachers whose labels were chosen, by label in the report; before the choice those of the document."""
+        choice = self.choice
+        if choice is None:
+            asked = self.candidates.get(self.project.labels, self.candidates[DOCUMENT])
+            return {name: Share(weight) for name, weight in asked.items()}
+        temperatures = {**choice["temperatures"], **dict.fromkeys(self.imported, 1.0)}  # taken as they are
+        return {name: Share(weight, temperatures[name]) for name, weight in choice["teachers"].items()}
+
+    def teachers_of(self, spec: ModelSpec) -> dict[str, Share]:
+        """The models whose labels a model learns, by name: those that it names, equally, or those that were chosen."""
+        if spec.learns_from is None:
+            return {self.labelled(label).name: share for label, share in self.chosen.items()}
+        return {name: Share(1 / len(spec.learns_from)) for name in spec.learns_from}
 
     @property
-    def trained(self) -> list[Trained]:
-        """Every model folder that the run makes, in the order of the report."""
-        return [*self.teachers, *([self.card_teacher] if self.card_teacher else []), *self.students]
+    def labellers(self) -> list[ModelSpec]:
+        """The models that label, each once, in an order in which each is fitted before it labels."""
+        names = dict.fromkeys(name for spec in self.students for name in self.teachers_of(spec))
+        named = names or {self.labelled(label).name: None for label in self.chosen}
+        return [self.models[name] for name in named]
+
+    def start(self, spec: ModelSpec) -> Start | None:
+        """Where a model starts: from a checkpoint, or from the layers of another model; None for families that do not.
+
+        Of a student that names nothing: from the better of the teachers that label, or from the first teacher where the
+        better one has fewer layers than the student. Of labels made elsewhere there is no model: then from the
+        teacher's checkpoint.
+        """
+        if not family(spec.family).starts:
+            return None
+        if spec.starts_from is not None:
+            return spec.starts_from
+        choice, layers = self.choice, getattr(spec.config, "layers", None) or 0
+        if choice is not None and choice.get("start") is not None:
+            better = Start(self.labelled(choice["start"]).artifact)
+            made = (self.run / better.artifact / "config.json").is_file()
+            if made and (layer_count(self.run / better.artifact) or 0) >= layers:
+                return better
+        first = self.first_teacher
+        return Start(first.artifact) if first.has_folder else Start.of_checkpoint(first.name)
+
+    def needs(self, spec: ModelSpec) -> list[str]:
+        """Names of the models that a model's fit waits for."""
+        start = self.start(spec)
+        found = [name for name, one in self.models.items() if start is not None and one.artifact == start.artifact]
+        waits = [name for name in (spec.copy_of, spec.steps_of) if name is not None]
+        return [*found, *waits, *spec.members, *self.teachers_of(spec)]
+
+    def in_order(self, specs: list[ModelSpec]) -> list[ModelSpec]:
+        """The models in an order in which each comes after those that it needs."""
+        return list(in_order(specs, {spec.name: self.needs(spec) for spec in specs}))
 
     @property
-    def timed(self) -> list[Trained]:
-        """The model folders that may be exported and timed: all but teachers that nobody learns from."""
-        return [*self.labelling_teachers, *([self.card_teacher] if self.card_teacher else []), *self.students]
+    def early_twins(self) -> list[ModelSpec]:
+        """The gold-only twins of their own length that need no student, so that they can be asked before any label."""
+        students = {spec.name for spec in self.students}
+        return [spec for spec in self.twins(converged=True) if not students & set(self.needs(spec))]
 
     @property
-    def cross_view(self) -> str:
-        """Name of the lead teacher's answers to cards."""
-        return f"{self.first_teacher.label}>card"
+    def timed(self) -> list[ModelSpec]:
+        """The models that may be exported and timed: all but teachers that nobody learns from."""
+        idle = {spec.name for spec in self.of_role(TEACHER) if not spec.weight} - {f"{self.first_teacher.name}@card"}
+        return [spec for spec in self.trained if spec.name not in idle]
+
+    @property
+    def cross_view(self) -> str | None:
+        """Name of the document teacher's predictions on cards."""
+        return None if self.document_teacher is None else f"{self.document_teacher.label}>card"
 
     @property
     def references(self) -> References:
         """What retention is measured against."""
-        document = "ensemble@document" if len(self.labelling_teachers) > 1 else self.first_teacher.label
-        card = self.card_teacher or (self.first_teacher if self.first_teacher.view == "card" else None)
-        return References(document=document, card=card.label if card else None)
+        voting = [spec for spec in self.labelling_teachers if spec.has_folder]
+        document, own = self.document_teacher, self.document_teacher
+        name = "ensemble@document" if len(voting) > 1 else document.label if document else None
+        card = self.card_teacher or (own if own and own.view == "card" else None)
+        return References(document=name, card=card.label if card else None)
 
     @property
     def tests(self) -> list[str]:
@@ -177,52 +197,23 @@ class Experiment:
         return [f"test.{name}" for name in self.project.data.test]
 
     @property
-    def labelled(self) -> list[str]:
+    def predicted_splits(self) -> list[str]:
         """The splits that are predicted: validation and every test."""
         return ["valid", *self.tests]
 
-    def exports(self) -> Iterator[tuple[Trained, str]]:
+    @property
+    def labelled_splits(self) -> list[str]:
+        """The splits that teachers label: training rows and every source of the pool."""
+        return ["train", *(f"pool.{name}" for name in sorted(self.project.data.pool))]
+
+    def exports(self) -> Iterator[tuple[ModelSpec, str]]:
         """(model, target): students as every target; teachers, for the latency report, as those judged by parity."""
-        for model in self.timed:
+        for spec in self.timed:
             for name, target in self.settings.targets.items():
-                if model.role == "student" or (model.role == "teacher" and target.criterion == "parity"):
-                    yield model, name
+                leaves = spec.role == STUDENT or (spec.role == TEACHER and target.criterion == "parity")
+                if leaves and family(spec.family).exports:
+                    yield spec, name
 
-    def shipped(self) -> list[tuple[Trained, str]]:
+    def shipped(self) -> list[tuple[ModelSpec, str]]:
         """(student, target) of every file that may go into a bundle."""
-        return [(model, target) for model, target in self.exports() if model.role == "student"]
-
-    def source(self, student: str) -> str:
-        """Artifact that a student takes its layers from: the better of the teachers that label, or as configured.
-
-        The lead teacher's where the better one has fewer layers than the student.
-        """
-        config, choice = self.settings.students[student], self.choice
-        if config.init == "pretrained":
-            return checkpoint(self.settings.source_of(student))
-        if config.source is None and choice is not None:
-            better = self.model(choice["start"]).artifact
-            made = (self.run / better / "config.json").is_file()
-            if made and (layer_count(self.run / better) or 0) >= config.layers:
-                return better
-        return f"teachers/{self.settings.source_of(student)}"
-
-
-def checkpoint(teacher: str) -> str:
-    """Artifact of a teacher's untouched encoder."""
-    return f"checkpoints/{teacher}"
-
-
-def labels(teacher: Trained) -> str:
-    """Artifact of a teacher's soft labels."""
-    return f"labels/{Path(teacher.artifact).name}"
-
-
-def predictions(model: str) -> str:
-    """Artifact of a model's answers, by its name in the report."""
-    return f"predictions/{model}"
-
-
-def exported(model: Trained, target: str) -> str:
-    """Artifact of an exported file."""
-    return f"export/{model.name}/{target}"
+        return [(spec, target) for spec, target in self.exports() if spec.role == STUDENT]

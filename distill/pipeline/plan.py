@@ -1,18 +1,22 @@
-"""The steps of a run in order."""
+"""The steps of a run in order: the table of models walked in the order in which each needs the others."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from distill.core.run_folder import RunFolder
 from distill.core.steps import Step
-from distill.pipeline.experiment import GOLD, GOLD_STEPS, Experiment
+from distill.pipeline.experiment import Experiment
+from distill.pipeline.models import BASELINE, STUDENT, TEACHER, ModelSpec
+from distill.pipeline.steps.bench import bench_step
 from distill.pipeline.steps.choose import choose_step, twins_step
 from distill.pipeline.steps.data import audit_step, records_step
-from distill.pipeline.steps.evaluate import bench_step, evaluate_step, predict_exported_step, predict_step
+from distill.pipeline.steps.evaluate import evaluate_step
 from distill.pipeline.steps.export import bundle_step, export_step
-from distill.pipeline.steps.students import train_step, twin_step
-from distill.pipeline.steps.teachers import checkpoint_step, label_step, teach_step
+from distill.pipeline.steps.fit import checkpoint_step, fit_step
+from distill.pipeline.steps.label import label_step
+from distill.pipeline.steps.predict import cross_view_step, predict_exported_step, predict_step
 
 
 @dataclass(frozen=True)
@@ -31,64 +35,85 @@ def plan(experiment: Experiment) -> Iterator[Stage]:
 
 def asking(experiment: Experiment) -> Iterator[Stage]:
     """Up to the choice of the labels, which decides what comes after."""
-    settings = experiment.settings
     yield Stage("audit", records_step(experiment))
     yield Stage("audit", audit_step(experiment))
-    for name, teacher in settings.teachers.items():
-        if teacher.finished is None:
-            yield Stage("teach", checkpoint_step(experiment, name))
-        yield Stage("teach", teach_step(experiment, name))
-    if experiment.card_teacher:
-        yield Stage("teach", teach_step(experiment, experiment.first_teacher.name, on_card=True))
+    made: set[str] = set()
+    for spec in experiment.in_order([spec for spec in experiment.of_role(TEACHER) if spec.has_folder]):
+        yield from _fit("teach", experiment, spec, made)
     # Without students only `distill label` has something to choose.
-    verb = "teach" if settings.students else "label"
-    for model in experiment.asked:
-        yield Stage(verb, predict_step(experiment, model))
+    verb = "teach" if experiment.students else "label"
+    for spec in experiment.asked:
+        yield Stage(verb, predict_step(experiment, spec))
     yield Stage(verb, choose_step(experiment))
 
 
 def learning(experiment: Experiment) -> Iterator[Stage]:
     """From the choice of the labels on: gold-only twins first, labels, students, and what they are worth."""
-    settings, asked = experiment.settings, experiment.asked
-    twins = [experiment.twin(name, GOLD) for name in settings.students]
-    for name, twin in zip(settings.students, twins, strict=True):
-        yield Stage("train", twin_step(experiment, name, GOLD))
-        yield Stage("train", predict_step(experiment, twin))
-    if twins:
+    early = experiment.early_twins
+    asked = {spec.name for spec in [*experiment.asked, *early]}
+    made: set[str] = {RunFolder.checkpoint(spec.name) for spec in experiment.of_role(TEACHER) if spec.has_folder}
+    for spec in early:
+        yield from _fit("train", experiment, spec, made)
+        yield Stage("train", predict_step(experiment, spec))
+    if early and not experiment.imported:
         yield Stage("train", twins_step(experiment))
-    for teacher in experiment.labellers:
-        yield Stage("label", label_step(experiment, experiment.model(teacher)))
-    for name in settings.students:
-        yield Stage("train", train_step(experiment, name))
-        yield Stage("train", twin_step(experiment, name, GOLD_STEPS))
-    for model in experiment.trained:
-        if model not in (*asked, *twins):
-            yield Stage("evaluate", predict_step(experiment, model))
-    yield Stage("evaluate", predict_step(experiment, experiment.first_teacher, cross_view=True))
-    for model, target in experiment.exports():
-        yield Stage("export", export_step(experiment, model, target))
-    for model, target in experiment.shipped():
-        yield Stage("evaluate", predict_exported_step(experiment, model, target))
+    yield from _distilling(experiment, made)
+    for spec in experiment.trained:
+        if spec.name not in asked:
+            yield Stage("evaluate", predict_step(experiment, spec))
+    document = experiment.document_teacher
+    if document is not None and experiment.cross_view is not None:
+        yield Stage("evaluate", cross_view_step(experiment, document, experiment.cross_view))
+    for spec, target in experiment.exports():
+        yield Stage("export", export_step(experiment, spec, target))
+    for spec, target in experiment.shipped():
+        yield Stage("evaluate", predict_exported_step(experiment, spec, target))
     yield Stage("evaluate", evaluate_step(experiment))
     yield Stage("bench", bench_step(experiment))
 
 
+def _distilling(experiment: Experiment, made: set[str]) -> Iterator[Stage]:
+    """Labels and the students that learn from them, each model fitted before it labels."""
+    waiting = [spec for spec in experiment.labellers if spec.role != STUDENT]
+    for spec in waiting:
+        yield Stage("label", label_step(experiment, spec))
+    labelled = {spec.name for spec in waiting}
+    early = {spec.name for spec in experiment.early_twins}
+    late = [spec for spec in experiment.of_role(STUDENT, BASELINE) if spec.name not in early]
+    for spec in experiment.in_order(late):
+        for name in experiment.teachers_of(spec):
+            if name not in labelled:
+                labelled.add(name)
+                yield Stage("label", label_step(experiment, experiment.models[name]))
+        yield from _fit("train", experiment, spec, made)
+
+
+def _fit(verb: str, experiment: Experiment, spec: ModelSpec, made: set[str]) -> Iterator[Stage]:
+    """A model's fit, after the checkpoint that it starts from. Args: made: checkpoints that the plan has already."""
+    start = experiment.start(spec) if spec.copy_of is None else None
+    if start is not None and start.checkpoint_of is not None and start.artifact not in made:
+        made.add(start.artifact)
+        yield Stage(verb, checkpoint_step(experiment, start.checkpoint_of))
+    yield Stage(verb, fit_step(experiment, spec))
+
+
 def bundles(experiment: Experiment) -> Iterator[Stage]:
     """The hand-off of each student; made only when every gate has passed."""
-    for model in experiment.students:
-        if model.role == "student":
-            yield Stage("bundle", bundle_step(experiment, model))
+    for spec in dict.fromkeys(spec for spec, _ in experiment.shipped()):
+        yield Stage("bundle", bundle_step(experiment, spec))
 
 
 def stages_until(stages: list[Stage], verb: str) -> list[Stage]:
     """The plan up to the last step of `verb`, all of it for later verbs; no step of another verb that nothing reads.
 
-    Labels and exports are left out where no step that is kept reads them, and so is training before labels.
+    Labels and exports are left out where no step that is kept reads them. For `label` training is left out, and with it
+    the labels of students that others learn from, which are made by `train`.
     """
     last = max((index for index, stage in enumerate(stages) if stage.verb == verb), default=len(stages) - 1)
     kept = stages[: last + 1]
-    read = {artifact for stage in kept for artifact in stage.step.upstream}
     if verb == "label":
-        return [stage for stage in kept if stage.verb != "train"]
+        trained = {stage.step.artifact for stage in kept if stage.verb == "train"}
+        return [stage for stage in kept if stage.verb != "train" and trained.isdisjoint(stage.step.upstream)]
+    read = {artifact for stage in kept for artifact in stage.step.upstream}
     spared = {"label", "export"} - {verb}
     return [stage for stage in kept if stage.verb not in spared or stage.step.artifact in read]

@@ -6,14 +6,17 @@ from distill.core.errors import UserError, unknown_name
 from distill.core.model_folder import layer_count
 from distill.core.predictions import cluster_of
 from distill.core.record_store import iter_records, read_records
+from distill.core.run_folder import RECORDS
 from distill.evaluation.statistics import require_clusters
-from distill.pipeline.experiment import RECORDS, Experiment
+from distill.pipeline.experiment import Experiment
 from distill.pipeline.settings import Settings
+from students.config import StudentConfig
+from teachers.config import TeacherConfig
 from teachers.embedded import local_folder
 
 
 def require_students(settings: Settings, until: str) -> None:
-    """Nothing where the verb `until` finds students to work on or needs none. Raises: UserError naming the section."""
+    """Check that the verb `until` finds students to work on or needs none. Raises: UserError naming the section."""
     if until in ("train", "bundle") and not settings.students:
         raise UserError(
             f"there is no student to {until}",
@@ -24,12 +27,14 @@ def require_students(settings: Settings, until: str) -> None:
 
 
 def require_layers(experiment: Experiment) -> None:
-    """Nothing when each student keeps at most the layers of its teacher, as far as these are known yet.
+    """Check that each student keeps at most the layers of the model that it starts from, as far as these are known.
 
     Raises: UserError naming the student and both numbers.
     """
     for name, student in experiment.settings.students.items():
-        available = _teacher_layers(experiment, experiment.settings.source_of(name))
+        if not isinstance(student, StudentConfig):
+            continue
+        available = _layers(experiment.settings, experiment.settings.source_of(student))
         if available is not None and student.layers > available:
             raise UserError(
                 "the student has more layers than its teacher",
@@ -41,16 +46,15 @@ def require_layers(experiment: Experiment) -> None:
 
 def require_intervals(experiment: Experiment) -> None:
     """Check that validation and every test have clusters enough for an interval. Raises: UserError naming the split."""
-    for split in experiment.labelled:
+    for split in experiment.predicted_splits:
         clusters = [cluster_of(record) for record in read_records(experiment.run / RECORDS, split)]
         require_clusters(len(set(clusters)), len(clusters), by_row=not experiment.project.data.keys, where=split)
 
 
 def require_slices(experiment: Experiment) -> None:
-    """Nothing when every slice that a teacher is trained on has training rows. Raises: UserError naming the slice."""
-    wanted = {
-        name: teacher.slices for name, teacher in experiment.settings.teachers.items() if teacher.slices is not None
-    }
+    """Check that every slice that a teacher is trained on has training rows. Raises: UserError naming the slice."""
+    teachers = experiment.settings.teachers.items()
+    wanted = {name: teacher.slices for name, teacher in teachers if teacher.slices is not None}
     if not wanted:
         return
     known = {record.slice for record in iter_records(experiment.run / RECORDS, "train") if record.slice is not None}
@@ -60,10 +64,15 @@ def require_slices(experiment: Experiment) -> None:
                 raise unknown_name("slice", one, known, f"teachers.{name}.slices")
 
 
-def _teacher_layers(experiment: Experiment, name: str) -> int | None:
-    teacher = experiment.settings.teachers[name]
-    source = teacher.finished or teacher.checkpoint
+def _layers(settings: Settings, name: str) -> int | None:
+    """Layers of a teacher's encoder or of a student; None where they are not known yet."""
+    entry = settings.entry(name)
+    if isinstance(entry, StudentConfig):
+        return entry.layers
+    if not isinstance(entry, TeacherConfig):
+        return None
+    source = entry.finished or entry.checkpoint
     if source is None:
-        return teacher.architecture.layers
+        return entry.architecture.layers
     folder = local_folder(source)
     return layer_count(folder) if folder and (folder / "config.json").is_file() else None

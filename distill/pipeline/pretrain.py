@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
-from typing import Any
 
 from distill.core.config import parse
-from distill.core.files import read_json
+from distill.core.files import Json, read_json
 from distill.core.lock import run_lock
 from distill.core.model_folder import HISTORY_FILE
 from distill.core.progress import Reporter, reporting
@@ -22,7 +21,7 @@ from teachers.pretraining.config import PretrainConfig
 _POLL_S = 0.5
 
 
-def pretrain(settings: Settings, checkpoint: str | None, reporter: Reporter) -> dict[str, Any] | None:
+def pretrain(settings: Settings, checkpoint: str | None, reporter: Reporter) -> Json | None:
     """Make `RUN/pretrained`; returns its loss curve, or None in the processes that only train beside the first.
 
     Args: checkpoint: the encoder to go on from, instead of the project file's.
@@ -34,7 +33,7 @@ def pretrain(settings: Settings, checkpoint: str | None, reporter: Reporter) -> 
         _join(settings.run, steps)
         return None
     _lead(settings, config, steps, reporter)
-    curve: dict[str, Any] = read_json(settings.run / PRETRAINED / HISTORY_FILE)
+    curve: Json = read_json(settings.run / PRETRAINED / HISTORY_FILE)
     return curve
 
 

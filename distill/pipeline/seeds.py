@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from distill.core.errors import GateFailed
-from distill.core.files import read_json, write_json
+from distill.core.files import Json, read_json, write_json
 from distill.core.lock import run_lock
 from distill.core.progress import Reporter, reporting
 from distill.core.steps import Steps
@@ -21,7 +21,7 @@ from distill.pipeline.execute import execute, versions
 from distill.pipeline.experiment import Experiment
 from distill.pipeline.plan import Stage, bundles, plan, stages_until
 from distill.pipeline.settings import Settings
-from distill.pipeline.steps.combine import combine_step
+from distill.pipeline.steps.evaluate import evaluate_seeds_step
 from distill.report.assemble import assemble_seeds
 from distill.report.contents import gates_of
 from distill.report.failed_gates import gate_line
@@ -60,7 +60,7 @@ def stages_of(run: Settings, settings: Settings) -> list[Stage]:
     return stages_until(stages, "evaluate")
 
 
-def all_stages(run: Path, state: Mapping[str, Any]) -> list[dict[str, Any]]:
+def all_stages(run: Path, state: Mapping[str, Any]) -> list[Json]:
     """The stages in a run folder's `run.json`; with several seeds those of every seed first, named after it.
 
     Args: state: content of `run.json`.
@@ -73,7 +73,12 @@ def all_stages(run: Path, state: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [*found, *state["stages"]]
 
 
-def execute_seeds(settings: Settings, reporter: Reporter, until: str = "report") -> dict[str, Any]:
+def execute_run(settings: Settings, reporter: Reporter, until: str = "report") -> Json:
+    """Make a run up to the verb `until`, one or several seeds as the project says. Raises: as `execute`."""
+    return (execute_seeds if settings.project.seeds else execute)(settings, reporter, until)
+
+
+def execute_seeds(settings: Settings, reporter: Reporter, until: str = "report") -> Json:
     """Make every seed's run up to the verb `until`, then their combination; returns the combined report.json's content.
 
     Raises: GateFailed after the combined report is written, naming the gates and seeds; a run that a gate stops does
@@ -110,12 +115,12 @@ def _attempt(run: Settings, reporter: Reporter, until: str) -> GateFailed | None
 
 def _combine(
     settings: Settings, finished: Sequence[Settings], stopped: Sequence[int], reporter: Reporter, *, evaluated: bool
-) -> dict[str, Any]:
+) -> Json:
     """Evaluate the finished runs together and write the report over all."""
     steps = Steps(settings.run, settings.as_json(), versions(), reporter.step_starts, reporter.step_ends)
     if evaluated and finished:
         with reporting(reporter):
-            steps.run(combine_step({_seed(one): Experiment(one) for one in finished}))
+            steps.run(evaluate_seeds_step({_seed(one): Experiment(one) for one in finished}))
     reports = {_seed(one): read_json(one.run / "report.json") for one in finished or [first_run(settings)]}
     stages = all_stages(settings.run, {"config": settings.as_json(), "stages": steps.stages})
     report = assemble_seeds(settings.project, settings.run, reports, stopped, stages)
@@ -126,7 +131,7 @@ def _combine(
 
 def _require(
     settings: Settings,
-    report: dict[str, Any],
+    report: Json,
     stopped: Mapping[int, GateFailed],
     late: GateFailed | None,
     *,

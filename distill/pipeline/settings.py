@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,12 +12,15 @@ from benchmarks.config import BenchConfig
 from distill.core.config import Config, config_error, load_yaml, merge, overrides, parse
 from distill.core.errors import UserError, nearest
 from distill.core.names import folded, name_problems, shown
-from distill.core.presets import preset_names, resolve
+from distill.core.presets import preset_names
 from distill.core.project import Project
+from distill.families.family import family
+from distill.pipeline.circles import circle
+from distill.pipeline.entries import student_entry, teacher_entry
 from export.config import load_target, target_names
 from export.targets.base import Target
-from students.config import StudentConfig
-from teachers.config import TeacherConfig
+from students.config import StudentConfig, StudentEntry
+from teachers.config import TeacherConfig, TeacherEntry
 
 DEFAULT_TEACHER, DEFAULT_STUDENT = "base", "8L_trunc"
 LABELS = ("auto", "document", "card", "mean")
@@ -37,8 +40,8 @@ class Settings:
     run: Path
     where: str
     project: Project
-    teachers: dict[str, TeacherConfig]
-    students: dict[str, StudentConfig]
+    teachers: dict[str, TeacherEntry]
+    students: dict[str, StudentEntry]
     targets: dict[str, Target]
     bench: BenchConfig
 
@@ -58,13 +61,17 @@ class Settings:
         return next(iter([*self.labelling, *self.teachers]))
 
     @property
-    def labelling(self) -> dict[str, TeacherConfig]:
+    def labelling(self) -> dict[str, TeacherEntry]:
         """The teachers that students learn from; a teacher of weight 0 is only trained and measured."""
         return {name: teacher for name, teacher in self.teachers.items() if teacher.weight > 0}
 
-    def source_of(self, student: str) -> str:
-        """The teacher whose layers a student takes."""
-        return self.students[student].source or self.first_teacher
+    def entry(self, name: str) -> TeacherEntry | StudentEntry:
+        """The entry of a teacher or student; their names differ."""
+        return self.teachers[name] if name in self.teachers else self.students[name]
+
+    def source_of(self, student: StudentConfig) -> str:
+        """The model whose layers a student takes, as far as it is known before labels are chosen."""
+        return student.source or self.first_teacher
 
 
 def resolve_settings(
@@ -95,13 +102,21 @@ def resolve_settings(
         run=run,
         where=where,
         project=project,
-        teachers={n: resolve("teachers", TeacherConfig, n, one, where, folder) for n, one in teacher_entries.items()},
-        students={n: resolve("students", StudentConfig, n, one, where, folder) for n, one in student_entries.items()},
+        teachers={name: teacher_entry(name, one, where, folder) for name, one in teacher_entries.items()},
+        students={name: student_entry(name, one, where, folder) for name, one in student_entries.items()},
         targets={name: load_target(name, project=folder) for name in _targets(project.export, config)},
         bench=parse(BenchConfig, project.bench, where, "bench"),
     )
     _check(settings)
     return settings
+
+
+def first_named_teacher(config: Path) -> str:
+    """The first teacher of a project file that labels; `base` where the file names none. Raises: as `load_yaml`."""
+    entries = load_yaml(config).get("teachers")
+    named = entries if isinstance(entries, dict) else {}
+    labelling = [name for name, one in named.items() if not isinstance(one, dict) or one.get("weight") != 0]
+    return str(next(iter([*labelling, DEFAULT_TEACHER])))
 
 
 def _rooted(values: dict[str, Any], config: Path, chosen: Mapping[str, Any]) -> dict[str, Any]:
@@ -155,15 +170,13 @@ def _require_known(name: str, entries: Iterable[str], package: str, config: Path
     )
 
 
-def _targets(names: Sequence[str], where: str) -> list[str]:
-    known, found = target_names(), []
+def _targets(names: Sequence[str], config: Path) -> list[str]:
+    known, found = target_names(config.parent), []
     for name in names:
         if name not in known:
-            guess = nearest(name, known)
-            hint = f"did you mean '{guess}'?" if guess else f"known: {', '.join(known)}"
-            found.append(f"export: unknown target '{name}', {hint}")
+            found.append(f"export: unknown target '{name}', {_hint(name, known)}")
     if found:
-        raise config_error(found, where)
+        raise config_error(found, str(config))
     return list(dict.fromkeys(names))
 
 
@@ -180,19 +193,16 @@ def _require_names(teachers: Iterable[str], students: Iterable[str], where: str)
 def _check(settings: Settings) -> None:
     """What no single section can see."""
     views, found = settings.project.views, []
-    for package, entries in (("teachers", settings.teachers), ("students", settings.students)):
-        for name, entry in entries.items():
-            if entry.view not in views:
-                found.append(f"{package}.{name}.view: unknown view '{entry.view}', known: {', '.join(views)}")
-    for name, student in settings.students.items():
-        if student.source is not None and student.source not in settings.teachers:
-            found.append(f"students.{name}.source: no such teacher, known: {', '.join(settings.teachers)}")
-        elif student.init == "pretrained" and settings.teachers[settings.source_of(name)].finished:
-            found.append(f"students.{name}.init: a finished teacher has no pre-trained checkpoint; use init: teacher")
-    for name, teacher in settings.teachers.items():
-        if teacher.slices is not None and teacher.finished is not None:
-            found.append(f"teachers.{name}.slices: a finished teacher is not trained; remove slices or finished")
-    found += [*_label_problems(settings), *_validation_problems(settings)]
+    entries: list[tuple[str, TeacherEntry | StudentEntry]] = [
+        *((f"teachers.{name}", one) for name, one in settings.teachers.items()),
+        *((f"students.{name}", one) for name, one in settings.students.items()),
+    ]
+    for key, entry in entries:
+        if entry.view not in views:
+            found.append(f"{key}.view: unknown view '{entry.view}', {_hint(entry.view, views)}")
+    found += [line for name, one in settings.students.items() for line in _student_problems(name, one, settings)]
+    found += [line for name, one in settings.teachers.items() for line in _teacher_problems(name, one, settings)]
+    found += [*_circle_problems(settings), *_label_problems(settings), *_validation_problems(settings)]
     if not settings.teachers:
         found.append("teachers: none; leave the section out for the preset 'base'")
     elif not settings.labelling:
@@ -201,28 +211,88 @@ def _check(settings: Settings) -> None:
         raise config_error(found, settings.where)
 
 
+def _student_problems(name: str, student: StudentEntry, settings: Settings) -> Iterator[str]:
+    """Models that a student names and the run has not, and starts that are no start."""
+    known = [*settings.teachers, *(other for other in settings.students if other != name)]
+    for other in student.learns_from or []:
+        if other not in known:
+            yield f"students.{name}.learns_from: no such model '{other}', {_hint(other, known)}"
+    if not isinstance(student, StudentConfig):
+        return
+    if student.source is not None and student.source not in known:
+        yield f"students.{name}.source: no such model '{student.source}', {_hint(student.source, known)}"
+        return
+    named = settings.source_of(student) if settings.labelling else None
+    source = settings.entry(named) if named else None
+    if student.init == "pretrained" and student.source in settings.students:
+        yield f"students.{name}.init: a student has no checkpoint of its own; use init: teacher, or name a teacher"
+    elif student.init == "pretrained" and isinstance(source, TeacherConfig) and source.finished:
+        yield f"students.{name}.init: a finished teacher has no pre-trained checkpoint; use init: teacher"
+    elif source is not None and not family(source.family).layered:
+        why = f"'{named}' is of the family {source.family}, which has no layers to take"
+        layered = ", ".join(other for other in known if family(settings.entry(other).family).layered)
+        yield f"students.{name}.source: {why}, known: {layered or 'none'}"
+
+
+def _teacher_problems(name: str, teacher: TeacherEntry, settings: Settings) -> Iterator[str]:
+    """Settings that do not go together, and members that the run has not."""
+    if isinstance(teacher, TeacherConfig):
+        if teacher.slices is not None and teacher.finished is not None:
+            yield f"teachers.{name}.slices: a finished teacher is not trained; remove slices or finished"
+        if teacher.labels is not None and teacher.finished is not None:
+            yield f"teachers.{name}.labels: made elsewhere, and finished names a model that would make them; remove one"
+    elif teacher.slices is not None and not family(teacher.family).learns:
+        yield f"teachers.{name}.slices: the family {teacher.family} is not trained; remove slices"
+    known = [other for other in settings.teachers if other != name]
+    for member in getattr(teacher, "members", ()):
+        if member not in known:
+            yield f"teachers.{name}.members: no such teacher '{member}', {_hint(member, known)}"
+        elif settings.teachers[member].made_by == "imported":
+            yield f"teachers.{name}.members: of '{member}' there are only labels, no model; remove it"
+
+
+def _circle_problems(settings: Settings) -> Iterator[str]:
+    """Models that wait for each other, so that none of them can be made."""
+    needs: dict[str, list[str]] = {name: list(getattr(one, "members", ())) for name, one in settings.teachers.items()}
+    for name, student in settings.students.items():
+        source = getattr(student, "source", None)
+        needs[name] = [*(student.learns_from or []), *([source] if source else [])]
+    if way := circle(needs):
+        section = "teachers" if way[0] in settings.teachers else "students"
+        keys = "members" if section == "teachers" else "learns_from or source"
+        yield f"{section}.{way[0]}: waits for itself, {' → '.join(way)}; change {keys} of one of them"
+
+
 def _label_problems(settings: Settings) -> list[str]:
     """What `labels` asks for and the run has not."""
     asked, known = settings.project.labels, [*LABELS, *settings.teachers]
     if asked not in known:
-        guess = nearest(asked, known)
-        hint = f", did you mean '{guess}'?" if guess else f", known: {', '.join(known)}"
-        return [f"labels: unknown '{asked}'{hint}"]
+        return [f"labels: unknown '{asked}', {_hint(asked, known)}"]
     if asked not in ("card", "mean") or not settings.labelling:
         return []
-    lead = settings.teachers[settings.first_teacher]
+    first = settings.teachers[settings.first_teacher]
     reason = (
         "there are no students to learn from it"
         if not settings.students
+        else "controls.card_teacher leaves it out"
+        if not settings.project.controls.card_teacher
         else "the teacher is finished, so none is trained on cards"
-        if lead.finished is not None
+        if first.made_by == "finished"
         else "the teacher reads cards itself, so there is no other"
-        if lead.view == "card"
+        if first.view == "card"
         else "the teacher's labels were made elsewhere"
-        if any(teacher.labels is not None for teacher in settings.labelling.values())
+        if any(teacher.made_by == "imported" for teacher in settings.labelling.values())
+        else f"a teacher of the family {first.family} is not trained, so there is none on cards"
+        if not family(first.made_by).learns
         else None
     )
     return [f"labels: {asked} needs a card teacher, but {reason}; use labels: document"] if reason else []
+
+
+def _hint(name: str, known: Iterable[str]) -> str:
+    """What to name instead: the nearest of those that there are, or all of them."""
+    guess = nearest(name, known := list(known))
+    return f"did you mean '{guess}'?" if guess else f"known: {', '.join(known) or 'none'}"
 
 
 def _validation_problems(settings: Settings) -> list[str]:
@@ -230,11 +300,11 @@ def _validation_problems(settings: Settings) -> list[str]:
     data = settings.project.data
     if data.valid is not None or data.split.valid > 0:
         return []
-    teachers = {name: one.training for name, one in settings.teachers.items() if one.finished is None}
+    encoders = [(name, one) for name, one in settings.teachers.items() if isinstance(one, TeacherConfig)]
     watching = [
-        f"teachers.{name}.training.{'patience' if one.converges else 'checkpoint'}"
-        for name, one in teachers.items()
-        if one.converges or one.checkpoint == "best"
+        f"teachers.{name}.training.{'patience' if one.training.converges else 'checkpoint'}"
+        for name, one in encoders
+        if one.made_by == "encoder" and (one.training.converges or one.training.checkpoint == "best")
     ]
     watching += [f"students.{name}.training.patience" for name in settings.students]
     return [f"{key}: needs validation rows; name data.valid, or let data.split.valid be over 0" for key in watching]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from distill.evaluation.entries import Json, ModelFigures
+from distill.core.files import Json
+from distill.evaluation.entries import ModelFigures
 from distill.evaluation.gates import OVER_GOLD
 from distill.report import formats
 from distill.report.causes import explained, labellers

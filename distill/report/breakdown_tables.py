@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from distill.evaluation.entries import Json
+from distill.core.files import Json
 from distill.report import formats
 from distill.report.contents import Report, dig, entries, label_names, positive_label
 from distill.report.table_model import Column, ModelRow, Sheet, model_rows, role_heading

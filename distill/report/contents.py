@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from distill.evaluation.entries import Comparison, Gate, Json, LatencyRow, ModelFigures, Parity
+from distill.core.files import Json
+from distill.evaluation.entries import Comparison, Gate, LatencyRow, ModelFigures, Parity
 from distill.report import formats
 
 Report = Json

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from distill.evaluation.entries import Json
+from distill.core.files import Json
 from distill.report import formats, scales
 from distill.report.contents import entries
 from distill.report.plots import Frame, axes, svg

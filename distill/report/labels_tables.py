@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from distill.evaluation.entries import Comparison, Json
+from distill.core.files import Json
+from distill.evaluation.entries import Comparison
 from distill.report import formats
 from distill.report.contents import Report, comparisons_of, dig, entries
 from distill.report.quality_tables import pairs_sheet

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from distill.evaluation.entries import Json
+from distill.core.files import Json
 from distill.report import formats, scales
 from distill.report.contents import Report, latency_of, positive_label
 from distill.report.markup import element, escape

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from distill.evaluation.entries import Json, LatencyRow, Parity
+from distill.core.files import Json
+from distill.evaluation.entries import LatencyRow, Parity
 from distill.report import formats
 from distill.report.contents import Report, dig, entries, gates_of, latency_of, parity_of
 from distill.report.table_model import Column, Sheet

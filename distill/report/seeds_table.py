@@ -24,7 +24,7 @@ def spread_sheet(report: Report) -> Sheet:
     ]
     rows = [row for row in model_rows(report) if dig(row.quality, "f1_macro").get("spread")]
     point = f"“{positive}” at its threshold, the others at the most probable class." if positive else ""
-    caption = f"Lowest and highest of {_seeds(report)}, percent, log loss as it is; the means stand above. {point}"
+    caption = f"Lowest and highest of {_seeds(report)}, percent, log loss as it is; the means are above. {point}"
     return Sheet(caption.strip(), columns, rows, role_heading)
 
 

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from distill.evaluation.entries import Json, LatencyRow, ModelFigures
+from distill.core.files import Json
+from distill.evaluation.entries import LatencyRow, ModelFigures
 from distill.report.contents import Report, dig, latency_of, models_of
 
 ROLES = {"teacher": "Teachers", "student": "Students", "baseline": "Baselines", "artifact": "Exported artifacts"}

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from distill.core.files import read_json
-from distill.evaluation.entries import Json
+from distill.core.files import Json, read_json
+from distill.core.model_folder import HISTORY_FILE
 from distill.report import formats
 from distill.report.contents import Report, entries
 from distill.report.table_model import Column, Sheet

@@ -12,6 +12,8 @@ from distill.report.labels_tables import choice_sentence
 from distill.report.names import metric_name, teacher_of
 from distill.report.table_model import ModelRow, model_rows
 
+_CONTROLS = {"card_teacher": "a teacher on cards", "gold_twins": "students on gold alone"}
+
 
 def sentences(report: Report) -> list[str]:
     """Everything that a reader has to know first, in order; the page and the terminal say the same."""
@@ -31,9 +33,12 @@ def state(report: Report) -> str:
 
 
 def gates_sentence(report: Report) -> str:
-    """How many gates passed, and the names of those that did not, with those that the config has set off."""
-    off = report.get("gates_off") or []
-    return " ".join([_gates(report), *([f"Set off by hand: {_listed(off)}."] if off else [])])
+    """How many gates passed, the names of those that did not, and the gates and controls that the config leaves out."""
+    off, left_out = (report.get(key) or [] for key in ("gates_off", "controls_off"))
+    parts = [_gates(report)]
+    parts += [f"Set off by hand: {_listed(off)}."] if off else []
+    parts += [f"Not trained to compare with: {_listed([_CONTROLS[name] for name in left_out])}."] if left_out else []
+    return " ".join(parts)
 
 
 def _gates(report: Report) -> str:
@@ -99,7 +104,7 @@ def headline_model(report: Report) -> ModelRow | None:
     sound = [row for row in measured if not _failed_alone(report, row.name)]
     for rows in (sound, measured):
         for role in ("artifact", "student"):
-            if found := [row for row in rows if row.model.role == role]:
+            if found := [row for row in rows if row.model.role == role and row.model.judged]:
                 return max(found, key=_speed)
     return max(measured, key=_quality_of, default=None)
 

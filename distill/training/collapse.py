@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distill.core.errors import GateFailed
+from distill.core.objectives.objective import Objective
 from distill.evaluation.calibration import fit_temperature
 from distill.evaluation.metrics import log_loss, prior_logits
 
@@ -28,19 +29,21 @@ def require_finite_loss(log_loss: float, learning_rate: float) -> None:
 
 
 def require_spread(
-    logits: NDArray[np.float32], target: NDArray[np.float32], labels: Sequence[str], kind: str, learning_rate: float
+    logits: NDArray[np.float32],
+    target: NDArray[np.float32],
+    labels: Sequence[str],
+    objective: Objective,
+    learning_rate: float,
 ) -> None:
     """Refuse a trained model that gives every validation row the same answer while gold does not.
 
     A model whose probabilities tell rows apart although one class always leads, as with rare classes, has not:
     its log loss is under that of the class shares.
 
-    Args: logits, target: float32 (N, C) of the validation split. Raises: GateFailed with advice.
+    Args: logits: float32 (N, K), target: float32 (N, C), both of the validation split. Raises: GateFailed with advice.
     """
-    answers = logits.argmax(1) if kind == "single" else logits > 0
-    gold = target.argmax(1) if kind == "single" else target > 0.5
-    if (answers == answers[0]).all() and not (gold == gold[0]).all() and not _knows(logits, target, kind):
-        answer = labels[int(answers[0])] if kind == "single" else "the same labels"
+    if objective.collapsed(logits, target) and not _knows(logits, target, objective):
+        answer = objective.answer(objective.decisions(logits[:1])[0], labels)
         raise GateFailed(
             f"training collapsed: every validation row is predicted '{answer}'",
             found=f"learning rate {learning_rate:.2g}",
@@ -48,12 +51,11 @@ def require_spread(
         )
 
 
-def _knows(logits: NDArray[np.float32], target: NDArray[np.float32], kind: str) -> bool:
+def _knows(logits: NDArray[np.float32], target: NDArray[np.float32], objective: Objective) -> bool:
     """Whether log loss, after the best temperature, is under that of the split's own class shares."""
-    shares = np.tile(prior_logits(target.mean(axis=0), kind), (len(target), 1))
-    return log_loss(logits / fit_temperature(logits, target, kind), target, kind) < _LEAST * log_loss(
-        shares, target, kind
-    )
+    shares = np.tile(prior_logits(target.mean(axis=0), objective), (len(target), 1))
+    calibrated = logits / fit_temperature(logits, target, objective)
+    return log_loss(calibrated, target, objective) < _LEAST * log_loss(shares, target, objective)
 
 
 def _diverged(learning_rate: float) -> GateFailed:

@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor
 
+from distill.core.objectives.objective import Objective
+from distill.core.objectives.single_label import SINGLE
 from distill.training.losses.gold import Gold
 from distill.training.losses.term import Outputs, Term
 
@@ -20,11 +22,11 @@ from distill.training.losses.term import Outputs, Term
 class DistillationLoss:
     """Σ over terms of  weight · (the term's sum over rows),  divided by the number of rows.
 
-    Attributes: terms: summed in this order; gold labels alone by default. kind: `single` or `multi`.
+    Attributes: terms: summed in this order; gold labels alone by default. objective: what is learnt.
     """
 
     terms: Sequence[Term] = (Gold(),)
-    kind: str = "single"
+    objective: Objective = SINGLE
 
     def __call__(self, student: Outputs, teacher: Outputs, batch: Mapping[str, Tensor]) -> Tensor:
         """The loss () of a batch.

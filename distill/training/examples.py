@@ -19,7 +19,7 @@ Logits = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Example:
-    """One record, ready to be batched: its windows, and teacher logits and gold (C,) where it has them."""
+    """One record, ready to be batched: its windows, and teacher logits (K,) and gold (C,) where it has them."""
 
     windows: list[Window]
     teacher_logits: Logits | None
@@ -47,33 +47,39 @@ def encode_examples(
 class Collator:
     """Examples to tensors: the windows of all rows padded together, `owner` naming the row that each belongs to.
 
-    Args: classes: C. pad_id: the tokenizer's padding token.
+    Args: head_size: K, width of the teacher's logits. classes: C, width of gold. pad_id: the tokenizer's padding token.
     """
 
+    head_size: int
     classes: int
     pad_id: int
 
     def __call__(self, examples: Sequence[Example]) -> dict[str, Tensor]:
-        """input_ids, attention_mask, token_type_ids (W, S); owner (W,); teacher_logits, target (B, C); has_* (B,)."""
+        """The tensors of a batch.
+
+        Returns: input_ids, attention_mask, token_type_ids (W, S); owner (W,); teacher_logits (B, K); target (B, C);
+            has_teacher, has_gold (B,).
+        """
         owner = [row for row, example in enumerate(examples) for _ in example.windows]
         windows = [window for example in examples for window in example.windows]
         inputs = {name: torch.from_numpy(array) for name, array in collate(windows, self.pad_id).items()}
         return {
             **inputs,
             "owner": torch.tensor(owner),
-            "teacher_logits": self._stack([example.teacher_logits for example in examples]),
-            "target": self._stack([example.target for example in examples]),
+            "teacher_logits": _stack([example.teacher_logits for example in examples], self.head_size),
+            "target": _stack([example.target for example in examples], self.classes),
             "has_teacher": torch.tensor([example.teacher_logits is not None for example in examples]),
             "has_gold": torch.tensor([example.target is not None for example in examples]),
         }
 
-    def _stack(self, rows: Sequence[Logits | None]) -> Tensor:
-        empty = np.zeros(self.classes, np.float32)
-        return torch.from_numpy(np.stack([empty if row is None else row for row in rows]))
+
+def _stack(rows: Sequence[Logits | None], width: int) -> Tensor:
+    empty = np.zeros(width, np.float32)
+    return torch.from_numpy(np.stack([empty if row is None else row for row in rows]))
 
 
 def pool_windows(logits: Tensor, owner: Tensor, how: str) -> Tensor:
-    """Logits of windows (W, C) to logits of rows (B, C), by `mean` or `max`; `owner` (W,) names each window's row."""
+    """Logits of windows (W, K) to logits of rows (B, K), by `mean` or `max`; `owner` (W,) names each window's row."""
     rows = int(owner.max()) + 1
     if rows == len(owner):
         return logits

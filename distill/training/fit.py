@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -53,7 +52,8 @@ def fit(
         def trainer(stretch: Stretch, *callbacks: TrainerCallback) -> DistillTrainer:
             saving = [EvaluateBeforeSaving()] if stretch.evaluate_steps is None else []
             bar = ProgressCallback(run.name, tasks, at_most=stretch.at_most)
-            all_callbacks = [*callbacks, *saving, bar, tensorboard(folder)]
+            curves = [tensorboard(run.logs)] if run.logs else []
+            all_callbacks = [*callbacks, *saving, bar, *curves]
             return DistillTrainer(model, config, stretch, run, Rows(train, valid), all_callbacks)
 
         fitted = until_converged if config.converges else for_fixed_length
@@ -61,34 +61,23 @@ def fit(
     _finish(end, model, config, run, folder)
 
 
-def optimiser_steps(rows: int, config: TrainingConfig) -> int:
-    """Optimiser steps that `fit` takes on `rows` rows: of a fixed length, or the most before it ends by itself."""
-    if config.converges:
-        return config.ceiling_steps
-    if config.max_steps:
-        return config.max_steps
-    assert config.epochs is not None
-    batches = math.ceil(rows / config.batch_size)
-    return max(1, math.ceil(config.epochs * max(1, math.ceil(batches / config.accumulate))))
-
-
 def _finish(end: End, model: PreTrainedModel, config: TrainingConfig, run: Run, folder: Path) -> None:
     note(end.reason)
     logits, target = end.trainer.validate()
     require_finite(logits, end.trainer.args.learning_rate)
     if not config.may_collapse:
-        require_spread(logits, target, run.labels, run.loss.kind, end.trainer.args.learning_rate)
+        require_spread(logits, target, run.labels, run.loss.objective, end.trainer.args.learning_rate)
     model.train(False)
     model.save_pretrained(folder)
     write_json(folder / HISTORY_FILE, {"split": "valid", "rows": len(target), **end.figures()})
     remove(folder / resume.FOLDER)
 
 
-def tensorboard(folder: Path) -> TensorBoardCallback:
-    """Training curves below `folder`."""
+def tensorboard(logs: Path) -> TensorBoardCallback:
+    """Training curves in the folder `logs`, outside every artifact: their files are named by time, host and process."""
     from torch.utils.tensorboard import SummaryWriter
 
-    writer = SummaryWriter(log_dir=str(folder / "tensorboard"))
+    writer = SummaryWriter(log_dir=str(logs))
     return TensorBoardCallback(writer)  # type: ignore[no-untyped-call]
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from distill.core.objectives.objective import Objective
 from distill.models.encoder import input_names, load_classifier
 from distill.training.losses.term import ATTENTIONS, LOGITS, Outputs
 
@@ -26,11 +27,11 @@ class FrozenTeacher:
         require_attentions(self._model, needs)
 
     @torch.no_grad()
-    def read(self, batch: Mapping[str, Tensor], kind: str) -> Outputs:
+    def read(self, batch: Mapping[str, Tensor], objective: Objective) -> Outputs:
         """Hidden states and attentions of the batch's windows; the logits are those stored with its rows."""
         self._model.to(batch["input_ids"].device)
         found = self._model(**{name: batch[name] for name in self._names}, **self._options)
-        return Outputs(batch["teacher_logits"], kind, *inner_states(found))
+        return Outputs(batch["teacher_logits"], objective, *inner_states(found))
 
 
 def forward_options(needs: Collection[str]) -> dict[str, bool]:

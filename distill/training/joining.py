@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from distill.core.objectives.objective import Objective
 from distill.core.record_store import read_records, splits
 from distill.core.records import Record
 from distill.core.soft_labels import OK, SoftLabels
@@ -31,12 +32,12 @@ class Share:
     temperature: float = 1.0
 
 
-def join(stores: Sequence[tuple[SoftLabels, Share]], kind: str) -> dict[str, Logits]:
-    """Logits (C,) by record id, for rows that every teacher labelled with status `ok`.
+def join(stores: Sequence[tuple[SoftLabels, Share]], objective: Objective) -> dict[str, Logits]:
+    """Logits (K,) by record id, for rows that every teacher labelled with status `ok`.
 
     One teacher's logits are taken as they are. Several are mixed as `metrics.mixture` does, each after its temperature.
 
-    Args: stores: soft labels and share of each teacher. kind: `single` or `multi`.
+    Args: stores: soft labels and share of each teacher. objective: of the task.
     """
     tables = [_usable(labels) for labels, _ in stores]
     if len(tables) == 1:
@@ -46,7 +47,7 @@ def join(stores: Sequence[tuple[SoftLabels, Share]], kind: str) -> dict[str, Log
         return {}
     stacked = [np.stack([table[name] for name in names]) for table in tables]
     parts = [logits / share.temperature for logits, (_, share) in zip(stacked, stores, strict=True)]
-    mean = mixture(parts, [share.weight for _, share in stores], kind).astype(np.float32)
+    mean = mixture(parts, [share.weight for _, share in stores], objective).astype(np.float32)
     return dict(zip(names, mean, strict=True))
 
 

@@ -18,6 +18,7 @@ class Run:
         name: shown with the progress. labels: class names in order. loss: what is minimised.
         pad_id: the tokenizer's padding token. pool: how windows become rows. seed: order, dropout and fresh weights.
         threads: processor threads. teacher: model folder for loss terms that read more of it than stored logits.
+        logs: folder for TensorBoard curves; None: none are kept.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Run:
     seed: int = 1
     threads: int | None = None
     teacher: Path | None = None
+    logs: Path | None = None
 
 
 @dataclass(frozen=True)

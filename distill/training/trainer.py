@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from transformers import PreTrainedModel, TrainerCallback
 
+from distill.core.objectives.objective import Objective
 from distill.core.progress import note, progress
 from distill.evaluation.calibration import fit_temperature
 from distill.evaluation.metrics import tally
@@ -50,7 +51,9 @@ class DistillTrainer(BaseTrainer):
         rows: Rows,
         callbacks: Sequence[TrainerCallback] = (),
     ) -> None:
-        self.collator = Collator(len(run.labels), run.pad_id)
+        classes = len(run.labels)
+        self.head_size = run.loss.objective.head_size(classes)
+        self.collator = Collator(self.head_size, classes, run.pad_id)
         super().__init__(
             model,
             model,
@@ -87,7 +90,7 @@ class DistillTrainer(BaseTrainer):
         """The figures of `validation_figures`, logged and returned."""
         with self._average.applied() if self._average else nullcontext():
             logits, target = self.validate()
-        figures = validation_figures(logits, target, self._run.labels, self._run.loss.kind)
+        figures = validation_figures(logits, target, self._run.labels, self._run.loss.objective)
         epoch, loss, accuracy, f1 = self.state.epoch or 0, *(figures[n] for n in ("log_loss", "accuracy", "f1_macro"))
         note(f"epoch {epoch:.4g}: log loss {loss:.4f}, accuracy {accuracy:.4f}, macro F1 {f1:.4f} on validation")
         metrics = {f"{metric_key_prefix}_{name}": value for name, value in figures.items()}
@@ -110,10 +113,10 @@ class DistillTrainer(BaseTrainer):
 
     @torch.inference_mode()
     def validate(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Logits and gold, float32 (N, C), of the validation rows."""
+        """Logits (N, K) and gold (N, C), float32, of the validation rows."""
         examples, model = self._rows.valid, self._classifier
         model.train(False)
-        logits = np.zeros((len(examples), len(self._run.labels)), np.float32)
+        logits = np.zeros((len(examples), self.head_size), np.float32)
         for rows in token_budget.batches([e.length for e in examples], VALIDATION_TOKENS, 64):
             inputs = self._prepare_inputs(self.collator([examples[row] for row in rows]))
             with self.accelerator.autocast():
@@ -124,14 +127,14 @@ class DistillTrainer(BaseTrainer):
     def _outputs(self, model: Any, inputs: dict[str, Any], **options: bool) -> Outputs:
         found = model(**{name: inputs[name] for name in self._input_names}, **options)
         logits = pool_windows(found.logits, inputs["owner"], self._run.pool)
-        return Outputs(logits, self._run.loss.kind, *inner_states(found))
+        return Outputs(logits, self._run.loss.objective, *inner_states(found))
 
     def _read_teacher(self, inputs: dict[str, Any]) -> Outputs:
         """The stored logits, and what the loss terms read of the teacher's model."""
         if self._teacher is None:
-            return Outputs(inputs["teacher_logits"], self._run.loss.kind)
+            return Outputs(inputs["teacher_logits"], self._run.loss.objective)
         with self.accelerator.autocast():
-            return self._teacher.read(inputs, self._run.loss.kind)
+            return self._teacher.read(inputs, self._run.loss.objective)
 
     def _get_train_sampler(self, train_dataset: Any = None) -> LengthGroupedSampler:
         lengths = [example.length for example in self._rows.train]
@@ -144,7 +147,7 @@ def _teacher_folder(run: Run) -> Path:
 
 
 def validation_figures(
-    logits: NDArray[np.float32], target: NDArray[np.float32], labels: Sequence[str], kind: str
+    logits: NDArray[np.float32], target: NDArray[np.float32], labels: Sequence[str], objective: Objective
 ) -> dict[str, float]:
     """Flat figures of one evaluation: accuracy, f1_macro, log_loss, temperature and `<label>_precision|recall|f1`.
 
@@ -152,8 +155,8 @@ def validation_figures(
     apart from how sure it is of it: fine-tuned classifiers grow overconfident while their answers still get better.
     Source: Berta et al. 2025, "Rethinking Early Stopping: Refine, Then Calibrate", arXiv:2501.19195.
     """
-    temperature = fit_temperature(logits, target, kind) if np.isfinite(logits).all() else 1.0
-    total = tally(logits / temperature, target, kind).total()
+    temperature = fit_temperature(logits, target, objective) if np.isfinite(logits).all() else 1.0
+    total = tally(logits / temperature, target, objective).total()
     figures = {"accuracy": total.accuracy, "f1_macro": total.f1_macro, "log_loss": total.log_loss}
     figures["temperature"] = np.asarray(temperature)
     for index, label in enumerate(labels):

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import yaml
 
-from distill.core.files import read_json, sha256, write_text
+from distill.core.files import Json, read_json, sha256, write_text
 from distill.core.model_folder import HISTORY_FILE
 from teachers.pretraining.collect import SOURCES_FILE
 from teachers.pretraining.config import PretrainConfig
@@ -45,7 +44,7 @@ def write_card(config: PretrainConfig, store: Path, folder: Path, *, parameters:
     write_text(folder / CARD_FILE, "# Model card\n\n" + "\n\n".join(chapters) + "\n")
 
 
-def _shape(architecture: dict[str, Any], parameters: int) -> str:
+def _shape(architecture: Json, parameters: int) -> str:
     layers, width = architecture["num_hidden_layers"], architecture["hidden_size"]
     heads, vocabulary = architecture["num_attention_heads"], architecture["vocab_size"]
     return (
@@ -53,7 +52,7 @@ def _shape(architecture: dict[str, Any], parameters: int) -> str:
     )
 
 
-def _texts(sources: dict[str, Any], curve: dict[str, Any]) -> str:
+def _texts(sources: Json, curve: Json) -> str:
     rows = [[f"`{name}`", f"{entry['rows']:,}", entry["terms"] or "–"] for name, entry in sources.items()]
     return _table(["source", "rows", "terms"], rows) + f"\n\n{curve['steps']:,} steps on {curve['rows']:,} rows."
 
@@ -75,7 +74,7 @@ def _curve(points: list[dict[str, float]]) -> str:
     return _table(["step", *(_FIGURES[name] for name in names)], rows)
 
 
-def _earlier(run: dict[str, Any]) -> str:
+def _earlier(run: Json) -> str:
     """A chapter on a run whose encoder this one, or the one between, went on from."""
     return (
         f"## The run before: {run['steps']:,} steps on {run['rows']:,} rows\n\n"

@@ -6,8 +6,8 @@ import math
 import os
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from tokenizers import Tokenizer
 from transformers import TrainerCallback
 
 from distill.core.errors import GateFailed, UserError
-from distill.core.files import read_json, remove, sha256, write_json
+from distill.core.files import Json, read_json, remove, sha256, write_json
 from distill.core.model_folder import HISTORY_FILE
 from distill.core.view import TOKENIZER_FILE
 from distill.inference.collate import pad_id
@@ -32,16 +32,29 @@ from teachers.pretraining.config import PretrainConfig
 from teachers.pretraining.embedding_teacher import EmbeddingTeacher, SideTokenizer
 from teachers.pretraining.model import PretrainingModel, load, save
 from teachers.pretraining.pairs import Pair, Pairs, read_pairs, read_views
-from teachers.pretraining.trainer import PretrainTrainer
+from teachers.pretraining.trainer import PretrainingRun, PretrainTrainer
 
 
-def pretrain(config: PretrainConfig, store: Path, start: Path, seed: int, threads: int, folder: Path) -> None:
-    """Step body: train the encoder in `start` on the pairs in `store`; `folder` becomes a model folder with a card.
+@dataclass(frozen=True)
+class Inputs:
+    """What is read and where curves go.
+
+    Attributes: pairs: the store of pairs. start: the encoder that is trained. logs: for TensorBoard; None: no curves.
+    """
+
+    pairs: Path
+    start: Path
+    logs: Path | None = None
+
+
+def pretrain(config: PretrainConfig, inputs: Inputs, seed: int, threads: int, folder: Path) -> None:
+    """Step body: train an encoder on a store of pairs; `folder` becomes a model folder with a card.
 
     Under torchrun every process calls this with the same arguments; the first one writes.
 
     Raises: UserError for a tokenizer without a mask token. GateFailed when the loss is not finite in the end.
     """
+    store, start = inputs.pairs, inputs.start
     torch.set_num_threads(threads)
     torch.manual_seed(seed)
     quiet_trainer()
@@ -53,17 +66,9 @@ def pretrain(config: PretrainConfig, store: Path, start: Path, seed: int, thread
     set_dropout(model.encoder, training.dropout)
     choose_attention(model.encoder, training.precision, max(view.max_tokens for view in read_views(store).values()))
     with ExitStack() as tasks:
-        trainer = PretrainTrainer(
-            model,
-            training,
-            folder,
-            seed,
-            config,
-            _collator(config, train, store, start, teacher_folder, seed),
-            _collator(config, held, store, start, teacher_folder, seed),
-            teacher,
-            _callbacks(folder, tasks),
-        )
+        batches, held_out = (_collator(config, part, store, start, teacher_folder, seed) for part in (train, held))
+        run = PretrainingRun(config, training, folder, seed, batches, held_out, teacher)
+        trainer = PretrainTrainer(model, run, _callbacks(inputs.logs, tasks))
         trainer.go_on()
     if trainer.is_world_process_zero():
         _finish(trainer, model, config, start, [len(train), len(held)], folder)
@@ -99,9 +104,9 @@ def _collator(
     return PretrainingCollator(pairs, renderers(read_views(store), start), masker, pad_id(tokenizer), seed, sides)
 
 
-def _callbacks(folder: Path, tasks: ExitStack) -> list[TrainerCallback]:
+def _callbacks(logs: Path | None, tasks: ExitStack) -> list[TrainerCallback]:
     """Progress and curves; only the first of several processes writes curves."""
-    curves = [] if int(os.environ.get("RANK", "0")) else [tensorboard(folder)]
+    curves = [] if logs is None or int(os.environ.get("RANK", "0")) else [tensorboard(logs)]
     return [ProgressCallback("pre-training", tasks), *curves]
 
 
@@ -128,7 +133,7 @@ def _finish(
     remove(folder / resume.FOLDER)
 
 
-def _before(start: Path) -> list[dict[str, Any]]:
+def _before(start: Path) -> list[Json]:
     """The pre-training runs that made `start`, oldest first, as far as this command made it."""
     figures = read_json(start / HISTORY_FILE) if (start / HISTORY_FILE).is_file() else {}
     if "curve" not in figures:
@@ -136,9 +141,9 @@ def _before(start: Path) -> list[dict[str, Any]]:
     return [*figures.pop("before", []), {**figures, "weights": sha256(start / WEIGHTS_FILE)}]
 
 
-def _point(entry: dict[str, Any]) -> dict[str, float]:
+def _point(entry: Json) -> dict[str, float]:
     return {"step": entry["step"], **_plain(entry)}
 
 
-def _plain(figures: dict[str, Any]) -> dict[str, float]:
+def _plain(figures: Json) -> dict[str, float]:
     return {name.removeprefix("eval_"): value for name, value in figures.items() if name.startswith("eval_")}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,37 +24,40 @@ _COUNTED = ("mlm", "pair_matching")
 _WEIGHTED = (*_COUNTED, "token_overlap")
 
 
-class PretrainTrainer(BaseTrainer):
-    """A Trainer whose rows are draws of pairs.
+@dataclass(frozen=True)
+class PretrainingRun:
+    """What a pre-training run is told besides its model.
 
-    Args: training, folder, seed: see BaseTrainer. collator, held_collator: batches of the training and of the held-out
-        pairs. teacher: whose embeddings are learnt.
+    Attributes: training, folder, seed: see BaseTrainer. collator, held_collator: batches of the training and of the
+        held-out pairs. teacher: whose embeddings are learnt.
     """
 
-    def __init__(
-        self,
-        model: PretrainingModel,
-        training: TrainingConfig,
-        folder: Path,
-        seed: int,
-        config: PretrainConfig,
-        collator: PretrainingCollator,
-        held_collator: PretrainingCollator,
-        teacher: EmbeddingTeacher | None,
-        callbacks: list[TrainerCallback],
-    ) -> None:
+    config: PretrainConfig
+    training: TrainingConfig
+    folder: Path
+    seed: int
+    collator: PretrainingCollator
+    held_collator: PretrainingCollator
+    teacher: EmbeddingTeacher | None
+
+
+class PretrainTrainer(BaseTrainer):
+    """A Trainer whose rows are draws of pairs."""
+
+    def __init__(self, model: PretrainingModel, run: PretrainingRun, callbacks: list[TrainerCallback]) -> None:
         super().__init__(
             model,
             model.encoder,
-            training,
-            fixed(training, folder, config.evaluate_steps),
-            seed,
-            data_collator=collator,
-            train_dataset=Draws(collator.pairs),
-            eval_dataset=Draws(held_collator.pairs),
+            run.training,
+            fixed(run.training, run.folder, run.config.evaluate_steps),
+            run.seed,
+            data_collator=run.collator,
+            train_dataset=Draws(run.collator.pairs),
+            eval_dataset=Draws(run.held_collator.pairs),
             callbacks=callbacks,
         )
-        self.config, self.collator, self.held_collator, self.teacher = config, collator, held_collator, teacher
+        self.config, self.teacher = run.config, run.teacher
+        self.collator, self.held_collator = run.collator, run.held_collator
         self._pretrained = model
 
     def compute_loss(

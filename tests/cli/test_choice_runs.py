@@ -47,6 +47,11 @@ def chosen(run, **changes):
     write_json(run / "choice" / "choice.json", {**found, "temperatures": dict.fromkeys(teachers, 2.0), **changes})
 
 
+def start_of(found):
+    """The artifact that the student starts from."""
+    return found.start(found.models["small"]).artifact
+
+
 def names(stages):
     return [stage.step.name for stage in stages]
 
@@ -58,22 +63,22 @@ def test_the_candidates_are_the_teachers_of_the_document_one_of_cards_and_the_me
         "mean": {"base@document": 0.125, "second@document": 0.375, "base@card": 0.5},
     }
     named = experiment(project, tmp_path, SECOND, "labels=second")
-    assert named.candidates["second"] == {"second@document": 1.0} and set(named.labellers) == {"second@document"}
+    assert named.candidates["second"] == {"second@document": 1.0} and set(named.chosen) == {"second@document"}
 
 
 def test_labels_follow_the_choice_once_it_is_made(project, tmp_path):
     before = experiment(project, tmp_path)
-    assert (list(before.labellers), before.source("small")) == (["base@document"], "teachers/base")
+    assert (list(before.chosen), start_of(before)) == (["base@document"], "teachers/base")
     chosen(tmp_path)
     after = experiment(project, tmp_path)
-    assert {name: (one.weight, one.temperature) for name, one in after.labellers.items()} == {"base@card": (1.0, 2.0)}
+    assert {name: (one.weight, one.temperature) for name, one in after.chosen.items()} == {"base@card": (1.0, 2.0)}
     assert "label base@card" in names(plan(after)) and "label base" not in names(plan(after))
 
 
 @pytest.mark.parametrize("setting", ["labels=document", "labels=card", SECOND])
 def test_a_choice_made_under_other_settings_is_not_followed(project, tmp_path, setting):
     chosen(tmp_path, taken="mean", teachers={"base@document": 0.5, "base@card": 0.5})
-    assert set(experiment(project, tmp_path).labellers) == {"base@document", "base@card"}
+    assert set(experiment(project, tmp_path).chosen) == {"base@document", "base@card"}
     assert experiment(project, tmp_path, setting).choice is None
 
 
@@ -81,14 +86,14 @@ def test_a_student_starts_from_the_better_teacher_if_that_has_layers_enough(proj
     chosen(tmp_path)
     folder = tmp_path / "teachers" / "base@card"
     write_json(folder / "config.json", {"num_hidden_layers": 2})
-    assert experiment(project, tmp_path).source("small") == "teachers/base@card"
-    assert experiment(project, tmp_path, "students.small.layers=2").source("small") == "teachers/base@card"
+    assert start_of(experiment(project, tmp_path)) == "teachers/base@card"
+    assert start_of(experiment(project, tmp_path, "students.small.layers=2")) == "teachers/base@card"
     write_json(folder / "config.json", {"num_hidden_layers": 1})
-    assert experiment(project, tmp_path, "students.small.layers=2").source("small") == "teachers/base"
-    assert experiment(project, tmp_path, "students.small.source=base").source("small") == "teachers/base"
-    assert experiment(project, tmp_path, "students.small.init=pretrained").source("small") == "checkpoints/base"
+    assert start_of(experiment(project, tmp_path, "students.small.layers=2")) == "teachers/base"
+    assert start_of(experiment(project, tmp_path, "students.small.source=base")) == "teachers/base"
+    assert start_of(experiment(project, tmp_path, "students.small.init=pretrained")) == "checkpoints/base"
     shutil.rmtree(folder)
-    assert experiment(project, tmp_path).source("small") == "teachers/base"
+    assert start_of(experiment(project, tmp_path)) == "teachers/base"
 
 
 def test_logits_made_elsewhere_are_not_scaled_by_the_temperature_of_the_runs_own_teacher(project, tmp_path):
@@ -96,7 +101,7 @@ def test_logits_made_elsewhere_are_not_scaled_by_the_temperature_of_the_runs_own
     chosen(tmp_path, taken="document", teachers={"base@document": 0.25, "second@document": 0.75})
     found = experiment(project, tmp_path, SECOND, f"teachers.second.labels={tmp_path / 'logits.jsonl'}")
     assert set(found.candidates) == {"document"} and found.imported == ["second@document"]
-    assert {name: one.temperature for name, one in found.labellers.items()} == {
+    assert {name: one.temperature for name, one in found.chosen.items()} == {
         "base@document": 2.0,
         "second@document": 1.0,
     }

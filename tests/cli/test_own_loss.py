@@ -25,6 +25,7 @@ layers: 1
 keep: first
 losses:
   soft_cross_entropy: {temperature: 3}
+  gold: {weight: 0.5}
   our_terms:FirstTokenMse: {weight: 0.1}
 training: {max_steps: 12, precision: fp32}
 """
@@ -45,7 +46,11 @@ def test_a_run_trains_a_student_with_it(planted, taught, tmp_path):
     history = json.loads((run / "students" / "pulled" / "training_history.json").read_text())
     assert history["steps"] == 12
     losses = json.loads((run / "run.json").read_text())["config"]["students"]["pulled"]["losses"]
-    assert losses == {"our_terms:FirstTokenMse": {"weight": 0.1}, "soft_cross_entropy": {"temperature": 3, "weight": 1}}
+    assert losses == {
+        "our_terms:FirstTokenMse": {"weight": 0.1},
+        "soft_cross_entropy": {"temperature": 3, "weight": 1},
+        "gold": {"weight": 0.5},
+    }
     listed = distill("presets", f"--config={project}").stdout
     assert "One layer that is pulled towards its teacher's states. (of this project)" in listed
     assert listed.count("(of this project)") == 1

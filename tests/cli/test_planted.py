@@ -7,6 +7,7 @@ import shutil
 
 import pytest
 
+from distill.core.config import load_yaml
 from tests.cli.planted_project import ROWS, shuffle_labels, write_project, wrong_labels
 from tests.tiny_run import distill
 
@@ -146,7 +147,11 @@ def test_forty_validation_rows_stop_the_run_before_anything_is_trained(tmp_path)
 
 def test_a_student_under_its_twin_fails_by_name_as_do_its_files(project, run, tmp_path):
     wrong = wrong_labels(project.parent)
-    done = distill(f"--config={project}", f"--out={run}", f"--set=teachers.base.labels={wrong}")
+    # A second teacher is trained, for its layers only.
+    entries = load_yaml(project)["teachers"]
+    own = json.dumps({**entries["base"], "preset": "base", "weight": 0})
+    sets = (f"teachers.base.labels={wrong}", f"teachers.own={own}", "students.small.source=own")
+    done = distill(f"--config={project}", f"--out={run}", *(f"--set={one}" for one in sets))
     assert done.returncode == 3, done.stdout + done.stderr
     for name in ("small@card", "small@card.onnx"):
         failed = gate(run, f"over_gold {name}")

@@ -47,7 +47,7 @@ def test_what_only_looks_like_a_number_stays_text(text):
     ("text", "line"), [("a: 1\nb: 2\na: 3", 3), ("x:\n  имя: 1\n  имя: 2", 3), ("- {a: 1, a: 2}", 1)]
 )
 def test_a_repeated_key_is_refused_with_its_line(text, line):
-    with pytest.raises(UserError, match=rf"stands twice, the second time in line {line}"):
+    with pytest.raises(UserError, match=rf"duplicate key .*, the second time in line {line}"):
         parse_yaml(text, "project.yaml")
 
 
@@ -146,3 +146,43 @@ def test_a_broken_override_is_quoted(setting):
     with pytest.raises(UserError) as caught:
         overrides([setting])
     assert setting in str(caught.value)
+
+
+class _Inner(Config):
+    depth: int = 2
+
+
+class _Outer(Config):
+    name: str
+    inner: _Inner = Field(default_factory=_Inner)
+    parts: dict[str, _Inner] = Field(default_factory=dict)
+
+
+class _InnerWithMore(Config):
+    depth: int = 2
+    width: int = 7
+
+
+class _OuterWithMore(Config):
+    name: str
+    inner: _InnerWithMore = Field(default_factory=_InnerWithMore)
+    parts: dict[str, _InnerWithMore] = Field(default_factory=dict)
+    extra: str | None = None
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"name": "a"},
+        {"name": "a", "inner": {"depth": 2}},
+        {"name": "a", "inner": {"depth": 3}, "parts": {"x": {}, "y": {"depth": 4}}},
+    ],
+)
+def test_a_new_field_at_its_default_changes_no_fingerprint(values):
+    assert _Outer(**values).as_fingerprint() == _OuterWithMore(**values).as_fingerprint()
+
+
+def test_a_fingerprint_holds_what_differs_from_the_defaults_and_leaves_out_what_is_named():
+    found = _OuterWithMore(name="a", inner={"depth": 3}, extra="b")
+    assert found.as_fingerprint() == {"name": "a", "inner": {"depth": 3}, "extra": "b"}
+    assert found.as_fingerprint("extra", "name") == {"inner": {"depth": 3}}

@@ -56,7 +56,7 @@ def test_a_write_that_the_system_refuses_is_a_user_error(tmp_path, monkeypatch, 
 @pytest.mark.parametrize("below", ["file", "file/sub"])
 def test_a_file_in_place_of_a_folder_is_named(tmp_path, below):
     (tmp_path / "file").write_text("")
-    with pytest.raises(UserError, match="a file stands where a folder is needed"):
+    with pytest.raises(UserError, match="a file is where a folder is needed"):
         write_bytes(tmp_path / below / "x", b"")
 
 

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from distill.core.label_space import LabelSpace, label_name
+from distill.core.objectives.multi_label import MultiLabel
 
 LABELS = ("мимо", "рядом", "точно")
 SINGLE = LabelSpace(LABELS, positive="точно")
-MULTI = LabelSpace(LABELS, "multi")
+MULTI = LabelSpace(LABELS, MultiLabel())
 
 
 @pytest.mark.parametrize(

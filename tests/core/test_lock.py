@@ -52,5 +52,5 @@ def test_it_is_freed_when_the_block_ends_or_fails(tmp_path):
 
 def test_a_file_in_place_of_the_folder_is_named(tmp_path):
     (tmp_path / "run").write_text("")
-    with pytest.raises(UserError, match="a file stands where a folder is needed"), run_lock(tmp_path / "run"):
+    with pytest.raises(UserError, match="a file is where a folder is needed"), run_lock(tmp_path / "run"):
         pass

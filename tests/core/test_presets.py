@@ -6,18 +6,22 @@ import pytest
 
 from distill.core.errors import UserError
 from distill.core.presets import load_preset, own_presets, preset_names, resolve
+from distill.pipeline.entries import student_entry, teacher_entry
 from export.config import load_target
 from students.config import StudentConfig
 from teachers.config import TeacherConfig
 
+# What a preset leaves to the entry of the project.
+MORE = {"ensemble": {"members": {"base": 1, "words": 1}}}
+
 
 @pytest.mark.parametrize(
-    ("package", "model", "name"),
-    [("teachers", TeacherConfig, name) for name in preset_names("teachers")]
-    + [("students", StudentConfig, name) for name in preset_names("students")],
+    ("entry", "name"),
+    [(teacher_entry, name) for name in preset_names("teachers")]
+    + [(student_entry, name) for name in preset_names("students")],
 )
-def test_every_preset_of_a_model_loads(package, model, name):
-    assert resolve(package, model, name, {}, "project.yaml").preset == name
+def test_every_preset_of_a_model_loads(entry, name, tmp_path):
+    assert entry(name, MORE.get(name, {}), "project.yaml", tmp_path).preset == name
 
 
 @pytest.mark.parametrize("name", preset_names("export"))
@@ -92,7 +96,9 @@ def test_what_a_student_preset_comes_to(layers, keep):
     name = f"{layers}L_trunc" if keep == "first" else f"{layers}L"
     assert resolve("students", StudentConfig, name, {}, "x").as_json() == {
         "preset": name,
+        "family": "encoder",
         "view": "card",
+        "learns_from": None,
         "layers": layers,
         "keep": keep,
         "init": "teacher",
@@ -106,6 +112,7 @@ def test_what_a_student_preset_comes_to(layers, keep):
 def test_what_the_teacher_preset_comes_to():
     assert resolve("teachers", TeacherConfig, "base", {}, "x").as_json() == {
         "preset": "base",
+        "family": "encoder",
         "view": "document",
         "weight": 1.0,
         "checkpoint": "base",
@@ -132,7 +139,7 @@ def _own(project, package, name, text):
 def test_a_project_adds_presets_and_replaces_shipped_ones(tmp_path):
     _own(tmp_path, "students", "5L", "layers: 5\nkeep: first\n")
     _own(tmp_path, "students", "8L", "layers: 8\nkeep: spread\ntemperature: 7\n")
-    _own(tmp_path, "export", "small", "precision: int8\nmax_flips: 0.02\n")
+    _own(tmp_path, "export", "small", "target: onnx_int8_dynamic\nmax_flips: 0.02\n")
     assert preset_names("students", tmp_path) == sorted(["5L", *preset_names("students")])
     assert sorted(own_presets("students", tmp_path)) == ["5L", "8L"] and not own_presets("teachers", tmp_path)
     found = resolve("students", StudentConfig, "mine", {"preset": "5L", "alpha": 1}, "p.yaml", tmp_path)
@@ -190,6 +197,6 @@ def test_a_bad_entry_over_a_good_preset_is_named_by_the_project_file(tmp_path):
 
 
 def test_a_bad_target_of_a_project_is_named_by_its_file(tmp_path):
-    _own(tmp_path, "export", "tiny", "precision: int4\n")
-    with pytest.raises(UserError, match=r"precision: [\s\S]*presets.export.tiny\.yaml"):
+    _own(tmp_path, "export", "tiny", "target: onnx_int4\n")
+    with pytest.raises(UserError, match=r"target: unknown 'onnx_int4'[\s\S]*presets.export.tiny\.yaml"):
         load_target("tiny", project=tmp_path)

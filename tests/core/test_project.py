@@ -15,10 +15,12 @@ from distill.core import project
 from distill.core.config import Config, parse
 from distill.core.errors import UserError
 from distill.training.config import TrainingConfig
+from distill.training.losses.gold import Gold
+from distill.training.losses.soft_cross_entropy import SoftCrossEntropy
 from export.targets.onnx_fp32 import OnnxFp32
 from export.targets.onnx_int8_dynamic import OnnxInt8Dynamic
-from students.config import StudentConfig
-from teachers.config import FreshEncoder, LabellingConfig, TeacherConfig
+from students.config import StudentConfig, StudentEntry
+from teachers.config import FreshEncoder, LabellingConfig, TeacherConfig, TeacherEntry
 from teachers.pretraining.config import EmbeddingTeacherConfig, PretrainConfig, PretrainTraining, TextSource
 
 MODULES = (
@@ -44,7 +46,9 @@ NEEDED: dict[type[Config], dict[str, Any]] = {
     project.Data: DATA,
     project.ViewConfig: VIEW,
     project.Project: {"task": TASK, "data": DATA, "views": {"document": VIEW, "card": VIEW}},
+    TeacherEntry: {"preset": "base"},
     TeacherConfig: {"preset": "base"},
+    StudentEntry: {"preset": "8L"},
     TextSource: {"files": "a.jsonl", "left": ["title"]},
     EmbeddingTeacherConfig: {"encoder": "a"},
     StudentConfig: {"preset": "8L", "layers": 8, "keep": "spread"},
@@ -91,6 +95,7 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
         "teacher_over_priors": -0.1,
         "validation_rows": 0,
     },
+    project.Controls: {"card_teacher": "some", "gold_twins": 3},
     project.Quality: {"metric": "f1", "precision_at_least": 1.1, "recall_at_least": -1, "replicates": 99},
     project.Project: {
         "task": {"labels": "да"},
@@ -102,6 +107,7 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
         "students": ["8L_trunc"],
         "export": "onnx",
         "gates": 1,
+        "controls": 1,
         "quality": 1,
         "bench": 1,
         "seed": -1,
@@ -141,8 +147,10 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
         "training": 5,
     },
     LabellingConfig: {"shard_rows": 0, "batch_tokens": 0, "half": "maybe", "precision": "fp16"},
+    TeacherEntry: {"preset": 5, "family": 5, "view": 5, "weight": -1, "slices": [], "labelling": 5},
     TeacherConfig: {
         "preset": 5,
+        "family": 5,
         "view": 5,
         "weight": -1,
         "checkpoint": 5,
@@ -153,8 +161,11 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
         "training": 5,
         "labelling": 5,
     },
+    StudentEntry: {"preset": 5, "family": 5, "view": 5, "learns_from": []},
     StudentConfig: {
         "preset": 5,
+        "family": 5,
+        "learns_from": [],
         "view": 5,
         "layers": 0,
         "keep": "last",
@@ -217,8 +228,8 @@ CASES = [(model, name, value) for model, fields in REJECTED.items() for name, va
 def models() -> set[type[Config]]:
     """All config models of the modules above."""
     found = [value for name in MODULES for value in vars(importlib.import_module(name)).values()]
-    models = {one for one in found if isinstance(one, type) and issubclass(one, Config) and one is not Config}
-    return {one for one in models if not inspect.isabstract(one)}
+    configs = {one for one in found if isinstance(one, type) and issubclass(one, Config) and one is not Config}
+    return {one for one in configs if not inspect.isabstract(one)}
 
 
 def test_the_table_names_every_field_of_every_model():
@@ -250,7 +261,7 @@ def test_every_field_of_plain_values_is_described(model: type[BaseModel]):
 @pytest.mark.parametrize(
     ("model", "values", "message"),
     [
-        (project.Task, {"labels": ["а", "а"]}, "labels: a name stands twice"),
+        (project.Task, {"labels": ["а", "а"]}, "labels: a duplicate name"),
         (project.Data, {"train": "a", "split": {"mode": "keys"}}, "keys: split.mode keys needs"),
         (
             project.Data,
@@ -296,7 +307,11 @@ def test_every_field_of_plain_values_is_described(model: type[BaseModel]):
             "fresh: the teacher starts from 'base'; set checkpoint: null",
         ),
         (PretrainConfig, {"own": False}, "texts: with own: false there is nothing to read"),
-        (LargerEncoder, {"encoder": "a", "hidden": 0, "relation": 0}, "hidden: hidden and relation are both 0"),
+        (
+            EmbeddingTeacherConfig,
+            {"encoder": "a", "hidden": 0, "relation": 0},
+            "hidden: hidden and relation are both 0",
+        ),
     ],
 )
 def test_fields_that_do_not_fit_together_are_refused(model, values, message):
@@ -308,7 +323,7 @@ def test_fields_that_do_not_fit_together_are_refused(model, values, message):
     ("seeds", "message"),
     [
         ([], "seeds: List should have at least 1 item"),
-        ([2, 1, 2], "seeds: a seed stands twice (found [2, 1, 2])"),
+        ([2, 1, 2], "seeds: a duplicate seed (found [2, 1, 2])"),
         ([1, -2], "seeds.1: Input should be greater than or equal to 0"),
         (3, "seeds: Input should be a valid list"),
     ],

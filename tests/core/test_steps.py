@@ -11,8 +11,8 @@ import pytest
 
 from distill.core.errors import UserError
 from distill.core.files import read_json
-from distill.core.manifest import digest, require_whole
-from distill.core.steps import Step, Steps, working_folder
+from distill.core.manifest import digest, read_manifest, require_whole
+from distill.core.steps import Read, Step, Steps, working_folder
 from tests.core.step_fixtures import Body, after_kill, killed, step, steps
 
 
@@ -56,7 +56,7 @@ def test_an_upstream_artifact_counts_by_content(tmp_path):
         steps(tmp_path).run(Step("audit", "records", Body(**{"train.txt": text}), config))
 
     body = Body()
-    consumer = step(body, upstream=("records",))
+    consumer = step(body, reads=(Read("records"),))
     upstream("один", 1)
     steps(tmp_path).run(consumer)
     upstream("один", 2)
@@ -67,7 +67,7 @@ def test_an_upstream_artifact_counts_by_content(tmp_path):
 
 
 def test_a_missing_upstream_artifact_is_an_error_that_says_what_to_do(tmp_path):
-    consumer = step(Body(), upstream=("records",))
+    consumer = step(Body(), reads=(Read("records"),))
     assert not steps(tmp_path).is_done(consumer)
     with pytest.raises(UserError, match="run its step first"):
         steps(tmp_path).run(consumer)
@@ -175,7 +175,7 @@ def test_one_changed_byte_upstream_stops_the_consumer_before_its_body(tmp_path):
     (folder / "train.txt").write_text("abd")
     body = Body()
     with pytest.raises(UserError, match=r"damaged[\s\S]*train\.txt") as caught:
-        steps(tmp_path).run(step(body, upstream=("records",)))
+        steps(tmp_path).run(step(body, reads=(Read("records"),)))
     assert body.calls == 0 and "valid.txt" not in str(caught.value)
 
 
@@ -228,7 +228,7 @@ def test_run_json_and_the_manifest_say_what_was_made_from_what(tmp_path):
     told = []
     run = Steps(tmp_path, {"имя": "проект"}, {"numpy": "2"}, told.append, lambda *end: told.append(end[:2]))
     records = run.run(Step("audit", "records", Body()))
-    folder = run.run(step(Body(), upstream=("records",)))
+    folder = run.run(step(Body(), reads=(Read("records"),)))
     content = json.loads((tmp_path / "run.json").read_text(encoding="utf-8"))
     assert {key: content[key] for key in ("schema", "config", "versions")} == {
         "schema": 1,
@@ -244,3 +244,42 @@ def test_run_json_and_the_manifest_say_what_was_made_from_what(tmp_path):
     assert manifest["fingerprint"] == content["stages"][1]["fingerprint"]
     assert manifest["inputs"] == {"records": digest(records)}
     assert manifest["files"]["model.txt"]["bytes"] == len("веса".encode())
+
+
+def test_a_step_that_names_its_files_is_redone_for_those_only(tmp_path):
+    def records(**files):
+        steps(tmp_path).run(Step("records", "records", Body(**files), files))
+
+    body = Body()
+    trains = step(body, reads=(Read("records", ("train.txt",)),))
+    records(**{"train.txt": "a", "pool.txt": "b"})
+    steps(tmp_path).run(trains)
+    records(**{"train.txt": "a", "pool.txt": "c"})
+    assert steps(tmp_path).is_done(trains)
+    records(**{"train.txt": "d", "pool.txt": "c"})
+    assert not steps(tmp_path).is_done(trains)
+
+
+def test_two_reads_of_one_artifact_count_apart(tmp_path):
+    steps(tmp_path).run(Step("records", "records", Body(**{"train.txt": "a", "valid.txt": "b"})))
+    reads = (Read("records", ("train.txt",)), Read("records", ("valid.txt",)))
+    run = steps(tmp_path)
+    run.run(step(Body(), reads=reads))
+    inputs = read_manifest(tmp_path / "teachers" / "base")["inputs"]
+    assert list(inputs) == ["records: train.txt", "records: valid.txt"] and len(set(inputs.values())) == 2
+
+
+def test_a_file_that_the_artifact_lacks_is_named(tmp_path):
+    steps(tmp_path).run(Step("records", "records", Body(**{"train.txt": "a"})))
+    wants = step(Body(), reads=(Read("records", ("pool.txt",)),))
+    assert not steps(tmp_path).is_done(wants)
+    with pytest.raises(UserError, match=r"no pool\.txt"):
+        steps(tmp_path).run(wants)
+
+
+def test_of_an_artifact_only_the_files_that_are_read_have_to_be_whole(tmp_path):
+    steps(tmp_path).run(Step("records", "records", Body(**{"train.txt": "a", "pool.txt": "b"})))
+    (tmp_path / "records" / "pool.txt").write_text("x")
+    steps(tmp_path).run(step(Body(), reads=(Read("records", ("train.txt",)),)))
+    with pytest.raises(UserError, match=r"damaged[\s\S]*pool\.txt"):
+        steps(tmp_path).run(Step("all", "all", Body(), reads=(Read("records"),)))

@@ -118,3 +118,14 @@ def test_an_artifact_of_another_view_is_refused(model):
     view(model).require(View.load(model), "8L")
     with pytest.raises(UserError, match=r"8L was made for another view[\s\S]*'card'"):
         view(model).require(view(model, max_tokens=33), "8L")
+
+
+def test_a_new_option_at_its_default_leaves_the_hash(tmp_path):
+    class WithMore(ViewConfig):
+        lower: bool = False
+
+    word_level().save(str(tmp_path / "tokenizer.json"))
+    values = {"left": ["product.title"], "max_tokens": 16}
+    plain, more = (View("card", one(**values), tmp_path / "tokenizer.json") for one in (ViewConfig, WithMore))
+    assert plain.hash == more.hash
+    assert View("card", WithMore(**values, lower=True), tmp_path / "tokenizer.json").hash != plain.hash

@@ -9,6 +9,7 @@ import pytest
 from sklearn import metrics
 
 from distill.core.label_space import LabelSpace
+from distill.core.objectives.multi_label import MultiLabel
 from distill.core.predictions import write_predictions
 from distill.core.project import Quality
 from distill.evaluation.baselines import over_majority, retention
@@ -92,7 +93,7 @@ def test_a_class_without_training_rows_has_a_finite_log_loss(folder):
 
 
 def test_in_multi_label_every_label_of_half_the_rows_is_the_answer():
-    space, rows = LabelSpace(("a", "b", "c"), kind="multi"), 40
+    space, rows = LabelSpace(("a", "b", "c"), objective=MultiLabel()), 40
     target = (np.random.default_rng(0).random((rows, 3)) < 0.5).astype(float)
     like = Scored("m", space, [str(row) for row in range(rows)], target, target)
     shares = np.array([0.7, 0.5, 0.2])

@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 
+from distill.core.activations import sigmoid, softmax
 from distill.core.errors import UserError
+from distill.core.objectives.multi_label import MultiLabel
 from distill.evaluation.calibration import HIGHEST, LOWEST, fit_temperature
-from distill.evaluation.metrics import accuracy, ece, log_loss, sigmoid, softmax
+from distill.evaluation.metrics import accuracy, ece, log_loss
 
 
 def calibrated(seed, rows=20_000):
@@ -26,7 +28,7 @@ def test_a_planted_temperature_comes_back_in_multi_label():
     random = np.random.default_rng(1)
     logits = random.normal(size=(10_000, 3)) * 2
     target = random.random(logits.shape) < sigmoid(logits)
-    assert fit_temperature(logits * 2.5, target, "multi") == pytest.approx(2.5, rel=0.03)
+    assert fit_temperature(logits * 2.5, target, MultiLabel()) == pytest.approx(2.5, rel=0.03)
 
 
 def test_no_other_temperature_has_a_lower_log_loss():

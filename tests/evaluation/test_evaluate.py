@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
+from distill.core.activations import softmax
 from distill.core.errors import UserError
 from distill.core.label_space import LabelSpace
 from distill.core.predictions import Predictions, read_predictions, write_predictions
 from distill.core.project import Quality
 from distill.evaluation.calibrated_predictions import Model, References
 from distill.evaluation.evaluate import Measuring, evaluate
-from distill.evaluation.metrics import softmax
 
 SPACE = LabelSpace(("мимо", "рядом", "точно"), positive="точно")
 SETTINGS = Quality(replicates=100)

@@ -7,6 +7,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn import metrics as reference
 
+from distill.core.activations import log_softmax, sigmoid, softmax
+from distill.core.objectives.multi_label import MultiLabel
+from distill.core.objectives.objective import objective
+from distill.core.objectives.single_label import SINGLE
 from distill.evaluation import metrics
 
 CLASSES = 4
@@ -41,33 +45,33 @@ def ece_by_loop(confidence, correct):
 @pytest.mark.parametrize("seed", [0, 1])
 @pytest.mark.parametrize(("make", "kind"), [(single, "single"), (multi, "multi")])
 def test_accuracy_and_per_class_figures_equal_sklearn(make, kind, seed):
-    logits, target = make(seed)
-    gold, predicted = target, metrics.decisions(logits, kind)
+    (logits, target), own = make(seed), objective(kind, CLASSES)
+    gold, predicted = target, own.decisions(logits)
     precision, recall, f1, _ = reference.precision_recall_fscore_support(gold, predicted, average=None, zero_division=0)
-    total = metrics.tally(logits, target, kind).total()
+    total = metrics.tally(logits, target, own).total()
     np.testing.assert_allclose(total.precision, precision)
     np.testing.assert_allclose(total.recall, recall)
     np.testing.assert_allclose(total.f1, f1)
-    assert metrics.f1_macro(logits, target, kind) == pytest.approx(f1.mean())
-    assert metrics.accuracy(logits, target, kind) == pytest.approx(reference.accuracy_score(gold, predicted))
+    assert metrics.f1_macro(logits, target, own) == pytest.approx(f1.mean())
+    assert metrics.accuracy(logits, target, own) == pytest.approx(reference.accuracy_score(gold, predicted))
 
 
 def test_log_loss_equals_sklearn():
     logits, target = single(2)
-    expected = reference.log_loss(target.argmax(1), metrics.softmax(logits), labels=range(CLASSES))
+    expected = reference.log_loss(target.argmax(1), softmax(logits), labels=range(CLASSES))
     assert metrics.log_loss(logits, target) == pytest.approx(expected)
 
 
 def test_multi_label_log_loss_is_the_mean_of_binary_ones():
     logits, target = multi(3)
-    chances = metrics.sigmoid(logits)
+    chances = sigmoid(logits)
     binary = [reference.log_loss(target[:, c], chances[:, c], labels=[0, 1]) for c in range(CLASSES)]
-    assert metrics.log_loss(logits, target, "multi") == pytest.approx(np.mean(binary))
+    assert metrics.log_loss(logits, target, MultiLabel()) == pytest.approx(np.mean(binary))
 
 
 def test_log_loss_against_votes_is_cross_entropy_with_the_distribution():
     logits, votes = np.array([[2.0, 0.0, -1.0]]), np.array([[0.2, 0.5, 0.3]])
-    expected = -(votes * np.log(metrics.softmax(logits))).sum()
+    expected = -(votes * np.log(softmax(logits))).sum()
     assert metrics.log_loss(logits, votes) == pytest.approx(expected)
     assert metrics.log_loss(logits, votes) != pytest.approx(metrics.log_loss(logits, np.array([[0.0, 1.0, 0.0]])))
 
@@ -80,16 +84,16 @@ def test_votes_count_by_their_argmax_and_the_first_of_equals():
 
 def test_ece_equals_the_formula():
     logits, target = single(4)
-    chances = metrics.softmax(logits)
+    chances = softmax(logits)
     expected = ece_by_loop(chances.max(1), chances.argmax(1) == target.argmax(1))
     assert metrics.ece(logits, target) == pytest.approx(expected)
 
 
 def test_multi_label_ece_bins_every_decision():
     logits, target = multi(5)
-    chances = metrics.sigmoid(logits).ravel()
+    chances = sigmoid(logits).ravel()
     expected = ece_by_loop(np.maximum(chances, 1 - chances), (chances >= 0.5) == target.ravel())
-    assert metrics.ece(logits, target, "multi") == pytest.approx(expected)
+    assert metrics.ece(logits, target, MultiLabel()) == pytest.approx(expected)
 
 
 def test_ece_sees_over_confidence():
@@ -106,8 +110,8 @@ def test_opposite_errors_in_one_bin_cancel_but_not_across_bins():
 
 
 def test_a_confidence_on_a_border_belongs_to_the_bin_below():
-    right = np.array([[True, False]])
-    gaps = metrics._calibration_gaps(np.array([[0.6, 0.4]]), right, right, "single")
+    right = np.array([[True]])
+    gaps = metrics._calibration_gaps(np.array([[0.6]]), right)
     assert np.flatnonzero(gaps).tolist() == [8]
 
 
@@ -154,37 +158,38 @@ def test_shapes_must_agree(target):
 @pytest.mark.parametrize(("make", "kind"), [(single, "single"), (multi, "multi")])
 def test_a_mixture_has_the_weighted_mean_of_the_probabilities(make, kind):
     parts, weights = [make(seed)[0] for seed in (1, 2, 3)], [2.0, 0.5, 1.5]
-    expected = sum(w * metrics.probabilities(z, kind) for z, w in zip(parts, weights, strict=True)) / 4
+    expected = sum(w * objective(kind, CLASSES).probabilities(z) for z, w in zip(parts, weights, strict=True)) / 4
     for scale in (1, 10):
-        mixed = metrics.mixture(parts, [scale * weight for weight in weights], kind)
-        np.testing.assert_allclose(metrics.probabilities(mixed, kind), expected, rtol=1e-9)
+        mixed = metrics.mixture(parts, [scale * weight for weight in weights], objective(kind, CLASSES))
+        np.testing.assert_allclose(objective(kind, CLASSES).probabilities(mixed), expected, rtol=1e-9)
     # Not the mean of the logits, which is another model.
-    assert not np.allclose(expected, metrics.probabilities(np.einsum("m,mnc->nc", np.array(weights) / 4, parts), kind))
+    mean = np.einsum("m,mnc->nc", np.array(weights) / 4, parts)
+    assert not np.allclose(expected, objective(kind, CLASSES).probabilities(mean))
 
 
 def test_a_mixture_of_one_is_that_one():
     logits = single(4)[0] * 1e3
-    assert metrics.mixture([logits], [0.3], "single").tolist() == logits.astype(float).tolist()
+    assert metrics.mixture([logits], [0.3], SINGLE).tolist() == logits.astype(float).tolist()
 
 
 @pytest.mark.parametrize("kind", ["single", "multi"])
 def test_certain_answers_mix_to_finite_logits(kind):
     certain = np.array([[1e4, -1e4, -1e4]])
-    mixed = metrics.mixture([certain, certain], [1, 1], kind)
+    mixed = metrics.mixture([certain, certain], [1, 1], objective(kind, CLASSES))
     assert np.isfinite(mixed).all()
-    np.testing.assert_allclose(metrics.probabilities(mixed, kind), [[1, 0, 0]], atol=1e-11)
+    np.testing.assert_allclose(objective(kind, CLASSES).probabilities(mixed), [[1, 0, 0]], atol=1e-11)
 
 
 @pytest.mark.parametrize(("kind", "shares"), [("single", [0.6, 0.3, 0.1]), ("multi", [0.9, 0.5, 0.2])])
 def test_shares_come_back_from_their_logits(kind, shares):
-    found = metrics.share_logits(shares, kind)
-    np.testing.assert_allclose(metrics.probabilities(found[None], kind)[0], shares)
+    found = objective(kind, CLASSES).logits(shares)
+    np.testing.assert_allclose(objective(kind, CLASSES).probabilities(found[None])[0], shares)
 
 
 @pytest.mark.parametrize("kind", ["single", "multi"])
 def test_a_class_without_rows_has_a_prior_all_the_same(kind):
-    logits = metrics.prior_logits([1.0, 0.0], kind)
-    chances = metrics.probabilities(logits[None], kind)[0]
+    logits = metrics.prior_logits([1.0, 0.0], objective(kind, CLASSES))
+    chances = objective(kind, CLASSES).probabilities(logits[None])[0]
     np.testing.assert_allclose(chances, [1, 1e-6], rtol=1e-5)
     assert -np.log(chances[1]) == pytest.approx(13.8, abs=0.05)
 
@@ -202,16 +207,16 @@ arrays = hnp.arrays(np.float32, hnp.array_shapes(min_dims=2, max_dims=2, min_sid
 
 @given(arrays)
 def test_large_logits_stay_finite(logits):
-    chances = metrics.softmax(logits)
+    chances = softmax(logits)
     np.testing.assert_allclose(chances.sum(axis=1), 1.0)
-    assert np.isfinite(metrics.log_softmax(logits)).all()
-    assert ((metrics.sigmoid(logits) >= 0) & (metrics.sigmoid(logits) <= 1)).all()
+    assert np.isfinite(log_softmax(logits)).all()
+    assert ((sigmoid(logits) >= 0) & (sigmoid(logits) <= 1)).all()
 
 
 @given(arrays, st.integers(0, 5), st.sampled_from(["single", "multi"]))
 def test_every_figure_lies_in_its_range_and_sums_are_additive(logits, gold, kind):
     target = np.eye(6)[[gold] * len(logits)][:, : logits.shape[1]]
-    rows = metrics.tally(logits, target, kind)
+    rows = metrics.tally(logits, target, objective(kind, CLASSES))
     total = rows.total()
     for figure in (total.accuracy, total.ece, total.f1_macro, *total.precision, *total.recall):
         assert 0.0 <= figure <= 1.0 + 1e-9

@@ -6,8 +6,10 @@ import json
 import numpy as np
 import pytest
 
+from distill.core.activations import sigmoid, softmax
 from distill.core.errors import UserError
 from distill.core.label_space import LabelSpace
+from distill.core.objectives.multi_label import MultiLabel
 from distill.evaluation import metrics
 from distill.evaluation.operating_points import measured
 from distill.evaluation.over_seeds import METRICS, Seeded, comparison
@@ -86,7 +88,7 @@ def test_operating_points_are_measured_one_against_the_rest():
     one = scored()
     point = block(one, {"f1": 0.4})["positive"]["operating_points"]["f1"]
     low, high = point.pop("f1_interval")
-    assert point == measured(metrics.softmax(one.logits)[:, 2], one.target[:, 2] == 1, 0.4)
+    assert point == measured(softmax(one.logits)[:, 2], one.target[:, 2] == 1, 0.4)
     assert low < point["f1"] < high
 
 
@@ -114,9 +116,9 @@ def test_a_model_that_predicts_one_class_has_figures_without_nan():
 def test_votes_and_multi_label_give_a_block():
     votes = np.random.default_rng(1).dirichlet(np.ones(3), ROWS).astype(np.float32)
     assert block(scored(target=votes))["log_loss"]["value"] > 0
-    several = scored(space=dataclasses.replace(SPACE, kind="multi"), target=(votes > 0.3).astype(np.float32))
+    several = scored(space=dataclasses.replace(SPACE, objective=MultiLabel()), target=(votes > 0.3).astype(np.float32))
     found = block(several, {"f1": 0.5})
-    chances, gold = metrics.sigmoid(several.logits)[:, 2], several.target[:, 2] == 1
+    chances, gold = sigmoid(several.logits)[:, 2], several.target[:, 2] == 1
     assert found["positive"]["operating_points"]["f1"]["f1"] == measured(chances, gold, 0.5)["f1"]
 
 

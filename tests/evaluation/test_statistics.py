@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from distill.core.activations import softmax
 from distill.core.errors import UserError
-from distill.evaluation.metrics import Tally, ece, softmax, tally
+from distill.evaluation.metrics import Tally, ece, tally
 from distill.evaluation.statistics import Bootstrap, difference, ece_interval, interval, p_value, share_interval
 
 

@@ -123,21 +123,20 @@ def test_an_export_that_is_not_finite_gives_no_bundle(tmp_path, stored):
 
 def test_the_manifest_says_what_is_true_of_each_artifact():
     held = json.loads((shared_bundle() / "manifest.json").read_text(encoding="utf-8"))["artifacts"]
-    facts = ("target", "criterion", "batch_invariant", "portable", "providers", "p50_ms")
+    facts = ("target", "criterion", "batch_invariant", "portable", "providers")
     cpu = ["CPUExecutionProvider"]
     assert {name: [entry[fact] for fact in facts] for name, entry in held.items()} == {
-        "fp32": ["onnx", "parity", True, True, cpu, None],
-        "int8": ["onnx-int8", "decisions", False, True, cpu, None],
+        "fp32": ["onnx", "parity", True, True, cpu],
+        "int8": ["onnx-int8", "decisions", False, True, cpu],
     }
 
 
-@pytest.mark.parametrize(("p50_ms", "default"), [({"fp32": 3.0, "int8": 2.0}, "int8"), ({"fp32": 3.0}, "fp32")])
-def test_the_fastest_artifact_is_the_default(tmp_path, parts, p50_ms, default):
+def test_the_artifact_with_the_models_own_logits_is_the_default_whatever_the_order(tmp_path, parts):
     model, exports = parts
-    listed = [Artifact(TARGETS[name], exports[name], p50_ms=p50_ms.get(name)) for name in ("int8", "fp32")]
+    listed = [Artifact(TARGETS[name], exports[name]) for name in ("int8", "fp32")]
     bundles.bundle(Contents("tiny", model, listed, SPACE, {}), tmp_path, threads=1)
-    assert load_bundle(tmp_path).precision == default
-    assert f"  # {default}; or precision=" in (tmp_path / "MODEL_CARD.md").read_text(encoding="utf-8")
+    assert load_bundle(tmp_path).precision == "fp32"
+    assert "  # fp32; or precision=" in (tmp_path / "MODEL_CARD.md").read_text(encoding="utf-8")
 
 
 def test_labels_in_another_order_than_the_model_are_refused(tmp_path, parts):

@@ -8,8 +8,8 @@ from onnx import numpy_helper
 
 from distill.core.errors import UserError
 from distill.core.project import Gates
+from distill.evaluation.gates import judged_parity
 from distill.inference.onnx_runner import OnnxRunner
-from distill.report.gates import judged_parity
 from export import int8, parity
 from export.config import load_target
 
@@ -188,4 +188,4 @@ def test_labels_of_a_multi_label_model_flip_one_by_one(model_folder, rows, tmp_p
     original = parity.Original(folder, rows[:4], limit=4)
     other = original.logits.copy()
     other[0, 0] = -other[0, 0]
-    assert (original.kind, original.flips(original.logits), original.flips(other)) == ("multi", 0, 0.25)
+    assert (original.objective.name, original.flips(original.logits), original.flips(other)) == ("multi", 0, 0.25)

@@ -13,7 +13,8 @@ from distill.core.config import load_yaml
 from distill.core.errors import UserError
 from distill.core.label_space import LabelSpace
 from distill.core.project import Gates
-from distill.report.gates import judged_parity, parity_gates
+from distill.evaluation.entries import Parity
+from distill.evaluation.gates import judged_parity, parity_gates
 from export import bundle as bundles
 from export import targets, to_onnx
 from export.artifact import Artifact, Contents
@@ -86,8 +87,8 @@ def exported(again, model_folder, fp32, rows, tmp_path, monkeypatch):
 def test_one_class_and_one_yaml_go_all_the_way(exported, model_folder, rows, tmp_path):
     stored = [json.loads((one.folder / "parity.json").read_text()) for one in exported]
     assert [one["criterion"] for one in stored] == ["parity", "parity", "decisions"] and stored[1]["copied"]
-    gates = parity_gates(judged_parity(Gates(int8_flips=1), stored))
-    assert [(gate["name"].rpartition(".")[2], gate["required"], gate["passed"]) for gate in gates] == [
+    gates = parity_gates(map(Parity.from_json, judged_parity(Gates(int8_flips=1), stored)))
+    assert [(gate.subject.rpartition(".")[2], gate.required, gate.passed) for gate in gates] == [
         ("onnx", 1e-4, True),
         ("onnx-again", 1e-4, True),
         ("onnx-int8", 1, True),

@@ -14,6 +14,7 @@ from tokenizers import Tokenizer, normalizers, pre_tokenizers, processors
 from tokenizers.models import WordPiece
 
 from distill.core.label_space import LabelSpace
+from distill.core.objectives.multi_label import MultiLabel
 from distill.core.project import ViewConfig
 from distill.core.view import View
 from export import bundle as bundles
@@ -24,7 +25,7 @@ from export.config import load_target
 TARGETS = {"fp32": load_target("onnx"), "int8": load_target("onnx-int8")}
 LABELS = ("not_about_pr", "ment_pr", "about_pr")
 SPACE = LabelSpace(LABELS, positive="about_pr")
-MULTI = LabelSpace(LABELS, kind="multi", positive="about_pr")
+MULTI = LabelSpace(LABELS, objective=MultiLabel(), positive="about_pr")
 VIEW = ViewConfig(
     left=["product.title", "product.defin"],
     right=["page.title", "page.body"],

@@ -5,7 +5,7 @@ import torch
 
 from distill.core.rendering import Renderer
 from distill.models.encoder import load_classifier
-from distill.models.fresh import make_encoder
+from distill.models.fresh import Shape, make_encoder
 
 VIEW = {"left": ["product.title"], "right": ["page.title", "page.body"], "max_tokens": 40}
 
@@ -29,7 +29,7 @@ def folder(tmp_path_factory, rows):
     """A two-layer BERT with three classes and logits far from zero."""
     path = tmp_path_factory.mktemp("model")
     texts = [str(value) for row in rows for value in row.values()]
-    make_encoder(texts, path, layers=2, width=32, heads=4, vocabulary=150, seed=1)
+    make_encoder(texts, path, Shape(layers=2, width=32, heads=4, vocabulary=150), 1)
     torch.manual_seed(2)
     model = load_classifier(path, ["нет", "упомянут", "да"])
     with torch.no_grad():

@@ -12,15 +12,16 @@ from distill.core.records import Record
 from distill.core.view import TOKENIZER_FILE, View
 from distill.inference.predict import predict
 from distill.inference.score import score
+from distill.inference.scorer import RunnerScorer
 from distill.inference.torch_runner import TorchRunner
 
 LABELS = ("нет", "упомянут", "да")
 SPLITS = ["valid", "test.новые"]
 
 
-def _view(folder):
+def _renderer(folder):
     config = ViewConfig(left=["product.title"], right=["page.title", "page.body"], max_tokens=40)
-    return View("document", config, folder / TOKENIZER_FILE)
+    return View("document", config, folder / TOKENIZER_FILE).renderer()
 
 
 def _record(name, row, **over):
@@ -45,15 +46,15 @@ def records(rows, tmp_path):
 
 
 class Opened:
-    """Opens a runner and notes it, with the rows of every batch."""
+    """Opens a model behind its view and notes it, with the rows of every batch."""
 
-    def __init__(self, folder):
-        self.folder, self.times, self.rows = folder, 0, []
+    def __init__(self, folder, **options):
+        self.folder, self.options, self.times, self.rows = folder, options, 0, []
 
     def __call__(self):
         self.times += 1
         self.runner = TorchRunner(self.folder)
-        return self
+        return RunnerScorer(self, _renderer(self.folder), **self.options)
 
     def logits(self, batch):
         self.rows.append(len(batch["input_ids"]))
@@ -62,12 +63,12 @@ class Opened:
 
 def test_ids_order_gold_slices_and_clusters(folder, records, tmp_path):
     stored, splits = records
-    predict(Opened(folder), _view(folder), stored, SPLITS, tmp_path / "out")
+    predict(Opened(folder), stored, SPLITS, tmp_path / "out")
     for split, rows in splits.items():
         found = read_predictions(tmp_path / "out" / f"{split}.parquet")
         assert found.ids == [row.id for row in rows]
         assert np.array_equal(found.target, np.stack([row.target for row in rows]))
-        expected = score(TorchRunner(folder), _view(folder).renderer(), [row.fields for row in rows]).logits
+        expected = score(TorchRunner(folder), _renderer(folder), [row.fields for row in rows]).logits
         np.testing.assert_allclose(found.logits, expected, atol=1e-6)
         assert found.slices == [row.slice or "" for row in rows]
         assert found.clusters == [row.keys.get("product.id") or row.id for row in rows]
@@ -79,24 +80,24 @@ def test_ids_order_gold_slices_and_clusters(folder, records, tmp_path):
 def test_splits_that_are_there_are_kept(folder, records, tmp_path):
     stored, splits = records
     out = tmp_path / "out"
-    predict(Opened(folder), _view(folder), stored, ["valid"], out)
+    predict(Opened(folder), stored, ["valid"], out)
     before = (out / "valid.parquet").stat().st_mtime_ns
     opened = Opened(folder)
-    predict(opened, _view(folder), stored, SPLITS, out)
+    predict(opened, stored, SPLITS, out)
     assert opened.times == 1 and sum(opened.rows) == len(splits["test.новые"])
     assert (out / "valid.parquet").stat().st_mtime_ns == before
 
 
 def test_nothing_missing_does_not_open_the_model(folder, records, tmp_path):
-    predict(Opened(folder), _view(folder), records[0], SPLITS, tmp_path / "out")
+    predict(Opened(folder), records[0], SPLITS, tmp_path / "out")
     opened = Opened(folder)
-    predict(opened, _view(folder), records[0], SPLITS, tmp_path / "out")
+    predict(opened, records[0], SPLITS, tmp_path / "out")
     assert opened.times == 0
 
 
 def test_one_record_at_a_time_where_batches_matter(folder, records, tmp_path):
-    opened = Opened(folder)
-    predict(opened, _view(folder), records[0], SPLITS, tmp_path / "out", max_rows=1)
+    opened = Opened(folder, max_rows=1)
+    predict(opened, records[0], SPLITS, tmp_path / "out")
     assert set(opened.rows) == {1}
 
 
@@ -108,17 +109,17 @@ def test_a_failure_keeps_the_splits_before_it(folder, records, tmp_path):
             return super().logits(batch)
 
     with pytest.raises(RuntimeError, match="device lost"):
-        predict(Failing(folder), _view(folder), records[0], SPLITS, tmp_path / "out")
+        predict(Failing(folder), records[0], SPLITS, tmp_path / "out")
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["valid.parquet"]
 
 
 def test_unknown_split_is_named(folder, records, tmp_path):
     with pytest.raises(UserError, match="valdi"):
-        predict(Opened(folder), _view(folder), records[0], ["valdi"], tmp_path / "out")
+        predict(Opened(folder), records[0], ["valdi"], tmp_path / "out")
 
 
 def test_unlabelled_records_have_no_prediction_file(folder, records, tmp_path, rows):
     write_records(records[0] / "pool.urls.parquet", [Record("п", {p: t or "" for p, t in rows[1].items()})])
     with pytest.raises(ValueError, match="1 records, 0 with gold"):
-        predict(Opened(folder), _view(folder), records[0], ["pool.urls"], tmp_path / "out")
+        predict(Opened(folder), records[0], ["pool.urls"], tmp_path / "out")
     assert not (tmp_path / "out" / "pool.urls.parquet").exists()

@@ -7,6 +7,7 @@ from safetensors.torch import load_file, save_file
 from transformers import BertModel
 
 from distill.core.errors import UserError
+from distill.core.objectives.multi_label import MultiLabel
 from distill.models.encoder import input_names, labels_of, layer_stack, load_classifier, position_limit
 
 LABELS = ["нет", "упомянут", "да"]
@@ -34,7 +35,7 @@ def test_families_load_with_their_stack_and_inputs(family, make_model, make_inpu
 
 
 def test_labels_are_stored_in_the_folder(saved, tmp_path):
-    load_classifier(saved, LABELS, kind="multi").save_pretrained(tmp_path / "out")
+    load_classifier(saved, LABELS, MultiLabel()).save_pretrained(tmp_path / "out")
     config = json.loads((tmp_path / "out" / "config.json").read_text())
     assert config["id2label"] == {"0": "нет", "1": "упомянут", "2": "да"}
     assert config["label2id"] == {"нет": 0, "упомянут": 1, "да": 2}

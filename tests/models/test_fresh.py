@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from tokenizers import Tokenizer
@@ -5,7 +7,7 @@ from transformers import AutoTokenizer
 
 from distill.core.files import sha256
 from distill.models.encoder import load_classifier, position_limit
-from distill.models.fresh import make_encoder
+from distill.models.fresh import Shape, make_encoder
 from distill.models.pretrained import require_safe
 
 TEXTS = [
@@ -13,11 +15,11 @@ TEXTS = [
     for noun in ("дрель", "Йогурт", "ёлка", "drill")
     for number in range(40)
 ]
-SIZES = {"layers": 2, "width": 16, "heads": 2, "vocabulary": 120, "seed": 5}
+SHAPE, SEED = Shape(layers=2, width=16, heads=2, vocabulary=120), 5
 
 
 def test_folder_is_an_ordinary_checkpoint(tmp_path):
-    make_encoder(TEXTS, tmp_path, **SIZES)
+    make_encoder(TEXTS, tmp_path, SHAPE, SEED)
     require_safe(tmp_path)
     model = load_classifier(tmp_path, ["нет", "да"])
     assert model.config.num_hidden_layers == 2 and position_limit(model) == 512
@@ -30,8 +32,8 @@ def test_folder_is_an_ordinary_checkpoint(tmp_path):
 
 
 def test_order_of_texts_is_of_no_account(tmp_path):
-    make_encoder(TEXTS, tmp_path / "a", **SIZES)
-    make_encoder(reversed(TEXTS), tmp_path / "b", **SIZES)
+    make_encoder(TEXTS, tmp_path / "a", SHAPE, SEED)
+    make_encoder(reversed(TEXTS), tmp_path / "b", SHAPE, SEED)
     for name in ("tokenizer.json", "model.safetensors", "config.json"):
         assert sha256(tmp_path / "a" / name) == sha256(tmp_path / "b" / name)
 
@@ -40,12 +42,12 @@ def test_seed_changes_weights_and_the_global_generator_is_left_alone(tmp_path):
     torch.manual_seed(0)
     expected = torch.rand(1)
     torch.manual_seed(0)
-    make_encoder(TEXTS, tmp_path / "a", **SIZES)
+    make_encoder(TEXTS, tmp_path / "a", SHAPE, SEED)
     assert torch.rand(1) == expected
-    make_encoder(TEXTS, tmp_path / "b", **SIZES | {"seed": 6})
+    make_encoder(TEXTS, tmp_path / "b", SHAPE, SEED + 1)
     assert sha256(tmp_path / "a" / "model.safetensors") != sha256(tmp_path / "b" / "model.safetensors")
 
 
 def test_heads_must_divide_the_width(tmp_path):
     with pytest.raises(ValueError, match="heads"):
-        make_encoder(TEXTS, tmp_path, **SIZES | {"heads": 3})
+        make_encoder(TEXTS, tmp_path, replace(SHAPE, heads=3), SEED)

@@ -6,7 +6,7 @@ from tokenizers import Tokenizer
 from transformers import AutoTokenizer
 
 from distill.core.errors import UserError
-from distill.models.fresh import make_encoder
+from distill.models.fresh import Shape, make_encoder
 from distill.models.pretrained import require_safe, resolve, save_tokenizer
 
 TEXTS = ["дрель ударная 18 В", "шуруповёрт аккумуляторный", "cordless drill 18 V", "страница о йогурте"]
@@ -14,7 +14,7 @@ TEXTS = ["дрель ударная 18 В", "шуруповёрт аккумул
 
 @pytest.fixture
 def folder(tmp_path):
-    make_encoder(TEXTS, tmp_path / "base", layers=1, width=8, heads=2, vocabulary=60, seed=1)
+    make_encoder(TEXTS, tmp_path / "base", Shape(layers=1, width=8, heads=2, vocabulary=60), 1)
     return tmp_path / "base"
 
 

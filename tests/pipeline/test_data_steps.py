@@ -18,7 +18,7 @@ def run(tmp_path):
 
     def make(*sets):
         experiment = Experiment(resolve_settings(project, tmp_path / "run", sets=sets))
-        steps = Steps(experiment.run, {}, {})
+        steps = Steps(experiment.run.path, {}, {})
         for step in (records_step(experiment), audit_step(experiment)):
             steps.run(step)
         return {stage["name"]: stage["status"] for stage in steps.stages}

@@ -9,6 +9,7 @@ import pytest
 
 from distill.core.files import write_json
 from distill.pipeline.experiment import Experiment
+from distill.pipeline.models import Start
 from distill.pipeline.plan import Stage, asking, learning, plan, stages_until
 from distill.pipeline.settings import resolve_settings
 from distill.training.joining import Share
@@ -21,7 +22,7 @@ def project(tmp_path: Path) -> Path:
     return write_project(tmp_path)
 
 
-def layout_of(project: Path, *sets: str) -> Experiment:
+def experiment_of(project: Path, *sets: str) -> Experiment:
     return Experiment(resolve_settings(project, project.parent / "run", sets=sets))
 
 
@@ -32,7 +33,8 @@ def chosen(experiment: Experiment, teachers: dict[str, float], start: str) -> No
     asked = experiment.project.labels
     found = {"asked": asked, "taken": taken, "teachers": teachers, "temperatures": temperatures, "start": start}
     write_json(experiment.run / "choice" / "choice.json", found)
-    write_json(experiment.run / "teachers" / start.removesuffix("@document") / "config.json", {"num_hidden_layers": 2})
+    artifact = experiment.labelled(start).artifact if start in {one.label for one in experiment.trained} else "gone"
+    write_json(experiment.run / artifact / "config.json", {"num_hidden_layers": 2})
 
 
 def names(stages) -> list[str]:
@@ -44,7 +46,7 @@ def step(experiment: Experiment, name: str):
 
 
 def test_the_teachers_are_asked_first_and_twins_come_before_labels(project):
-    experiment = layout_of(project)
+    experiment = experiment_of(project)
     assert names(asking(experiment)) == [
         "records",
         "audit",
@@ -69,24 +71,24 @@ def test_the_teachers_are_asked_first_and_twins_come_before_labels(project):
 
 
 def test_every_model_is_predicted_once(project):
-    found = [name for name in names(plan(layout_of(project))) if name.startswith("predict ")]
+    found = [name for name in names(plan(experiment_of(project))) if name.startswith("predict ")]
     models = ["small@card", "small-gold@card", "small-gold-steps@card", "small@card.onnx"]
     teachers = ["new@document", "new@card", "old@document", "new@document>card"]
     assert sorted(found) == sorted(f"predict {name}" for name in (*models, *teachers))
 
 
 def test_candidates_are_the_document_teacher_the_card_teacher_and_both(project):
-    assert layout_of(project).candidates == {
+    assert experiment_of(project).candidates == {
         "document": {"new@document": 1.0},
         "card": {"new@card": 1.0},
         "mean": {"new@document": 0.5, "new@card": 0.5},
     }
-    assert layout_of(project, "labels=old").candidates["old"] == {"old@document": 1.0}
-    weights = layout_of(project, "teachers.old.weight=3").candidates
+    assert experiment_of(project, "labels=old").candidates["old"] == {"old@document": 1.0}
+    weights = experiment_of(project, "teachers.old.weight=3").candidates
     assert weights["document"] == {"new@document": 0.25, "old@document": 0.75}
     assert weights["mean"] == {"new@document": 0.125, "old@document": 0.375, "new@card": 0.5}
-    assert set(layout_of(project, "teachers.new.labels=x.jsonl").candidates) == {"document"}
-    assert set(layout_of(project, "teachers.new.view=card").candidates) == {"document"}
+    assert set(experiment_of(project, "teachers.new.labels=x.jsonl").candidates) == {"document"}
+    assert set(experiment_of(project, "teachers.new.view=card").candidates) == {"document"}
 
 
 @pytest.mark.parametrize(
@@ -100,14 +102,16 @@ def test_candidates_are_the_document_teacher_the_card_teacher_and_both(project):
     ],
 )
 def test_who_labels_before_the_choice_is_made(project, labels, steps):
-    assert [name for name in names(plan(layout_of(project, f"labels={labels}"))) if name.startswith("label")] == steps
+    assert [
+        name for name in names(plan(experiment_of(project, f"labels={labels}"))) if name.startswith("label")
+    ] == steps
 
 
 def test_after_the_choice_its_teachers_label_and_the_better_one_gives_its_layers(project):
-    experiment = layout_of(project)
+    experiment = experiment_of(project)
     before = step(experiment, "train small")
     chosen(experiment, {"new@document": 0.5, "new@card": 0.5}, start="new@card")
-    assert experiment.labellers == {"new@document": Share(0.5, 1.5), "new@card": Share(0.5, 1.5)}
+    assert experiment.chosen == {"new@document": Share(0.5, 1.5), "new@card": Share(0.5, 1.5)}
     after = step(experiment, "train small")
     assert before.upstream == ("records", "teachers/new", "labels/new")
     assert after.upstream == ("records", "teachers/new@card", "labels/new", "labels/new@card")
@@ -116,22 +120,22 @@ def test_after_the_choice_its_teachers_label_and_the_better_one_gives_its_layers
 
 
 def test_twins_start_where_the_student_does_and_one_waits_for_its_steps(project):
-    experiment = layout_of(project)
+    experiment = experiment_of(project)
     chosen(experiment, {"new@card": 1.0}, start="new@card")
     assert step(experiment, "train small-gold").upstream == ("records", "teachers/new@card")
     assert step(experiment, "train small-gold-steps").upstream == ("records", "teachers/new@card", "students/small")
 
 
 def test_a_student_with_a_source_of_its_own_keeps_it(project):
-    experiment = layout_of(project, "students.small.source=old")
+    experiment = experiment_of(project, "students.small.source=old")
     chosen(experiment, {"new@card": 1.0}, start="new@card")
-    assert experiment.source("small") == "teachers/old"
+    assert experiment.start(experiment.models["small"]) == Start("teachers/old")
 
 
 def test_a_choice_of_models_that_the_run_no_longer_has_does_not_count(project):
-    experiment = layout_of(project)
+    experiment = experiment_of(project)
     chosen(experiment, {"gone@document": 1.0}, start="gone@document")
-    assert experiment.choice is None and experiment.labellers == {"new@document": Share(1.0)}
+    assert experiment.choice is None and experiment.chosen == {"new@document": Share(1.0)}
 
 
 @pytest.mark.parametrize(
@@ -144,36 +148,38 @@ def test_a_choice_of_models_that_the_run_no_longer_has_does_not_count(project):
     ],
 )
 def test_how_far_each_verb_goes(project, verb, last, without):
-    found = names(stages_until(list(plan(layout_of(project))), verb))
+    found = names(stages_until(list(plan(experiment_of(project))), verb))
     assert found[-1] == last and not set(without) & set(found)
 
 
 def test_without_students_labels_are_chosen_and_made_only_when_asked(project):
-    stages: list[Stage] = list(plan(Experiment(replace(layout_of(project).settings, students={}))))
+    stages: list[Stage] = list(plan(Experiment(replace(experiment_of(project).settings, students={}))))
     assert names(stages_until(stages, "label"))[-2:] == ["choose labels", "label new"]
     assert not {"choose labels", "label new"} & set(names(stages_until(stages, "report")))
 
 
 def test_a_card_teacher_is_trained_where_its_view_is_another_one_and_copied_where_it_is_not(project):
-    other = step(layout_of(project), "teach new@card")
+    other = step(experiment_of(project), "teach new@card")
     assert "checkpoints/new" in other.upstream
     views = "{left: [left.title], right: [right.title], max_tokens: 16}"
-    equal = step(layout_of(project, f"views.card={views}", f"views.document={views}"), "teach new@card")
+    equal = step(experiment_of(project, f"views.card={views}", f"views.document={views}"), "teach new@card")
     assert equal.upstream == ("teachers/new",)
 
 
+class WholeStates(Term):
+    needs = frozenset({"logits", "hidden_states"})
+
+    def __call__(self, student, teacher, batch):
+        raise NotImplementedError
+
+
 def test_a_student_reads_a_teachers_model_only_where_a_loss_term_does(project):
-    class WholeStates(Term):
-        needs = frozenset({"logits", "hidden_states"})
-
-        def __call__(self, student, teacher, batch):
-            raise NotImplementedError
-
-    losses = "students.small.losses={soft_cross_entropy: {}, whole_states: {weight: %s}}"
+    losses = "students.small.losses={soft_cross_entropy: {}, 'tests.pipeline.test_plan:WholeStates': {weight: %s}}"
     second = "teachers.old.weight=3"
     for sets, extra in (((), ()), ((losses % 0,), ()), ((losses % 1,), ("teachers/old",))):
-        experiment = layout_of(project, second, *sets)
-        plain = ("records", experiment.source("small"), "labels/new", "labels/old")
+        experiment = experiment_of(project, second, *sets)
+        plain = ("records", experiment.start(experiment.models["small"]).artifact, "labels/new", "labels/old")
         assert step(experiment, "train small").upstream == (*plain, *extra)
-    own = layout_of(project, losses % 1)
-    assert own.source("small") == "teachers/new" and step(own, "train small").upstream.count("teachers/new") == 1
+    own = experiment_of(project, losses % 1)
+    assert own.start(own.models["small"]) == Start("teachers/new")
+    assert step(own, "train small").upstream.count("teachers/new") == 1

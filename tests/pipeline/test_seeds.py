@@ -86,7 +86,7 @@ def work(settings, monkeypatch, until="report", **behaviour):
 
     monkeypatch.setattr(several, "execute", runs)
     monkeypatch.setattr(several, "Steps", FakeSteps)
-    monkeypatch.setattr(several, "combine_step", lambda experiments: experiments)
+    monkeypatch.setattr(several, "evaluate_seeds_step", lambda experiments: experiments)
     try:
         execute_seeds(settings, Reporter(), until)
     finally:
@@ -257,7 +257,7 @@ def test_second_start_does_nothing_and_the_verbs_read_the_outer_folder(run):
 
 def test_mistakes_end_with_2(run, tmp_path):
     project = str(run.parent / "project.yaml")
-    for value, part in (("[1,1]", "stands twice"), ("[]", "at least 1"), ("[-1]", "seeds.0")):
+    for value, part in (("[1,1]", "duplicate"), ("[]", "at least 1"), ("[-1]", "seeds.0")):
         done = distill("audit", f"--config={project}", f"--out={tmp_path}", f"--set=seeds={value}")
         assert done.returncode == 2 and part in done.stderr and "Traceback" not in done.stderr
     copy = shutil.copytree(run / "seed-1", tmp_path / "copy")

@@ -72,13 +72,13 @@ def test_root_is_the_files_folder_or_the_callers(config, tmp_path, monkeypatch):
         ({"students": ["8L_trnc"]}, "did you mean '8L_trunc'"),
         ({"teachers": ["bsae"]}, "did you mean 'base'"),
         ({"sets": ["students.6L.preset=9L"]}, "unknown student preset"),
-        ({"sets": ["students.6L.source=other"]}, "no such teacher, known: base"),
+        ({"sets": ["students.6L.source=other"]}, "no such model 'other', known: base"),
         ({"sets": ["students.6L.view=crad"]}, "unknown view 'crad'"),
         ({"sets": ["export=[onnx, onxn]"]}, "unknown target 'onxn', did you mean 'onnx'?"),
         ({"sets": ["teachers.base.weight=0"]}, "every weight is 0"),
         ({"sets": ["teachers.base.slices=[]"]}, "teachers.base.slices"),
         ({"sets": ["teachers.base={finished: x, slices: [a]}"]}, "teachers.base.slices: a finished teacher is not"),
-        ({"sets": ["seeds=[1, 1]"]}, "seeds: a seed stands twice"),
+        ({"sets": ["seeds=[1, 1]"]}, "seeds: a duplicate seed"),
         ({"sets": ["seeds=[]"]}, "seeds: List should have at least 1 item"),
         ({"sets": ["seeds=[1]", "training_seed=2"]}, "training_seed: seeds gives each run its own"),
         ({"sets": ["bench.requests=0"]}, "bench.requests"),
@@ -186,7 +186,7 @@ def test_presets_in_the_folder_of_the_project_file_come_first(config):
     _own(config, "students", "5L", "layers: 5\nkeep: first\n")
     _own(config, "students", "6L", "layers: 6\nkeep: first\n")
     _own(config, "teachers", "wide", "checkpoint: some/encoder\n")
-    _own(config, "export", "careful", "precision: int8\nmax_flips: 0.001\n")
+    _own(config, "export", "careful", "target: onnx_int8_dynamic\nmax_flips: 0.001\n")
     settings = resolved(config, students=["5L", "6L"], teachers=["wide"], sets=["export=[careful]"])
     assert [(one.layers, one.keep) for one in settings.students.values()] == [(5, "first"), (6, "first")]
     assert settings.teachers["wide"].checkpoint == "some/encoder"
@@ -195,8 +195,8 @@ def test_presets_in_the_folder_of_the_project_file_come_first(config):
 
 def test_unknown_names_are_compared_with_the_projects_presets(config):
     _own(config, "students", "shallow", "layers: 5\nkeep: first\n")
-    _own(config, "export", "careful", "precision: int8\n")
+    _own(config, "export", "careful", "target: onnx_int8_dynamic\n")
     with pytest.raises(UserError, match="did you mean 'shallow'"):
         resolved(config, students=["shalow"])
-    with pytest.raises(UserError, match="known: careful, onnx, onnx-int8"):
+    with pytest.raises(UserError, match="did you mean 'careful'"):
         resolved(config, sets=["export=[carefull]"])

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
-from pathlib import Path
 
 import pytest
 
+from distill.report import sections
 from distill.report.page import page
-from distill.report.section import SECTIONS, all_sections
+from distill.report.section import all_sections
 from tests.report.sample import sample_report
 
 ORDER = (
@@ -34,20 +33,18 @@ class Weather(Section):
 '''
 
 
-def load(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec and spec.loader
-    spec.loader.exec_module(importlib.util.module_from_spec(spec))
+@pytest.fixture
+def add(tmp_path, monkeypatch):
+    """`add(name, text)` puts one more file into the package of sections."""
+    monkeypatch.setattr(sections, "__path__", [*sections.__path__, str(tmp_path)])
 
+    def write(name, text):
+        (tmp_path / f"{name}.py").write_text(text, encoding="utf-8")
 
-@pytest.fixture(autouse=True)
-def sections_as_before():
-    all_sections()
-    before = dict(SECTIONS)
-    yield
-    SECTIONS.clear()
-    SECTIONS.update(before)
+    yield write
+    for name in [name for name in sys.modules if name.startswith("distill.report.sections.")]:
+        if not hasattr(sys.modules[name], "__file__") or str(tmp_path) in str(sys.modules[name].__file__):
+            del sys.modules[name]
 
 
 def test_sections_keep_their_order():
@@ -56,17 +53,17 @@ def test_sections_keep_their_order():
     assert len(set(places)) == len(places)
 
 
-def test_one_class_in_one_file_is_a_section_of_the_page(tmp_path):
+def test_one_class_in_one_file_is_a_section_of_the_page(add):
     before = page(sample_report())
-    load(tmp_path / "weather.py", WEATHER)
+    add("weather", WEATHER)
     assert page(sample_report()) == before
     text = page(sample_report() | {"weather": "rain <heavy>"})
     section = '<section id="weather"><h2>Weather &amp; wind</h2><p>rain &lt;heavy&gt;</p></section>'
     assert section in text and '<a href="#weather">Weather &amp; wind</a>' in text
     assert text.index('id="gates"') < text.index('id="weather"') < text.index('id="majority"')
-    assert "weather" not in sys.modules
 
 
-def test_a_name_is_taken_once(tmp_path):
-    with pytest.raises(ValueError, match="a section 'gates' already"):
-        load(tmp_path / "again.py", WEATHER.replace('"weather", ', '"gates", '))
+def test_a_name_is_taken_once(add):
+    add("again", WEATHER.replace('"weather", ', '"gates", '))
+    with pytest.raises(ValueError, match="two sections of the report are named 'gates'"):
+        all_sections()

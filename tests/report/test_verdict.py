@@ -182,6 +182,22 @@ def test_gates_set_off_by_hand_are_named() -> None:
     assert "by hand" not in said(sample_report())
 
 
+def test_controls_that_the_config_leaves_out_are_named() -> None:
+    report = {**sample_report(), "controls_off": ["card_teacher", "gold_twins"]}
+    assert "Not trained to compare with: a teacher on cards, students on gold alone." in said(report)
+    assert "Not trained" not in said(sample_report())
+
+
+def test_a_student_that_cannot_be_handed_over_is_never_the_model_to_take() -> None:
+    report = sample_report()
+    report["models"] = [one for one in report["models"] if one["role"] != "artifact"]
+    student = next(one for one in report["models"] if one["role"] == "student")
+    before = verdict.headline(report)
+    report["models"].insert(0, {**student, "name": "words@card", "only_measured": True})
+    report["latency"] = []
+    assert verdict.headline(report).partition(":")[0] != "words@card" != before.partition(":")[0]
+
+
 def test_the_labels_are_told_with_the_reason() -> None:
     expected = (
         "Labels: document (base@document), asked for auto: the document teacher has the lowest log loss on validation."

@@ -14,10 +14,13 @@ from distill.training.joining import Share
 from distill.training.losses.term import Term
 from students.config import StudentConfig
 from students.train import train
-from tests.students.test_train import CARD, _lesson, _store
-from tests.training.toy import WINDOWED, same_weights, toy_encoder, toy_training
+from tests.families.lessons import toy_labels, toy_lesson
+from tests.training.toy import CARD, WINDOWED, same_weights, toy_encoder, toy_training
 
 SEEN = []
+
+
+FIRST_TOKEN, LAST_ATTENTION = (f"tests.students.test_losses:{name}" for name in ("FirstTokenMse", "LastAttention"))
 
 
 class FirstTokenMse(Term):
@@ -53,8 +56,8 @@ def _config(training=None, **changes):
 
 
 def _train(source, records, folder, *, teacher=None, view=CARD, **changes):
-    labels = _store(records, folder.with_name(f"{folder.name}-labels"))
-    train(_config(**changes), _lesson(source, records, view), {labels: Share()}, folder, teacher)
+    labels = {toy_labels(records, folder.with_name(f"{folder.name}-labels")): Share()}
+    train(_config(**changes), toy_lesson(records, view, source=source, labels=labels, teacher=teacher), folder)
     return load_classifier(folder)
 
 
@@ -102,7 +105,7 @@ def test_a_term_that_reads_hidden_states_pulls_the_student_towards_its_teacher(e
     """Cut to one layer, the teacher's states are two layers away; the term alone brings them near."""
     SEEN.clear()
     learn = {"epochs": 12, "max_steps": None, "learning_rate": 1e-2, "dropout": 0, "may_collapse": True}
-    losses = {"first_token_mse": {"weight": 1}}
+    losses = {FIRST_TOKEN: {"weight": 1}}
     _train(warm, records, tmp_path / "s", teacher=warm, losses=losses, training=learn)
     start, end = sum(SEEN[:10]), sum(SEEN[-10:])
     assert end < start / 4
@@ -110,7 +113,7 @@ def test_a_term_that_reads_hidden_states_pulls_the_student_towards_its_teacher(e
 
 def test_a_feature_term_is_added_to_the_others(warm, records, tmp_path):
     plain = _train(warm, records, tmp_path / "plain")
-    losses = {**FULL, "first_token_mse": {"weight": 0.5}}
+    losses = {**FULL, FIRST_TOKEN: {"weight": 0.5}}
     one, two = (
         _train(warm, records, tmp_path / n, teacher=warm, losses=losses, view=view)
         for n, view in (("one", CARD), ("two", CARD))
@@ -121,7 +124,7 @@ def test_a_feature_term_is_added_to_the_others(warm, records, tmp_path):
 
 def test_a_term_that_reads_attentions_is_given_them(warm, records, tmp_path):
     plain = _train(warm, records, tmp_path / "plain")
-    losses = {**FULL, "last_attention": {}}
+    losses = {**FULL, LAST_ATTENTION: {}}
     assert not same_weights(plain, _train(warm, records, tmp_path / "s", teacher=warm, losses=losses))
 
 
@@ -137,7 +140,7 @@ def _loaded(monkeypatch):
     return loaded
 
 
-@pytest.mark.parametrize("losses", [None, FULL, {**FULL, "first_token_mse": {"weight": 0}}], ids=["short", "full", "0"])
+@pytest.mark.parametrize("losses", [None, FULL, {**FULL, FIRST_TOKEN: {"weight": 0}}], ids=["short", "full", "0"])
 def test_stored_logits_alone_never_load_a_teacher(warm, records, tmp_path, monkeypatch, losses):
     loaded, changes = _loaded(monkeypatch), {"losses": losses} if losses else {}
     _train(warm, records, tmp_path / "s", teacher=tmp_path / "no such folder", **changes)
@@ -146,13 +149,13 @@ def test_stored_logits_alone_never_load_a_teacher(warm, records, tmp_path, monke
 
 def test_the_teacher_is_loaded_once_where_its_states_are_read(warm, records, tmp_path, monkeypatch):
     loaded = _loaded(monkeypatch)
-    _train(warm, records, tmp_path / "s", teacher=warm, losses={**FULL, "first_token_mse": {}})
+    _train(warm, records, tmp_path / "s", teacher=warm, losses={**FULL, FIRST_TOKEN: {}})
     assert loaded == [warm]
 
 
 def test_without_a_teacher_such_a_term_says_what_to_do(warm, records, tmp_path):
-    with pytest.raises(UserError, match=r"only its labels are here[\s\S]*first_token_mse[\s\S]*imported labels"):
-        _train(warm, records, tmp_path / "s", losses={**FULL, "first_token_mse": {}})
+    with pytest.raises(UserError, match=r"only its labels are here[\s\S]*FirstTokenMse[\s\S]*imported labels"):
+        _train(warm, records, tmp_path / "s", losses={**FULL, FIRST_TOKEN: {}})
 
 
 def test_a_teacher_with_another_tokenizer_is_refused(warm, records, tmp_path):
@@ -160,4 +163,4 @@ def test_a_teacher_with_another_tokenizer_is_refused(warm, records, tmp_path):
     other = toy_encoder(tmp_path / "other")
     (other / "tokenizer.json").write_text((other / "tokenizer.json").read_text() + " ")
     with pytest.raises(UserError, match="another tokenizer"):
-        _train(warm, records, tmp_path / "s", teacher=other, losses={**FULL, "first_token_mse": {}})
+        _train(warm, records, tmp_path / "s", teacher=other, losses={**FULL, FIRST_TOKEN: {}})

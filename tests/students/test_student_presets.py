@@ -1,14 +1,16 @@
 """Every student preset is what its name says."""
 
 import re
+from pathlib import Path
 
 import pytest
 
 from distill.core.errors import UserError
 from distill.core.presets import load_preset, preset_names, resolve
+from distill.pipeline.entries import student_entry
 from students.config import StudentConfig
 
-NAMES = preset_names("students")
+NAMES = [name for name in preset_names("students") if name != "words"]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -25,6 +27,12 @@ def test_the_students_of_the_project_are_there():
 
 def test_presets_say_only_what_their_names_say():
     assert all(set(load_preset("students", name, "test")) == {"layers", "keep"} for name in NAMES)
+
+
+def test_words_are_a_family_of_their_own_and_the_only_one():
+    config = student_entry("words", {}, "test", Path("no project"))
+    assert (config.family, config.view) == ("tfidf", "card") and not isinstance(config, StudentConfig)
+    assert set(preset_names("students")) == {*NAMES, "words"}
 
 
 def test_numbers_are_numbers():

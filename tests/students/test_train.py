@@ -1,7 +1,6 @@
 """Students trained from stored soft labels, and their twins on gold only."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,18 +8,18 @@ import pytest
 from distill.core.errors import GateFailed, UserError
 from distill.core.project import ViewConfig
 from distill.core.record_store import read_records
-from distill.core.soft_labels import SoftLabels, write_shard
 from distill.core.view import View
+from distill.families import encoder as encoder_family
 from distill.models import encoder as encoder_module
 from distill.models.encoder import load_classifier
+from distill.training import fit as fit_module
 from distill.training.distillation_loss import DistillationLoss
-from distill.training.joining import Share, labelled_rows
+from distill.training.joining import Share
 from distill.training.losses.gold import Gold
-from students import start as start_module
-from students import train as train_module
 from students.config import StudentConfig
-from students.train import Lesson, train, train_twin
-from tests.training.toy import CARD, LABELS, SIGNS, SPACE, Stop, same_weights, toy_loss, toy_training, toy_view
+from students.train import train, train_twin
+from tests.families.lessons import toy_labels, toy_lesson
+from tests.training.toy import CARD, LABELS, Stop, same_weights, toy_loss, toy_training
 
 
 @pytest.fixture
@@ -29,37 +28,21 @@ def teacher(warm):
     return warm
 
 
-def _store(records, folder: Path, *, without=(), planted=None):
-    """Soft labels that know the answer; ids in `without` are not usable; `planted` replaces all logits."""
-    rows = labelled_rows(records)
-    answers = [next(i for i, sign in enumerate(SIGNS) if sign in row.fields["page.title"]) for _, row in rows]
-    logits = np.eye(3, dtype=np.float32)[answers] * 6
-    if planted is not None:
-        logits[:] = planted
-    ids = [row.id for _, row in rows]
-    counts = np.ones(len(rows), np.int32)
-    status = ["nonfinite" if name in without else "ok" for name in ids]
-    write_shard(folder, 0, SoftLabels(ids, [source for source, _ in rows], logits, counts, counts, status))
-    return folder
-
-
 def _config(training=None, **changes):
     values = {"preset": "8L", "layers": 1, "keep": "first", "training": toy_training(**(training or {}))}
     return StudentConfig.model_validate(values | changes)
 
 
-def _lesson(teacher, records, view=CARD):
-    return Lesson(SPACE, toy_view(teacher, view), records, teacher, 3, 1)
-
-
 def _train(teacher, records, labels, folder, *, training=None, view=CARD, **changes):
     labels = labels if isinstance(labels, dict) else {labels: Share()}
-    train(_config(training, **changes), _lesson(teacher, records, view), labels, folder)
+    lesson = toy_lesson(records, view, source=teacher, labels=labels)
+    train(_config(training, **changes), lesson, folder)
     return folder
 
 
-def _twin(teacher, records, folder, *, student=None, training=None, **changes):
-    train_twin(_config(training, **changes), _lesson(teacher, records), student, folder)
+def _twin(teacher, records, folder, *, steps=None, labels=None, training=None, **changes):
+    lesson = toy_lesson(records, source=teacher, steps=steps, labels={labels: Share()} if labels else {})
+    train_twin(_config(training, **changes), lesson, folder)
     return folder
 
 
@@ -75,7 +58,7 @@ LEARN = {"epochs": 8, "learning_rate": 1e-2, "dropout": 0}
 
 
 def test_student_learns_and_is_a_whole_model(encoder, records, tmp_path):
-    folder = _train(encoder, records, _store(records, tmp_path / "labels"), tmp_path / "student", training=LEARN)
+    folder = _train(encoder, records, toy_labels(records, tmp_path / "labels"), tmp_path / "student", training=LEARN)
     assert _history(folder)[-1]["accuracy"] > 0.9
     names = {path.name for path in folder.iterdir()}
     assert {"config.json", "model.safetensors", "tokenizer.json", "view.json", "training_history.json"} <= names
@@ -94,20 +77,19 @@ def test_no_teacher_is_in_memory(teacher, records, tmp_path, monkeypatch):
         return load(folder, *arguments, **options)
 
     monkeypatch.setattr(encoder_module, "load_classifier", noting)
-    monkeypatch.setattr(start_module, "load_classifier", noting)
-    _train(teacher, records, _store(records, tmp_path / "labels"), tmp_path / "student", training={"max_steps": 1})
+    _train(teacher, records, toy_labels(records, tmp_path / "labels"), tmp_path / "student", training={"max_steps": 1})
     assert loaded == [teacher]
 
 
 def test_same_seed_same_student(teacher, records, tmp_path):
-    labels = _store(records, tmp_path / "labels")
+    labels = toy_labels(records, tmp_path / "labels")
     models = [load_classifier(_train(teacher, records, labels, tmp_path / n, training={"max_steps": 3})) for n in "ab"]
     assert same_weights(*models)
 
 
 def test_soft_labels_decide_what_is_learnt(teacher, records, tmp_path):
     """A teacher that calls everything 'точно' makes a student that does, and the gate says so."""
-    labels = _store(records, tmp_path / "labels", planted=np.float32([-6, -6, 6]))
+    labels = toy_labels(records, tmp_path / "labels", planted=np.float32([-6, -6, 6]))
     with pytest.raises(GateFailed, match="'точно'"):
         _train(teacher, records, labels, tmp_path / "student", training=LEARN, alpha=0)
 
@@ -120,14 +102,14 @@ def _examples(monkeypatch, run):
         told.extend([train, valid, config, run])
         raise Stop
 
-    monkeypatch.setattr(train_module, "fit", stop)
+    monkeypatch.setattr(fit_module, "fit", stop)
     with pytest.raises(Stop):
         run()
     return told
 
 
 def test_rows_are_train_and_pool_with_soft_labels_or_gold(teacher, records, tmp_path, monkeypatch):
-    labels = _store(records, tmp_path / "labels", without=("т3", "п5", "п6"))
+    labels = toy_labels(records, tmp_path / "labels", without=("т3", "п5", "п6"))
     rows, valid, config, run = _examples(
         monkeypatch, lambda: _train(teacher, records, labels, tmp_path / "s", training={"epochs": 2}, temperature=3)
     )
@@ -140,14 +122,14 @@ def test_rows_are_train_and_pool_with_soft_labels_or_gold(teacher, records, tmp_
 
 
 def test_not_a_number_in_the_soft_labels_ends_the_run(teacher, records, tmp_path):
-    bad = _store(records, tmp_path / "bad", planted=np.float32(np.nan))
+    bad = toy_labels(records, tmp_path / "bad", planted=np.float32(np.nan))
     with pytest.raises(GateFailed, match="diverged"):
         _train(teacher, records, bad, tmp_path / "soft", training={"epochs": 1})
 
 
 def test_several_teachers_are_joined_by_weight(teacher, records, tmp_path, monkeypatch):
-    one = _store(records, tmp_path / "one", without=("т1",), planted=np.float32([2, 0, 0]))
-    two = _store(records, tmp_path / "two", without=("п2",), planted=np.float32([0, 0, 3]))
+    one = toy_labels(records, tmp_path / "one", without=("т1",), planted=np.float32([2, 0, 0]))
+    two = toy_labels(records, tmp_path / "two", without=("п2",), planted=np.float32([0, 0, 3]))
     rows, *_ = _examples(monkeypatch, lambda: _train(teacher, records, {one: Share(3), two: Share(1)}, tmp_path / "s"))
     assert len(rows) == 24 + 17
     first, second = (np.exp(z) / np.exp(z).sum() for z in (np.array([2.0, 0, 0]), np.array([0, 0, 3.0])))
@@ -160,14 +142,14 @@ def test_windows_of_the_view_reach_the_loss(teacher, records, tmp_path, monkeypa
     view = ViewConfig.model_validate(
         {**CARD.model_dump(), "right": ["page.title", "page.body"], "windows": {"stride": 2, "pool": "max"}}
     )
-    labels = _store(records, tmp_path / "labels")
+    labels = toy_labels(records, tmp_path / "labels")
     rows, *_, run = _examples(monkeypatch, lambda: _train(teacher, records, labels, tmp_path / "s", view=view))
     assert run.pool == "max" and any(len(row.windows) > 1 for row in rows)
 
 
 def test_no_usable_soft_label_is_an_error(teacher, records, tmp_path):
     ids = [row.id for split in ("train", "pool.urls") for row in read_records(records, split)]
-    labels = _store(records, tmp_path / "labels", without=ids)
+    labels = toy_labels(records, tmp_path / "labels", without=ids)
     with pytest.raises(UserError, match="no usable soft labels"):
         _train(teacher, records, labels, tmp_path / "student")
 
@@ -187,12 +169,13 @@ def test_a_twin_of_its_own_convergence_ends_by_itself_and_keeps_the_best(encoder
 
 
 def test_a_twin_of_the_students_steps_takes_exactly_them(teacher, records, tmp_path):
-    """As many as its training_history.json says, no more and no less, however soon its log loss stops falling."""
-    labels = _store(records, tmp_path / "labels")
+    """No more and no less, however soon its log loss stops falling."""
+    labels = toy_labels(records, tmp_path / "labels")
     for name, training in (("epochs", {"epochs": 2}), ("converging", CONVERGE)):
         student = _train(teacher, records, labels, tmp_path / name, training=training)
-        twin = _quality(_twin(teacher, records, tmp_path / f"{name}-gold", student=student, training=training))
-        assert twin["steps"] == twin["history"][-1]["step"] == _quality(student)["steps"]
+        steps = _quality(student)["steps"]
+        twin = _quality(_twin(teacher, records, tmp_path / f"{name}-gold", steps=steps, training=training))
+        assert twin["steps"] == twin["history"][-1]["step"] == steps
         losses = {point["step"]: point["log_loss"] for point in twin["history"]}
         assert twin["ended"] == "fixed" and losses[twin["step"]] == min(losses.values())
     assert _quality(tmp_path / "epochs")["steps"] == 2 * 11
@@ -200,12 +183,8 @@ def test_a_twin_of_the_students_steps_takes_exactly_them(teacher, records, tmp_p
 
 @pytest.mark.parametrize(("steps", "converges"), [(7, False), (None, True)], ids=["student's steps", "convergence"])
 def test_a_twin_learns_from_gold_alone(teacher, records, tmp_path, monkeypatch, steps, converges):
-    student = tmp_path / "student" if steps else None
-    if student:
-        student.mkdir()
-        (student / "training_history.json").write_text(json.dumps({"step": 5, "steps": steps}))
-    monkeypatch.setattr(train_module, "read_soft_labels", None)
-    options = {"student": student, "training": {"epochs": 2}, "temperature": 3, "alpha": 0}
+    monkeypatch.setattr(encoder_family, "read_soft_labels", None)
+    options = {"steps": steps, "labels": tmp_path / "labels", "training": {"epochs": 2}, "temperature": 3, "alpha": 0}
     rows, valid, config, run = _examples(monkeypatch, lambda: _twin(teacher, records, tmp_path / "s", **options))
     assert len(rows) == 24 and all(row.teacher_logits is None and row.target is not None for row in rows)
     assert len(valid) == 12 and run.loss == DistillationLoss((Gold(),)) and run.seed == 3
@@ -217,7 +196,8 @@ def test_a_twin_is_the_same_with_any_soft_labels(teacher, records, tmp_path):
     """To the bit: the student counts by its number of steps alone."""
     twins = []
     for name, planted in (("right", None), ("wrong", np.float32([0, 3, 0]))):
-        labels, options = _store(records, tmp_path / name, planted=planted), {"training": {"max_steps": 4}}
-        student = _train(teacher, records, labels, tmp_path / f"s-{name}", alpha=0.9, **options)
-        twins.append(load_classifier(_twin(teacher, records, tmp_path / f"t-{name}", student=student, **options)))
+        labels, options = toy_labels(records, tmp_path / name, planted=planted), {"training": {"max_steps": 4}}
+        steps = _quality(_train(teacher, records, labels, tmp_path / f"s-{name}", alpha=0.9, **options))["steps"]
+        twin = _twin(teacher, records, tmp_path / f"t-{name}", steps=steps, labels=labels, **options)
+        twins.append(load_classifier(twin))
     assert same_weights(*twins)

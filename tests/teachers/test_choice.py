@@ -10,10 +10,11 @@ import pytest
 
 from distill.core.errors import UserError
 from distill.core.label_space import LabelSpace
+from distill.core.objectives.multi_label import MultiLabel
 from distill.core.predictions import Predictions, write_predictions
 from distill.core.progress import reporting
 from distill.evaluation.calibration import fit_temperature
-from teachers.choice import CHOICE_FILE, TWINS_FILE, Asking, Candidate, ask_twins, choose, read_choice
+from teachers.choice import CHOICE_FILE, TWINS_FILE, Asking, Candidate, ask_twins, choose, read_choice, take_imported
 from tests.training.toy import Watch
 
 SPACE, ROWS = LabelSpace(("мимо", "рядом", "точно")), 180
@@ -175,7 +176,7 @@ def test_a_teacher_of_noise_does_not_beat_the_class_shares(tmp_path):
 
 
 def test_multi_label_is_asked_with_a_sigmoid_for_each_class(tmp_path):
-    space, random = LabelSpace(("а", "б", "в"), kind="multi"), np.random.default_rng(3)
+    space, random = LabelSpace(("а", "б", "в"), objective=MultiLabel()), np.random.default_rng(3)
     target = (random.random((ROWS, 3)) < 0.3).astype(float)
     knows, noise = 4 * target - 2, random.normal(0, 1, (ROWS, 3))
     plant(tmp_path, {DOCUMENT: noise, CARD: knows + noise}, target)
@@ -203,12 +204,24 @@ def test_under_thirty_clusters_nothing_is_chosen(tmp_path):
     assert not (tmp_path / CHOICE_FILE).exists()
 
 
-def test_labels_made_elsewhere_are_said_to_be_so(better_card):
-    rows = Asking("auto", better_card / "predictions", SPACE, np.full(3, 1 / 3), 200, 1, imported=[DOCUMENT])
-    choose(CANDIDATES[:1], rows, better_card)
+def test_labels_made_elsewhere_are_taken_without_asking(better_card):
+    made = {"old@document": 0.25, "new@document": 0.75}
+    take_imported(made, list(made), asking(better_card), better_card)
     found = read_choice(better_card)
-    assert (found["imported"], found["why"]) == ([DOCUMENT], f"the labels of {DOCUMENT} were made elsewhere")
-    assert chosen(better_card)["imported"] == []
+    assert (found["asked"], found["taken"], found["teachers"]) == ("auto", "document", made)
+    assert (found["imported"], found["why"]) == (list(made), "made elsewhere, so there is nothing to choose")
+    assert found["temperatures"] == dict.fromkeys(made, 1.0) and found["start"] is None
+    assert found["candidates"] == found["differences"] == found["worse_classes"] == [] and found["rows"] == 0
+    asked = chosen(better_card)
+    assert asked["imported"] == [] and asked.keys() == found.keys()
+
+
+def test_a_teacher_of_the_run_among_them_has_its_own_temperature_and_gives_its_layers(better_card):
+    made = {DOCUMENT: 0.25, CARD: 0.25, "old@document": 0.5}
+    take_imported(made, ["old@document"], asking(better_card), better_card)
+    found, own = read_choice(better_card), chosen(better_card)["temperatures"]
+    assert found["temperatures"]["old@document"] == 1.0 and found["start"] == CARD
+    assert {name: found["temperatures"][name] for name in own} == own
 
 
 def test_missing_answers_are_an_error(better_card):

@@ -143,7 +143,7 @@ def test_a_broken_row_is_named(tmp_path, records):
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ([*listed(), listed()[4]], r"stands twice[\s\S]*row 8\n[\s\S]*п0"),
+        ([*listed(), listed()[4]], r"a duplicate id[\s\S]*row 8\n[\s\S]*п0"),
         (listed()[:5], r"leaves out rows[\s\S]*2 of 7 rows without logits, first: п1, п2"),
         ([*listed(), {"id": "в0", "logits": [1, 2, 3]}], r"not in train or the pool[\s\S]*1 ids, for example в0"),
     ],

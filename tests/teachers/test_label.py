@@ -11,6 +11,7 @@ from distill.core.record_store import read_records, write_records
 from distill.core.records import Record
 from distill.core.soft_labels import read_shard, read_soft_labels, shard_path
 from distill.core.view import View
+from distill.inference import torch_runner
 from distill.inference.score import score
 from distill.inference.torch_runner import TorchRunner
 from distill.models.encoder import load_classifier
@@ -58,7 +59,7 @@ class Counting(TorchRunner):
 @pytest.fixture
 def counting(monkeypatch):
     """The runner of the labelling, counting."""
-    monkeypatch.setattr(label_module, "TorchRunner", Counting)
+    monkeypatch.setattr(torch_runner, "TorchRunner", Counting)
     Counting.opened = Counting.windows = 0
     return Counting
 
@@ -189,7 +190,7 @@ def test_labelling_runs_where_the_precision_was_chosen_for(teacher, records, tmp
         told.update(options)
         raise Stop
 
-    monkeypatch.setattr(label_module, "TorchRunner", runner)
+    monkeypatch.setattr(torch_runner, "TorchRunner", runner)
     for cuda in (True, False):
         monkeypatch.setattr(torch.cuda, "is_available", lambda cuda=cuda: cuda)
         monkeypatch.setattr(device_module, "has_bf16", lambda device: device == "cuda")

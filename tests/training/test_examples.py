@@ -54,7 +54,7 @@ def test_length_is_that_of_the_longest_window():
 
 def test_collator_pads_all_windows_together():
     teacher, target = np.float32([1, 2, 3]), np.float32([0, 1, 0])
-    batch = Collator(3, pad_id=9)([_example([4], teacher), _example([6, 3], None, target), _example([2])])
+    batch = Collator(3, 3, pad_id=9)([_example([4], teacher), _example([6, 3], None, target), _example([2])])
     shapes = {name: tuple(values.shape) for name, values in batch.items()}
     assert shapes == {
         **dict.fromkeys(("input_ids", "attention_mask", "token_type_ids"), (4, 6)),
@@ -76,7 +76,7 @@ def test_collator_pads_all_windows_together():
 
 def test_windows_of_a_view_reach_the_batch(encoder):
     examples = encode_examples(toy_records("т", 12), toy_view(encoder, WINDOWED).renderer())
-    batch = Collator(3, 0)(examples)
+    batch = Collator(3, 3, 0)(examples)
     assert max(len(e.windows) for e in examples) > 1
     assert batch["owner"].bincount().tolist() == [len(e.windows) for e in examples]
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from distill.core.activations import sigmoid, softmax
+from distill.core.objectives.objective import objective
+from distill.core.objectives.single_label import SINGLE
 from distill.core.record_store import write_records
 from distill.core.records import Record
 from distill.core.soft_labels import SoftLabels
-from distill.evaluation.metrics import decisions, sigmoid, softmax
 from distill.training.joining import Share, join, labelled_rows
 
 IDS = [f"т{i}" for i in range(8)]
@@ -37,7 +39,7 @@ def test_training_rows_come_first_then_the_pools_by_name(tmp_path):
 
 
 def test_one_teachers_logits_are_taken_as_they_are():
-    found = join([(store(1), Share(0.3))], "single")
+    found = join([(store(1), Share(0.3))], SINGLE)
     assert list(found) == IDS
     np.testing.assert_array_equal(np.stack(list(found.values())), store(1).logits)
 
@@ -46,7 +48,7 @@ def test_one_teachers_logits_are_taken_as_they_are():
 def test_several_teachers_are_averaged_as_probabilities(kind, chances):
     stores = [(store(1), Share(2.0)), (store(2), Share(0.5)), (store(3), Share(1.5))]
     expected = sum(share.weight * chances(labels.logits) for labels, share in stores) / 4.0
-    found = join(stores, kind)
+    found = join(stores, objective(kind, 3))
     assert list(found) == IDS
     joined = np.stack(list(found.values()))
     assert joined.dtype == np.float32
@@ -57,30 +59,32 @@ def test_several_teachers_are_averaged_as_probabilities(kind, chances):
 def test_among_several_each_teacher_is_taken_at_its_own_temperature(kind, chances):
     stores = [(store(1), Share(3, 2.5)), (store(2), Share(1, 0.5))]
     expected = (3 * chances(store(1).logits / 2.5) + chances(store(2).logits / 0.5)) / 4
-    joined = np.stack(list(join(stores, kind).values()))
+    joined = np.stack(list(join(stores, objective(kind, 3)).values()))
     np.testing.assert_allclose(chances(joined), expected, rtol=1e-5)
-    plain = np.stack(list(join([(labels, Share(share.weight)) for labels, share in stores], kind).values()))
+    plain = np.stack(
+        list(join([(labels, Share(share.weight)) for labels, share in stores], objective(kind, 3)).values())
+    )
     assert not np.allclose(chances(plain), expected, rtol=1e-2)
 
 
 def test_the_temperature_of_a_teacher_alone_is_left_to_the_loss():
-    found = join([(store(1), Share(1, 4.0))], "single")
+    found = join([(store(1), Share(1, 4.0))], SINGLE)
     np.testing.assert_array_equal(np.stack(list(found.values())), store(1).logits)
 
 
 def test_weights_count_by_their_ratio():
-    one, other = (join([(store(1), Share(a)), (store(2), Share(b))], "single") for a, b in ((1, 3), (10, 30)))
+    one, other = (join([(store(1), Share(a)), (store(2), Share(b))], SINGLE) for a, b in ((1, 3), (10, 30)))
     np.testing.assert_allclose(np.stack(list(one.values())), np.stack(list(other.values())), rtol=1e-6)
 
 
 def test_a_teacher_joined_with_itself_keeps_its_probabilities():
-    found = join([(store(1), Share()), (store(1), Share())], "single")
+    found = join([(store(1), Share()), (store(1), Share())], SINGLE)
     np.testing.assert_allclose(softmax(np.stack(list(found.values()))), softmax(store(1).logits), rtol=1e-5)
 
 
 def test_rows_are_joined_by_id_and_not_by_place():
-    straight = join([(store(1), Share()), (store(2), Share(2.0))], "single")
-    turned = join([(store(1), Share()), (store(2, IDS[::-1]), Share(2.0))], "single")
+    straight = join([(store(1), Share()), (store(2), Share(2.0))], SINGLE)
+    turned = join([(store(1), Share()), (store(2, IDS[::-1]), Share(2.0))], SINGLE)
     assert list(turned) == IDS
     for name in IDS:
         np.testing.assert_array_equal(turned[name], straight[name])
@@ -88,19 +92,19 @@ def test_rows_are_joined_by_id_and_not_by_place():
 
 def test_only_rows_that_every_teacher_labelled_well_remain():
     status = ["ok", "empty", "ok", "nonfinite", "ok", "ok", "ok", "ok"]
-    assert list(join([(store(1, status=status), Share())], "single")) == [IDS[i] for i in (0, 2, 4, 5, 6, 7)]
-    found = join([(store(1, status=status), Share()), (store(2, IDS[2:7]), Share())], "single")
+    assert list(join([(store(1, status=status), Share())], SINGLE)) == [IDS[i] for i in (0, 2, 4, 5, 6, 7)]
+    found = join([(store(1, status=status), Share()), (store(2, IDS[2:7]), Share())], SINGLE)
     assert list(found) == [IDS[i] for i in (2, 4, 5, 6)]
 
 
 @pytest.mark.parametrize("kind", ["single", "multi"])
 def test_teachers_without_a_common_row_give_nothing(kind):
-    assert join([(store(1, IDS[:3]), Share()), (store(2, IDS[3:]), Share())], kind) == {}
+    assert join([(store(1, IDS[:3]), Share()), (store(2, IDS[3:]), Share())], objective(kind, 3)) == {}
 
 
 @pytest.mark.parametrize("kind", ["single", "multi"])
 def test_certain_teachers_give_finite_logits_and_the_same_answers(kind):
     certain = store(1, scale=1e4)
-    found = np.stack(list(join([(certain, Share()), (certain, Share())], kind).values()))
+    found = np.stack(list(join([(certain, Share()), (certain, Share())], objective(kind, 3)).values()))
     assert np.isfinite(found).all()
-    np.testing.assert_array_equal(decisions(found, kind), decisions(certain.logits, kind))
+    np.testing.assert_array_equal(objective(kind, 3).decisions(found), objective(kind, 3).decisions(certain.logits))

@@ -5,14 +5,14 @@ import math
 import pytest
 import torch
 
-from distill.training.losses.gold import hard_binary_cross_entropy, hard_cross_entropy
-from distill.training.losses.soft_cross_entropy import soft_binary_cross_entropy, soft_cross_entropy
+from distill.core.objectives.objective import objective
 from distill.training.losses.term import Outputs
+from distill.training.objectives.row_losses import row_losses
 from tests.training.toy import toy_loss
 
 ROWS, CLASSES = 6, 3
-SOFT = {"single": soft_cross_entropy, "multi": soft_binary_cross_entropy}
-HARD = {"single": hard_cross_entropy, "multi": hard_binary_cross_entropy}
+SOFT = {kind: row_losses(objective(kind, CLASSES)).soft for kind in ("single", "multi")}
+HARD = {kind: row_losses(objective(kind, CLASSES)).hard for kind in SOFT}
 TEMPERATURES = [0.5, 1.0, 2.0, 20.0]
 
 
@@ -47,8 +47,9 @@ def _reference_soft(kind, student, teacher, temperature):
 
 def _loss(temperature, alpha, kind="single"):
     """The loss as a function of logits and a batch."""
-    loss = toy_loss(temperature, alpha, kind)
-    return lambda logits, batch: loss(Outputs(logits, kind), Outputs(batch["teacher_logits"], kind), batch)
+    own = objective(kind, CLASSES)
+    loss = toy_loss(temperature, alpha, own)
+    return lambda logits, batch: loss(Outputs(logits, own), Outputs(batch["teacher_logits"], own), batch)
 
 
 def _reference(temperature, alpha, kind, logits, batch):

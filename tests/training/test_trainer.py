@@ -8,15 +8,16 @@ import pytest
 import torch
 import transformers as hf
 
+from distill.core.objectives.single_label import SINGLE
 from distill.core.progress import reporting
 from distill.inference.score import score
 from distill.inference.torch_runner import TorchRunner
 from distill.models.encoder import load_classifier
 from distill.training.examples import Collator, Example, LengthGroupedSampler
-from distill.training.fit import optimiser_steps
 from distill.training.run import Rows
 from distill.training.stretch import fixed
 from distill.training.trainer import DistillTrainer, ProgressCallback, validation_figures
+from distill.training.work import optimiser_steps
 from tests.training.toy import (
     CARD,
     LABELS,
@@ -132,7 +133,7 @@ def test_planned_steps_are_those_of_the_trainer(make_trainer, rows, changes, ste
 
 
 def test_rows_come_in_the_samplers_order_of_each_epoch(make_trainer, encoder):
-    train, collator = toy_examples(encoder, 22, WINDOWED), Seen(3, 0)
+    train, collator = toy_examples(encoder, 22, WINDOWED), Seen(3, 3, 0)
     make_trainer(train=train, collator=collator, epochs=3).train()
     position = {id(example): row for row, example in enumerate(train)}
     seen = [position[name] for batch in collator.batches for name in batch if name in position]
@@ -170,10 +171,10 @@ def test_loss_of_a_step_is_that_of_the_formula(make_trainer, encoder):
         Example(example.windows, logits if row % 2 else None, example.target if row % 3 else None)
         for row, (example, logits) in enumerate(zip(toy_examples(encoder, 7, WINDOWED), random_logits(7), strict=True))
     ]
-    batch = Collator(3, 0)(examples)
+    batch = Collator(3, 3, 0)(examples)
     trainer.model.eval()
     found = trainer.compute_loss(trainer.model, batch)
-    rows = [trainer.compute_loss(trainer.model, Collator(3, 0)([example])) for example in examples]
+    rows = [trainer.compute_loss(trainer.model, Collator(3, 3, 0)([example])) for example in examples]
     torch.testing.assert_close(found, torch.stack(rows).mean())
 
 
@@ -232,7 +233,7 @@ def test_validation_leaves_no_trace_in_training(make_trainer):
 
 def test_figures_of_an_evaluation():
     target = np.eye(3, dtype=np.float32)[[0, 0, 1, 2]]
-    figures = validation_figures(np.eye(3, dtype=np.float32)[[0, 1, 1, 0]] * 4, target, LABELS, "single")
+    figures = validation_figures(np.eye(3, dtype=np.float32)[[0, 1, 1, 0]] * 4, target, LABELS, SINGLE)
     assert figures["accuracy"] == 0.5
     assert figures["мимо_precision"] == figures["мимо_recall"] == figures["рядом_precision"] == 0.5
     assert figures["рядом_recall"] == 1 and figures["точно_f1"] == 0

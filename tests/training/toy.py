@@ -8,13 +8,14 @@ import numpy as np
 import torch
 
 from distill.core.label_space import LabelSpace
+from distill.core.objectives.single_label import SINGLE
 from distill.core.progress import reporting
 from distill.core.project import ViewConfig, Windows
 from distill.core.record_store import write_records
 from distill.core.records import Record
 from distill.core.view import TOKENIZER_FILE, View
 from distill.models.encoder import load_classifier
-from distill.models.fresh import make_encoder
+from distill.models.fresh import Shape, make_encoder
 from distill.models.pretrained import save_tokenizer
 from distill.training.config import TrainingConfig
 from distill.training.distillation_loss import DistillationLoss
@@ -60,7 +61,7 @@ def write_toy(folder: Path, *, train=24, valid=12, pool=18, test=9) -> Path:
 def toy_encoder(folder: Path, *, layers=2, width=16, seed=1) -> Path:
     """A Hugging Face folder of a narrow BERT with random weights."""
     texts = [text for record in toy_records("т", 60) for text in record.fields.values()]
-    make_encoder(texts, folder, layers=layers, width=width, heads=2, vocabulary=150, seed=seed)
+    make_encoder(texts, folder, Shape(layers=layers, width=width, heads=2, vocabulary=150), seed)
     return folder
 
 
@@ -88,9 +89,9 @@ def toy_training(**changes) -> TrainingConfig:
     return TrainingConfig.model_validate(values | changes)
 
 
-def toy_loss(temperature=2.0, alpha=0.5, kind="single") -> DistillationLoss:
+def toy_loss(temperature=2.0, alpha=0.5, objective=SINGLE) -> DistillationLoss:
     """A student's loss: gold with weight alpha, and soft cross-entropy."""
-    return DistillationLoss((Gold(weight=alpha), SoftCrossEntropy(temperature=temperature)), kind)
+    return DistillationLoss((Gold(weight=alpha), SoftCrossEntropy(temperature=temperature)), objective)
 
 
 def toy_run(loss=None, **changes) -> Run:

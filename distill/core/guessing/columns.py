@@ -18,7 +18,7 @@ class Column:
 
     Attributes:
         path: dotted path.
-        values: its values that are not null, as they stand in the file.
+        values: its values that are not null, as the file has them.
         rows: rows looked at.
     """
 

@@ -40,7 +40,7 @@ class StarterProject:
     """What was guessed.
 
     Attributes:
-        folder: where the project file will stand.
+        folder: where the project file will be.
         root: folder that the file names start from, absolute.
         encoding: `utf-8` or the Cyrillic encoding of the files.
         files: role (`train`, `valid`, `test`, `pool`) to short name to file.

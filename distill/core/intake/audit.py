@@ -12,7 +12,7 @@ from typing import Any
 from tokenizers import Tokenizer
 
 from distill.core.errors import UserError
-from distill.core.files import sha256, write_json
+from distill.core.files import Json, sha256, write_json
 from distill.core.intake import junk, lengths
 from distill.core.intake.hashing import unit
 from distill.core.intake.ledger import Ledger
@@ -31,7 +31,7 @@ _NO_SLICE = ""
 _MUCH_UNREAD, _MANY_BAD, _MANY_SAME = 0.2, 0.05, 0.99
 
 
-def audit_config(project: Project) -> dict[str, Any]:
+def audit_config(project: Project) -> Json:
     """All of the config that the result of `audit` depends on, apart from the records and the tokenizers."""
     return {
         "task": {"labels": project.task.labels, "kind": project.task.kind},
@@ -59,10 +59,10 @@ def audit(project: Project, records: Path, folder: Path, *, tokenizers: Mapping[
     write_json(folder / AUDIT_FILE, _figures(project, records, ledger, tokenizers or {}))
 
 
-def _figures(project: Project, records: Path, ledger: Ledger, tokenizers: Mapping[str, Path]) -> dict[str, Any]:
+def _figures(project: Project, records: Path, ledger: Ledger, tokenizers: Mapping[str, Path]) -> Json:
     surveys = [_survey(project, records, split) for split in splits(records)]
     shared = overlaps([survey.checks for survey in surveys])
-    found: dict[str, Any] = {
+    found: Json = {
         "rows": ledger.summary(),
         "duplicates": _dropped(ledger, DUPLICATES),
         "junk": _dropped(ledger, junk.REASONS),
@@ -100,6 +100,7 @@ class _Survey:
 
 
 def _survey(project: Project, folder: Path, split: str) -> _Survey:
+    objective = project.task.space.objective
     survey = _Survey(split, SplitChecks(split, project), Counter(), Counter(), [])
 
     def seen() -> Iterator[Record]:
@@ -107,22 +108,14 @@ def _survey(project: Project, folder: Path, split: str) -> _Survey:
             survey.checks.add(record)
             survey.slices[record.slice or _NO_SLICE] += 1
             if record.target is not None:
-                survey.classes.update(_classes(project, record))
+                survey.classes.update(objective.gold_classes(record.target))
             yield record
 
     survey.sample = heapq.nsmallest(SAMPLE_ROWS, seen(), key=lambda record: unit(project.seed, "tokens", record.id))
     return survey
 
 
-def _classes(project: Project, record: Record) -> list[int]:
-    """The classes that a record counts for: the first most voted one, or all that are more likely than not."""
-    assert record.target is not None
-    if project.task.kind == "multi":
-        return [index for index, share in enumerate(record.target) if share > 0.5]
-    return [int(record.target.argmax())]
-
-
-def _balance(project: Project, surveys: list[_Survey]) -> dict[str, Any]:
+def _balance(project: Project, surveys: list[_Survey]) -> Json:
     labels = project.task.labels
     classes = {
         survey.split: {label: survey.classes[index] for index, label in enumerate(labels)}
@@ -133,15 +126,15 @@ def _balance(project: Project, surveys: list[_Survey]) -> dict[str, Any]:
     return {"classes": classes, "slices": slices}
 
 
-def _dropped(ledger: Ledger, reasons: tuple[str, ...]) -> dict[str, Any]:
+def _dropped(ledger: Ledger, reasons: tuple[str, ...]) -> Json:
     counts = ledger.summary()["dropped"]
     rows = {reason: count for reason, count in counts.items() if reason in reasons}
     return {"rows": sum(rows.values()), "by_reason": rows, "examples": ledger.examples(reasons)}
 
 
-def _token_figures(project: Project, surveys: list[_Survey], tokenizers: Mapping[str, Path]) -> dict[str, Any]:
+def _token_figures(project: Project, surveys: list[_Survey], tokenizers: Mapping[str, Path]) -> Json:
     renderers = {name: _renderer(project, name, tokenizers.get(name)) for name in project.views}
-    tokens: dict[str, Any] = {}
+    tokens: Json = {}
     histograms, unread = {}, {}
     for name, renderer in renderers.items():
         parts = {survey.split: lengths.measure(renderer, survey.sample) for survey in surveys}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 
 from distill.core.errors import UserError
 from distill.core.project import Task
@@ -42,10 +42,11 @@ def _classes(record: Record) -> list[int]:
 
 def _constant(records: Sequence[Record], task: Task) -> bool:
     """Whether all rows have the same answer: the same most voted label, or the same set of labels."""
-    answers: set[object] = set()
+    objective = task.space.objective
+    answers: set[Hashable] = set()
     for record in records:
         assert record.target is not None
-        answers.add(record.target.tobytes() if task.kind == "multi" else int(record.target.argmax()))
+        answers.add(objective.gold_answer(record.target))
         if len(answers) > 1:
             return False
     return True

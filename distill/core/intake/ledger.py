@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 from distill.core.errors import UserError
-from distill.core.files import read_json, replacing, write_json
+from distill.core.files import Json, read_json, replacing, write_json
 from distill.core.intake.record_reader import BadRow
 from distill.core.intake.sources import Row
 
@@ -46,7 +46,7 @@ class Account:
         if record_id is not None and self.dropped[reason] <= EXAMPLES:
             self.examples.setdefault(reason, []).append(record_id)
 
-    def summary(self) -> dict[str, Any]:
+    def summary(self) -> Json:
         """Counts for `audit.json`. An account that does not add up is our own slip, so it is asserted."""
         kept, dropped = self.kept.total(), self.dropped.total()
         assert self.read == kept + dropped, f"{self.read} rows read, {kept} kept and {dropped} dropped"
@@ -70,7 +70,7 @@ class Ledger:
         """The account of a source, opened on first use."""
         return self.accounts.setdefault(source, Account())
 
-    def summary(self) -> dict[str, Any]:
+    def summary(self) -> Json:
         """`{"read", "kept", "dropped": {reason: n}, "by_source": {source: …}}`, every level adding up."""
         by_source = {source: account.summary() for source, account in self.accounts.items()}
         dropped = sum((account.dropped for account in self.accounts.values()), Counter[str]())

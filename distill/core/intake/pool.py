@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
 
+from distill.core.files import Json
 from distill.core.intake.compared_text import compared_part, side_texts, text_key
 from distill.core.intake.hashing import digest, unit
 from distill.core.intake.ledger import Account
@@ -23,14 +23,14 @@ from distill.core.records import Record
 _CHUNK_ROWS = 256
 
 
-def pool_config(project: Project) -> dict[str, Any]:
+def pool_config(project: Project) -> Json:
     """What of the views the pool depends on: the texts that it is compared by and, for new pairs, the fields of a side.
 
     Lengths, budgets and windows never; the card only where `pool_exclude: side` or `pairing: neighbours` reads it.
     """
     data, views = project.data, project.views
     paired_sources = any(source.pairing == "neighbours" for source in data.pool.values())
-    found: dict[str, Any] = {"document": compared_part(views["document"])} if data.pool else {}
+    found: Json = {"document": compared_part(views["document"])} if data.pool else {}
     if data.pool and (paired_sources or data.pool_exclude == "side"):
         found["card"] = compared_part(views["card"])
     return found | ({"left_fields": sorted(left_fields(project))} if paired_sources else {})

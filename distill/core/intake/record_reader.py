@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from distill.core.errors import UserError, nearest
-from distill.core.label_space import LabelSpace, Target, label_name
+from distill.core.label_space import LabelSpace, label_name
+from distill.core.objectives.objective import Target
 from distill.core.project import Project
 from distill.core.records import Record
 from distill.core.rendering import field_text

@@ -5,49 +5,60 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from distill.core.steps import Step
-from distill.pipeline.experiment import CHOICE, GOLD, RECORDS, TWINS, Experiment, predictions
+from distill.core.run_folder import CHOICE, RECORDS, TWINS, RunFolder
+from distill.core.steps import Read, Step
+from distill.core.work import Work
+from distill.pipeline.experiment import Experiment
 
 if TYPE_CHECKING:
     from teachers.choice import Asking
 
+_PRIORS = Read(RECORDS, ("train.parquet",))
+
 
 def choose_step(experiment: Experiment) -> Step:
-    """Which teacher's labels the students learn from, by validation."""
-    candidates = experiment.candidates
-    models = list(dict.fromkeys(model for members in candidates.values() for model in members))
+    """Which teacher's labels the students learn from, by validation; made elsewhere, they are taken as they are."""
+    candidates, imported = experiment.candidates, experiment.imported
 
     def body(folder: Path) -> None:
-        from teachers.choice import Candidate, choose
+        from teachers.choice import Candidate, choose, take_imported
 
-        choose([Candidate(name, members) for name, members in candidates.items()], _asking(experiment), folder)
+        if imported:
+            take_imported(candidates["document"], imported, _asking(experiment), folder)
+        else:
+            choose([Candidate(name, members) for name, members in candidates.items()], _asking(experiment), folder)
 
     return Step(
         name="choose labels",
         artifact=CHOICE,
         body=body,
-        config={**_config(experiment), "candidates": candidates, "imported": experiment.imported},
-        upstream=(RECORDS, *map(predictions, models)),
+        config={**_config(experiment), "candidates": candidates, "imported": imported},
+        reads=(_PRIORS, *(_answers(spec.label) for spec in experiment.asked)),
     )
 
 
 def twins_step(experiment: Experiment) -> Step:
-    """The chosen labels against each student's gold-only twin, by validation."""
-    twins = [experiment.twin(student, GOLD).label for student in experiment.settings.students]
+    """The chosen labels against the gold-only twin of each student that starts from no other student, by validation."""
+    twins = [spec.label for spec in experiment.early_twins]
 
     def body(folder: Path) -> None:
         from teachers.choice import ask_twins
 
         ask_twins(twins, experiment.run / CHOICE, _asking(experiment), folder)
 
-    models = dict.fromkeys([*experiment.labellers, *twins])
+    models = dict.fromkeys([*experiment.chosen, *twins])
     return Step(
         name="ask gold-only twins",
         artifact=TWINS,
         body=body,
         config={**_config(experiment), "twins": twins},
-        upstream=(RECORDS, CHOICE, *map(predictions, models)),
+        reads=(_PRIORS, Read(CHOICE), *map(_answers, models)),
+        work=lambda rows: Work(like="choose labels"),
     )
+
+
+def _answers(label: str) -> Read:
+    return Read(RunFolder.predicted(label), ("valid.parquet",))
 
 
 def _asking(experiment: Experiment) -> Asking:
@@ -55,12 +66,11 @@ def _asking(experiment: Experiment) -> Asking:
     from teachers.choice import Asking
 
     project, priors = experiment.project, class_shares(experiment.run / RECORDS)
-    answers, replicates = experiment.run / "predictions", project.quality.replicates
-    imported = tuple(experiment.imported)
-    return Asking(project.labels, answers, experiment.space, priors, replicates, project.seed, imported)
+    replicates, space = project.quality.replicates, experiment.space
+    return Asking(project.labels, experiment.run.predictions, space, priors, replicates, project.seed)
 
 
 def _config(experiment: Experiment) -> dict[str, object]:
     project = experiment.project
-    task, replicates = project.task.as_json(), project.quality.replicates
+    task, replicates = project.task.as_fingerprint("ordered"), project.quality.replicates
     return {"labels": project.labels, "task": task, "replicates": replicates, "seed": project.seed}

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from distill.core.steps import Step
+from distill.core.run_folder import AUDIT, RECORDS
+from distill.core.steps import Read, Step
 from distill.core.view import TOKENIZER_FILE
-from distill.pipeline.experiment import AUDIT, RECORDS, Experiment
+from distill.pipeline.experiment import Experiment
+from teachers.config import TeacherConfig
 from teachers.embedded import local_folder
 
 
@@ -36,16 +38,16 @@ def audit_step(experiment: Experiment) -> Step:
         artifact=AUDIT,
         body=lambda folder: audit(project, experiment.run / RECORDS, folder, tokenizers=tokenizers),
         config=audit_config(project),
-        upstream=(RECORDS,),
+        reads=(Read(RECORDS),),
         files=tuple(sorted(set((tokenizers or {}).values()))),
         publish=(AUDIT_FILE,),
     )
 
 
 def _known_tokenizers(experiment: Experiment) -> dict[str, Path] | None:
-    """The lead teacher's tokenizer for every view, where it is in a folder already."""
+    """The first teacher's tokenizer for every view, where it is in a folder already."""
     config = experiment.settings.teachers[experiment.first_teacher.name]
-    source = config.finished or config.checkpoint
+    source = (config.finished or config.checkpoint) if isinstance(config, TeacherConfig) else None
     folder = local_folder(source) if source else None
     path = folder / TOKENIZER_FILE if folder else None
     return {name: path for name in experiment.project.views} if path and path.is_file() else None

@@ -4,50 +4,59 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from distill.core.steps import Step
-from distill.pipeline.experiment import EVALUATION, LATENCY, RECORDS, Experiment, Trained, exported, labels
+from distill.core.run_folder import EVALUATION, LATENCY, RECORDS, RunFolder
+from distill.core.steps import Read, Step
+from distill.core.work import Work
+from distill.pipeline.experiment import Experiment
+from distill.pipeline.models import ModelSpec
+
+_VALID = Read(RECORDS, ("valid.parquet",))
 
 
-def export_step(experiment: Experiment, model: Trained, target: str) -> Step:
-    """One exported file with its parity figures, made from the target that it starts from where the run exports one."""
+def export_step(experiment: Experiment, spec: ModelSpec, target: str) -> Step:
+    """One target's files with their parity figures; built on another target's files where the run exports those."""
     targets = experiment.settings.targets
-    config = targets[target]
-    first = next((name for name, other in targets.items() if other.target == config.starts_from), None)
-    built_on = exported(model, first) if first else None
+    chosen = targets[target]
+    base = next((name for name, other in targets.items() if other.target == chosen.starts_from), None)
+    built_on = RunFolder.export(spec.name, base) if base else None
+    first = next(one.name for one in experiment.timed if one.role == spec.role)
 
     def body(folder: Path) -> None:
         from distill.core.record_store import read_records
         from export.build import export_target
 
-        rows = [record.fields for record in read_records(experiment.run / RECORDS, "valid")]
-        base = experiment.run / built_on if built_on else None
-        export_target(config, experiment.run / model.artifact, rows, folder, base)
+        run = experiment.run
+        rows = [record.fields for record in read_records(run / RECORDS, "valid")]
+        export_target(chosen, run / spec.artifact, rows, folder, run / built_on if built_on else None)
 
     return Step(
-        name=f"export {model.name}.{target}",
-        artifact=exported(model, target),
+        name=f"export {spec.name}.{target}",
+        artifact=RunFolder.export(spec.name, target),
         body=body,
-        config={"target": config.as_json()},
-        upstream=(RECORDS, model.artifact, *([built_on] if built_on else [])),
+        config=chosen.as_fingerprint(),
+        reads=(_VALID, Read(spec.artifact), *([Read(built_on)] if built_on else [])),
+        work=lambda rows: Work(like=f"export {first}.{target}"),
     )
 
 
-def bundle_step(experiment: Experiment, model: Trained) -> Step:
+def bundle_step(experiment: Experiment, spec: ModelSpec) -> Step:
     """The hand-off of one student."""
-    exports = {target: exported(model, target) for owner, target in experiment.shipped() if owner == model}
-    stores = [labels(experiment.model(teacher)) for teacher in experiment.labellers]
-    lineage = [RECORDS, experiment.source(model.name), *stores, model.artifact, *exports.values()]
+    exports = {target: RunFolder.export(spec.name, target) for owner, target in experiment.shipped() if owner == spec}
+    stores = [RunFolder.labels(name) for name in experiment.teachers_of(spec)]
+    start = experiment.start(spec)
+    started = [start.artifact] if start else []
+    lineage = [RECORDS, *started, *stores, spec.artifact, *exports.values()]
 
     def body(folder: Path) -> None:
         from distill.pipeline.hand_off import hand_off
 
-        hand_off(experiment.settings, model.label, experiment.run / model.artifact, exports, lineage, folder)
+        hand_off(experiment, spec, exports, lineage, folder)
 
     return Step(
-        name=f"bundle {model.name}",
-        artifact=f"bundles/{model.name}",
+        name=f"bundle {spec.name}",
+        artifact=RunFolder.bundle(spec.name),
         body=body,
         config={"seed": experiment.project.seed},
-        upstream=(*lineage, EVALUATION, LATENCY),
+        reads=tuple(map(Read, (*lineage, EVALUATION, LATENCY))),
         manifest="step.json",
     )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from distill.core.steps import Step
-from distill.pipeline.experiment import RECORDS, Experiment
+from distill.core.run_folder import RECORDS
+from distill.core.steps import Read, Step
+from distill.pipeline.experiment import Experiment
 from distill.pipeline.steps.data import records_step
-from distill.pipeline.steps.teachers import model_files
+from distill.pipeline.steps.fit import local_files
 from teachers.embedded import local_folder
 from teachers.pretraining.config import PretrainConfig
 
@@ -36,11 +37,11 @@ def _pairs_step(experiment: Experiment, config: PretrainConfig) -> Step:
         artifact=PAIRS,
         body=lambda folder: collect(config, project, records, project.seed, folder),
         config={
-            "pretrain": config.model_dump(mode="json", include=read),
-            "view": reading_view(config, project).as_json(),
+            "pretrain": config.model_dump(mode="json", include=read, exclude_defaults=True),
+            "view": reading_view(config, project).as_fingerprint(),
             "seed": project.seed,
         },
-        upstream=(RECORDS,) if config.own else (),
+        reads=(Read(RECORDS),) if config.own else (),
         files=tuple(text_files(config, project)),
     )
 
@@ -63,9 +64,9 @@ def _start_step(experiment: Experiment, config: PretrainConfig) -> Step:
         name="start encoder",
         artifact=START,
         body=body,
-        config={"checkpoint": None if local else checkpoint, "fresh": config.fresh.as_json(), "seed": seed},
-        upstream=() if checkpoint else (PAIRS,),
-        files=model_files(local),
+        config={"checkpoint": None if local else checkpoint, "fresh": config.fresh.as_fingerprint(), "seed": seed},
+        reads=() if checkpoint else (Read(PAIRS),),
+        files=local_files(local),
     )
 
 
@@ -73,9 +74,11 @@ def _pretrain_step(experiment: Experiment, config: PretrainConfig) -> Step:
     seed, threads = experiment.project.weights_seed, experiment.project.threads
 
     def body(folder: Path) -> None:
-        from teachers.pretraining.pretrain import pretrain
+        from teachers.pretraining.pretrain import Inputs, pretrain
 
-        pretrain(config, experiment.run / PAIRS, experiment.run / START, seed, threads, folder)
+        run = experiment.run
+        inputs = Inputs(run / PAIRS, run / START, run.logs(PRETRAINED))
+        pretrain(config, inputs, seed, threads, folder)
 
     teacher = local_folder(config.embedding_teacher.encoder) if config.embedding_teacher else None
     return Step(
@@ -83,11 +86,11 @@ def _pretrain_step(experiment: Experiment, config: PretrainConfig) -> Step:
         artifact=PRETRAINED,
         body=body,
         config={
-            "pretrain": config.model_dump(mode="json", exclude={"texts"}),
+            "pretrain": config.as_fingerprint("texts"),
             "seed": seed,
             "threads": threads,
         },
-        upstream=(PAIRS, START),
-        files=model_files(larger),
+        reads=(Read(PAIRS), Read(START)),
+        files=local_files(teacher),
         version=2,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from distill.evaluation.entries import Json
+from distill.core.files import Json
 from distill.report import formats, plots, run_tables
 from distill.report.contents import Report, dig
 from distill.report.markup import element, escape, notes, table

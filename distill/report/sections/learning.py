@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from distill.evaluation.entries import Json
+from distill.core.files import Json
 from distill.report import curves, labels_tables, training
 from distill.report.contents import Report, entries
 from distill.report.markup import details, element, escape, notes, table

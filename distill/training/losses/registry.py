@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Mapping
 from typing import Annotated
 
@@ -12,21 +10,20 @@ from pydantic import BeforeValidator, SerializeAsAny, ValidationError
 from distill.core.config import problems
 from distill.core.errors import nearest
 from distill.core.names import shown
+from distill.core.siblings import class_at, siblings
 from distill.training import losses
 from distill.training.losses.term import Term
 
 
 def known_terms() -> dict[str, type[Term]]:
-    """Every known class of terms by its name: those of this package, and of other modules that were imported."""
-    for module in pkgutil.iter_modules(losses.__path__):
-        importlib.import_module(f"{losses.__name__}.{module.name}")
-    return dict(sorted(Term.registered.items()))
+    """Every class of terms in this package by its name."""
+    return {term.name(): term for term in siblings(losses, Term)}
 
 
 def find_term(name: str) -> type[Term]:
     """The class of a term, by its name or as `module:Class`. Raises: ValueError when there is none."""
     if ":" in name:
-        return _import(name)
+        return class_at(name, Term, "loss term")
     known = known_terms()
     if name not in known:
         guess = nearest(name, known)
@@ -61,15 +58,9 @@ def parse_terms(values: object) -> dict[str, Term]:
     return terms
 
 
+def gold_alone() -> dict[str, Term]:
+    """The terms of a model that learns gold labels and nothing else."""
+    return parse_terms({"gold": {}})
+
+
 Losses = Annotated[dict[str, SerializeAsAny[Term]], BeforeValidator(parse_terms)]
-
-
-def _import(place: str) -> type[Term]:
-    module, _, name = place.partition(":")
-    try:
-        found = getattr(importlib.import_module(module), name, None)
-    except Exception as error:  # importing runs the user's code, which may raise anything
-        raise ValueError(f"cannot import '{module}': {error}; its folder must be on PYTHONPATH") from error
-    if not (isinstance(found, type) and issubclass(found, Term)):
-        raise ValueError(f"'{module}' has no loss term '{name}' (a class that extends Term)")
-    return found

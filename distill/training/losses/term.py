@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import Field, NonNegativeFloat
 
 from distill.core.config import Config
+from distill.core.objectives.objective import Objective
+from distill.core.objectives.single_label import SINGLE
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,13 +26,13 @@ class Outputs:
     """What a classifier computes for a batch of B rows, which it reads in W ≥ B windows of S tokens.
 
     Attributes:
-        logits: float (B, C), the windows of a row pooled. kind: `single`, classes compete; `multi`, a sigmoid each.
+        logits: float (B, K), the windows of a row pooled. objective: what they say.
         hidden_states: float (W, S, H), of the embeddings and then of each layer; attentions: float (W, heads, S, S), of
         each layer. Both are empty unless a term needs them.
     """
 
     logits: Tensor
-    kind: str = "single"
+    objective: Objective = SINGLE
     hidden_states: tuple[Tensor, ...] = ()
     attentions: tuple[Tensor, ...] = ()
 
@@ -38,28 +40,23 @@ class Outputs:
 class Term(Config):
     """One term of the loss. Its fields are its settings in the YAML; its name there is the class's in snake case.
 
-    A subclass is known as soon as its module is imported: those of this package always are, another one by its place,
-    `losses: {my_module:MyTerm: {weight: 1}}`. Importing a module of terms loads no torch: `__call__` imports it.
+    Those of this package are known by their names, another one by its place, `losses: {my_module:MyTerm: {weight: 1}}`.
+    Importing a module of terms loads no torch: `__call__` imports it.
     Settings are read where torch is not installed.
 
     Attributes: needs: what it reads of the models. A teacher is loaded only if that is more than logits.
     """
 
-    registered: ClassVar[dict[str, type[Term]]] = {}
     needs: ClassVar[frozenset[str]] = frozenset({LOGITS})
 
     weight: NonNegativeFloat = Field(1.0, description="factor of the term in the loss; 0 leaves it out")
 
     @classmethod
     def __pydantic_init_subclass__(cls, **options: Any) -> None:
-        """Make the class known. Raises: TypeError for unknown needs, or a name that another class has."""
+        """Check what it needs. Raises: TypeError for what no model has."""
         super().__pydantic_init_subclass__(**options)
         if unknown := set(cls.needs) - _NEEDS:
             raise TypeError(f"{cls.__name__}.needs: unknown {sorted(unknown)}, known: {sorted(_NEEDS)}")
-        other = Term.registered.setdefault(cls.name(), cls)
-        if (other.__module__, other.__qualname__) != (cls.__module__, cls.__qualname__):
-            raise TypeError(f"two loss terms are named '{cls.name()}': {other.__module__} and {cls.__module__}")
-        Term.registered[cls.name()] = cls
 
     @classmethod
     def name(cls) -> str:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from distill.core.files import write_json
 from distill.core.project import ViewConfig
-from distill.models.fresh import make_encoder
+from distill.models.fresh import Shape, make_encoder
 from teachers.pretraining.config import PretrainConfig
 from teachers.pretraining.pairs import Pair, texts_of, write_pairs
 
@@ -35,7 +35,9 @@ def write_shop(folder: Path, rows=120) -> Path:
 
 def shop_encoder(folder: Path) -> Path:
     """A two-layer BERT with random weights."""
-    make_encoder(texts_of(shop_pairs()), folder, layers=2, width=16, heads=2, vocabulary=150, seed=1, matching_heads=1)
+    make_encoder(
+        texts_of(shop_pairs()), folder, Shape(layers=2, width=16, heads=2, vocabulary=150, matching_heads=1), 1
+    )
     return folder
 
 

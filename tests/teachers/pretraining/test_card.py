@@ -2,14 +2,14 @@ import pytest
 
 from distill.core.files import read_json, sha256
 from teachers.pretraining.card import write_card
-from teachers.pretraining.pretrain import pretrain
+from teachers.pretraining.pretrain import Inputs, pretrain
 from tests.teachers.pretraining.shop import shop_config
 
 
 @pytest.fixture(scope="module")
 def folder(store, start, tmp_path_factory):
     folder = tmp_path_factory.mktemp("model")
-    pretrain(shop_config(), store, start, 7, 1, folder)
+    pretrain(shop_config(), Inputs(store, start), 7, 1, folder)
     return folder
 
 
@@ -19,7 +19,7 @@ def test_the_card_names_shape_texts_recipe_curve_and_hashes(folder):
     assert "| `shop` | 120 | ours |" in card and "| `news` | 8 | – |" in card
     assert "learning_rate: 0.003" in card and "max_steps: 12" in card
     for point in read_json(folder / "training_history.json")["curve"]:
-        assert f"| {point['step']} | {point['words_loss']:.3f} |" in card
+        assert f"| {point['step']} | {point['mlm_loss']:.3f} |" in card
     for name in ("model.safetensors", "heads.safetensors", "tokenizer.json", "config.json"):
         assert sha256(folder / name) in card
 
@@ -32,7 +32,7 @@ def test_another_file_gives_another_hash(folder, store):
 
 
 def test_a_run_that_goes_on_from_another_tells_of_it(folder, store, tmp_path):
-    pretrain(shop_config(checkpoint=str(folder)), store, folder, 8, 1, tmp_path)
+    pretrain(shop_config(checkpoint=str(folder)), Inputs(store, folder), 8, 1, tmp_path)
     first, second = read_json(folder / "training_history.json"), read_json(tmp_path / "training_history.json")
     assert first["before"] == []
     assert second["before"] == [
@@ -47,7 +47,7 @@ def test_a_run_that_goes_on_from_another_tells_of_it(folder, store, tmp_path):
 def test_an_encoder_made_elsewhere_has_no_run_before(start, store, tmp_path):
     (start / "training_history.json").write_text('{"history": []}')
     try:
-        pretrain(shop_config(), store, start, 8, 1, tmp_path)
+        pretrain(shop_config(), Inputs(store, start), 8, 1, tmp_path)
     finally:
         (start / "training_history.json").unlink()
     assert read_json(tmp_path / "training_history.json")["before"] == []

@@ -11,9 +11,9 @@ from distill.core.errors import GateFailed, UserError
 from distill.core.files import write_json
 from distill.core.progress import reporting
 from distill.core.project import ViewConfig
-from distill.models.fresh import make_encoder
+from distill.models.fresh import Shape, make_encoder
 from teachers.pretraining.pairs import Pair, texts_of, write_pairs
-from teachers.pretraining.pretrain import pretrain
+from teachers.pretraining.pretrain import Inputs, pretrain
 from tests.teachers.pretraining.shop import shop_config, shop_encoder, shop_pairs, write_shop
 from tests.training.toy import Watch
 
@@ -21,17 +21,17 @@ ROOT = Path(__file__).resolve().parents[3]
 KILLED = """
 from pathlib import Path
 from distill.core.progress import reporting
-from teachers.pretraining.pretrain import pretrain
+from teachers.pretraining.pretrain import Inputs, pretrain
 from tests.teachers.pretraining.shop import shop_config
 from tests.training.toy import Watch
 with reporting(Watch(9, how="kill")):
-    pretrain(shop_config(), Path({store!r}), Path({start!r}), 1, 1, Path({folder!r}))
+    pretrain(shop_config(), Inputs(Path({store!r}), Path({start!r})), 1, 1, Path({folder!r}))
 """
 
 
 def run(store, start, folder, **values):
     folder.mkdir(exist_ok=True)
-    pretrain(shop_config(**values), store, start, 1, 1, folder)
+    pretrain(shop_config(**values), Inputs(store, start), 1, 1, folder)
     return json.loads((folder / "training_history.json").read_text())
 
 
@@ -66,7 +66,7 @@ def test_a_run_leaves_a_model_folder_and_a_curve(finished):
 def test_it_learns_masked_words_and_token_overlap(tmp_path):
     store, start = write_shop(tmp_path / "pairs", rows=400), tmp_path / "start"
     start.mkdir()
-    make_encoder(texts_of(shop_pairs()), start, layers=2, width=64, heads=2, vocabulary=150, seed=1, matching_heads=2)
+    make_encoder(texts_of(shop_pairs()), start, Shape(layers=2, width=64, heads=2, vocabulary=150, matching_heads=2), 1)
     training = {"max_steps": 300, "batch_size": 16, "save_steps": 1000}
     first, *_, last = run(
         store, start, tmp_path / "long", held_out=100, masked=0.2, evaluate_steps=20, training=training
@@ -82,7 +82,7 @@ def test_it_learns_which_sides_are_a_pair(tmp_path):
     write_pairs(store, pairs, {"shop": ViewConfig(left=["title"], right=["page"], max_tokens=12)})
     write_json(store / "sources.json", {"shop": {"rows": len(pairs), "terms": "ours"}})
     start.mkdir()
-    make_encoder(texts_of(pairs), start, layers=2, width=64, heads=2, vocabulary=150, seed=1, matching_heads=2)
+    make_encoder(texts_of(pairs), start, Shape(layers=2, width=64, heads=2, vocabulary=150, matching_heads=2), 1)
     training = {"max_steps": 400, "batch_size": 16, "learning_rate": 2e-3, "save_steps": 1000, "dropout": 0}
     curve = run(store, start, tmp_path / "long", held_out=60, masked=0.05, evaluate_steps=200, training=training)
     assert curve["curve"][-1]["pair_matching_accuracy"] > 0.9  # always saying the commoner answer is right for 0.68
@@ -114,17 +114,30 @@ def test_an_embedding_teacher_adds_its_terms(store, start, tmp_path):
     assert curve[-1]["hidden_loss"] < curve[0]["hidden_loss"]
 
 
+# The name of the machine may not lead back to it, so the processes meet on the loopback interface.
+LOCAL = ("--standalone", "--local-addr", "127.0.0.1")
+
+
 def test_two_processes_train_one_model(store, start, tmp_path):
     script = (
         "from pathlib import Path\n"
         "import torch.distributed\n"
-        "from teachers.pretraining.pretrain import pretrain\n"
+        "from teachers.pretraining.pretrain import Inputs, pretrain\n"
         "from tests.teachers.pretraining.shop import shop_config\n"
-        f"pretrain(shop_config(), Path({str(store)!r}), Path({str(start)!r}), 1, 1, Path({str(tmp_path)!r}))\n"
+        f"pretrain(shop_config(), Inputs(Path({str(store)!r}), Path({str(start)!r})), 1, 1, Path({str(tmp_path)!r}))\n"
         "assert not torch.distributed.is_initialized(), 'a process must leave the group before it ends'\n"
     )
     (tmp_path / "run.py").write_text(script)
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    command = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--local-addr",
+        "127.0.0.1",
+        "--nproc-per-node",
+        "2",
+    ]
     done = subprocess.run([*command, str(tmp_path / "run.py")], cwd=ROOT, capture_output=True, text=True, env=_env())
     assert done.returncode == 0, done.stderr
     assert json.loads((tmp_path / "training_history.json").read_text())["steps"] == 12
@@ -161,4 +174,4 @@ def test_stores_of_equal_rows_are_split_alike(store, start, finished, tmp_path):
 def _env():
     import os
 
-    return {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    return {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}

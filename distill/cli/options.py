@@ -1,0 +1,105 @@
+"""The options that describe a run: declared once, taken by every verb that works on one."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+
+import typer
+
+if TYPE_CHECKING:
+    from distill.pipeline.settings import Settings
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line says of a run."""
+
+    teacher: Annotated[
+        list[str] | None, typer.Option("--teacher", help="Name, preset or finished folder; repeats.")
+    ] = None
+    student: Annotated[list[str] | None, typer.Option("--student", help="Name or preset; repeats.")] = None
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", help="Project file, or demo, demo-full, base-check, base; without it, demo."),
+    ] = None
+    checkpoint: Annotated[
+        str | None, typer.Option("--checkpoint", help="Encoder the teacher starts from: folder or hub id.")
+    ] = None
+    out: Annotated[Path | None, typer.Option("--out", help="Run folder; by default runs/<name of the config>.")] = None
+    set_: Annotated[list[str] | None, typer.Option("--set", help="Any field of the config: a.b=c; repeats.")] = None
+
+    def settings(self, labels: Path | None = None) -> Settings:
+        """The resolved run. Args: labels: a file of logits that takes the first teacher's place."""
+        from distill.pipeline.settings import first_named_teacher, resolve_settings
+
+        name = str(self.config or "demo")
+        run = self.out or Path("runs") / Path(name).stem
+        project = _project_file(name, run)
+        first = self.teacher[0] if self.teacher else first_named_teacher(project)
+        imported = [f"teachers.{first}.labels={labels.resolve()}"] if labels else []
+        return resolve_settings(
+            project,
+            run,
+            teachers=self.teacher or (),
+            students=self.student or (),
+            checkpoint=self.checkpoint,
+            sets=[*(self.set_ or []), *imported],
+        )
+
+
+def takes_options(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the options of `Options` with these names, all where none is named, as its first argument.
+
+    The command's own parameters come after `options` and stay as they are declared.
+    """
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        hints = get_type_hints(Options, include_extras=True)
+        taken = [one for one in fields(Options) if not names or one.name in names]
+        shared = [
+            inspect.Parameter(one.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=hints[one.name])
+            for one in taken
+        ]
+        own_hints = get_type_hints(command, include_extras=True)
+        own = [
+            parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=own_hints[parameter.name])
+            for parameter in inspect.signature(command).parameters.values()
+            if parameter.name != "options"
+        ]
+        required = [one for one in own if one.default is inspect.Parameter.empty]
+        optional = [one for one in own if one.default is not inspect.Parameter.empty]
+
+        def wrapped(**values: Any) -> None:
+            options = Options(**{one.name: values.pop(one.name) for one in taken})
+            command(options, **values)
+
+        parameters = [*required, *shared, *optional]
+        wrapped.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        wrapped.__annotations__ = {one.name: one.annotation for one in parameters}
+        wrapped.__doc__, wrapped.__name__ = command.__doc__, command.__name__
+        return wrapped
+
+    return decorate
+
+
+def _project_file(name: str, run: Path) -> Path:
+    """The file of that name, or else the embedded project, kept below the run folder.
+
+    Raises: UserError for a name that is neither and does not look like a path.
+    """
+    from rich.console import Console
+
+    from distill.cli.console import ConsoleReporter
+    from distill.core.progress import reporting
+    from distill.demo.keeping import keep
+    from distill.demo.projects import PROJECTS
+
+    path = Path(name)
+    if path.is_file() or (name not in PROJECTS and (path.suffix or len(path.parts) > 1)):
+        return path
+    with reporting(ConsoleReporter(Console(stderr=True))):
+        return keep(run / "project", name)

@@ -1,0 +1,83 @@
+"""Where everything of a run is: the names of its artifacts and of the files that people read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+RECORDS, AUDIT, CHOICE, TWINS = "records", "audit", "choice", "twins"
+EVALUATION, LATENCY, PREDICTIONS = "evaluation", "latency", "predictions"
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The folder of a run.
+
+    Artifacts are named by their path below it, which is also how steps refer to them: `RunFolder.labels("base")` is the
+    name, `run / RunFolder.labels("base")` the folder.
+    """
+
+    path: Path
+
+    def __truediv__(self, artifact: str) -> Path:
+        """The folder of an artifact."""
+        return self.path / artifact
+
+    @property
+    def name(self) -> str:
+        """The folder's own name."""
+        return self.path.name
+
+    @property
+    def report(self) -> Path:
+        """`report.json`: every figure of the run."""
+        return self.path / "report.json"
+
+    @property
+    def page(self) -> Path:
+        """`report.html`: the page made from it."""
+        return self.path / "report.html"
+
+    @property
+    def state(self) -> Path:
+        """`run.json`: the resolved config and how far each step is."""
+        return self.path / "run.json"
+
+    @property
+    def audit(self) -> Path:
+        """`audit.json`: what was read and dropped, balance, leaks, lengths."""
+        return self.path / AUDIT / "audit.json"
+
+    @property
+    def predictions(self) -> Path:
+        """The folder of all models' predictions."""
+        return self.path / PREDICTIONS
+
+    def logs(self, artifact: str) -> Path:
+        """Where the step that makes an artifact keeps its TensorBoard log: outside every artifact and its hashes."""
+        return self.path / "logs" / artifact
+
+    @staticmethod
+    def checkpoint(teacher: str) -> str:
+        """A teacher's untouched encoder."""
+        return f"checkpoints/{teacher}"
+
+    @staticmethod
+    def labels(model: str) -> str:
+        """A model's soft labels."""
+        return f"labels/{model}"
+
+    @staticmethod
+    def predicted(label: str) -> str:
+        """A model's predictions, by its name in the report."""
+        return f"{PREDICTIONS}/{label}"
+
+    @staticmethod
+    def export(model: str, target: str) -> str:
+        """An exported file with its parity figures."""
+        return f"export/{model}/{target}"
+
+    @staticmethod
+    def bundle(student: str) -> str:
+        """What a student is handed to serving as."""
+        return f"bundles/{student}"

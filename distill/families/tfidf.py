@@ -1,0 +1,183 @@
+"""Words alone: a linear model over TF-IDF of word 1- and 2-grams, what any encoder has to be worth its cost against."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, PositiveFloat, PositiveInt
+
+from distill.core.config import Config
+from distill.core.errors import UserError
+from distill.core.files import read_json, write_json
+from distill.core.intake.words import word_tokenizer
+from distill.core.label_space import LabelSpace
+from distill.core.progress import progress
+from distill.core.record_store import training_rows
+from distill.core.records import Record
+from distill.core.rendering import Renderer
+from distill.core.soft_labels import read_soft_labels
+from distill.core.view import TOKENIZER_FILE, View
+from distill.evaluation.metrics import FloatArray
+from distill.families.family import CONFIG_FILE, DEFAULT, Facts, Family, Lesson, Opening, renderer
+from distill.inference.score import Progress, Row, Scores
+from distill.inference.scorer import Scorer
+from distill.training.joining import join, labelled_rows
+
+if TYPE_CHECKING:
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
+
+_ARRAYS, _TERMS = "arrays.safetensors", "terms.json"
+_LEAST = 1e-6  # probability of a class that was never seen
+_WORTH = 0.01  # a class of a soft label under this share is left out
+
+
+class Words:
+    """A fitted model: texts to log-probabilities. Args: classes: C; those without a training row get the least."""
+
+    def __init__(self, vectors: TfidfVectorizer, model: LogisticRegression, classes: int) -> None:
+        self.vectors, self.model, self.classes = vectors, model, classes
+
+    def logits(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Log-probabilities, float32 (N, C)."""
+        chances = np.full((len(texts), self.classes), _LEAST)
+        chances[:, self.model.classes_] += self.model.predict_proba(self.vectors.transform(texts))
+        return np.asarray(np.log(chances), np.float32)
+
+
+def fit_words(texts: Sequence[str], targets: FloatArray, settings: Tfidf.Settings) -> Words:
+    """Fit vocabulary and linear model. Args: targets: float (N, C), rows that sum to 1: one-hot, votes or soft labels.
+
+    A row with several classes counts once for each, with its share as weight.
+    """
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
+
+    vectors = TfidfVectorizer(ngram_range=(1, settings.ngrams), max_features=settings.max_features)
+    features = vectors.fit_transform(texts)
+    model = LogisticRegression(C=settings.inverse_penalty, max_iter=500)
+    certain = (targets.max(axis=1) == 1).all()
+    if certain:
+        model.fit(features, targets.argmax(axis=1))
+    else:
+        rows, classes = np.nonzero(targets > _WORTH)
+        model.fit(features[rows], classes, sample_weight=targets[rows, classes])
+    return Words(vectors, model, targets.shape[1])
+
+
+class WordScorer(Scorer):
+    """Words behind a view's renderer: the rendered sides are read whole, whatever the view's `max_tokens`."""
+
+    def __init__(self, words: Words, renderer: Renderer) -> None:
+        self._words, self._renderer = words, renderer
+
+    def score(self, rows: Sequence[Row], on_progress: Progress | None = None) -> Scores:
+        """Log-probabilities (N, C) as logits; tokens are words and signs, none of them cut."""
+        logits = self._words.logits(_texts(self._renderer, rows))
+        tokens = np.array([encoded.tokens for encoded in self._renderer.encode_batch(rows)], np.int64)
+        if on_progress:
+            on_progress(len(rows))
+        return Scores(logits, tokens, np.zeros(len(rows), np.int64))
+
+
+class Tfidf(Family):
+    """scikit-learn's TF-IDF and logistic regression, stored as arrays and JSON."""
+
+    name = "tfidf"
+
+    class Settings(Config):
+        """The keys of its own that an entry may have."""
+
+        ngrams: PositiveInt = Field(2, description="longest run of words that counts as a term")
+        max_features: PositiveInt | None = Field(None, description="most terms, the most frequent ones; null: all")
+        inverse_penalty: PositiveFloat = Field(1.0, description="C of the logistic regression: larger fits closer")
+
+    def fit(self, config: Any, lesson: Lesson, folder: Path) -> None:
+        """Fit on gold, and on soft labels where the lesson has some.
+
+        Raises: UserError for a multi-label task, without usable soft labels, and for texts without any word.
+        """
+        objective = lesson.space.objective
+        if objective.activation != "softmax":
+            raise UserError("words are scored for single-label tasks only", where="task.kind", found=objective.name)
+        word_tokenizer().save(str(folder / TOKENIZER_FILE))
+        view = View(lesson.view, lesson.view_config, folder / TOKENIZER_FILE)
+        view.save(folder)
+        records, targets = _examples(lesson)
+        texts = _texts(view.renderer(), [record.fields for record in records])
+        try:
+            with progress(lesson.title, len(records)) as advance:
+                words = fit_words(texts, targets, config)
+                advance(len(records))
+        except ValueError as error:
+            raise UserError("cannot fit words", where=f"views.{lesson.view}", found=error) from None
+        save_words(words, lesson.space, folder)
+
+    def open(self, folder: Path, how: Opening = DEFAULT) -> Scorer:
+        """The model behind its view."""
+        return WordScorer(load_words(folder), renderer(folder, how))
+
+    def facts(self, folder: Path) -> Facts:
+        """No layers; one weight for each term and class."""
+        return Facts(None, int(read_json(folder / CONFIG_FILE)["distill"]["parameters"]))
+
+
+def save_words(words: Words, space: LabelSpace, folder: Path) -> None:
+    """Write terms, weights and settings into `folder`."""
+    from safetensors.numpy import save_file
+
+    model, vectors = words.model, words.vectors
+    arrays = {
+        "idf": np.ascontiguousarray(vectors.idf_),
+        "weights": np.ascontiguousarray(model.coef_),
+        "intercepts": np.ascontiguousarray(model.intercept_),
+        "classes": np.ascontiguousarray(model.classes_),
+    }
+    save_file(arrays, folder / _ARRAYS)
+    write_json(folder / _TERMS, list(vectors.get_feature_names_out()))
+    own = {
+        "ngrams": vectors.ngram_range[1],
+        "parameters": int(model.coef_.size + model.intercept_.size),
+    }
+    write_json(folder / CONFIG_FILE, {"distill": own, "id2label": dict(enumerate(space.labels))})
+
+
+def load_words(folder: Path) -> Words:
+    """What `save_words` wrote. Raises: UserError when a file is missing or damaged."""
+    from safetensors.numpy import load_file
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
+
+    stored, terms = read_json(folder / CONFIG_FILE), read_json(folder / _TERMS)
+    try:
+        arrays = load_file(folder / _ARRAYS)
+    except Exception as error:  # safetensors' own error and the system's share no base but Exception
+        raise UserError("damaged safetensors file", where=str(folder / _ARRAYS), found=error) from None
+    vectors = TfidfVectorizer(ngram_range=(1, stored["distill"]["ngrams"]), vocabulary=terms)
+    vectors.idf_ = arrays["idf"]
+    model = LogisticRegression()
+    model.coef_, model.intercept_, model.classes_ = arrays["weights"], arrays["intercepts"], arrays["classes"]
+    return Words(vectors, model, len(stored["id2label"]))
+
+
+def _examples(lesson: Lesson) -> tuple[list[Record], FloatArray]:
+    """Records and targets (N, C): soft labels where a record has them, else gold."""
+    if not lesson.labels:
+        records = training_rows(lesson.records, lesson.slices)
+        return records, np.stack([record.target for record in records if record.target is not None]).astype(np.float64)
+    soft = join([(read_soft_labels(store), share) for store, share in lesson.labels.items()], lesson.space.objective)
+    if not soft:
+        raise UserError("no usable soft labels", where=str(next(iter(lesson.labels))), do="label the pool again")
+    records = [record for _, record in labelled_rows(lesson.records) if record.id in soft or record.target is not None]
+    chances = {name: lesson.space.objective.probabilities(logits[None])[0] for name, logits in soft.items()}
+    targets = [chances[record.id] if record.id in chances else record.target for record in records]
+    return records, np.array(targets, np.float64)
+
+
+def _texts(renderer: Renderer, rows: Sequence[Row]) -> list[str]:
+    """The rendered sides of each record as one text."""
+    return [" ".join(side for side in renderer.text(row) if side) for row in rows]

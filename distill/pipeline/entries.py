@@ -1,0 +1,67 @@
+"""Entries of a project: each teacher and student by the config class of its family."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from pydantic import create_model
+
+from distill.core.errors import UserError
+from distill.core.presets import load_preset, preset_place, resolve
+from distill.families.family import family
+from students.config import StudentConfig, StudentEntry
+from teachers.config import TeacherConfig, TeacherEntry
+
+EntryT = TypeVar("EntryT", TeacherEntry, StudentEntry)
+ENCODER = "encoder"
+
+
+def teacher_entry(name: str, entry: Mapping[str, Any], where: str, project: Path) -> TeacherEntry:
+    """One teacher, checked. Raises: as `resolve`; UserError for an unknown family."""
+    return _entry("teachers", name, entry, where, project, (TeacherEntry, TeacherConfig))
+
+
+def student_entry(name: str, entry: Mapping[str, Any], where: str, project: Path) -> StudentEntry:
+    """One student, checked. Raises: as `resolve`; UserError for an unknown family."""
+    return _entry("students", name, entry, where, project, (StudentEntry, StudentConfig))
+
+
+def _entry(
+    package: str,
+    name: str,
+    entry: Mapping[str, Any],
+    where: str,
+    project: Path,
+    classes: tuple[type[EntryT], type[EntryT]],
+) -> EntryT:
+    """Args: classes: of entries of any family, and of encoders."""
+    preset = str(entry.get("preset", name))
+    values = {**load_preset(package, preset, f"{where}: {package}.{name}.preset", project), **entry}
+    kind = str(values.get("family", ENCODER))
+    model = classes[1] if kind == ENCODER else _of_family(classes[0], kind, f"{where}: {package}.{name}")
+    try:
+        return resolve(package, model, name, entry, where, project)
+    except UserError as error:
+        if "family" in entry and error.where == preset_place(package, preset, project):
+            what = f"the preset '{preset}' has keys that the family '{kind}' has not"
+            do = "name a preset of that family (preset: NAME); 'distill presets' lists them"
+            raise UserError(what, where=f"{where}: {package}.{name}.family", found=kind, do=do) from None
+        raise
+
+
+def _of_family(base: type[EntryT], kind: str, where: str) -> type[EntryT]:
+    """What every entry has, with the keys of the family's own.
+
+    Raises: UserError for a family that is not chosen this way, or whose models cannot be in this section.
+    """
+    chosen = family(kind, f"{where}.family")
+    if chosen.key is not None:
+        do = f"leave family out and give {chosen.key}; only a teacher has it"
+        raise UserError("this family is chosen by a key of its own", where=f"{where}.family", found=kind, do=do)
+    if base is StudentEntry and not chosen.learns:
+        do = "name a family that is fitted on rows, or make it a teacher"
+        raise UserError("a student of this family would learn nothing", where=f"{where}.family", found=kind, do=do)
+    own = type(chosen).Settings
+    return cast(type[EntryT], create_model(f"{own.__qualname__}Entry", __base__=(base, own)))

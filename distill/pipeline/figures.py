@@ -1,0 +1,64 @@
+"""The rows of the report's main table, from the table of models, and what each is compared with."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from distill.evaluation.calibrated_predictions import Model
+from distill.families.family import family, family_of
+from distill.pipeline.experiment import Experiment
+from distill.pipeline.models import BASELINE, STUDENT, ModelSpec
+
+
+def report_models(experiment: Experiment) -> list[Model]:
+    """Every model, artifact and ensemble of the report, with the models that each is compared with."""
+    models = [_row(experiment, spec) for spec in experiment.trained]
+    voting = [spec for spec in experiment.labelling_teachers if spec.has_folder]
+    document, references = experiment.document_teacher, experiment.references
+    if len(voting) > 1 and references.document is not None:
+        members = tuple((spec.label, spec.weight) for spec in voting)
+        models.append(Model(references.document, "teacher", "ensemble", "document", members=members))
+    if document is not None and experiment.cross_view is not None:
+        read = _row(experiment, document)
+        models.append(replace(read, name=experiment.cross_view, view="card", rivals=(), made_from=document.label))
+    students = {model.name: model for model in models}
+    artifacts = [(students[spec.label], f"{spec.label}.{target}") for spec, target in experiment.shipped()]
+    return models + [
+        replace(model, name=name, role="artifact", rivals=(model.name,), made_from=model.name)
+        for model, name in artifacts
+    ]
+
+
+def predicted(experiment: Experiment) -> list[str]:
+    """Names of everything that has a prediction file."""
+    names = [spec.label for spec in experiment.trained]
+    names += [experiment.cross_view] if experiment.cross_view else []
+    return names + [f"{spec.label}.{target}" for spec, target in experiment.shipped()]
+
+
+def _row(experiment: Experiment, spec: ModelSpec) -> Model:
+    folder = experiment.run / spec.artifact
+    facts, card = family_of(folder).facts(folder), experiment.card_teacher
+    return Model(
+        name=spec.label,
+        role=spec.role,
+        preset=spec.preset,
+        view=spec.view,
+        layers=facts.layers,
+        parameters=facts.parameters,
+        rivals=_rivals(experiment, spec),
+        twin_of=experiment.models[spec.twin_of].label if spec.twin_of else None,
+        recipe_of=experiment.first_teacher.label if spec == card else None,
+        only_measured=True if spec.role == STUDENT and not family(spec.family).exports else None,
+    )
+
+
+def _rivals(experiment: Experiment, spec: ModelSpec) -> tuple[str, ...]:
+    references, document = experiment.references, experiment.document_teacher
+    teachers = tuple(name for name in (references.card, references.document) if name is not None)
+    if spec.role == STUDENT:
+        return (*(twin.label for twin in experiment.twins(spec.name)), *teachers)
+    if spec.role == BASELINE:
+        return teachers[:1]
+    compared = spec.label == references.card or not experiment.students
+    return (document.label,) if document and compared and spec.label != document.label else ()

@@ -1,0 +1,178 @@
+"""The table of models: every teacher, student and control of an experiment as one kind of entry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from distill.core.run_folder import RunFolder
+from distill.families.family import family
+from distill.pipeline.settings import Settings
+from students.config import StudentConfig, StudentEntry
+from teachers.config import TeacherEntry
+
+TEACHER, STUDENT, BASELINE = "teacher", "student", "baseline"
+GOLD, GOLD_STEPS = "-gold", "-gold-steps"
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a model starts from. Attributes: artifact: its folder. checkpoint_of: the teacher whose checkpoint it is."""
+
+    artifact: str
+    checkpoint_of: str | None = None
+
+    @classmethod
+    def of_checkpoint(cls, teacher: str) -> Start:
+        """A teacher's untouched encoder."""
+        return cls(RunFolder.checkpoint(teacher), teacher)
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """One model: what it is, what it reads, what it learns from and where it starts.
+
+    Attributes:
+        name: unique in the run; also that of its folder. label: its name in the report, `8L_trunc@card`.
+        role: `teacher`, `student`, or `baseline` for a student's gold-only twin. family: how it is fitted and opened.
+        preset, config: of its entry in the project. entry: name of that entry. view: name of the view it reads.
+        artifact: its folder below the run folder.
+        learns_from: names of the models whose soft labels it learns, with gold; empty: gold alone; None: the labels
+            that the run chooses.
+        starts_from: a checkpoint, or the model whose layers it takes; None: the better of the teachers that label.
+        weight: of a teacher's labels among several; 0: it is trained and measured only.
+        twin_of: the student that it is the gold-only twin of. steps_of: the model whose number of steps it takes.
+        copy_of: the model that it equals, so that it is copied instead of trained.
+        members: the models that an ensemble is made of.
+    """
+
+    name: str
+    label: str
+    role: str
+    family: str
+    preset: str
+    config: TeacherEntry | StudentEntry
+    entry: str
+    view: str
+    artifact: str
+    learns_from: tuple[str, ...] | None = ()
+    starts_from: Start | None = None
+    weight: float = 0.0
+    twin_of: str | None = None
+    steps_of: str | None = None
+    copy_of: str | None = None
+    members: tuple[str, ...] = ()
+
+    @property
+    def has_folder(self) -> bool:
+        """Whether the run makes a model folder of it; of labels made elsewhere there is no model."""
+        return self.family != "imported"
+
+
+def table(settings: Settings) -> dict[str, ModelSpec]:
+    """Every model of a run by name, in the order of the report: teachers, the card teacher, students with their twins.
+
+    The card teacher and the gold-only twins are there to compare with; `controls` leaves them out.
+    """
+    teachers = [_teacher(name, settings) for name in settings.teachers]
+    card = _card_teacher(settings, teachers)
+    students = [spec for name in settings.students for spec in _with_twins(_student(name, settings), settings)]
+    return {spec.name: spec for spec in [*teachers, *card, *students]}
+
+
+def in_order(specs: Iterable[ModelSpec], needs: Mapping[str, Iterable[str]]) -> Iterator[ModelSpec]:
+    """The specs such that each comes after those that it needs, else in the given order.
+
+    Args: needs: names that a model's fit waits for, by its name. Raises: ValueError for a circle.
+    """
+    waiting = {spec.name: spec for spec in specs}
+    while waiting:
+        ready = next((s for s in waiting.values() if not any(name in waiting for name in needs.get(s.name, ()))), None)
+        if ready is None:
+            raise ValueError(f"models that wait for each other: {', '.join(waiting)}")
+        yield waiting.pop(ready.name)
+
+
+def _teacher(name: str, settings: Settings) -> ModelSpec:
+    config = settings.teachers[name]
+    return ModelSpec(
+        name=name,
+        label=f"{name}@{config.view}",
+        role=TEACHER,
+        family=config.made_by,
+        preset=config.preset,
+        config=config,
+        entry=name,
+        view=config.view,
+        artifact=f"teachers/{name}",
+        starts_from=Start.of_checkpoint(name),
+        weight=config.weight,
+        members=tuple(getattr(config, "members", ())),
+    )
+
+
+def _card_teacher(settings: Settings, teachers: list[ModelSpec]) -> list[ModelSpec]:
+    """The first labelling teacher's recipe on cards; none for a teacher that has no recipe here or reads cards itself.
+
+    None either where no student is to be measured against it. On an equal view an encoder's training would give the
+    same weights, so it is copied.
+    """
+    first = next((spec for spec in teachers if spec.weight > 0), None)
+    wanted = settings.project.controls.card_teacher and settings.students
+    if first is None or not wanted or first.view == "card" or not family(first.family).learns:
+        return []
+    name, views = f"{first.name}@card", settings.project.views
+    same = first.name if views["card"] == views[first.view] and family(first.family).starts else None
+    on_cards = replace(first, name=name, label=name, view="card", artifact=f"teachers/{name}", copy_of=same, weight=0.0)
+    return [on_cards]
+
+
+def _student(name: str, settings: Settings) -> ModelSpec:
+    config = settings.students[name]
+    return ModelSpec(
+        name=name,
+        label=f"{name}@{config.view}",
+        role=STUDENT,
+        family=config.family,
+        preset=config.preset,
+        config=config,
+        entry=name,
+        view=config.view,
+        artifact=f"students/{name}",
+        learns_from=None if config.learns_from is None else tuple(config.learns_from),
+        starts_from=_start(config, settings),
+    )
+
+
+def _start(config: StudentEntry, settings: Settings) -> Start | None:
+    """Where a student starts by its own words; None where it names nothing. Imported labels have a checkpoint only."""
+    if not isinstance(config, StudentConfig):
+        return None
+    if config.init == "pretrained":
+        return Start.of_checkpoint(config.source or settings.first_teacher)
+    if config.source is None:
+        return None
+    if config.source in settings.teachers and settings.teachers[config.source].made_by == "imported":
+        return Start.of_checkpoint(config.source)
+    room = "students" if config.source in settings.students else "teachers"
+    return Start(f"{room}/{config.source}")
+
+
+def _with_twins(student: ModelSpec, settings: Settings) -> Iterator[ModelSpec]:
+    """A student, then its gold-only twins: one to its own convergence, one of the student's steps."""
+    yield student
+    if settings.project.controls.gold_twins:
+        of_steps = [(GOLD_STEPS, student.name)] if isinstance(student.config, StudentConfig) else []
+        for suffix, steps_of in [(GOLD, None), *of_steps]:
+            name = f"{student.name}{suffix}"
+            yield replace(
+                student,
+                name=name,
+                label=f"{name}@{student.view}",
+                role=BASELINE,
+                artifact=f"students/{name}",
+                learns_from=(),
+                twin_of=student.name,
+                steps_of=steps_of,
+                config=settings.students[student.entry].on_gold_alone(),
+            )

@@ -1,0 +1,203 @@
+"""Steps that make models: the checkpoint that one starts from, and the fit itself, whatever the family and the role."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from distill.core.files import read_json
+from distill.core.model_folder import HISTORY_FILE
+from distill.core.run_folder import RECORDS, RunFolder
+from distill.core.steps import Read, Step
+from distill.core.view import TOKENIZER_FILE, View
+from distill.core.work import Counts, Work, Workload, no_work, reading
+from distill.families.family import Family, Lesson, family, fit
+from distill.pipeline.experiment import Experiment
+from distill.pipeline.models import BASELINE, TEACHER, ModelSpec
+from distill.training.joining import Share
+from distill.training.losses.term import needs_teacher
+from distill.training.work import fit_work
+from teachers.config import TeacherConfig
+from teachers.embedded import local_folder
+
+
+def checkpoint_step(experiment: Experiment, name: str) -> Step:
+    """The untouched encoder that a teacher starts from."""
+    config, seed = experiment.settings.teachers[name], experiment.project.weights_seed
+    assert isinstance(config, TeacherConfig)
+
+    def body(folder: Path) -> None:
+        from teachers.starting_encoder import prepare_checkpoint
+
+        prepare_checkpoint(config, experiment.run / RECORDS, seed, folder)
+
+    local = local_folder(config.checkpoint) if config.checkpoint else None
+    fresh = {"fresh": config.architecture.as_fingerprint(), "seed": seed}
+    texts = tuple(f"{split}.parquet" for split in experiment.labelled_splits)
+    return Step(
+        name=f"checkpoint {name}",
+        artifact=RunFolder.checkpoint(name),
+        body=body,
+        config={"checkpoint": None if local else config.checkpoint} if config.checkpoint else fresh,
+        reads=() if config.checkpoint else (Read(RECORDS, texts),),
+        files=local_files(local),
+    )
+
+
+def fit_step(experiment: Experiment, spec: ModelSpec) -> Step:
+    """A model fitted as its family does it: on gold, or on soft labels too; a copy where it would equal another one."""
+    if spec.copy_of is not None:
+        return _copy_step(experiment, spec, experiment.models[spec.copy_of])
+    own, project, sources = family(spec.family), experiment.project, _Sources.of(experiment, spec)
+
+    def body(folder: Path) -> None:
+        fit(spec.family, spec.config, _lesson(experiment, spec, sources), folder)
+
+    recipe = {"threads": project.threads, "seed": project.weights_seed} if own.learns else {}
+    finished = getattr(spec.config, "finished", None)
+    return Step(
+        name=_name(spec),
+        artifact=spec.artifact,
+        body=body,
+        config={
+            **spec.config.fit_settings(),
+            **recipe,
+            "family": spec.family,
+            "view": project.views[spec.view].as_fingerprint(),
+            "task": {"labels": list(experiment.space.labels), "kind": experiment.space.objective.name},
+            "shares": [[share.weight, share.temperature] for share in sources.labels.values()],
+        },
+        reads=(*_rows(experiment, own, pool=bool(sources.labels)), *sources.reads()),
+        files=local_files(local_folder(finished) if finished else None),
+        work=_work(experiment, spec, own, pool=bool(sources.labels)),
+    )
+
+
+@dataclass(frozen=True)
+class _Sources:
+    """What a fit reads besides rows.
+
+    Attributes: start: the artifact that it starts from. labels: soft-label stores with their shares. members: of an
+        ensemble, by name. teacher: the model that a loss term reads. steps_of: the model whose steps it takes.
+    """
+
+    start: str | None
+    labels: Mapping[str, Share]
+    members: Mapping[str, str]
+    teacher: str | None
+    steps_of: str | None
+
+    @classmethod
+    def of(cls, experiment: Experiment, spec: ModelSpec) -> _Sources:
+        """Those of a model."""
+        start, models = experiment.start(spec), experiment.models
+        return cls(
+            start=start.artifact if start else None,
+            labels={RunFolder.labels(name): share for name, share in experiment.teachers_of(spec).items()},
+            members={name: models[name].artifact for name in spec.members},
+            teacher=_read_teacher(experiment, spec),
+            steps_of=models[spec.steps_of].artifact if spec.steps_of else None,
+        )
+
+    def reads(self) -> tuple[Read, ...]:
+        """Each artifact once."""
+        steps = [Read(self.steps_of, (HISTORY_FILE,))] if self.steps_of else []
+        whole = [name for name in (self.start, *self.labels, *self.members.values(), self.teacher) if name]
+        return (*(Read(name) for name in dict.fromkeys(whole)), *steps)
+
+
+def _lesson(experiment: Experiment, spec: ModelSpec, sources: _Sources) -> Lesson:
+    run, project = experiment.run, experiment.project
+    return Lesson(
+        title=_title(spec),
+        space=experiment.space,
+        view=spec.view,
+        view_config=project.views[spec.view],
+        records=run / RECORDS,
+        source=run / sources.start if sources.start else None,
+        labels={run / store: share for store, share in sources.labels.items()},
+        slices=getattr(spec.config, "slices", None),
+        members={name: run / artifact for name, artifact in sources.members.items()},
+        teacher=run / sources.teacher if sources.teacher else None,
+        steps=read_json(run / sources.steps_of / HISTORY_FILE)["steps"] if sources.steps_of else None,
+        seed=project.weights_seed,
+        threads=project.threads,
+        logs=run.logs(spec.artifact),
+    )
+
+
+def _copy_step(experiment: Experiment, spec: ModelSpec, source: ModelSpec) -> Step:
+    """A model whose recipe and view are another one's: the same training would give the same weights, so a copy."""
+    config = experiment.project.views[spec.view]
+
+    def body(folder: Path) -> None:
+        from distill.families.copying import copy_model
+
+        model = experiment.run / source.artifact
+        copy_model(model, View(spec.view, config, model / TOKENIZER_FILE), folder)
+
+    return Step(
+        name=_name(spec),
+        artifact=spec.artifact,
+        body=body,
+        config={"view": config.as_fingerprint(), "name": spec.view},
+        reads=(Read(source.artifact),),
+    )
+
+
+def local_files(folder: Path | None) -> tuple[Path, ...]:
+    """The files of a local model folder that its artifact depends on."""
+    return tuple(sorted([*folder.glob("*.safetensors"), *folder.glob("*.json")])) if folder else ()
+
+
+def _name(spec: ModelSpec) -> str:
+    return f"teach {spec.entry}@{spec.view}" if spec.role == TEACHER else f"train {spec.name}"
+
+
+def _title(spec: ModelSpec) -> str:
+    """What the progress bar calls the fit."""
+    if spec.role == TEACHER:
+        return f"fine-tuning on {spec.view}"
+    return "training on gold only" if spec.role == BASELINE else "distilling"
+
+
+def _rows(experiment: Experiment, own: Family, *, pool: bool) -> tuple[Read, ...]:
+    """The record files that a fit reads: no test, and the pool only where its labels are learned."""
+    if not own.learns:
+        return ()
+    splits = experiment.labelled_splits if pool else ["train"]
+    return (Read(RECORDS, tuple(f"{split}.parquet" for split in ("valid", *splits))),)
+
+
+def _work(experiment: Experiment, spec: ModelSpec, own: Family, *, pool: bool) -> Workload:
+    """Training rows, and the pool where its labels are learned, as optimiser steps or, in families without, read once.
+
+    A twin's time is its student's.
+    """
+    if not own.learns:
+        return no_work
+    # A twin of equal steps is as long as its student, whatever its own config says of its end.
+    entry = experiment.settings.students[spec.entry] if spec.steps_of else spec.config
+    training, slices = (getattr(entry, name, None) for name in ("training", "slices"))
+    splits = experiment.labelled_splits if pool or spec.steps_of else ["train"]
+    names = [f"train/{name}" for name in slices] if slices else splits
+    like = f"train {spec.twin_of}" if spec.twin_of else None
+    if training is None:
+        return reading(*names, like=like)
+
+    def work(rows: Counts) -> Work:
+        return fit_work(training, sum(rows.get(name, 0) for name in names), rows.get("valid", 0), like)
+
+    return work
+
+
+def _read_teacher(experiment: Experiment, spec: ModelSpec) -> str | None:
+    """The model that a loss term reads: of those with layers, that with the largest part in the labels; or None."""
+    terms = getattr(spec.config, "terms", {})
+    if not needs_teacher(terms.values()):
+        return None
+    shares = experiment.teachers_of(spec)
+    models = {name: experiment.models[name] for name in shares}
+    known = [name for name, one in models.items() if one.has_folder and family(one.family).layered]
+    return experiment.models[max(known, key=lambda name: shares[name].weight)].artifact if known else None

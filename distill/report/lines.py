@@ -1,0 +1,42 @@
+"""What commands say in plain lines: an audit, a comparison, a pre-trained encoder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from distill.core.files import Json
+
+
+def audit_lines(audit: Json) -> tuple[list[str], list[str]]:
+    """The rows read, kept and dropped for which reasons; and the warnings."""
+    rows = audit["rows"]
+    reasons = sorted(rows["dropped"].items(), key=lambda item: -item[1])
+    kept = f"read {rows['read']} = kept {rows['kept']} + dropped {sum(rows['dropped'].values())}"
+    listed = [kept, *(f"  {count:>8} {reason}" for reason, count in reasons)]
+    return listed, [f"warning: {warning}" for warning in audit.get("warnings", [])]
+
+
+def comparison_lines(found: Sequence[Json]) -> list[str]:
+    """Paired differences of two models, one metric a line."""
+    return [_comparison(row) for row in found]
+
+
+def curve_lines(curve: Mapping[str, Any], encoder: Path) -> list[str]:
+    """What pre-training came to, and how to use it."""
+    last = curve["curve"][-1]
+    return [
+        f"{curve['steps']} steps on {curve['rows']} rows; of {curve['held_out']} held-out ones "
+        f"{last['mlm_accuracy']:.1%} of masked words and {last['pair_matching_accuracy']:.1%} of pairs are right",
+        f"encoder: {encoder} (distill … --checkpoint {encoder})",
+    ]
+
+
+def _comparison(row: Json) -> str:
+    scale, unit = (1.0, " nats") if row["metric"] == "log_loss" else (100.0, " points")
+    difference, low, high = (scale * row[key] for key in ("difference", "low", "high"))
+    ends = [scale * end for end in row.get("spread", [])]
+    spread = f", seeds {ends[0]:+.3f} to {ends[1]:+.3f}" if ends else ""
+    around = f"({low:+.3f} to {high:+.3f}){unit}"
+    return f"{row['metric']:<12} {difference:+.3f} {around}, p = {row['p_value']:.3f}{spread}"

@@ -171,9 +171,9 @@ class Experiment:
 
     @property
     def timed(self) -> list[ModelSpec]:
-        """The models that may be exported and timed: all but teachers that nobody learns from."""
-        idle = {spec.name for spec in self.of_role(TEACHER) if not spec.weight} - {f"{self.first_teacher.name}@card"}
-        return [spec for spec in self.trained if spec.name not in idle]
+        """The models that may be exported and timed: all but teachers that nothing learns from or is compared with."""
+        kept = [spec for spec in (self.document_teacher, self.card_teacher) if spec is not None]
+        return [spec for spec in self.trained if spec.role != TEACHER or spec.weight or spec in kept]
 
     @property
     def cross_view(self) -> str | None:
@@ -184,8 +184,8 @@ class Experiment:
     def references(self) -> References:
         """What retention is measured against."""
         voting = [spec for spec in self.labelling_teachers if spec.has_folder]
-        document, own = self.document_teacher, self.document_teacher
-        name = "ensemble@document" if len(voting) > 1 else document.label if document else None
+        own = self.document_teacher
+        name = "ensemble@document" if len(voting) > 1 else own.label if own else None
         card = self.card_teacher or (own if own and own.view == "card" else None)
         return References(document=name, card=card.label if card else None)
 

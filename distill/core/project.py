@@ -138,6 +138,9 @@ class Data(Config):
     split: Split = Field(default_factory=Split)
     junk: Junk = Field(default_factory=Junk)
     encoding: str = Field("utf-8", description="text encoding of JSONL, CSV and TSV files")
+    quotes: Literal["auto", "double", "none"] = Field(
+        "auto", description="whether quotes hold the cells of CSV and TSV files together; auto: in CSV only"
+    )
     on_bad_row: Literal["quarantine", "fail"] = Field("quarantine", description="what to do with an unreadable row")
 
     @model_validator(mode="after")

@@ -75,6 +75,7 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
         "split": 0.1,
         "junk": 1,
         "encoding": 1251,
+        "quotes": "single",
         "on_bad_row": "skip",
     },
     project.Windows: {"stride": -1, "max": 0, "pool": "sum"},

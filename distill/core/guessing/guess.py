@@ -25,7 +25,7 @@ from distill.core.guessing.column_roles import (
 from distill.core.guessing.columns import Column, look
 from distill.core.intake import encoding as encodings
 from distill.core.intake.record_reader import lookup
-from distill.core.intake.sources import open_bytes, read_rows
+from distill.core.intake.sources import Reading, open_bytes, read_rows
 from distill.core.label_space import label_name
 from distill.core.names import as_name
 
@@ -136,7 +136,7 @@ def _encoding(paths: Sequence[Path]) -> str:
 
 
 def _values(path: Path, encoding: str, rows: int) -> Iterator[dict[str, Any]]:
-    return (row.values for row in islice(read_rows(path, encoding), rows) if row.values is not None)
+    return (row.values for row in islice(read_rows(path, Reading(encoding)), rows) if row.values is not None)
 
 
 def _main_table(tables: Mapping[Path, dict[str, Column]]) -> dict[str, Column]:

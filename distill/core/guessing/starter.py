@@ -13,7 +13,7 @@ from distill.core.errors import UserError
 from distill.core.guessing.guess import StarterProject, guess
 from distill.core.intake.record_reader import BadRow, RecordReader
 from distill.core.intake.show import render
-from distill.core.intake.sources import data_files, read_rows
+from distill.core.intake.sources import Reading, data_files, read_rows
 from distill.core.project import Project
 from distill.core.records import Record
 
@@ -46,7 +46,7 @@ def first_record(project: Project, base: Path = Path()) -> Record:
     """The first training row that makes a record. Raises: UserError when none does."""
     reader = RecordReader(project, labelled=True)
     for path in data_files(project, base)["train"]:
-        for row in read_rows(path, project.data.encoding):
+        for row in read_rows(path, Reading(project.data.encoding, project.data.quotes)):
             try:
                 if row.values is not None:
                     return reader.read(row.values)

@@ -8,7 +8,7 @@ from pathlib import Path
 from distill.core.intake.hashing import digest
 from distill.core.intake.ledger import Account, Ledger, Quarantine
 from distill.core.intake.record_reader import BadRow, ColumnWatch, Dropped, RecordReader
-from distill.core.intake.sources import Row, read_rows
+from distill.core.intake.sources import Reading, Row, read_rows
 from distill.core.project import Project
 from distill.core.records import Record
 
@@ -33,9 +33,11 @@ class SourceReader:
         """
         labelled = not source.startswith("pool.")
         reader = RecordReader(self._project, labelled=labelled)
+        data = self._project.data
+        reading = Reading(data.encoding, data.quotes, reader.required)
         for path in files:
             watch = ColumnWatch(reader.required)
-            for row in read_rows(path, self._project.data.encoding):
+            for row in read_rows(path, reading):
                 if row.values is not None:
                     watch.see(row.values)
                 if (record := self._record(source, row, reader, checks)) is not None:

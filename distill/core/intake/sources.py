@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import csv
 import glob
 import gzip
 import json
 import re
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from distill.core.errors import UserError, unknown_name
+from distill.core.files import Json
 from distill.core.intake import encoding as encodings
+from distill.core.intake.delimited import read_lines
 from distill.core.project import Project
 
 _UNDECODED = re.compile("[\udc80-\udcff]")  # what the surrogateescape handler makes of bytes
 _PARQUET_ROWS = 1024
-_FIELD_LIMIT = 2**31 - 1  # csv's own limit is 128 KiB
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,22 @@ class Row:
     raw: str = ""
 
 
+@dataclass(frozen=True)
+class Reading:
+    """How files are read.
+
+    Attributes: encoding: of text files. quotes: `double`, `none`, or `auto`: double in CSV, none in TSV. columns: the
+        paths that are needed, other columns of a Parquet file are not converted; None: all.
+    """
+
+    encoding: str = "utf-8"
+    quotes: str = "auto"
+    columns: Collection[str] | None = None
+
+
+PLAIN = Reading()
+
+
 def data_files(project: Project, base: Path) -> dict[str, list[Path]]:
     """The files of every source: `train`, `valid`, `test.<name>`, `pool.<name>`.
 
@@ -74,25 +90,37 @@ def expand(root: Path, patterns: Sequence[str], key: str) -> list[Path]:
     found: dict[Path, None] = {}
     for pattern in patterns:
         path = root / pattern
-        matches = [path] if path.is_file() else [Path(match) for match in sorted(glob.glob(str(path), recursive=True))]
+        # Only the pattern is one: brackets in the root's own name are letters.
+        matches = (
+            [path]
+            if path.is_file()
+            else [root / match for match in sorted(glob.glob(pattern, root_dir=root, recursive=True))]
+        )
         files = [match for match in matches if match.is_file()]
         if not files:
-            what = "no file matches" if glob.has_magic(pattern) else "file not found"
-            raise UserError(what, where=key, found=str(path), do="check the name; it starts from data.root")
+            raise _no_file(key, path, pattern)
         found |= dict.fromkeys(files)
     return list(found)
 
 
-def read_rows(path: Path, encoding: str = "utf-8") -> Iterator[Row]:
+def _no_file(key: str, path: Path, pattern: str) -> UserError:
+    if path.is_dir():
+        do = f"name its files, for example {pattern.rstrip('/')}/*.parquet"
+        return UserError("a folder, where files are needed", where=key, found=str(path), do=do)
+    what = "no file matches" if glob.has_magic(pattern) else "file not found"
+    return UserError(what, where=key, found=str(path), do="check the name; it starts from data.root")
+
+
+def read_rows(path: Path, reading: Reading = PLAIN) -> Iterator[Row]:
     """The rows of a file, one at a time.
 
     Raises: UserError when the format is unknown, the file is empty, truncated or unreadable, in another encoding than
-        `encoding` as a whole, or has a header with a repeated name.
+        the one named as a whole, or has a header with a repeated name.
     """
     reader, count = _reader(path), 0
-    encodings.require_usable(encoding)
+    encodings.require_usable(reading.encoding)
     try:
-        for row in reader(path, encoding):
+        for row in reader(path, reading):
             count += 1
             yield row
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
@@ -108,8 +136,8 @@ def open_bytes(path: Path) -> BinaryIO:
     return cast(BinaryIO, gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb"))
 
 
-def _jsonl(path: Path, encoding: str) -> Iterator[Row]:
-    for number, line in _lines(path, encoding):
+def _jsonl(path: Path, reading: Reading) -> Iterator[Row]:
+    for number, line in _lines(path, reading.encoding):
         if not line.strip():
             continue
         values, problem = _json_object(line)
@@ -128,77 +156,76 @@ def _json_object(line: str) -> tuple[dict[str, Any] | None, Problem | None]:
     return value, None
 
 
-def _table(path: Path, encoding: str) -> Iterator[Row]:
-    csv.field_size_limit(_FIELD_LIMIT)
-    lines = (line for _, line in _lines(path, encoding))
-    first = next(lines, "")
-    delimiter = _delimiter(path, first)
-    header = _header(path, next(csv.reader([first], delimiter=delimiter), []))
-    reader, start = csv.reader(lines, delimiter=delimiter, strict=True), 0
-    while True:
-        number = start + 2  # line 1 is the header
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            if "unexpected end" in str(error):
-                raise _unclosed(path, number) from None
-            yield Row(path, number, None, Problem("broken_csv", str(error)))
-        else:
-            if cells:
-                yield _table_row(path, number, header, cells)
-        start = reader.line_num
+def _delimited(path: Path, reading: Reading) -> Iterator[Row]:
+    tabs = ".tsv" in path.suffixes
+    quoted = not tabs if reading.quotes == "auto" else reading.quotes == "double"
+    header, lines = read_lines(path, (line for _, line in _lines(path, reading.encoding)), tabs=tabs, quoted=quoted)
+    for line in lines:
+        if line.cells is None:
+            yield Row(path, line.number, None, Problem("broken_csv", line.problem))
+            continue
+        raw = ",".join(line.cells)
+        if problem := _undecoded(raw):
+            yield Row(path, line.number, None, problem, _shown(raw))
+            continue
+        values = header.values(line.cells)
+        problem = None if values else Problem("wrong_cells", f"{len(line.cells)} cells under a header of {len(header)}")
+        yield Row(path, line.number, values, problem, raw if problem else "")
 
 
-def _table_row(path: Path, number: int, header: list[str], cells: list[str]) -> Row:
-    raw = ",".join(cells)
-    if problem := _undecoded(raw):
-        return Row(path, number, None, problem, _shown(raw))
-    if len(cells) != len(header):
-        problem = Problem("wrong_cells", f"{len(cells)} cells under a header of {len(header)}")
-        return Row(path, number, None, problem, raw)
-    return Row(path, number, dict(zip(header, cells, strict=True)))
-
-
-def _header(path: Path, names: list[str]) -> list[str]:
-    repeated = sorted({name for name in names if names.count(name) > 1})
-    if repeated:
-        found = ", ".join(repeated)
-        raise UserError("duplicate column in the header", where=str(path), found=found, do="rename one")
-    return names
-
-
-def _delimiter(path: Path, header: str) -> str:
-    if ".tsv" in path.suffixes:
-        return "\t"
-    return ";" if ";" in header and "," not in header else ","
-
-
-def _unclosed(path: Path, line: int) -> UserError:
-    what = "a quote is opened and never closed, so the rest of the file reads as one cell"
-    return UserError(what, where=f"{path}, line {line}", do='close it, or double each quote inside a quoted cell ("")')
-
-
-def _parquet(path: Path, encoding: str) -> Iterator[Row]:
+def _parquet(path: Path, reading: Reading) -> Iterator[Row]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     number = 0
     try:
-        for batch in pq.ParquetFile(path).iter_batches(_PARQUET_ROWS):
-            for values in batch.to_pylist():
+        file = pq.ParquetFile(path)
+        wanted = _parquet_columns(path, file.schema_arrow.names, reading.columns)
+        for batch in file.iter_batches(_PARQUET_ROWS, columns=wanted):
+            for values in _python_rows(path, batch):
                 number += 1
                 yield Row(path, number, values)
     except (pa.ArrowException, UnicodeDecodeError) as error:
         raise UserError("broken Parquet file", where=str(path), found=error, do="write it again") from None
 
 
+def _parquet_columns(path: Path, names: Sequence[str], columns: Collection[str] | None) -> list[str]:
+    """The columns to read: those that are asked for by their path or their first part, all for None.
+
+    Raises: UserError when two of them have one name.
+    """
+    heads = None if columns is None else {*columns, *(column.partition(".")[0] for column in columns)}
+    wanted = [name for name in names if heads is None or name in heads]
+    if repeated := sorted({name for name in wanted if wanted.count(name) > 1}):
+        raise UserError("duplicate column in the file", where=str(path), found=", ".join(repeated), do="rename one")
+    return wanted
+
+
+def _python_rows(path: Path, batch: Any) -> list[Json]:
+    """The rows of an Arrow batch. Raises: UserError naming the columns whose type has no Python value."""
+    try:
+        rows: list[Json] = batch.to_pylist()
+        return rows
+    except (ValueError, OverflowError, TypeError, ArithmeticError):
+        columns = zip(batch.schema, batch, strict=True)
+        unreadable = [f"{field.name} ({field.type})" for field, column in columns if not _converts(column)]
+        found, do = ", ".join(unreadable), "cast them to text or numbers, or leave them out of the config"
+        raise UserError("columns of a type that cannot be read", where=str(path), found=found, do=do) from None
+
+
+def _converts(column: Any) -> bool:
+    try:
+        column.to_pylist()
+    except (ValueError, OverflowError, TypeError, ArithmeticError):
+        return False
+    return True
+
+
 def _lines(path: Path, encoding: str) -> Iterator[tuple[int, str]]:
     """Numbered lines with undecodable bytes as U+DC80…U+DCFF, once the file as a whole has been found to be UTF-8."""
     checked = encoding.lower().replace("_", "-") not in ("utf-8", "utf8", "utf-8-sig")
     with open_bytes(path) as file:
-        for number, line in enumerate(file, 1):
+        for number, line in enumerate(_by_line(file), 1):
             if number == 1:
                 encodings.refuse_utf16(path, line)
                 line = line.removeprefix(b"\xef\xbb\xbf")
@@ -208,6 +235,13 @@ def _lines(path: Path, encoding: str) -> Iterator[tuple[int, str]]:
                 with open_bytes(path) as again:
                     encodings.refuse_foreign(path, again, number)
             yield number, text
+
+
+def _by_line(file: BinaryIO) -> Iterator[bytes]:
+    """The lines of a file; one without a single line feed may end its lines with carriage returns."""
+    for line in file:
+        alone = b"\r" in line and not line.endswith(b"\n")
+        yield from line.splitlines(keepends=True) if alone else (line,)
 
 
 def _undecoded(text: str) -> Problem | None:
@@ -223,16 +257,16 @@ def _shown(text: str) -> str:
     return _UNDECODED.sub("�", text)
 
 
-_READERS: dict[str, Callable[[Path, str], Iterator[Row]]] = {
+_READERS: dict[str, Callable[[Path, Reading], Iterator[Row]]] = {
     ".jsonl": _jsonl,
     ".ndjson": _jsonl,
-    ".csv": _table,
-    ".tsv": _table,
+    ".csv": _delimited,
+    ".tsv": _delimited,
     ".parquet": _parquet,
 }
 
 
-def _reader(path: Path) -> Callable[[Path, str], Iterator[Row]]:
+def _reader(path: Path) -> Callable[[Path, Reading], Iterator[Row]]:
     suffix = Path(path.stem).suffix if path.suffix == ".gz" else path.suffix
     if suffix not in _READERS or (suffix == ".parquet" and path.suffix == ".gz"):
         raise unknown_name("file format", path.name, [*_READERS, ".jsonl.gz", ".csv.gz", ".tsv.gz"], str(path))

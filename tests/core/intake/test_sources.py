@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from distill.core.errors import UserError
-from distill.core.intake.sources import data_files, expand, read_rows
+from distill.core.intake.sources import Reading, data_files, expand, read_rows
 from tests.core.record_fixtures import project, rows, write, write_all
 
 ROWS = [
@@ -26,7 +26,7 @@ def _write_table(path: Path, delimiter: str) -> Path:
     return path
 
 
-@pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz", "a.csv", "a.csv.gz", "a.tsv", "a.parquet"])
+@pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz", "a.csv", "a.csv.gz", "a.parquet"])
 def test_every_format_gives_the_same_rows(tmp_path, name):
     path = tmp_path / name
     if ".jsonl" in name:
@@ -34,8 +34,65 @@ def test_every_format_gives_the_same_rows(tmp_path, name):
     elif name == "a.parquet":
         pq.write_table(pa.Table.from_pylist(ROWS), path)
     else:
-        _write_table(path, "\t" if ".tsv" in name else ",")
+        _write_table(path, ",")
     assert [found.values for found in read_rows(path)] == ROWS
+
+
+def test_a_tsv_has_quotes_only_where_they_are_declared(tmp_path):
+    path = _write_table(tmp_path / "a.tsv", "\t")
+    assert [found.values for found in read_rows(path, Reading(quotes="double"))] == ROWS
+    path.write_text('id\ttext\n1\t"Слова начинаются\n2\tи идут\n3\tи кончаются"\n', encoding="utf-8")
+    texts = ['"Слова начинаются', "и идут", 'и кончаются"']
+    assert [(row.number, row.values["text"]) for row in read_rows(path)] == list(zip((2, 3, 4), texts, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "rows"),
+    [
+        ("a.csv", "id,text\r1,ёж\r2,уж\r", [("1", "ёж"), ("2", "уж")]),
+        ("a.tsv", "id\ttext\r\n1\tёж\r\n", [("1", "ёж")]),
+        ("a.csv", "sep=;\nid;text\n1;ёж, уж\n", [("1", "ёж, уж")]),
+        ("a.csv", 'id,"text"\n1,"ёж\rуж"\n', [("1", "ёж\rуж")]),
+        ("a.csv", "id;text;;\n1;ёж;;\n2;уж\n", [("1", "ёж"), ("2", "уж")]),
+        ("a.csv", "id,text\n1,ёж,,\n\n,\n2,уж\n", [("1", "ёж"), ("2", "уж")]),
+    ],
+)
+def test_what_spreadsheets_write_is_read(tmp_path, name, text, rows):
+    (tmp_path / name).write_bytes(text.encode())
+    assert [(row.values["id"], row.values["text"]) for row in read_rows(tmp_path / name)] == rows
+
+
+def test_a_columns_name_may_hold_a_line_break(tmp_path):
+    (tmp_path / "a.csv").write_text('id,"text\n(ru)",label\n1,ёж,да\n', encoding="utf-8")
+    (row,) = read_rows(tmp_path / "a.csv")
+    assert row.values == {"id": "1", "text\n(ru)": "ёж", "label": "да"} and row.number == 3
+
+
+def test_of_a_parquet_file_only_the_named_columns_are_converted(tmp_path):
+    stamps = pa.array([1], pa.timestamp("ns"))
+    table = pa.table({"id": ["1"], "page": [{"title": "ёж"}], "updated": stamps})
+    pq.write_table(table, tmp_path / "a.parquet")
+    (row,) = read_rows(tmp_path / "a.parquet", Reading(columns=["id", "page.title"]))
+    assert row.values == {"id": "1", "page": {"title": "ёж"}}
+    with pytest.raises(UserError, match=r"updated \(timestamp\[ns\]\)"):
+        list(read_rows(tmp_path / "a.parquet"))
+
+
+def test_two_parquet_columns_of_one_name_are_refused_where_they_are_read(tmp_path):
+    table = pa.Table.from_arrays([pa.array(["1"]), pa.array(["да"]), pa.array(["нет"])], names=["id", "label", "label"])
+    pq.write_table(table, tmp_path / "a.parquet")
+    with pytest.raises(UserError, match="duplicate column in the file[\\s\\S]*label"):
+        list(read_rows(tmp_path / "a.parquet", Reading(columns=["id", "label"])))
+    assert len(list(read_rows(tmp_path / "a.parquet", Reading(columns=["id"])))) == 1
+
+
+def test_brackets_in_the_roots_name_are_letters(tmp_path):
+    root = tmp_path / "data [v2]"
+    root.mkdir()
+    path = write(root / "train-1.jsonl", ROWS)
+    assert expand(root, ["train-*.jsonl"], "data.train") == [path]
+    with pytest.raises(UserError, match="a folder, where files are needed[\\s\\S]*data.train"):
+        expand(tmp_path, ["data [v2]"], "data.train")
 
 
 def test_semicolons_of_a_spreadsheet_are_read(tmp_path):
@@ -95,7 +152,7 @@ def test_a_file_in_another_encoding_is_named_with_the_fix(tmp_path, encoding, su
     assert f"{path}, line 1" in str(error.value)
     assert f"it reads as {encoding}" in str(error.value)
     assert f"set data.encoding: {encoding}, or convert with iconv -f {encoding} -t utf-8" in str(error.value)
-    assert all("дрель" in row.values["текст"] for row in read_rows(path, encoding))
+    assert all("дрель" in row.values["текст"] for row in read_rows(path, Reading(encoding)))
 
 
 def test_a_western_file_is_not_taken_for_cyrillic(tmp_path):
@@ -115,7 +172,7 @@ def test_utf16_is_named(tmp_path):
 @pytest.mark.parametrize("encoding", ["cp-1251x", "utf-16"])
 def test_unusable_encodings_are_refused(tmp_path, encoding):
     with pytest.raises(UserError, match=r"data\.encoding"):
-        list(read_rows(write(tmp_path / "a.jsonl", ROWS), encoding))
+        list(read_rows(write(tmp_path / "a.jsonl", ROWS), Reading(encoding)))
 
 
 @pytest.mark.parametrize(
@@ -125,6 +182,7 @@ def test_unusable_encodings_are_refused(tmp_path, encoding):
         ("a.jsonl", b"\n\n", "no rows"),
         ("a.csv", "id,текст\n".encode(), "no rows"),
         ("a.csv", b"id,id\n1,2\n", "duplicate column in the header"),
+        ("a.csv", b",,\n1,2,3\n", "the header names no column"),
         ("a.csv", b'id,text\n1,"open\n2,x\n', "line 2"),
         ("a.jsonl.gz", b"no gzip", "broken gzip"),
         ("a.jsonl.gz", gzip.compress(b'{"id": 1}\n' * 1000)[:-20], "broken gzip"),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from distill.core.errors import UserError
 from distill.core.files import replacing
+from distill.core.intake.record_reader import columns, has_column
 from distill.core.intake.sources import read_rows
 from export.verify import open_bundle
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from export.runtime import Bundle
 
 _CHUNK_ROWS = 2048
+_SHOWN_ROWS = 20
 
 
 def predict_file(
@@ -43,6 +45,8 @@ def predict_file(
     written = 0
     with replacing(out) as partial, partial.open("w", encoding="utf-8") as file:
         while chunk := list(islice(rows, _CHUNK_ROWS)):
+            if not written:
+                _require_fields(model, [values for _, values in chunk], source)
             _write_answers(file, model, chunk, source, operating_point)
             written += len(chunk)
     return written
@@ -64,6 +68,22 @@ def _write_answers(
         name = values.get("id")
         line = {"id": number if name is None else name, **answer}
         file.write(json.dumps(line, ensure_ascii=False, default=str) + "\n")
+
+
+def _require_fields(model: Bundle, rows: Sequence[Mapping[str, Any]], source: Path) -> None:
+    """Check that some row has a field that the model reads: without any each would be answered as empty text.
+
+    Raises: UserError naming the fields and the columns that there are.
+    """
+    fields = [*model.renderer.left, *model.renderer.right]
+    if not any(has_column(values, path) for values in rows for path in fields):
+        known = dict.fromkeys(name for values in rows[:_SHOWN_ROWS] for name in columns(values))
+        raise UserError(
+            f"no row has a field that the model reads: {', '.join(fields)}",
+            where=str(source),
+            found=f"columns {', '.join(list(known)[:_SHOWN_ROWS])}",
+            do="rename the columns; dotted names are columns of nested objects",
+        )
 
 
 def _rows(source: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:

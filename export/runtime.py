@@ -15,6 +15,7 @@ import argparse
 import hashlib
 import importlib.util
 import json
+import os
 import platform
 import sys
 from collections.abc import Mapping, Sequence
@@ -22,10 +23,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import onnxruntime
-from numpy.typing import NDArray
-from tokenizers import Tokenizer
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read when ONNX Runtime is imported
+import numpy as np  # noqa: E402
+import onnxruntime  # noqa: E402
+from numpy.typing import NDArray  # noqa: E402
+from tokenizers import Tokenizer  # noqa: E402
 
 FloatRows = NDArray[np.float32]
 SCHEMA, MANIFEST, GOLDEN = 1, "manifest.json", "golden.jsonl"
@@ -420,12 +422,12 @@ def _read_lines(path: Path) -> list[dict[str, Any]]:
 
 
 def _main(arguments: Sequence[str] | None = None) -> int:
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a terminal may know ASCII only
     parser = argparse.ArgumentParser(description="Check this bundle, or predict with it.")
     action = parser.add_mutually_exclusive_group(required=True)
     action.add_argument("--verify", action="store_true", help="re-hash the files and replay the golden records")
     action.add_argument("--predict", type=Path, metavar="FILE", help="JSONL with one record per line")
-    here = Path(__file__).resolve().parent
-    parser.add_argument("--bundle", type=Path, default=here, help="default: the folder of this file")
+    parser.add_argument("--bundle", type=Path, default=Path(__file__).resolve().parent, help="default: this folder")
     parser.add_argument("--precision", help="default: the one with the trained model's logits, fp32")
     parser.add_argument("--operating-point", help="adds `positive` to each answer")
     parser.add_argument("--threads", type=int, help="default: all cores")
@@ -437,7 +439,7 @@ def _main(arguments: Sequence[str] | None = None) -> int:
             return 0 if report["passed"] else 3
         bundle = load_bundle(options.bundle, options.precision, options.threads)
         for answer in bundle.predict(_read_lines(options.predict), options.operating_point):
-            print(json.dumps(answer, ensure_ascii=False))
+            print(json.dumps(answer, ensure_ascii="utf" not in sys.stdout.encoding.lower()))
     except (ValueError, TypeError, OSError) as error:
         print(error, file=sys.stderr)
         return 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distill.core.errors import UserError
-from distill.core.intake.sources import read_rows
+from distill.core.intake.sources import Reading, read_rows
 from distill.core.label_space import LabelSpace
 from distill.core.soft_labels import SoftLabels, shard_ranges, statuses, write_shard
 from distill.training.joining import labelled_rows
 from teachers.config import LabellingConfig
+
+_JSON_CELLS = Reading(quotes="double")  # whoever writes JSON into a TSV has it quoted by a CSV writer
 
 
 def import_labels(config: LabellingConfig, file: Path, space: LabelSpace, records: Path, folder: Path) -> None:
@@ -30,6 +33,7 @@ def import_labels(config: LabellingConfig, file: Path, space: LabelSpace, record
     rows = labelled_rows(records)
     ids = [record.id for _, record in rows]
     _same_ids(file, ids, logits)
+    _refuse_probabilities(file, list(logits.values()))
     for index, start, stop in shard_ranges(len(rows), config.shard_rows):
         part = rows[start:stop]
         values = np.stack([logits[record.id] for _, record in part])
@@ -47,7 +51,7 @@ def import_labels(config: LabellingConfig, file: Path, space: LabelSpace, record
 
 def _read(file: Path, space: LabelSpace) -> dict[str, NDArray[np.float32]]:
     found: dict[str, NDArray[np.float32]] = {}
-    for row in read_rows(file):
+    for row in read_rows(file, _JSON_CELLS):
         where = f"{file}, row {row.number}"
         values = row.values
         if values is None or values.get("id") in (None, ""):
@@ -72,6 +76,14 @@ def _vector(value: Any, space: LabelSpace, where: str) -> NDArray[np.float32]:
         do = f"give {len(space.outputs)} numbers in this order, or by name: {', '.join(space.outputs)}"
         raise UserError("wrong logits", where=where, found=value, do=do)
     return vector
+
+
+def _refuse_probabilities(file: Path, logits: Sequence[NDArray[np.float32]]) -> None:
+    """Refuse probabilities under the name of logits: softened once more, they would be nearly flat."""
+    values = np.stack(logits) if logits else np.zeros((0, 1), np.float32)
+    if len(values) > 1 and (values >= 0).all() and np.allclose(values.sum(axis=1), 1, atol=1e-3):
+        found, do = "every row is from 0 to 1 and sums to 1", "write their logarithms: log p is a logit"
+        raise UserError("these are probabilities, not logits", where=str(file), found=found, do=do)
 
 
 def _same_ids(file: Path, ids: list[str], logits: dict[str, NDArray[np.float32]]) -> None:

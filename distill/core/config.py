@@ -94,7 +94,8 @@ def parse_yaml(text: str, where: str) -> dict[str, Any]:
     """The mapping in YAML `text`; see `load_yaml`."""
     try:
         value = yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - a SafeLoader subclass
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, OverflowError, RecursionError, TypeError, AttributeError) as error:
+        # Besides its own errors PyYAML lets those of Python's constructors through: `!!int x`, nesting of thousands.
         raise UserError("not valid YAML", where=where, found=" ".join(str(error).split())) from None
     if not isinstance(value, dict):
         raise UserError("a mapping is needed at the top level", where=where, found=type(value).__name__)
@@ -149,7 +150,10 @@ def _inner_model(annotation: Any) -> Any:
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """PyYAML's safe loader with YAML 1.2 numbers and no repeated keys."""
+    """PyYAML's safe loader with the plain values of YAML 1.2's core schema and no repeated keys.
+
+    `yes`, `on`, `1:30` and `001` are texts, as they are meant where they name a class.
+    """
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[Any] = set()
@@ -165,6 +169,15 @@ class _StrictLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-_StrictLoader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
+_StrictLoader.yaml_implicit_resolvers = {}
+# Tag, pattern, and the characters that such a value may begin with.
+_CORE_SCHEMA = (
+    ("null", r"^(~|null|Null|NULL|)$", ["~", "n", "N", ""]),
+    ("bool", r"^(true|True|TRUE|false|False|FALSE)$", list("tTfF")),
+    ("int", r"^([-+]?(0|[1-9][0-9]*)|0o[0-7]+|0x[0-9a-fA-F]+)$", list("-+0123456789")),
+    ("float", r"^[-+]?((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?$", list("-+.0123456789")),
+    ("float", r"^([-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN))$", list("-+.")),
+    ("merge", r"^<<$", ["<"]),
 )
+for _tag, _pattern, _first in _CORE_SCHEMA:
+    _StrictLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_pattern), _first)

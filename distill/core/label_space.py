@@ -11,6 +11,8 @@ import numpy as np
 from distill.core.objectives.objective import Objective, Target
 from distill.core.objectives.single_label import SINGLE
 
+_MOST_VOTES = 10**9
+
 
 @dataclass(frozen=True)
 class LabelSpace:
@@ -57,8 +59,8 @@ class LabelSpace:
     def _votes(self, votes: Mapping[Any, Any]) -> Target:
         vector = np.zeros(len(self.labels), np.float32)
         for name, count in votes.items():
-            if isinstance(count, bool) or not isinstance(count, int | float) or not 0 <= count < float("inf"):
-                raise ValueError(f"vote for '{name}' is not a number ≥ 0: {count!r}")
+            if isinstance(count, bool) or not isinstance(count, int | float) or not 0 <= count <= _MOST_VOTES:
+                raise ValueError(f"vote for '{name}' is not a number from 0 to {_MOST_VOTES:,}: {str(count)[:40]}")
             vector[self._index(label_name(name))] = count
         return self.objective.vote_target(vector)
 

@@ -34,7 +34,7 @@ class Encoded:
 
 
 def field_text(row: Mapping[str, Any], path: str) -> str:
-    """The text at a column path of a nested or flat record: '' for null or missing, white space squeezed.
+    """The text at a column path of a nested or flat record: '' for null, NaN or missing, white space squeezed.
 
     Lists are joined by ', '; mappings and other values are written by `str`.
     """
@@ -43,10 +43,10 @@ def field_text(row: Mapping[str, Any], path: str) -> str:
         value = row
         for part in path.split("."):
             value = value.get(part) if isinstance(value, Mapping) else None
-    if value is None:
+    if value is None or value != value:  # NaN, a missing text of a data frame, is the only value unlike itself
         return ""
     if isinstance(value, list | tuple):
-        value = ", ".join(str(item) for item in value if item is not None)
+        value = ", ".join(str(item) for item in value if item is not None and item == item)
     return " ".join(str(value).split())
 
 

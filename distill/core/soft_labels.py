@@ -83,7 +83,11 @@ def shard_ranges(rows: int, shard_rows: int) -> Iterator[tuple[int, int, int]]:
 
 def write_shard(folder: Path, index: int, labels: SoftLabels, *, half: bool = False) -> None:
     """Write one shard atomically; `half` stores float16 logits, half the size at about 3 decimal digits."""
-    logits: NDArray[np.floating[Any]] = labels.logits.astype(np.float16 if half else np.float32)
+    with np.errstate(over="ignore"):
+        logits: NDArray[np.floating[Any]] = labels.logits.astype(np.float16 if half else np.float32)
+    # What float16 cannot hold is infinite in the store, so it is no label either.
+    held = np.isfinite(logits).all(axis=1)
+    status = [one if good else NONFINITE for one, good in zip(labels.status, held, strict=True)]
     table = pa.table(
         {
             "id": labels.ids,
@@ -91,7 +95,7 @@ def write_shard(folder: Path, index: int, labels: SoftLabels, *, half: bool = Fa
             "logits": fixed_lists(logits),
             "tokens": labels.tokens,
             "cut_tokens": labels.cut_tokens,
-            "status": labels.status,
+            "status": status,
         }
     )
     write_table(shard_path(folder, index), table)

@@ -51,12 +51,42 @@ def test_a_repeated_key_is_refused_with_its_line(text, line):
         parse_yaml(text, "project.yaml")
 
 
+@pytest.mark.parametrize(
+    "text", ["yes", "no", "on", "Off", "y", "1:30", "001", "010", "1_000", "2024-01-01", "0b1", "="]
+)
+def test_what_yaml_1_1_took_for_something_else_stays_text(text):
+    """Labels are written like this: `labels: [yes, no]`."""
+    assert parse_yaml(f"labels: [{text}]", "x")["labels"] == [text]
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("true", True), ("False", False), ("null", None), ("~", None), ("-12", -12), ("0", 0), ("0x1F", 31), ("0o17", 15)]
+    + [("1.5", 1.5), (".5", 0.5), ("-3.", -3.0), ("1e3", 1000.0), ("2.5e-4", 2.5e-4), (".inf", float("inf"))],
+)
+def test_plain_values_of_the_core_schema(text, value):
+    found = parse_yaml(f"v: {text}", "x")["v"]
+    assert found == value and type(found) is type(value)
+
+
 def test_a_merge_key_is_no_repetition():
     text = "a: &a {x: 1, y: 2}\nb:\n  <<: *a\n  y: 3"
     assert parse_yaml(text, "x")["b"] == {"x": 1, "y": 3}
 
 
-@pytest.mark.parametrize("text", ["a: {{ template }}", "a: [1", "a: b: c", "a:\n\t- b", "a: !!python/name:os.system x"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: {{ template }}",
+        "a: [1",
+        "a: !!int x",
+        "a: !!timestamp abc",
+        "[" * 5000,
+        "a: b: c",
+        "a:\n\t- b",
+        "a: !!python/name:os.system x",
+    ],
+)
 def test_broken_yaml_is_named_with_its_file(text):
     with pytest.raises(UserError, match=r"not valid YAML[\s\S]*project\.yaml"):
         parse_yaml(text, "project.yaml")

@@ -47,6 +47,7 @@ def test_gold_becomes_a_vector(space, gold, vector):
         (SINGLE, {"мимо": True}, "vote for 'мимо'"),
         (SINGLE, {"мимо": float("nan")}, "vote for 'мимо'"),
         (SINGLE, {"мимо": float("inf")}, "vote for 'мимо'"),
+        (SINGLE, {"мимо": 10**400}, "vote for 'мимо'"),
         (MULTI, ["мимо", "близко"], "unknown label 'близко'"),
         (MULTI, {"мимо": 2}, "share between 0 and 1"),
     ],

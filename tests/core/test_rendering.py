@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -212,3 +213,16 @@ def test_the_file_runs_alone_on_the_standard_library():
     command = [sys.executable, "-I", "-S", Path(rendering.__file__)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize("missing", [None, NAN, np.float64("nan"), [None, NAN]])
+def test_a_missing_text_is_empty_whatever_it_is_written_as(missing):
+    assert field_text({"page": {"title": missing}}, "page.title") == ""
+    assert field_text({"page.title": missing}, "page.title") == ""
+
+
+def test_missing_items_of_a_list_are_left_out():
+    assert field_text({"page.title": ["ёж", None, NAN, "уж"]}, "page.title") == "ёж, уж"

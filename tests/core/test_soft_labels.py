@@ -130,6 +130,14 @@ def test_half_precision_is_smaller_and_close(tmp_path):
     assert same(dataclasses.replace(found, logits=wide.logits), wide)
 
 
+def test_logits_that_half_precision_cannot_hold_are_no_labels(tmp_path):
+    wide = labels()
+    wide.logits[2] = [70_000, 0, -1]
+    write_shard(tmp_path, 0, wide, half=True)
+    found = read_soft_labels(tmp_path)
+    assert found.status[2] == "nonfinite" and found.status.count("nonfinite") == wide.status.count("nonfinite") + 1
+
+
 def test_statuses_name_what_is_not_for_training():
     logits = np.array([[1, 2], [np.nan, 1], [np.inf, 0], [1, 2], [-np.inf, 0]], np.float32)
     tokens = np.array([3, 3, 3, 0, 0], np.int32)

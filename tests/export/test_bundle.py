@@ -225,6 +225,7 @@ def test_predict_file_numbers_rows_without_an_id(tmp_path):
         ("{}\n", {"operating_point": "f9"}, "no operating point 'f9'"),
         ("{}\n", {"precision": "fp16"}, "no precision 'fp16'"),
         (None, {}, "file not found"),
+        ('{"id": 1, "name": "Дрель"}\n', {}, r"no row has a field that the model reads: [\s\S]*columns id, name"),
     ],
 )
 def test_predict_file_refuses_what_it_cannot_answer_and_leaves_no_file(tmp_path, content, options, message):

@@ -155,6 +155,12 @@ def test_ids_have_to_be_those_of_the_project(tmp_path, records, rows, message):
     assert not (tmp_path / "store").exists()
 
 
+def test_probabilities_under_the_name_of_logits_are_refused(tmp_path, records):
+    rows = [{**row, "logits": [0.7, 0.2, 0.1]} for row in listed()]
+    with pytest.raises(UserError, match=r"probabilities, not logits[\s\S]*log p is a logit"):
+        brought_in(jsonl(tmp_path, rows), records, tmp_path)
+
+
 def test_a_missing_file_is_named(tmp_path, records):
     with pytest.raises(UserError, match=re.escape("nowhere.jsonl")):
         brought_in(tmp_path / "nowhere.jsonl", records, tmp_path)

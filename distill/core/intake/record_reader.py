@@ -78,7 +78,7 @@ class ColumnWatch:
     def see(self, values: Mapping[str, Any]) -> None:
         """Look at one row."""
         if self._missing:
-            self._missing = {path: key for path, key in self._missing.items() if not _present(values, path)}
+            self._missing = {path: key for path, key in self._missing.items() if not has_column(values, path)}
             if len(self._known) < _LISTED_COLUMNS:
                 self._known |= dict.fromkeys(columns(values))
 
@@ -131,13 +131,13 @@ def _named_columns(project: Project, labelled: bool) -> dict[str, str]:
     return own | dict.fromkeys(data.keys, "data.keys") | fields
 
 
-def _present(values: Mapping[str, Any], path: str) -> bool:
+def has_column(values: Mapping[str, Any], path: str) -> bool:
     """Whether the row has the column, be it null."""
     if path in values:
         return True
     head, dot, rest = path.partition(".")
     inner = values.get(head) if dot else None
-    return isinstance(inner, dict) and _present(inner, rest)
+    return isinstance(inner, dict) and has_column(inner, rest)
 
 
 def _text(values: Mapping[str, Any], path: str) -> str:

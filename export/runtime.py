@@ -31,10 +31,8 @@ from tokenizers import Tokenizer  # noqa: E402
 
 FloatRows = NDArray[np.float32]
 SCHEMA, MANIFEST, GOLDEN = 1, "manifest.json", "golden.jsonl"
-# Files that the manifest does not list: itself, and the record of the step that made the bundle.
-_OUTSIDE = {MANIFEST, "step.json"}
-_CHUNK_RECORDS = 4096
-_BATCH_SIZE = 32
+_OUTSIDE = {MANIFEST, "step.json"}  # not in the manifest's list: itself, and the record of the step that made it all
+_CHUNK_RECORDS, _BATCH_SIZE = 4096, 32
 _ALL = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
 # Instruction sets with an int8 kernel of their own in ONNX Runtime, best first. Without VNNI, sums of U8·S8 pairs
 # saturate, so the same file answers differently.
@@ -139,7 +137,7 @@ class Bundle:
 
         Args: records: nested (`{"page": {"title": …}}`) or flat (`{"page.title": …}`); missing fields are empty.
             operating_point: of `operating_points`. batch_size: as in `logits`.
-        Raises: TypeError, ValueError naming the record; ValueError for an operating point that the bundle lacks.
+        Raises: TypeError, ValueError naming the record; ValueError for an unknown operating point.
         """
         threshold = None if operating_point is None else self.threshold(operating_point)
         logits = self.logits(records, batch_size)
@@ -150,9 +148,11 @@ class Bundle:
         """Logits, float32 (N, C), in the order of `records`; the windows of a long text are pooled as the view says.
 
         Args: batch_size: windows per run; None takes 32, and 1 for an artifact that is not batch invariant.
-        Raises: TypeError, ValueError naming the record.
+        Raises: TypeError, ValueError naming the record; ValueError for a batch size under 1.
         """
         _check_records(records)
+        if batch_size is not None and batch_size < 1:
+            raise ValueError(f"batch_size {batch_size}: at least 1 is needed")
         size = batch_size or (_BATCH_SIZE if self.facts["batch_invariant"] else 1)
         starts = range(0, len(records), _CHUNK_RECORDS)
         chunks = [self._chunk(records[start : start + _CHUNK_RECORDS], start, size) for start in starts]
@@ -327,7 +327,7 @@ def read_json(path: Path) -> dict[str, Any]:
         content = json.loads(path.read_bytes())
     except OSError as error:
         raise BundleError(path, "missing" if isinstance(error, FileNotFoundError) else str(error)) from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BundleError(path, f"not JSON: {error}") from None
     if not isinstance(content, dict):
         raise BundleError(path, "not a JSON object")
@@ -416,7 +416,7 @@ def _read_lines(path: Path) -> list[dict[str, Any]]:
     for number, line in enumerate(path.read_bytes().splitlines(), 1):
         try:
             records += [json.loads(line)] if line.strip() else []
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ValueError(f"{path}, line {number}: not JSON: {error}") from None
     return records
 

@@ -70,7 +70,7 @@ def _vector(value: Any, space: LabelSpace, where: str) -> NDArray[np.float32]:
         if isinstance(numbers, dict):
             numbers = [numbers[name] for name in space.outputs] if numbers.keys() == set(space.outputs) else None
         vector = np.asarray(numbers, np.float32)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RecursionError):
         vector = np.empty(0, np.float32)
     if vector.shape != (len(space.outputs),):
         do = f"give {len(space.outputs)} numbers in this order, or by name: {', '.join(space.outputs)}"

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import io
-import os
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from distill.cli.options import Options, takes_options
-from distill.core.errors import DistillError
 
 app = typer.Typer(
     help="Large text classifiers into small ones that production can afford, with measurements of what was kept.",
@@ -192,23 +188,6 @@ def status(run: RunArgument, json_: JsonOption = False) -> None:
     from distill.cli.commands import print_status
 
     print_status(run, json_)
-
-
-def main() -> None:
-    """The entry point: user mistakes end with 2, failed gates with 3, an interrupt with 130; none with a traceback."""
-    # A run never reaches for the network by itself; only a hub id that the user names does.
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a terminal without Cyrillic shows escapes, no traceback
-    try:
-        app()
-    except DistillError as error:
-        typer.echo(f"error: {error}", err=True)
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        typer.echo("interrupted: start again to go on from here", err=True)
-        sys.exit(130)
 
 
 def _work(until: str, options: Options, as_json: bool, labels: Path | None = None) -> None:

@@ -123,7 +123,7 @@ def predict_records(
     """Answer a file of records."""
     from export.predict_file import predict_file
 
-    target = out or file.with_name(f"{file.name.split('.')[0]}.answers.jsonl")
+    target = out or file.with_name(f"{file.name.removesuffix('.jsonl')}.answers.jsonl")
     rows = predict_file(bundle, file, target, operating_point, precision, threads)
     print(f"{rows} records answered in {target}")
 

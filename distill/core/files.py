@@ -24,8 +24,13 @@ HALF_WRITTEN = ".*.partial"  # the names that `replacing` gives; a kill leaves s
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary path next to `path`; renamed over it when the block succeeds, removed when it fails.
 
-    Raises: UserError when the folder cannot be written or the disk is full.
+    A link stays one: the file that it names is replaced.
+
+    Raises: UserError for a device, a pipe or a folder, when the folder cannot be written, or when the disk is full.
     """
+    path = path.resolve() if path.is_symlink() else path
+    if path.exists() and not path.is_file():
+        raise UserError("not a regular file", where=str(path), do="name a file, or one that is not there yet")
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -61,7 +66,7 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_bytes())
     except FileNotFoundError:
         raise UserError("file not found", where=str(path)) from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(
             "not a JSON file", where=str(path), found=str(error), do="restore it or redo its step"
         ) from None

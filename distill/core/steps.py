@@ -15,7 +15,7 @@ import errno
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -116,8 +116,11 @@ class Steps:
             self._record(step, fingerprint, "running", 0.0)
             try:
                 self._make(step, target, fingerprint, inputs)
-            except BaseException:
-                self._record(step, fingerprint, "failed", time.monotonic() - started)
+            except BaseException as error:
+                # A disk too full for run.json is the body's error first.
+                with suppress(UserError):
+                    ended = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+                    self._record(step, fingerprint, ended, time.monotonic() - started)
                 raise
         self._publish(step, target)
         seconds = time.monotonic() - started

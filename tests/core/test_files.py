@@ -60,6 +60,21 @@ def test_a_file_in_place_of_a_folder_is_named(tmp_path, below):
         write_bytes(tmp_path / below / "x", b"")
 
 
+def test_a_link_stays_one_and_its_file_is_replaced(tmp_path):
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "disk" / "file")
+    write_text(tmp_path / "link", "new")
+    assert (tmp_path / "link").is_symlink() and (tmp_path / "disk" / "file").read_text() == "new"
+
+
+def test_what_is_no_file_is_left_as_it_is(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", tmp_path):
+        with pytest.raises(UserError, match="not a regular file"):
+            write_text(path, "new")
+    assert (tmp_path / "pipe").is_fifo()
+
+
 def test_json_is_readable_and_refuses_what_json_has_not(tmp_path):
     path = tmp_path / "a.json"
     write_json(path, {"имя": [1, None]})
@@ -69,7 +84,7 @@ def test_json_is_readable_and_refuses_what_json_has_not(tmp_path):
     assert read_json(path) == {"имя": [1, None]}
 
 
-@pytest.mark.parametrize("data", [b"", b'{"a": 1', b"\xff\xfe"])
+@pytest.mark.parametrize("data", [b"", b"[" * 100_000, b'{"a": 1', b"\xff\xfe"])
 def test_a_damaged_json_file_is_named(tmp_path, data):
     path = tmp_path / "a.json"
     path.write_bytes(data)

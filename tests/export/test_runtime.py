@@ -76,6 +76,12 @@ def test_max_pooling(tmp_path, bundle):
     assert (largest[0] > mean[0]).any() and (largest[0] >= mean[0] - 1e-6).all()
 
 
+@pytest.mark.parametrize("size", [0, -1])
+def test_a_batch_size_under_one_is_refused(bundle, size):
+    with pytest.raises(ValueError, match="at least 1"):
+        bundle.predict(RECORDS, batch_size=size)
+
+
 def test_order_is_kept_whatever_the_lengths_and_the_batch_size(bundle):
     records = [{"page": {"title": "дрель " * (i * 7 % 11), "body": "x" * (i % 3)}} for i in range(40)]
     alone = np.concatenate([bundle.logits([record]) for record in records])

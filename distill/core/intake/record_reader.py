@@ -182,5 +182,5 @@ def _target(gold: Any, column: str, space: LabelSpace) -> Target:
 def _from_json(text: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text

@@ -1,0 +1,104 @@
+"""A terminal, a disk or an operator that is not as one hopes: a named error or a result, never a traceback."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+COMMAND = [sys.executable, "-m", "distill"]
+_WAIT_SECONDS = 120
+
+
+def shell(line: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run `line` with `$DISTILL` in it by bash, which knows redirections."""
+    env = {**os.environ, "DISTILL": " ".join(COMMAND), **environment}
+    return subprocess.run(["bash", "-c", line], capture_output=True, text=True, env=env, check=False)
+
+
+def test_a_width_of_zero_is_no_width():
+    assert shell("$DISTILL presets", COLUMNS="0").stdout == shell("$DISTILL presets").stdout != ""
+
+
+def test_closed_output_is_no_error():
+    assert (done := shell("$DISTILL presets >&-")).returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("verb", ["presets", "--help"])
+def test_a_full_disk_behind_the_output_is_named(verb):
+    done = shell(f"$DISTILL {verb} > /dev/full")
+    assert done.returncode == 2 and "No space left" in done.stderr and "standard output" in done.stderr
+    assert "Traceback" not in done.stderr and "Exception ignored" not in done.stderr
+
+
+def test_a_reader_that_leaves_ends_the_command_quietly():
+    done = shell("$DISTILL presets --json | true; echo ${PIPESTATUS[0]}")
+    assert done.stderr == "" and done.stdout in ("0\n", "1\n")
+
+
+def test_what_the_terminal_cannot_show_is_escaped(tmp_path):
+    done = shell("$DISTILL report каталог", PYTHONIOENCODING="ascii", PYTHONUTF8="0")
+    assert done.returncode == 2 and r"\u043a" in done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_in_a_step_is_said_and_recorded(tiny, tmp_path, number):
+    with subprocess.Popen([*COMMAND, "audit", *tiny(tmp_path / "run")], stderr=subprocess.PIPE, text=True) as process:
+        wait_for_a_step(tmp_path / "run" / "run.json", process)
+        process.send_signal(number)
+        message = process.communicate()[1]
+    assert process.returncode == 130 and "interrupted" in message and "Traceback" not in message
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["stages"][-1]["status"] == "interrupted"
+
+
+def wait_for_a_step(record, process):
+    limit = time.monotonic() + _WAIT_SECONDS
+    while not record.exists() or json.loads(record.read_text())["stages"][-1]["status"] != "running":
+        assert process.poll() is None and time.monotonic() < limit
+        time.sleep(0.002)
+
+
+INTERRUPTED_IMPORT = """
+import sys
+
+class Interrupt:
+    def find_spec(self, name, path=None, target=None):
+        if name == "typer":
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Interrupt())
+from distill.__main__ import main
+main()
+"""
+
+
+def test_an_interrupt_while_the_program_loads_is_said_too():
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED_IMPORT], capture_output=True, text=True, check=False)
+    assert done.returncode == 130 and done.stderr.startswith("interrupted") and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("target", ["/dev/null", "pipe", "folder"])
+def test_answers_go_to_a_file_or_nowhere(run, project, tmp_path, target):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    out = tmp_path / target  # an absolute name stays what it is
+    kind = os.stat(out).st_mode
+    bundle, records = run / "bundles" / "3L_trunc", project / "test.jsonl"
+    done = subprocess.run(
+        [*COMMAND, "predict", bundle, records, "--out", out], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2 and "not a regular file" in done.stderr and os.stat(out).st_mode == kind
+
+
+def test_answers_of_two_files_are_two_files(run, project, tmp_path):
+    first = next(path for path in project.rglob("*.jsonl"))
+    for name in ("a.2024.jsonl", "a.2025.jsonl"):
+        (tmp_path / name).write_bytes(first.read_bytes())
+        done = subprocess.run([*COMMAND, "predict", run / "bundles" / "3L_trunc", tmp_path / name], check=False)
+        assert done.returncode == 0
+    assert {path.name for path in tmp_path.glob("*.answers.jsonl")} == {"a.2024.answers.jsonl", "a.2025.answers.jsonl"}

@@ -142,6 +142,9 @@ class Data(Config):
         "auto", description="whether quotes hold the cells of CSV and TSV files together; auto: in CSV only"
     )
     on_bad_row: Literal["quarantine", "fail"] = Field("quarantine", description="what to do with an unreadable row")
+    on_leak: Literal["fail", "drop_train"] = Field(
+        "fail", description="training and validation rows whose document a test has too: stop at them, or drop them"
+    )
 
     @model_validator(mode="after")
     def _has_tests(self) -> Data:

@@ -11,14 +11,18 @@ from distill.core.project import Gates
 from distill.evaluation.entries import Gate, ModelFigures, Parity
 
 LEAK, VALIDATION, TEACHER = "leak", "validation_rows", "teacher_over_priors"
+_NAMED_ROWS = 10
 PARITY, RETENTION, OVER_GOLD = "parity", "retention.card", "over_gold"
 
 
-def leak_gate(gates: Gates, leak_rows: int) -> list[Gate]:
-    """Test rows that are also in train, valid or the pool."""
+def leak_gate(gates: Gates, audit: Mapping[str, Any]) -> list[Gate]:
+    """Test rows that are also in train, valid or the pool; a failed gate names the first of them."""
     if gates.leak is None:
         return []
-    return [Gate(LEAK, None, gates.leak, leak_rows, leak_rows <= gates.leak)]
+    rows, examples = audit["leak_rows"], audit.get("leak_examples", {})
+    named = "; ".join(f"{test}: {', '.join(ids[:_NAMED_ROWS])}" for test, ids in examples.items())
+    passed = rows <= gates.leak
+    return [Gate(LEAK, None, gates.leak, rows, passed, why=named if named and not passed else None)]
 
 
 def validation_gate(gates: Gates, rows: int | None) -> list[Gate]:

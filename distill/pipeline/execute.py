@@ -11,14 +11,14 @@ from distill.core.lock import run_lock
 from distill.core.progress import Reporter, reporting
 from distill.core.run_folder import RunFolder
 from distill.core.steps import Step, Steps
-from distill.evaluation.gates import LEAK, VALIDATION
+from distill.evaluation.gates import VALIDATION
 from distill.pipeline.experiment import Experiment
 from distill.pipeline.plan import asking, bundles, plan, stages_until
 from distill.pipeline.preflight import require_intervals, require_layers, require_slices
 from distill.pipeline.settings import Settings
 from distill.report.assemble import assemble
 from distill.report.contents import gates_of
-from distill.report.failed_gates import require, require_teacher
+from distill.report.failed_gates import require, require_no_leak, require_teacher
 from distill.report.page import write_page
 
 VERSIONED = ("distill", "numpy", "pyarrow", "tokenizers", "torch", "transformers", "onnx", "onnxruntime")
@@ -85,9 +85,9 @@ def run_step(steps: Steps, step: Step) -> None:
 def _require_audit(experiment: Experiment, report: Json, until: str) -> None:
     """Check what the rows alone decide: leaks, and for verbs beyond the audit intervals, validation rows and slices."""
     page, gates = str(experiment.run.page), gates_of(report)
-    require([gate for gate in gates if gate.metric == LEAK], page)
+    require_no_leak(gates, page)
     if until != "audit":
-        require([gate for gate in gates if gate.metric == VALIDATION], page)
+        require([gate for gate in gates if gate.metric == VALIDATION], page, "nothing was trained")
         require_intervals(experiment)
         require_slices(experiment)
 

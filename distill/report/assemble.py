@@ -111,7 +111,7 @@ def assemble_seeds(
 def _gates(project: Project, report: Report) -> list[Gate]:
     gates, models = project.gates, models_of(report)
     return [
-        *leak_gate(gates, report["audit"]["leak_rows"]),
+        *leak_gate(gates, report["audit"]),
         *validation_gate(gates, report["task"]["rows"].get("valid")),
         *teacher_gate(gates, report["choice"]),
         *parity_gates(parity_of(report)),

@@ -6,20 +6,32 @@ from collections.abc import Sequence
 
 from distill.core.errors import GateFailed
 from distill.evaluation.entries import Gate
-from distill.evaluation.gates import TEACHER
+from distill.evaluation.gates import LEAK, TEACHER
 from distill.report import formats
 from distill.report.contents import Report, dig, entries, gates_of
 
+_READ = "read the report, then mend the cause; a gate set to null in the config is off"
+_LEAKS = "data.on_leak: drop_train takes their equals out of training and validation; or remove one of each by hand"
 
-def require(gates: Sequence[Gate], where: str) -> None:
-    """Check that every gate passed. Raises: GateFailed listing each that did not, with both figures and why."""
+
+def require_no_leak(gates: Sequence[Gate], where: str) -> None:
+    """Check the leak gate. Raises: GateFailed with the ids of test rows that training has too."""
+    leaks = [gate for gate in gates if gate.metric == LEAK]
+    require(leaks, where, "the run stops here: training has rows of a test", _LEAKS)
+
+
+def require(gates: Sequence[Gate], where: str, outcome: str = "no bundle was made", do: str = _READ) -> None:
+    """Check that every gate passed. Raises: GateFailed listing each that did not, with both figures and why.
+
+    Args: where: the page. outcome: what came of it. do: what helps.
+    """
     failed = [gate for gate in gates if not gate.passed]
     if failed:
         raise GateFailed(
-            f"{len(failed)} of {len(gates)} gates failed, no bundle was made",
+            f"{len(failed)} of {len(gates)} gates failed, {outcome}",
             where=where,
             found="; ".join(map(gate_line, failed)),
-            do="read the report, then mend the cause; a gate set to null in the config is off",
+            do=do,
         )
 
 

@@ -166,8 +166,10 @@ def test_pool_row_that_stands_in_test_is_dropped_and_a_train_row_stops_the_run(c
     first = (copied / "test.jsonl").read_text(encoding="utf-8").splitlines()[0]
     with (copied / "train.jsonl").open("a", encoding="utf-8") as file:
         file.write(json.dumps({**json.loads(first), "id": "leaked"}, ensure_ascii=False) + "\n")
-    rejected(audit(copied), "leak", code=3)
+    rejected(audit(copied), "leak", "data.on_leak: drop_train", json.loads(first)["id"], code=3)
     assert (copied / "run" / "report.html").exists()
+    done = audit(copied, "--set=data.on_leak=drop_train")
+    assert done.returncode == 0 and "in_test" in done.stdout
 
 
 def test_student_deeper_than_its_teacher(run, tiny, tmp_path):

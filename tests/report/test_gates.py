@@ -20,7 +20,7 @@ from distill.evaluation.gates import (
 )
 from distill.report.causes import explained
 from distill.report.contents import models_of
-from distill.report.failed_gates import gate_line, require, require_teacher
+from distill.report.failed_gates import gate_line, require, require_no_leak, require_teacher
 
 OFF = Gates(leak=None, parity_fp32=None, int8_flips=None, retention_card=None, over_gold=None)
 STUDENT, TWIN, FILE = "8L@card", "8L-gold@card", "8L@card.onnx-int8"
@@ -33,7 +33,7 @@ def model(name, role, low):
 
 @pytest.mark.parametrize(("allowed", "rows", "passed"), [(0, 0, True), (0, 1, False), (3, 3, True), (3, 4, False)])
 def test_leaked_rows(allowed, rows, passed):
-    (gate,) = leak_gate(Gates(leak=allowed), rows)
+    (gate,) = leak_gate(Gates(leak=allowed), {"leak_rows": rows})
     assert gate.as_json() == {"name": "leak", "required": allowed, "measured": rows, "passed": passed}
 
 
@@ -245,7 +245,7 @@ def test_a_teacher_that_knows_nothing_is_named_with_how_its_own_fit_ended():
 
 
 def test_a_teacher_that_knows_something_may_label():
-    gates = [*teacher_gate(Gates(), choice(-0.1)), *leak_gate(Gates(), 2)]
+    gates = [*teacher_gate(Gates(), choice(-0.1)), *leak_gate(Gates(), {"leak_rows": 2})]
     require_teacher({"gates": [gate.as_json() for gate in gates]}, "x")
 
 
@@ -284,13 +284,13 @@ def test_a_parity_gate_names_the_figure_of_the_criterion():
 
 
 def test_a_gate_set_to_null_is_off():
-    assert leak_gate(OFF, 9) == []
+    assert leak_gate(OFF, {"leak_rows": 9}) == []
     assert retention_gates(OFF, [model("8L@card", "student", 0.0)]) == []
 
 
 def test_failed_gates_are_listed_with_both_figures():
     gates = [
-        *leak_gate(Gates(), 2),
+        *leak_gate(Gates(), {"leak_rows": 2}),
         *retention_gates(Gates(), [model("8L@card", "student", 0.9), model("6L@card", "student", 0.99)]),
     ]
     with pytest.raises(GateFailed) as caught:
@@ -301,9 +301,19 @@ def test_failed_gates_are_listed_with_both_figures():
     assert "retention.card 8L@card: required 0.95, measured 0.9" in message and "6L@card" not in message
 
 
+def test_a_leak_names_its_rows_and_the_way_on():
+    examples = {"test.a": [f"a{i}" for i in range(20)], "test.b": ["b"]}
+    with pytest.raises(GateFailed) as caught:
+        require_no_leak(leak_gate(Gates(), {"leak_rows": 21, "leak_examples": examples}), "x")
+    message = str(caught.value)
+    assert "test.a: a0, a1" in message and "a9; test.b: b" in message and "a10" not in message
+    assert "data.on_leak: drop_train" in message and "bundle" not in message
+    require_no_leak(leak_gate(Gates(leak=21), {"leak_rows": 21, "leak_examples": examples}), "x")
+
+
 def test_nothing_happens_when_all_pass():
     require([], "x")
-    require(leak_gate(Gates(), 0), "x")
+    require(leak_gate(Gates(), {"leak_rows": 0}), "x")
 
 
 def test_failed_gates_of_a_seed_carry_its_name_but_for_the_leak_that_all_share():

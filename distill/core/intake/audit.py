@@ -15,7 +15,7 @@ from distill.core.errors import UserError
 from distill.core.files import Json, sha256, write_json
 from distill.core.intake import junk, lengths
 from distill.core.intake.hashing import unit
-from distill.core.intake.ledger import Ledger
+from distill.core.intake.ledger import EXAMPLES, Ledger
 from distill.core.intake.overlaps import Overlap, SplitChecks, leak_checks, leaked_rows, overlaps
 from distill.core.intake.rows import sides_without_column
 from distill.core.intake.words import word_tokenizer
@@ -48,8 +48,9 @@ def audit_config(project: Project) -> Json:
 def audit(project: Project, records: Path, folder: Path, *, tokenizers: Mapping[str, Path] | None = None) -> None:
     """Write `audit.json` into `folder`, about the records folder that `prepare` made.
 
-    It holds rows, duplicates, junk, balance, leaks, leak_rows (the figure of the gate), tokenizer, token_rows (rows
-    measured per split), tokens, histograms, unread_share, same_text_share, warnings; no times, no absolute paths.
+    It holds rows, duplicates, junk, balance, leaks, leak_rows (the figure of the gate) with leak_examples (test to its
+    first ids), tokenizer, token_rows (rows measured per split), tokens, histograms, unread_share, same_text_share,
+    warnings; no times, no absolute paths.
 
     Args: tokenizers: view to `tokenizer.json` for the token figures; views without one count words and signs.
     Raises: UserError for a tokenizer that cannot be read, or a pool file without any column of a view's side.
@@ -62,15 +63,18 @@ def audit(project: Project, records: Path, folder: Path, *, tokenizers: Mapping[
 def _figures(project: Project, records: Path, ledger: Ledger, tokenizers: Mapping[str, Path]) -> Json:
     surveys = [_survey(project, records, split) for split in splits(records)]
     shared = overlaps([survey.checks for survey in surveys])
+    leaked = leaked_rows(shared)
     found: Json = {
         "rows": ledger.summary(),
         "duplicates": _dropped(ledger, DUPLICATES),
         "junk": _dropped(ledger, junk.REASONS),
         "balance": _balance(project, surveys),
         "leaks": [entry for overlap in shared for entry in overlap.entries()],
-        "leak_rows": leaked_rows(shared),
+        "leak_rows": sum(map(len, leaked.values())),
         **_token_figures(project, surveys, tokenizers),
     }
+    if leaked:
+        found["leak_examples"] = {test: ids[:EXAMPLES] for test, ids in leaked.items()}
     found["warnings"] = [*_missing_columns(ledger), *_warnings(project, found, shared)]
     return found
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from distill.core.intake import leaks
 from distill.core.intake.leak_check import LeakCheck, Mask
+from distill.core.intake.leaks.row import SameRow
 from distill.core.project import Project
 from distill.core.records import Record
 from distill.core.siblings import siblings
@@ -22,14 +23,17 @@ def leak_checks(project: Project) -> list[LeakCheck]:
 
 
 class SplitChecks:
-    """All leak checks, fed with the rows of one split."""
+    """All leak checks, fed with the rows of one split, and a test's ids."""
 
     def __init__(self, split: str, project: Project) -> None:
         self.split = split
         self.checks = leak_checks(project)
+        self.ids: list[str] = []
 
     def add(self, record: Record) -> None:
         """Take in one row."""
+        if _is_test(self.split):
+            self.ids.append(record.id)
         for check in self.checks:
             check.add(record)
 
@@ -39,12 +43,14 @@ class Overlap:
     """The rows of split `a` that split `b` has too.
 
     Attributes: masks: name of the check to bool (N,) over the rows of `a`. gated: the checks that count for the gate.
+        ids: of the N rows where `a` is a test.
     """
 
     a: str
     b: str
     masks: dict[str, Mask]
     gated: frozenset[str]
+    ids: Sequence[str]
 
     def entries(self) -> list[dict[str, Any]]:
         """`{"kind", "between": [a, b], "rows", "share", "gate"}` of every check that found rows."""
@@ -77,17 +83,38 @@ def overlaps(splits: Sequence[SplitChecks]) -> list[Overlap]:
     return [_compared(a, b) for a, b in _pairs(splits)]
 
 
-def leaked_rows(found: Sequence[Overlap]) -> int:
-    """Distinct test rows that a gated check found in train, valid or the pool: the figure of the leak gate."""
+def leaked_rows(found: Sequence[Overlap]) -> dict[str, list[str]]:
+    """Test to the ids of its rows that a gated check found in train, valid or the pool; only tests with such rows."""
     masks: dict[str, list[Mask]] = {}
+    ids = {overlap.a: overlap.ids for overlap in found}
     for overlap in found:
         masks.setdefault(overlap.a, []).extend(overlap.leaked())
-    return sum(int(np.any(own, axis=0).sum()) for own in masks.values() if own)
+    leaked = {test: np.any(own, axis=0) for test, own in masks.items() if own}
+    return {test: [ids[test][i] for i in np.flatnonzero(rows).tolist()] for test, rows in leaked.items() if rows.any()}
+
+
+def rows_of_tests(records: Sequence[Record], tests: Mapping[str, Sequence[Record]], project: Project) -> Mask:
+    """Which of the records a test has too, by the gated checks: bool (N,).
+
+    An id alone says nothing here: files that number their rows share ids, and would lose them all.
+    """
+    own, found = SplitChecks("train", project), np.zeros(len(records), np.bool_)
+    for record in records:
+        own.add(record)
+    for name, rows in tests.items():
+        other = SplitChecks(name, project)
+        for record in rows:
+            other.add(record)
+        for check, against in zip(own.checks, other.checks, strict=True):
+            if check.gate and not isinstance(check, SameRow):
+                found |= check.found_in(against)
+    return found
 
 
 def _compared(a: SplitChecks, b: SplitChecks) -> Overlap:
     masks = {own.name: own.found_in(other) for own, other in zip(a.checks, b.checks, strict=True)}
-    return Overlap(a.split, b.split, masks, frozenset(check.name for check in a.checks if check.gate))
+    gated = frozenset(check.name for check in a.checks if check.gate)
+    return Overlap(a.split, b.split, masks, gated, a.ids)
 
 
 def _pairs(splits: Sequence[SplitChecks]) -> Iterator[tuple[SplitChecks, SplitChecks]]:

@@ -24,13 +24,14 @@ _CHUNK_ROWS = 256
 
 
 def pool_config(project: Project) -> Json:
-    """What of the views the pool depends on: the texts that it is compared by and, for new pairs, the fields of a side.
+    """What of the views the rows depend on: the texts that they are compared by; for new pairs, the fields of a side.
 
     Lengths, budgets and windows never; the card only where `pool_exclude: side` or `pairing: neighbours` reads it.
     """
     data, views = project.data, project.views
     paired_sources = any(source.pairing == "neighbours" for source in data.pool.values())
-    found: Json = {"document": compared_part(views["document"])} if data.pool else {}
+    by_document = data.pool or data.on_leak == "drop_train"
+    found: Json = {"document": compared_part(views["document"])} if by_document else {}
     if data.pool and (paired_sources or data.pool_exclude == "side"):
         found["card"] = compared_part(views["card"])
     return found | ({"left_fields": sorted(left_fields(project))} if paired_sources else {})

@@ -11,6 +11,7 @@ from distill.core.errors import UserError
 from distill.core.intake.junk import JunkRules
 from distill.core.intake.label_check import Places, note_places, require_labels
 from distill.core.intake.ledger import Ledger, Quarantine, quarantine
+from distill.core.intake.overlaps import rows_of_tests
 from distill.core.intake.pool import PoolCheck, paired, pool_config, sampled
 from distill.core.intake.record_reader import field_paths
 from distill.core.intake.rows import Check, DuplicateCheck, SourceReader
@@ -77,6 +78,8 @@ class _Preparation:
             self._labelled[source] = list(self._read_labelled(source, places))
             self._require_rows(source, source, self._labelled[source])
         self._split()
+        if self._project.data.on_leak == "drop_train":
+            self._drop_leaks()
         require_labels(self._labelled, self._project.task, places)
         for split, records in self._labelled.items():
             write_records(self._folder / f"{split}.parquet", records)
@@ -124,6 +127,19 @@ class _Preparation:
             for split, records in made.items():
                 self._require_rows(split, "train", records)
             self._labelled |= made
+
+    def _drop_leaks(self) -> None:
+        """Take out of train and valid what a test has too."""
+        tests = {name: records for name, records in self._labelled.items() if name.startswith("test.")}
+        for split in ("train", "valid"):
+            source = split if split in self._files else "train"
+            account, records = self.ledger.account(source), self._labelled[split]
+            leaks = rows_of_tests(records, tests, self._project)
+            for record in (record for record, leak in zip(records, leaks, strict=True) if leak):
+                account.kept[split] -= 1
+                account.drop("in_test", record.id)
+            self._labelled[split] = [record for record, leak in zip(records, leaks, strict=True) if not leak]
+            self._require_rows(split, source, self._labelled[split])
 
     def _require_rows(self, split: str, source: str, records: list[Record]) -> None:
         if not records:

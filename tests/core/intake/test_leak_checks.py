@@ -100,7 +100,7 @@ def test_a_row_that_two_gated_checks_find_counts_once():
     for split in splits:
         split.add(record)
     found = overlaps(splits)
-    assert leaked_rows(found) == 1
+    assert leaked_rows(found) == {"test.a": ["а"]}
     assert [(overlap.a, overlap.b) for overlap in found] == [
         ("valid", "train"),
         ("valid", "pool.b"),

@@ -78,6 +78,25 @@ def test_fail_stops_at_the_first_bad_row(tmp_path):
     assert not (tmp_path / "records" / "ledger.json").exists()
 
 
+def test_what_a_test_has_too_is_dropped_from_training_where_asked(tmp_path):
+    copies = [row(f"копия {i}", 200 + i, "мимо") for i in range(2)]
+    numbered = row("э0", 700, "мимо")  # an id of a test row above another text
+    train = [*rows("т", 12, 0), *copies, numbered]
+    write_all(tmp_path, train=train, test=rows("э", 6, 200))
+    _, before = run(tmp_path)
+    assert before["leak_rows"] == 2 and before["leak_examples"] == {"test.seen": ["э0", "э1"]}
+    out, audit = run(tmp_path, on_leak="drop_train")
+    assert ids(out, "train") == [f"т{i}" for i in range(12)] + ["э0"] and len(ids(out, "test.seen")) == 6
+    assert audit["duplicates"]["examples"]["train"]["in_test"] == ["копия 0", "копия 1"]
+    assert audit["rows"]["by_source"]["train"] == {
+        "read": 15,
+        "kept": 13,
+        "dropped": {"in_test": 2},
+        "kept_in": {"train": 13},
+    }
+    assert audit["leak_examples"] == {"test.seen": ["э0"]}  # two rows under one id stay for a person to decide
+
+
 def test_every_junk_rule_drops_under_its_own_reason(tmp_path):
     junk = [
         row("короткий", 0, "мимо", product={"title": "а"}, page={"title": "", "body": ""}),

@@ -34,7 +34,10 @@ def run_until(until: str, settings: Settings, as_json: bool) -> None:
     except GateFailed:
         if (settings.run / "report.json").exists():
             report = read_json(settings.run / "report.json")
-            _print_tables(report, console)
+            if until == "audit":
+                _print_audit(settings, report, console)
+            else:
+                _print_tables(report, console)
             if as_json:
                 _print_json(report)
         raise
@@ -187,19 +190,24 @@ def print_plan(settings: Settings) -> None:
     print("\n".join(lines))
 
 
+def _print_audit(settings: Settings, report: Json, console: Console) -> None:
+    from distill.pipeline.seeds import first_run
+    from distill.report.audit_lines import audit_lines
+
+    for line in audit_lines(report["audit"], {name: view.max_tokens for name, view in settings.project.views.items()}):
+        console.print(Text(line))
+    for warning in report["audit"]["warnings"]:
+        console.print(Text(f"warning: {warning}", style="yellow"))
+    console.print(Text(f"audit: {first_run(settings).run / 'audit.json'}"))
+
+
 def _print_outcome(until: str, settings: Settings, report: Json, console: Console) -> None:
     from distill.pipeline.experiment import Experiment
     from distill.pipeline.seeds import first_run
-    from distill.report.lines import audit_lines
 
     run, first = settings.run, first_run(settings).run
     if until == "audit":
-        rows, warnings = audit_lines(report["audit"])
-        for line in rows:
-            console.print(Text(line))
-        for line in warnings:
-            console.print(Text(line, style="yellow"))
-        console.print(Text(f"audit: {first / 'audit.json'}"))
+        _print_audit(settings, report, console)
         return
     _print_tables(report, console)
     shipped = dict.fromkeys(spec.name for spec, _ in Experiment(settings).shipped())

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -28,6 +29,7 @@ from distill.core.manifest import MANIFEST
 from distill.core.work import Workload, no_work
 
 _DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EIO}
+_FULL_BYTES = 2**20  # a disk with less room than this is full
 Body = Callable[[Path], None]
 
 
@@ -245,11 +247,18 @@ def _disk_errors(target: Path) -> Iterator[None]:
         if error.errno in _DISK_ERRORS:
             raise disk_error(target, error) from error
         raise
+    except UserError:
+        raise
     except Exception as error:
-        # Libraries with a core of their own (safetensors, Arrow) report a full disk in words only.
-        if os.strerror(errno.ENOSPC) in str(error) and not isinstance(error, UserError):
+        # Libraries with a core of their own report a full disk in words (safetensors, Arrow) or as a riddle (torch).
+        if os.strerror(errno.ENOSPC) in str(error) or _is_full(target):
             raise disk_error(target, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))) from error
         raise
+
+
+def _is_full(path: Path) -> bool:
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    return shutil.disk_usage(folder).free < _FULL_BYTES
 
 
 class _HashCache:

@@ -1,4 +1,4 @@
-"""What commands say in plain lines: an audit, a comparison, a pre-trained encoder."""
+"""What commands say in plain lines: a comparison, a pre-trained encoder."""
 
 from __future__ import annotations
 
@@ -7,15 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from distill.core.files import Json
-
-
-def audit_lines(audit: Json) -> tuple[list[str], list[str]]:
-    """The rows read, kept and dropped for which reasons; and the warnings."""
-    rows = audit["rows"]
-    reasons = sorted(rows["dropped"].items(), key=lambda item: -item[1])
-    kept = f"read {rows['read']} = kept {rows['kept']} + dropped {sum(rows['dropped'].values())}"
-    listed = [kept, *(f"  {count:>8} {reason}" for reason, count in reasons)]
-    return listed, [f"warning: {warning}" for warning in audit.get("warnings", [])]
 
 
 def comparison_lines(found: Sequence[Json]) -> list[str]:

@@ -77,6 +77,7 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
         "encoding": 1251,
         "quotes": "single",
         "on_bad_row": "skip",
+        "on_leak": "drop_test",
     },
     project.Windows: {"stride": -1, "max": 0, "pool": "sum"},
     project.ViewConfig: {

@@ -5,7 +5,9 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -194,6 +196,37 @@ def test_a_full_disk_is_the_users_to_mend_whichever_library_met_it(tmp_path, err
     with pytest.raises(UserError, match=advice) as caught:
         steps(tmp_path).run(step(full))
     assert caught.value.exit_code == 2 and str(tmp_path / "teachers" / "base") in str(caught.value)
+
+
+def test_a_riddle_on_a_full_disk_is_the_disk(tmp_path, monkeypatch):
+    def full(folder: Path) -> None:
+        raise RuntimeError("unexpected pos 93760 vs 93648")
+
+    with pytest.raises(RuntimeError, match="unexpected pos"):
+        steps(tmp_path).run(step(full))
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=4096))
+    with pytest.raises(UserError, match=r"No space left[\s\S]*free space"):
+        steps(tmp_path).run(step(full))
+
+
+def test_a_step_that_ends_by_an_interrupt_or_a_disk_too_full_for_its_record(tmp_path, monkeypatch):
+    def interrupted(folder: Path) -> None:
+        raise KeyboardInterrupt
+
+    work = steps(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        work.run(step(interrupted))
+    assert work.stages[-1]["status"] == "interrupted"
+
+    def unwritable(folder: Path) -> None:
+        monkeypatch.setattr("distill.core.steps.write_json", refuse)
+        raise ValueError("the body's own error")
+
+    def refuse(path: Path, value: object) -> None:
+        raise UserError("cannot write", where=str(path))
+
+    with pytest.raises(ValueError, match="own error"):
+        work.run(step(unwritable))
 
 
 def test_other_errors_of_a_body_stay_what_they_are(tmp_path):

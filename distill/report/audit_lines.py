@@ -1,0 +1,68 @@
+"""What `distill audit` prints: rows, classes, slices, lengths, and what splits have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from distill.core.files import Json
+
+_HEAD = 10  # width of the words at the left
+_LISTED = 8  # of more classes or slices than these, only the ends are named
+
+
+def audit_lines(audit: Json, max_tokens: Mapping[str, int]) -> list[str]:
+    """The findings of `audit.json`, those of each kind under a word at the left; warnings are not among them.
+
+    Args: max_tokens: of each view.
+    """
+    balance = audit["balance"]
+    parts = {
+        "rows": _rows(audit["rows"]),
+        "classes": [f"{split}: {_counts(counts)}" for split, counts in balance["classes"].items()],
+        "slices": [f"{split}: {_counts(counts)}" for split, counts in balance["slices"].items()],
+        "lengths": [_lengths(audit, view, most) for view, most in max_tokens.items()],
+        "leaks": list(_leaks(audit)) or ["no two splits have anything in common"],
+    }
+    return [line for word, lines in parts.items() for line in _under(word, lines)]
+
+
+def _under(word: str, lines: Sequence[str]) -> Iterator[str]:
+    for index, line in enumerate(lines):
+        yield f"{'' if index else word:<{_HEAD}}{line}"
+
+
+def _rows(rows: Json) -> list[str]:
+    dropped = sorted(rows["dropped"].items(), key=lambda item: -item[1])
+    total = f"read {rows['read']} = kept {rows['kept']} + dropped {sum(rows['dropped'].values())}"
+    kept = [f"{split} {count}" for source in rows["by_source"].values() for split, count in source["kept_in"].items()]
+    return [total, f"kept: {', '.join(kept)}", *(f"dropped: {count:>6} {reason}" for reason, count in dropped)]
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    """Each name with its rows; of many names how many they are, the rarest and the most frequent."""
+    named = [f"{name or 'none'} {count}" for name, count in counts.items()]
+    if len(named) <= _LISTED:
+        return ", ".join(named)
+    order = sorted(counts, key=lambda name: counts[name])
+    rare, frequent = order[0], order[-1]
+    return f"{len(named)}, from {counts[rare]} ({rare}) to {counts[frequent]} rows ({frequent})"
+
+
+def _lengths(audit: Json, view: str, most: int) -> str:
+    splits = audit["tokens"][view].values()
+    middle, high, longest = (max(split.get(q) or 0 for split in splits) for q in ("q50", "q95", "max"))
+    unread = audit["unread_share"][view]
+    return (
+        f"{view}: in each split half of the rows have up to {middle} tokens, 95% up to {high}, all up to {longest}; "
+        f"max_tokens {most}, {unread:.1%} of the tokens are never read"
+    )
+
+
+def _leaks(audit: Json) -> Iterator[str]:
+    for leak in audit["leaks"]:
+        first, second = leak["between"]
+        counted = "counts" if leak["gate"] else "does not count"
+        rows = "1 row" if leak["rows"] == 1 else f"{leak['rows']} rows"
+        yield f"{first} and {second}, same {leak['kind']}: {rows} ({leak['share']:.1%}); {counted} for the leak gate"
+    for test, ids in audit.get("leak_examples", {}).items():
+        yield f"leaked rows of {test}: {', '.join(ids)}"

@@ -138,7 +138,8 @@ def _rows(lesson: Lesson) -> tuple[list[Record], dict[str, Logits]]:
     stores = [(read_soft_labels(store), share) for store, share in lesson.labels.items()]
     soft = join(stores, lesson.space.objective)
     if not soft:
-        raise UserError("no usable soft labels", where=str(next(iter(lesson.labels))), do="label the pool again")
+        store, found = str(next(iter(lesson.labels))), "every row is empty or not finite"
+        raise UserError("no usable soft labels", where=store, found=found, do="label the pool again")
     return [row for _, row in labelled_rows(lesson.records) if row.id in soft or row.target is not None], soft
 
 

@@ -41,8 +41,8 @@ def test_slots_have_whole_names():
 @pytest.mark.parametrize(
     ("model", "key", "value", "message"),
     [
-        (Filler, "cities", "[yes]", "cities.0"),
-        (Filler, "months", "[1:30]", "months.0"),
+        (Filler, "cities", "[true]", "cities.0"),
+        (Filler, "months", "[1.30]", "months.0"),
         (Filler, "citys", "[Arvika]", "citys: unknown, did you mean 'cities'"),
     ],
 )

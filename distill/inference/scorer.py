@@ -10,7 +10,10 @@ from distill.inference.score import Progress, Row, Scores, score, score_chunks
 
 
 class Scorer:
-    """Base of all opened models; labelling, predictions, parity and latency take one and ask no more of it."""
+    """Base of all opened models; labelling and predictions take one and ask no more of it.
+
+    Parity and latency look at the batches themselves, so they take the runner inside.
+    """
 
     def score(self, rows: Sequence[Row], on_progress: Progress | None = None) -> Scores:
         """Logits (N, C) of records, in their order.

@@ -48,12 +48,18 @@ def test_what_the_terminal_cannot_show_is_escaped(tmp_path):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_in_a_step_is_said_and_recorded(tiny, tmp_path, number):
-    with subprocess.Popen([*COMMAND, "audit", *tiny(tmp_path / "run")], stderr=subprocess.PIPE, text=True) as process:
+    command = [*COMMAND, "audit", *tiny(tmp_path / "run")]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=heed_interrupts) as process:
         wait_for_a_step(tmp_path / "run" / "run.json", process)
         process.send_signal(number)
         message = process.communicate()[1]
     assert process.returncode == 130 and "interrupted" in message and "Traceback" not in message
     assert json.loads((tmp_path / "run" / "run.json").read_text())["stages"][-1]["status"] == "interrupted"
+
+
+def heed_interrupts():
+    """A shell lets what it starts in the background ignore Ctrl-C, and so would whatever these tests start."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def wait_for_a_step(record, process):

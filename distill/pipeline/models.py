@@ -93,18 +93,25 @@ def in_order(specs: Iterable[ModelSpec], needs: Mapping[str, Iterable[str]]) -> 
         yield waiting.pop(ready.name)
 
 
-def _teacher(name: str, settings: Settings) -> ModelSpec:
-    config = settings.teachers[name]
+def _entry(name: str, config: TeacherEntry | StudentEntry, role: str, made_by: str) -> ModelSpec:
+    """An entry of the project, without what only teachers or only students have."""
     return ModelSpec(
         name=name,
         label=f"{name}@{config.view}",
-        role=TEACHER,
-        family=config.made_by,
+        role=role,
+        family=made_by,
         preset=config.preset,
         config=config,
         entry=name,
         view=config.view,
-        artifact=f"teachers/{name}",
+        artifact=f"{role}s/{name}",
+    )
+
+
+def _teacher(name: str, settings: Settings) -> ModelSpec:
+    config = settings.teachers[name]
+    return replace(
+        _entry(name, config, TEACHER, config.made_by),
         starts_from=Start.of_checkpoint(name),
         weight=config.weight,
         members=tuple(getattr(config, "members", ())),
@@ -129,16 +136,8 @@ def _card_teacher(settings: Settings, teachers: list[ModelSpec]) -> list[ModelSp
 
 def _student(name: str, settings: Settings) -> ModelSpec:
     config = settings.students[name]
-    return ModelSpec(
-        name=name,
-        label=f"{name}@{config.view}",
-        role=STUDENT,
-        family=config.family,
-        preset=config.preset,
-        config=config,
-        entry=name,
-        view=config.view,
-        artifact=f"students/{name}",
+    return replace(
+        _entry(name, config, STUDENT, config.family),
         learns_from=None if config.learns_from is None else tuple(config.learns_from),
         starts_from=_start(config, settings),
     )

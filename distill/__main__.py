@@ -12,6 +12,8 @@ from distill.core.errors import DistillError, UserError
 
 _INTERRUPTED = "interrupted: the same command goes on from the last finished step"
 
+_OUTPUT_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EBADF}
+
 
 def main() -> None:
     """Run the command line of this process, and end it with the command's exit code."""
@@ -29,9 +31,11 @@ def main() -> None:
         _drop_output()
         if error.errno == errno.EPIPE:
             sys.exit(1)
-        where = str(error.filename or "standard output")
         problem = UserError(
-            "cannot read or write", where=where, found=error.strerror, do="check the disk and its rights"
+            "cannot read or write",
+            where=_place(error),
+            found=error.strerror or error,
+            do="check the disk and its rights",
         )
         _end(f"error: {problem}", problem.exit_code)
 
@@ -58,6 +62,11 @@ def _prepare_terminal() -> None:
     if not os.environ.get("COLUMNS", "").strip("0"):
         os.environ.pop("COLUMNS", None)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+
+
+def _place(error: OSError) -> str | None:
+    """The file of an error; output has no file name, and neither has a connection."""
+    return str(error.filename or "") or ("standard output" if error.errno in _OUTPUT_ERRORS else None)
 
 
 def _drop_output() -> None:

@@ -135,16 +135,23 @@ def _job(name: str, options: argparse.Namespace) -> Job:
     root = prepare(name, options.data, folder / "data") if options.run else folder / "data"
     grid = chosen.grid if options.grid is None else options.grid
     encoder, distill = _encoder(name, options.encoder), options.distill_root.resolve()
-    return Job(name, options.name, folder, root, encoder, grid, distill, tuple(options.student))
+    return Job(name, options.name, folder, root, encoder, grid, distill, _of_set(name, options.student))
 
 
 def _encoder(name: str, given: Sequence[str]) -> Path:
-    """The encoder of a set: the last `NAME=FOLDER`, else the last plain `FOLDER`. Raises: UserError without either."""
-    own = [value.partition("=")[2] for value in given if value.partition("=")[0] == name]
-    found = [*(value for value in given if value.partition("=")[0] not in DATA_SETS), *own]
+    """The encoder of a set, the last one named for it. Raises: UserError without one that is a folder."""
+    found = _of_set(name, given)
     if not found or not Path(found[-1]).is_dir():
         raise UserError("no encoder for the data set", where=name, found=found[-1:], do="give --encoder FOLDER")
     return Path(found[-1]).resolve()
+
+
+def _of_set(name: str, given: Sequence[str]) -> tuple[str, ...]:
+    """What is given for a set: the values of `NAME=VALUE` with its name, or else those without any set's name."""
+    pairs = [value.partition("=") for value in given]
+    own = tuple(value for dataset, _, value in pairs if dataset == name)
+    plain = tuple("".join(pair) for pair in pairs if pair[0] not in DATA_SETS)
+    return own or plain
 
 
 def _shown(options: argparse.Namespace) -> str:
@@ -161,7 +168,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--data", type=Path, required=True, help="folder with the raw data sets")
     add("--encoder", action="append", default=[], metavar="[DATASET=]FOLDER", help="Hugging Face folder to start from")
     add("--work", type=Path, default=Path("runs/quality"), help="folder for derived files, runs and the grid")
-    add("--student", action="append", default=[], help="a student of the project; all of them by default")
+    add("--student", action="append", default=[], metavar="[DATASET=]NAME", help="of the project; default: all")
     add("--grid", action=argparse.BooleanOptionalAction, help="the plain fine-tunings; by default as the set says")
     add("--run", action=argparse.BooleanOptionalAction, default=True, help="--no-run: only summarise")
     add("--jobs", type=int, default=1, help="processes at a time")

@@ -48,12 +48,12 @@ def last_line(capsys):
 
 def test_nothing_is_set_but_paths_and_a_failed_gate_is_a_result(bench, tmp_path, capsys):
     write_json(tmp_path / "root" / "exit.json", 3)
-    assert bench("--no-grid", "--student", "3L") == 0
+    assert bench("--no-grid", "--student", "2L", "--student", "bbc_news=3L", "--student", "clinc150=4L") == 0
     audit, evaluate = map(json.loads, (tmp_path / "root" / "calls.jsonl").read_text().splitlines())
     assert (audit[0], evaluate[0]) == ("audit", "evaluate") and audit[1:] == evaluate[1:]
     sets = [evaluate[index + 1] for index, word in enumerate(evaluate) if word == "--set"]
     assert sets == [f"data.root={tmp_path / 'work' / 'bbc_news' / 'data'}", "export=[]"]
-    assert evaluate[evaluate.index("--student") + 1] == "3L"
+    assert evaluate[evaluate.index("--student") + 1 :] == ["3L"]
     (found,) = read_json(tmp_path / "results" / "quality.json")["sets"]
     assert found["exit"] == 3 and found["error"] == "the end of the log" and found["grid"] == []
     assert "bbc_news" in last_line(capsys)["ratios"]

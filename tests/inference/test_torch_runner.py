@@ -89,3 +89,16 @@ def test_too_long_input_is_named(folder):
 def test_absent_device_is_named(folder):
     with pytest.raises(UserError, match="no CUDA device"):
         TorchRunner(folder, device="cuda")
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("first_token_only", [True, False])
+def test_cuda_answers_as_the_processor(folder, first_token_only):
+    batch = _batch([40, 12, 9, 7, 5])
+    exact = TorchRunner(folder, first_token_only=first_token_only).logits(batch)
+    for precision, tolerance in (("fp32", 1e-4), ("bf16", 0.05)):
+        runner = TorchRunner(folder, precision=precision, device="cuda", first_token_only=first_token_only)
+        assert runner.first_token_only == first_token_only
+        logits = runner.logits(batch)
+        assert logits.dtype == np.float32
+        assert np.abs(logits - exact).max() < tolerance * np.abs(exact).max()

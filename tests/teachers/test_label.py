@@ -197,3 +197,16 @@ def test_labelling_runs_where_the_precision_was_chosen_for(teacher, records, tmp
         with pytest.raises(Stop):
             label(LabellingConfig(), teacher, records, 1, tmp_path)
         assert (told["device"], told["precision"]) == (("cuda", "bf16") if cuda else ("cpu", "fp32"))
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_cuda_labels_as_the_processor(teacher, records, tmp_path, monkeypatch, precision):
+    label(CONFIG.model_copy(update={"precision": precision}), teacher, records, 1, tmp_path / "cuda")
+    with monkeypatch.context() as patch:
+        patch.setattr(torch.cuda, "is_available", lambda: False)
+        label(CONFIG, teacher, records, 1, tmp_path / "cpu")
+    made, expected = read_soft_labels(tmp_path / "cuda"), read_soft_labels(tmp_path / "cpu")
+    assert list(made.ids) == list(expected.ids)
+    scale = np.abs(expected.logits).max()
+    np.testing.assert_allclose(made.logits, expected.logits, atol=(1e-4 if precision == "fp32" else 0.05) * scale)

@@ -29,7 +29,8 @@ def test_a_graphics_card_keeps_the_fused_kernel(encoder, monkeypatch):
     assert model.config._attn_implementation == "sdpa"
 
 
-def test_the_choice_changes_no_answer(encoder):
+def test_the_choice_changes_no_answer(encoder, monkeypatch):
+    monkeypatch.setattr(device_module, "device", lambda: "cpu")
     fused = load_classifier(encoder, LABELS)
     plain = deepcopy(fused)
     choose_attention(plain, "bf16", 16)

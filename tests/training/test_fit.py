@@ -281,3 +281,16 @@ def test_bf16_runs(encoder, tmp_path):
     fit_toy(encoder, tmp_path, rows=60, epochs=10, learning_rate=1e-2, dropout=0, precision="bf16")
     assert _quality(tmp_path)["history"][-1]["accuracy"] > 0.9
     assert load_classifier(tmp_path).dtype == torch.float32
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("optimiser", ["adamw", "muon"])
+def test_a_run_on_cuda_learns_and_survives_an_interrupt(warm, tmp_path, precision, optimiser):
+    torch.cuda.reset_peak_memory_stats()
+    fit_toy(warm, tmp_path / "whole", precision=precision, optimiser=optimiser)
+    assert torch.cuda.max_memory_allocated() > 0
+    assert _quality(tmp_path / "whole")["history"][-1]["accuracy"] == 1
+    interrupted(warm, tmp_path / "broken", 10, precision=precision, optimiser=optimiser)
+    assert _resume(warm, tmp_path / "broken", precision=precision, optimiser=optimiser).resumed_from == 8
+    _assert_same(tmp_path / "whole", tmp_path / "broken")

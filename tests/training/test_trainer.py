@@ -172,7 +172,7 @@ def test_loss_of_a_step_is_that_of_the_formula(make_trainer, encoder):
         for row, (example, logits) in enumerate(zip(toy_examples(encoder, 7, WINDOWED), random_logits(7), strict=True))
     ]
     batch = Collator(3, 3, 0)(examples)
-    trainer.model.eval()
+    trainer.model.eval().cpu()
     found = trainer.compute_loss(trainer.model, batch)
     rows = [trainer.compute_loss(trainer.model, Collator(3, 3, 0)([example])) for example in examples]
     torch.testing.assert_close(found, torch.stack(rows).mean())

@@ -159,7 +159,7 @@ def interrupted(encoder: Path, folder: Path, stop_at, **training) -> Watch:
 def same_weights(model, other) -> bool:
     """Whether two models hold the same numbers, bit by bit."""
     mine, theirs = model.state_dict(), other.state_dict()
-    return mine.keys() == theirs.keys() and all(torch.equal(mine[name], theirs[name]) for name in mine)
+    return mine.keys() == theirs.keys() and all(torch.equal(mine[name].cpu(), theirs[name].cpu()) for name in mine)
 
 
 def random_logits(rows, scale=2.0, seed=0, classes=3):

@@ -174,4 +174,7 @@ def test_stores_of_equal_rows_are_split_alike(store, start, finished, tmp_path):
 def _env():
     import os
 
-    return {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    # Two processes cannot share one graphics card, so they train on processors.
+    apart = {"CUDA_VISIBLE_DEVICES": "", "GLOO_SOCKET_IFNAME": "lo"}
+    return {**os.environ, **apart, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}

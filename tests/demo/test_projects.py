@@ -24,6 +24,12 @@ def test_the_demo_keeps_within_its_bounds():
     assert demo.gates.retention_card == 0.95 and sizes_of("demo").pool == 20_000
 
 
+def test_the_demo_fixes_the_length_of_its_fits():
+    teacher, student = project("demo").teachers["base"]["training"], project("demo").students["8L_trunc"]["training"]
+    assert (teacher["epochs"], student["epochs"]) == (2, 1)
+    assert all((fit["optimiser"], fit["learning_rate"]) == ("muon", 1e-3) for fit in (teacher, student))
+
+
 def test_the_full_demo_has_all_test_rows_the_whole_pool_and_three_seeds():
     full = project("demo-full")
     assert sizes_of("demo-full").test == 6000 and full.data.pool["runtime"].rows is None

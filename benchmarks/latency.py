@@ -47,18 +47,19 @@ def measure(
     rows_by_view: Mapping[str, Sequence[Row]],
     config: BenchConfig,
     threads: int,
-    out: Path | None = None,
+    left_out: Mapping[str, str] | None = None,
     *,
     on_progress: Progress | None = None,
 ) -> Json:
-    """Measure every subject on the same requests and write the result.
+    """Measure every subject on the same requests.
 
     Each process answers all requests of one subject and no two run at once. A round visits every subject before the
     next round starts, so that drift of the machine meets all of them alike.
 
     Args: rows_by_view: view name to record fields, the same records in the same order under each name; the requests
-        are drawn from them. threads: used unless the config names its own. out: the `latency.json` to write, if any.
-    Returns: `rows` (as in `report.json`), `settings`, `environment`.
+        are drawn from them. threads: used unless the config names its own. left_out: models that are not among the
+        subjects, by name, with the reason.
+    Returns: the content of `latency.json`: `rows` (as in `report.json`), `settings`, `environment`.
     Raises: UserError when a process fails; ValueError when two subjects have one name or views differ in records.
     """
     rounds: dict[str, list[Round]] = {subject.name: [] for subject in subjects}
@@ -73,14 +74,12 @@ def measure(
     if on_progress:
         on_progress(len(subjects) * config.processes, len(subjects) * config.processes, "")
     distinct = min(config.requests, len(rows_by_view[subjects[0].view])) if subjects else 0
-    result = {
+    settings = _settings(config, threads, distinct)
+    return {
         "rows": latency_rows(subjects, rounds, config, threads),
-        "settings": _settings(config, threads, distinct),
+        "settings": {**settings, "left_out": dict(left_out)} if left_out else settings,
         "environment": machine,
     }
-    if out:
-        write_json(out, result)
-    return result
 
 
 def schedule(subjects: Sequence[Subject], processes: int) -> Iterator[Subject]:
@@ -89,17 +88,17 @@ def schedule(subjects: Sequence[Subject], processes: int) -> Iterator[Subject]:
         yield from subjects
 
 
-def from_run(run: Path) -> tuple[list[Subject], dict[str, list[Row]]]:
-    """The models of a finished run, and the rows of all its tests by view.
+def from_run(run: Path) -> tuple[list[Subject], dict[str, list[Row]], dict[str, str]]:
+    """The models of a finished run, the rows of all its tests by view, and by name why a model is left out.
 
     Raises: UserError when the folder holds no document teacher or no test records.
     """
-    subjects, records = find(run), run / "records"
+    (subjects, left_out), records = find(run), run / "records"
     tests = [split for split in splits(records) if split.startswith("test.")]
     rows: list[Row] = [record.fields for split in tests for record in read_records(records, split)]
     if not rows:
         raise UserError("no test records to make requests from", where=str(records), do="name a finished run")
-    return subjects, {subject.view: rows for subject in subjects}
+    return subjects, {subject.view: rows for subject in subjects}, left_out
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -118,22 +117,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, help="write the result here as JSON")
     options = parser.parse_args(arguments)
     try:
-        result = _measure_run(options.run, options.set, options.threads, options.out)
+        result = _measure_run(options.run, options.set, options.threads)
     except DistillError as error:
         print(error, file=sys.stderr)
         return error.exit_code
+    if options.out:
+        write_json(options.out, result)
+    for name, reason in result["settings"].get("left_out", {}).items():
+        print(f"not timed: {name}: {reason}", file=sys.stderr)
     print(table(result["rows"]))
     print(json.dumps({"ratios": ratios(result["rows"]), **result}, ensure_ascii=False))
     return 0
 
 
-def _measure_run(run: Path, settings: Sequence[str], threads: int | None, out: Path | None) -> Json:
-    subjects, rows_by_view = from_run(run)
+def _measure_run(run: Path, settings: Sequence[str], threads: int | None) -> Json:
+    subjects, rows_by_view, left_out = from_run(run)
     stored = read_json(run / "run.json").get("config", {}) if (run / "run.json").exists() else {}
     chosen = {**stored.get("bench", {}), **overrides(settings), **({"threads": threads} if threads else {})}
     config = parse(BenchConfig, chosen, str(run), "bench")
     threads = stored.get("threads") or os.cpu_count() or 1
-    return measure(subjects, rows_by_view, config, threads, out, on_progress=_print_progress)
+    return measure(subjects, rows_by_view, config, threads, left_out, on_progress=_print_progress)
 
 
 def _print_progress(done: int, total: int, name: str) -> None:
@@ -147,9 +150,11 @@ def _settings(config: BenchConfig, threads: int, distinct: int) -> Json:
         "threads": threads,
         "distinct_requests": distinct,
         "loop": "closed: one request after another, service times without queueing",
-        "latency": "from record to label: render, tokenise, pad, run, softmax; the windows of a record in one batch",
+        "latency": "from record to label: render, tokenise, pad, run; the windows of a request in one batch, "
+        "or one by one where a target must not share it",
+        "tokenise": "the part of it before the model runs: render and tokenise, or weigh the terms of a TF-IDF model",
         "throughput": f"batches of {config.throughput_batch} records in length order, tokenisation included",
-        "tokens": "median tokens that the encoder reads per record: all windows, special tokens included",
+        "tokens": "median tokens that the model reads per record: all windows, special tokens included",
         "speedup_vs_teacher": "p50 of the document teacher in PyTorch eager fp32 over p50 of the row, both at batch 1",
         "speedup_vs_best_teacher": "the same against the fastest artifact of a document teacher",
     }

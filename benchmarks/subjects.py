@@ -6,12 +6,13 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from distill.core.errors import UserError
-from distill.core.files import Json, read_json
-from distill.core.view import VIEW_FILE
+from distill.core.files import Json
+from distill.families.family import CONFIG_FILE, Family, family_of, view_name
 from export.config import load_target
 from export.targets.base import Target
 
 _ROLES = {"teachers": "teacher", "students": "student"}
+_PYTORCH = "pytorch"
 
 
 @dataclass(frozen=True)
@@ -21,11 +22,10 @@ class Subject:
     Attributes:
         name: as in the report, `base@document` or `8L_trunc@card.onnx-int8`; unique within a measurement.
         view: name of the view it reads.
-        runtime: `pytorch` or `onnxruntime`.
-        precision: `fp32`, `bf16` or that of the target.
-        model_folder: holds the tokenizer and `view.json`; for PyTorch the weights too.
-        target: name of the target class that opens the export; None for PyTorch.
-        export: folder of the exported model; None for PyTorch.
+        runtime, precision: those of the model's family, or of the target.
+        model_folder: the model as it was trained.
+        target: name of the target class that opens the export; None for the model as it was trained.
+        export: folder of the exported model; None likewise.
         role: `teacher` for every artifact of a teacher; those on documents are what the speed-ups refer to.
     """
 
@@ -54,46 +54,50 @@ class Subject:
         return cls(**{**value, "model_folder": Path(value["model_folder"]), "export": export})
 
 
-def pytorch_subject(name: str, view: str, model_folder: Path, role: str) -> Subject:
-    """A model as it was trained: PyTorch eager, fp32."""
-    return Subject(name, view, "pytorch", "fp32", model_folder, role)
+def trained_subject(name: str, view: str, model_folder: Path, role: str, own: Family) -> Subject:
+    """A model as it was trained, opened by its family."""
+    return Subject(name, view, own.runtime, own.precision, model_folder, role)
 
 
-def find(run: Path) -> list[Subject]:
-    """Every teacher and student of a finished run in PyTorch, and every exported artifact of them.
+def find(run: Path) -> tuple[list[Subject], dict[str, str]]:
+    """Every teacher and student of a finished run as it was trained, and every exported artifact of them.
 
-    Raises: UserError when the run holds no model that reads documents and can serve as the reference.
+    Returns: the subjects, and by name why a model is left out.
+    Raises: UserError when no teacher of the run reads documents.
     """
-    subjects = [
-        subject
-        for kind, role in _ROLES.items()
-        for folder in sorted((run / kind).glob("*/"))
-        if (folder / VIEW_FILE).exists()
-        for subject in _of_model(run, folder, role)
-    ]
-    if reference(subjects) is None:
+    subjects, left_out = list[Subject](), dict[str, str]()
+    for kind, role in _ROLES.items():
+        for folder in sorted(path for path in (run / kind).glob("*/") if (path / CONFIG_FILE).exists()):
+            try:
+                trained = _trained(folder, role)
+            except UserError as error:
+                left_out[folder.name] = error.what
+                continue
+            exports = [(load_target(one.name), one) for one in sorted((run / "export" / folder.name).glob("*/"))]
+            made = [(target, one) for target, one in exports if (one / target.model).exists()]
+            subjects += [trained, *(trained.exported(target, one) for target, one in made)]
+    if not any((subject.role, subject.view) == ("teacher", "document") for subject in subjects):
         raise UserError(
             "no teacher on documents to measure against",
             where=str(run / "teachers"),
             found=", ".join(subject.name for subject in subjects) or "no model",
             do="give the folder of a finished run",
         )
-    return subjects
+    return subjects, left_out
 
 
 def reference(subjects: list[Subject]) -> Subject | None:
     """The first document teacher in PyTorch fp32: the 1× of every speed-up."""
-    return next((s for s in document_teachers(subjects) if (s.runtime, s.precision) == ("pytorch", "fp32")), None)
+    return next((s for s in document_teachers(subjects) if (s.runtime, s.precision) == (_PYTORCH, "fp32")), None)
 
 
 def document_teachers(subjects: list[Subject]) -> list[Subject]:
-    """Every artifact of a teacher that reads documents."""
-    return [subject for subject in subjects if (subject.role, subject.view) == ("teacher", "document")]
+    """Every artifact of a teacher that reads documents, in PyTorch and exported; other families are no reference."""
+    teachers = [subject for subject in subjects if (subject.role, subject.view) == ("teacher", "document")]
+    return [subject for subject in teachers if subject.export is not None or subject.runtime == _PYTORCH]
 
 
-def _of_model(run: Path, folder: Path, role: str) -> list[Subject]:
-    view = str(read_json(folder / VIEW_FILE)["name"])
-    name = folder.name if "@" in folder.name else f"{folder.name}@{view}"
-    trained = pytorch_subject(name, view, folder, role)
-    exports = [(load_target(one.name), one) for one in sorted((run / "export" / folder.name).glob("*/"))]
-    return [trained, *(trained.exported(target, one) for target, one in exports if (one / target.model).exists())]
+def _trained(folder: Path, role: str) -> Subject:
+    """The model in a folder. Raises: UserError when it does not say its view or its family cannot be found."""
+    own, view = family_of(folder), view_name(folder)
+    return trained_subject(folder.name if "@" in folder.name else f"{folder.name}@{view}", view, folder, role, own)

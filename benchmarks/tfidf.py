@@ -64,7 +64,7 @@ def _scores(
 
     gold = np.eye(len(space))[_gold(train)]
     words = fit_words(_texts(fields, train), gold, Tfidf.Settings())
-    return {name: words.logits(_texts(fields, records)) for name, records in rows.items()}
+    return {name: words.logits(words.features(_texts(fields, records))) for name, records in rows.items()}
 
 
 def _texts(fields: Sequence[str], records: Sequence[Record]) -> list[str]:

@@ -11,7 +11,7 @@ import numpy as np
 
 Clock = Callable[[], int]
 RequestT = TypeVar("RequestT")
-TokensT = TypeVar("TokensT")
+PreparedT = TypeVar("PreparedT")
 
 NS_PER_MS = 1e6
 NS_PER_S = 1e9
@@ -27,8 +27,8 @@ class Timing:
 
 def time_requests(
     requests: Sequence[RequestT],
-    tokenise: Callable[[RequestT], TokensT],
-    answer: Callable[[TokensT], object],
+    prepare: Callable[[RequestT], PreparedT],
+    answer: Callable[[PreparedT], object],
     *,
     warmup: int,
     clock: Clock,
@@ -37,13 +37,13 @@ def time_requests(
 
     The loop is closed: a request arrives when the one before is answered, so these are service times without queueing.
 
-    Args: tokenise: records to token ids. answer: token ids to labels. warmup: requests answered first, off the clock.
-        clock: nanoseconds, never going back.
+    Args: prepare: records to what the model reads. answer: that to labels. warmup: requests answered first, off the
+        clock. clock: nanoseconds, never going back.
     Returns: one timing per request, in their order.
     """
     for request in islice(cycle(requests), warmup):
-        answer(tokenise(request))
-    return [_time_one(request, tokenise, answer, clock) for request in requests]
+        answer(prepare(request))
+    return [_time_one(request, prepare, answer, clock) for request in requests]
 
 
 def time_throughput(rows: int, work: Callable[[], object], clock: Clock) -> float:
@@ -64,10 +64,10 @@ def tail_ms(samples_ns: Sequence[int], q: int, beyond: int) -> float | None:
 
 
 def _time_one(
-    request: RequestT, tokenise: Callable[[RequestT], TokensT], answer: Callable[[TokensT], object], clock: Clock
+    request: RequestT, prepare: Callable[[RequestT], PreparedT], answer: Callable[[PreparedT], object], clock: Clock
 ) -> Timing:
     arrived = clock()
-    tokens = tokenise(request)
+    prepared = prepare(request)
     tokenised = clock()
-    answer(tokens)
+    answer(prepared)
     return Timing(clock() - arrived, tokenised - arrived)

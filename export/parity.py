@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from distill.core.errors import UserError
 from distill.core.files import Json, read_json
 from distill.core.objectives.objective import of_problem_type
 from distill.core.rendering import Renderer, Window, field_text
-from distill.core.view import View
-from distill.inference.collate import Batch, collate, pad_id
+from distill.families.family import Opening, open_windows
+from distill.inference.collate import Batch
 from distill.inference.runner import Runner
-from distill.inference.score import score
-from distill.inference.torch_runner import TorchRunner
+from distill.inference.runner_scorer import RunnerScorer
+from distill.inference.scorer import Logits, Row
+from distill.inference.token_budget import NO_LIMIT
 from export.runtime import cpu_class
 from export.targets.base import Target
-
-Row = Mapping[str, Any]
-Logits = NDArray[np.float32]
 
 # One row as served, small even and odd ones, a large one: sizes at which kernels and broadcasts take other paths.
 _BATCHES = (1, 2, 7, 8, 32)
 _SERVED, _LARGE = _BATCHES[0], _BATCHES[-1]
-_NO_LIMIT_TOKENS = 2**31
 
 
 class Original:
@@ -36,8 +32,8 @@ class Original:
 
     Args: model_folder: with its view. rows: real records, never those of a test split. limit: read at most so many
         of them, evenly spread.
-    Attributes: logits: float32 (N, K). objective: by the model's config.json.
-    Raises: UserError without rows.
+    Attributes: scorer: the model opened. logits: float32 (N, K). objective: by the model's config.json.
+    Raises: UserError without rows, and for a family that reads no windows of tokens.
     """
 
     def __init__(self, model_folder: Path, rows: Sequence[Row], limit: int) -> None:
@@ -45,16 +41,14 @@ class Original:
             raise UserError("parity needs real records", where=str(model_folder), do="give the project validation data")
         count = min(limit, len(rows))
         self.name, self.rows = model_folder.name, [rows[i * len(rows) // count] for i in range(count)]
-        self.view = View.load(model_folder)
+        self.scorer = open_windows(model_folder, Opening(rewritten=False))
         config = read_json(model_folder / "config.json")
         self.objective = of_problem_type(config.get("problem_type"), len(config["id2label"]))
-        self.runner: Runner = TorchRunner(model_folder, first_token_only=False)
-        self.renderer = self.view.renderer()
-        self.logits = score(self.runner, self.renderer, self.rows).logits
+        self.logits = self.scorer.score(self.rows).logits
 
     def answers(self, runner: Runner, batch: int) -> Logits:
         """Another runner's logits (N, C) for the same records, read `batch` windows at a time."""
-        return score(runner, self.renderer, self.rows, batch_tokens=_NO_LIMIT_TOKENS, max_rows=batch).logits
+        return RunnerScorer(runner, self.scorer.renderer, batch_tokens=NO_LIMIT, max_rows=batch).score(self.rows).logits
 
     def flips(self, logits: Logits) -> float:
         """Share of records whose predicted label differs; an answer that is not finite counts as another label."""
@@ -133,14 +127,13 @@ def _grid(original: Original, runner: Runner) -> list[Json]:
 
     A batch holds the rows of that length and the next shorter ones, so padding is tried along with the shape.
     """
-    windows = _windows(original.renderer, original.rows)
-    pad = pad_id(original.renderer.tokenizer)
-    cells = []
+    windows = _windows(original.scorer.renderer, original.rows)
+    exported, cells = RunnerScorer(runner, original.scorer.renderer), []
     for tokens in _lengths(windows):
         fitting = [window for window in windows if len(window.ids) <= tokens]
         for size in _BATCHES:
-            batch = collate(list(islice(cycle(fitting), size)), pad)
-            difference = np.abs(runner.logits(batch).astype(np.float64) - original.runner.logits(batch))
+            batch = list(islice(cycle(fitting), size))
+            difference = np.abs(exported.window_logits(batch).astype(np.float64) - original.scorer.window_logits(batch))
             cells.append({"batch": size, "tokens": tokens, "max_abs_diff": float(difference.max())})
     return cells
 

@@ -11,7 +11,7 @@ from distill.core.progress import progress
 from distill.core.records import Record
 from distill.core.soft_labels import SoftLabels, shard_is_done, shard_ranges, statuses, write_shard
 from distill.families.family import Opening, family_of
-from distill.inference.score import Scores
+from distill.inference.scorer import Scores
 from distill.training import device
 from distill.training.joining import labelled_rows
 from teachers.config import LabellingConfig

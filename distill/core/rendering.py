@@ -32,6 +32,11 @@ class Encoded:
     tokens: int
     cut_tokens: int
 
+    @property
+    def read_tokens(self) -> int:
+        """Tokens that the encoder reads: of all windows, special tokens included."""
+        return sum(len(window.ids) for window in self.windows)
+
 
 def field_text(row: Mapping[str, Any], path: str) -> str:
     """The text at a column path of a nested or flat record: '' for null, NaN or missing, white space squeezed.

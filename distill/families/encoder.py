@@ -12,7 +12,8 @@ from distill.core.records import Record
 from distill.core.soft_labels import read_soft_labels
 from distill.core.view import TOKENIZER_FILE, View
 from distill.families.family import DEFAULT, Facts, Family, Lesson, Opening, renderer
-from distill.inference.scorer import RunnerScorer, Scorer
+from distill.inference.runner_scorer import RunnerScorer
+from distill.inference.scorer import Scorer
 from distill.training.config import TrainingConfig
 from distill.training.joining import join, labelled_rows
 from distill.training.losses.term import Term, needs_teacher
@@ -55,6 +56,7 @@ class Encoder(Family):
     layered = True
     exports = True
     signs = False
+    runtime = "pytorch"
 
     def fit(self, config: Recipe, lesson: Lesson, folder: Path) -> None:
         """Fine-tune the lesson's source, or some of its layers, on gold and soft labels.
@@ -98,8 +100,14 @@ class Encoder(Family):
         """The classifier in PyTorch behind its view. Raises: UserError when the folder cannot be loaded."""
         from distill.inference.torch_runner import TorchRunner
 
-        runner = TorchRunner(folder, threads=how.threads, precision=how.precision, device=how.device)
-        return RunnerScorer(runner, renderer(folder, how), batch_tokens=how.batch_tokens)
+        runner = TorchRunner(
+            folder,
+            threads=how.threads,
+            precision=how.precision,
+            device=how.device,
+            first_token_only=how.rewritten,
+        )
+        return RunnerScorer(runner, renderer(folder, how), batch_tokens=how.batch_tokens, max_rows=how.max_rows)
 
     def facts(self, folder: Path) -> Facts:
         """Layers by config.json, parameters by the headers of the weights."""

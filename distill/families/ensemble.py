@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,8 +15,29 @@ from distill.core.files import read_json, write_json
 from distill.core.objectives.objective import Objective, objective
 from distill.evaluation.metrics import mixture
 from distill.families.family import CONFIG_FILE, DEFAULT, Facts, Family, Lesson, Opening, family_of
-from distill.inference.score import Progress, Row, Scores
-from distill.inference.scorer import Scorer
+from distill.inference.scorer import Logits, Prepared, Progress, Row, Scorer, answer_in_pieces
+
+
+@dataclass(frozen=True)
+class Together:
+    """A record as each member reads it. Its tokens and cuts are those of the first member."""
+
+    each: tuple[Prepared, ...]
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of the text that the first member renders."""
+        return self.each[0].tokens
+
+    @property
+    def cut_tokens(self) -> int:
+        """How many of those the first member does not read."""
+        return self.each[0].cut_tokens
+
+    @property
+    def read_tokens(self) -> int:
+        """Tokens that all members read."""
+        return sum(item.read_tokens for item in self.each)
 
 
 class Mixture(Scorer):
@@ -24,20 +46,29 @@ class Mixture(Scorer):
     def __init__(self, parts: Sequence[tuple[Scorer, float]], objective: Objective) -> None:
         self._parts, self._objective = list(parts), objective
 
-    def score(self, rows: Sequence[Row], on_progress: Progress | None = None) -> Scores:
-        """Logits (N, K) of the mean probabilities; tokens and cuts are those of the first member."""
-        found = []
-        for index, (scorer, _) in enumerate(self._parts):
-            last = index == len(self._parts) - 1
-            found.append(scorer.score(rows, on_progress if last else None))
-        logits = mixture([scores.logits for scores in found], [weight for _, weight in self._parts], self._objective)
-        return Scores(logits.astype(np.float32), found[0].tokens, found[0].cut_tokens)
+    def prepare(self, rows: Sequence[Row]) -> list[Together]:
+        """Records as each member reads them."""
+        return [Together(each) for each in zip(*(scorer.prepare(rows) for scorer, _ in self._parts), strict=True)]
+
+    def answer(self, prepared: Sequence[Together], on_progress: Progress | None = None) -> Logits:
+        """Logits (N, K) of the mean probabilities. Each member answers as many at once as it does by itself."""
+        found: list[Logits] = []
+        for (scorer, _), items in zip(self._parts, zip(*(item.each for item in prepared), strict=True), strict=True):
+            told = on_progress and _share(on_progress, len(found) * len(items), len(self._parts))
+            found.append(answer_in_pieces(scorer, items, told))
+        logits = mixture(found, [weight for _, weight in self._parts], self._objective)
+        return logits.astype(np.float32)
+
+
+def _share(on_progress: Progress, before: int, members: int) -> Progress:
+    """A member's progress as its part of the whole. Args: before: records done by the members before it."""
+    return lambda done: on_progress((before + done) // members)
 
 
 class Ensemble(Family):
     """`members: {NAME: weight}` in a teacher's entry: other models of the run, which are fitted first."""
 
-    name = "ensemble"
+    name = runtime = "ensemble"
     learns = False
 
     class Settings(Config):

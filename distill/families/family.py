@@ -9,12 +9,14 @@ from typing import Any, ClassVar, Literal
 
 from distill import families
 from distill.core.config import Config
+from distill.core.errors import UserError
 from distill.core.files import read_json, write_json
 from distill.core.label_space import LabelSpace
 from distill.core.project import ViewConfig
 from distill.core.rendering import Renderer
 from distill.core.siblings import sibling
-from distill.core.view import View
+from distill.core.view import VIEW_FILE, View
+from distill.inference.runner_scorer import RunnerScorer
 from distill.inference.scorer import Scorer
 from distill.training.joining import Share
 
@@ -62,8 +64,9 @@ class Facts:
 class Opening:
     """How a model is opened.
 
-    Attributes: batch_tokens: most padded tokens of a batch, of families that have tokens. view: read records through
-        this one instead of the model's own.
+    Attributes: batch_tokens, max_rows: most padded tokens and most windows of a batch, of families that have them.
+        view: read records through this one instead of the model's own. rewritten: with the exact, faster forms of
+        layers; without them the model is as it was trained.
     """
 
     threads: int | None = None
@@ -71,6 +74,8 @@ class Opening:
     device: str = "cpu"
     batch_tokens: int = 4096
     view: ViewConfig | None = None
+    max_rows: int = 64
+    rewritten: bool = True
 
 
 DEFAULT = Opening()
@@ -84,7 +89,8 @@ class Family:
         key: of a teacher's entry, by which it is chosen there instead of by `family`.
         learns: whether its fit reads training rows. starts: whether it starts from a checkpoint or another model.
         layered: whether others may start from its layers, and loss terms read its hidden states.
-        exports: whether export targets can write it. signs: whether its config.json names the family.
+        exports: whether export targets can write it. signs: whether its config.json names family and view.
+        runtime, precision: what runs an opened model and in which numbers, as the latency table names them.
         Settings: the keys of its own that an entry of the project may have.
     """
 
@@ -95,6 +101,8 @@ class Family:
     layered: ClassVar[bool] = False
     exports: ClassVar[bool] = False
     signs: ClassVar[bool] = True
+    runtime: ClassVar[str] = "python"
+    precision: ClassVar[str] = "fp32"
 
     class Settings(Config):
         """No keys of its own."""
@@ -118,21 +126,47 @@ def family(name: str, where: str | None = None) -> Family:
 
 
 def fit(name: str, config: Any, lesson: Lesson, folder: Path) -> None:
-    """Step body: `folder` becomes a model folder, made as the family `name` does it and signed with that name.
+    """Step body: `folder` becomes a model folder, made as the family `name` does it and signed with it and the view.
 
-    An encoder's is a plain Hugging Face folder and carries no name.
+    An encoder's is a plain Hugging Face folder and is not signed.
     """
     own = family(name)
     own.fit(config, lesson, folder)
     if own.signs:
         stored = read_json(folder / CONFIG_FILE) if (folder / CONFIG_FILE).exists() else {}
-        write_json(folder / CONFIG_FILE, {**stored, "distill": {**stored.get("distill", {}), "family": name}})
+        signed = {**stored.get("distill", {}), "family": name, "view": lesson.view}
+        write_json(folder / CONFIG_FILE, {**stored, "distill": signed})
 
 
 def renderer(folder: Path, how: Opening) -> Renderer:
     """What turns records into a model's input: its own view, or the one that it is opened with, by its tokenizer."""
     own = View.load(folder)
     return (own if how.view is None else View(own.name, how.view, own.tokenizer_path)).renderer()
+
+
+def view_name(folder: Path) -> str:
+    """The name of the view that a model reads. Raises: UserError when its folder does not say."""
+    own = read_json(folder / CONFIG_FILE).get("distill") or {}
+    name = read_json(folder / VIEW_FILE)["name"] if (folder / VIEW_FILE).exists() else own.get("view")
+    if name is None:
+        raise UserError("the model does not say which view it reads", where=str(folder), do="fit it again")
+    return str(name)
+
+
+def open_windows(folder: Path, how: Opening = DEFAULT) -> RunnerScorer:
+    """The model in a folder, opened as one that reads windows of tokens: batches of a chosen size and length are tried
+    through its `window_logits`. Raises: UserError for a family that does not read so.
+    """
+    own = family_of(folder)
+    scorer = own.open(folder, how)
+    if not isinstance(scorer, RunnerScorer):
+        raise UserError(
+            "only models that read windows of tokens can be exported",
+            where=str(folder),
+            found=f"family {own.name}",
+            do="export a model of the family encoder",
+        )
+    return scorer
 
 
 def family_of(folder: Path) -> Family:

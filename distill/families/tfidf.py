@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field, PositiveFloat, PositiveInt
 
 from distill.core.config import Config
@@ -23,8 +24,7 @@ from distill.core.soft_labels import read_soft_labels
 from distill.core.view import TOKENIZER_FILE, View
 from distill.evaluation.metrics import FloatArray
 from distill.families.family import CONFIG_FILE, DEFAULT, Facts, Family, Lesson, Opening, renderer
-from distill.inference.score import Progress, Row, Scores
-from distill.inference.scorer import Scorer
+from distill.inference.scorer import Logits, Progress, Row, Scorer
 from distill.training.joining import join, labelled_rows
 
 if TYPE_CHECKING:
@@ -42,10 +42,14 @@ class Words:
     def __init__(self, vectors: TfidfVectorizer, model: LogisticRegression, classes: int) -> None:
         self.vectors, self.model, self.classes = vectors, model, classes
 
-    def logits(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Log-probabilities, float32 (N, C)."""
-        chances = np.full((len(texts), self.classes), _LEAST)
-        chances[:, self.model.classes_] += self.model.predict_proba(self.vectors.transform(texts))
+    def features(self, texts: Sequence[str]) -> Any:
+        """Weights of the known terms, a sparse matrix (N, terms)."""
+        return self.vectors.transform(texts)
+
+    def logits(self, features: Any) -> Logits:
+        """Log-probabilities (N, C) of rows of `features`."""
+        chances = np.full((features.shape[0], self.classes), _LEAST)
+        chances[:, self.model.classes_] += self.model.predict_proba(features)
         return np.asarray(np.log(chances), np.float32)
 
 
@@ -69,25 +73,52 @@ def fit_words(texts: Sequence[str], targets: FloatArray, settings: Tfidf.Setting
     return Words(vectors, model, targets.shape[1])
 
 
+@dataclass(frozen=True)
+class Terms:
+    """A record as its row of a sparse matrix of terms. Its tokens are words and signs, none of them cut."""
+
+    features: Any
+    index: int
+    row: Row
+    renderer: Renderer
+    cut_tokens: int = 0
+
+    @property
+    def tokens(self) -> int:
+        """Words and signs, counted when asked for: no answer needs them."""
+        return self.renderer.encode(self.row).tokens
+
+    @property
+    def read_tokens(self) -> int:
+        """All of them."""
+        return self.tokens
+
+
 class WordScorer(Scorer):
     """Words behind a view's renderer: the rendered sides are read whole, whatever the view's `max_tokens`."""
 
     def __init__(self, words: Words, renderer: Renderer) -> None:
         self._words, self._renderer = words, renderer
 
-    def score(self, rows: Sequence[Row], on_progress: Progress | None = None) -> Scores:
-        """Log-probabilities (N, C) as logits; tokens are words and signs, none of them cut."""
-        logits = self._words.logits(_texts(self._renderer, rows))
-        tokens = np.array([encoded.tokens for encoded in self._renderer.encode_batch(rows)], np.int64)
-        if on_progress:
-            on_progress(len(rows))
-        return Scores(logits, tokens, np.zeros(len(rows), np.int64))
+    def prepare(self, rows: Sequence[Row]) -> list[Terms]:
+        """Records as weights of their terms."""
+        features = self._words.features(_texts(self._renderer, rows))
+        return [Terms(features, index, row, self._renderer) for index, row in enumerate(rows)]
+
+    def answer(self, prepared: Sequence[Terms], on_progress: Progress | None = None) -> Logits:
+        """Log-probabilities (N, C) as logits."""
+        together = [list(some) for _, some in groupby(prepared, key=lambda item: id(item.features))]
+        return np.concatenate(
+            [self._words.logits(some[0].features[[item.index for item in some]]) for some in together]
+        )
 
 
 class Tfidf(Family):
     """scikit-learn's TF-IDF and logistic regression, stored as arrays and JSON."""
 
     name = "tfidf"
+    runtime = "scikit-learn"
+    precision = "fp64"
 
     class Settings(Config):
         """The keys of its own that an entry may have."""

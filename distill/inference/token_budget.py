@@ -7,6 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+NO_LIMIT = 2**31
+"""More tokens and rows than any batch has: all in one batch."""
+
 
 def batches(lengths: Sequence[int], max_tokens: int, max_rows: int) -> list[NDArray[np.int64]]:
     """Indices of rows, batched so that rows × longest row stays within `max_tokens`.

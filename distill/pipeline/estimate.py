@@ -15,6 +15,7 @@ from distill.core.record_store import count_records, sample_records, slice_count
 from distill.core.run_folder import LATENCY, RECORDS
 from distill.core.steps import Step, Steps
 from distill.core.work import Counts, Work
+from distill.families.family import family
 from distill.pipeline.execute import run_step
 from distill.pipeline.experiment import Experiment
 from distill.pipeline.models import ModelSpec
@@ -86,8 +87,8 @@ def estimate(settings: Settings, records: Path, folder: Path, on_start: Callable
 
     The plan of the same run is performed on about 50 rows of every split, training for 4 optimiser steps, with all that
     follows: labels, predictions, exports, evaluation, latency. Each timing is scaled by the work that the step states.
-    Gold-only twins are not performed: they take their students' pace. Of exports and
-    timed files those of the first teacher and the first student stand for all.
+    Gold-only twins are not performed: they take their students' pace. Of what is exported and timed, only the first
+    teacher and student that are exported and the first ones that are not: the others are taken to be like them.
 
     Args: records: the run's clean records. folder: an empty folder for what is made. on_start: told each step's name.
     Raises: as the steps do, for instance UserError for a checkpoint that is unavailable.
@@ -109,15 +110,15 @@ def estimate(settings: Settings, records: Path, folder: Path, on_start: Callable
 
 
 class _Short(Experiment):
-    """The experiment that is performed: of the models that are exported and timed, the first teacher and student."""
+    """The experiment that is performed: of the models that are exported or timed, the first teachers and students."""
 
     @property
     def timed(self) -> list[ModelSpec]:
-        """One teacher and one student; the others are taken to be like them."""
-        roles: dict[str, ModelSpec] = {}
+        """One teacher and one student that are exported, and one that is not; the others are taken to be like them."""
+        kinds: dict[tuple[str, bool], ModelSpec] = {}
         for spec in super().timed:
-            roles.setdefault(spec.role, spec)
-        return list(roles.values())
+            kinds.setdefault((spec.role, family(spec.family).exports), spec)
+        return list(kinds.values())
 
 
 def _timings(

@@ -171,9 +171,17 @@ class Experiment:
 
     @property
     def timed(self) -> list[ModelSpec]:
-        """The models that may be exported and timed: all but teachers that nothing learns from or is compared with."""
+        """The models that are exported, or else timed as they are: students and teachers.
+
+        Of teachers that nothing learns from or is compared with only those that cost no export.
+        """
         kept = [spec for spec in (self.document_teacher, self.card_teacher) if spec is not None]
-        return [spec for spec in self.trained if spec.role != TEACHER or spec.weight or spec in kept]
+        models = [spec for spec in self.trained if spec.role in (TEACHER, STUDENT)]
+        return [
+            spec
+            for spec in models
+            if spec.role == STUDENT or spec.weight or spec in kept or not family(spec.family).exports
+        ]
 
     @property
     def cross_view(self) -> str | None:
@@ -210,8 +218,7 @@ class Experiment:
         """(model, target): students as every target; teachers, for the latency report, as those judged by parity."""
         for spec in self.timed:
             for name, target in self.settings.targets.items():
-                leaves = spec.role == STUDENT or (spec.role == TEACHER and target.criterion == "parity")
-                if leaves and family(spec.family).exports:
+                if (spec.role == STUDENT or target.criterion == "parity") and family(spec.family).exports:
                     yield spec, name
 
     def shipped(self) -> list[tuple[ModelSpec, str]]:

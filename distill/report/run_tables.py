@@ -41,6 +41,8 @@ def latency_sheet(report: Report) -> Sheet:
         ),
     ]
     caption = "Real length mix, tokenisation included, equal threads; p99 only where there are enough requests."
+    left_out = dig(report, "environment", "bench", "left_out").items()
+    caption += "".join(f" Not timed: {name}, {reason}." for name, reason in left_out)
     return Sheet(caption, columns, latency_of(report))
 
 

@@ -13,7 +13,9 @@ from pydantic import Field, PositiveInt
 from distill.core.config import Config
 
 if TYPE_CHECKING:
+    from distill.families.family import Opening
     from distill.inference.runner import Runner
+    from distill.inference.runner_scorer import RunnerScorer
 
 Criterion = Literal["parity", "decisions"]
 CPU = "CPUExecutionProvider"
@@ -78,6 +80,17 @@ class Target(Config):
         from distill.inference.onnx_runner import OnnxRunner
 
         return OnnxRunner(folder / cls.model, threads=threads, providers=cls.providers)
+
+    @classmethod
+    def scorer(cls, folder: Path, model_folder: Path, how: Opening) -> RunnerScorer:
+        """The export in `folder` behind the view of its model, as it is served: where records must not share a batch,
+        one window at a time. Raises: UserError as `open`.
+        """
+        from distill.families.family import renderer
+        from distill.inference.runner_scorer import RunnerScorer
+
+        runner, rows = cls.open(folder, how.threads), how.max_rows if cls.batch_invariant else 1
+        return RunnerScorer(runner, renderer(model_folder, how), batch_tokens=how.batch_tokens, max_rows=rows)
 
     @classmethod
     def limits(cls, cpu: str) -> list[str]:

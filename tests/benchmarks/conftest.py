@@ -11,9 +11,11 @@ from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 from tokenizers.processors import TemplateProcessing
 
-from benchmarks.subjects import Subject, pytorch_subject
+from benchmarks.subjects import Subject, trained_subject
+from distill.core.files import write_json
 from distill.core.project import ViewConfig
 from distill.core.view import View
+from distill.families.encoder import Encoder
 from export.config import load_target
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "перфоратор", "кейс", "monitor", "arm"]
@@ -24,14 +26,15 @@ def subject():
     """A subject by name; nothing of it exists on disk."""
 
     def make(name, view="card", runtime="onnxruntime", precision="int8", role="student"):
-        return Subject(name, view, runtime, precision, Path("models") / name, role)
+        export = Path("export") / name if runtime == "onnxruntime" else None
+        return Subject(name, view, runtime, precision, Path("models") / name, role, export=export)
 
     return make
 
 
 @pytest.fixture
 def model_folder(tmp_path):
-    """A model folder with a word tokenizer and a pair view; no weights."""
+    """A model folder of an encoder with a word tokenizer and a pair view; no weights."""
     folder = tmp_path / "tiny"
     folder.mkdir()
     tokenizer = Tokenizer(WordLevel({word: number for number, word in enumerate(WORDS)}, unk_token="[UNK]"))
@@ -46,6 +49,7 @@ def model_folder(tmp_path):
         left=["product.title"], right=["page.title"], max_tokens=8, windows={"stride": 1, "max": 3, "pool": "max"}
     )
     View("card", config, folder / "tokenizer.json").save(folder)
+    write_json(folder / "config.json", {})
     return folder
 
 
@@ -63,7 +67,8 @@ def onnx_subject(model_folder):
     graph = helper.make_graph(nodes, "tiny", inputs, outputs, [table, axes])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
     onnx.save(model, model_folder / "model.onnx")
-    return pytorch_subject("tiny@card", "card", model_folder, "student").exported(load_target("onnx"), model_folder)
+    trained = trained_subject("tiny@card", "card", model_folder, "student", Encoder())
+    return trained.exported(load_target("onnx"), model_folder)
 
 
 @pytest.fixture

@@ -68,13 +68,13 @@ def test_processes_visit_every_subject_before_the_next_round(machine, subject):
     assert student["speedup_low"] == student["speedup_high"] == 3
 
 
-def test_the_result_is_written_and_says_how_it_was_measured(machine, subject, tmp_path):
+def test_the_result_says_how_it_was_measured(machine, subject):
     subjects, rows = [subject("8L@card")], [{"id": number} for number in range(5)]
-    out = tmp_path / "latency" / "latency.json"
-    result = latency.measure(subjects, {"card": rows}, BenchConfig(requests=9, threads=1), 2, out)
-    assert json.loads(out.read_text()) == result
+    result = latency.measure(subjects, {"card": rows}, BenchConfig(requests=9, threads=1), 2)
+    assert json.loads(json.dumps(result)) == result
     assert set(result) == {"rows", "settings", "environment"}
     assert result["settings"]["distinct_requests"] == 5 and result["settings"]["threads"] == 1
+    assert "left_out" not in result["settings"]
     assert machine.ran[0][2] == result["rows"][0]["threads"] == 1
 
 
@@ -83,14 +83,13 @@ def test_two_subjects_of_one_name_are_refused(machine, subject):
         latency.measure([subject("8L@card"), subject("8L@card")], {"card": [{}]}, BenchConfig(), 1)
 
 
-def test_a_failed_process_leaves_no_result(monkeypatch, subject, tmp_path):
+def test_a_failed_process_leaves_no_result(monkeypatch, subject):
     def fail(*_):
         raise UserError("ended without a result")
 
     monkeypatch.setattr(latency, "run_process", fail)
-    with pytest.raises(UserError):
-        latency.measure([subject("8L@card")], {"card": [{}]}, BenchConfig(), 1, tmp_path / "latency.json")
-    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(UserError, match="without a result"):
+        latency.measure([subject("8L@card")], {"card": [{}]}, BenchConfig(), 1)
 
 
 def test_the_command_measures_a_run_and_ends_with_ratios(machine, run, capsys):
@@ -101,6 +100,31 @@ def test_the_command_measures_a_run_and_ends_with_ratios(machine, run, capsys):
     assert [row["precision"] for row in final["rows"]] == ["fp32", "fp32", "fp32", "int8"]
     assert [(len(requests), threads) for _, requests, threads in machine.ran] == [(4, 3)] * 4
     assert lines[0].split()[0] == "model" and lines[1].split()[0] == "base@document"
+
+
+def test_every_family_is_measured_by_the_command_and_what_cannot_be_is_named_with_the_reason(machine, run, capsys):
+    """Words and an ensemble of a run are subjects; a model without a view, or of a lost family, is no crash."""
+    shutil.copytree(run / "teachers/base", run / "teachers/words")
+    write_json(run / "teachers/words/config.json", {"distill": {"family": "tfidf"}})
+    for name, own in (
+        ("both", {"family": "ensemble", "view": "document", "members": {}}),
+        ("bare", {"family": "ensemble"}),
+        ("lost", {"family": "somewhere:Else", "view": "card"}),
+    ):
+        write_json(run / "teachers" / name / "config.json", {"distill": own})
+    out = run / "again.json"
+    assert latency.main([str(run), "--set", "processes=1", "--out", str(out)]) == 0
+    printed = capsys.readouterr()
+    final = json.loads(printed.out.splitlines()[-1])
+    runtimes = {row["model"]: (row["runtime"], row["precision"]) for row in final["rows"] if "3L" not in row["model"]}
+    assert runtimes == {
+        "base@document": ("pytorch", "fp32"),
+        "both@document": ("ensemble", "fp32"),
+        "words@document": ("scikit-learn", "fp64"),
+    }
+    left_out = json.loads(out.read_text())["settings"]["left_out"]
+    assert set(left_out) == {"bare", "lost"} and "which view it reads" in left_out["bare"]
+    assert all(f"not timed: {name}: {reason}\n" in printed.err for name, reason in left_out.items())
 
 
 def test_an_option_goes_before_the_settings_of_the_run(machine, run, capsys):

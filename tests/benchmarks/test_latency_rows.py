@@ -42,6 +42,16 @@ def test_speed_ups_are_ratios_of_medians_within_one_run(subjects):
     assert (student["speedup_low"], student["speedup_high"]) == (12, 20)
 
 
+def test_words_that_teach_are_faster_than_any_teacher_but_no_reference(subjects, subject):
+    """What TF-IDF takes is no teacher's speed that a student could be held against."""
+    words = subject("words@document", "document", "scikit-learn", "fp64", "teacher")
+    rounds = {**ROUNDS, words.name: [measured(0.5), measured(0.6)]}
+    plain = latency_rows(subjects, ROUNDS, BenchConfig(), 2)
+    added = latency_rows([words, *subjects], rounds, BenchConfig(), 2)
+    assert added[1:] == plain
+    assert added[0]["speedup_vs_teacher"] == plain[0]["p50_ms"] / added[0]["p50_ms"]
+
+
 def test_a_row_holds_the_figures_of_all_processes(subjects):
     row = latency_rows(subjects, ROUNDS, BenchConfig(), 2)[0]
     assert (row["samples"], row["tokens"], row["threads"], row["batch"]) == (42, 12, 2, 1)

@@ -1,12 +1,23 @@
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from benchmarks.config import BenchConfig
-from benchmarks.latency_worker import Classifier, measure, run_job
-from benchmarks.subjects import Subject
+from benchmarks.latency_worker import measure, opened, run_job
+from benchmarks.process import run_process
+from benchmarks.subjects import Subject, trained_subject
+from distill.core.files import read_json, write_json
+from distill.core.label_space import LabelSpace
+from distill.core.rendering import Encoded
 from distill.core.view import View
+from distill.families.tfidf import Tfidf, fit_words, save_words
+from distill.inference.onnx_runner import OnnxRunner
+from distill.inference.runner_scorer import RunnerScorer
+from distill.inference.scorer import Scorer
+from distill.inference.token_budget import NO_LIMIT
 
 
 class LengthRunner:
@@ -21,33 +32,66 @@ class LengthRunner:
         return np.stack([lengths, np.full(len(lengths), 7.8), np.zeros(len(lengths))], 1).astype(np.float32)
 
 
-def test_windows_of_a_record_run_as_one_batch_and_are_pooled(model_folder):
-    runner = LengthRunner()
-    classifier = Classifier(View.load(model_folder), runner)
-    encoded = classifier.tokenise([{"product.title": "перфоратор", "page.title": "arm " * 6}, {"page.title": "arm"}])
-    counts = [len(item.windows) for item in encoded]
-    assert counts == [2, 1]
-    # Windows of 8 and 7 tokens: under their maximum class 0 wins with 8, under their mean class 1 would.
-    assert classifier.answer(encoded) == [0, 1]
-    assert runner.shapes == [(3, 8)]
+@pytest.fixture
+def runner():
+    return LengthRunner()
 
 
-def test_the_label_is_the_most_probable_class(model_folder):
-    classifier = Classifier(View.load(model_folder), LengthRunner())
-    assert classifier.answer(classifier.tokenise([{"product.title": "", "page.title": ""}])) == [1]
+@pytest.fixture
+def scorer(model_folder, runner):
+    return RunnerScorer(runner, View.load(model_folder).renderer(), batch_tokens=NO_LIMIT, max_rows=NO_LIMIT)
 
 
-def test_every_request_is_sampled_once_per_batch_size(model_folder, rows):
-    runner, ticks = LengthRunner(), iter(range(0, 10_000, 7))
+def test_every_request_is_sampled_once_per_batch_size(scorer, runner, rows):
+    ticks = iter(range(0, 10_000, 7))
     config = BenchConfig(warmup=3, batch=[1, 5], throughput_batch=4)
-    result = measure(Classifier(View.load(model_folder), runner), rows, config, lambda: next(ticks))
+    result = measure(scorer, rows, config, lambda: next(ticks))
     one, five = result["batches"]["1"], result["batches"]["5"]
     assert one == {"total_ns": [14] * 12, "tokenise_ns": [7] * 12}
     assert len(five["total_ns"]) == 2
     assert result["throughput_per_s"] == 12 * 1e9 / 7
-    assert len(result["tokens"]) == 12 and max(result["tokens"]) > 8
+    assert result["tokens"] == [sum(len(w.ids) for w in item.windows) for item in scorer.prepare(rows)]
+    assert max(result["tokens"]) > 8
     # Warm-up and samples at each batch size, the largest batch off the clock, then twelve records in batches of four.
     assert len(runner.shapes) == (3 + 12) + (3 + 2) + 1 + 3
+    # Throughput in length order: the last batch has the most windows, and was read once before.
+    windows = [shape[0] for shape in runner.shapes[-4:]]
+    assert windows[1:] == sorted(windows[1:]) and windows[0] == windows[-1] > windows[1]
+
+
+def test_preparing_is_timed_apart_from_answering(rows):
+    """A clock that only preparing moves: all of a request's time is the part that the table calls tokenising."""
+    now = 0
+
+    class Slow(Scorer):
+        def prepare(self, rows):
+            nonlocal now
+            now += 5 * len(rows)
+            return [Encoded([], 1, 0) for _ in rows]
+
+        def answer(self, prepared, on_progress=None):
+            return np.zeros((len(prepared), 3), np.float32)
+
+    result = measure(Slow(), rows, BenchConfig(warmup=1, batch=[2]), lambda: now)
+    assert result["batches"]["2"] == {"total_ns": [10] * 6, "tokenise_ns": [10] * 6}
+    assert result["tokens"] == [0] * 12 and result["throughput_per_s"] == 1e9 / 5
+
+
+def test_an_export_is_opened_as_it_is_served(onnx_subject, rows, monkeypatch):
+    """All windows of a request in one batch; one by one where a record must not share it."""
+    shapes = []
+
+    def read(self, batch):
+        shapes.append(batch["input_ids"].shape[0])
+        return np.zeros((shapes[-1], 3), np.float32)
+
+    monkeypatch.setattr(OnnxRunner, "logits", read)
+    int8 = replace(onnx_subject, target="onnx_int8_dynamic")
+    for subject in (onnx_subject, int8):
+        scorer = opened(subject, threads=1)
+        scorer.answer(scorer.prepare(rows))
+    windows = shapes[0]
+    assert windows > 12 and shapes[1:] == [1] * windows
 
 
 def test_a_job_runs_an_exported_model(onnx_subject, rows):
@@ -66,6 +110,17 @@ def test_a_job_runs_a_model_folder_in_pytorch(model_folder, rows):
     teacher = Subject("base@document", "document", "pytorch", "fp32", model_folder, "teacher")
     job = {"subject": teacher.as_json(), "rows": rows, "threads": 1, "config": {"warmup": 1}}
     assert len(run_job(job)["batches"]["1"]["total_ns"]) == 12
+
+
+def test_a_job_runs_words(model_folder, rows):
+    words = fit_words([row["page.title"] for row in rows], np.eye(3)[[0, 1, 2] * 4], Tfidf.Settings())
+    save_words(words, LabelSpace(("нет", "упомянут", "да")), model_folder)
+    stored = read_json(model_folder / "config.json")
+    write_json(model_folder / "config.json", {**stored, "distill": {**stored["distill"], "family": "tfidf"}})
+    subject = trained_subject("words@card", "card", model_folder, "student", Tfidf())
+    result = run_process(subject, rows, BenchConfig(warmup=1, throughput_batch=4), threads=1)
+    assert len(result["batches"]["1"]["total_ns"]) == 12 and result["throughput_per_s"] > 0
+    assert result["tokens"] == [1 + len(row["page.title"].split()) for row in rows]
 
 
 def test_the_worker_loads_no_library_but_the_runtime_it_measures():

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks import latency
 from distill.core.predictions import read_predictions
 from distill.core.soft_labels import read_soft_labels
 from distill.evaluation.metrics import mixture
@@ -21,8 +22,8 @@ from pydantic import Field
 from distill.core.config import Config
 from distill.core.files import read_json, write_json
 from distill.core.record_store import class_shares
+from distill.core.rendering import Encoded
 from distill.families.family import Facts, Family
-from distill.inference.score import Scores
 from distill.inference.scorer import Scorer
 
 
@@ -43,9 +44,11 @@ class Constant(Family, Scorer):
     def facts(self, folder):
         return Facts(None, len(read_json(folder / "config.json")["logits"]))
 
-    def score(self, rows, on_progress=None):
-        some = np.ones(len(rows), np.int64)
-        return Scores(np.tile(self.logits, (len(rows), 1)), some, 0 * some)
+    def prepare(self, rows):
+        return [Encoded(windows=[], tokens=1, cut_tokens=0) for row in rows]
+
+    def answer(self, prepared, on_progress=None):
+        return np.tile(self.logits, (len(prepared), 1))
 '''
 PRESET = "# The class shares, whatever the text.\nfamily: our_families:Constant\nleast: 1.0e-3\n"
 
@@ -107,8 +110,26 @@ def test_words_are_measured_and_nothing_of_them_is_handed_over(words):
     assert accuracy["words@document"] == 1 and accuracy["words_small@card"] == accuracy["base@document"] > 0.6
     assert _names(run / "export") == {"base", "small"} and _names(run / "bundles") == {"small"}
     assert f"bundle: {run / 'bundles' / 'small'}\n" in printed
-    assert not any("words" in row["model"] for row in _report(run)["latency"])
     assert _names(run / "labels") == {"base"}
+
+
+def test_words_are_timed_as_they_are_and_take_no_part_in_speed_ups_but_their_own(words, tmp_path):
+    run, _ = words
+    timed = {row["model"]: row for row in _report(run)["latency"]}
+    files = {"base@document.onnx", "small@card.onnx"}
+    assert set(timed) == {"base@document", "words@document", "words_small@card", *files}
+    teachers = [timed[name]["p50_ms"] for name in ("base@document", "base@document.onnx")]
+    for name, role in (("words@document", "teacher"), ("words_small@card", "student")):
+        row = timed[name]
+        assert (row["role"], row["runtime"], row["precision"]) == (role, "scikit-learn", "fp64")
+        assert 0 < row["tokenise_ms"] < row["p50_ms"] and row["tokens"] > 1 and row["throughput_per_s"] > 0
+        assert row["speedup_vs_teacher"] == pytest.approx(teachers[0] / row["p50_ms"])
+    assert timed["small@card.onnx"]["speedup_vs_best_teacher"] == pytest.approx(
+        min(teachers) / timed["small@card.onnx"]["p50_ms"]
+    )
+    again = tmp_path / "again.json"
+    assert latency.main([str(run), "--set=requests=3", "--set=processes=1", f"--out={again}"]) == 0
+    assert set(timed) < {row["model"] for row in json.loads(again.read_text(encoding="utf-8"))["rows"]}
 
 
 def test_gates_ask_nothing_of_a_model_that_cannot_be_handed_over(words):
@@ -166,6 +187,9 @@ def test_students_are_measured_against_the_ensemble_and_words_have_a_twin(both):
     assert set(models["small@card"]["retention"]) == {"document"}
     sizes = [models[f"{name}@document"]["parameters"] for name in ("base", "words")]
     assert models["both@document"]["parameters"] == sum(sizes)
+    timed = {row["model"]: row["runtime"] for row in _report(run)["latency"]}
+    as_they_are = {"both@document": "ensemble", "words@document": "scikit-learn", "words_small@card": "scikit-learn"}
+    assert timed == {**as_they_are, "small@card.onnx": "onnxruntime"}
     compared = {one["b"] for one in _report(run)["comparisons"] if one["a"] == "small@card"}
     assert compared == {"small-gold@card", "small-gold-steps@card", "both@document"}
     assert _names(run / "export") == _names(run / "bundles") == {"small"}
@@ -215,7 +239,8 @@ def test_a_family_of_the_users_own_is_one_class_and_a_preset(planted, taught, tm
         models[name]["quality"]["accuracy"]["value"] == majority for name in ("always@document", "constant@card")
     )
     stored = json.loads((run / "teachers" / "always" / "config.json").read_text())
-    assert stored["distill"] == {"family": "our_families:Constant"} and np.exp(stored["logits"]).sum() > 1.002
+    assert stored["distill"] == {"family": "our_families:Constant", "view": "document"}
+    assert np.exp(stored["logits"]).sum() > 1.002
     labelling = ["--set=labels=always", "--set=gates.teacher_over_priors=null"]
     _run(config, *labelling, verb="label", PYTHONPATH=str(config.parent))
     labels = read_soft_labels(run / "labels" / "always")

@@ -8,13 +8,14 @@ import sys
 import pytest
 
 from benchmarks.latency_worker import run_job
-from benchmarks.subjects import Subject, pytorch_subject
+from benchmarks.subjects import Subject, trained_subject
 from distill.core.config import load_yaml
 from distill.core.errors import UserError
 from distill.core.label_space import LabelSpace
 from distill.core.project import Gates
 from distill.evaluation.entries import Parity
 from distill.evaluation.gates import judged_parity, parity_gates
+from distill.families.encoder import Encoder
 from export import bundle as bundles
 from export import targets, to_onnx
 from export.artifact import Artifact, Contents
@@ -111,7 +112,7 @@ def test_one_class_and_one_yaml_go_all_the_way(exported, model_folder, rows, tmp
 
 def test_it_is_timed_as_any_other(exported, model_folder, rows):
     again = exported[1]
-    trained = pytorch_subject("tiny@card", "card", model_folder("bert"), "student")
+    trained = trained_subject("tiny@card", "card", model_folder("bert"), "student", Encoder())
     subject = Subject.from_json(trained.exported(again.target, again.folder).as_json())
     assert (subject.name, subject.precision, subject.export) == ("tiny@card.onnx-again", "fp32", again.folder)
     config = {"warmup": 1, "throughput_batch": 4}

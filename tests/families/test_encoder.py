@@ -1,5 +1,6 @@
 """What an encoder starts from: the layers of its source that its entry keeps."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -9,15 +10,16 @@ from distill.core.presets import resolve
 from distill.core.record_store import read_records
 from distill.core.view import View
 from distill.families.encoder import Encoder
-from distill.families.family import Opening, family_of, fit
-from distill.inference.score import score
+from distill.families.family import Opening, family_of, fit, open_windows
+from distill.inference import torch_runner
+from distill.inference.runner_scorer import RunnerScorer
 from distill.inference.torch_runner import TorchRunner
 from distill.models.encoder import layer_stack, load_classifier
 from distill.models.pretrained import save_tokenizer
 from distill.training import fit as fit_module
 from students.config import StudentConfig
 from tests.families.lessons import toy_lesson
-from tests.training.toy import DOCUMENT, LABELS, Stop, toy_encoder, toy_training
+from tests.training.toy import DOCUMENT, LABELS, Stop, toy_encoder, toy_training, toy_view
 
 SPREAD = {"3L": [0, 6, 11], "4L": [0, 4, 7, 11], "6L": [0, 2, 4, 7, 9, 11], "8L": [0, 2, 3, 5, 6, 8, 9, 11]}
 
@@ -130,6 +132,24 @@ def test_it_is_opened_behind_its_own_view_or_another_and_carries_no_name(warm, r
     rows = [row.fields for row in read_records(records, "valid")]
     other = View("document", DOCUMENT, tmp_path / "tokenizer.json")
     for how, view in ((Opening(), View.load(tmp_path)), (Opening(view=DOCUMENT), other)):
-        found, expected = Encoder().open(tmp_path, how).score(rows), score(TorchRunner(tmp_path), view.renderer(), rows)
+        found = Encoder().open(tmp_path, how).score(rows)
+        expected = RunnerScorer(TorchRunner(tmp_path), view.renderer()).score(rows)
         assert (found.logits == expected.logits).all() and (found.tokens == expected.tokens).all()
     assert (Encoder().open(tmp_path).score(rows).tokens != found.tokens).any()
+
+
+def test_it_opens_with_faster_forms_of_its_layers_or_as_it_was_trained(warm, monkeypatch):
+    opened = []
+
+    class Watched(TorchRunner):
+        def __init__(self, *arguments, **options):
+            super().__init__(*arguments, **options)
+            opened.append(self.first_token_only)
+
+    monkeypatch.setattr(torch_runner, "TorchRunner", Watched)
+    toy_view(warm).save(warm)
+    scorers = [open_windows(warm), open_windows(warm, Opening(rewritten=False))]
+    assert opened == [True, False]
+    windows = scorers[0].prepare([{"page.title": "дрель купить"}])[0].windows
+    faster, trained = (scorer.window_logits(windows) for scorer in scorers)
+    np.testing.assert_allclose(faster, trained, atol=1e-5)

@@ -8,10 +8,12 @@ import pytest
 from distill.core.objectives.multi_label import MultiLabel
 from distill.core.project import ViewConfig
 from distill.core.record_store import read_records
+from distill.core.rendering import Encoded
 from distill.evaluation.metrics import mixture
 from distill.families.ensemble import Ensemble, Mixture
 from distill.families.family import Opening, family_of, fit
 from distill.families.tfidf import Tfidf
+from distill.inference import scorer as scoring
 from distill.inference.scorer import Scorer
 from distill.pipeline.entries import teacher_entry
 from teachers.label import label
@@ -70,7 +72,8 @@ def test_an_ensemble_may_be_a_member(run, records):
 
 def test_members_are_named_by_their_folders_next_to_its_own(run, tmp_path, records):
     stored = json.loads((run / "both" / "config.json").read_text())["distill"]
-    assert stored == {"family": "ensemble", "kind": "single", "members": {"../base": 0.8, "../words": 0.2}}
+    members = {"../base": 0.8, "../words": 0.2}
+    assert stored == {"family": "ensemble", "view": "card", "kind": "single", "members": members}
     moved = tmp_path / "elsewhere"
     run.rename(moved)
     try:
@@ -94,6 +97,26 @@ def test_tokens_are_the_first_members_and_progress_counts_every_row_once(run, re
     assert told[-1] == len(rows) and told == sorted(told)
 
 
+def test_the_halves_are_the_whole_and_read_what_all_members_read(run, records):
+    rows = _rows(records)
+    members = [family_of(run / name).open(run / name) for name in ("base", "words")]
+    scorer = Ensemble().open(run / "nested")
+    prepared = scorer.prepare(rows)
+    assert (scorer.answer(prepared) == scorer.score(rows).logits).all()
+    base, words = ([item.read_tokens for item in member.prepare(rows)] for member in members)
+    assert [item.read_tokens for item in prepared] == [a + 2 * b for a, b in zip(base, words, strict=True)]
+
+
+@pytest.mark.parametrize("size", [4, 5])
+def test_a_member_answers_as_many_at_once_as_by_itself(run, records, size, monkeypatch):
+    """Float noise of other batches would make other labels of the same weights."""
+    monkeypatch.setattr(scoring, "CHUNK_ROWS", size)
+    rows = _rows(records)
+    base, words = (_logits(run / name, rows) for name in ("base", "words"))
+    (whole,) = Ensemble().open(run / "both").score_chunks([rows])
+    assert (whole.logits == mixture([base, words], [0.8, 0.2]).astype(np.float32)).all()
+
+
 def test_another_view_reaches_every_member(run, records):
     rows, view = _rows(records), ViewConfig(left=["product.title"], right=["page.body"], max_tokens=16)
     base, words = (_logits(run / name, rows, view=view) for name in ("base", "words"))
@@ -114,10 +137,11 @@ def test_multi_label_members_are_mixed_by_class():
         def __init__(self, logits):
             self.logits = np.float32([logits])
 
-        def score(self, rows, on_progress=None):
-            from distill.inference.score import Scores
+        def prepare(self, rows):
+            return [Encoded([], 1, 0) for _ in rows]
 
-            return Scores(self.logits, np.ones(1, int), np.zeros(1, int))
+        def answer(self, prepared, on_progress=None):
+            return self.logits
 
     found = Mixture([(Fixed([0, 2]), 0.5), (Fixed([0, -2]), 0.5)], MultiLabel()).score([{}]).logits
     np.testing.assert_allclose(found, [[0, 0]], atol=1e-6)

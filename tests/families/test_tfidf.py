@@ -16,7 +16,7 @@ from distill.core.records import Record
 from distill.core.soft_labels import read_soft_labels
 from distill.core.steps import Step, Steps
 from distill.families import tfidf
-from distill.families.family import Opening, family_of, fit
+from distill.families.family import Opening, family_of, fit, open_windows
 from distill.families.tfidf import Tfidf, fit_words, load_words, save_words
 from distill.inference.predict import predict
 from distill.pipeline.execute import run_step
@@ -33,6 +33,10 @@ TARGETS = np.eye(3)[[2, 0, 1, 2, 0, 1]]
 def _fitted(records, folder, **changes):
     fit("tfidf", Tfidf.Settings(), toy_lesson(records, **changes), folder)
     return folder
+
+
+def _of_texts(words, texts):
+    return words.logits(words.features(texts))
 
 
 def _rows(records, split="valid"):
@@ -83,13 +87,13 @@ def test_a_stored_model_gives_the_same_logits_bit_for_bit(tmp_path, targets):
     fitted = fit_words(TEXTS, targets, Tfidf.Settings(ngrams=3))
     save_words(fitted, SPACE, tmp_path)
     unseen = [*TEXTS, "никогда", "дрель дрель купить аналог"]
-    assert (load_words(tmp_path).logits(unseen) == fitted.logits(unseen)).all()
+    assert (_of_texts(load_words(tmp_path), unseen) == _of_texts(fitted, unseen)).all()
 
 
 def test_a_class_without_a_row_gets_the_least(tmp_path):
     fitted = fit_words(TEXTS, np.eye(3)[[2, 0, 0, 2, 0, 2]], Tfidf.Settings())
     save_words(fitted, SPACE, tmp_path)
-    logits = load_words(tmp_path).logits(TEXTS)
+    logits = _of_texts(load_words(tmp_path), TEXTS)
     assert np.isfinite(logits).all() and (logits[:, 1] < -13).all() and (logits[:, [0, 2]] > -3).all()
 
 
@@ -188,6 +192,21 @@ def test_it_reads_through_its_own_view_or_another(words, records):
     assert scores.tokens.tolist() == counted
     assert (other.score(rows).tokens > scores.tokens).any()
     assert (short.score(rows).logits == scores.logits).all()
+
+
+def test_the_halves_are_the_whole(words, records):
+    """Records that were prepared apart, in any order, are answered as together."""
+    rows, _ = _rows(records)
+    scorer = Tfidf().open(words)
+    whole, apart = scorer.score(rows), [*scorer.prepare(rows[:5]), *scorer.prepare(rows[5:])]
+    assert (scorer.answer(scorer.prepare(rows)) == whole.logits).all()
+    assert (scorer.answer(apart[::-1]) == whole.logits[::-1]).all() and len(apart) == 12
+    assert [item.tokens for item in apart] == [item.read_tokens for item in apart] == whole.tokens.tolist()
+
+
+def test_it_reads_no_windows_of_tokens_so_it_is_not_exported(words):
+    with pytest.raises(UserError, match=r"windows of tokens[\s\S]*family tfidf"):
+        open_windows(words)
 
 
 def test_it_labels_and_predicts_as_any_other_model(words, records, tmp_path):

@@ -11,8 +11,7 @@ from distill.core.record_store import write_records
 from distill.core.records import Record
 from distill.core.view import TOKENIZER_FILE, View
 from distill.inference.predict import predict
-from distill.inference.score import score
-from distill.inference.scorer import RunnerScorer
+from distill.inference.runner_scorer import RunnerScorer
 from distill.inference.torch_runner import TorchRunner
 
 LABELS = ("нет", "упомянут", "да")
@@ -68,7 +67,7 @@ def test_ids_order_gold_slices_and_clusters(folder, records, tmp_path):
         found = read_predictions(tmp_path / "out" / f"{split}.parquet")
         assert found.ids == [row.id for row in rows]
         assert np.array_equal(found.target, np.stack([row.target for row in rows]))
-        expected = score(TorchRunner(folder), _renderer(folder), [row.fields for row in rows]).logits
+        expected = RunnerScorer(TorchRunner(folder), _renderer(folder)).score([row.fields for row in rows]).logits
         np.testing.assert_allclose(found.logits, expected, atol=1e-6)
         assert found.slices == [row.slice or "" for row in rows]
         assert found.clusters == [row.keys.get("product.id") or row.id for row in rows]

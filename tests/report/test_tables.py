@@ -194,3 +194,13 @@ def test_label_flips_are_read_as_a_count_or_a_share() -> None:
 )
 def test_figures_as_text(shown: str, expected: str) -> None:
     assert shown == expected
+
+
+def test_the_latency_table_says_what_was_not_timed_and_why() -> None:
+    report = sample_report()
+    plain = latency_table(report, 250)
+    report["environment"]["bench"] = {"left_out": {"bought@document": "there is no model to time"}}
+    assert "Not timed: bought@document, there is no model to time." in " ".join(
+        " ".join(printed(latency_table(report, 250), 250)).split()
+    )
+    assert "Not timed" not in " ".join(printed(plain, 250))

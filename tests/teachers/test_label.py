@@ -12,7 +12,7 @@ from distill.core.records import Record
 from distill.core.soft_labels import read_shard, read_soft_labels, shard_path
 from distill.core.view import View
 from distill.inference import torch_runner
-from distill.inference.score import score
+from distill.inference.runner_scorer import RunnerScorer
 from distill.inference.torch_runner import TorchRunner
 from distill.models.encoder import load_classifier
 from distill.models.pretrained import save_tokenizer
@@ -79,7 +79,7 @@ def test_train_rows_then_the_pool_with_the_teachers_logits(teacher, records, tmp
     labels = read_soft_labels(tmp_path)
     rows = [*read_records(records, "train"), *read_records(records, "pool.urls")]
     assert labels.ids == [row.id for row in rows] and labels.sources == ["train"] * 24 + ["pool.urls"] * 18
-    expected = score(TorchRunner(teacher), View.load(teacher).renderer(), [row.fields for row in rows])
+    expected = RunnerScorer(TorchRunner(teacher), View.load(teacher).renderer()).score([row.fields for row in rows])
     np.testing.assert_allclose(labels.logits, expected.logits, atol=1e-5)
     assert np.ptp(labels.logits) > 1
     assert labels.tokens.tolist() == expected.tokens.tolist()

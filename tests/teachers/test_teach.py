@@ -13,7 +13,7 @@ from distill.core.presets import preset_names
 from distill.core.record_store import read_records, training_rows, write_records
 from distill.core.view import View
 from distill.families.copying import copy_model
-from distill.inference.score import score
+from distill.inference.runner_scorer import RunnerScorer
 from distill.inference.torch_runner import TorchRunner
 from distill.models.encoder import labels_of, load_classifier
 from distill.pipeline.entries import teacher_entry
@@ -39,7 +39,7 @@ def _quality(folder):
 
 def _scores(folder, records, split="valid"):
     rows = read_records(records, split)
-    scores = score(TorchRunner(folder), View.load(folder).renderer(), [record.fields for record in rows])
+    scores = RunnerScorer(TorchRunner(folder), View.load(folder).renderer()).score([record.fields for record in rows])
     return scores.logits, np.stack([record.target for record in rows])
 
 

@@ -10,7 +10,7 @@ import transformers as hf
 
 from distill.core.objectives.single_label import SINGLE
 from distill.core.progress import reporting
-from distill.inference.score import score
+from distill.inference.runner_scorer import RunnerScorer
 from distill.inference.torch_runner import TorchRunner
 from distill.models.encoder import load_classifier
 from distill.training.examples import Collator, Example, LengthGroupedSampler
@@ -186,7 +186,8 @@ def test_validation_reads_rows_as_scoring_does(make_trainer, encoder, tmp_path, 
     logits, target = trainer.validate()
     trainer.model.save_pretrained(tmp_path)
     rows = toy_records("в", 9)
-    expected = score(TorchRunner(tmp_path), toy_view(encoder, view).renderer(), [record.fields for record in rows])
+    scorer = RunnerScorer(TorchRunner(tmp_path), toy_view(encoder, view).renderer())
+    expected = scorer.score([record.fields for record in rows])
     np.testing.assert_allclose(logits, expected.logits, atol=1e-5)
     assert np.ptp(logits) > 1e-3
     assert np.array_equal(target, np.stack([record.target for record in rows]))
@@ -213,7 +214,7 @@ def test_training_feeds_a_family_what_scoring_feeds_it(make_trainer, encoder, tm
     logits, _ = trainer.validate()
     model.save_pretrained(tmp_path)
     rows = [record.fields for record in toy_records("в", 9)]
-    expected = score(TorchRunner(tmp_path), toy_view(encoder).renderer(), rows).logits
+    expected = RunnerScorer(TorchRunner(tmp_path), toy_view(encoder).renderer()).score(rows).logits
     np.testing.assert_allclose(logits, expected, atol=1e-4)
 
 

@@ -17,47 +17,58 @@ if TYPE_CHECKING:
 
 
 def bench_step(experiment: Experiment) -> Step:
-    """Latency of the teachers in PyTorch and of every file that may be served."""
+    """Latency of the teachers and of students that cannot be exported, as they were trained, and of every file."""
     config, threads, tests = experiment.settings.bench, experiment.project.threads, experiment.tests
-    teachers = [spec for spec in experiment.timed if spec.role == TEACHER and family(spec.family).exports]
+    trained = [spec for spec in experiment.timed if spec.role == TEACHER or not _exports(spec)]
+    left_out = {label: "its labels were made elsewhere, there is no model to time" for label in experiment.imported}
 
     def body(folder: Path) -> None:
         from benchmarks.latency import measure
+        from distill.core.files import write_json
         from distill.core.progress import progress
         from distill.core.record_store import read_records
 
         rows = [record.fields for test in tests for record in read_records(experiment.run / RECORDS, test)]
-        by_view, subjects = {view: rows for view in experiment.project.views}, _subjects(experiment, teachers)
+        by_view, subjects = {view: rows for view in experiment.project.views}, _subjects(experiment, trained)
         with progress("measuring latency", len(subjects) * config.processes) as advance:
-            out = folder / "latency.json"
-            measure(subjects, by_view, config, threads, out, on_progress=lambda done, total, name: advance(done))
+            result = measure(subjects, by_view, config, threads, left_out, on_progress=lambda done, *_: advance(done))
+        write_json(folder / "latency.json", result)
 
     files = [RunFolder.export(spec.name, target) for spec, target in experiment.exports()]
-    launches = config.processes * (len(teachers) + len(files))
+    launches = config.processes * (len(trained) + len(files))
     return Step(
         name="bench",
         artifact=LATENCY,
         body=body,
-        config={"bench": config.as_fingerprint(), "threads": threads},
+        config={
+            "bench": config.as_fingerprint(),
+            "threads": threads,
+            **({"left_out": list(left_out)} if left_out else {}),
+        },
         reads=(
             Read(RECORDS, tuple(f"{test}.parquet" for test in tests)),
-            *(Read(spec.artifact) for spec in teachers),
+            *(Read(spec.artifact) for spec in trained),
             *map(Read, files),
         ),
         work=lambda rows: Work(rows=launches * (config.requests + config.warmup), launches=launches),
     )
 
 
-def _subjects(experiment: Experiment, teachers: list[ModelSpec]) -> list[Subject]:
-    """What is timed: teachers in PyTorch, and every exported file."""
-    from benchmarks.subjects import pytorch_subject
+def _exports(spec: ModelSpec) -> bool:
+    return family(spec.family).exports
 
-    def trained(spec: ModelSpec) -> Subject:
-        return pytorch_subject(spec.label, spec.view, experiment.run / spec.artifact, spec.role)
+
+def _subjects(experiment: Experiment, trained: list[ModelSpec]) -> list[Subject]:
+    """What is timed: models as they were trained, and every exported file."""
+    from benchmarks.subjects import trained_subject
+
+    def subject(spec: ModelSpec) -> Subject:
+        folder = experiment.run / spec.artifact
+        return trained_subject(spec.label, spec.view, folder, spec.role, family(spec.family))
 
     targets = experiment.settings.targets
     exported = [
-        trained(spec).exported(targets[target], experiment.run / RunFolder.export(spec.name, target))
+        subject(spec).exported(targets[target], experiment.run / RunFolder.export(spec.name, target))
         for spec, target in experiment.exports()
     ]
-    return [*map(trained, teachers), *exported]
+    return [*map(subject, trained), *exported]

@@ -19,7 +19,7 @@ def export_step(experiment: Experiment, spec: ModelSpec, target: str) -> Step:
     chosen = targets[target]
     base = next((name for name, other in targets.items() if other.target == chosen.starts_from), None)
     built_on = RunFolder.export(spec.name, base) if base else None
-    first = next(one.name for one in experiment.timed if one.role == spec.role)
+    first = next(one.name for one, _ in experiment.exports() if one.role == spec.role)
 
     def body(folder: Path) -> None:
         from distill.core.record_store import read_records

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from distill.core.run_folder import RECORDS, RunFolder
 from distill.core.steps import Body, Read, Step
-from distill.core.view import View
 from distill.core.work import reading
 from distill.pipeline.experiment import Experiment
 from distill.pipeline.models import ModelSpec
+
+if TYPE_CHECKING:
+    from distill.inference.scorer import Scorer
 
 
 def predict_step(experiment: Experiment, spec: ModelSpec) -> Step:
@@ -50,17 +53,13 @@ def predict_exported_step(experiment: Experiment, spec: ModelSpec, target: str) 
     artifact, chosen = RunFolder.export(spec.name, target), experiment.settings.targets[target]
 
     def body(folder: Path) -> None:
+        from distill.families.family import Opening
         from distill.inference.predict import predict
-        from distill.inference.scorer import RunnerScorer
 
-        run = experiment.run
+        run, how = experiment.run, Opening(threads=experiment.project.threads)
 
-        def opened() -> RunnerScorer:
-            renderer = View.load(run / spec.artifact).renderer()
-            # As served: where answers depend on what shares a batch, a record shares it with none.
-            rows = 64 if chosen.batch_invariant else 1
-            runner = chosen.open(run / artifact, threads=experiment.project.threads)
-            return RunnerScorer(runner, renderer, max_rows=rows)
+        def opened() -> Scorer:
+            return chosen.scorer(run / artifact, run / spec.artifact, how)
 
         predict(opened, run / RECORDS, experiment.predicted_splits, folder)
 

@@ -77,6 +77,9 @@ def test_contracts_hold():
         ("distill/evaluation/planted.py", "import torch", "never import torch"),
         ("distill/report/planted.py", "import distill.models", "know no model"),
         ("distill/demo/planted.py", "import distill.report", "stands on core alone"),
+        ("distill/inference/planted.py", "import distill.families", "imports go down"),
+        ("benchmarks/latency_worker.py", "import distill.inference.torch_runner", "opened by their family or target"),
+        ("export/parity.py", "from distill.inference import onnx_runner", "opened by their family or target"),
     ],
 )
 def test_planted_import_is_caught(checkout: Path, planted: str, statement: str, contract: str):

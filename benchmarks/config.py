@@ -19,6 +19,6 @@ class BenchConfig(Config):
     batch: Annotated[list[PositiveInt], Field(min_length=1)] = Field([1], description="records in one request")
     throughput_batch: PositiveInt = Field(32, description="records in one batch when throughput is measured")
     tail_samples: PositiveInt = Field(
-        10, description="samples that must lie beyond p95 or p99 for it to be reported; 10 need 200 and 1000 samples"
+        10, description="samples that must be beyond p95 or p99 for it to be reported; 10 need 200 and 1000 samples"
     )
     seed: NonNegativeInt = Field(1, description="seed of the choice of requests")

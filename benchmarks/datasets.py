@@ -104,7 +104,7 @@ def _parts(raw: Path) -> dict[str, list[Row]]:
 
 
 def _apart(parts: dict[str, list[Row]], text: Callable[[Row], str]) -> dict[str, list[Row]]:
-    """No text in two parts: train loses what stands in test, validation what stands in test or train."""
+    """No text in two parts: train loses what is in test, validation what is in test or train."""
     test = {_squeezed(text(row)) for row in parts["test"]}
     train = [row for row in parts["train"] if _squeezed(text(row)) not in test]
     known = test | {_squeezed(text(row)) for row in train}

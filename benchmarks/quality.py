@@ -1,9 +1,9 @@
-"""Whether defaults hold: runs of `distill` on public data sets beside a grid of plain fine-tunings and gold-only twins.
+"""Whether defaults hold: runs of `distill` on public data sets, a grid of plain fine-tunings and gold-only twins.
 
 `python -m benchmarks.quality clinc150 home_depot --data FOLDER --encoder FOLDER` prepares each set, runs
 `distill evaluate` on it with nothing set but paths, trains the same encoder six times by a plain loop, and writes what
 came of it to `benchmarks/results/NAME.json`. Finished runs are kept, so a second start goes on where the first ended.
-`--distill-root` runs another checkout's distill on the same rows, `--baseline` lays its summary beside the new one,
+`--distill-root` runs another checkout's distill on the same rows, `--baseline` puts its summary next to the new one,
 `--no-run` only summarises what the work folder holds. Ends with one JSON line that holds `ratios`.
 """
 

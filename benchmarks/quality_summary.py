@@ -1,4 +1,4 @@
-"""What came of one data set: the models of a run's report, the grid beside them, and what is met of what is asked."""
+"""What came of one data set: the models of a run's report, the grid next to them, and what is met of what is asked."""
 
 from __future__ import annotations
 

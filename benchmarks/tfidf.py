@@ -1,4 +1,4 @@
-"""What words alone reach: a TF-IDF linear model on the teacher's texts, beside the models of a run.
+"""What words alone reach: a TF-IDF linear model on the teacher's texts, next to the models of a run.
 
 `python -m benchmarks.tfidf RUN` trains it on the training rows and writes its answers to `predictions/tfidf@document`,
 from where `distill compare RUN base@document tfidf@document` takes them, and ends with one JSON line: accuracies of the

@@ -109,7 +109,7 @@ def _figures(parts: Sequence[Predictions], temperature: float, objective: Object
 
 
 def table(folder: Path) -> list[Figures]:
-    """One row for each recipe: how far it stands, on validation, behind the best recipe of each set.
+    """One row for each recipe: how far it is, on validation, behind the best recipe of each set.
 
     Args: folder: `SET/RECIPE.json`, as the command wrote them; `error` instead of figures for a fit that failed.
     """

@@ -39,7 +39,7 @@ def quantise(fp32: Path, out: Path, *, keep_fp32: Collection[str] = (), reduce_r
     # Shapes stored by an exporter clash with those that the quantiser infers, and stop it.
     del model.graph.value_info[:]
     with replacing(out) as partial, quiet():
-        # The model, not its path: given a path, the quantiser writes a scratch file beside it.
+        # The model, not its path: given a path, the quantiser writes a scratch file next to it.
         quantize_dynamic(
             model,
             partial,

@@ -1,6 +1,6 @@
 """Files that let a Triton server run a bundle: one model per artifact, and one that takes records as text.
 
-The bundle holds each model once. `sh triton/prepare.sh REPOSITORY` lays a Triton model repository out beside it:
+The bundle holds each model once. `sh triton/prepare.sh REPOSITORY` makes a Triton model repository next to it:
 
     <name>_<artifact>/    ONNX Runtime backend: token ids in, logits out; the client renders, tokenises and pads
     <name>_text/          Python backend over runtime.py: a record as JSON in, the answer as JSON out

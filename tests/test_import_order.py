@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("distill", "teachers", "students", "export", "benchmarks")
 LIGHT_PACKAGES = ("distill.core", "distill.evaluation", "distill.report", "distill.demo", "export.targets")
 LIGHT_MODULES = ("teachers.config", "students.config", "export.config", "benchmarks.config", "export.runtime")
-# Files copied verbatim into a bundle, and all that they may import beside the standard library.
+# Files copied verbatim into a bundle, and all that they may import besides the standard library.
 BUNDLED = {
     "distill/core/rendering.py": set(),
     "export/runtime.py": {"numpy", "numpy.typing", "onnxruntime", "tokenizers", "rendering", "distill.core.rendering"},
@@ -76,7 +76,7 @@ def test_contracts_hold():
         ("distill/evaluation/planted.py", "import distill.report", "above evaluation"),
         ("distill/evaluation/planted.py", "import torch", "never import torch"),
         ("distill/report/planted.py", "import distill.models", "know no model"),
-        ("distill/demo/planted.py", "import distill.report", "stands on core alone"),
+        ("distill/demo/planted.py", "import distill.report", "imports core alone"),
         ("distill/inference/planted.py", "import distill.families", "imports go down"),
         ("benchmarks/latency_worker.py", "import distill.inference.torch_runner", "opened by their family or target"),
         ("export/parity.py", "from distill.inference import onnx_runner", "opened by their family or target"),

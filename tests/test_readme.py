@@ -1,4 +1,4 @@
-"""The README's commands, config and snippets work as they stand there; only sizes and paths are made small."""
+"""The README's commands, config and snippets work as they are there; only sizes and paths are made small."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ _MODELS = ("teachers", "students")
 # Appended by our own code: to unfinished and replaced folders, and to students for their twins.
 _ENDINGS = (".partial", ".replaced")
 _TWIN_ENDINGS = ("-gold", "-gold-steps")
-# Rows that the report or a benchmark adds, and what `labels` takes beside a teacher's name.
+# Rows that the report or a benchmark adds, and what `labels` takes besides a teacher's name.
 _ROWS = {"majority", "priors", "ensemble", "tfidf"}
 _LABEL_SOURCES = {"auto", "document", "card", "mean"}
 _SHOWN, _CUT = 100, 40

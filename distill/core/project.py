@@ -64,7 +64,7 @@ class Task(Config):
     """What is being decided."""
 
     labels: Annotated[Names, Field(min_length=2)] = Field(description="class names, in the order of the logits")
-    ordered: bool = Field(False, description="the labels stand on a scale, from first to last")
+    ordered: bool = Field(False, description="the labels form a scale, from first to last")
     positive: Name | None = Field(None, description="the class scored one-vs-rest at operating points")
     kind: Kind = Field("single", description="one label per record, or any number")
 

@@ -22,7 +22,7 @@ _POLL_S = 0.5
 
 
 def pretrain(settings: Settings, checkpoint: str | None, reporter: Reporter) -> Json | None:
-    """Make `RUN/pretrained`; returns its loss curve, or None in the processes that only train beside the first.
+    """Make `RUN/pretrained`; returns its loss curve, or None in the processes that only train along with the first.
 
     Args: checkpoint: the encoder to go on from, instead of the project file's.
     Raises: UserError for what the user gave, GateFailed when the loss is not finite in the end.
@@ -53,7 +53,7 @@ def _lead(settings: Settings, config: PretrainConfig, steps: list[Step], reporte
 
 
 def _join(run: Path, steps: list[Step]) -> None:
-    """Another process of torchrun: waits for what the first one makes, trains beside it, waits for what it writes.
+    """Another process of torchrun: waits for what the first one makes, trains along with it, waits for what it writes.
 
     Where the first process fails, torchrun ends this one.
     """

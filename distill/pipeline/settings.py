@@ -83,7 +83,7 @@ def resolve_settings(
     checkpoint: str | None = None,
     sets: Sequence[str] = (),
 ) -> Settings:
-    """Read a project file and lay the options on top.
+    """Read a project file and put the options on top.
 
     Args: teachers, students: names of the project, names of presets, or for teachers a finished Hugging Face folder;
         none means all that the project names. checkpoint: the encoder that every chosen teacher starts from.

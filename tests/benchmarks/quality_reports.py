@@ -1,4 +1,4 @@
-"""Reports of two versions of `distill`, and plain fine-tunings beside them."""
+"""Reports of two versions of `distill`, and plain fine-tunings next to them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def apart(a, b, difference, spread=0.005):
 
 
 def old_report(student=0.55, twin=0.72):
-    """One twin, found by its name; steps stand in the model folders only."""
+    """One twin, found by its name; steps are in the model folders only."""
     models = [
         model("base@document", "teacher", 0.56),
         model("base@card", "teacher", 0.55),

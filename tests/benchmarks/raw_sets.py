@@ -71,7 +71,7 @@ def wire(count):
 
 
 def write_requests(data: Path) -> None:
-    """More rows than become gold; one of train and one of validation also stand in test."""
+    """More rows than become gold; one of train and one of validation are also in test."""
     write(data / "clinc150" / "train.jsonl.gz", [*requests("train", 3050), {**requests("test", 1)[0], "id": "leak"}])
     write(data / "clinc150" / "valid.jsonl", [*requests("valid", 30), {**requests("train", 8)[7], "id": "again"}])
     write(data / "clinc150" / "test.jsonl.gz", [{**row, "text": row["text"].upper()} for row in requests("test", 40)])
@@ -83,7 +83,7 @@ def write_searches(data: Path) -> None:
 
 
 def write_posts(data: Path) -> None:
-    """A post of test is a retweet in train, and one of train stands in validation."""
+    """A post of test is a retweet in train, and one of train is in validation."""
     train, valid, test = posts("train", 2050), posts("valid", 30), posts("test", 40)
     train[4]["right"]["text"], test[2]["right"]["text"] = RETWEET, POST
     valid[1]["right"]["text"] = train[9]["right"]["text"] + "!"

@@ -11,7 +11,7 @@ from tests.training.toy import CARD, LABELS, WINDOWED, toy_encoder, toy_view, wr
 
 @pytest.fixture
 def run(tmp_path):
-    """A prepared run with an encoder beside it."""
+    """A prepared run with an encoder next to it."""
     toy_encoder(tmp_path / "encoder")
     write_toy(tmp_path / "run" / "records", train=60, valid=30, test=30)
     config = {"task": {"labels": list(LABELS)}, "views": {"card": CARD.model_dump(mode="json")}, "threads": 1}

@@ -1,4 +1,4 @@
-"""Words beside the models of a run."""
+"""Words next to the models of a run."""
 
 import json
 

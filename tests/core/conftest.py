@@ -1,4 +1,4 @@
-"""Tiny tokenizers that know some Cyrillic, built here so that no file has to lie in the repository."""
+"""Tiny tokenizers that know some Cyrillic, built here so that no file has to be in the repository."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ def rows(prefix: str, count: int, start: int, labelled: bool = True) -> list[dic
 
 
 def write(path: Path, lines: list[Any]) -> Path:
-    """JSON lines; a str or bytes stands as it is."""
+    """JSON lines; a str or bytes is written as it is."""
     raw = [line if isinstance(line, bytes) else _text(line).encode() for line in lines]
     data = b"".join(line + b"\n" for line in raw)
     path.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)

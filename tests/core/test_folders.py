@@ -23,7 +23,7 @@ CUT_OFF = {
 @pytest.mark.parametrize("before", CUT_OFF.values(), ids=CUT_OFF)
 @pytest.mark.parametrize("name", ["manifest.json", "step.json"])
 def test_a_kill_while_a_folder_is_cleared_never_stops_the_next_start(tmp_path, before, name):
-    """The unfinished work of another config lies there, whole but for its name."""
+    """The unfinished work of another config is there, whole but for its name."""
     files = {"first.txt": "1", "second.txt": "2"} | ({"manifest.json": "[]"} if name == "step.json" else {})
     broken = Body(**files)
 

@@ -99,7 +99,7 @@ def test_equal_models_are_told_apart_at_about_the_nominal_rate():
 
 
 def test_equal_models_on_clustered_rows_need_the_clusters():
-    """The planted fault: ignoring that each row stands there six times rejects far too often."""
+    """The planted fault: ignoring that each row is there six times rejects far too often."""
     random = np.random.default_rng(6)
 
     def rejected(clusters, seed):
@@ -158,7 +158,7 @@ def test_undefined_resamples_are_left_out():
 
 
 def test_the_calibration_interval_is_not_fooled_by_its_own_noise():
-    """Percentiles of a calibrated model's error lie above the truth; the reflected interval holds it more often."""
+    """Percentiles of a calibrated model's error are above the truth; the reflected interval holds it more often."""
     random = np.random.default_rng(10)
     held = {"percentile": 0, "reflected": 0}
     for seed in range(40):

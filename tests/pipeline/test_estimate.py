@@ -44,7 +44,7 @@ def test_a_fixed_length_has_one_time(length):
 
 
 def test_a_run_that_ends_by_itself_has_a_likely_and_a_longest_time():
-    """Ten epochs are likely; the ceiling in steps is the end. Half an epoch lies between two evaluations."""
+    """Ten epochs are likely; the ceiling in steps is the end. Half an epoch passes between two evaluations."""
     found = of(1000, 60, ceiling_steps=4000)
     validation = 60 / 10 / 3
     assert found.expected == pytest.approx(1 + 1000 + 1000 / 50 * validation)

@@ -57,7 +57,7 @@ def look(rows: Iterable[Mapping[str, Any]]) -> dict[str, Column]:
     """Path to column, in the order of first appearance."""
     kept = list(rows)
     paths = dict.fromkeys(path for row in kept for path in column_paths(row))
-    # A side that is null as a whole shows as a column of its own beside its columns.
+    # A side that is null as a whole shows as a column of its own next to its columns.
     nested = {path.rpartition(".")[0] for path in paths}
     found = {path: Column(path, len(kept)) for path in paths if path not in nested}
     for row in kept:

@@ -66,7 +66,7 @@ def _task(starter: StarterProject) -> list[str]:
         lines += ["  # (?) The rarer label; it gets operating points.", f"  positive: {_flow(starter.positive)}"]
     else:
         lines += ["  # (?) One label can be scored one-vs-rest, with operating points:", "  # positive: ..."]
-    lines += ["  # (?) true when the labels stand on a scale, in the order above.", "  ordered: false"]
+    lines += ["  # (?) true when the labels form a scale, in the order above.", "  ordered: false"]
     return [*lines, f"  kind: {starter.kind}"]
 
 

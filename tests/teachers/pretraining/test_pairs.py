@@ -5,7 +5,7 @@ from teachers.pretraining.pairs import Pair, Pairs, read_pairs, read_views, text
 
 
 def shop(rows=400):
-    """Pairs of two sources and three categories; every product has two pages, and single texts stand among them."""
+    """Pairs of two sources and three categories; every product has two pages, and single texts are among them."""
     pairs = [
         Pair("shop", f"kind {row % 3}", (f"дрель {row // 2}",), (f"page of {row}", "" if row % 5 else "body"))
         for row in range(rows)

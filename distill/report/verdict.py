@@ -10,6 +10,7 @@ from distill.report.advice import advice
 from distill.report.contents import Report, dig, gates_of, metric_figure, models_of, parity_of, positive_label
 from distill.report.labels_tables import choice_sentence
 from distill.report.names import metric_name, teacher_of
+from distill.report.outcome import is_stopped, is_unfinished, outcome_sentence
 from distill.report.table_model import ModelRow, model_rows
 
 _CONTROLS = {"card_teacher": "a teacher on cards", "gold_twins": "students on gold alone"}
@@ -18,18 +19,24 @@ _CONTROLS = {"card_teacher": "a teacher on cards", "gold_twins": "students on go
 def sentences(report: Report) -> list[str]:
     """Everything that a reader has to know first, in order; the page and the terminal say the same."""
     row = headline_model(report)
-    found = [headline(report), gates_sentence(report)]
+    stop = outcome_sentence(report) if not _failed_gates(report) else ""
+    found = [stop, headline(report), gates_sentence(report)]
     found += [] if row is None else advice(report, row)
     found += [choice_sentence(report), seeds_sentence(report)]
     return [sentence for sentence in found if sentence]
 
 
 def state(report: Report) -> str:
-    """One word: `failed` when any gate failed, `passed` when every gate passed, else `open`."""
-    results = [gate.passed for gate in gates_of(report)]
-    if False in results:
+    """One word for the page.
+
+    `failed` when any gate failed or the run stopped, `passed` when a run that ended has measured a model and every gate
+    passed, else `open`.
+    """
+    if _failed_gates(report) or is_stopped(report):
         return "failed"
-    return "passed" if results and all(result is True for result in results) else "open"
+    results = [gate.passed for gate in gates_of(report)]
+    measured = headline_model(report) is not None and not is_unfinished(report)
+    return "passed" if measured and results and all(result is True for result in results) else "open"
 
 
 def gates_sentence(report: Report) -> str:
@@ -43,7 +50,7 @@ def gates_sentence(report: Report) -> str:
 
 def _gates(report: Report) -> str:
     gates = gates_of(report)
-    failed = [gate.name for gate in gates if gate.passed is False]
+    failed = _failed_gates(report)
     unknown = [gate.name for gate in gates if not isinstance(gate.passed, bool)]
     if not gates:
         return "No gates were checked."
@@ -52,6 +59,10 @@ def _gates(report: Report) -> str:
     if unknown:
         return f"{len(unknown)} of {_count(len(gates))} not measured: {', '.join(unknown)}."
     return f"All {_count(len(gates))} passed." if len(gates) > 1 else "The one gate passed."
+
+
+def _failed_gates(report: Report) -> list[str]:
+    return [gate.name for gate in gates_of(report) if gate.passed is False]
 
 
 def seeds_sentence(report: Report) -> str:

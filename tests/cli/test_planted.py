@@ -9,6 +9,7 @@ import pytest
 
 from distill.core.config import load_yaml
 from tests.cli.planted_project import ROWS, shuffle_labels, write_project, wrong_labels
+from tests.report.test_page import visible
 from tests.tiny_run import distill
 
 SPARED = "--set=teachers.base.training.may_collapse=true"
@@ -72,6 +73,9 @@ def test_shuffled_labels_are_not_learned_from(tmp_path):
     assert done.returncode == 3, done.stdout + done.stderr
     assert "training collapsed" in done.stderr or "teacher_over_priors" in done.stderr
     assert not {"labels", "students", "bundles"} & made(tmp_path / "run")
+    # Nor does the page call the run passed because the gates before training were.
+    text = visible((tmp_path / "run" / "report.html").read_text(encoding="utf-8"))
+    assert "Failed" in text and "Passed" not in text and "gate passed" not in text.partition("Data audit")[0]
 
 
 @pytest.fixture(scope="module")

@@ -165,11 +165,12 @@ def test_gates_are_asked_by_the_verbs_that_make_bundles_only(settings, monkeypat
 
 @pytest.mark.parametrize(("seed", "calls"), [(2, []), (5, [(2, "report")])])
 def test_a_seed_that_collapsed_is_left_out_and_named(settings, monkeypatch, seed, calls):
-    with pytest.raises(GateFailed, match=rf"seed {seed}: training collapsed, found: learning rate 1\.0"):
+    with pytest.raises(GateFailed, match=rf"seed {seed}: training collapsed \(learning rate 1\.0\)"):
         work(settings, monkeypatch, stops=[seed])
     assert work.seen == ([(2, "evaluate"), (5, "evaluate"), *calls], [other for other in (2, 5) if other != seed])
     report = read_json(settings.run / "report.json")
     assert report["stopped_seeds"] == [seed] and seed not in report["seeds"]
+    assert report["outcome"]["state"] == "stopped" and f"seed {seed}: training collapsed" in report["outcome"]["why"]
     assert f"left out: seed {seed}" in (settings.run / "report.html").read_text(encoding="utf-8")
 
 

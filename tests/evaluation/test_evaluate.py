@@ -107,6 +107,29 @@ def test_each_test_split_and_slice_is_measured_on_its_own_rows(folder):
         assert block["slices"]["аптека"]["accuracy"] == pytest.approx(right[mine].mean())
 
 
+def test_an_exported_file_is_measured_against_its_student(folder):
+    for split in ROWS:
+        path = folder / "8L@card.onnx-int8" / f"{split}.parquet"
+        logits = 3 * predictions("8L@card", split).logits
+        write_predictions(path, dataclasses.replace(predictions("8L@card", split), logits=logits))
+    file = Model("8L@card.onnx-int8", "artifact", "8L", "card", made_from="8L@card")
+    found = run(folder, models=[*MODELS, file])
+    figures = found_model(found, file.name)["fidelity"]
+    assert figures["rows"] == sum(ROWS.values()) and figures["shift_mean"] > 0.02
+    assert found_model(found, file.name)["quality"]["accuracy"] == found_model(found, "8L@card")["quality"]["accuracy"]
+    assert "fidelity" not in found_model(found, "8L@card")
+
+
+def test_a_temperature_at_its_bound_is_marked(folder):
+    def perfect(p):
+        return dataclasses.replace(p, logits=(9 * p.target).astype(np.float32))
+
+    rewrite(folder, "8L@card", "valid", perfect)
+    found = run(folder)
+    marked = [model["name"] for model in found["models"] if model.get("at_bound")]
+    assert marked == ["8L@card"] and found_model(found, "8L@card")["temperature"] == pytest.approx(0.05, rel=1e-4)
+
+
 def test_thresholds_are_the_best_on_validation(folder):
     model = found_model(run(folder), "8L@card")
     chances = softmax(predictions("8L@card", "valid").logits / model["temperature"])[:, 2]

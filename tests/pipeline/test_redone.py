@@ -51,7 +51,7 @@ CHANGES = {
         | TIMES,
     ),
     "another limit of a gate": (["gates.int8_flips=0.5", "gates.leak=3", "gates.retention_card=0.9"], set()),
-    "an order of the labels": (["task.ordered=true"], set()),
+    "an order of the labels": (["task.ordered=true"], FIGURES),
     "an option at its default": (["students.small.training.patience=4", "views.card.separator=' | '"], set()),
     "a view that nothing reads": (["views.other={left: [page.title], max_tokens: 8}"], {"audit"}),
     "another temperature of the loss": (["students.small.temperature=3"], STUDENT | FIGURES | TIMES),

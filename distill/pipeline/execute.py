@@ -15,7 +15,7 @@ from distill.core.steps import Step, Steps
 from distill.evaluation.gates import VALIDATION
 from distill.pipeline.experiment import Experiment
 from distill.pipeline.plan import asking, bundles, plan, stages_until
-from distill.pipeline.preflight import require_intervals, require_layers, require_slices
+from distill.pipeline.preflight import require_intervals, require_layers, require_positive, require_slices
 from distill.pipeline.settings import Settings
 from distill.report.assemble import assemble
 from distill.report.contents import gates_of
@@ -95,11 +95,12 @@ def run_step(steps: Steps, step: Step) -> None:
 
 
 def _require_audit(experiment: Experiment, report: Json, until: str) -> None:
-    """Check what the rows alone decide: leaks, and for verbs beyond the audit intervals, validation rows and slices."""
+    """Check what the rows alone decide: leaks, and for verbs beyond the audit validation rows, intervals and slices."""
     page, gates = str(experiment.run.page), gates_of(report)
     require_no_leak(gates, page)
     if until != "audit":
         require([gate for gate in gates if gate.metric == VALIDATION], page, "nothing was trained")
+        require_positive(experiment, report)
         require_intervals(experiment)
         require_slices(experiment)
 

@@ -6,7 +6,8 @@ from typing import Any
 
 from distill.evaluation.majority import MAJORITY
 from distill.report import formats
-from distill.report.advice import advice
+from distill.report.advice import advice, kept_of_teachers
+from distill.report.caveats import caveats
 from distill.report.contents import Report, dig, gates_of, metric_figure, models_of, parity_of, positive_label
 from distill.report.labels_tables import choice_sentence
 from distill.report.names import metric_name, teacher_of
@@ -22,6 +23,7 @@ def sentences(report: Report) -> list[str]:
     stop = outcome_sentence(report) if not _failed_gates(report) else ""
     found = [stop, headline(report), gates_sentence(report)]
     found += [] if row is None else advice(report, row)
+    found += [] if row is None else caveats(report, row)
     found += [choice_sentence(report), seeds_sentence(report)]
     return [sentence for sentence in found if sentence]
 
@@ -66,12 +68,13 @@ def _failed_gates(report: Report) -> list[str]:
 
 
 def seeds_sentence(report: Report) -> str:
-    """Over which seeds the figures are means, and what is of one seed only; empty for a single run."""
+    """Over which seeds the figures are means, and what is of one seed only; empty where nothing was measured."""
     seeds, stopped = (report.get(key) or [] for key in ("seeds", "stopped_seeds"))
     parts = []
-    if seeds:
-        count = "1 seed" if len(seeds) == 1 else f"{len(seeds)} seeds"
-        parts.append(f"Quality: mean of {count} ({_listed(seeds)}); intervals are over test rows.")
+    if len(seeds) > 1:
+        parts.append(f"Quality: mean of {len(seeds)} seeds ({_listed(seeds)}); intervals are over test rows.")
+    elif headline_model(report) is not None:
+        parts.append("Quality: one training seed; intervals are over test rows, another seed may be outside them.")
     if seeds and report.get("latency"):
         parts.append(f"Latency: seed {seeds[0]}.")
     if stopped:
@@ -88,7 +91,8 @@ def headline(report: Report) -> str:
     speed = formats.times(row.latency.speedup_vs_teacher)
     unknown = speed == formats.MISSING or row.model.role == "teacher"
     at_speed = "" if unknown else f" at {speed} the speed of {teacher_of('document', models_of(report))}"
-    first = f"{row.name}: {name} {_figure(report, row)}{at_speed}"
+    kept = kept_of_teachers(report, row)
+    first = f"{row.name}: {name} {_figure(report, row)}{f', {kept},' if kept else ''}{at_speed}".removesuffix(",")
     others = [f"{called} {_figure(report, other)}" for called, other in _controls(report, row)]
     return f"{first}; {', '.join(others)}." if others else f"{first}."
 
@@ -109,15 +113,15 @@ def _figure(report: Report, row: ModelRow) -> str:
 def headline_model(report: Report) -> ModelRow | None:
     """The fastest artifact that failed no check of its own, then such a student; then the fastest of those that did.
 
-    Of teachers alone it is the one with the best macro F1.
+    Where no latency was measured, and of teachers alone, it is the one with the best figure in the report's metric.
     """
     measured = [row for row in model_rows(report) if row.quality and row.name != MAJORITY]
     sound = [row for row in measured if not _failed_alone(report, row.name)]
     for rows in (sound, measured):
         for role in ("artifact", "student"):
             if found := [row for row in rows if row.model.role == role and row.model.judged]:
-                return max(found, key=_speed)
-    return max(measured, key=_quality_of, default=None)
+                return max(found, key=lambda row: (_speed(row), _quality_of(report, row)))
+    return max(measured, key=lambda row: _quality_of(report, row), default=None)
 
 
 def _failed_alone(report: Report, name: str) -> bool:
@@ -136,8 +140,8 @@ def _count(gates: int) -> str:
     return f"{gates} gates" if gates != 1 else "1 gate"
 
 
-def _quality_of(row: ModelRow) -> float:
-    return formats.number(row.quality.get("f1_macro")) or 0.0
+def _quality_of(report: Report, row: ModelRow) -> float:
+    return formats.number(metric_figure(report, row.quality)) or 0.0
 
 
 def _speed(row: ModelRow) -> float:

@@ -194,3 +194,15 @@ def test_the_card_says_what_was_not_measured():
     card = model_card(manifest, VIEW, {"fp32": Artifact(TARGETS["fp32"], Path(), 1.0, POINTS, partial)}, latency())
     assert "| fp32 | test.a | 3 | – | – | – | – | – |" in card
     assert quality()["valid"]["rows"] == 100
+
+
+def test_the_model_card_tells_what_limits_its_figures():
+    manifest = json.loads((shared_bundle() / "manifest.json").read_text(encoding="utf-8"))
+    manifest["artifacts"] = {"fp32": manifest["artifacts"]["fp32"]}
+    blocks = {"test.a": {**quality()["test.unseen"], "absent": ["ment_pr"]}, "test.b": quality()["test.unseen"]}
+    limited = model_card(manifest, VIEW, {"fp32": Artifact(TARGETS["fp32"], Path(), 20.0, POINTS, blocks)}, latency())
+    assert "- No row of test.a has the label ment_pr: it counts as 0 in macro F1." in limited
+    assert "- The temperature of fp32, 20, is the bound of what is looked for" in limited
+    plain = {"fp32": Artifact(TARGETS["fp32"], Path(), 1.2, POINTS, quality())}
+    card = model_card(manifest, VIEW, plain, latency())
+    assert "No row of" not in card and "bound" not in card

@@ -234,3 +234,17 @@ def test_too_few_clusters_are_an_error_with_their_number(folder):
         rewrite(folder, name, "test.seen", lambda p: dataclasses.replace(p, clusters=["один"] * len(p.ids)))
     with pytest.raises(UserError, match=r"at least 30 clusters[\s\S]*1 clusters in 60 rows"):
         run(folder)
+
+
+def test_the_settings_of_quality_reach_the_figures(folder):
+    def under(**changes):
+        measuring = Measuring(SPACE, SETTINGS.model_copy(update=changes), seed=1, priors=PRIORS)
+        return found_model(evaluate(MODELS, TESTS, REFERENCES, {None: folder}, measuring), "8L@card")
+
+    plain = under()
+    precise, recalled = under(precision_at_least=0.5), under(recall_at_least=0.5)
+    assert list(precise["thresholds"]) == ["f1", "recall@P>=0.5", "precision@R>=0.9"]
+    assert precise["thresholds"]["recall@P>=0.5"] < plain["thresholds"]["recall@P>=0.9"]
+    assert recalled["thresholds"]["precision@R>=0.5"] > plain["thresholds"]["precision@R>=0.9"]
+    more = under(replicates=150)["quality"]["accuracy"]
+    assert more["value"] == plain["quality"]["accuracy"]["value"] and more != plain["quality"]["accuracy"]

@@ -71,6 +71,11 @@ CHANGES = {
         | TIMES,
     ),
 }
+# Sums over threads are added in another order, so every fit counts its threads.
+CHANGES["another number of threads"] = (
+    ["threads=2"],
+    (CHANGES["a shorter card"][1] | CHANGES["a longer document"][1]) - {"audit"},
+)
 POOL = {"records", "audit", "label new"} | STUDENT | FIGURES | TIMES
 TEST = {"records", "audit", "evaluate", "bench", "bundle small", "predict new@document>card"} | {
     f"predict {name}"

@@ -55,13 +55,14 @@ def predict_file(
 
     A row without `id` gets its line number. Rows that cannot be read go to a file of rejects beside the answers.
 
-    Args: source: JSONL, CSV, TSV (also .gz) or Parquet. out: the same formats, by its name; written atomically.
-        operating_point, precision: of the bundle.
+    Args: source: JSONL, CSV, TSV (also .gz) or Parquet. out: in the format of its name, or of the source where it has
+        no ending; written atomically. operating_point, precision:
+        of the bundle.
     Raises: UserError for a bundle, a file or a name that does not fit, and where no row can be answered.
     """
     if out.resolve() == source.resolve():
         raise UserError("the answers would overwrite the records", where=str(out), do="name another file with --out")
-    ending = format_of(out)
+    ending = format_of(out if out.suffix else source)
     if not source.is_file():
         raise UserError("file not found", where=str(source), do="check the name")
     model = open_bundle(bundle, precision, threads)

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from distill.core.errors import GateFailed
+from distill.core.errors import GateFailed, UserError
 from distill.core.files import Json, read_json, write_json
 from distill.core.lock import run_lock
 from distill.core.progress import Reporter, reporting
@@ -90,7 +90,11 @@ def execute_seeds(settings: Settings, reporter: Reporter, until: str = "report")
         write_json(settings.run / "run.json", state)
         # The rows are the same in every run.
         runs = seed_runs(settings)[: 1 if until == "audit" else None]
-        failed = {_seed(one): _attempt(one, reporter, "evaluate" if until in _BEYOND else until) for one in runs}
+        try:
+            failed = {_seed(one): _attempt(one, reporter, "evaluate" if until in _BEYOND else until) for one in runs}
+        except UserError as error:
+            _tell_of(settings, error)
+            raise
         stopped = {seed: error for seed, error in failed.items() if error is not None}
         finished = [one for one in runs if _seed(one) not in stopped]
         late = _attempt(runs[0], reporter, until) if until in _BEYOND and runs[0] in finished else None
@@ -112,6 +116,15 @@ def _attempt(run: Settings, reporter: Reporter, until: str) -> GateFailed | None
         reporter.note(str(error))
         return error
     return None
+
+
+def _tell_of(settings: Settings, error: UserError) -> None:
+    """Put the page of the first seed, as far as it came, in the place of an earlier page that knows of no error."""
+    found = first_run(settings).run / "report.json"
+    if found.exists():
+        report = {**read_json(found), "outcome": stopped_because(error.brief)}
+        write_json(settings.run / "report.json", report)
+        write_page(report, settings.run / "report.html")
 
 
 def _combine(

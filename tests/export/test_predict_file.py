@@ -71,6 +71,12 @@ def test_answers_come_in_the_format_that_is_named(tmp_path, kind):
     assert answers(out) == expected(point="f1")
 
 
+def test_a_name_without_an_ending_takes_the_format_of_the_file(tmp_path):
+    predict_file(shared_bundle(), write_source(tmp_path / "in.csv"), tmp_path / "out", None, "int8")
+    (tmp_path / "out").rename(tmp_path / "out.csv")
+    assert answers(tmp_path / "out.csv") == expected()
+
+
 @pytest.mark.parametrize("kind", ["csv", "parquet", "jsonl"])
 def test_several_labels_stay_a_list(tmp_path, kind):
     bundle, out = make_bundle(tmp_path, MULTI), tmp_path / f"out.{kind}"

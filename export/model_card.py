@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from distill.core.project import ViewConfig
+from distill.evaluation.calibration import at_bound
 from export.runtime import default_artifact
 
 if TYPE_CHECKING:
@@ -106,7 +107,24 @@ def _quality(artifacts: Mapping[str, Artifact]) -> list[str]:
         "Of the files in this bundle, with 95% bootstrap intervals. F1 per label in the order of the labels.",
         "",
         *_table(("file", "split", "rows", "accuracy", "macro F1", "log loss", "ECE", "F1 per label"), rows),
+        *_caveats(artifacts),
     ]
+
+
+def _caveats(artifacts: Mapping[str, Artifact]) -> list[str]:
+    """What limits the figures of the table: labels without rows, a temperature at its bound."""
+    blocks = {split: block for one in artifacts.values() for split, block in one.quality.items()}
+    lines = [
+        f"- No row of {split} has the label {', '.join(block['absent'])}: it counts as 0 in macro F1."
+        for split, block in blocks.items()
+        if block.get("absent")
+    ]
+    lines += [
+        f"- The temperature of {name}, {one.temperature:.4g}, is the bound of what is looked for: not calibrated."
+        for name, one in artifacts.items()
+        if at_bound(one.temperature)
+    ]
+    return ["", *lines] if lines else []
 
 
 def _quality_row(name: str, split: str, block: Mapping[str, Any]) -> list[str]:

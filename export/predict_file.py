@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from distill.core.errors import UserError
-from distill.core.files import replacing
+from distill.core.files import Json, replacing, write_text
 from distill.core.intake.record_reader import columns, has_column
-from distill.core.intake.sources import read_rows
+from distill.core.intake.sources import Row, read_rows
+from export.answers import Shape, format_of, open_answers
 from export.verify import open_bundle
 
 if TYPE_CHECKING:
@@ -19,6 +22,25 @@ if TYPE_CHECKING:
 
 _CHUNK_ROWS = 2048
 _SHOWN_ROWS = 20
+Values = Mapping[str, Any]
+
+
+@dataclass
+class Answered:
+    """What came of a file. Attributes: rows: that were answered. rejects: `{"line", "id", "reason", "row"}` of others.
+
+    where: the file of rejects, which is there when there are any.
+    """
+
+    where: Path
+    rows: int = 0
+    rejects: list[Json] = field(default_factory=list)
+
+
+def answers_file(source: Path) -> Path:
+    """Where the answers to a file go by default: beside it, in its format, under a name of its own."""
+    ending = format_of(source)
+    return source.with_name(f"{source.name.removesuffix(ending)}.answers{ending}")
 
 
 def predict_file(
@@ -28,49 +50,89 @@ def predict_file(
     operating_point: str | None = None,
     precision: str | None = None,
     threads: int | None = None,
-) -> int:
-    """Write one JSON line per row of `source`, in order: id, label, probabilities, `positive` at an operating point.
+) -> Answered:
+    """Write one answer per row of `source`, in order: id, label, probabilities, `positive` at an operating point.
 
-    A row without `id` gets its line number.
+    A row without `id` gets its line number. Rows that cannot be read go to a file of rejects beside the answers.
 
-    Args: source: JSONL, CSV, TSV (also .gz) or Parquet. out: JSONL, written atomically. operating_point, precision: of
-        the bundle.
-    Returns: the number of rows. Raises: UserError for a bundle, a file, a row or a name that does not fit.
+    Args: source: JSONL, CSV, TSV (also .gz) or Parquet. out: in the format of its name, or of the source where it has
+        no ending; written atomically. operating_point, precision:
+        of the bundle.
+    Raises: UserError for a bundle, a file or a name that does not fit, and where no row can be answered.
     """
     if out.resolve() == source.resolve():
         raise UserError("the answers would overwrite the records", where=str(out), do="name another file with --out")
+    ending = format_of(out if out.suffix else source)
+    if not source.is_file():
+        raise UserError("file not found", where=str(source), do="check the name")
     model = open_bundle(bundle, precision, threads)
     _require_operating_point(model, operating_point)
-    rows = _rows(source)
-    written = 0
-    with replacing(out) as partial, partial.open("w", encoding="utf-8") as file:
+    found = Answered(out.with_name(f"{out.name.removesuffix(ending)}.rejects.jsonl"))
+    rows, seen = read_rows(source), 0
+    shape = Shape(model.labels, several=model.after["kind"] == "multi", positive=operating_point is not None)
+    with replacing(out) as partial, open_answers(partial, ending, shape) as write:
         while chunk := list(islice(rows, _CHUNK_ROWS)):
-            if not written:
-                _require_fields(model, [values for _, values in chunk], source)
-            _write_answers(file, model, chunk, source, operating_point)
-            written += len(chunk)
-    return written
+            readable = list(_readable(chunk, found))
+            if readable and not seen:
+                _require_fields(model, [values for _, values in readable], source)
+            seen += len(readable)
+            for row, values, answer in _answered(model, readable, operating_point, found):
+                write({"id": _name(row, values), **answer})
+                found.rows += 1
+        if not found.rows:
+            first = found.rejects[0]
+            what, where = "no row of the file can be answered", f"{source}, line {first['line']}"
+            raise UserError(what, where=where, found=first["reason"], do="correct the rows")
+    _write_rejects(found)
+    return found
 
 
-def _write_answers(
-    file: IO[str],
-    model: Bundle,
-    chunk: list[tuple[int, Mapping[str, Any]]],
-    source: Path,
-    operating_point: str | None,
-) -> None:
+def _readable(chunk: Sequence[Row], found: Answered) -> Iterator[tuple[Row, Values]]:
+    for row in chunk:
+        if row.values is None:
+            found.rejects.append({"line": row.number, "id": None, "reason": str(row.problem), "row": row.raw})
+        else:
+            yield row, row.values
+
+
+def _answered(
+    model: Bundle, rows: Sequence[tuple[Row, Values]], operating_point: str | None, found: Answered
+) -> Iterator[tuple[Row, Values, Json]]:
+    """Rows with their answers; those that the model cannot read become rejects."""
     try:
-        answers = model.predict([values for _, values in chunk], operating_point)
+        answers = model.predict([values for _, values in rows], operating_point)
+    except ValueError:
+        rows = [(row, values) for row, values in rows if _encodes(model, row, values, found)]
+        answers = model.predict([values for _, values in rows], operating_point)
+    for (row, values), answer in zip(rows, answers, strict=True):
+        yield row, values, answer
+
+
+def _encodes(model: Bundle, row: Row, values: Values, found: Answered) -> bool:
+    try:
+        model.encode([values])
     except ValueError as error:
-        lines = f"{source}, lines {chunk[0][0]} to {chunk[-1][0]}"
-        raise UserError("a record cannot be read", where=lines, found=error, do="correct the row") from None
-    for (number, values), answer in zip(chunk, answers, strict=True):
-        name = values.get("id")
-        line = {"id": number if name is None else name, **answer}
-        file.write(json.dumps(line, ensure_ascii=False, default=str) + "\n")
+        reason = str(error).removeprefix("record 0: ")
+        text = json.dumps(values, default=str)
+        found.rejects.append({"line": row.number, "id": _name(row, values), "reason": reason, "row": text})
+        return False
+    return True
 
 
-def _require_fields(model: Bundle, rows: Sequence[Mapping[str, Any]], source: Path) -> None:
+def _name(row: Row, values: Values) -> Any:
+    return row.number if values.get("id") is None else values["id"]
+
+
+def _write_rejects(found: Answered) -> None:
+    """Write the rejects; without any, those of an earlier call go, for they are not of these answers."""
+    if found.rejects:
+        write_text(found.where, "".join(json.dumps(one, default=str) + "\n" for one in found.rejects))
+    else:
+        with suppress(FileNotFoundError):
+            found.where.unlink()
+
+
+def _require_fields(model: Bundle, rows: Sequence[Values], source: Path) -> None:
     """Check that some row has a field that the model reads: without any each would be answered as empty text.
 
     Raises: UserError naming the fields and the columns that there are.
@@ -84,18 +146,6 @@ def _require_fields(model: Bundle, rows: Sequence[Mapping[str, Any]], source: Pa
             found=f"columns {', '.join(list(known)[:_SHOWN_ROWS])}",
             do="rename the columns; dotted names are columns of nested objects",
         )
-
-
-def _rows(source: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    """Line number and values of each row. Raises: UserError naming the first row that cannot be read."""
-    if not source.is_file():
-        raise UserError("file not found", where=str(source), do="check the name")
-    for row in read_rows(source):
-        if row.values is None:
-            reason = row.problem.detail if row.problem else None
-            do = "correct or remove it: answers are given for all rows or none"
-            raise UserError("a row cannot be read", where=f"{source}, line {row.number}", found=reason, do=do)
-        yield row.number, row.values
 
 
 def _require_operating_point(model: Bundle, name: str | None) -> None:

@@ -183,8 +183,8 @@ class Bundle:
         """Each record as `rendering.Encoded`. `first`: number of the first record, for messages."""
         try:
             return list(self.renderer.encode_batch(records))
-        except TypeError:
-            self._check_unicode(records, first)
+        except (TypeError, ValueError):
+            self._check_texts(records, first)
             raise
 
     def _chunk(self, records: Sequence[Mapping[str, Any]], first: int, batch_size: int) -> FloatRows:
@@ -224,12 +224,14 @@ class Bundle:
         answer: dict[str, Any] = {"label": label, "probabilities": named}
         return answer if threshold is None else {**answer, "positive": named[self.after["positive"]] >= threshold}
 
-    def _check_unicode(self, records: Sequence[Mapping[str, Any]], first: int) -> None:
+    def _check_texts(self, records: Sequence[Mapping[str, Any]], first: int) -> None:
         for number, record in enumerate(records, first):
             try:
                 " ".join(text or "" for text in self.renderer.text(record)).encode()
             except (TypeError, UnicodeEncodeError):
                 raise ValueError(f"record {number}: its text is not valid Unicode (a lone surrogate)") from None
+            except ValueError as error:
+                raise ValueError(f"record {number}: {error}") from None
 
 
 def verify(path: str | Path, threads: int | None = None) -> dict[str, Any]:

@@ -133,7 +133,7 @@ def verify(bundle: BundleArgument, threads: ThreadsOption = None, json_: JsonOpt
 def predict(
     bundle: BundleArgument,
     file: Annotated[Path, typer.Argument(help="Records: JSONL, CSV, TSV or Parquet.")],
-    out: Annotated[Path | None, typer.Option("--out", help="Where predictions go; by default next to FILE.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Where answers go, in the format of its name.")] = None,
     operating_point: Annotated[
         str | None, typer.Option(help="Name of an operating point of the positive class.")
     ] = None,

@@ -124,11 +124,14 @@ def predict_records(
     bundle: Path, file: Path, out: Path | None, operating_point: str | None, precision: str | None, threads: int | None
 ) -> None:
     """Answer a file of records."""
-    from export.predict_file import predict_file
+    from export.predict_file import answers_file, predict_file
 
-    target = out or file.with_name(f"{file.name.removesuffix('.jsonl')}.answers.jsonl")
-    rows = predict_file(bundle, file, target, operating_point, precision, threads)
-    print(f"{rows} records answered in {target}")
+    target = out or answers_file(file)
+    found = predict_file(bundle, file, target, operating_point, precision, threads)
+    print(f"{found.rows} records answered in {target}")
+    if found.rejects:
+        rows = "1 row" if len(found.rejects) == 1 else f"{len(found.rejects)} rows"
+        print(f"{rows} that cannot be read, with the reason, in {found.where}")
 
 
 def print_report(run: Path, as_json: bool) -> None:

@@ -7,23 +7,29 @@ from collections.abc import Iterable
 
 
 class DistillError(Exception):
-    """Base of every error that ends a command without a traceback."""
-
-    exit_code = 1
-
-
-class UserError(DistillError):
-    """A mistake in what the user gave: config, data, artifact or machine. The command exits with 2.
+    """Base of every error that ends a command without a traceback.
 
     Args: what: one sentence naming the problem. where: file, row or dotted key. found: the offending value.
         do: what to do about it.
     """
 
-    exit_code = 2
+    exit_code = 1
 
     def __init__(self, what: str, *, where: str | None = None, found: object = None, do: str | None = None) -> None:
         self.what, self.where, self.found, self.do = what, where, found, do
         super().__init__(_message(what, where, found, do))
+
+    @property
+    def brief(self) -> str:
+        """The problem in one line, with what was found and without advice."""
+        found = "" if self.found is None else f" ({self.found})"
+        return " ".join(f"{self.what}{found}".split())
+
+
+class UserError(DistillError):
+    """A mistake in what the user gave: config, data, artifact or machine. The command exits with 2."""
+
+    exit_code = 2
 
 
 class MissingExtra(UserError):
@@ -37,9 +43,6 @@ class GateFailed(DistillError):
     """A measured figure does not meet what the config requires. The command exits with 3."""
 
     exit_code = 3
-
-    def __init__(self, what: str, *, where: str | None = None, found: object = None, do: str | None = None) -> None:
-        super().__init__(_message(what, where, found, do))
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

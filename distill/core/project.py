@@ -64,7 +64,9 @@ class Task(Config):
     """What is being decided."""
 
     labels: Annotated[Names, Field(min_length=2)] = Field(description="class names, in the order of the logits")
-    ordered: bool = Field(False, description="the labels form a scale, from first to last")
+    ordered: bool = Field(
+        False, description="the labels are a scale, from first to last: how far off answers are is measured too"
+    )
     positive: Name | None = Field(None, description="the class scored one-vs-rest at operating points")
     kind: Kind = Field("single", description="one label per record, or any number")
 
@@ -74,6 +76,8 @@ class Task(Config):
             raise ValueError("labels: a duplicate name")
         if self.positive is not None and self.positive not in self.labels:
             raise ValueError(f"positive: '{self.positive}' is not among the labels {self.labels}")
+        if self.ordered and objective(self.kind, len(self.labels)).several:
+            raise ValueError(f"ordered: a record has one place on a scale, with kind {self.kind} it has several labels")
         return self
 
     @property
@@ -199,6 +203,18 @@ class Gates(Config):
     )
     int8_flips: Share | None = Field(
         0.01, description="largest share of labels changed by int8 and others judged by decisions"
+    )
+    int8_shift_max: Share | None = Field(
+        0.3, description="largest change of a probability by int8, after the temperature, on validation and test rows"
+    )
+    int8_shift_mean: Share | None = Field(
+        0.02, description="mean over rows of the largest change of a probability by int8, after the temperature"
+    )
+    int8_points: Share | None = Field(
+        0.02, description="largest share of rows that int8 decides otherwise at an operating point of any class"
+    )
+    int8_class_loss: Share | None = Field(
+        0.01, description="most precision or recall that a class may lose by int8; one row is no loss"
     )
     retention_card: NonNegativeFloat | None = Field(
         0.95,

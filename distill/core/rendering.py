@@ -38,21 +38,50 @@ class Encoded:
         return sum(len(window.ids) for window in self.windows)
 
 
+class FieldError(ValueError):
+    """A value that is no text and cannot be made one: a mapping, bytes, a list in a list."""
+
+
 def field_text(row: Mapping[str, Any], path: str) -> str:
     """The text at a column path of a nested or flat record: '' for null, NaN or missing, white space squeezed.
 
-    Lists are joined by ', '; mappings and other values are written by `str`.
+    Lists and arrays are joined by ', ', other values written by `str`. Training and serving read every value by this
+    function, so they refuse the same ones.
+
+    Raises: FieldError naming the column and what was found.
     """
+    value = lookup(row, path)
+    items = value if isinstance(value, list | tuple) else (value,)
+    return " ".join(", ".join(_text(item, path) for item in map(_plain, items) if item is not None).split())
+
+
+def lookup(row: Mapping[str, Any], path: str) -> Any:
+    """The value at a column path of a nested or flat record; None for missing, null and NaN, a list for an array."""
     value: Any = row.get(path)
     if value is None and "." in path:
         value = row
         for part in path.split("."):
             value = value.get(part) if isinstance(value, Mapping) else None
-    if value is None or value != value:  # NaN, a missing text of a data frame, is the only value unlike itself
-        return ""
-    if isinstance(value, list | tuple):
-        value = ", ".join(str(item) for item in value if item is not None and item == item)
-    return " ".join(str(value).split())
+    return _plain(value)
+
+
+def _plain(value: Any) -> Any:
+    """A value as files hold it: arrays and their numbers as Python's own, None for what stands for a missing one."""
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    try:
+        return None if value != value else value  # NaN and NaT are unlike themselves
+    except (TypeError, ArithmeticError):  # and pandas.NA and a signalling NaN have no answer to that
+        return None
+
+
+def _text(value: Any, path: str) -> str:
+    if isinstance(value, Mapping | list | tuple | set | frozenset | bytes | bytearray):
+        raise FieldError(f"column '{path}' needs text, found {type(value).__name__}")
+    try:
+        return str(value)
+    except Exception as error:  # a foreign object may raise anything, and a number of 5,000 digits has no text
+        raise FieldError(f"column '{path}' needs text, found {type(value).__name__}: {error}") from None
 
 
 class Renderer:

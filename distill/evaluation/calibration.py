@@ -39,6 +39,12 @@ def fit_temperature(logits: ArrayLike, target: ArrayLike, objective: Objective =
     return math.exp(best)
 
 
+def at_bound(temperature: float) -> bool:
+    """Whether a temperature is the least or the greatest that is looked for: a better one may lie beyond."""
+    near = 10 * _TOLERANCE  # of log T
+    return not math.log(LOWEST) + near < math.log(temperature) < math.log(HIGHEST) - near
+
+
 def _golden_section(function: Callable[[float], float], low: float, high: float) -> float:
     """The minimum of a one-valley function on [low, high], to within 1e-6."""
     left, right = high - _SHRINK * (high - low), low + _SHRINK * (high - low)

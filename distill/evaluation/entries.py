@@ -47,6 +47,8 @@ class ModelFigures(Entry):
         retention: by view, what is kept of a teacher. over_majority: by metric, the difference to the majority answer.
         over_gold: the difference to the better gold-only twin.
         asked_over_gold: False in older runs, which did not compare it with such a twin.
+        fidelity: of an exported file: what it changes of its student's answers, see `fidelity`.
+        at_bound: whether its temperature, in any seed, is the least or the greatest that is looked for.
         made_from: of an exported file: its student; of a teacher read through another view: that teacher.
         recipe_of: of the card teacher: the document teacher whose preset it was trained with.
         only_measured: of a student that no export target can write: gates ask it for nothing.
@@ -67,6 +69,8 @@ class ModelFigures(Entry):
     over_majority: Json | None = None
     over_gold: Json | None = None
     asked_over_gold: bool = field(default=True, metadata=_UNWRITTEN)
+    fidelity: Json | None = field(default=None, metadata=_OPTIONAL)
+    at_bound: bool | None = field(default=None, metadata=_OPTIONAL)
     made_from: str | None = field(default=None, metadata=_OPTIONAL)
     recipe_of: str | None = field(default=None, metadata=_OPTIONAL)
     only_measured: bool | None = field(default=None, metadata=_OPTIONAL)

@@ -21,7 +21,9 @@ from distill.evaluation.calibrated_predictions import (
     References,
     read_calibrated,
 )
+from distill.evaluation.calibration import at_bound
 from distill.evaluation.entries import Comparison, ModelFigures
+from distill.evaluation.fidelity import fidelity
 from distill.evaluation.majority import MAJORITY, MODEL, majority_predictions
 from distill.evaluation.metrics import FloatArray
 from distill.evaluation.over_seeds import METRICS, Seeded, comparison
@@ -88,7 +90,12 @@ def evaluate(
     return {
         **({"seeds": named} if named else {}),
         "tests": [_short(test) for test in tests],
-        "models": [_entry(one, predictions[one.name], measured[one.name], against[one.name]) for one in models],
+        "models": [
+            _entry(
+                one, predictions[one.name], measured[one.name], against[one.name] | _kept(one, predictions, measuring)
+            )
+            for one in models
+        ],
         "twins": twins,
         "comparisons": [one.as_json() for one in _comparisons(models, overall, space)],
     }
@@ -123,8 +130,17 @@ def _comparisons(models: Sequence[Model], overall: Mapping[str, Seeded], space: 
                 yield comparison(overall[model.name], overall[rival], metric)
 
 
+def _kept(model: Model, predictions: Mapping[str, BySeed], measuring: Measuring) -> Json:
+    """`fidelity`: what an exported file changes of its student's answers; nothing for other models."""
+    if model.role != "artifact" or model.made_from is None:
+        return {}
+    settings = measuring.quality
+    points = settings.precision_at_least, settings.recall_at_least
+    return {"fidelity": fidelity(predictions[model.made_from], predictions[model.name], *points)}
+
+
 def _entry(model: Model, predictions: BySeed, own: ByTest, against: Mapping[str, Any]) -> Json:
-    """One of the `models` of report.json. Args: against: of `against_baselines`."""
+    """One of the `models` of report.json. Args: against: of `against_baselines` and `_kept`."""
     thresholds = [one.thresholds for one in predictions if one.thresholds is not None]
     blocks = {test: quality(one, thresholds) for test, one in own.items()}
     return ModelFigures(
@@ -140,6 +156,7 @@ def _entry(model: Model, predictions: BySeed, own: ByTest, against: Mapping[str,
         quality=blocks[ALL],
         tests={_short(test): block for test, block in blocks.items() if test != ALL},
         **against,
+        at_bound=True if any(at_bound(one.temperature) for one in predictions) else None,
         made_from=model.made_from,
         recipe_of=model.recipe_of,
         only_measured=model.only_measured,

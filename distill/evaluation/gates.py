@@ -12,6 +12,12 @@ from distill.evaluation.entries import Gate, ModelFigures, Parity
 
 LEAK, VALIDATION, TEACHER = "leak", "validation_rows", "teacher_over_priors"
 _NAMED_ROWS = 10
+_FIDELITY = {
+    "int8_shift_max": "shift_max",
+    "int8_shift_mean": "shift_mean",
+    "int8_points": "points",
+    "int8_class_loss": "class_loss",
+}
 PARITY, RETENTION, OVER_GOLD = "parity", "retention.card", "over_gold"
 
 
@@ -64,6 +70,24 @@ def judged_parity(gates: Gates, entries: Iterable[Json]) -> list[Json]:
 def parity_gates(parity: Iterable[Parity]) -> list[Gate]:
     """One gate for each exported file, as its parity check decided."""
     return [Gate(PARITY, one.file, one.required, one.measured, bool(one.passed)) for one in parity]
+
+
+def fidelity_gates(gates: Gates, models: Sequence[ModelFigures], parity: Sequence[Parity]) -> list[Gate]:
+    """What each file judged by its decisions changes of its student's probabilities, decisions and classes.
+
+    Logits need not agree there, but answers must. None for a file that was not evaluated.
+    """
+    judged = [check for check in parity if check.criterion == "decisions"]
+    found = []
+    for model in models:
+        if model.fidelity and any(check.is_of(model.name) for check in judged):
+            for metric, key in _FIDELITY.items():
+                required, figure = getattr(gates, metric), model.fidelity[key]
+                measured, at = (figure["value"], figure["at"]) if isinstance(figure, dict) else (figure, None)
+                if required is not None:
+                    passed = measured <= required
+                    found.append(Gate(metric, model.name, required, measured, passed, None if passed else at))
+    return found
 
 
 def retention_gates(gates: Gates, models: Sequence[ModelFigures]) -> list[Gate]:

@@ -20,7 +20,8 @@ FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
 ECE_BINS = 15
-_CLASSES_FROM = 3 + ECE_BINS
+_BINS_FROM = 5
+_CLASSES_FROM = _BINS_FROM + ECE_BINS
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,9 @@ class Tally:
     Every figure keeps the leading axes: (N,) for a tally per row, () for its total, (R,) for R resamples. What would be
     0/0 is 0 in precision, recall and F1, and NaN in the others (there are no rows).
 
-    Args: columns: float64 (..., 3 + ECE_BINS + 3C): rows, correct rows, log loss, gaps per calibration bin (confidence
-        minus correctness), then per class the true positives, the predicted and the actual (gold) rows.
+    Args: columns: float64 (..., 5 + ECE_BINS + 3C): rows, correct rows, log loss, distances between the places of the
+        predicted and the gold label and their squares, gaps per calibration bin (confidence minus correctness), then
+        per class the true positives, the predicted and the actual (gold) rows.
     """
 
     columns: FloatArray
@@ -61,8 +63,31 @@ class Tally:
         Source: Guo et al. 2017, "On Calibration of Modern Neural Networks", arXiv:1706.04599, equation 3. A bin's count
         cancels, so its summed gap is enough. Multi-label bins all N·C yes/no decisions by max(p, 1 − p).
         """
-        gaps = np.abs(self.columns[..., 3:_CLASSES_FROM]).sum(axis=-1)
+        gaps = np.abs(self.columns[..., _BINS_FROM:_CLASSES_FROM]).sum(axis=-1)
         return _ratio(gaps, self.columns[..., 0], np.nan)
+
+    @property
+    def grade_distance(self) -> FloatArray:
+        """Mean places between the predicted and the gold label; it means something where the labels are a scale."""
+        return _ratio(self.columns[..., 3], self.columns[..., 0], np.nan)
+
+    @property
+    def kappa_quadratic(self) -> FloatArray:
+        """Weighted kappa of predicted and gold grades: 1 − Σ (p − g)² / its expectation were both independent.
+
+        NaN where all rows have one grade, predicted and gold. It means something where the labels are a scale.
+        Source: Cohen 1968, "Weighted kappa", Psychological Bulletin 70 (4), with weights (i − j)².
+        """
+        rows, squares = self.columns[..., 0], self.columns[..., 4]
+        _, predicted, actual = self._per_class()
+        grades = np.arange(predicted.shape[-1], dtype=np.float64)
+        apart = (predicted + actual) @ grades**2 - 2 * (predicted @ grades) * _ratio(actual @ grades, rows)
+        return np.asarray(1 - _ratio(squares, apart, np.nan))
+
+    @property
+    def absent(self) -> BoolArray:
+        """Per class (..., C): whether no row has it as gold."""
+        return np.asarray(self._per_class()[2] == 0)
 
     @property
     def precision(self) -> FloatArray:
@@ -102,7 +127,9 @@ def tally(logits: ArrayLike, target: ArrayLike, objective: Objective = SINGLE) -
     logits, target = _checked(logits, target, objective)
     predicted, gold = objective.decisions(logits), objective.gold_decisions(target)
     correct = (predicted == gold).all(axis=1)
-    single = [np.ones(len(logits)), correct, objective.row_log_loss(logits, target)]
+    places = np.arange(target.shape[1])
+    apart = np.abs(predicted @ places - gold @ places)
+    single = [np.ones(len(logits)), correct, objective.row_log_loss(logits, target), apart, apart**2]
     confidence = objective.confidence(objective.probabilities(logits))
     gaps = _calibration_gaps(confidence, objective.correct(predicted, gold))
     return Tally(np.hstack([np.stack(single, axis=1), gaps, predicted & gold, predicted, gold]))

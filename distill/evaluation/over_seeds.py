@@ -77,7 +77,7 @@ class Seeded:
         return Figure(values, np.stack([figure(resampled) for resampled in self.resampled]))
 
     def metric(self, name: str) -> Figure:
-        """A figure by its name in `METRICS`, or `ece`. Raises: UserError for `f1_positive` without such a class."""
+        """A figure of a tally, or `f1_positive`, by its name. Raises: UserError for the latter without such a class."""
         if name == "f1_positive":
             return self.f1(positive_index(self.space))
         return self.of(lambda tally: np.asarray(getattr(tally, name)))

@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from distill.core.files import Json
-from distill.evaluation.metrics import BoolArray, f1_score
+from distill.evaluation.metrics import BoolArray, Tally, f1_score
 from distill.evaluation.operating_points import measured
 from distill.evaluation.over_seeds import Figure, Seeded
 from distill.evaluation.statistics import ece_interval
 
 Thresholds = Mapping[str, float | None]
+ORDERED_METRICS = ("kappa_quadratic", "grade_distance")
 
 
 def quality(model: Seeded, thresholds: Sequence[Thresholds]) -> Json:
@@ -20,13 +21,16 @@ def quality(model: Seeded, thresholds: Sequence[Thresholds]) -> Json:
 
     Args: model: on the rows to report. thresholds: of the positive class by name, one mapping for each seed, chosen on
         other rows; empty without any.
-    Returns: `rows`; `accuracy`, `f1_macro`, `log_loss`, `ece` as `{"value", "low", "high"}`; `per_class`; `positive`
-        and `slices`, which are None without a positive class and without slices. Each figure with an interval also has
-        its `spread` over several seeds.
+    Returns: `rows`; `absent`, the labels that no row has, where there are any; `accuracy`, `f1_macro`, `log_loss`,
+        `ece` as `{"value", "low", "high"}`, of ordered labels `kappa_quadratic` and `grade_distance` too; `per_class`;
+        `positive` and `slices`, which are None without a positive class and without slices. Each figure with an
+        interval also has its `spread` over several seeds.
     """
     return {
         "rows": len(model.scored[0]),
+        **_absent(model, model.totals[0]),
         **{name: model.metric(name).mean() for name in ("accuracy", "f1_macro", "log_loss")},
+        **({name: model.metric(name).mean() for name in ORDERED_METRICS} if model.space.ordered else {}),
         "ece": model.metric("ece").mean(ece_interval),
         "per_class": {label: _per_class(model, index) for index, label in enumerate(model.space.labels)},
         "positive": _positive(model, thresholds),
@@ -39,6 +43,12 @@ def mean_thresholds(thresholds: Sequence[Thresholds]) -> Thresholds | None:
     if not thresholds:
         return None
     return {name: _mean([one[name] for one in thresholds]) for name in thresholds[0]}
+
+
+def _absent(model: Seeded, total: Tally) -> Json:
+    """`absent`: the labels that no row has; nothing where every label occurs."""
+    names = [label for label, absent in zip(model.space.labels, total.absent, strict=True) if absent]
+    return {"absent": names} if names else {}
 
 
 def _per_class(model: Seeded, index: int) -> Json:
@@ -92,6 +102,7 @@ def _slice(model: Seeded, rows: BoolArray) -> Json:
     totals, index = [one.tally.only(rows).total() for one in model.scored], model.space.positive_index
     return {
         "rows": int(rows.sum()),
+        **_absent(model, totals[0]),
         "accuracy": float(np.mean([total.accuracy for total in totals])),
         "f1_macro": float(np.mean([total.f1_macro for total in totals])),
         "f1_positive": None if index is None else float(np.mean([total.f1[index] for total in totals])),

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import platform
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 
-from distill.core.errors import MissingExtra
+from distill.core.errors import DistillError, MissingExtra, UserError
 from distill.core.files import Json, write_json
 from distill.core.lock import run_lock
 from distill.core.progress import Reporter, reporting
@@ -14,11 +15,12 @@ from distill.core.steps import Step, Steps
 from distill.evaluation.gates import VALIDATION
 from distill.pipeline.experiment import Experiment
 from distill.pipeline.plan import asking, bundles, plan, stages_until
-from distill.pipeline.preflight import require_intervals, require_layers, require_slices
+from distill.pipeline.preflight import require_intervals, require_layers, require_positive, require_slices
 from distill.pipeline.settings import Settings
 from distill.report.assemble import assemble
 from distill.report.contents import gates_of
 from distill.report.failed_gates import require, require_no_leak, require_teacher
+from distill.report.outcome import FINISHED, UNFINISHED, stopped
 from distill.report.page import write_page
 
 VERSIONED = ("distill", "numpy", "pyarrow", "tokenizers", "torch", "transformers", "onnx", "onnxruntime")
@@ -29,35 +31,45 @@ _MODULE_EXTRAS = {**dict.fromkeys(_TRAINING, "train"), "onnxruntime": "cpu", "on
 def execute(settings: Settings, reporter: Reporter, until: str = "report") -> Json:
     """Make every artifact up to the last step of the verb `until`; returns report.json's content.
 
+    The report is written as the run goes on, and says of itself whether the run has ended, and how.
+
     Raises: GateFailed after the report is written, when a gate failed: a leak or too few validation rows stop the run
         before anything is trained, a teacher that knows too little before anything is labelled, every other gate before
         the bundles. UserError for what the user gave.
     """
     experiment = Experiment(settings)
-    page = str(experiment.run.page)
     with run_lock(settings.run), reporting(reporter):
         steps = Steps(settings.run, settings.as_json(), versions(), reporter.step_starts, reporter.step_ends)
-        first = {stage.step.artifact for stage in asking(experiment)}
-        stages = stages_until(list(plan(experiment)), until)
-        if any(stage.verb == "train" for stage in stages):
-            require_layers(experiment)
-        for stage in (stage for stage in stages if stage.step.artifact in first):
+        try:
+            _make(experiment, steps, until)
+        except DistillError as error:
+            # On a disk that is full the report cannot be written either: the first error is the one to tell.
+            with suppress(UserError):
+                _write_report(experiment, steps, stopped(error, steps.stages))
+            raise
+        return _write_report(experiment, steps, FINISHED)
+
+
+def _make(experiment: Experiment, steps: Steps, until: str) -> None:
+    page = str(experiment.run.page)
+    first = {stage.step.artifact for stage in asking(experiment)}
+    stages = stages_until(list(plan(experiment)), until)
+    if any(stage.verb == "train" for stage in stages):
+        require_layers(experiment)
+    for stage in (stage for stage in stages if stage.step.artifact in first):
+        run_step(steps, stage.step)
+        if stage.step.artifact == experiment.run.audit.parent.name:
+            _require_audit(experiment, _write_report(experiment, steps), until)
+    # The choice is made, and may have changed what comes after.
+    later = [stage for stage in stages_until(list(plan(experiment)), until) if stage.step.artifact not in first]
+    if any(stage.verb in ("label", "train") for stage in later):
+        require_teacher(_write_report(experiment, steps), page)
+    for stage in later:
+        run_step(steps, stage.step)
+    if until in ("bundle", "report"):
+        require(gates_of(_write_report(experiment, steps)), page)
+        for stage in bundles(experiment):
             run_step(steps, stage.step)
-            if stage.step.artifact == experiment.run.audit.parent.name:
-                _require_audit(experiment, _write_report(experiment, steps), until)
-        # The choice is made, and may have changed what comes after.
-        later = [stage for stage in stages_until(list(plan(experiment)), until) if stage.step.artifact not in first]
-        if any(stage.verb in ("label", "train") for stage in later):
-            require_teacher(_write_report(experiment, steps), page)
-        for stage in later:
-            run_step(steps, stage.step)
-        report = _write_report(experiment, steps)
-        if until in ("bundle", "report"):
-            require(gates_of(report), page)
-            for stage in bundles(experiment):
-                run_step(steps, stage.step)
-            report = _write_report(experiment, steps)
-    return report
 
 
 def versions() -> dict[str, str]:
@@ -83,22 +95,24 @@ def run_step(steps: Steps, step: Step) -> None:
 
 
 def _require_audit(experiment: Experiment, report: Json, until: str) -> None:
-    """Check what the rows alone decide: leaks, and for verbs beyond the audit intervals, validation rows and slices."""
+    """Check what the rows alone decide: leaks, and for verbs beyond the audit validation rows, intervals and slices."""
     page, gates = str(experiment.run.page), gates_of(report)
     require_no_leak(gates, page)
     if until != "audit":
         require([gate for gate in gates if gate.metric == VALIDATION], page, "nothing was trained")
+        require_positive(experiment, report)
         require_intervals(experiment)
         require_slices(experiment)
 
 
-def _write_report(experiment: Experiment, steps: Steps) -> Json:
+def _write_report(experiment: Experiment, steps: Steps, outcome: Json = UNFINISHED) -> Json:
     run = experiment.run
     exports = {
         f"{spec.label}.{target}": run / RunFolder.export(spec.name, target) for spec, target in experiment.exports()
     }
     models = {spec.label: run / spec.artifact for spec in experiment.trained}
-    report = assemble(experiment.project, run.path, exports, steps.stages, {"versions": versions()}, models)
+    found = assemble(experiment.project, run.path, exports, steps.stages, {"versions": versions()}, models)
+    report = {**found, "outcome": outcome}
     write_json(run.report, report)
     write_page(report, run.page)
     return report

@@ -185,17 +185,19 @@ class Experiment:
 
     @property
     def cross_view(self) -> str | None:
-        """Name of the document teacher's predictions on cards."""
-        return None if self.document_teacher is None else f"{self.document_teacher.label}>card"
+        """Name of the document teacher's predictions on cards; None where there is none that reads anything else."""
+        own = self.document_teacher
+        return None if own is None or own.view == "card" else f"{own.label}>card"
 
     @property
     def references(self) -> References:
-        """What retention is measured against."""
+        """What retention is measured against: teachers on the view that each was trained on, or none."""
         voting = [spec for spec in self.labelling_teachers if spec.has_folder]
         own = self.document_teacher
-        name = "ensemble@document" if len(voting) > 1 else own.label if own else None
-        card = self.card_teacher or (own if own and own.view == "card" else None)
-        return References(document=name, card=card.label if card else None)
+        reads_cards = own is not None and own.view == "card"
+        name = None if own is None or reads_cards else own.label
+        card = self.card_teacher or (own if reads_cards else None)
+        return References("ensemble@document" if len(voting) > 1 else name, card.label if card else None)
 
     @property
     def tests(self) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from distill.core.run_folder import RunFolder
+from distill.core.run_folder import CHOICE, RunFolder
 from distill.core.steps import Step
 from distill.pipeline.experiment import Experiment
 from distill.pipeline.models import BASELINE, STUDENT, TEACHER, ModelSpec
@@ -107,13 +107,22 @@ def stages_until(stages: list[Stage], verb: str) -> list[Stage]:
     """The plan up to the last step of `verb`, all of it for later verbs; no step of another verb that nothing reads.
 
     Labels and exports are left out where no step that is kept reads them. For `label` training is left out, and with it
-    the labels of students that others learn from, which are made by `train`.
+    the labels of students that others learn from, which are made by `train`; and so are teachers that no label needs.
     """
     last = max((index for index, stage in enumerate(stages) if stage.verb == verb), default=len(stages) - 1)
     kept = stages[: last + 1]
     if verb == "label":
         trained = {stage.step.artifact for stage in kept if stage.verb == "train"}
-        return [stage for stage in kept if stage.verb != "train" and trained.isdisjoint(stage.step.upstream)]
+        return _needed([one for one in kept if one.verb != "train" and trained.isdisjoint(one.step.upstream)], verb)
     read = {artifact for stage in kept for artifact in stage.step.upstream}
     spared = {"label", "export"} - {verb}
     return [stage for stage in kept if stage.verb not in spared or stage.step.artifact in read]
+
+
+def _needed(stages: list[Stage], verb: str) -> list[Stage]:
+    """The stages of a verb, the audit and the choice of the labels, with what they read."""
+    wanted = {CHOICE}
+    for stage in reversed(stages):
+        if stage.verb in ("audit", verb) or stage.step.artifact in wanted:
+            wanted |= {stage.step.artifact, *stage.step.upstream}
+    return [stage for stage in stages if stage.step.artifact in wanted]

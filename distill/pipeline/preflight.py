@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from distill.core.errors import UserError, unknown_name
+from distill.core.files import Json
 from distill.core.model_folder import layer_count
 from distill.core.predictions import cluster_of
 from distill.core.record_store import iter_records, read_records
@@ -49,6 +50,21 @@ def require_intervals(experiment: Experiment) -> None:
     for split in experiment.predicted_splits:
         clusters = [cluster_of(record) for record in read_records(experiment.run / RECORDS, split)]
         require_clusters(len(set(clusters)), len(clusters), by_row=not experiment.project.data.keys, where=split)
+
+
+def require_positive(experiment: Experiment, report: Json) -> None:
+    """Check that validation has rows of the positive class, on which its thresholds are chosen.
+
+    Args: report: with the audit. Raises: UserError naming the class.
+    """
+    positive, counts = experiment.project.task.positive, report["audit"]["balance"]["classes"].get("valid")
+    if positive is not None and counts and not counts[positive]:
+        raise UserError(
+            "no validation row has the positive class, so no threshold can be chosen for it",
+            where="data.valid, task.positive",
+            found=f"{positive}: 0 of {sum(counts.values())} rows",
+            do="give validation rows of it, or leave task.positive out: then no operating point is promised",
+        )
 
 
 def require_slices(experiment: Experiment) -> None:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from distill.core.errors import GateFailed
+from distill.core.errors import GateFailed, UserError
 from distill.core.files import Json, read_json, write_json
 from distill.core.lock import run_lock
 from distill.core.progress import Reporter, reporting
@@ -25,6 +25,7 @@ from distill.pipeline.steps.evaluate import evaluate_seeds_step
 from distill.report.assemble import assemble_seeds
 from distill.report.contents import gates_of
 from distill.report.failed_gates import gate_line
+from distill.report.outcome import FINISHED, stopped_because
 from distill.report.page import write_page
 
 # Verbs that go beyond the evaluation, each with whether it asks the gates.
@@ -89,11 +90,15 @@ def execute_seeds(settings: Settings, reporter: Reporter, until: str = "report")
         write_json(settings.run / "run.json", state)
         # The rows are the same in every run.
         runs = seed_runs(settings)[: 1 if until == "audit" else None]
-        failed = {_seed(one): _attempt(one, reporter, "evaluate" if until in _BEYOND else until) for one in runs}
+        try:
+            failed = {_seed(one): _attempt(one, reporter, "evaluate" if until in _BEYOND else until) for one in runs}
+        except UserError as error:
+            _tell_of(settings, error)
+            raise
         stopped = {seed: error for seed, error in failed.items() if error is not None}
         finished = [one for one in runs if _seed(one) not in stopped]
         late = _attempt(runs[0], reporter, until) if until in _BEYOND and runs[0] in finished else None
-        report = _combine(settings, finished, list(stopped), reporter, evaluated=until in _EVALUATED)
+        report = _combine(settings, finished, stopped, reporter, evaluated=until in _EVALUATED)
     _require(settings, report, stopped, late, asked=_BEYOND.get(until, False))
     return report
 
@@ -113,8 +118,22 @@ def _attempt(run: Settings, reporter: Reporter, until: str) -> GateFailed | None
     return None
 
 
+def _tell_of(settings: Settings, error: UserError) -> None:
+    """Put the page of the first seed, as far as it came, in the place of an earlier page that knows of no error."""
+    found = first_run(settings).run / "report.json"
+    if found.exists():
+        report = {**read_json(found), "outcome": stopped_because(error.brief)}
+        write_json(settings.run / "report.json", report)
+        write_page(report, settings.run / "report.html")
+
+
 def _combine(
-    settings: Settings, finished: Sequence[Settings], stopped: Sequence[int], reporter: Reporter, *, evaluated: bool
+    settings: Settings,
+    finished: Sequence[Settings],
+    stopped: Mapping[int, GateFailed],
+    reporter: Reporter,
+    *,
+    evaluated: bool,
 ) -> Json:
     """Evaluate the finished runs together and write the report over all."""
     steps = Steps(settings.run, settings.as_json(), versions(), reporter.step_starts, reporter.step_ends)
@@ -123,7 +142,9 @@ def _combine(
             steps.run(evaluate_seeds_step({_seed(one): Experiment(one) for one in finished}))
     reports = {_seed(one): read_json(one.run / "report.json") for one in finished or [first_run(settings)]}
     stages = all_stages(settings.run, {"config": settings.as_json(), "stages": steps.stages})
-    report = assemble_seeds(settings.project, settings.run, reports, stopped, stages)
+    found = assemble_seeds(settings.project, settings.run, reports, list(stopped), stages)
+    why = "; ".join(f"seed {seed}: {error.brief}" for seed, error in stopped.items())
+    report = {**found, "outcome": stopped_because(why) if stopped else FINISHED}
     write_json(settings.run / "report.json", report)
     write_page(report, settings.run / "report.html")
     return report
@@ -144,9 +165,9 @@ def _require(
     first = _seed(first_run(settings))
     gates = [gate for gate in gates_of(report) if asked and not gate.passed]
     found = [gate_line(gate) for gate in gates]
-    found += [f"seed {seed}: {_line(error)}" for seed, error in stopped.items()]
+    found += [f"seed {seed}: {error.brief}" for seed, error in stopped.items()]
     if late is not None and not any(gate.seed == first for gate in gates):
-        found.append(f"seed {first}: {_line(late)}")
+        found.append(f"seed {first}: {late.brief}")
     if found:
         raise GateFailed(
             "gates failed over the seeds; every seed that they did not stop is finished",
@@ -154,9 +175,3 @@ def _require(
             found="; ".join(found),
             do=f"read the report, then mend the cause; bundles are made when the gates of seed {first} pass",
         )
-
-
-def _line(error: GateFailed) -> str:
-    """The message in one line, without its advice."""
-    lines = [line.strip() for line in str(error).splitlines()]
-    return ", ".join(line for line in lines if not line.startswith("do:"))

@@ -14,7 +14,7 @@ from distill.report.names import METRIC_NAMES, teacher_of
 from distill.report.table_model import ModelRow
 from distill.report.training import undertrained
 
-_VIEWS = ("card", "document")
+_VIEWS = ("document", "card")
 
 
 def advice(report: Report, row: ModelRow) -> list[str]:
@@ -28,12 +28,21 @@ def advice(report: Report, row: ModelRow) -> list[str]:
     ]
 
 
+def kept_of_teachers(report: Report, row: ModelRow) -> str:
+    """What of the document teacher and what of the card teacher the model has, both with intervals; may be empty."""
+    known = [view for view in _VIEWS if formats.number(dig(row.model.retention).get(view)) is not None]
+    models = models_of(report)
+    parts = [f"{_share(dig(row.model.retention, view))} of {teacher_of(view, models)}’s" for view in known]
+    of_what = "gain in macro F1 over the majority answer" if over_majority_known(report) else "macro F1"
+    return f"{' and '.join(parts)} {of_what}" if parts else ""
+
+
 def _kept(report: Report, row: ModelRow) -> Iterator[str]:
-    """What is kept of the card teacher, else of the document teacher, and each teacher worse than the model."""
+    """Each teacher of which nothing is left or nothing could be kept, or that is worse than the model."""
     retention = dig(row.model.retention)
-    views = [view for view in _VIEWS if view in retention]
-    for view in views:
-        if view == views[0] or (formats.number(retention[view]) or 0.0) > 1:
+    for view in (view for view in _VIEWS if view in retention):
+        share, over = formats.number(retention[view]), over_majority_known(report)
+        if share is None or share > 1 or (share <= 0 and over):
             yield _retention(report, row, view)
 
 
@@ -43,15 +52,16 @@ def _retention(report: Report, row: ModelRow, view: str) -> str:
     corrected = over_majority_known(report)
     if share is None:
         return f"{teacher} is not above the majority answer in macro F1: there is nothing to keep of it."
-    figure = f"{100 * share:.1f}%{_around(kept)}"
-    if share <= 0 and corrected:
+    figure = _share(kept)
+    if share <= 0:
         return f"{row.name} has nothing of what {teacher} has over the majority answer ({figure})."
-    if share <= 1:
-        gain = f"what {teacher} has over the majority answer" if corrected else f"{teacher}’s macro F1"
-        return f"{row.name} keeps {figure} of {gain}."
     sure = "" if low is not None and low > 1 else ", though not by an interval"
     above = f"{row.name} is above {teacher}{_gap(report, row, teacher)}, at {figure} of its macro F1"
     return f"{above}{' over the majority answer' if corrected else ''}: the teacher is worse than its student{sure}."
+
+
+def _share(kept: Json) -> str:
+    return f"{100 * (formats.number(kept) or 0.0):.1f}%{_around(kept)}"
 
 
 def _gap(report: Report, row: ModelRow, teacher: str) -> str:

@@ -12,6 +12,7 @@ from distill.core.files import Json, read_json
 from distill.core.project import Controls, Project
 from distill.evaluation.entries import Gate, Parity
 from distill.evaluation.gates import (
+    fidelity_gates,
     judged_parity,
     leak_gate,
     of_seed,
@@ -115,6 +116,7 @@ def _gates(project: Project, report: Report) -> list[Gate]:
         *validation_gate(gates, report["task"]["rows"].get("valid")),
         *teacher_gate(gates, report["choice"]),
         *parity_gates(parity_of(report)),
+        *fidelity_gates(gates, models, parity_of(report)),
         *retention_gates(gates, models),
         *over_gold_gates(gates, models, lambda model: explained(report, model)),
     ]

@@ -7,32 +7,50 @@ from typing import Any
 
 from distill.core.files import Json
 from distill.report import formats
-from distill.report.contents import Report, dig, entries, label_names, positive_label
+from distill.report.caveats import bounded_temperatures
+from distill.report.contents import Report, dig, entries, label_names, other_twins, positive_label
 from distill.report.table_model import Column, ModelRow, Sheet, model_rows, role_heading
+
+_DEFAULT_DECISION = "All test rows at the default decision: the most probable class."
 
 
 def class_sheet(report: Report) -> Sheet:
-    """F1 of each class at the largest probability, accuracy, and how good the probabilities are."""
-    labels = label_names(report)
+    """F1 of each class at the largest probability: a row for each class, a column for each model."""
+    return _by_class(report, "F1 of each class", _class_f1)
+
+
+def class_detail_sheet(report: Report) -> Sheet:
+    """Precision and recall of each class: a row for each class, a column for each model."""
+    return _by_class(report, "Precision / recall of each class", _class_parts)
+
+
+def chances_sheet(report: Report) -> Sheet:
+    """All classes together at the largest probability, and how good the probabilities are."""
     columns = [
         Column("Model", lambda row: row.name, kind="name"),
-        *(Column(label, _class_f1(label), "F1 by class", f"F1, {label}") for label in labels),
         Column("Accuracy", lambda row: formats.percent_interval(row.quality.get("accuracy")), "All classes"),
         Column("Macro F1", lambda row: formats.percent_interval(row.quality.get("f1_macro")), "All classes"),
         Column("Log loss", lambda row: _fixed(row.quality.get("log_loss")), "Probabilities"),
         Column("ECE", lambda row: formats.percent(row.quality.get("ece")), "Probabilities"),
+        Column("Temperature", _temperature, "Probabilities"),
     ]
-    rule = "All test rows at the default decision: the most probable class."
-    caption = f"{rule} Percent with 95% intervals; log loss as it is."
-    return Sheet(caption, columns, _scored(report), role_heading)
+    notes = [f"{_DEFAULT_DECISION} Percent with 95% intervals; log loss as it is.", *bounded_temperatures(report)]
+    return Sheet(" ".join(notes), columns, _scored(report), role_heading)
 
 
-def class_detail_sheet(report: Report) -> Sheet:
-    """Precision and recall of each class."""
-    parts = [(label, part) for label in label_names(report) for part in ("precision", "recall")]
-    columns = [Column(part.capitalize(), _class_cell(label, part), label, f"{label}: {part}") for label, part in parts]
-    name = Column("Model", lambda row: row.name, kind="name")
-    return Sheet("Precision and recall of each class, percent.", [name, *columns], _scored(report), role_heading)
+def _by_class(report: Report, title: str, cell: Callable[[Json], str]) -> Sheet:
+    """A row for each class, so that any number of classes fits. Args: cell: figures of a class -> text."""
+    hidden = other_twins(report)
+    models = [row for row in _scored(report) if row.name not in hidden]
+    absent = dig(models[0].quality if models else None).get("absent") or []
+
+    def of(row: ModelRow) -> Callable[[str], str]:
+        return lambda label: cell(dig(row.quality, "per_class", label))
+
+    columns = [Column(row.name, of(row), role_heading(row), row.name) for row in models]
+    name = Column("Class", lambda label: f"{label} (no test row)" if label in absent else label, kind="label")
+    caption = f"{title}, percent. {_DEFAULT_DECISION}"
+    return Sheet(caption, [name, *columns], label_names(report) if models else [])
 
 
 def slice_sheet(report: Report) -> Sheet:
@@ -90,16 +108,17 @@ def _scored(report: Report) -> list[ModelRow]:
     return [row for row in model_rows(report) if row.quality]
 
 
-def _class_cell(label: str, part: str) -> Callable[[ModelRow], str]:
-    return lambda row: formats.percent(dig(row.quality, "per_class", label).get(part))
+def _class_f1(figures: Json) -> str:
+    return formats.percent_interval(figures.get("f1"), figures.get("f1_interval"))
 
 
-def _class_f1(label: str) -> Callable[[ModelRow], str]:
-    def cell(row: ModelRow) -> str:
-        figures = dig(row.quality, "per_class", label)
-        return formats.percent_interval(figures.get("f1"), figures.get("f1_interval"))
+def _class_parts(figures: Json) -> str:
+    return " / ".join(formats.percent(figures.get(part), 1) for part in ("precision", "recall"))
 
-    return cell
+
+def _temperature(row: ModelRow) -> str:
+    text = formats.plain(row.model.temperature)
+    return f"{text} (at its bound)" if row.model.at_bound else text
 
 
 def _slice_name(part: Json) -> str:

@@ -60,8 +60,13 @@ def pairs(items: list[tuple[str, str]], class_: str = "") -> str:
     return element("dl", rows, class_=class_) if items else ""
 
 
+def _breakable(name: str) -> str:
+    """A name, escaped, with the places where it may go on to a second line."""
+    return _BREAKS.sub(r"\1<wbr>", escape(name))
+
+
 def _head(sheet: Sheet) -> str:
-    names = "".join(element("th", escape(column.name), scope="col", class_=column.kind) for column in sheet.columns)
+    names = "".join(element("th", _breakable(column.name), scope="col", class_=column.kind) for column in sheet.columns)
     if not any(column.group for column in sheet.columns):
         return element("tr", names)
     groups = [(group, len(list(columns))) for group, columns in groupby(sheet.columns, lambda column: column.group)]
@@ -96,6 +101,6 @@ def _content(column: Column, row: object) -> str:
         mark = element("span", escape(head), class_={"yes": "passed", "no": "failed"}.get(head))
         return mark + (f" <small>{escape(rest)}</small>" if rest else "")
     if column.kind == "name":
-        return element("code", _BREAKS.sub(r"\1<wbr>", escape(text)))
+        return element("code", _breakable(text))
     match = _WITH_INTERVAL.fullmatch(text) if column.kind == "number" else None
     return escape(text) if match is None else f"{escape(match[1])} <small>{escape(match[2])}</small>"

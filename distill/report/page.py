@@ -6,10 +6,12 @@ from pathlib import Path
 
 from distill.core.files import write_text
 from distill.report import formats, verdict
+from distill.report.caveats import listed
 from distill.report.contents import Report, dig, label_names, positive_label, tests_of
 from distill.report.markup import element, escape, notes, pairs
 from distill.report.section import all_sections
 
+_NAMED_CLASSES = 6
 _STYLE = Path(__file__).with_name("style.css")
 
 
@@ -55,12 +57,16 @@ def _header(report: Report) -> str:
 def _facts(report: Report) -> str:
     task = dig(report, "task")
     facts = {
-        "Classes": ", ".join(label_names(report)),
+        "Classes": _classes(label_names(report)),
         "Positive class": positive_label(report) or "",
         "Rows": _row_counts(task.get("rows")),
         "Tests": ", ".join(tests_of(report)),
     }
     return pairs([(name, text) for name, text in facts.items() if text], class_="facts")
+
+
+def _classes(names: list[str]) -> str:
+    return listed(names) if len(names) <= _NAMED_CLASSES else f"{len(names)}: {listed(names, _NAMED_CLASSES)}"
 
 
 def _row_counts(rows: object) -> str:

@@ -6,10 +6,12 @@ from collections.abc import Callable, Sequence
 
 from distill.evaluation.entries import Comparison
 from distill.report import formats
+from distill.report.caveats import absent_classes
 from distill.report.contents import (
     Report,
     comparisons_of,
     dig,
+    models_of,
     other_twins,
     over_majority_known,
     positive_label,
@@ -19,6 +21,7 @@ from distill.report.table_model import Column, ModelRow, Sheet, model_rows, role
 
 LOWER_IS_BETTER = {"log_loss", "ece"}
 NOT_A_SHARE = {"log_loss"}
+_ORDERED_NOTE = "Weighted kappa (quadratic) and places off: the labels as a scale; 0 places off is right."
 
 
 def quality_columns(report: Report) -> list[Column]:
@@ -29,6 +32,7 @@ def quality_columns(report: Report) -> list[Column]:
         Column("Parameters", lambda row: formats.millions(row.model.parameters), spare=8),
         *_positive_columns(positive_label(report)),
         Column("Macro F1", lambda row: formats.percent_interval(row.quality.get("f1_macro")), "All classes", spare=3),
+        *_ordered_columns(report),
     ]
 
 
@@ -38,12 +42,16 @@ def quality_sheet(report: Report, marked: str | None = None) -> Sheet:
     Of a student's gold-only twins it has only the better one.
     """
     columns = [*quality_columns(report), *_majority_columns(report), *_retention_columns(report), *_latency_columns()]
+    first = next((row.quality for row in model_rows(report) if row.quality), {})
     notes = [
+        *absent_classes(report, first),
         _positive_note(report),
+        _ORDERED_NOTE if _ordered_columns(report) else "",
         *_retention_notes(report),
         "Latency at batch 1; speed-up over the document teacher.",
     ]
-    caption = " ".join(["All test rows; percent with 95% intervals.", *(note for note in notes if note)])
+    seed = "" if len(report.get("seeds") or []) > 1 else ", one training seed"
+    caption = " ".join([f"All test rows{seed}; percent with 95% intervals.", *(note for note in notes if note)])
     hidden = other_twins(report)
     rows = [row for row in model_rows(report) if row.name not in hidden]
     return Sheet(caption, columns, rows, role_heading, lambda row: row.name == marked)
@@ -54,7 +62,8 @@ def per_test_sheet(report: Report, test: str) -> Sheet:
     rows = [row for row in model_rows(report, test) if row.quality]
     counts = {formats.integer(row.quality["rows"]) for row in rows if row.quality.get("rows") is not None}
     size = f" ({counts.pop()} rows)" if len(counts) == 1 else ""
-    caption = f"Test “{test}”{size}: quality in percent with 95% intervals."
+    lacking = absent_classes(report, rows[0].quality, f"row of test “{test}”") if rows else []
+    caption = " ".join([f"Test “{test}”{size}: quality in percent with 95% intervals.", *lacking])
     return Sheet(caption, quality_columns(report), rows, role_heading)
 
 
@@ -102,6 +111,21 @@ def _positive_columns(label: str | None) -> list[Column]:
     ]
 
 
+def _ordered_columns(report: Report) -> list[Column]:
+    """Of labels on a scale: weighted kappa and how many places answers are off."""
+    if not any("kappa_quadratic" in dig(model.quality) for model in models_of(report)):
+        return []
+    return [
+        Column("Weighted kappa", lambda row: formats.percent_interval(row.quality.get("kappa_quadratic")), "", spare=7),
+        Column("Places off", lambda row: _places(row.quality.get("grade_distance")), "", spare=8),
+    ]
+
+
+def _places(figure: object) -> str:
+    value = formats.number(figure)
+    return formats.MISSING if value is None else f"{value:.3f}"
+
+
 def _majority_columns(report: Report) -> list[Column]:
     return [Column("Above the majority answer", _above_majority, kind="check")] if over_majority_known(report) else []
 
@@ -118,7 +142,7 @@ def _retention_columns(report: Report) -> list[Column]:
     group = "Retention over majority" if over_majority_known(report) else "Retention of macro F1"
     return [
         Column(f"{view} teacher", _retention_cell(view), group, f"Retention, {view} teacher", spare=spare)
-        for view, spare in (("card", 1), ("document", 9))
+        for view, spare in (("document", 1), ("card", 3))
     ]
 
 

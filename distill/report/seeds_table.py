@@ -20,7 +20,7 @@ def spread_sheet(report: Report) -> Sheet:
         Column("Macro F1", _figure("f1_macro")),
         Column("Accuracy", _figure("accuracy")),
         Column("Log loss", lambda row: _range(dig(row.quality, "log_loss").get("spread"), scale=1, decimals=4)),
-        *(Column(f"Retention, {view} teacher", _retention(view)) for view in ("card", "document")),
+        *(Column(f"Retention, {view} teacher", _retention(view)) for view in ("document", "card")),
     ]
     rows = [row for row in model_rows(report) if dig(row.quality, "f1_macro").get("spread")]
     point = f"“{positive}” at its threshold, the others at the most probable class." if positive else ""

@@ -19,7 +19,7 @@ class Column:
 
     Args: name: heading. cell: row -> text. group: heading over neighbouring columns. alone: heading where no groups are
         shown, by default `name`. kind: "number" is aligned right, "name" is shown as code, "text" as it is,
-        "prose" over several lines, "check" is "yes" or "no" with what it is about in brackets.
+        "prose" and "label" over several lines, "check" is "yes" or "no" with what it is about in brackets.
         spare: 0 is always shown; narrow terminals leave out the highest first.
     """
 

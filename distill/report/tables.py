@@ -57,7 +57,7 @@ def markdown_results(report: Report, title: str) -> str:
     sentences = verdict.sentences(report) if over_majority_known(report) else []
     parts = [f"# {_plain(title)}", *([_plain(sentence) for sentence in sentences] or _seeds(report))]
     parts += _chapter("Quality and speed", [quality_tables.quality_sheet(report)])
-    parts += _chapter("Each class", [breakdown_tables.class_sheet(report)])
+    parts += _chapter("Each class", [breakdown_tables.class_sheet(report), breakdown_tables.chances_sheet(report)])
     parts += _chapter("Each test", per_test)
     parts += _chapter("Each slice", by_slice)
     parts += _chapter("Against the majority answer", [majority_table.majority_sheet(report)])
@@ -123,8 +123,8 @@ def _width(table: Table) -> int:
 
 
 def _seeds(report: Report) -> list[str]:
-    sentence = verdict.seeds_sentence(report)
-    return [_plain(sentence)] if sentence else []
+    """Over which seeds the figures are means; of one seed the table's caption says so."""
+    return [_plain(verdict.seeds_sentence(report))] if len(report.get("seeds") or []) > 1 else []
 
 
 def _chapter(title: str, contents: list[Sheet]) -> list[str]:

@@ -6,10 +6,12 @@ from typing import Any
 
 from distill.evaluation.majority import MAJORITY
 from distill.report import formats
-from distill.report.advice import advice
+from distill.report.advice import advice, kept_of_teachers
+from distill.report.caveats import caveats
 from distill.report.contents import Report, dig, gates_of, metric_figure, models_of, parity_of, positive_label
 from distill.report.labels_tables import choice_sentence
 from distill.report.names import metric_name, teacher_of
+from distill.report.outcome import is_stopped, is_unfinished, outcome_sentence
 from distill.report.table_model import ModelRow, model_rows
 
 _CONTROLS = {"card_teacher": "a teacher on cards", "gold_twins": "students on gold alone"}
@@ -18,18 +20,25 @@ _CONTROLS = {"card_teacher": "a teacher on cards", "gold_twins": "students on go
 def sentences(report: Report) -> list[str]:
     """Everything that a reader has to know first, in order; the page and the terminal say the same."""
     row = headline_model(report)
-    found = [headline(report), gates_sentence(report)]
+    stop = outcome_sentence(report) if not _failed_gates(report) else ""
+    found = [stop, headline(report), gates_sentence(report)]
     found += [] if row is None else advice(report, row)
+    found += [] if row is None else caveats(report, row)
     found += [choice_sentence(report), seeds_sentence(report)]
     return [sentence for sentence in found if sentence]
 
 
 def state(report: Report) -> str:
-    """One word: `failed` when any gate failed, `passed` when every gate passed, else `open`."""
-    results = [gate.passed for gate in gates_of(report)]
-    if False in results:
+    """One word for the page.
+
+    `failed` when any gate failed or the run stopped, `passed` when a run that ended has measured a model and every gate
+    passed, else `open`.
+    """
+    if _failed_gates(report) or is_stopped(report):
         return "failed"
-    return "passed" if results and all(result is True for result in results) else "open"
+    results = [gate.passed for gate in gates_of(report)]
+    measured = headline_model(report) is not None and not is_unfinished(report)
+    return "passed" if measured and results and all(result is True for result in results) else "open"
 
 
 def gates_sentence(report: Report) -> str:
@@ -43,7 +52,7 @@ def gates_sentence(report: Report) -> str:
 
 def _gates(report: Report) -> str:
     gates = gates_of(report)
-    failed = [gate.name for gate in gates if gate.passed is False]
+    failed = _failed_gates(report)
     unknown = [gate.name for gate in gates if not isinstance(gate.passed, bool)]
     if not gates:
         return "No gates were checked."
@@ -54,13 +63,18 @@ def _gates(report: Report) -> str:
     return f"All {_count(len(gates))} passed." if len(gates) > 1 else "The one gate passed."
 
 
+def _failed_gates(report: Report) -> list[str]:
+    return [gate.name for gate in gates_of(report) if gate.passed is False]
+
+
 def seeds_sentence(report: Report) -> str:
-    """Over which seeds the figures are means, and what is of one seed only; empty for a single run."""
+    """Over which seeds the figures are means, and what is of one seed only; empty where nothing was measured."""
     seeds, stopped = (report.get(key) or [] for key in ("seeds", "stopped_seeds"))
     parts = []
-    if seeds:
-        count = "1 seed" if len(seeds) == 1 else f"{len(seeds)} seeds"
-        parts.append(f"Quality: mean of {count} ({_listed(seeds)}); intervals are over test rows.")
+    if len(seeds) > 1:
+        parts.append(f"Quality: mean of {len(seeds)} seeds ({_listed(seeds)}); intervals are over test rows.")
+    elif headline_model(report) is not None:
+        parts.append("Quality: one training seed; intervals are over test rows, another seed may be outside them.")
     if seeds and report.get("latency"):
         parts.append(f"Latency: seed {seeds[0]}.")
     if stopped:
@@ -77,7 +91,8 @@ def headline(report: Report) -> str:
     speed = formats.times(row.latency.speedup_vs_teacher)
     unknown = speed == formats.MISSING or row.model.role == "teacher"
     at_speed = "" if unknown else f" at {speed} the speed of {teacher_of('document', models_of(report))}"
-    first = f"{row.name}: {name} {_figure(report, row)}{at_speed}"
+    kept = kept_of_teachers(report, row)
+    first = f"{row.name}: {name} {_figure(report, row)}{f', {kept},' if kept else ''}{at_speed}".removesuffix(",")
     others = [f"{called} {_figure(report, other)}" for called, other in _controls(report, row)]
     return f"{first}; {', '.join(others)}." if others else f"{first}."
 
@@ -98,15 +113,15 @@ def _figure(report: Report, row: ModelRow) -> str:
 def headline_model(report: Report) -> ModelRow | None:
     """The fastest artifact that failed no check of its own, then such a student; then the fastest of those that did.
 
-    Of teachers alone it is the one with the best macro F1.
+    Where no latency was measured, and of teachers alone, it is the one with the best figure in the report's metric.
     """
     measured = [row for row in model_rows(report) if row.quality and row.name != MAJORITY]
     sound = [row for row in measured if not _failed_alone(report, row.name)]
     for rows in (sound, measured):
         for role in ("artifact", "student"):
             if found := [row for row in rows if row.model.role == role and row.model.judged]:
-                return max(found, key=_speed)
-    return max(measured, key=_quality_of, default=None)
+                return max(found, key=lambda row: (_speed(row), _quality_of(report, row)))
+    return max(measured, key=lambda row: _quality_of(report, row), default=None)
 
 
 def _failed_alone(report: Report, name: str) -> bool:
@@ -125,8 +140,8 @@ def _count(gates: int) -> str:
     return f"{gates} gates" if gates != 1 else "1 gate"
 
 
-def _quality_of(row: ModelRow) -> float:
-    return formats.number(row.quality.get("f1_macro")) or 0.0
+def _quality_of(report: Report, row: ModelRow) -> float:
+    return formats.number(metric_figure(report, row.quality)) or 0.0
 
 
 def _speed(row: ModelRow) -> float:

@@ -12,7 +12,7 @@ from distill.core.files import write_json
 from distill.core.intake.sources import expand, read_rows
 from distill.core.project import Project, ViewConfig
 from distill.core.record_store import iter_records, splits
-from distill.core.rendering import field_text
+from distill.core.rendering import FieldError, field_text
 from teachers.pretraining.config import PretrainConfig, TextSource
 from teachers.pretraining.pairs import Pair, write_pairs
 
@@ -91,13 +91,13 @@ def _read(name: str, source: TextSource, project: Project) -> Iterator[Pair]:
     for path in _files(name, source, project):
         kept = 0
         for values in _values(path):
-            if any(field_text(values, column) != str(value) for column, value in source.where.items()):
+            if any(_text(values, column) != str(value) for column, value in source.where.items()):
                 continue
             left, right = _side(values, source.left), _side(values, source.right)
             if not any(left) or (source.right and not any(right)) or left in taken or right in taken:
                 continue
             kept += 1
-            yield Pair(name, field_text(values, source.category) if source.category else "", left, right)
+            yield Pair(name, _text(values, source.category) if source.category else "", left, right)
         if not kept:
             raise UserError(
                 "no row of the file has texts to learn from",
@@ -123,7 +123,15 @@ def _values(path: Path) -> Iterator[Mapping[str, Any]]:
 
 
 def _side(values: Mapping[str, Any], columns: Iterable[str]) -> tuple[str, ...]:
-    return tuple(field_text(values, column) for column in columns)
+    return tuple(_text(values, column) for column in columns)
+
+
+def _text(values: Mapping[str, Any], column: str) -> str:
+    """The text of a column; a value that is none counts as empty."""
+    try:
+        return field_text(values, column)
+    except FieldError:
+        return ""
 
 
 def _sampled(pairs: list[Pair], rows: int | None, seed: int) -> list[Pair]:

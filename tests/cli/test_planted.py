@@ -8,7 +8,8 @@ import shutil
 import pytest
 
 from distill.core.config import load_yaml
-from tests.cli.planted_project import ROWS, shuffle_labels, write_project, wrong_labels
+from tests.cli.planted_project import ROWS, read_rows, shuffle_labels, write_project, write_rows, wrong_labels
+from tests.report.test_page import visible
 from tests.tiny_run import distill
 
 SPARED = "--set=teachers.base.training.may_collapse=true"
@@ -72,6 +73,9 @@ def test_shuffled_labels_are_not_learned_from(tmp_path):
     assert done.returncode == 3, done.stdout + done.stderr
     assert "training collapsed" in done.stderr or "teacher_over_priors" in done.stderr
     assert not {"labels", "students", "bundles"} & made(tmp_path / "run")
+    # Nor does the page call the run passed because the gates before training were.
+    text = visible((tmp_path / "run" / "report.html").read_text(encoding="utf-8"))
+    assert "Failed" in text and "Passed" not in text and "gate passed" not in text.partition("Data audit")[0]
 
 
 @pytest.fixture(scope="module")
@@ -143,6 +147,22 @@ def test_forty_validation_rows_stop_the_run_before_anything_is_trained(tmp_path)
     on = distill("teach", f"--config={project}", f"--out={run}", "--set=gates.validation_rows=null")
     assert on.returncode == 0, on.stdout + on.stderr
     assert read(run, "choice/choice.json")["rows"] == 40
+
+
+def test_without_a_validation_row_of_the_positive_class_nothing_is_trained(tmp_path):
+    project, run = write_project(tmp_path), tmp_path / "run"
+    rows = [{**row, "label": "мимо"} if row["label"] == "точно" else row for row in read_rows(tmp_path, "valid")]
+    write_rows(tmp_path, "valid", rows)
+    done = distill(f"--config={project}", f"--out={run}", "--set=task.positive=точно")
+    assert done.returncode == 2 and "no validation row has the positive class" in done.stderr, done.stderr
+    assert "точно: 0 of 100 rows" in done.stderr and "Traceback" not in done.stderr
+    assert not {"checkpoints", "teachers", "students", "labels"} & made(run)
+    warned = "no validation row has the label точно: no threshold can be chosen for it"
+    assert warned in read(run, "report.json")["audit"]["warnings"]
+    page = visible((run / "report.html").read_text(encoding="utf-8"))
+    assert "Failed" in page and "The run stopped: no validation row has the positive class" in page
+    audited = distill("audit", f"--config={project}", f"--out={run}", "--set=task.positive=точно")
+    assert audited.returncode == 0 and warned in audited.stdout
 
 
 def test_a_student_under_its_twin_fails_by_name_as_do_its_files(project, run, tmp_path):

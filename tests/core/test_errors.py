@@ -9,6 +9,7 @@ def test_a_message_holds_only_what_is_known():
     assert str(UserError("broken")) == "broken"
     full = UserError("broken", where="train.jsonl, line 3", found=0, do="mend it")
     assert str(full) == "broken\n  where: train.jsonl, line 3\n  found: 0\n  do:    mend it"
+    assert full.brief == "broken (0)" and GateFailed("a\nb", do="c").brief == "a b"
     assert (full.exit_code, GateFailed("x").exit_code) == (2, 3)
 
 

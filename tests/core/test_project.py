@@ -92,6 +92,10 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
         "leak": -1,
         "parity_fp32": -1e-4,
         "int8_flips": 1.5,
+        "int8_shift_max": 1.5,
+        "int8_shift_mean": -0.1,
+        "int8_points": "few",
+        "int8_class_loss": 2,
         "retention_card": -0.1,
         "over_gold": "low",
         "teacher_over_priors": -0.1,
@@ -284,6 +288,11 @@ def test_every_field_of_plain_values_is_described(model: type[BaseModel]):
             project.Project,
             {**NEEDED[project.Project], "task": {"labels": ["нет", "да"]}, "quality": {"metric": "f1_positive"}},
             "quality.metric: f1_positive needs a positive class",
+        ),
+        (
+            project.Task,
+            {"labels": ["нет", "да"], "kind": "multi", "ordered": True},
+            "ordered: a record has one place on a scale, with kind multi it has several labels",
         ),
         (
             TrainingConfig,

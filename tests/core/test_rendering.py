@@ -79,7 +79,6 @@ def test_nested_and_flat_rows_agree(tokenizer):
         (["a", None, 3], "a, 3"),
         (("б",), "б"),
         ([], ""),
-        ({"b": 1}, "{'b': 1}"),
     ],
 )
 def test_values_that_are_not_text(value, text):

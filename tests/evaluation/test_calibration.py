@@ -6,7 +6,7 @@ import pytest
 from distill.core.activations import sigmoid, softmax
 from distill.core.errors import UserError
 from distill.core.objectives.multi_label import MultiLabel
-from distill.evaluation.calibration import HIGHEST, LOWEST, fit_temperature
+from distill.evaluation.calibration import HIGHEST, LOWEST, at_bound, fit_temperature
 from distill.evaluation.metrics import accuracy, ece, log_loss
 
 
@@ -29,6 +29,14 @@ def test_a_planted_temperature_comes_back_in_multi_label():
     logits = random.normal(size=(10_000, 3)) * 2
     target = random.random(logits.shape) < sigmoid(logits)
     assert fit_temperature(logits * 2.5, target, MultiLabel()) == pytest.approx(2.5, rel=0.03)
+
+
+def test_a_temperature_at_its_bound_is_told():
+    logits, target = calibrated(3, rows=300)
+    perfect, useless = target * 9.0, np.random.default_rng(0).normal(size=target.shape) * 99
+    assert at_bound(fit_temperature(perfect, target)) and at_bound(fit_temperature(useless, target))
+    assert not at_bound(fit_temperature(logits, target))
+    assert [at_bound(t) for t in (LOWEST, HIGHEST, 0.0501, 19.9)] == [True, True, False, False]
 
 
 def test_no_other_temperature_has_a_lower_log_loss():

@@ -107,6 +107,29 @@ def test_each_test_split_and_slice_is_measured_on_its_own_rows(folder):
         assert block["slices"]["аптека"]["accuracy"] == pytest.approx(right[mine].mean())
 
 
+def test_an_exported_file_is_measured_against_its_student(folder):
+    for split in ROWS:
+        path = folder / "8L@card.onnx-int8" / f"{split}.parquet"
+        logits = 3 * predictions("8L@card", split).logits
+        write_predictions(path, dataclasses.replace(predictions("8L@card", split), logits=logits))
+    file = Model("8L@card.onnx-int8", "artifact", "8L", "card", made_from="8L@card")
+    found = run(folder, models=[*MODELS, file])
+    figures = found_model(found, file.name)["fidelity"]
+    assert figures["rows"] == sum(ROWS.values()) and figures["shift_mean"] > 0.02
+    assert found_model(found, file.name)["quality"]["accuracy"] == found_model(found, "8L@card")["quality"]["accuracy"]
+    assert "fidelity" not in found_model(found, "8L@card")
+
+
+def test_a_temperature_at_its_bound_is_marked(folder):
+    def perfect(p):
+        return dataclasses.replace(p, logits=(9 * p.target).astype(np.float32))
+
+    rewrite(folder, "8L@card", "valid", perfect)
+    found = run(folder)
+    marked = [model["name"] for model in found["models"] if model.get("at_bound")]
+    assert marked == ["8L@card"] and found_model(found, "8L@card")["temperature"] == pytest.approx(0.05, rel=1e-4)
+
+
 def test_thresholds_are_the_best_on_validation(folder):
     model = found_model(run(folder), "8L@card")
     chances = softmax(predictions("8L@card", "valid").logits / model["temperature"])[:, 2]
@@ -211,3 +234,17 @@ def test_too_few_clusters_are_an_error_with_their_number(folder):
         rewrite(folder, name, "test.seen", lambda p: dataclasses.replace(p, clusters=["один"] * len(p.ids)))
     with pytest.raises(UserError, match=r"at least 30 clusters[\s\S]*1 clusters in 60 rows"):
         run(folder)
+
+
+def test_the_settings_of_quality_reach_the_figures(folder):
+    def under(**changes):
+        measuring = Measuring(SPACE, SETTINGS.model_copy(update=changes), seed=1, priors=PRIORS)
+        return found_model(evaluate(MODELS, TESTS, REFERENCES, {None: folder}, measuring), "8L@card")
+
+    plain = under()
+    precise, recalled = under(precision_at_least=0.5), under(recall_at_least=0.5)
+    assert list(precise["thresholds"]) == ["f1", "recall@P>=0.5", "precision@R>=0.9"]
+    assert precise["thresholds"]["recall@P>=0.5"] < plain["thresholds"]["recall@P>=0.9"]
+    assert recalled["thresholds"]["precision@R>=0.5"] > plain["thresholds"]["precision@R>=0.9"]
+    more = under(replicates=150)["quality"]["accuracy"]
+    assert more["value"] == plain["quality"]["accuracy"]["value"] and more != plain["quality"]["accuracy"]

@@ -56,6 +56,25 @@ def test_accuracy_and_per_class_figures_equal_sklearn(make, kind, seed):
     assert metrics.accuracy(logits, target, own) == pytest.approx(reference.accuracy_score(gold, predicted))
 
 
+@pytest.mark.parametrize("seed", [0, 3])
+def test_grades_equal_sklearn(seed):
+    logits, target = single(seed)
+    gold, predicted = target.argmax(1), logits.argmax(1)
+    total = metrics.tally(logits, target).total()
+    assert total.kappa_quadratic == pytest.approx(reference.cohen_kappa_score(gold, predicted, weights="quadratic"))
+    assert total.grade_distance == pytest.approx(reference.mean_absolute_error(gold, predicted))
+    # A scale has an order: the same answers under permuted labels are another figure, while macro F1 is the same.
+    order = [2, 0, 3, 1]
+    moved = metrics.tally(logits[:, order], target[:, order]).total()
+    assert moved.f1_macro == pytest.approx(total.f1_macro) and moved.grade_distance != total.grade_distance
+
+
+def test_of_one_grade_alone_kappa_is_not_defined():
+    target = np.eye(3)[[1, 1, 1]]
+    total = metrics.tally(target, target).total()
+    assert np.isnan(total.kappa_quadratic) and total.grade_distance == 0
+
+
 def test_log_loss_equals_sklearn():
     logits, target = single(2)
     expected = reference.log_loss(target.argmax(1), softmax(logits), labels=range(CLASSES))

@@ -48,14 +48,33 @@ def compared(a, b, metric, replicates=50):
 def test_the_block_has_the_shape_of_the_contract():
     one = scored()
     found = block(one, {"f1": 0.4, "recall@P>=0.9": None})
-    assert set(found) == {"rows", "accuracy", "f1_macro", "log_loss", "ece", "per_class", "positive", "slices"}
-    for figure in ("accuracy", "f1_macro", "log_loss", "ece"):
+    assert set(found) == {
+        *("rows", "accuracy", "f1_macro", "log_loss", "ece", "kappa_quadratic", "grade_distance"),
+        *("per_class", "positive", "slices"),
+    }
+    for figure in ("accuracy", "f1_macro", "log_loss", "ece", "kappa_quadratic", "grade_distance"):
         assert found[figure]["low"] <= found[figure]["value"] <= found[figure]["high"]
     assert list(found["per_class"]) == list(SPACE.labels)
     assert set(found["per_class"]["ment_pr"]) == {"precision", "recall", "f1", "f1_interval"}
     assert set(found["slices"]["аптека"]) == {"rows", "accuracy", "f1_macro", "f1_positive"}
     assert found["positive"]["operating_points"]["recall@P>=0.9"] is None
     assert json.loads(json.dumps(found, allow_nan=False)) == found
+
+
+def test_only_labels_on_a_scale_have_grades():
+    found = block(scored(space=dataclasses.replace(SPACE, ordered=False)))
+    assert not {"kappa_quadratic", "grade_distance"} & set(found)
+
+
+def test_a_class_without_rows_is_named_with_the_figures_that_count_it_as_0():
+    one = scored()
+    some = one.target[:, 1] == 0
+    slices = ["аптека" if row == 2 else "электроника" for row in one.target[some].argmax(1)]
+    kept = {"ids": [f"{i}" for i in range(some.sum())], "clusters": None, "slices": slices}
+    found = block(scored(logits=one.logits[some], target=one.target[some], **kept))
+    assert found["absent"] == ["ment_pr"] and found["slices"]["аптека"]["absent"] == ["not_about_pr", "ment_pr"]
+    assert found["per_class"]["ment_pr"]["f1"] == 0 and found["f1_macro"]["value"] <= 2 / 3
+    assert "absent" not in block(one)
 
 
 def test_values_are_those_of_metrics():

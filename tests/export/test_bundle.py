@@ -1,4 +1,3 @@
-import gzip
 import json
 import pickletools
 from pathlib import Path
@@ -14,12 +13,10 @@ from export import bundle as bundles
 from export.artifact import Artifact, Contents
 from export.config import load_target
 from export.model_card import model_card
-from export.predict_file import predict_file
 from export.runtime import load_bundle
 from tests.export.tiny_bundle import (
     LABELS,
     POINTS,
-    RECORDS,
     SPACE,
     TARGETS,
     VIEW,
@@ -199,63 +196,13 @@ def test_the_card_says_what_was_not_measured():
     assert quality()["valid"]["rows"] == 100
 
 
-@pytest.mark.parametrize("kind", ["jsonl", "jsonl.gz", "csv", "parquet"])
-def test_predict_file_reads_every_format_in_order(tmp_path, kind):
-    titles = ["дрель Bosch", "🎧 наушники", ""]
-    source = write_source(tmp_path / f"in.{kind}", titles)
-    count = predict_file(shared_bundle(), source, tmp_path / "out.jsonl", "f1", "int8")
-    lines = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()]
-    expected = load_bundle(shared_bundle(), "int8").predict([{"page.title": title} for title in titles], "f1")
-    assert count == 3 and lines == [{"id": f"r{i}", **answer} for i, answer in enumerate(expected)]
-
-
-def test_predict_file_numbers_rows_without_an_id(tmp_path):
-    source = tmp_path / "in.jsonl"
-    source.write_text("\n".join(json.dumps(record) for record in RECORDS), encoding="utf-8")
-    predict_file(shared_bundle(), source, tmp_path / "out.jsonl")
-    lines = (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()
-    assert [json.loads(line)["id"] for line in lines] == [1, 2, 3, 4, 5]
-
-
-@pytest.mark.parametrize(
-    ("content", "options", "message"),
-    [
-        ('{}\n{"broken\n', {}, "line 2"),
-        ('{}\n{"page.title": "\\ud800"}\n', {}, "record 1"),
-        ("{}\n", {"operating_point": "f9"}, "no operating point 'f9'"),
-        ("{}\n", {"precision": "fp16"}, "no precision 'fp16'"),
-        (None, {}, "file not found"),
-        ('{"id": 1, "name": "Дрель"}\n', {}, r"no row has a field that the model reads: [\s\S]*columns id, name"),
-    ],
-)
-def test_predict_file_refuses_what_it_cannot_answer_and_leaves_no_file(tmp_path, content, options, message):
-    source, out = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
-    if content is not None:
-        source.write_text(content, encoding="utf-8")
-    with pytest.raises(UserError, match=message):
-        predict_file(shared_bundle(), source, out, **options)
-    assert not list(tmp_path.glob("*out*"))
-
-
-def test_predict_file_does_not_overwrite_its_input(tmp_path):
-    source = write_source(tmp_path / "in.jsonl", ["дрель"])
-    with pytest.raises(UserError, match="overwrite"):
-        predict_file(shared_bundle(), source, source)
-
-
-def write_source(path, titles):
-    """Rows with `id` and `page.title` in the format of the file's name."""
-    rows = [{"id": f"r{i}", "page.title": title} for i, title in enumerate(titles)]
-    text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-    if path.name.endswith(".gz"):
-        path.write_bytes(gzip.compress(text.encode()))
-    elif path.suffix == ".parquet":
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        pq.write_table(pa.Table.from_pylist(rows), path)
-    elif path.suffix == ".csv":
-        path.write_text("id,page.title\n" + "".join(f"{row['id']},{row['page.title']}\n" for row in rows), "utf-8")
-    else:
-        path.write_text(text, encoding="utf-8")
-    return path
+def test_the_model_card_tells_what_limits_its_figures():
+    manifest = json.loads((shared_bundle() / "manifest.json").read_text(encoding="utf-8"))
+    manifest["artifacts"] = {"fp32": manifest["artifacts"]["fp32"]}
+    blocks = {"test.a": {**quality()["test.unseen"], "absent": ["ment_pr"]}, "test.b": quality()["test.unseen"]}
+    limited = model_card(manifest, VIEW, {"fp32": Artifact(TARGETS["fp32"], Path(), 20.0, POINTS, blocks)}, latency())
+    assert "- No row of test.a has the label ment_pr: it counts as 0 in macro F1." in limited
+    assert "- The temperature of fp32, 20, is the bound of what is looked for" in limited
+    plain = {"fp32": Artifact(TARGETS["fp32"], Path(), 1.2, POINTS, quality())}
+    card = model_card(manifest, VIEW, plain, latency())
+    assert "No row of" not in card and "bound" not in card

@@ -51,3 +51,19 @@ def test_seed_changes_weights_and_the_global_generator_is_left_alone(tmp_path):
 def test_heads_must_divide_the_width(tmp_path):
     with pytest.raises(ValueError, match="heads"):
         make_encoder(TEXTS, tmp_path, replace(SHAPE, heads=3), SEED)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "read"),
+    [
+        ("layers", 3, lambda config: config.num_hidden_layers),
+        ("width", 32, lambda config: config.hidden_size),
+        ("heads", 4, lambda config: config.num_attention_heads),
+        ("vocabulary", 110, lambda config: config.vocab_size),
+    ],
+)
+def test_the_shape_is_the_one_that_is_asked_for(tmp_path, field, value, read):
+    for name, shape in (("plain", SHAPE), ("other", replace(SHAPE, **{field: value}))):
+        make_encoder(TEXTS, tmp_path / name, shape, SEED)
+    plain, other = (read(load_classifier(tmp_path / name, ["a", "b"]).config) for name in ("plain", "other"))
+    assert other != plain and (field == "vocabulary" or other == value)

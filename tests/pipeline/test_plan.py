@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from distill.core.files import write_json
+from distill.evaluation.calibrated_predictions import References
 from distill.pipeline.experiment import Experiment
 from distill.pipeline.models import Start
 from distill.pipeline.plan import Stage, asking, learning, plan, stages_until
@@ -183,3 +184,33 @@ def test_a_student_reads_a_teachers_model_only_where_a_loss_term_does(project):
     own = experiment_of(project, losses % 1)
     assert own.start(own.models["small"]) == Start("teachers/new")
     assert step(own, "train small").upstream.count("teachers/new") == 1
+
+
+@pytest.fixture
+def imported(project):
+    """The project with the first teacher's logits made elsewhere."""
+    (project.parent / "logits.jsonl").touch()
+    made = [f"teachers.new.labels={project.parent / 'logits.jsonl'}", "teachers.old.weight=0"]
+    return lambda *sets: experiment_of(project, *made, *sets)
+
+
+def test_imported_labels_train_no_teacher(imported):
+    assert names(stages_until(list(plan(imported())), "label")) == ["records", "audit", "choose labels", "label new"]
+
+
+def test_label_trains_only_the_teachers_that_label_or_are_asked(project):
+    until = names(stages_until(list(plan(experiment_of(project, "teachers.old.weight=0"))), "label"))
+    assert "teach new@document" in until and "choose labels" in until and not any("old" in name for name in until)
+    both = names(stages_until(list(plan(experiment_of(project, "teachers.old.weight=1"))), "label"))
+    assert {"teach old@document", "label old"} <= set(both)
+
+
+def test_no_teacher_on_cards_is_made_up_where_none_was_trained_there(project, imported):
+    """Else what a student keeps of it would be measured against the document teacher reading cards."""
+    assert imported().references == References(document="old@document", card=None)
+    folder = project.parent / "finished"
+    folder.mkdir()
+    finished = [f"teachers.new.finished={folder}", "teachers.new.checkpoint=null", "teachers.new.fresh=null"]
+    assert experiment_of(project, *finished).references.card is None
+    on_cards = experiment_of(project, *finished, "teachers.new.view=card")
+    assert on_cards.references == References(document=None, card="new@card") and on_cards.cross_view is None

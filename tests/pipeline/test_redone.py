@@ -51,7 +51,7 @@ CHANGES = {
         | TIMES,
     ),
     "another limit of a gate": (["gates.int8_flips=0.5", "gates.leak=3", "gates.retention_card=0.9"], set()),
-    "an order of the labels": (["task.ordered=true"], set()),
+    "an order of the labels": (["task.ordered=true"], FIGURES),
     "an option at its default": (["students.small.training.patience=4", "views.card.separator=' | '"], set()),
     "a view that nothing reads": (["views.other={left: [page.title], max_tokens: 8}"], {"audit"}),
     "another temperature of the loss": (["students.small.temperature=3"], STUDENT | FIGURES | TIMES),
@@ -71,6 +71,11 @@ CHANGES = {
         | TIMES,
     ),
 }
+# Sums over threads are added in another order, so every fit counts its threads.
+CHANGES["another number of threads"] = (
+    ["threads=2"],
+    (CHANGES["a shorter card"][1] | CHANGES["a longer document"][1]) - {"audit"},
+)
 POOL = {"records", "audit", "label new"} | STUDENT | FIGURES | TIMES
 TEST = {"records", "audit", "evaluate", "bench", "bundle small", "predict new@document>card"} | {
     f"predict {name}"

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from distill.core.errors import GateFailed
+from distill.core.errors import GateFailed, UserError
 from distill.core.files import read_json, write_json
 from distill.core.predictions import read_predictions
 from distill.core.progress import Reporter
@@ -165,11 +165,12 @@ def test_gates_are_asked_by_the_verbs_that_make_bundles_only(settings, monkeypat
 
 @pytest.mark.parametrize(("seed", "calls"), [(2, []), (5, [(2, "report")])])
 def test_a_seed_that_collapsed_is_left_out_and_named(settings, monkeypatch, seed, calls):
-    with pytest.raises(GateFailed, match=rf"seed {seed}: training collapsed, found: learning rate 1\.0"):
+    with pytest.raises(GateFailed, match=rf"seed {seed}: training collapsed \(learning rate 1\.0\)"):
         work(settings, monkeypatch, stops=[seed])
     assert work.seen == ([(2, "evaluate"), (5, "evaluate"), *calls], [other for other in (2, 5) if other != seed])
     report = read_json(settings.run / "report.json")
     assert report["stopped_seeds"] == [seed] and seed not in report["seeds"]
+    assert report["outcome"]["state"] == "stopped" and f"seed {seed}: training collapsed" in report["outcome"]["why"]
     assert f"left out: seed {seed}" in (settings.run / "report.html").read_text(encoding="utf-8")
 
 
@@ -177,6 +178,20 @@ def test_when_every_seed_stops_there_is_a_report_without_models(settings, monkey
     with pytest.raises(GateFailed, match=r"seed 2: training collapsed[\s\S]*seed 5: training collapsed"):
         work(settings, monkeypatch, stops=[2, 5])
     assert read_json(settings.run / "report.json")["models"] == []
+
+
+def test_a_mistake_in_the_input_is_on_the_page_of_all_seeds(settings, monkeypatch):
+    def wrong(settings, console, until):
+        write_json(settings.run / "report.json", {**REPORT, "gates": []})
+        raise UserError("no validation row has the positive class", found="da: 0 of 9 rows")
+
+    work(settings, monkeypatch)
+    monkeypatch.setattr(several, "execute", wrong)
+    with pytest.raises(UserError):
+        execute_seeds(settings, Reporter(), "report")
+    assert read_json(settings.run / "report.json")["outcome"]["state"] == "stopped"
+    page = (settings.run / "report.html").read_text(encoding="utf-8")
+    assert 'class="failed"' in page and "no validation row has the positive class (da: 0 of 9 rows)" in page
 
 
 def test_status_lists_the_stages_of_every_seed(settings, monkeypatch):

@@ -210,3 +210,22 @@ def test_cuda_labels_as_the_processor(teacher, records, tmp_path, monkeypatch, p
     assert list(made.ids) == list(expected.ids)
     scale = np.abs(expected.logits).max()
     np.testing.assert_allclose(made.logits, expected.logits, atol=(1e-4 if precision == "fp32" else 0.05) * scale)
+
+
+def test_batch_tokens_decide_how_much_is_read_at_once(teacher, records, tmp_path, monkeypatch):
+    class Calls(TorchRunner):
+        shapes = []
+
+        def logits(self, batch):
+            self.shapes.append(batch["input_ids"].size)
+            return super().logits(batch)
+
+    monkeypatch.setattr(torch_runner, "TorchRunner", Calls)
+    largest = {}
+    for tokens in (60, 400):
+        Calls.shapes.clear()
+        folder = tmp_path / str(tokens)
+        folder.mkdir()
+        label(CONFIG.model_copy(update={"batch_tokens": tokens, "shard_rows": 50}), teacher, records, 1, folder)
+        largest[tokens] = max(Calls.shapes)
+    assert largest[60] <= 60 < largest[400] <= 400

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from distill.core.intake.record_reader import columns as column_paths
-from distill.core.intake.record_reader import lookup
+from distill.core.rendering import lookup
 
 _NEARLY = 0.97
 

@@ -24,10 +24,10 @@ from distill.core.guessing.column_roles import (
 )
 from distill.core.guessing.columns import Column, look
 from distill.core.intake import encoding as encodings
-from distill.core.intake.record_reader import lookup
 from distill.core.intake.sources import Reading, open_bytes, read_rows
 from distill.core.label_space import label_name
 from distill.core.names import as_name
+from distill.core.rendering import lookup
 
 SAMPLE_ROWS = 1000
 LABEL_ROWS = 100_000

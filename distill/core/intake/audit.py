@@ -180,9 +180,7 @@ def _warnings(project: Project, found: Mapping[str, Any], shared: list[Overlap])
         bad = sum(count for reason, count in counts["dropped"].items() if reason not in _ON_PURPOSE)
         if bad > _MANY_BAD * counts["read"]:
             warnings.append(f"{source}: {bad} of {counts['read']} rows are in quarantine")
-    absent = [label for label, count in found["balance"]["classes"]["train"].items() if not count]
-    if absent:
-        warnings.append(f"no training row has the label {', '.join(absent)}")
+    warnings += _absent_classes(found["balance"]["classes"])
     for overlap in shared:
         if overlap.reuses_ids():
             pair = f"{overlap.a} and {overlap.b}"
@@ -193,6 +191,21 @@ def _warnings(project: Project, found: Mapping[str, Any], shared: list[Overlap])
     if found["same_text_share"] > _MANY_SAME and _differ(project):
         warnings.append("document and card render the same text in nearly every row: the teacher has no richer view")
     return warnings
+
+
+def _absent_classes(classes: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
+    """One warning for each split that has rows but lacks a class. Args: classes: split to rows of each class."""
+    for split, counts in classes.items():
+        absent = [label for label, count in counts.items() if not count]
+        if not absent or len(absent) == len(counts):
+            continue
+        named, of_test = ", ".join(absent), split.startswith("test")
+        most = f"macro F1 counts it as 0 there and is at most {1 - len(absent) / len(counts):.1%}"
+        cost = {"train": "no model learns it", "valid": "no threshold can be chosen for it"}.get(split, most)
+        where = {"train": "training", "valid": "validation"}.get(split, split)
+        yield (
+            f"no {where} row has the label {named}: {cost}" if not of_test else f"{split} has no row of {named}: {cost}"
+        )
 
 
 def _differ(project: Project) -> bool:

@@ -12,7 +12,7 @@ from distill.core.label_space import LabelSpace, label_name
 from distill.core.objectives.objective import Target
 from distill.core.project import Project
 from distill.core.records import Record
-from distill.core.rendering import field_text
+from distill.core.rendering import FieldError, field_text, lookup
 
 _LISTED_COLUMNS = 40
 
@@ -101,16 +101,6 @@ class ColumnWatch:
         )
 
 
-def lookup(values: Mapping[str, Any], path: str) -> Any:
-    """The value at a column path of a flat or nested row; None for missing, null and NaN."""
-    value = values.get(path)
-    if value is None and "." in path:
-        value = values
-        for part in path.split("."):
-            value = value.get(part) if isinstance(value, dict) else None
-    return None if value != value else value
-
-
 def columns(values: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
     """The column paths of a row, nested ones joined by dots."""
     for name, value in values.items():
@@ -141,16 +131,10 @@ def has_column(values: Mapping[str, Any], path: str) -> bool:
 
 
 def _text(values: Mapping[str, Any], path: str) -> str:
-    value = lookup(values, path)
-    items = value if isinstance(value, list | tuple) else (value,)
-    for item in items:
-        if isinstance(item, dict | list | tuple | bytes):
-            raise BadRow("wrong_type", f"column '{path}' needs text, found {type(item).__name__}")
-    return value if isinstance(value, str) and _squeezed(value) else field_text({path: value}, path)
-
-
-def _squeezed(text: str) -> bool:
-    return text == " ".join(text.split())
+    try:
+        return field_text(values, path)
+    except FieldError as error:
+        raise BadRow("wrong_type", str(error)) from None
 
 
 def _scalar(values: Mapping[str, Any], path: str) -> str | None:

@@ -40,6 +40,7 @@ def audit_step(experiment: Experiment) -> Step:
         config=audit_config(project),
         reads=(Read(RECORDS),),
         files=tuple(sorted(set((tokenizers or {}).values()))),
+        version=2,
         publish=(AUDIT_FILE,),
     )
 

@@ -53,11 +53,12 @@ def _step(name: str, experiments: Mapping[int | None, Experiment], reads: tuple[
         body=body,
         config={
             "quality": project.quality.as_fingerprint(),
-            "task": task.as_fingerprint("ordered"),
+            "task": task.as_fingerprint(),
             "seed": project.seed,
             "tests": tests,
             **({"seeds": seeds} if seeds else {}),
         },
         reads=reads,
+        version=2,
         work=lambda rows: Work(rows=sum(rows.get(test, 0) for test in tests) * project.quality.replicates * models),
     )

@@ -8,6 +8,8 @@ from distill.report.markup import details, element, escape, table
 from distill.report.section import Section, TableSection
 from distill.report.table_model import Sheet
 
+_UNFOLDED_CLASSES = 12
+
 
 class Quality(TableSection):
     """The main table; the model to take stands out."""
@@ -93,11 +95,11 @@ class Classes(Section):
     name, title, position = "classes", "Each class", 110
 
     def body(self, report: Report) -> str:
-        """F1 of each class, with precision and recall folded away."""
-        if not label_names(report):
-            return ""
-        detail = details("Precision and recall", table(breakdown_tables.class_detail_sheet(report)))
-        return table(breakdown_tables.class_sheet(report)) + detail
+        """All classes together, then F1, precision and recall of each; of many classes folded away."""
+        each, detail = table(breakdown_tables.class_sheet(report)), table(breakdown_tables.class_detail_sheet(report))
+        if len(label_names(report)) > _UNFOLDED_CLASSES:
+            each = details(f"F1 of each of {len(label_names(report))} classes", each)
+        return table(breakdown_tables.chances_sheet(report)) + each + details("Precision and recall", detail)
 
 
 class Slices(TableSection):

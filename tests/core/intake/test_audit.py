@@ -143,7 +143,10 @@ def test_labels_without_rows_and_many_bad_rows_are_warned_about(tmp_path):
             test=[v for v in rows("э", 6, 200) if v["метка"] != "точно"],
         )
     )
-    assert "no training row has the label точно" in found["warnings"]
+    assert "no training row has the label точно: no model learns it" in found["warnings"]
+    assert "no validation row has the label точно: no threshold can be chosen for it" in found["warnings"]
+    cost = "macro F1 counts it as 0 there and is at most 66.7%"
+    assert f"test.seen has no row of точно: {cost}" in found["warnings"]
     assert "train: 2 of 10 rows are in quarantine" in found["warnings"]
 
 

@@ -39,6 +39,26 @@ def test_clean_data_comes_through_whole(tmp_path):
     assert audit["balance"]["slices"]["valid"] == {"аптека": 3, "стройка": 3}
 
 
+@pytest.mark.parametrize(
+    ("changes", "read", "found"),
+    [
+        ({}, lambda record: record.id, "т1"),
+        ({"id": "page.title"}, lambda record: record.id, "Купить дрель 1 ёмкость"),
+        ({}, lambda record: record.slice, "стройка"),
+        ({"slice": "id"}, lambda record: record.slice, "т1"),
+        ({"keys": ["page.id"]}, lambda record: record.keys, {"page.id": "p1"}),
+        ({"label": "second"}, lambda record: record.target.tolist(), [0, 0, 1]),
+    ],
+)
+def test_the_columns_that_are_named_are_read(tmp_path, changes, read, found):
+    second = {"second": "точно"}
+    starts = {"train": ("т", 12, 0), "valid": ("в", 6, 100), "test": ("э", 6, 200)}
+    splits = {name: [one | second for one in rows(*values)] for name, values in starts.items()}
+    splits["train"][0] |= {"second": "мимо"}
+    out, _ = run(write_all(tmp_path, **splits), **changes)
+    assert read(read_records(out, "train")[1]) == found
+
+
 BAD = {
     "broken_json": '{"id": ',
     "not_an_object": "[1, 2]",

@@ -73,6 +73,20 @@ def test_own_records_are_train_and_pool_never_test(records, tmp_path):
     assert view.budgets == {"body": 9} and view.windows is None
 
 
+def test_the_view_decides_which_texts_are_read(records, tmp_path):
+    pairs, out = made(config(own=True, view="card"), tmp_path, records)
+    assert pairs[0].left == ("дрель 0", "k0") and pairs[0].right == ("p",)
+    assert read_views(out)["records"].max_tokens == 16
+
+
+def test_files_are_named_from_their_root(tmp_path):
+    (tmp_path / "below").mkdir()
+    texts = offers(tmp_path / "below", root="below")
+    assert made(config(texts=texts), tmp_path)[0]
+    with pytest.raises(UserError, match="file not found"):
+        made(config(texts={"offers": {**texts["offers"], "root": "."}}), tmp_path)
+
+
 def test_without_a_category_the_slice_is_one(records, tmp_path):
     assert {p.category for p in made(config(own=True), tmp_path, records)[0]} == {"DIY"}
 

@@ -178,3 +178,46 @@ def _env():
     # Two processes cannot share one graphics card, so they train on processors.
     apart = {"CUDA_VISIBLE_DEVICES": "", "GLOO_SOCKET_IFNAME": "lo"}
     return {**os.environ, **apart, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
+
+
+# Each of these gives other weights after two steps.
+OPTIONS = {
+    "masked": {"masked": 0.5},
+    "swapped": {"swapped": 0.1},
+    "mlm": {"mlm": 3.0},
+    "pair_matching": {"pair_matching": 0.0},
+    "token_overlap": {"token_overlap": 0.0},
+    "held_out": {"held_out": 40},
+    "optimiser": {"training": {"max_steps": 2, "optimiser": "adamw"}},
+}
+TWO_STEPS = {"training": {"max_steps": 2, "warmup": 1}}
+
+
+@pytest.fixture(scope="module")
+def two_steps(store, start, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("two")
+    run(store, start, folder, **TWO_STEPS)
+    return weights(folder)
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_an_option_changes_the_weights(store, start, two_steps, tmp_path, name):
+    run(store, start, tmp_path / "run", **{**TWO_STEPS, **OPTIONS[name]})
+    other = weights(tmp_path / "run")
+    assert other.keys() == two_steps.keys() and any(not torch.equal(other[key], two_steps[key]) for key in other)
+
+
+def test_half_decides_the_bytes_of_the_weights(store, start, tmp_path):
+    for half in (True, False):
+        run(store, start, tmp_path / str(half), half=half, **TWO_STEPS)
+    kinds = [load_file(tmp_path / str(half) / "model.safetensors").values() for half in (True, False)]
+    assert {tensor.dtype for tensor in kinds[0]} == {torch.float16} and {t.dtype for t in kinds[1]} == {torch.float32}
+
+
+@pytest.mark.parametrize("name", ["hidden", "relation"])
+def test_a_weight_of_the_embedding_teachers_terms_changes_the_weights(store, start, tmp_path, name):
+    for value in (0.5, 5.0):
+        given = {"encoder": str(start), "hidden": 1.0, "relation": 1.0, "max_tokens": 8, name: value}
+        run(store, start, tmp_path / str(value), embedding_teacher=given, **TWO_STEPS)
+    one, other = (weights(tmp_path / str(value)) for value in (0.5, 5.0))
+    assert any(not torch.equal(one[key], other[key]) for key in one)

@@ -1,0 +1,107 @@
+"""How much of a student's answers an exported file changes: probabilities, decisions, and what each class loses.
+
+Labels alone do not show it: logits three times as large have the same argmax, and none of the probabilities. So both
+models are read with the student's temperature and its operating points, as one file that takes the other's place would
+be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from distill.core.files import Json
+from distill.evaluation.calibrated_predictions import ALL, CalibratedPredictions
+from distill.evaluation.metrics import BoolArray, FloatArray
+from distill.evaluation.operating_points import choose
+
+_LEAST_ROWS = 1  # lost by a class: one row more or less is no evidence, however few rows the class has
+_NOTHING: Json = {"value": 0.0, "at": None}
+
+
+def fidelity(
+    original: Sequence[CalibratedPredictions],
+    exported: Sequence[CalibratedPredictions],
+    precision_at_least: float,
+    recall_at_least: float,
+) -> Json:
+    """What a file changes on validation and test rows; over several seeds each figure of the worst.
+
+    Args: original: the student's predictions in PyTorch, one for each seed. exported: the file's, on the same rows.
+        precision_at_least, recall_at_least: of the operating points, which every class gets here.
+    Returns: `rows`; `shift_max` and `shift_mean`, over rows, of the class whose probability changes most; `points`:
+        `{"value", "at"}`, the largest share of rows that an operating point decides otherwise; `class_loss`:
+        `{"value", "at"}`, the most precision or recall that a class loses by more than one row.
+    """
+    found = [
+        _of_seed(one, other, precision_at_least, recall_at_least) for one, other in zip(original, exported, strict=True)
+    ]
+    named = {key: max((one[key] for one in found), key=_value) for key in ("points", "class_loss")}
+    shifts = {key: max(one[key] for one in found) for key in ("shift_max", "shift_mean")}
+    return {"rows": found[0]["rows"], **shifts, **named}
+
+
+def _of_seed(
+    original: CalibratedPredictions, exported: CalibratedPredictions, precision_at_least: float, recall_at_least: float
+) -> Json:
+    space, objective = original.valid.space, original.valid.space.objective
+    here, target = _rows(original)
+    there = _rows(exported)[0] * (exported.temperature / original.temperature)
+    before, after = objective.probabilities(here), objective.probabilities(there)
+    shift = np.abs(before - after).max(axis=1)
+    valid = objective.probabilities(original.valid.logits)
+    gold = objective.gold_decisions(np.asarray(original.valid.target, np.float64))
+    changed: list[Json] = [_NOTHING]
+    lost: list[Json] = [_NOTHING]
+    for index, label in enumerate(space.labels):
+        points = choose(valid[:, index], gold[:, index], precision_at_least, recall_at_least)
+        for name, least in points.items():
+            if least is not None:
+                share = ((before[:, index] >= least) != (after[:, index] >= least)).mean()
+                changed.append({"value": float(share), "at": f"{name} of {label}"})
+    decisions = objective.decisions(here), objective.decisions(there)
+    for name, losses in _losses(*decisions, objective.gold_decisions(target)):
+        lost += [
+            {"value": float(loss), "at": f"{name} of {label}"} for label, loss in zip(space.labels, losses, strict=True)
+        ]
+    return {
+        "rows": len(here),
+        "shift_max": float(shift.max()),
+        "shift_mean": float(shift.mean()),
+        "points": max(changed, key=_value),
+        "class_loss": max(lost, key=_value),
+    }
+
+
+def _value(figure: Json) -> float:
+    return float(figure["value"])
+
+
+def _rows(predictions: CalibratedPredictions) -> tuple[FloatArray, FloatArray]:
+    """Logits over the temperature and gold of validation and all tests, float64 (N, K) and (N, C)."""
+    parts = predictions.valid, predictions.tests[ALL]
+    logits, target = (
+        np.concatenate([np.asarray(getattr(part, name), np.float64) for part in parts]) for name in ("logits", "target")
+    )
+    return logits, target
+
+
+def _losses(before: BoolArray, after: BoolArray, gold: BoolArray) -> Iterator[tuple[str, FloatArray]]:
+    """Precision and recall (C,) that each class loses; 0 for a loss of no more than one row."""
+    rows = np.maximum(before.sum(axis=0), after.sum(axis=0)).astype(np.float64)
+    held = [_share((part & gold).sum(axis=0), part.sum(axis=0)) for part in (before, after)]
+    yield "precision", _evident(held[0] - held[1], rows)
+    actual = gold.sum(axis=0).astype(np.float64)
+    found = [_share((part & gold).sum(axis=0), actual) for part in (before, after)]
+    yield "recall", _evident(found[0] - found[1], actual)
+
+
+def _evident(loss: FloatArray, rows: FloatArray) -> FloatArray:
+    return np.where(loss * rows > _LEAST_ROWS + 1e-9, loss, 0.0)
+
+
+def _share(part: BoolArray | FloatArray, whole: BoolArray | FloatArray) -> FloatArray:
+    wholes = np.asarray(whole, np.float64)
+    share: FloatArray = np.divide(part, wholes, out=np.zeros(wholes.shape), where=wholes > 0)
+    return share

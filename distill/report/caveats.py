@@ -1,0 +1,80 @@
+"""What a reader of the figures has to know: classes without rows, bounds that were met, one seed only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from distill.core.files import Json
+from distill.evaluation.entries import ModelFigures
+from distill.evaluation.gates import RETENTION
+from distill.evaluation.majority import MAJORITY
+from distill.report import formats
+from distill.report.contents import Report, dig, gates_of, label_names, models_of, positive_label, tests_of
+from distill.report.table_model import ModelRow
+
+_SHOWN = 8
+
+
+def caveats(report: Report, row: ModelRow) -> Iterator[str]:
+    """The sentences, for the first ones of a report. Args: row: the model that the first sentence is about."""
+    yield from absent_classes(report, row.quality)
+    yield from _without_retention(report)
+    yield from bounded_temperatures(report)
+    yield from _unreached_points(report, row)
+
+
+def absent_classes(report: Report, quality: Json, where: str = "") -> list[str]:
+    """That some classes have no row, and what macro F1 can reach at most; nothing where every class has rows.
+
+    Args: quality: a block with `absent`. where: which rows; all test rows, and each test that lacks more, by default.
+    """
+    if where:
+        return [_absent(report, quality, where)] if quality.get("absent") else []
+    row = next((model for model in models_of(report) if dig(model.quality)), ModelFigures())
+    tests = {test: dig(row.tests, test) for test in tests_of(report)}
+    found = absent_classes(report, quality, "test row") if quality.get("absent") else []
+    for test, block in tests.items():
+        if block.get("absent") != quality.get("absent"):
+            found += absent_classes(report, block, f"row of test “{test}”")
+    return found
+
+
+def _absent(report: Report, quality: Json, where: str) -> str:
+    absent, every = quality["absent"], len(label_names(report))
+    most = formats.percent((every - len(absent)) / every, 1)
+    return f"No {where} has the label {listed(absent)}: it counts as 0 in macro F1, which is at most {most}% there."
+
+
+def _without_retention(report: Report) -> Iterator[str]:
+    """That students were not asked what they keep of a teacher on cards, for want of one."""
+    students = [model for model in models_of(report) if model.judged and "card" not in (model.retention or {"card"})]
+    off = {*(report.get("gates_off") or []), *(report.get("controls_off") or [])}
+    asked = any(gate.metric == RETENTION for gate in gates_of(report))
+    if students and not asked and not off & {"retention_card", "card_teacher"}:
+        yield "What is kept of a teacher on cards was not measured: none was trained."
+
+
+def bounded_temperatures(report: Report) -> list[str]:
+    """The models whose temperature is the least or the greatest that is looked for."""
+    named = [
+        f"{model.name} ({formats.plain(model.temperature)})"
+        for model in models_of(report)
+        if model.at_bound and model.name != MAJORITY
+    ]
+    what = "their probabilities, log loss and ECE are not those of a calibrated model"
+    return [f"Temperature at its bound: {listed(named)}; {what}."] if named else []
+
+
+def _unreached_points(report: Report, row: ModelRow) -> Iterator[str]:
+    """The operating points that the model to take did not reach on validation."""
+    missed = [name for name, point in row.points.items() if point is None]
+    if missed:
+        which = "any operating point" if len(missed) == len(row.points) else listed(missed)
+        yield f"{row.name} did not reach {which} of “{positive_label(report)}” on validation: there is no threshold."
+
+
+def listed(names: Sequence[Any], shown: int = _SHOWN) -> str:
+    """Names in one line; of many the first ones and how many more there are."""
+    texts = [str(name) for name in names[:shown]]
+    return ", ".join(texts) if len(names) <= shown else f"{', '.join(texts)} and {len(names) - shown} more"

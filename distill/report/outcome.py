@@ -1,0 +1,45 @@
+"""How a run ended, or that it has not: what report.json says of itself, and the sentence about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from distill.core.errors import DistillError
+from distill.core.files import Json
+from distill.report.contents import Report, dig
+
+UNFINISHED: Json = {"state": "unfinished"}
+FINISHED: Json = {"state": "finished"}
+
+
+def stopped(error: DistillError, stages: Sequence[Mapping[str, Any]]) -> Json:
+    """The `outcome` of a run that an error ended. Args: stages: of `run.json`; the last one may be what failed."""
+    step = stages[-1]["name"] if stages and stages[-1]["status"] == "failed" else None
+    return stopped_because(error.brief, step)
+
+
+def stopped_because(why: str, step: str | None = None) -> Json:
+    """The `outcome` of a run that ended early. Args: step: at which it did, where it was in one."""
+    return {"state": "stopped", "step": step, "why": why}
+
+
+def is_stopped(report: Report) -> bool:
+    """Whether the run ended early."""
+    return dig(report, "outcome").get("state") == "stopped"
+
+
+def is_unfinished(report: Report) -> bool:
+    """Whether the report was written while the run went on."""
+    return dig(report, "outcome").get("state") == "unfinished"
+
+
+def outcome_sentence(report: Report) -> str:
+    """Why the run stopped, or that it has not ended; empty for one that ended as it should, and for older reports."""
+    outcome = dig(report, "outcome")
+    if is_unfinished(report):
+        return "The run has not ended: these are its figures so far."
+    if not is_stopped(report):
+        return ""
+    step = outcome.get("step")
+    return f"The run stopped{f' at “{step}”' if step else ''}: {outcome.get('why')}."

@@ -1,0 +1,112 @@
+"""Writers of answers, one for each format: JSONL, CSV, TSV (each also as .gz) and Parquet."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, cast
+
+from distill.core.errors import unknown_name
+from distill.core.files import Json
+
+Write = Callable[[Json], None]
+_TEXT = (".jsonl", ".ndjson", ".csv", ".tsv")
+FORMATS = (*_TEXT, *(f"{ending}.gz" for ending in _TEXT), ".parquet")
+_PARQUET_ROWS = 4096
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What answers hold.
+
+    Attributes: labels: in order. several: whether `label` is a list. positive: whether there is `positive`, as there is
+        at an operating point.
+    """
+
+    labels: Sequence[str]
+    several: bool
+    positive: bool
+
+    @property
+    def more(self) -> list[str]:
+        """The names after the probabilities."""
+        return ["positive"] if self.positive else []
+
+
+def format_of(path: Path) -> str:
+    """The end of a file's name that says its format. Raises: UserError naming the known ones."""
+    found = next((ending for ending in FORMATS if path.name.endswith(ending)), None)
+    if found is None:
+        raise unknown_name("file format", path.name, FORMATS, str(path))
+    return found
+
+
+@contextmanager
+def open_answers(path: Path, ending: str, shape: Shape) -> Iterator[Write]:
+    """A function that writes one answer: `{"id", "label", "probabilities", "positive"?}`.
+
+    JSONL holds it as it is. CSV and TSV have a column `probability.LABEL` for each label, and a list of labels as JSON.
+    In Parquet `probabilities` is a struct, and ids are text.
+
+    Args: path: written over. ending: of `FORMATS`.
+    """
+    if ending == ".parquet":
+        yield from _parquet(path, shape)
+        return
+    opened = gzip.open if ending.endswith(".gz") else open
+    with cast("IO[str]", opened(path, "wt", encoding="utf-8", newline="")) as file:
+        kind = ending.removesuffix(".gz")
+        if kind in (".csv", ".tsv"):
+            yield _delimited(file, shape, tabs=kind == ".tsv")
+        else:
+            yield lambda answer: _line(file, answer)
+
+
+def _line(file: IO[str], answer: Json) -> None:
+    file.write(json.dumps(answer, ensure_ascii=False, default=str) + "\n")
+
+
+def _delimited(file: IO[str], shape: Shape, *, tabs: bool) -> Write:
+    plain: Json = {"delimiter": "\t", "quoting": csv.QUOTE_NONE, "quotechar": None} if tabs else {}
+    rows = csv.writer(file, lineterminator="\n", **plain)
+
+    def row(values: Sequence[Any]) -> None:
+        # TSV has no quotes, so that a tab or a line end in a name has to go.
+        rows.writerow([" ".join(str(value).split()) if tabs else str(value) for value in values])
+
+    def write(answer: Json) -> None:
+        label, chances = answer["label"], answer["probabilities"]
+        named = json.dumps(label, ensure_ascii=False) if shape.several else label
+        row([answer["id"], named, *(chances[name] for name in shape.labels), *(answer[name] for name in shape.more)])
+
+    row(["id", "label", *(f"probability.{name}" for name in shape.labels), *shape.more])
+    return write
+
+
+def _parquet(path: Path, shape: Shape) -> Iterator[Write]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    chances = pa.struct([(label, pa.float64()) for label in shape.labels])
+    label = pa.list_(pa.string()) if shape.several else pa.string()
+    more = [(name, pa.bool_()) for name in shape.more]
+    schema = pa.schema([("id", pa.string()), ("label", label), ("probabilities", chances), *more])
+    held: list[Json] = []
+    with pq.ParquetWriter(path, schema) as writer:
+
+        def flush() -> None:
+            writer.write_table(pa.Table.from_pylist(held, schema))
+            held.clear()
+
+        def write(answer: Json) -> None:
+            held.append({**answer, "id": str(answer["id"])})
+            if len(held) == _PARQUET_ROWS:
+                flush()
+
+        yield write
+        flush()

@@ -1,0 +1,263 @@
+"""Every field of every config model has a test that shows what it changes; the table names it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from benchmarks.config import BenchConfig
+from distill.core import project
+from distill.core.config import Config
+from distill.training.config import TrainingConfig
+from distill.training.losses.gold import Gold
+from distill.training.losses.soft_cross_entropy import SoftCrossEntropy
+from export.targets.onnx_fp32 import OnnxFp32
+from export.targets.onnx_int8_dynamic import OnnxInt8Dynamic
+from students.config import StudentConfig, StudentEntry
+from teachers.config import FreshEncoder, LabellingConfig, TeacherConfig, TeacherEntry
+from teachers.pretraining.config import EmbeddingTeacherConfig, PretrainConfig, PretrainTraining, TextSource
+from tests.core.test_project import REJECTED
+
+TESTS = Path(__file__).resolve().parents[1]
+
+
+def each(place: str, *fields: str) -> dict[str, str]:
+    """The same test for several fields."""
+    return dict.fromkeys(fields, place)
+
+
+JUNK = "core/intake/test_prepare.py::test_every_junk_rule_drops_under_its_own_reason"
+COLUMNS = "core/intake/test_prepare.py::test_the_columns_that_are_named_are_read"
+DATA = "core/intake/test_prepare.py::test_clean_data_comes_through_whole"
+FIDELITY = "evaluation/test_fidelity.py::test_scaled_logits_change_no_label_and_no_class"
+EXPORTED = "report/test_gates.py::test_an_export_is_judged_by_its_criterion"
+REDONE = "pipeline/test_redone.py::test_a_change_redoes_what_reads_it_and_nothing_else"
+CONTROLS = (
+    "cli/test_family_runs.py::test_without_controls_there_is_nothing_measured_against_them_and_the_verdict_says_so"
+)
+SETTINGS = "evaluation/test_evaluate.py::test_the_settings_of_quality_reach_the_figures"
+SHAPE = "models/test_fresh.py::test_the_shape_is_the_one_that_is_asked_for"
+TEXTS = "teachers/pretraining/test_collect.py::test_texts_of_other_files_are_filtered"
+PRETRAINED = "teachers/pretraining/test_pretrain.py::test_an_option_changes_the_weights"
+TERMS = "teachers/pretraining/test_pretrain.py::test_a_weight_of_the_embedding_teachers_terms_changes_the_weights"
+SHARDS = "teachers/test_label.py::test_train_rows_then_the_pool_with_the_teachers_logits"
+PRESETS = "core/test_presets.py::test_an_entry_takes_the_preset_of_its_name_or_the_one_it_names"
+FAMILIES = "pipeline/test_model_settings.py::test_each_entry_is_of_the_class_of_its_family"
+VIEWS = "families/test_tfidf.py::test_it_reads_through_its_own_view_or_another"
+WEIGHTS = "training/test_options.py::test_an_option_changes_the_weights"
+LENGTHS = "training/test_options.py::test_an_option_changes_a_run_that_ends_by_itself"
+TARGETS = "export/test_second_target.py::test_one_class_and_one_yaml_go_all_the_way"
+STABLE = "core/intake/test_prepare.py::test_a_pool_never_reads_labels_and_keeps_a_stable_sample"
+WINDOWS = "core/test_rendering.py::test_windows_overlap_as_promised_and_unread_tokens_are_counted"
+SIDES = "core/test_rendering.py::test_fields_stand_in_order_and_empty_ones_leave_no_separator"
+TWO_VIEWS = (
+    "pipeline/test_plan.py::test_a_card_teacher_is_trained_where_its_view_is_another_one_and_copied_where_it_is_not"
+)
+TAIL = "benchmarks/test_latency_rows.py::test_tail_percentiles_are_null_until_there_are_enough_samples"
+EXPORTS = "pipeline/test_plan_targets.py::test_teachers_leave_as_every_target_judged_by_parity_and_students_as_all"
+MATCHING = "models/test_mimetic_init.py::test_matching_heads_attend_to_equal_tokens_and_the_others_spread"
+REQUESTS = "benchmarks/test_latency_worker.py::test_every_request_is_sampled_once_per_batch_size"
+ROUNDS = "benchmarks/test_latency.py::test_processes_visit_every_subject_before_the_next_round"
+
+TEACHER = {
+    "preset": PRESETS,
+    "family": FAMILIES,
+    "view": VIEWS,
+    "weight": "cli/test_choice_runs.py::test_an_ensemble_is_a_candidate_with_its_weights",
+    "slices": "teachers/test_teach.py::test_only_rows_of_the_wanted_slices_are_learnt_from",
+    "labelling": SHARDS,
+}
+STUDENT = {
+    "preset": PRESETS,
+    "family": FAMILIES,
+    "view": VIEWS,
+    "learns_from": "pipeline/test_assistants.py::test_teacher_and_assistant_may_both_be_learnt_from_in_equal_parts",
+}
+TRAINING = {
+    **each(WEIGHTS, "epochs", "max_steps", "batch_size", "accumulate", "optimiser", "learning_rate", "head_rate"),
+    **each(WEIGHTS, "warmup", "schedule", "weight_decay", "max_grad_norm", "dropout", "precision"),
+    **each(LENGTHS, "patience", "evaluate_steps", "average", "ceiling_steps"),
+    "ceiling_minutes": "training/test_lengths.py::test_minutes_end_a_run_too",
+    "checkpoint": "training/test_fit.py::test_best_checkpoint_is_kept",
+    "may_collapse": "training/test_fit.py::test_a_baseline_may_be_a_constant_predictor",
+    "save_steps": "training/test_fit.py::test_figures_of_an_epoch_survive_a_kill_right_after_it",
+}
+TARGET = {
+    **each(TARGETS, "name", "target"),
+    "parity_rows": "export/test_parity.py::test_rows_are_spread_evenly_and_needed",
+}
+
+EFFECTS: Mapping[type[Config], Mapping[str, str]] = {
+    project.Task: {
+        "labels": "core/test_label_space.py::test_gold_becomes_a_vector",
+        "ordered": "evaluation/test_quality.py::test_only_labels_on_a_scale_have_grades",
+        "positive": "evaluation/test_evaluate.py::test_without_a_positive_class_there_are_no_thresholds",
+        "kind": "training/test_third_objective.py::test_it_is_found_by_its_name_in_the_project",
+    },
+    project.Split: {
+        "mode": "core/intake/test_prepare.py::test_splits_by_keys_share_no_key_and_count_what_crosses",
+        "valid": "core/intake/test_prepare.py::test_without_validation_files_a_share_of_keys_is_held_out",
+        "test": "core/intake/test_splits.py::test_shares_come_out_near_what_is_asked_for",
+    },
+    project.Junk: each(JUNK, "min_chars", "max_chars", "required", "repeated", "patterns"),
+    project.PoolSource: {
+        **each(STABLE, "files", "rows"),
+        "pairing": "core/intake/test_prepare.py::test_pairing_joins_similar_sides_of_different_rows",
+    },
+    project.Data: {
+        "root": "core/intake/test_sources.py::test_the_root_starts_from_the_base",
+        **each(COLUMNS, "id", "label", "slice", "keys"),
+        **each(DATA, "train", "valid", "test", "pool"),
+        "pool_exclude": "core/intake/test_prepare.py::test_pool_exclude_side_drops_either_side_on_either_side",
+        "split": "core/intake/test_prepare.py::test_without_validation_files_a_share_of_keys_is_held_out",
+        "junk": JUNK,
+        "encoding": "core/intake/test_sources.py::test_a_file_in_another_encoding_is_named_with_the_fix",
+        "quotes": "core/intake/test_sources.py::test_a_tsv_has_quotes_only_where_they_are_declared",
+        "on_bad_row": "core/intake/test_prepare.py::test_fail_stops_at_the_first_bad_row",
+        "on_leak": "core/intake/test_prepare.py::test_what_a_test_has_too_is_dropped_from_training_where_asked",
+    },
+    project.Windows: {
+        **each(WINDOWS, "stride", "max"),
+        "pool": "inference/test_score.py::test_windows_are_pooled_by_the_views_rule",
+    },
+    project.ViewConfig: {
+        **each("core/test_rendering.py::test_uncut_ids_are_those_of_the_tokenizer", "right"),
+        **each(SIDES, "left", "separator"),
+        "max_tokens": "core/test_rendering.py::test_the_longer_side_is_cut_first_and_the_shorter_never_below_half",
+        "budgets": "core/test_rendering.py::test_a_budget_is_never_exceeded_and_every_lost_token_is_counted",
+        "windows": WINDOWS,
+    },
+    project.Gates: {
+        "leak": "report/test_gates.py::test_leaked_rows",
+        **each(EXPORTED, "parity_fp32", "int8_flips"),
+        **each(FIDELITY, "int8_shift_max", "int8_shift_mean", "int8_points"),
+        "int8_class_loss": "evaluation/test_fidelity.py::test_a_class_that_loses_over_a_point_is_named",
+        "retention_card": "report/test_gates.py::test_retention_is_judged_by_its_lower_bound",
+        "over_gold": "report/test_gates.py::test_a_student_is_judged_by_the_lower_bound_of_its_difference_to_the_twin",
+        "teacher_over_priors": "report/test_gates.py::test_the_labels_taken_must_beat_the_priors_by_the_lower_bound",
+        "validation_rows": "report/test_gates.py::test_validation_rows",
+    },
+    project.Controls: each(CONTROLS, "card_teacher", "gold_twins"),
+    project.Quality: {
+        "metric": "evaluation/test_baselines.py::test_the_metric_of_the_project_decides",
+        **each(SETTINGS, "precision_at_least", "recall_at_least", "replicates"),
+    },
+    project.Project: {
+        "task": "core/test_label_space.py::test_gold_becomes_a_vector",
+        "data": DATA,
+        "views": TWO_VIEWS,
+        "teachers": "pipeline/test_settings.py::test_order_is_preset_then_file_then_set",
+        "labels": "teachers/test_choice.py::test_what_the_config_fixes_is_taken_whatever_the_figures",
+        "pretrain": "cli/test_pretrain.py::test_a_second_start_does_nothing_and_another_setting_redoes_what_it_touches",
+        "students": "cli/test_teachers_alone.py::test_the_teachers_are_measured_and_compared_and_nothing_is_distilled",
+        "export": EXPORTS,
+        "gates": "report/test_gates.py::test_a_gate_set_to_null_is_off",
+        "controls": CONTROLS,
+        "quality": SETTINGS,
+        **each(REDONE, "bench", "threads"),
+        "seed": "core/intake/test_splits.py::test_the_seed_decides_and_more_rows_move_none",
+        **each("pipeline/test_seeds.py::test_seeds_move_the_weights_and_leave_the_rows", "training_seed", "seeds"),
+    },
+    FreshEncoder: {
+        **each(SHAPE, "layers", "width", "heads", "vocabulary"),
+        "matching_heads": MATCHING,
+    },
+    TextSource: {
+        "root": "teachers/pretraining/test_collect.py::test_files_are_named_from_their_root",
+        **each(TEXTS, "files", "left", "right", "category", "where", "unlike", "terms"),
+        "rows": "teachers/pretraining/test_collect.py::test_a_sample_is_seeded_and_keeps_the_order",
+    },
+    EmbeddingTeacherConfig: {
+        "encoder": "teachers/pretraining/test_pretrain.py::test_an_embedding_teacher_adds_its_terms",
+        **each(TERMS, "hidden", "relation"),
+        "max_tokens": "teachers/pretraining/test_batches.py"
+        "::test_sides_for_an_embedding_teacher_are_left_then_right_and_absent_ones_are_marked",
+    },
+    PretrainConfig: {
+        "checkpoint": "cli/test_pretrain.py::test_it_goes_on_from_a_checkpoint",
+        "fresh": "cli/test_pretrain.py::test_it_leaves_an_encoder_with_a_card_and_says_how_to_use_it",
+        "view": "teachers/pretraining/test_collect.py::test_the_view_decides_which_texts_are_read",
+        **each(
+            "teachers/pretraining/test_collect.py::test_own_records_are_train_and_pool_never_test", "own", "category"
+        ),
+        "texts": TEXTS,
+        **each(PRETRAINED, "masked", "swapped", "mlm", "pair_matching", "token_overlap", "held_out", "training"),
+        "embedding_teacher": "teachers/pretraining/test_pretrain.py::test_an_embedding_teacher_adds_its_terms",
+        "evaluate_steps": "teachers/pretraining/test_pretrain.py::test_a_run_leaves_a_model_folder_and_a_curve",
+        "half": "teachers/pretraining/test_pretrain.py::test_half_decides_the_bytes_of_the_weights",
+    },
+    LabellingConfig: {
+        "shard_rows": SHARDS,
+        "batch_tokens": "teachers/test_label.py::test_batch_tokens_decide_how_much_is_read_at_once",
+        "half": "teachers/test_label.py::test_half_the_bytes",
+        "precision": "teachers/test_label.py::test_labelling_runs_where_the_precision_was_chosen_for",
+    },
+    TeacherEntry: TEACHER,
+    TeacherConfig: {
+        **TEACHER,
+        "checkpoint": "teachers/test_starting_encoder.py::test_checkpoint_is_copied",
+        "finished": "families/test_finished.py::test_finished_teacher_is_taken_over_as_it_is",
+        "labels": "families/test_imported.py::test_the_file_stands_in_for_the_first_teacher_that_labels",
+        "fresh": "teachers/test_starting_encoder.py::test_fresh_encoder_is_made_from_the_records",
+        "training": "core/test_presets.py::test_what_the_teacher_preset_comes_to",
+    },
+    StudentEntry: STUDENT,
+    StudentConfig: {
+        **STUDENT,
+        "layers": "families/test_encoder.py::test_saved_student_loads_as_a_model_of_its_depth",
+        "keep": "families/test_encoder.py::test_truncated_source_keeps_its_first_layers",
+        "init": "families/test_encoder.py::test_pretrained_source_brings_its_layers_and_a_fresh_head",
+        "source": "pipeline/test_plan.py::test_a_student_with_a_source_of_its_own_keeps_it",
+        "losses": "students/test_losses.py::test_a_feature_term_is_added_to_the_others",
+        **each("students/test_losses.py::test_the_short_form_means_the_same_terms", "temperature", "alpha"),
+        "training": "core/test_presets.py::test_a_part_of_the_training_leaves_the_student_its_other_defaults",
+    },
+    Gold: each("training/test_losses.py::test_mixed_batch_equals_the_reference", "weight"),
+    SoftCrossEntropy: {
+        "weight": "training/test_losses.py::test_mixed_batch_equals_the_reference",
+        "temperature": "training/test_losses.py::test_soft_terms_equal_the_reference",
+    },
+    TrainingConfig: TRAINING,
+    PretrainTraining: TRAINING,
+    OnnxFp32: TARGET,
+    OnnxInt8Dynamic: {
+        **TARGET,
+        "keep_fp32": "export/test_int8.py::test_kept_products_stay_fp32",
+        "max_flips": "export/test_build.py::test_the_ladder_is_climbed_until_few_enough_labels_flip",
+        "reduce_range": "export/test_int8.py::test_seven_bit_weights_use_half_the_range",
+    },
+    BenchConfig: {
+        **each(ROUNDS, "requests", "processes"),
+        **each(REQUESTS, "warmup", "batch", "throughput_batch"),
+        "threads": "benchmarks/test_latency.py::test_the_result_is_written_and_says_how_it_was_measured",
+        "tail_samples": TAIL,
+        "seed": "benchmarks/test_requests.py::test_the_choice_depends_on_the_seed_only",
+    },
+}
+
+
+def test_every_field_is_in_the_table() -> None:
+    assert {model: set(fields) for model, fields in EFFECTS.items()} == {
+        model: set(model.model_fields) for model in REJECTED
+    }
+
+
+def test_every_test_of_the_table_is_there() -> None:
+    places = sorted({place for fields in EFFECTS.values() for place in fields.values()})
+    missing = [place for place in places if place.partition("::")[2] not in _tests(place.partition("::")[0])]
+    assert not missing
+
+
+@pytest.mark.parametrize("place", ["core/test_effects.py::test_of_old", "core/test_gone.py::test_every_field"])
+def test_a_test_that_is_gone_is_missed(place: str) -> None:
+    assert place.partition("::")[2] not in _tests(place.partition("::")[0])
+
+
+def _tests(file: str) -> set[str]:
+    """The tests in a file; none of a file that is gone."""
+    path = TESTS / file
+    tree = ast.parse(path.read_text(encoding="utf-8")) if path.is_file() else ast.Module([], [])
+    return {node.name for node in tree.body if isinstance(node, ast.FunctionDef) and node.name.startswith("test")}

@@ -1,0 +1,80 @@
+"""Every option of a fit changes what it says: the weights, the length, or what is kept."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from distill.models.encoder import load_classifier
+from distill.models.pretrained import save_tokenizer
+from tests.training.toy import fit_toy, same_weights
+
+# Of a fixed length of four steps: each of these gives other weights.
+WEIGHTS = {
+    "epochs": {"epochs": 1, "max_steps": None},
+    "max_steps": {"max_steps": 3},
+    "batch_size": {"batch_size": 6},
+    "accumulate": {"accumulate": 2},
+    "optimiser": {"optimiser": "muon"},
+    "learning_rate": {"learning_rate": 1e-3},
+    "head_rate": {"head_rate": 5.0},
+    "warmup": {"warmup": 3},
+    "schedule": {"schedule": "constant_with_warmup"},
+    "weight_decay": {"weight_decay": 0.5},
+    "max_grad_norm": {"max_grad_norm": 1e-3},
+    "dropout": {"dropout": 0.4},
+    "precision": {"precision": "bf16"},
+}
+FOUR_STEPS = {"epochs": 3, "max_steps": 4, "dropout": 0, "warmup": 1, "may_collapse": True}
+# Until log loss has stopped falling: each of these gives another number of steps or of evaluations, or other weights.
+ENDLESS = {
+    **{"epochs": None, "ceiling_steps": 12, "patience": 40, "evaluate_steps": 2},
+    **{"warmup": 1, "dropout": 0, "may_collapse": True},
+}
+LENGTHS = {
+    "ceiling_steps": {"ceiling_steps": 6},
+    "evaluate_steps": {"evaluate_steps": 3},
+    "average": {"average": 0.5},
+    "patience": {"patience": 1},
+}
+
+
+def fitted(encoder, folder, **training):
+    """The model's folder after a fit, and its history."""
+    fit_toy(encoder, folder, **training)
+    save_tokenizer(encoder, folder)
+    return load_classifier(folder), json.loads((folder / "training_history.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def plain(encoder, tmp_path_factory):
+    return fitted(encoder, tmp_path_factory.mktemp("plain"), **FOUR_STEPS)[0]
+
+
+@pytest.fixture(scope="module")
+def endless(encoder, tmp_path_factory):
+    return fitted(encoder, tmp_path_factory.mktemp("endless"), **ENDLESS)
+
+
+def test_without_a_change_the_fit_is_the_same(encoder, plain, tmp_path):
+    assert same_weights(plain, fitted(encoder, tmp_path, **FOUR_STEPS)[0])
+
+
+@pytest.mark.parametrize("name", WEIGHTS)
+def test_an_option_changes_the_weights(encoder, plain, tmp_path, name):
+    assert not same_weights(plain, fitted(encoder, tmp_path, **{**FOUR_STEPS, **WEIGHTS[name]})[0])
+
+
+@pytest.mark.parametrize("name", LENGTHS)
+def test_an_option_changes_a_run_that_ends_by_itself(encoder, endless, tmp_path, name):
+    model, history = fitted(encoder, tmp_path, **{**ENDLESS, **LENGTHS[name]})
+    other, before = endless
+    steps = [one["step"] for one in history["history"]], [one["step"] for one in before["history"]]
+    assert steps[0] != steps[1] or not same_weights(model, other)
+    if name == "ceiling_steps":
+        assert (history["steps"], before["steps"]) == (6, 12)
+    if name == "evaluate_steps":
+        assert steps[0] == [3, 6, 9, 12] and steps[1] == [2, 4, 6, 8, 10, 12]
+    if name == "patience":
+        assert history["ended"] == "converged" and history["steps"] < before["steps"]

@@ -124,15 +124,20 @@ def guess(paths: Sequence[Path], folder: Path = Path()) -> StarterProject:
 
 
 def _encoding(paths: Sequence[Path]) -> str:
+    """The one encoding of all text files. Raises: UserError for a missing file, and where two are in different ones."""
+    found: dict[str, Path] = {}
     for path in paths:
         if not path.is_file():
             raise UserError("file not found", where=str(path))
-        if ".parquet" in path.suffixes:
-            continue
-        with open_bytes(path) as file:
-            if (found := encodings.detect(islice(file, SAMPLE_ROWS))) != "utf-8":
-                return found
-    return "utf-8"
+        if ".parquet" not in path.suffixes:
+            with open_bytes(path) as file:
+                if (encoding := encodings.detect(islice(file, SAMPLE_ROWS))) is not None:
+                    found.setdefault(encoding, path)
+    if len(found) > 1:
+        seen = ", ".join(f"{path.name} reads as {encoding}" for encoding, path in found.items())
+        do = "convert them to UTF-8 with iconv: a project has one data.encoding"
+        raise UserError("the files are in different encodings", found=seen, do=do)
+    return next(iter(found), "utf-8")
 
 
 def _values(path: Path, encoding: str, rows: int) -> Iterator[dict[str, Any]]:

@@ -222,18 +222,24 @@ def _converts(column: Any) -> bool:
 
 
 def _lines(path: Path, encoding: str) -> Iterator[tuple[int, str]]:
-    """Numbered lines with undecodable bytes as U+DC80…U+DCFF, once the file as a whole has been found to be UTF-8."""
-    checked = encoding.lower().replace("_", "-") not in ("utf-8", "utf8", "utf-8-sig")
+    """Numbered lines with undecodable bytes as U+DC80…U+DCFF, of a file that as a whole is in the encoding.
+
+    Raises: UserError for a file in another one, as far as that can be told.
+    """
+    unicode, checked = encodings.is_utf8(encoding), False
     with open_bytes(path) as file:
         for number, line in enumerate(_by_line(file), 1):
             if number == 1:
                 encodings.refuse_utf16(path, line)
                 line = line.removeprefix(b"\xef\xbb\xbf")
             text = line.decode(encoding, "surrogateescape")
-            if not checked and _UNDECODED.search(text):
+            if not checked and (_UNDECODED.search(text) if unicode else not line.isascii()):
                 checked = True
                 with open_bytes(path) as again:
-                    encodings.refuse_foreign(path, again, number)
+                    if unicode:
+                        encodings.refuse_foreign(path, again, number)
+                    else:
+                        encodings.refuse_utf8(path, again, encoding)
             yield number, text
 
 

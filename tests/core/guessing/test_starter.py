@@ -120,3 +120,21 @@ def test_a_missing_file_is_named(tmp_path):
     write_all(tmp_path)
     with pytest.raises(UserError, match="file not found"):
         guess(files(tmp_path, "train.jsonl", "нет.jsonl"), tmp_path)
+
+
+def table(path, encoding, word="ДРЕЛЬ УДАРНАЯ"):
+    lines = ["id;text;label", *(f"{path.stem}{i};{word} НОМЕР {i};{i % 2}" for i in range(40))]
+    path.write_bytes("\n".join(lines).encode(encoding))
+    return path
+
+
+@pytest.mark.parametrize("encoding", ["cp1251", "koi8-r"])
+def test_capitals_are_read_in_the_encoding_that_they_are_in(tmp_path, encoding):
+    starter = guess([table(tmp_path / "train.csv", encoding), table(tmp_path / "test.csv", encoding)], tmp_path)
+    assert parsed(starter).data.encoding == encoding and "ДРЕЛЬ УДАРНАЯ НОМЕР 0" in preview(starter)
+
+
+def test_files_in_different_encodings_are_named(tmp_path):
+    paths = [table(tmp_path / "train.csv", "utf-8"), table(tmp_path / "test.csv", "cp1251")]
+    with pytest.raises(UserError, match=r"train\.csv reads as utf-8, test\.csv reads as cp1251"):
+        guess(paths, tmp_path)

@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from distill.core.errors import UserError
+from distill.core.intake.encoding import guess
 from distill.core.intake.sources import Reading, data_files, expand, read_rows
 from tests.core.record_fixtures import project, rows, write, write_all
 
@@ -163,8 +164,32 @@ def test_a_western_file_is_not_taken_for_cyrillic(tmp_path):
     assert "reads as" not in str(error.value)
 
 
-def test_utf16_is_named(tmp_path):
-    (tmp_path / "a.csv").write_text("id,текст\n1,ёж\n", encoding="utf-16")
+@pytest.mark.parametrize("encoding", ["cp1251", "koi8-r", "cp866"])
+@pytest.mark.parametrize("form", [str, str.upper, str.title])
+def test_capitals_and_abbreviations_tell_encodings_apart(encoding, form):
+    texts = [
+        "Продам белый шкаф, самовывоз",
+        "ГОСТ 12 ООО ТУ МВД СССР",
+        "Насос для дачи 750 Вт",
+        "Чайник ёмкостью 2 л с подсветкой",
+    ]
+    assert [guess(form(text).encode(encoding)) for text in texts] == [encoding] * len(texts)
+
+
+def test_too_few_letters_are_no_evidence():
+    assert guess("10 мм x 20 мм, 5 кг".encode("koi8-r")) is None
+    assert guess("Καλημέρα κόσμε, αυτό είναι ένα κείμενο".encode("cp1253")) is None
+
+
+def test_a_utf8_file_is_not_read_in_another_encoding(tmp_path):
+    path = write(tmp_path / "a.jsonl", [{"id": 1, "t": "x"}, {"id": 2, "t": "ёж"}])
+    with pytest.raises(UserError, match="reads as UTF-8; data.encoding: cp1251"):
+        list(read_rows(path, Reading("cp1251")))
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le"])
+def test_utf16_is_named(tmp_path, encoding):
+    (tmp_path / "a.csv").write_text("id,текст\n1,ёж\n", encoding=encoding)
     with pytest.raises(UserError, match="iconv -f utf-16"):
         list(read_rows(tmp_path / "a.csv"))
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from distill.core.errors import UserError
 from distill.core.intake.sources import Reading, read_rows
-from distill.core.label_space import LabelSpace
+from distill.core.label_space import LabelSpace, label_name
 from distill.core.soft_labels import SoftLabels, shard_ranges, statuses, write_shard
 from distill.training.joining import labelled_rows
 from teachers.config import LabellingConfig
@@ -68,6 +68,7 @@ def _vector(value: Any, space: LabelSpace, where: str) -> NDArray[np.float32]:
     try:
         numbers = json.loads(value) if isinstance(value, str) else value
         if isinstance(numbers, dict):
+            numbers = {label_name(name): number for name, number in numbers.items()}
             numbers = [numbers[name] for name in space.outputs] if numbers.keys() == set(space.outputs) else None
         vector = np.asarray(numbers, np.float32)
     except (TypeError, ValueError, RecursionError):

@@ -11,12 +11,11 @@ import heapq
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from distill.core.files import Json
-from distill.core.intake.compared_text import compared_part, side_texts, text_key
+from distill.core.intake.compared_text import compared_part, side_texts, text_hash, text_key
 from distill.core.intake.hashing import digest, unit
 from distill.core.intake.ledger import Account
 from distill.core.intake.pairing import NeighbourPairs, left_fields
 from distill.core.intake.record_reader import BadRow, Dropped
-from distill.core.intake.rows import text_hash
 from distill.core.project import PoolSource, Project
 from distill.core.records import Record
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from distill.core.errors import UserError, nearest
-from distill.core.label_space import LabelSpace, label_name
+from distill.core.label_space import LabelSpace, label_name, scalar_text
 from distill.core.objectives.objective import Target
 from distill.core.project import Project
 from distill.core.records import Record
@@ -157,7 +157,7 @@ def _scalar(values: Mapping[str, Any], path: str) -> str | None:
     value = lookup(values, path)
     if isinstance(value, dict | list | tuple | bytes):
         raise BadRow("wrong_type", f"column '{path}' needs one value, found {type(value).__name__}")
-    return None if value is None else label_name(value)
+    return None if value is None else scalar_text(value)
 
 
 def _require_encodable(texts: list[str]) -> None:
@@ -170,7 +170,7 @@ def _require_encodable(texts: list[str]) -> None:
 def _target(gold: Any, column: str, space: LabelSpace) -> Target:
     if isinstance(gold, str) and gold[:1] in ("{", "["):  # votes and lists in a CSV cell
         gold = _from_json(gold)
-    if gold is None or gold == "":
+    if gold is None or (isinstance(gold, str) and not label_name(gold)):
         raise BadRow("missing_label", f"column '{column}' is null or missing")
     try:
         return space.target(gold)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
+from distill.core.intake.compared_text import text_hash
 from distill.core.intake.hashing import digest
 from distill.core.intake.ledger import Account, Ledger, Quarantine
 from distill.core.intake.record_reader import BadRow, ColumnWatch, Dropped, RecordReader
@@ -110,8 +111,3 @@ class DuplicateCheck:
             raise BadRow("duplicate_id", detail)
         self._texts[text] = gold
         self._ids.add(name)
-
-
-def text_hash(record: Record) -> int:
-    """Hash of all fields of all views."""
-    return digest(*record.fields.values())

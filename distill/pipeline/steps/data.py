@@ -24,6 +24,7 @@ def records_step(experiment: Experiment) -> Step:
         body=lambda folder: prepare(project, folder),
         config=records_config(project),
         files=tuple(path for paths in data_files(project, Path()).values() for path in paths),
+        version=2,
         publish=(QUARANTINE_FILE,),
     )
 
@@ -40,6 +41,7 @@ def audit_step(experiment: Experiment) -> Step:
         config=audit_config(project),
         reads=(Read(RECORDS),),
         files=tuple(sorted(set((tokenizers or {}).values()))),
+        version=2,
         publish=(AUDIT_FILE,),
     )
 

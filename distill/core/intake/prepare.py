@@ -80,7 +80,8 @@ class _Preparation:
         self._split()
         if self._project.data.on_leak == "drop_train":
             self._drop_leaks()
-        require_labels(self._labelled, self._project.task, places)
+        losses = {source: account.losses() for source, account in self.ledger.accounts.items()}
+        require_labels(self._labelled, self._project.task, places, losses)
         for split, records in self._labelled.items():
             write_records(self._folder / f"{split}.parquet", records)
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from distill.core.errors import UserError, nearest
+from distill.core.intake.json_rows import BadJson, json_value
 from distill.core.label_space import LabelSpace, label_name, scalar_text
 from distill.core.objectives.objective import Target
 from distill.core.project import Project
@@ -15,6 +15,7 @@ from distill.core.records import Record
 from distill.core.rendering import field_text
 
 _LISTED_COLUMNS = 40
+_DEEPEST = 20
 
 
 class Dropped(Exception):
@@ -70,13 +71,16 @@ class ColumnWatch:
     """Finds columns that the config names and that no row of a file has.
 
     Args: required: column path to the config key that names it.
+    Attributes: rows: rows seen.
     """
 
     def __init__(self, required: Mapping[str, str]) -> None:
         self._required, self._missing, self._known = required, dict(required), dict[str, None]()
+        self.rows = 0
 
     def see(self, values: Mapping[str, Any]) -> None:
         """Look at one row."""
+        self.rows += 1
         if self._missing:
             self._missing = {path: key for path, key in self._missing.items() if not has_column(values, path)}
             if len(self._known) < _LISTED_COLUMNS:
@@ -86,8 +90,11 @@ class ColumnWatch:
         """The columns that no row had."""
         return list(self._missing)
 
-    def require(self, path: Path) -> None:
-        """Raises: UserError naming the missing columns, the config keys, the nearest names and the file's columns."""
+    def require(self, path: Path, ledger: str) -> None:
+        """Raises: UserError naming the missing columns, the config keys, the nearest names and the file's columns.
+
+        Args: ledger: what was dropped so far; '' for nothing.
+        """
         if not self._missing:
             return
         known = list(self._known)
@@ -96,7 +103,7 @@ class ColumnWatch:
         raise UserError(
             "no row has " + ", ".join(f"column '{name}' ({key})" for name, key in self._missing.items()),
             where=str(path),
-            found=f"columns {listed}" if known else "no columns",
+            found="; ".join(filter(None, [ledger, f"columns {listed}"])),
             do=" ".join([*guesses, "correct the name in the config or add the column"]),
         )
 
@@ -111,12 +118,12 @@ def lookup(values: Mapping[str, Any], path: str) -> Any:
     return None if value != value else value
 
 
-def columns(values: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
-    """The column paths of a row, nested ones joined by dots."""
+def columns(values: Mapping[str, Any], prefix: str = "", depth: int = _DEEPEST) -> Iterator[str]:
+    """The column paths of a row, nested ones joined by dots; below the depth, objects count as values."""
     for name, value in values.items():
         path = f"{prefix}{name}"
-        if isinstance(value, dict) and value:
-            yield from columns(value, f"{path}.")
+        if isinstance(value, dict) and value and depth:
+            yield from columns(value, f"{path}.", depth - 1)
         else:
             yield path
 
@@ -168,8 +175,7 @@ def _require_encodable(texts: list[str]) -> None:
 
 
 def _target(gold: Any, column: str, space: LabelSpace) -> Target:
-    if isinstance(gold, str) and gold[:1] in ("{", "["):  # votes and lists in a CSV cell
-        gold = _from_json(gold)
+    gold = _from_cell(gold, column) if isinstance(gold, str) else gold
     if gold is None or (isinstance(gold, str) and not label_name(gold)):
         raise BadRow("missing_label", f"column '{column}' is null or missing")
     try:
@@ -179,8 +185,13 @@ def _target(gold: Any, column: str, space: LabelSpace) -> Target:
         raise BadRow(reason, f"{error}; task.labels: {', '.join(space.labels)}") from None
 
 
-def _from_json(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
+def _from_cell(text: str, column: str) -> Any:
+    """Votes or a list of labels in a CSV cell, written as JSON; any other text as it is."""
+    if text[:1] not in ("{", "["):
         return text
+    try:
+        return json_value(text)
+    except BadJson as error:
+        if error.reason == "broken_json":
+            return text
+        raise BadRow("bad_label", f"column '{column}': {error}") from None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import glob
 import gzip
-import json
 import re
 import zlib
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -16,6 +15,7 @@ from distill.core.errors import UserError, unknown_name
 from distill.core.files import Json
 from distill.core.intake import encoding as encodings
 from distill.core.intake.delimited import read_lines
+from distill.core.intake.json_rows import BadJson, json_value
 from distill.core.project import Project
 
 _UNDECODED = re.compile("[\udc80-\udcff]")  # what the surrogateescape handler makes of bytes
@@ -148,9 +148,9 @@ def _json_object(line: str) -> tuple[dict[str, Any] | None, Problem | None]:
     if problem := _undecoded(line):
         return None, problem
     try:
-        value = json.loads(line, parse_constant=lambda name: None)
-    except (ValueError, RecursionError) as error:
-        return None, Problem("broken_json", str(error))
+        value = json_value(line)
+    except BadJson as error:
+        return None, Problem(error.reason, str(error))
     if not isinstance(value, dict):
         return None, Problem("not_an_object", f"a JSON object is needed, found {type(value).__name__}")
     return value, None

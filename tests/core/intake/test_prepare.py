@@ -70,6 +70,38 @@ def test_half_a_surrogate_pair_is_quarantined_and_its_raw_text_stays_readable(tm
     assert [entry["reason"] for entry in quarantine(out)] == ["invalid_utf8"]
 
 
+def test_a_file_of_bad_rows_names_their_reason_not_columns(tmp_path):
+    array = json.dumps(rows("т", 12, 0), ensure_ascii=False, indent=1).splitlines()
+    with pytest.raises(UserError, match="no row of the file can be read") as error:
+        run(write_all(tmp_path, train=array))
+    assert "train.jsonl:1, broken_json" in str(error.value) and "one JSON object per line" in str(error.value)
+    assert "column" not in str(error.value).partition("first bad row")[0]
+
+
+def test_what_was_dropped_comes_before_a_message_about_columns_or_classes(tmp_path):
+    strangers = [row(f"ч{i}", 500 + i, "около") for i in range(7)]
+    one_class = [row(f"т{i}", i, "мимо") for i in range(12)]
+    with pytest.raises(UserError, match="same label") as error:
+        run(write_all(tmp_path, train=[*one_class, *strangers]))
+    assert re.search(
+        r"found: train dropped 7 of 19 rows: unknown_label 7; first bad row: .*около.*left: мимо", str(error.value)
+    )
+    with pytest.raises(UserError, match="no row has column") as error:
+        run(write_all(tmp_path, train=["{", *rows("т", 12, 0)]), slice="segmet")
+    assert "found: dropped 1 of 13 rows: broken_json 1" in str(error.value)
+
+
+def test_values_of_any_depth_size_or_spelling_are_one_row(tmp_path):
+    deep = '{"id": "глубоко", "product": {"title": ' + '{"a": ' * 300 + "1" + "}" * 301 + "}"
+    votes = row("голоса", 930, "точно") | {"метка": '{"точно": 1, "точно": 2}'}
+    nothing = row("пусто", 931, "\u200b")
+    endless = row("без конца", 932) | {"метка": {"точно": float("inf")}}
+    out, audit = run(write_all(tmp_path, train=[*rows("т", 12, 0), deep, votes, nothing, endless]))
+    found = audit["rows"]["by_source"]["train"]["dropped"]
+    assert found == {"bad_label": 2, "missing_label": 1, "wrong_type": 1}
+    assert len(quarantine(out)) == 4
+
+
 def test_fail_stops_at_the_first_bad_row(tmp_path):
     write_all(tmp_path, train=[*rows("т", 12, 0), BAD["unknown_label"]])
     with pytest.raises(UserError, match=r"train\.jsonl:13") as error:

@@ -112,6 +112,8 @@ def test_byte_order_mark_is_no_part_of_the_first_column(tmp_path):
         ('{"id": "x", ', "broken_json"),
         ('["не", "объект"]', "not_an_object"),
         ("[" * 100_000, "broken_json"),
+        ('{"id": "x", "t": {"a": 1, "b": 2, "a": 3}}', "duplicate_key"),
+        ('{"id": ' + "9" * 5000 + "}", "huge_number"),
         (b'{"id": "\xff\xfe"}', "invalid_utf8"),
     ],
 )

@@ -63,7 +63,9 @@ Seeds = Annotated[list[NonNegativeInt], Field(min_length=1), AfterValidator(_wit
 class Task(Config):
     """What is being decided."""
 
-    labels: Annotated[Names, Field(min_length=2)] = Field(description="class names, in the order of the logits")
+    labels: Annotated[Names, Field(min_length=2)] = Field(
+        description="class names, in the order of the logits; auto: those of train"
+    )
     ordered: bool = Field(False, description="the labels stand on a scale, from first to last")
     positive: Name | None = Field(None, description="the class scored one-vs-rest at operating points")
     kind: Kind = Field("single", description="one label per record, or any number")
@@ -120,7 +122,9 @@ class Data(Config):
     """Where the records are and which columns mean what."""
 
     root: str = Field(".", description="folder that all file names start from")
-    id: str = Field("id", description="column with a name for each record, unique over all files")
+    id: str | None = Field(
+        "id", description="column with a name for each record, unique over all files; null: a hash of its texts"
+    )
     label: str = Field("label", description="column with the gold label, votes {label: n}, or a list (kind multi)")
     slice: str | None = Field(None, description="column to report by")
     keys: list[str] = Field(default_factory=list, description="identity column of each side")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from distill.core.errors import UserError, nearest
+from distill.core.intake.hashing import digest
 from distill.core.intake.json_rows import BadJson, json_value
 from distill.core.label_space import LabelSpace, label_name, scalar_text
 from distill.core.objectives.objective import Target
@@ -56,10 +57,10 @@ class RecordReader:
         Raises: BadRow with reason missing_id, wrong_type, missing_label, unknown_label, bad_label or invalid_utf8.
         """
         data = self._data
-        name = _scalar(values, data.id)
+        fields = {path: _text(values, path) for path in self._fields}
+        name = _scalar(values, data.id) if data.id else _content_hash(fields)
         if not name:
             raise BadRow("missing_id", f"column '{data.id}' is null or missing")
-        fields = {path: _text(values, path) for path in self._fields}
         keys = {path: _scalar(values, path) or "" for path in data.keys}
         slice_ = _scalar(values, data.slice) if data.slice else None
         _require_encodable([name, *fields.values(), *keys.values(), slice_ or ""])
@@ -133,8 +134,12 @@ def _named_columns(project: Project, labelled: bool) -> dict[str, str]:
     data = project.data
     fields = {path: f"views.{name}" for name, view in reversed(project.views.items()) for path in view.fields}
     if not labelled:
-        return {data.id: "data.id", **fields}
-    own = {data.id: "data.id", data.label: "data.label"} | ({data.slice: "data.slice"} if data.slice else {})
+        return ({data.id: "data.id"} if data.id else {}) | fields
+    own = (
+        ({data.id: "data.id"} if data.id else {})
+        | {data.label: "data.label"}
+        | ({data.slice: "data.slice"} if data.slice else {})
+    )
     return own | dict.fromkeys(data.keys, "data.keys") | fields
 
 
@@ -167,6 +172,10 @@ def _scalar(values: Mapping[str, Any], path: str) -> str | None:
     return None if value is None else scalar_text(value)
 
 
+def _content_hash(fields: Mapping[str, str]) -> str:
+    return f"{digest(*(text.encode(errors='replace').decode() for text in fields.values())):016x}"
+
+
 def _require_encodable(texts: list[str]) -> None:
     try:
         "".join(texts).encode()
@@ -175,7 +184,10 @@ def _require_encodable(texts: list[str]) -> None:
 
 
 def _target(gold: Any, column: str, space: LabelSpace) -> Target:
-    gold = _from_cell(gold, column) if isinstance(gold, str) else gold
+    try:
+        gold = gold_value(gold)
+    except BadJson as error:
+        raise BadRow("bad_label", f"column '{column}': {error}") from None
     if gold is None or (isinstance(gold, str) and not label_name(gold)):
         raise BadRow("missing_label", f"column '{column}' is null or missing")
     try:
@@ -185,13 +197,16 @@ def _target(gold: Any, column: str, space: LabelSpace) -> Target:
         raise BadRow(reason, f"{error}; task.labels: {', '.join(space.labels)}") from None
 
 
-def _from_cell(text: str, column: str) -> Any:
-    """Votes or a list of labels in a CSV cell, written as JSON; any other text as it is."""
-    if text[:1] not in ("{", "["):
-        return text
+def gold_value(cell: Any) -> Any:
+    """Gold as a file has it: votes or a list of labels in a CSV cell are written as JSON, any other text stays.
+
+    Raises: BadJson for JSON that is not taken.
+    """
+    if not isinstance(cell, str) or cell[:1] not in ("{", "["):
+        return cell
     try:
-        return json_value(text)
+        return json_value(cell)
     except BadJson as error:
         if error.reason == "broken_json":
-            return text
-        raise BadRow("bad_label", f"column '{column}': {error}") from None
+            return cell
+        raise

@@ -39,6 +39,12 @@ def test_clean_data_comes_through_whole(tmp_path):
     assert audit["balance"]["slices"]["valid"] == {"аптека": 3, "стройка": 3}
 
 
+FILES = {
+    "train": rows("т", 12, 0),
+    "valid": rows("в", 6, 100),
+    "test": rows("э", 6, 200),
+    "pool": rows("п", 9, 300, labelled=False),
+}
 BAD = {
     "broken_json": '{"id": ',
     "not_an_object": "[1, 2]",
@@ -100,6 +106,18 @@ def test_values_of_any_depth_size_or_spelling_are_one_row(tmp_path):
     found = audit["rows"]["by_source"]["train"]["dropped"]
     assert found == {"bad_label": 2, "missing_label": 1, "wrong_type": 1}
     assert len(quarantine(out)) == 4
+
+
+def test_without_an_id_column_ids_are_hashes_of_the_texts(tmp_path):
+    bare = {name: [{k: v for k, v in line.items() if k != "id"} for line in lines] for name, lines in FILES.items()}
+    bare["train"].append({**bare["train"][0], "page": {"title": "Другой"}})
+    out, audit = run(write_all(tmp_path, **bare), id=None)
+    names = ids(out, "train")
+    assert len(set(names)) == 13 and all(re.fullmatch("[0-9a-f]{16}", name) for name in names)
+    assert audit["rows"]["dropped"] == {} and audit["leaks"] == []
+    write_all(tmp_path, **bare | {"train": [*bare["train"][::-1], bare["train"][3]]})
+    again, audit = run(tmp_path, id=None)
+    assert sorted(ids(again, "train")) == sorted(names) and audit["rows"]["dropped"] == {"duplicate": 1}
 
 
 def test_fail_stops_at_the_first_bad_row(tmp_path):

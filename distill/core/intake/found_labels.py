@@ -12,7 +12,7 @@ from distill.core.intake.json_rows import BadJson
 from distill.core.intake.record_reader import gold_value, lookup
 from distill.core.intake.sources import Reading, expand, read_rows
 from distill.core.label_space import label_name
-from distill.core.project import Data, Project
+from distill.core.project import Project
 
 MOST_CLASSES = 1000
 
@@ -24,29 +24,33 @@ def training_labels(project: Project, base: Path = Path()) -> list[str]:
         starts from.
     Raises: UserError for files that cannot be read, fewer than two labels, or more than 1,000.
     """
-    counts: Counter[str] = Counter()
+    found = LabelCounts()
     for path in expand(base / project.data.root, project.data.train, "data.train"):
         reading = Reading(project.data.encoding, project.data.quotes, {project.data.label})
-        counts.update(count_labels((row.values for row in read_rows(path, reading) if row.values), project.data)[0])
-    if not 2 <= len(counts) <= MOST_CLASSES:
-        found = f"{len(counts)} different values in column '{project.data.label}' of data.train"
-        raise UserError("task.labels: auto needs 2 to 1,000 labels", where="task.labels", found=found, do="name them")
-    return in_order(counts)
+        found.add((row.values for row in read_rows(path, reading) if row.values is not None), project.data.label)
+    if not 2 <= len(found.counts) <= MOST_CLASSES:
+        seen = f"{len(found.counts)} different values in column '{project.data.label}' of data.train"
+        raise UserError("task.labels: auto needs 2 to 1,000 labels", where="task.labels", found=seen, do="name them")
+    return in_order(found.counts)
 
 
-def count_labels(rows: Iterable[Mapping[str, Any]], data: Data) -> tuple[Counter[str], bool]:
-    """Rows per label, and whether some row has a list of them. Args: data: names the column of the gold."""
-    counts: Counter[str] = Counter()
-    several = False
-    for values in rows:
-        try:
-            gold = gold_value(lookup(values, data.label))
-        except BadJson:
-            continue
-        several = several or isinstance(gold, list)
-        names = gold if isinstance(gold, list | dict) else [gold]
-        counts.update(filter(None, (label_name(name) for name in names if _nameable(name))))
-    return counts, several
+class LabelCounts:
+    """The labels of rows. Attributes: counts: label to rows. several: whether some row has a list of labels."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self.several = False
+
+    def add(self, rows: Iterable[Mapping[str, Any]], column: str) -> None:
+        """Count the gold in a column; rows whose gold cannot be read are left out."""
+        for values in rows:
+            try:
+                gold = gold_value(lookup(values, column))
+            except BadJson:
+                continue
+            self.several = self.several or isinstance(gold, list)
+            names = gold if isinstance(gold, list | dict) else [gold]
+            self.counts.update(filter(None, (label_name(name) for name in names if _nameable(name))))
 
 
 def in_order(labels: Iterable[str]) -> list[str]:

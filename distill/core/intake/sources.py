@@ -182,7 +182,7 @@ def _parquet(path: Path, reading: Reading) -> Iterator[Row]:
         file = pq.ParquetFile(path)
         wanted = _parquet_columns(path, file.schema_arrow.names, reading.columns)
         for batch in file.iter_batches(_PARQUET_ROWS, columns=wanted):
-            for values in _python_rows(path, batch):
+            for values in _python_rows(path, batch, whole=reading.columns is not None):
                 number += 1
                 yield Row(path, number, values)
     except (pa.ArrowException, UnicodeDecodeError) as error:
@@ -201,14 +201,20 @@ def _parquet_columns(path: Path, names: Sequence[str], columns: Collection[str] 
     return wanted
 
 
-def _python_rows(path: Path, batch: Any) -> list[Json]:
-    """The rows of an Arrow batch. Raises: UserError naming the columns whose type has no Python value."""
+def _python_rows(path: Path, batch: Any, *, whole: bool) -> list[Json]:
+    """The rows of an Arrow batch.
+
+    Args: whole: all columns are needed. Otherwise those whose type has no Python value are left out.
+    Raises: UserError naming such columns where they are needed.
+    """
     try:
         rows: list[Json] = batch.to_pylist()
         return rows
     except (ValueError, OverflowError, TypeError, ArithmeticError):
-        columns = zip(batch.schema, batch, strict=True)
-        unreadable = [f"{field.name} ({field.type})" for field, column in columns if not _converts(column)]
+        columns = {field: _converts(column) for field, column in zip(batch.schema, batch, strict=True)}
+        if not whole and any(columns.values()):
+            return _python_rows(path, batch.select([field.name for field, fine in columns.items() if fine]), whole=True)
+        unreadable = [f"{field.name} ({field.type})" for field, fine in columns.items() if not fine]
         found, do = ", ".join(unreadable), "cast them to text or numbers, or leave them out of the config"
         raise UserError("columns of a type that cannot be read", where=str(path), found=found, do=do) from None
 

@@ -88,8 +88,8 @@ class Split(Config):
     """How records come to train, valid and test."""
 
     mode: Literal["given", "keys"] = Field("given", description="by files, or by a seeded hash of each side's key")
-    valid: Share = Field(0.1, description="share of keys for validation, when no validation file is given")
-    test: Share = Field(0.2, description="share of keys for test (mode keys)")
+    valid: Share = Field(0.1, description="share of the rows that remain for validation, when no file is given for it")
+    test: Share = Field(0.2, description="share of the rows that remain for test (mode keys)")
 
 
 class Junk(Config):

@@ -28,7 +28,7 @@ AUDIT_FILE = "audit.json"
 SAMPLE_ROWS = 20_000
 DUPLICATES = ("duplicate", "duplicate_other_label", "in_train", "in_valid", "in_test", "key_in_evaluation")
 _NO_SLICE = ""
-_MUCH_UNREAD, _MANY_BAD, _MANY_SAME = 0.2, 0.05, 0.99
+_MUCH_UNREAD, _MANY_BAD, _MANY_SAME, _MUCH_CROSSING = 0.2, 0.05, 0.99, 0.2
 
 
 def audit_config(project: Project) -> Json:
@@ -178,6 +178,8 @@ def _warnings(project: Project, found: Mapping[str, Any], shared: list[Overlap])
         warnings.append(f"{conflicts} rows repeat a text under another label; the first label was kept")
     for source, counts in rows["by_source"].items():
         bad = sum(count for reason, count in counts["dropped"].items() if reason not in _ON_PURPOSE)
+        if (lost := counts["dropped"].get("crosses_split", 0)) and lost >= _MUCH_CROSSING * counts["read"]:
+            warnings.append(_crossing(source, lost, counts))
         if bad > _MANY_BAD * counts["read"]:
             warnings.append(f"{source}: {bad} of {counts['read']} rows are in quarantine")
     absent = [label for label, count in found["balance"]["classes"]["train"].items() if not count]
@@ -193,6 +195,14 @@ def _warnings(project: Project, found: Mapping[str, Any], shared: list[Overlap])
     if found["same_text_share"] > _MANY_SAME and _differ(project):
         warnings.append("document and card render the same text in nearly every row: the teacher has no richer view")
     return warnings
+
+
+def _crossing(source: str, lost: int, counts: Json) -> str:
+    """What splitting by keys has dropped, and the shares of what remains."""
+    left = ", ".join(f"{split} {rows} ({rows / counts['kept']:.0%})" for split, rows in counts["kept_in"].items())
+    dropped = f"{lost} of {counts['read']} rows ({lost / counts['read']:.0%}) are dropped"
+    why = "as their keys come to different parts of the split"
+    return f"{source}: {dropped}, {why}; left: {left}. One key in data.keys, or smaller shares, drop fewer"
 
 
 def _differ(project: Project) -> bool:

@@ -115,12 +115,13 @@ class _Preparation:
         config, seed = self._project.data.split, self._project.seed
         train = self._labelled["train"]
         made: Parts | None = None
+        crossing: list[Record] = []
         if config.mode == "keys":
             made, crossing = by_keys(train, config, seed)
-            for record in crossing:
-                self.ledger.account("train").drop("crosses_split", record.id)
         elif "valid" not in self._labelled:
-            made = hold_out(train, config.valid, seed)
+            made, crossing = hold_out(train, config.valid, seed)
+        for record in crossing:
+            self.ledger.account("train").drop("crosses_split", record.id)
         for source, records in self._labelled.items():
             self.ledger.account(source).kept[source] = len(records)
         if made is not None:

@@ -88,11 +88,15 @@ class _Preparation:
     def write_pools(self) -> None:
         """Read and write the pool's sources, in their order."""
         check = PoolCheck(self._project, self._labelled)
+        total = 0
         for name, source in self._project.data.pool.items():
-            split = f"pool.{name}"
+            split, account = f"pool.{name}", self.ledger.account(f"pool.{name}")
+            check.source = split
             count = write_records(self._folder / f"{split}.parquet", self._pool(split, source, check))
-            self.ledger.account(split).kept[split] = count
-            if not count:
+            account.kept[split] = count
+            total += count
+            # A source that others hold already is a finding of the audit, as long as some source has rows.
+            if not count and not (total and any(reason.startswith("in_pool.") for reason in account.dropped)):
                 raise _empty("the pool", split, self.ledger)
 
     def _pool(self, split: str, source: PoolSource, check: PoolCheck) -> Iterator[Record]:

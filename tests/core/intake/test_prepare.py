@@ -8,6 +8,7 @@ from distill.core.config import merge, parse
 from distill.core.errors import UserError
 from distill.core.project import Project
 from distill.core.record_store import read_records, splits
+from distill.report.audit_lines import audit_lines
 from tests.core.record_fixtures import LABELS, PROJECT, prepare_and_audit, project, row, rows, write, write_all
 
 
@@ -247,6 +248,23 @@ def test_pool_rows_of_other_splits_are_dropped_by_pair(tmp_path):
     assert [(leak["kind"], leak["gate"]) for leak in audit["leaks"] if "pool.urls" in leak["between"]] == [
         ("side", False)
     ]
+
+
+def test_two_pools_of_one_file_are_a_finding_with_their_overlap(tmp_path):
+    write_all(tmp_path, pool=[*rows("п", 9, 300, labelled=False), row("п8", 308), row("из обучения", 3)])
+    write(tmp_path / "more.jsonl", rows("ещё", 12, 306, labelled=False))
+    out, audit = run(tmp_path, pool={"urls": "pool.jsonl", "again": "pool.jsonl", "more": "more.jsonl"})
+    assert [len(ids(out, f"pool.{name}")) for name in ("urls", "again", "more")] == [9, 0, 9]
+    assert audit["rows"]["by_source"]["pool.urls"]["dropped"] == {"duplicate": 1, "in_train": 1}
+    assert audit["pool_overlaps"] == {
+        "pool.urls": {"train": 1},
+        "pool.again": {"pool.urls": 10, "train": 1},
+        "pool.more": {"pool.urls": 3},
+    }
+    assert "pool.again adds no rows, of 11 read: 10 in pool.urls, 1 in train" in audit["warnings"]
+    assert not [line for line in audit["warnings"] if "quarantine" in line]
+    lines = audit_lines(audit, {"document": 32, "card": 16})
+    assert "pool.more: of 12 rows 3 are in pool.urls (25%) already, and count there" in lines[-1]
 
 
 def test_pool_exclude_side_drops_either_side_on_either_side(tmp_path):

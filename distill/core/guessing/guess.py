@@ -27,7 +27,7 @@ from distill.core.guessing.token_lengths import TokenLengths
 from distill.core.intake import encoding as encodings
 from distill.core.intake.found_labels import MOST_CLASSES, LabelCounts, in_order
 from distill.core.intake.record_reader import lookup
-from distill.core.intake.sources import Reading, open_bytes, read_rows
+from distill.core.intake.sources import Reading, named_errors, open_bytes, read_rows
 from distill.core.label_space import scalar_text
 from distill.core.names import as_name
 
@@ -164,7 +164,7 @@ def _encoding(paths: Sequence[Path]) -> str:
         if not path.is_file():
             raise UserError("file not found", where=str(path))
         if ".parquet" not in path.suffixes:
-            with open_bytes(path) as file:
+            with named_errors(path), open_bytes(path) as file:
                 if (encoding := encodings.detect(islice(file, SAMPLE_ROWS))) is not None:
                     found.setdefault(encoding, path)
     if len(found) > 1:
@@ -205,6 +205,10 @@ def _roles(tables: Mapping[Path, dict[str, Column]], label: str) -> dict[Path, s
         roles[path] = (_role_by_name(path) if has_label else None) or "pool"
     if "train" not in roles.values():
         labelled = [path for path in roles if _has_label(tables[path], label)]
+        if not labelled:
+            raise UserError(
+                "no row has a label", where=", ".join(path.name for path in tables), found=f"column {label}"
+            )
         roles[labelled[0]] = "train"
     return roles
 

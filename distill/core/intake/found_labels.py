@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -62,7 +63,7 @@ def in_order(labels: Iterable[str]) -> list[str]:
 
 
 def _nameable(value: Any) -> bool:
-    """Whether a value is text or a number that can be written."""
+    """Whether a value is text or a number that a config can hold."""
     if value is None or isinstance(value, list | dict | bytes):
         return False
-    return not isinstance(value, str) or value.encode("utf-8", "replace").decode() == value
+    return not isinstance(value, str) or not re.search("[\x00\ud800-\udfff]", value)

@@ -7,6 +7,7 @@ import gzip
 import re
 import zlib
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -16,9 +17,11 @@ from distill.core.files import Json
 from distill.core.intake import encoding as encodings
 from distill.core.intake.delimited import read_lines
 from distill.core.intake.json_rows import BadJson, json_value
+from distill.core.names import shown
 from distill.core.project import Project
 
 _UNDECODED = re.compile("[\udc80-\udcff]")  # what the surrogateescape handler makes of bytes
+_TOO_LONG = re.compile("[^/]{256}")
 _PARQUET_ROWS = 1024
 
 
@@ -83,12 +86,14 @@ def data_files(project: Project, base: Path) -> dict[str, list[Path]]:
 
 
 def expand(root: Path, patterns: Sequence[str], key: str) -> list[Path]:
-    """Files and globs as paths: patterns in their order, the matches of a glob sorted, each file once.
+    """Files and globs as paths: patterns in their order, the matches of a glob sorted, each file once, links or not.
 
     Raises: UserError naming `key` and the pattern that matches no file.
     """
-    found: dict[Path, None] = {}
+    found: dict[Path, Path] = {}
     for pattern in patterns:
+        if _TOO_LONG.search(pattern) or "\0" in pattern:
+            raise UserError("no file can have this name", where=key, found=shown(pattern), do="check the name")
         path = root / pattern
         # Only the pattern is one: brackets in the root's own name are letters.
         matches = (
@@ -99,14 +104,18 @@ def expand(root: Path, patterns: Sequence[str], key: str) -> list[Path]:
         files = [match for match in matches if match.is_file()]
         if not files:
             raise _no_file(key, path, pattern)
-        found |= dict.fromkeys(files)
-    return list(found)
+        for file in files:
+            found.setdefault(file.resolve(), file)
+    return list(found.values())
 
 
 def _no_file(key: str, path: Path, pattern: str) -> UserError:
     if path.is_dir():
         do = f"name its files, for example {pattern.rstrip('/')}/*.parquet"
         return UserError("a folder, where files are needed", where=key, found=str(path), do=do)
+    if path.exists() or path.is_symlink():
+        what = "a link that leads nowhere" if path.is_symlink() else "not a regular file"
+        return UserError(what, where=key, found=str(path), do="name a file of records")
     what = "no file matches" if glob.has_magic(pattern) else "file not found"
     return UserError(what, where=key, found=str(path), do="check the name; it starts from data.root")
 
@@ -119,16 +128,23 @@ def read_rows(path: Path, reading: Reading = PLAIN) -> Iterator[Row]:
     """
     reader, count = _reader(path), 0
     encodings.require_usable(reading.encoding)
-    try:
+    with named_errors(path):
         for row in reader(path, reading):
             count += 1
             yield row
+    if not count:
+        raise UserError("the file has no rows", where=str(path), do="remove it from the config or write it again")
+
+
+@contextmanager
+def named_errors(path: Path) -> Iterator[None]:
+    """What reading a file's bytes can raise, as UserErrors that name the file."""
+    try:
+        yield
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise UserError("broken gzip file", where=str(path), found=error, do="copy it again") from None
     except OSError as error:
         raise UserError("cannot read the file", where=str(path), found=error.strerror or error) from None
-    if not count:
-        raise UserError("the file has no rows", where=str(path), do="remove it from the config or write it again")
 
 
 def open_bytes(path: Path) -> BinaryIO:

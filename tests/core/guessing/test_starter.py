@@ -269,13 +269,12 @@ ODD = [
     '"',
     "\\",
     "😀",
-    "\x00",
     "\x85",
 ]
 
 
 def test_whatever_names_and_labels_hold_is_read_back(tmp_path):
-    odd = [*ODD, "\ud83d"]
+    odd = [*ODD, "\ud83d", "а\x00"]  # the last two no config can hold
     lines = [{"id": i, f"тек\x92ст\n{odd[1]}": f"ёж номер {i}", "label": odd[i % len(odd)]} for i in range(140)]
     write(tmp_path / "train.jsonl", [json.dumps(line) for line in lines])
     write(tmp_path / "test.jsonl", [json.dumps(line) for line in lines])
@@ -299,3 +298,17 @@ def test_parquet_columns_of_any_type_are_looked_at(tmp_path):
     for name in ("train", "test"):
         pq.write_table(pa.table({**columns, "updated": odd}), tmp_path / f"{name}.parquet")
     assert guess(files(tmp_path, "train.parquet", "test.parquet"), tmp_path).document == (["text"], [])
+
+
+def test_a_broken_gzip_file_is_named(tmp_path):
+    path = write(tmp_path / "train.jsonl.gz", [{"id": i, "text": f"ёж {i}", "label": i % 2} for i in range(40)])
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(UserError, match="broken gzip file"):
+        guess([path], tmp_path)
+
+
+def test_rows_without_gold_and_texts_that_are_no_unicode_end_no_guess(tmp_path):
+    lines = [json.dumps({"id": i, "text": f"ёж \ud83d {i}", "label": i % 2}) for i in range(40)]
+    assert guessed(tmp_path, lines).document == (["text"], [])
+    with pytest.raises(UserError, match="no row has a label"):
+        guessed(tmp_path, [{"id": i, "text": f"ёж {i}", "label": None} for i in range(40)])

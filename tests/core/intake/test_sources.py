@@ -1,6 +1,7 @@
 import csv
 import gzip
 import json
+import os
 from pathlib import Path
 
 import pyarrow as pa
@@ -238,6 +239,23 @@ def test_a_pattern_without_files_names_key_and_path(tmp_path, pattern, what):
     with pytest.raises(UserError, match=what) as error:
         data_files(project(root=str(tmp_path), train=[pattern]), Path())
     assert "data.train" in str(error.value) and str(tmp_path / pattern) in str(error.value)
+
+
+def test_a_file_counts_once_however_many_links_lead_to_it(tmp_path):
+    path = write(tmp_path / "train.jsonl", ROWS)
+    (tmp_path / "again.jsonl").symlink_to(path)
+    (tmp_path / "here").symlink_to(tmp_path)
+    assert len(expand(tmp_path, ["**/*.jsonl", "here/here/train.jsonl"], "data.train")) == 1
+
+
+def test_what_is_no_regular_file_is_named_for_what_it_is(tmp_path):
+    os.mkfifo(tmp_path / "pipe.jsonl")
+    (tmp_path / "loop.jsonl").symlink_to(tmp_path / "loop.jsonl")
+    (tmp_path / "folder").mkdir()
+    words = {"pipe.jsonl": "not a regular file", "loop.jsonl": "a link that leads nowhere", "folder": "a folder"}
+    for name, what in words.items():
+        with pytest.raises(UserError, match=rf"{what}[^/]*where: data\.train"):
+            expand(tmp_path, [name], "data.train")
 
 
 def test_the_root_starts_from_the_base(tmp_path):

@@ -1,5 +1,5 @@
 # Two commands for a fresh clone: `make demo` and `make test`. Both need only Python 3.11-3.13 and make, and share .venv.
-.PHONY: help demo base test lint clean
+.PHONY: help demo base test fuzz lint clean
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
@@ -20,6 +20,7 @@ help:
 	@echo "make demo   install, then the whole path on generated data: teacher, soft labels, student, export, report"
 	@echo "make base   pre-train the embedded encoder again: make base DATA=folder-with-wdc_lspc_titles"
 	@echo "make test   install, then lint, types, import order and tests"
+	@echo "make fuzz   twenty thousand seeded cases of odd files, settings, labels and bundles; minutes"
 	@echo "make lint   the same without the tests"
 	@echo "make clean  remove .venv and tool caches; runs stay"
 
@@ -40,6 +41,9 @@ base: $(RUN)
 
 test: lint
 	$(BIN)/python -m pytest
+
+fuzz: $(DEV)
+	$(BIN)/python -m pytest -m fuzz
 
 lint: $(DEV)
 	$(BIN)/ruff check .

@@ -58,6 +58,10 @@ def _named_errors(bundle: Path) -> Iterator[None]:
         raise UserError("the bundle is damaged", where=str(error.path), found=error.problem, do=do) from None
     except ValueError as error:
         raise UserError("the bundle cannot be used", where=str(bundle), found=error) from None
+    except (KeyError, TypeError, AttributeError, IndexError, ArithmeticError, RecursionError) as error:
+        # Resealed files may say anything, so anything may come of reading them.
+        found, do = f"{type(error).__name__}: {error}", "do not serve it: copy the bundle again, or build it anew"
+        raise UserError("the bundle is damaged", where=str(bundle), found=found, do=do) from None
 
 
 def _other_answers(bundle: Path, report: Json) -> GateFailed:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distill.core.errors import UserError
+from distill.core.intake.json_rows import json_value
 from distill.core.intake.sources import Reading, read_rows
-from distill.core.label_space import LabelSpace
+from distill.core.label_space import LabelSpace, label_name
 from distill.core.soft_labels import SoftLabels, shard_ranges, statuses, write_shard
 from distill.training.joining import labelled_rows
 from teachers.config import LabellingConfig
@@ -66,11 +66,12 @@ def _read(file: Path, space: LabelSpace) -> dict[str, NDArray[np.float32]]:
 def _vector(value: Any, space: LabelSpace, where: str) -> NDArray[np.float32]:
     """The row's logits as float32 (K,)."""
     try:
-        numbers = json.loads(value) if isinstance(value, str) else value
+        numbers = json_value(value) if isinstance(value, str) else value
         if isinstance(numbers, dict):
+            numbers = {label_name(name): number for name, number in numbers.items()}
             numbers = [numbers[name] for name in space.outputs] if numbers.keys() == set(space.outputs) else None
         vector = np.asarray(numbers, np.float32)
-    except (TypeError, ValueError, RecursionError):
+    except (TypeError, ValueError, OverflowError, RecursionError):
         vector = np.empty(0, np.float32)
     if vector.shape != (len(space.outputs),):
         do = f"give {len(space.outputs)} numbers in this order, or by name: {', '.join(space.outputs)}"

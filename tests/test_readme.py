@@ -47,9 +47,21 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("home")
     generate_easy(folder / "data", sizes=Sizes(train=240, valid=120, test=160, pool=100))
     (folder / "data" / "project.yaml").unlink()
+    for path in (folder / "data").glob("*.jsonl"):
+        path.write_text("".join(map(own_address, path.read_text(encoding="utf-8").splitlines(keepends=True))))
     shutil.copy(folder / "data" / "test.jsonl", folder / "records.jsonl")
     make_encoder(texts(folder / "data" / "train.jsonl"), folder / "encoder", SHAPE, 1)
     return folder
+
+
+def own_address(line: str) -> str:
+    """A row whose page has an address of its own: init leaves out a column whose few values give the label away."""
+    try:
+        row = json.loads(line)
+    except ValueError:
+        return line
+    row["page"]["url"] += f"/{row['page']['id']}"
+    return json.dumps(row, ensure_ascii=False) + "\n"
 
 
 def texts(path: Path) -> list[str]:

@@ -51,11 +51,24 @@ def init_project(files: Sequence[Path], out: Path, force: bool) -> None:
 
     if out.exists() and not force:
         raise UserError("the project file is there already", where=str(out), do="choose another --out, or give --force")
-    project = guess(list(files), out.parent)
+    project = guess(list(files), out.parent, _default_tokenizer(out.parent))
+    shown = preview(project)  # also reads the file back before it is written
     write_text(out, starter_yaml(project))
     typed = _console(False)
-    typed.print(Text(preview(project)))
+    typed.print(Text(shown))
     typed.print(Text(f"wrote {out}: read its comments, then: distill audit --config {out}"))
+
+
+def _default_tokenizer(folder: Path) -> Path | None:
+    """The tokenizer of the encoder that teachers start from where nothing else is asked for."""
+    from distill.core.view import TOKENIZER_FILE
+    from distill.pipeline.entries import teacher_entry
+    from distill.pipeline.settings import DEFAULT_TEACHER
+    from teachers.embedded import local_folder
+
+    checkpoint = getattr(teacher_entry(DEFAULT_TEACHER, {}, "distill init", folder), "checkpoint", None)
+    found = local_folder(checkpoint) if checkpoint else None
+    return found / TOKENIZER_FILE if found and (found / TOKENIZER_FILE).is_file() else None
 
 
 def show_record(settings: Settings, record_id: str, view_name: str) -> None:

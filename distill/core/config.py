@@ -33,6 +33,9 @@ class Config(BaseModel):
         return self.model_dump(mode="json", exclude_defaults=True, exclude=set(leave_out))
 
 
+_NO_TEXT = re.compile("[\x00\ud800-\udfff]")
+_MOST_VALUES = 100_000
+_DEEPEST = 100
 ConfigT = TypeVar("ConfigT", bound=Config)
 
 
@@ -58,7 +61,9 @@ def problems(error: ValidationError, model: type[BaseModel], at: str = "") -> li
     """One line per problem of a pydantic error: `loss.temprature: unknown, did you mean 'temperature'?`."""
     lines = []
     for item in error.errors(include_url=False):
-        path = [part for part in item["loc"] if not (isinstance(part, str) and "[" in part)]
+        # Pydantic names the branch of a union too, in brackets; an unknown key may hold brackets of its own.
+        whole = item["loc"][-1:] if item["type"] == "extra_forbidden" else ()
+        path = [*_unbranched(item["loc"][: len(item["loc"]) - len(whole)]), *whole]
         key = ".".join([*([at] if at else []), *(shown(str(part)) for part in path)])
         message = item["msg"].removeprefix("Value error, ")
         if item["type"] == "extra_forbidden":
@@ -74,6 +79,10 @@ def problems(error: ValidationError, model: type[BaseModel], at: str = "") -> li
         else:
             lines.append(f"{key or 'config'}: {message}" + (f" (found {item['input']!r})" if path else ""))
     return lines
+
+
+def _unbranched(parts: Iterable[int | str]) -> list[int | str]:
+    return [part for part in parts if not (isinstance(part, str) and "[" in part)]
 
 
 def load_yaml(path: Path) -> dict[str, Any]:
@@ -93,13 +102,42 @@ def load_yaml(path: Path) -> dict[str, Any]:
 def parse_yaml(text: str, where: str) -> dict[str, Any]:
     """The mapping in YAML `text`; see `load_yaml`."""
     try:
-        value = yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - a SafeLoader subclass
-    except (yaml.YAMLError, ValueError, OverflowError, RecursionError, TypeError, AttributeError) as error:
+        loader = _StrictLoader(text)
+        node = loader.get_single_node()
+        if node is not None:
+            _unfolded(node, {})
+        value = None if node is None else loader.construct_document(node)
+    except (yaml.YAMLError, ValueError, OverflowError, RecursionError, TypeError, AttributeError, KeyError) as error:
         # Besides its own errors PyYAML lets those of Python's constructors through: `!!int x`, nesting of thousands.
         raise UserError("not valid YAML", where=where, found=" ".join(str(error).split())) from None
     if not isinstance(value, dict):
         raise UserError("a mapping is needed at the top level", where=where, found=type(value).__name__)
     return value
+
+
+def _unfolded(node: yaml.Node, sizes: dict[int, int]) -> int:
+    """Values in a node with each alias written out.
+
+    Args: sizes: of the nodes seen, 0 for those around this one.
+    Raises: YAMLError for an alias inside its own value, for over 100,000 values, and for a text that UTF-8 or a file
+        name cannot hold: half of a surrogate pair, or a NUL.
+    """
+    if (known := sizes.get(id(node))) is not None:
+        if not known:
+            raise yaml.YAMLError(f"an alias inside its own value, line {node.start_mark.line + 1}")
+        return known
+    sizes[id(node)] = 0
+    parts = [part for pair in node.value for part in pair] if isinstance(node, yaml.MappingNode) else node.value
+    total = 1
+    if isinstance(node, yaml.ScalarNode):
+        if _NO_TEXT.search(node.value):
+            raise yaml.YAMLError(f"half of a surrogate pair or a NUL, line {node.start_mark.line + 1}")
+    else:
+        total += sum(_unfolded(part, sizes) for part in parts)
+    if total > _MOST_VALUES:
+        raise yaml.YAMLError(f"more than {_MOST_VALUES:,} values, line {node.start_mark.line + 1}")
+    sizes[id(node)] = total
+    return total
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -152,8 +190,21 @@ def _inner_model(annotation: Any) -> Any:
 class _StrictLoader(yaml.SafeLoader):
     """PyYAML's safe loader with the plain values of YAML 1.2's core schema and no repeated keys.
 
-    `yes`, `on`, `1:30` and `001` are texts, as they are meant where they name a class.
+    `yes`, `on`, `1:30` and `001` are texts, as they are meant where they name a class. Nesting has an end: PyYAML takes
+    hours for a hundred thousand brackets.
     """
+
+    def fetch_flow_collection_start(self, token: Any) -> None:
+        self._require_shallow(self.flow_level)
+        super().fetch_flow_collection_start(token)
+
+    def add_indent(self, column: int) -> Any:
+        self._require_shallow(len(self.indents))
+        return super().add_indent(column)
+
+    def _require_shallow(self, depth: int) -> None:
+        if depth >= _DEEPEST:
+            raise yaml.YAMLError(f"nested more than {_DEEPEST} deep, line {self.line + 1}")
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[Any] = set()

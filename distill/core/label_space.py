@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from distill.core.objectives.objective import Objective, Target
 from distill.core.objectives.single_label import SINGLE
 
 _MOST_VOTES = 10**9
+_ZERO_WIDTH = dict.fromkeys((0xAD, 0x200B, 0x2060, 0xFEFF))
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,18 @@ class LabelSpace:
 
 
 def label_name(value: Any) -> str:
-    """A label as text: JSON booleans as `true` and `false`, whole floats without a fraction, the rest by `str`."""
+    """A label as text, in the one form in which labels are compared: NFC, white space squeezed, no zero-width spaces.
+
+    Case counts. Values that are no text are named as `scalar_text` writes them.
+    """
+    text = scalar_text(value)
+    if text.isascii() and text == text.strip():
+        return text
+    return " ".join(unicodedata.normalize("NFC", text.translate(_ZERO_WIDTH)).split())
+
+
+def scalar_text(value: Any) -> str:
+    """A value as text: JSON booleans as `true` and `false`, whole floats without a fraction, the rest by `str`."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float) and value.is_integer():

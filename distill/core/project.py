@@ -63,7 +63,9 @@ Seeds = Annotated[list[NonNegativeInt], Field(min_length=1), AfterValidator(_wit
 class Task(Config):
     """What is being decided."""
 
-    labels: Annotated[Names, Field(min_length=2)] = Field(description="class names, in the order of the logits")
+    labels: Annotated[Names, Field(min_length=2)] = Field(
+        description="class names, in the order of the logits; auto: those of train"
+    )
     ordered: bool = Field(
         False, description="the labels are a scale, from first to last: how far off answers are is measured too"
     )
@@ -90,8 +92,8 @@ class Split(Config):
     """How records come to train, valid and test."""
 
     mode: Literal["given", "keys"] = Field("given", description="by files, or by a seeded hash of each side's key")
-    valid: Share = Field(0.1, description="share of keys for validation, when no validation file is given")
-    test: Share = Field(0.2, description="share of keys for test (mode keys)")
+    valid: Share = Field(0.1, description="share of the rows that remain for validation, when no file is given for it")
+    test: Share = Field(0.2, description="share of the rows that remain for test (mode keys)")
 
 
 class Junk(Config):
@@ -124,7 +126,9 @@ class Data(Config):
     """Where the records are and which columns mean what."""
 
     root: str = Field(".", description="folder that all file names start from")
-    id: str = Field("id", description="column with a name for each record, unique over all files")
+    id: str | None = Field(
+        "id", description="column with a name for each record, unique over all files; null: a hash of its texts"
+    )
     label: str = Field("label", description="column with the gold label, votes {label: n}, or a list (kind multi)")
     slice: str | None = Field(None, description="column to report by")
     keys: list[str] = Field(default_factory=list, description="identity column of each side")

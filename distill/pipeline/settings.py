@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from benchmarks.config import BenchConfig
 from distill.core.config import Config, config_error, load_yaml, merge, overrides, parse
 from distill.core.errors import UserError, nearest
+from distill.core.intake.found_labels import training_labels
 from distill.core.names import folded, name_problems, shown
 from distill.core.presets import preset_names
 from distill.core.project import Project
@@ -92,7 +93,7 @@ def resolve_settings(
     chosen, folder = overrides(sets), config.parent
     values = _rooted(merge(load_yaml(config), chosen), config, chosen)
     where = str(config)
-    project = parse(Project, values, where)
+    project = parse(Project, _labelled(values, where), where)
     teacher_entries = _chosen(project.teachers, teachers, "teachers", DEFAULT_TEACHER, config)
     if checkpoint is not None:
         teacher_entries = {name: {**entry, "checkpoint": checkpoint} for name, entry in teacher_entries.items()}
@@ -126,6 +127,17 @@ def _rooted(values: dict[str, Any], config: Path, chosen: Mapping[str, Any]) -> 
         return values
     base = Path.cwd() if "root" in chosen.get("data", {}) else config.parent
     return {**values, "data": {**data, "root": str((base / str(data.get("root", "."))).resolve())}}
+
+
+def _labelled(values: dict[str, Any], where: str) -> dict[str, Any]:
+    """`values` with `task.labels: auto` replaced by the labels of the training rows."""
+    task = values.get("task")
+    if not isinstance(task, dict) or task.get("labels") != "auto":
+        return values
+    # Everything else is checked before any file is read, under two labels that stand in.
+    stand_in = {**task, "labels": [str(task.get("positive")), "…"]}
+    project = parse(Project, {**values, "task": stand_in}, where)
+    return {**values, "task": {**task, "labels": training_labels(project)}}
 
 
 def _chosen(

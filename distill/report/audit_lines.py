@@ -22,6 +22,7 @@ def audit_lines(audit: Json, max_tokens: Mapping[str, int]) -> list[str]:
         "slices": [f"{split}: {_counts(counts)}" for split, counts in balance["slices"].items()],
         "lengths": [_lengths(audit, view, most) for view, most in max_tokens.items()],
         "leaks": list(_leaks(audit)) or ["no two splits have anything in common"],
+        "pools": list(_pools(audit)),
     }
     return [line for word, lines in parts.items() for line in _under(word, lines)]
 
@@ -56,6 +57,13 @@ def _lengths(audit: Json, view: str, most: int) -> str:
         f"{view}: in each split half of the rows have up to {middle} tokens, 95% up to {high}, all up to {longest}; "
         f"max_tokens {most}, {unread:.1%} of the tokens are never read"
     )
+
+
+def _pools(audit: Json) -> Iterator[str]:
+    for source, others in audit.get("pool_overlaps", {}).items():
+        read = audit["rows"]["by_source"][source]["read"]
+        shared = ", ".join(f"{rows} are in {other} ({rows / read:.0%})" for other, rows in others.items())
+        yield f"{source}: of {read} rows {shared} already, and count there"
 
 
 def _leaks(audit: Json) -> Iterator[str]:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from distill.core.config import parse
+from distill.core.errors import UserError
 from distill.core.label_space import LabelSpace, label_name
 from distill.core.objectives.multi_label import MultiLabel
+from distill.core.project import Task
 
 LABELS = ("мимо", "рядом", "точно")
 SINGLE = LabelSpace(LABELS, positive="точно")
@@ -58,7 +61,18 @@ def test_wrong_gold_says_what_is_wrong(space, gold, message):
 
 
 @pytest.mark.parametrize(
-    ("value", "name"), [(True, "true"), (False, "false"), (1, "1"), (1.0, "1"), (0.5, "0.5"), ("да", "да")]
+    ("value", "name"),
+    [
+        (True, "true"),
+        (False, "false"),
+        (1, "1"),
+        (1.0, "1"),
+        (0.5, "0.5"),
+        ("да", "да"),
+        ("че\u0308рный", "чёрный"),
+        (" о  товаре\u200b", "о товаре"),
+        ("Да", "Да"),
+    ],
 )
 def test_labels_that_are_not_text_have_one_name(value, name):
     assert label_name(value) == name
@@ -72,3 +86,12 @@ def test_labels_of_numbers_and_booleans_match_their_names():
 
 def test_size_and_positive_class():
     assert len(SINGLE) == 3 and SINGLE.positive_index == 2 and MULTI.positive_index is None
+
+
+def test_gold_and_the_tasks_labels_meet_in_one_form():
+    written, read = "че\u0308рный\u200b", "чёрный"
+    for declared, gold in ((written, read), (read, written)):
+        space = parse(Task, {"labels": [declared, "b"]}, "test").space
+        assert space.target(gold).tolist() == [1, 0] and space.labels[0] == read
+    with pytest.raises(UserError, match="duplicate name"):
+        parse(Task, {"labels": [written, read]}, "test")

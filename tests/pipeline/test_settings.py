@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,22 @@ def test_a_folder_is_a_finished_teacher(config, tmp_path):
     (tmp_path / "bought").mkdir()
     settings = resolved(config, teachers=[str(tmp_path / "bought")])
     assert settings.teachers["bought"].finished == str(tmp_path / "bought")
+
+
+def test_labels_auto_are_those_of_the_training_rows(config, tmp_path):
+    (tmp_path / "data").mkdir()
+    gold = [10, 9.0, "2", ["2", "11"], '["3"]', {"7": 1}, None]
+    rows = [{"id": str(i), "label": label} for i, label in enumerate(gold)]
+    lines = [json.dumps(row) for row in rows] + ["{"]
+    (tmp_path / "data" / "train.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    settings = resolved(config, sets=["task.labels=auto", "task.positive=11"])
+    assert settings.project.task.labels == ["2", "3", "7", "9", "10", "11"]
+    assert settings.as_json()["task"]["labels"] == settings.project.task.labels
+    with pytest.raises(UserError, match="labels"):
+        resolved(config, sets=["task.labels=auto", "task.positive=12"])
+    (tmp_path / "data" / "train.jsonl").write_text('{"label": "a"}', encoding="utf-8")
+    with pytest.raises(UserError, match="1 different values in column 'label'"):
+        resolved(config, sets=["task.labels=auto", "task.positive=null"])
 
 
 def test_checkpoint_goes_to_every_chosen_teacher(config):

@@ -8,8 +8,12 @@ from collections.abc import Mapping, Sequence
 from distill.core.errors import UserError
 from distill.core.guessing.columns import Column
 
-MOST_CLASSES = 50
-_LABELS = ("label", "labels", "target", "class", "gold", "y", "relevance", "answer", "votes", "category")
+_MOST_VALUES = 50
+_ROWS_PER_CLASS = 2
+_LABELS = (
+    *("label", "labels", "target", "class", "gold", "y", "relevance", "answer", "votes", "category", "intent"),
+    *("sentiment", "polarity", "topic", "emotion", "rating", "stars", "is_match", "is_duplicate"),
+)
 SLICES = ("slice", "segment", "group", "domain", "vertical", "source", "category", "lang", "language")
 _SIDES = (
     ("left", "right"),
@@ -24,29 +28,33 @@ _SIDES = (
 )
 
 
-def id_column(tables: Sequence[Mapping[str, Column]]) -> str:
-    """A column that is unique in every file: `id` first, then names that end in id, then the shortest values."""
+def id_column(tables: Sequence[Mapping[str, Column]]) -> str | None:
+    """A column that is named like an identity and unique in every file: `id` first; None where there is none."""
     common = [name for name in tables[0] if all(name in table and table[name].unique for table in tables)]
-    if not common:
-        do = "add a column with a name for each record"
-        raise UserError("no column is unique in every file", found=", ".join(tables[0]), do=do)
-    return min(common, key=lambda name: (name != "id", not is_key(name), "." in name, tables[0][name].words[-1]))
+    named = [name for name in common if is_key(name) or is_number(name)]
+    return min(named, key=lambda name: (name != "id", not is_key(name), "." in name, len(name)), default=None)
+
+
+def is_number(path: str) -> bool:
+    """Whether a column is named like the number of a row: `index`, `guid`, `Unnamed: 0`, as pandas writes it."""
+    return bool(re.search(r"(^|[_.])(index|idx|guid|uuid|number|no|nr)$|^unnamed: 0$", path.lower()))
 
 
 def is_key(path: str) -> bool:
     """Whether a column is named like an identity: `product_id`, `page.key`, `offerId`, `id_left`."""
-    return bool(re.search(r"(^|[_.])(u?id|key)$|[a-z](Id|ID)$", re.sub(r"_(a|b|1|2|left|right)$", "", path)))
+    return bool(re.search(r"(^|[_.])(u?id|ID|Id|key)$|[a-z](Id|ID)$", re.sub(r"_(a|b|1|2|left|right)$", "", path)))
 
 
 def label_column(columns: Mapping[str, Column]) -> str:
     """The column named like a label, else the top-level one with the fewest values (2 to 50)."""
-    for name in _LABELS:
-        if name in columns and (columns[name].distinct > 1 or name == "label"):
+    lowered = {name.lower(): name for name in reversed(list(columns))}
+    for name in (lowered[label] for label in _LABELS if label in lowered):
+        if name == "label" or 1 < columns[name].distinct <= columns[name].rows / _ROWS_PER_CLASS:
             return name
     votes = [path.partition(".")[0] for path in columns if path.partition(".")[0] in _LABELS]
     if votes:
         return votes[0]
-    few = [column for column in columns.values() if 2 <= column.distinct <= MOST_CLASSES and "." not in column.path]
+    few = [column for column in columns.values() if 2 <= column.distinct <= _MOST_VALUES and "." not in column.path]
     few = [column for column in few if column.name not in SLICES and column.rows > 2 * column.distinct]
     if not few:
         raise UserError("no column looks like a label", found=", ".join(columns), do="add a column named label")
@@ -56,7 +64,7 @@ def label_column(columns: Mapping[str, Column]) -> str:
 def slice_column(columns: Mapping[str, Column], taken: set[str]) -> str | None:
     """The first column named like a group of records that has 2 to 50 values."""
     names = [name for name in SLICES if name in columns and name not in taken]
-    return next((name for name in names if 2 <= columns[name].distinct <= MOST_CLASSES), None)
+    return next((name for name in names if 2 <= columns[name].distinct <= _MOST_VALUES), None)
 
 
 def side_columns(columns: Mapping[str, Column], taken: set[str]) -> dict[str, int]:

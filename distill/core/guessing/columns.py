@@ -1,15 +1,19 @@
-"""What the columns of a file hold, from its first rows: the evidence that `distill init` guesses from."""
+"""What the columns of a file hold, from a sample of its rows: the evidence that `distill init` guesses from."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from distill.core.errors import UserError
 from distill.core.intake.record_reader import columns as column_paths
 from distill.core.rendering import lookup
 
 _NEARLY = 0.97
+_MOST_COLUMNS = 5000
+_CODE = re.compile(r"[0-9a-fA-F-]{8,}")  # hashes and UUIDs
 
 
 @dataclass
@@ -48,20 +52,41 @@ class Column:
 
     @property
     def is_text(self) -> bool:
-        """Whether the values are strings (or lists of them) of which most hold a letter."""
-        lettered = sum(any(map(str.isalpha, str(value))) for value in self.values if isinstance(value, str | list))
-        return lettered > 0.5 * len(self.values)
+        """Whether the values are strings (or lists of them) of which most hold a letter, and no hashes."""
+        texts = [str(value) for value in self.values if isinstance(value, str | list)]
+        lettered = sum(any(map(str.isalpha, text)) for text in texts)
+        return lettered > 0.5 * len(self.values) and sum(map(_is_code, texts)) < _NEARLY * len(texts)
 
 
-def look(rows: Iterable[Mapping[str, Any]]) -> dict[str, Column]:
-    """Path to column, in the order of first appearance."""
-    kept = list(rows)
-    paths = dict.fromkeys(path for row in kept for path in column_paths(row))
+def look(rows: Sequence[Mapping[str, Any]], where: str) -> dict[str, Column]:
+    """Path to column, in the order of first appearance. Raises: UserError naming `where` for thousands of columns."""
+    paths: dict[str, None] = {}
+    for row in rows:
+        paths |= dict.fromkeys(column_paths(row))
+        if len(paths) > _MOST_COLUMNS:
+            found, do = f"more than {_MOST_COLUMNS:,} columns", "write the YAML by hand, and name those that are needed"
+            raise UserError("too many columns to guess from", where=where, found=found, do=do)
     # A side that is null as a whole shows as a column of its own next to its columns.
     nested = {path.rpartition(".")[0] for path in paths}
-    found = {path: Column(path, len(kept)) for path in paths if path not in nested}
-    for row in kept:
-        for path, column in found.items():
+    found_columns = {path: Column(path, len(rows)) for path in paths if path not in nested}
+    for row in rows:
+        for path, column in found_columns.items():
             if (value := lookup(row, path)) is not None and value != "":
                 column.values.append(value)
-    return found
+    return found_columns
+
+
+def spread(rows: Iterable[Any], least: int) -> list[Any]:
+    """Rows at even distances: all where there are fewer than twice `least`, else between `least` and twice as many."""
+    kept: list[Any] = []
+    step = 1
+    for index, row in enumerate(rows):
+        if index % step == 0:
+            kept.append(row)
+        if len(kept) == 2 * least:
+            kept, step = kept[::2], 2 * step
+    return kept
+
+
+def _is_code(text: str) -> bool:
+    return bool(_CODE.fullmatch(text)) and any(map(str.isdigit, text))

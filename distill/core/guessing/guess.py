@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -13,26 +12,37 @@ from typing import Any
 
 from distill.core.errors import UserError
 from distill.core.guessing.column_roles import (
-    MOST_CLASSES,
     SLICES,
     id_column,
     is_key,
+    is_number,
     key_columns,
     label_column,
     side_columns,
     slice_column,
 )
-from distill.core.guessing.columns import Column, look
+from distill.core.guessing.columns import Column, look, spread
+from distill.core.guessing.telling import why_left_out
+from distill.core.guessing.token_lengths import TokenLengths
 from distill.core.intake import encoding as encodings
-from distill.core.intake.sources import Reading, open_bytes, read_rows
-from distill.core.label_space import label_name
+from distill.core.intake.found_labels import MOST_CLASSES, LabelCounts, in_order
+from distill.core.intake.sources import Reading, named_errors, open_bytes, read_rows
+from distill.core.label_space import scalar_text
 from distill.core.names import as_name
 from distill.core.rendering import lookup
 
 SAMPLE_ROWS = 1000
 LABEL_ROWS = 100_000
+MOST_DOCUMENT, MOST_CARD = 512, 256
 _ROLES = (("train", r"train"), ("valid", r"valid|(^|[^a-z])(dev|val)"), ("test", r"test"))
 _CARD_WORDS = 30
+_UNIQUE = 0.97
+_FEWEST_PER_CLASS = 2
+_POSITIVE = ("1", "true", "yes", "y", "pos", "positive", "match", "spam", "да", "есть")
+_PLAINLY_RARER = 0.4
+_LANGUAGES = ("lang", "language", "locale")
+Sides = tuple[list[str], list[str]]
+Rows = list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -44,34 +54,51 @@ class StarterProject:
         root: folder that the file names start from, absolute.
         encoding: `utf-8` or the Cyrillic encoding of the files.
         files: role (`train`, `valid`, `test`, `pool`) to short name to file.
-        id, label, slice: columns; slice is None without one.
+        id, label, slice: columns; id and slice are None without one.
         keys: identity column of each side, empty when none was found.
-        labels: the label values as text, in sorted order.
+        labels: the label values as text, in order.
         counts: label to rows.
         kind: `single` or `multi`.
         document, card: (left fields, right fields).
-        words: view to the 95% quantile of words per record.
+        tokens: view to the tokens that suffice for 95% of the records. exact: whether a model's tokenizer counted them.
+        windows: inputs per document where long ones are read in windows; 1 where all fit.
+        left_out: text column that is in no view to the reason.
+        no_pool: unlabelled file that is no pool to the side of a view that it has no column of.
     """
 
     folder: Path
     root: Path
     encoding: str
     files: Mapping[str, Mapping[str, str]]
-    id: str
+    id: str | None
     label: str
     slice: str | None
     keys: list[str]
     labels: list[str]
     counts: Mapping[str, int]
     kind: str
-    document: tuple[list[str], list[str]]
-    card: tuple[list[str], list[str]]
-    words: Mapping[str, int] = field(default_factory=dict)
+    document: Sides
+    card: Sides
+    tokens: Mapping[str, int]
+    exact: bool
+    windows: float
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    no_pool: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def keys_are_texts(self) -> bool:
+        """Whether a text stands in for the key that no column is."""
+        return len(self.keys) == 1 and self.keys[0] in (*self.document[0], *self.document[1])
 
     @property
     def positive(self) -> str | None:
-        """The rarer of two labels."""
-        return min(self.labels, key=lambda label: self.counts[label]) if len(self.labels) == 2 else None
+        """Of two labels the one whose name says so, or that is plainly the rarer."""
+        if len(self.labels) != 2:
+            return None
+        named = [label for label in self.labels if label.lower() in _POSITIVE]
+        rarer = min(self.labels, key=lambda label: self.counts[label])
+        plain = self.counts[rarer] < _PLAINLY_RARER * sum(self.counts.values())
+        return named[0] if len(named) == 1 else rarer if plain else None
 
     @property
     def by_keys(self) -> bool:
@@ -79,70 +106,90 @@ class StarterProject:
         return not self.files.get("test")
 
 
-def guess(paths: Sequence[Path], folder: Path = Path()) -> StarterProject:
-    """Look at the first 1000 rows of each file and guess what a project file in `folder` needs.
+def guess(paths: Sequence[Path], folder: Path = Path(), tokenizer: Path | None = None) -> StarterProject:
+    """Look at a thousand rows or two of each file and guess what a project file in `folder` needs.
 
-    Raises: UserError when a file cannot be read, no column is unique, looks like a label or holds text, or there is
-        neither a test file nor an identity column to split by.
+    Args: tokenizer: the `tokenizer.json` of the encoder that teachers start from, to count tokens with.
+    Raises: UserError when a file cannot be read, or no column looks like a label or holds text.
     """
     encoding = _encoding(paths)
-    tables = {path: look(_values(path, encoding, SAMPLE_ROWS)) for path in paths}
-    first = _main_table(tables)
+    rows = {path: spread(_values(path, encoding, LABEL_ROWS), SAMPLE_ROWS) for path in paths}
+    tables = {path: look(kept, str(path)) for path, kept in rows.items()}
+    sample = [values for path in _main_files(paths) for values in rows[path]]
+    first = look(sample, "the training files")
     label = label_column(first)
     roles = _roles(tables, label)
-    name = id_column([tables[path] for path in paths])
-    sides = side_columns(first, {name, label})
-    slice_ = slice_column(first, {name, label})
-    labelled = [path for path, role in roles.items() if role != "pool"]
-    keys = key_columns(first, sides, [tables[path] for path in labelled])
-    document = _without(_text_sides(first, sides, {name, label, slice_ or ""}), keys)
+    labels = _labels([path for path, role in roles.items() if role != "pool"], label, encoding)
+    name = _id(tables, encoding)
+    sides = side_columns(first, {name or "", label})
+    slice_ = slice_column(first, {name or "", label})
+    keys = key_columns(first, sides, [tables[path] for path, role in roles.items() if role != "pool"])
+    taken = {name or "", label, *keys}
+    document, left_out = _document(first, sample, sides, taken, label, slice_)
     if not document[0]:
-        raise UserError(
-            "no column holds text", where=str(paths[0]), found=", ".join(first), do="write the YAML by hand"
-        )
+        found = ", ".join(f"{path} ({left_out[path]})" if path in left_out else path for path in first)
+        raise UserError("no column holds text", where=str(paths[0]), found=found, do="write the YAML by hand")
     card = _card(first, document)
-    counts, kind = _labels(labelled, label, encoding)
-    root = Path(os.path.commonpath([path.resolve().parent for path in paths]))
-    starter = StarterProject(
+    lengths = TokenLengths(sample, tokenizer)
+    without_text = {path: side for path, role in roles.items() if (side := _lacks(tables[path], role, document, card))}
+    roles = {path: role for path, role in roles.items() if path not in without_text}
+    root = Path(os.path.commonpath([path.resolve().parent for path in roles]))
+    files = _files(roles, root)
+    return StarterProject(
         folder=folder,
         root=root,
         encoding=encoding,
-        files=_files(roles, root),
+        files=files,
         id=name,
         label=label,
         slice=slice_,
-        keys=keys,
-        labels=sorted(counts),
-        counts=counts,
-        kind=kind,
+        keys=keys or ([] if "test" in files else [_most_different(first, document)]),
+        labels=in_order(labels.counts),
+        counts=labels.counts,
+        kind="multi" if labels.several else "single",
         document=document,
         card=card,
-        words={"document": _words(first, document), "card": _words(first, card)},
+        tokens={"document": lengths.longest(document), "card": lengths.longest(card)},
+        exact=lengths.exact,
+        windows=lengths.windows(document, MOST_DOCUMENT),
+        left_out=left_out,
+        no_pool={path.name: side for path, side in without_text.items()},
     )
-    _require_test(starter)
-    return starter
 
 
 def _encoding(paths: Sequence[Path]) -> str:
+    """The one encoding of all text files. Raises: UserError for a missing file, and where two are in different ones."""
+    found: dict[str, Path] = {}
     for path in paths:
         if not path.is_file():
             raise UserError("file not found", where=str(path))
-        if ".parquet" in path.suffixes:
-            continue
-        with open_bytes(path) as file:
-            if (found := encodings.detect(islice(file, SAMPLE_ROWS))) != "utf-8":
-                return found
-    return "utf-8"
+        if ".parquet" not in path.suffixes:
+            with named_errors(path), open_bytes(path) as file:
+                if (encoding := encodings.detect(islice(file, SAMPLE_ROWS))) is not None:
+                    found.setdefault(encoding, path)
+    if len(found) > 1:
+        seen = ", ".join(f"{path.name} reads as {encoding}" for encoding, path in found.items())
+        do = "convert them to UTF-8 with iconv: a project has one data.encoding"
+        raise UserError("the files are in different encodings", found=seen, do=do)
+    return next(iter(found), "utf-8")
 
 
 def _values(path: Path, encoding: str, rows: int) -> Iterator[dict[str, Any]]:
-    return (row.values for row in islice(read_rows(path, Reading(encoding)), rows) if row.values is not None)
+    """The first rows of a file that can be read. Raises: UserError naming the first bad row where none can."""
+    readable, problem = 0, None
+    for row in islice(read_rows(path, Reading(encoding)), rows):
+        if row.values is not None:
+            readable += 1
+            yield row.values
+        problem = problem or (row.problem and f"row {row.number}, {row.problem}")
+    if not readable:
+        do = "a .jsonl file has one JSON object per line: an array is not read"
+        raise UserError("no row of the file can be read", where=str(path), found=problem, do=do)
 
 
-def _main_table(tables: Mapping[Path, dict[str, Column]]) -> dict[str, Column]:
-    """The columns of the training file, else of the first file."""
-    train = [path for path in tables if _role_by_name(path) == "train"]
-    return tables[next(iter(train or tables))]
+def _main_files(paths: Sequence[Path]) -> Sequence[Path]:
+    """The training files, else the first file."""
+    return [path for path in paths if _role_by_name(path) == "train"] or paths[:1]
 
 
 def _role_by_name(path: Path) -> str | None:
@@ -158,6 +205,10 @@ def _roles(tables: Mapping[Path, dict[str, Column]], label: str) -> dict[Path, s
         roles[path] = (_role_by_name(path) if has_label else None) or "pool"
     if "train" not in roles.values():
         labelled = [path for path in roles if _has_label(tables[path], label)]
+        if not labelled:
+            raise UserError(
+                "no row has a label", where=", ".join(path.name for path in tables), found=f"column {label}"
+            )
         roles[labelled[0]] = "train"
     return roles
 
@@ -178,22 +229,51 @@ def _files(roles: Mapping[Path, str], root: Path) -> dict[str, dict[str, str]]:
     return found
 
 
-def _text_sides(
-    columns: Mapping[str, Column], sides: Mapping[str, int], taken: set[str]
-) -> tuple[list[str], list[str]]:
-    texts = [path for path, column in columns.items() if column.is_text and path not in taken and not is_key(path)]
-    if not sides:
-        return [path for path in texts if path.partition(".")[0] not in taken and path not in SLICES], []
-    left, right = ([path for path in texts if sides.get(path) == side] for side in (0, 1))
-    return left, right
+def _id(tables: Mapping[Path, dict[str, Column]], encoding: str) -> str | None:
+    """The column that names the records, where it is unique beyond the sample too."""
+    name = id_column(list(tables.values()))
+    for path in tables if name else ():
+        ids = [scalar_text(lookup(values, name or "")) for values in _values(path, encoding, LABEL_ROWS)]
+        if len(set(ids)) <= _UNIQUE * len(ids):
+            return None
+    return name
 
 
-def _without(sides: tuple[list[str], list[str]], keys: Sequence[str]) -> tuple[list[str], list[str]]:
-    left, right = ([path for path in side if path not in keys] for side in sides)
-    return left, right
+def _document(
+    columns: Mapping[str, Column], rows: Rows, sides: Mapping[str, int], taken: set[str], label: str, slice_: str | None
+) -> tuple[Sides, dict[str, str]]:
+    """The text columns of each side, and why the others are in no view."""
+    found: Sides = ([], [])
+    left_out: dict[str, str] = {}
+    for path, column in columns.items():
+        if path in taken or path.partition(".")[0] in taken or not column.is_text or is_key(path) or is_number(path):
+            continue
+        reason = why_left_out(column, rows, label)
+        if reason is None and (path == slice_ or (not sides and path in SLICES) or column.name in _LANGUAGES):
+            reason = "names a group of records"
+        if reason is None and sides and path not in sides:
+            reason = "belongs to neither side"
+        if reason:
+            left_out[path] = reason
+        else:
+            found[sides.get(path, 0)].append(path)
+    return found, left_out
 
 
-def _card(columns: Mapping[str, Column], document: tuple[list[str], list[str]]) -> tuple[list[str], list[str]]:
+def _most_different(columns: Mapping[str, Column], document: Sides) -> str:
+    """The text that tells records apart best."""
+    return max([*document[0], *document[1]], key=lambda path: columns[path].distinct)
+
+
+def _lacks(columns: Mapping[str, Column], role: str, document: Sides, card: Sides) -> str | None:
+    """The first side of a view that a pool file has no column of; None where it has one for each."""
+    views = {"views.document": document, "views.card": card}
+    sides = [(f"{name}.{side}", view[at]) for name, view in views.items() for at, side in ((0, "left"), (1, "right"))]
+    lacking = (key for key, fields in sides if fields and not any(path in columns for path in fields))
+    return next(lacking, None) if role == "pool" else None
+
+
+def _card(columns: Mapping[str, Column], document: Sides) -> Sides:
     """The short fields of each side; the shortest one where all are long."""
     left, right = (_short(columns, side) for side in document)
     return left, right
@@ -204,32 +284,18 @@ def _short(columns: Mapping[str, Column], paths: Sequence[str]) -> list[str]:
     return short or sorted(paths, key=lambda path: _quantile(columns[path].words))[:1]
 
 
-def _words(columns: Mapping[str, Column], sides: tuple[list[str], list[str]]) -> int:
-    """An upper guess of the 95% quantile of words per record: the sum over its fields."""
-    return sum(_quantile(columns[path].words) for side in sides for path in side)
-
-
 def _quantile(ordered: Sequence[int]) -> int:
     return ordered[min(len(ordered) - 1, int(0.95 * len(ordered)))] if ordered else 0
 
 
-def _labels(paths: Sequence[Path], label: str, encoding: str) -> tuple[Counter[str], str]:
+def _labels(paths: Sequence[Path], label: str, encoding: str) -> LabelCounts:
     """Rows per label, and whether a row may have several."""
-    counts: Counter[str] = Counter()
-    kind = "single"
+    found = LabelCounts()
     for path in paths:
-        for values in _values(path, encoding, LABEL_ROWS):
-            gold = lookup(values, label)
-            kind = "multi" if isinstance(gold, list) else kind
-            names = gold if isinstance(gold, list | dict) else [gold]
-            counts.update(label_name(name) for name in names if name is not None and name != "")
-    if not 2 <= len(counts) <= MOST_CLASSES:
+        found.add(_values(path, encoding, LABEL_ROWS), label)
+    classes, golds = len(found.counts), found.counts.total()
+    if not 2 <= classes <= min(MOST_CLASSES, golds / _FEWEST_PER_CLASS):
         do = "name the right column as data.label in a YAML written by hand"
-        raise UserError("not the label of a classifier", where=label, found=f"{len(counts)} different values", do=do)
-    return counts, kind
-
-
-def _require_test(starter: StarterProject) -> None:
-    if starter.by_keys and not starter.keys:
-        do = "give a file named test…, or an identity column to split by (named …_id)"
-        raise UserError("there is no test file and no key to make one by", where=str(starter.root), do=do)
+        seen = f"{classes} different values in {golds} rows"
+        raise UserError("not the label of a classifier", where=label, found=seen, do=do)
+    return found

@@ -1,16 +1,18 @@
-"""The first project file: `distill init` writes it from guesses, commented, and shows a record as its views read it."""
+"""The project file that `distill init` writes, and a look at its views."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from distill.core.config import parse, parse_yaml
 from distill.core.errors import UserError
-from distill.core.guessing.guess import StarterProject, guess
+from distill.core.guessing.guess import MOST_CARD, MOST_DOCUMENT, StarterProject, guess
+from distill.core.guessing.token_lengths import WINDOWS
 from distill.core.intake.record_reader import BadRow, RecordReader
 from distill.core.intake.show import render
 from distill.core.intake.sources import Reading, data_files, read_rows
@@ -23,8 +25,10 @@ _LABELS = [
     "# Whose soft labels students learn from: auto asks the teachers on validation; or document, card, mean, a name.",
     "labels: auto",
 ]
-_TOKENS_PER_WORD = 1.6  # between English (1.3) and Russian (2) in multilingual vocabularies
-_STEP, _LEAST, _MOST_DOCUMENT, _MOST_CARD = 16, 32, 512, 128
+_STEP, _LEAST = 16, 32
+_WIDTH, _LISTED = 110, 20
+# What YAML does not take as it is, or folds: controls, line ends beyond \n, the byte order mark, surrogates.
+_ESCAPED = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
 
 
 def starter_yaml(starter: StarterProject) -> str:
@@ -35,7 +39,10 @@ def starter_yaml(starter: StarterProject) -> str:
 
 
 def preview(starter: StarterProject) -> str:
-    """The first training record as each view of the guessed project renders it, in words and signs."""
+    """The first training record as each view of the guessed project renders it, in words and signs.
+
+    Raises: UserError when the project file cannot be read back, or no training row makes a record with it.
+    """
     project = parse(Project, parse_yaml(starter_yaml(starter), "distill init"), "distill init")
     record = first_record(project, starter.folder)
     shown = [render(record, name, view).text() for name, view in project.views.items()]
@@ -56,32 +63,47 @@ def first_record(project: Project, base: Path = Path()) -> Record:
 
 
 def _task(starter: StarterProject) -> list[str]:
-    counts = ", ".join(f"{label}: {starter.counts[label]}" for label in starter.labels)
     lines = [
         "task:",
-        f"  # Values of column '{starter.label}' with their rows: {counts}.",
-        f"  labels: {_flow(starter.labels)}",
+        f"  # {_counts(starter)} labels: auto takes them from train at every start.",
+        *_wrapped("  labels: ", starter.labels),
     ]
     if starter.positive is not None:
-        lines += ["  # (?) The rarer label; it gets operating points.", f"  positive: {_flow(starter.positive)}"]
+        lines += ["  # (?) The class to find; it gets operating points.", f"  positive: {_flow(starter.positive)}"]
     else:
         lines += ["  # (?) One label can be scored one-vs-rest, with operating points:", "  # positive: ..."]
     lines += ["  # (?) true when the labels form a scale, in the order above.", "  ordered: false"]
     return [*lines, f"  kind: {starter.kind}"]
 
 
+def _counts(starter: StarterProject) -> str:
+    counts, column = starter.counts, _flow(starter.label)
+    if len(counts) <= _LISTED:
+        listed = ", ".join(f"{_flow(label)[1:-1]}: {counts[label]}" for label in starter.labels)
+        return f"Values of column {column} with their rows: {listed}."
+    rare, frequent = min(counts, key=lambda label: counts[label]), max(counts, key=lambda label: counts[label])
+    ends = f"from {counts[rare]} ({_flow(rare)[1:-1]}) to {counts[frequent]} rows ({_flow(frequent)[1:-1]})"
+    return f"{len(counts)} values of column {column}, {ends}."
+
+
 def _data(starter: StarterProject) -> list[str]:
     root = Path(os.path.relpath(starter.root, starter.folder)).as_posix()
     lines = ["data:", "  # From this file's folder.", f"  root: {_flow(root)}"]
-    lines += ["  # Unique in every file.", f"  id: {_flow(starter.id)}"]
+    why = "Unique in every file." if starter.id else "No column is unique in every file: ids are hashes of the texts."
+    lines += [f"  # {why}", f"  id: {_flow(starter.id)}"]
     lines += [f"  label: {_flow(starter.label)}"]
     if starter.slice:
         lines += ["  # (?) Quality is reported by it.", f"  slice: {_flow(starter.slice)}"]
-    if starter.keys:
+    if starter.keys_are_texts:
+        why = "# (?) No column names what a record is about, so equal texts keep together in one part."
+        lines += [f"  {why}", f"  keys: {_flow(starter.keys)}"]
+    elif starter.keys:
         why = "# (?) What each side is about: intervals resample the first, leaks are searched for by all."
         lines += [f"  {why}", f"  keys: {_flow(starter.keys)}"]
     lines += [f"  encoding: {starter.encoding}"] if starter.encoding != "utf-8" else []
-    lines += ["  # (?) Files by their names; those without labels are the pool.", *_files(starter)]
+    lines += ["  # (?) Files by their names; those without labels are the pool."]
+    lines += [f"  # No pool, no column of {side}: {_flow(name)[1:-1]}." for name, side in starter.no_pool.items()]
+    lines += _files(starter)
     if starter.by_keys:
         lines += ["  # No test file: test and valid are made by keys.", "  split: {mode: keys, valid: 0.1, test: 0.2}"]
     return lines
@@ -102,34 +124,46 @@ def _files(starter: StarterProject) -> list[str]:
 
 
 def _views(starter: StarterProject) -> list[str]:
-    document, card = _tokens(starter, "document"), _tokens(starter, "card")
     lines = [
         "views:",
         "  # What the teacher reads: every text column.",
-        *_view("document", starter.document, min(document, _MOST_DOCUMENT), starter.words["document"]),
+        *(f"  # Left out, {reason}: {_flow(path)[1:-1]}." for path, reason in starter.left_out.items()),
+        *_view("document", starter.document, starter, MOST_DOCUMENT),
     ]
-    if document > _MOST_DOCUMENT and starter.document[1]:
-        lines += [
-            "    # Longer texts are read in overlapping windows.",
-            "    windows: {stride: 64, max: 4, pool: mean}",
-        ]
+    if starter.tokens["document"] > MOST_DOCUMENT and starter.windows > 1:
+        cost = f"about {starter.windows:.1f} times the inputs, and the teacher's time with them"
+        lines += [f"    # Reads what is beyond max_tokens too, for {cost}:", f"    # windows: {_plain(WINDOWS)}"]
     lines += ["  # (?) What the student reads in production: the short columns. Remove what a card will not have."]
-    return lines + _view("card", starter.card, min(card, _MOST_CARD), starter.words["card"])
+    return lines + _view("card", starter.card, starter, MOST_CARD)
 
 
-def _view(name: str, sides: tuple[Sequence[str], Sequence[str]], max_tokens: int, words: int) -> list[str]:
+def _view(name: str, sides: tuple[Sequence[str], Sequence[str]], starter: StarterProject, most: int) -> list[str]:
     left, right = sides
+    tokens = starter.tokens[name]
+    counted = "tokens of the default encoder" if starter.exact else "tokens, guessed from their words"
+    cut = f"; {most} at most are proposed, the rest is cut" if tokens > most else ""
     lines = [f"  {name}:", f"    left: {_flow(list(left))}"]
     lines += [f"    right: {_flow(list(right))}"] if right else []
-    return [*lines, f"    # 95% of the records have up to about {words} words.", f"    max_tokens: {max_tokens}"]
+    lines += [f"    # 95% of the records have up to {tokens} {counted}{cut}."]
+    return [*lines, f"    max_tokens: {min(most, max(_LEAST, -(-tokens // _STEP) * _STEP))}"]
 
 
-def _tokens(starter: StarterProject, view: str) -> int:
-    """Tokens for 95% of the records, in steps of 16."""
-    wanted = int(starter.words[view] * _TOKENS_PER_WORD) + 3
-    return max(_LEAST, -(-wanted // _STEP) * _STEP)
+def _wrapped(key: str, values: Sequence[str]) -> list[str]:
+    """A flow sequence, over several lines where it is long."""
+    lines = [f"{key}["]
+    for index, value in enumerate(values):
+        item = _flow(value) + ("]" if index == len(values) - 1 else ",")
+        if len(lines[-1]) + len(item) > _WIDTH and not lines[-1].endswith("["):
+            lines.append("    " + item)
+        else:
+            lines[-1] += ("" if lines[-1].endswith("[") else " ") + item
+    return lines
 
 
 def _flow(value: Any) -> str:
-    """A value in YAML's flow style, which JSON is a part of."""
-    return json.dumps(value, ensure_ascii=False)
+    """A value in YAML's flow style, which JSON is a part of once what YAML does not take is escaped."""
+    return _ESCAPED.sub(lambda found: f"\\u{ord(found.group()):04x}", json.dumps(value, ensure_ascii=False))
+
+
+def _plain(values: dict[str, Any]) -> str:
+    return "{" + ", ".join(f"{name}: {value}" for name, value in values.items()) + "}"

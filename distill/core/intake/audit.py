@@ -28,7 +28,7 @@ AUDIT_FILE = "audit.json"
 SAMPLE_ROWS = 20_000
 DUPLICATES = ("duplicate", "duplicate_other_label", "in_train", "in_valid", "in_test", "key_in_evaluation")
 _NO_SLICE = ""
-_MUCH_UNREAD, _MANY_BAD, _MANY_SAME = 0.2, 0.05, 0.99
+_MUCH_UNREAD, _MANY_BAD, _MANY_SAME, _MUCH_CROSSING = 0.2, 0.05, 0.99, 0.2
 
 
 def audit_config(project: Project) -> Json:
@@ -48,9 +48,9 @@ def audit_config(project: Project) -> Json:
 def audit(project: Project, records: Path, folder: Path, *, tokenizers: Mapping[str, Path] | None = None) -> None:
     """Write `audit.json` into `folder`, about the records folder that `prepare` made.
 
-    It holds rows, duplicates, junk, balance, leaks, leak_rows (the figure of the gate) with leak_examples (test to its
-    first ids), tokenizer, token_rows (rows measured per split), tokens, histograms, unread_share, same_text_share,
-    warnings; no times, no absolute paths.
+    It holds rows, duplicates, junk, pool_overlaps (where there are any), balance, leaks, leak_rows (the figure of the
+    gate) with leak_examples (test to its first ids), tokenizer, token_rows (rows measured per split), tokens,
+    histograms, unread_share, same_text_share, warnings; no times, no absolute paths.
 
     Args: tokenizers: view to `tokenizer.json` for the token figures; views without one count words and signs.
     Raises: UserError for a tokenizer that cannot be read, or a pool file without any column of a view's side.
@@ -66,7 +66,7 @@ def _figures(project: Project, records: Path, ledger: Ledger, tokenizers: Mappin
     leaked = leaked_rows(shared)
     found: Json = {
         "rows": ledger.summary(),
-        "duplicates": _dropped(ledger, DUPLICATES),
+        "duplicates": _dropped(ledger, _duplicates(project)),
         "junk": _dropped(ledger, junk.REASONS),
         "balance": _balance(project, surveys),
         "leaks": [entry for overlap in shared for entry in overlap.entries()],
@@ -75,6 +75,8 @@ def _figures(project: Project, records: Path, ledger: Ledger, tokenizers: Mappin
     }
     if leaked:
         found["leak_examples"] = {test: ids[:EXAMPLES] for test, ids in leaked.items()}
+    if shared_pools := _pool_overlaps(ledger):
+        found["pool_overlaps"] = shared_pools
     found["warnings"] = [*_missing_columns(ledger), *_warnings(project, found, shared)]
     return found
 
@@ -174,10 +176,14 @@ def _missing_columns(ledger: Ledger) -> list[str]:
 
 def _warnings(project: Project, found: Mapping[str, Any], shared: list[Overlap]) -> list[str]:
     rows, warnings = found["rows"], []
+    on_purpose = {*_duplicates(project), *junk.REASONS, "not_sampled", "no_neighbour", "crosses_split"}
+    warnings += _idle_pools(found)
     if conflicts := rows["dropped"].get("duplicate_other_label"):
         warnings.append(f"{conflicts} rows repeat a text under another label; the first label was kept")
     for source, counts in rows["by_source"].items():
-        bad = sum(count for reason, count in counts["dropped"].items() if reason not in _ON_PURPOSE)
+        bad = sum(count for reason, count in counts["dropped"].items() if reason not in on_purpose)
+        if (lost := counts["dropped"].get("crosses_split", 0)) and lost >= _MUCH_CROSSING * counts["read"]:
+            warnings.append(_crossing(source, lost, counts))
         if bad > _MANY_BAD * counts["read"]:
             warnings.append(f"{source}: {bad} of {counts['read']} rows are in quarantine")
     warnings += _absent_classes(found["balance"]["classes"])
@@ -208,9 +214,41 @@ def _absent_classes(classes: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
         )
 
 
+def _duplicates(project: Project) -> tuple[str, ...]:
+    """Reasons that a row is dropped for because another one is like it."""
+    return (*DUPLICATES, *(f"in_pool.{name}" for name in project.data.pool))
+
+
+def _pool_overlaps(ledger: Ledger) -> dict[str, dict[str, int]]:
+    """Pool source to the splits that have rows of it already, to how many; only sources with such rows."""
+    found = {
+        source: {
+            reason.removeprefix("in_"): count for reason, count in account.dropped.items() if reason.startswith("in_")
+        }
+        for source, account in ledger.accounts.items()
+        if source.startswith("pool.")
+    }
+    return {source: shared for source, shared in found.items() if shared}
+
+
+def _idle_pools(found: Mapping[str, Any]) -> list[str]:
+    """The pool sources of which nothing is left."""
+    by_source, overlaps = found["rows"]["by_source"], found.get("pool_overlaps", {})
+    shared = {
+        source: ", ".join(f"{rows} in {other}" for other, rows in own.items()) for source, own in overlaps.items()
+    }
+    idle = [source for source in shared if not by_source[source]["kept"]]
+    return [f"{source} adds no rows, of {by_source[source]['read']} read: {shared[source]}" for source in idle]
+
+
+def _crossing(source: str, lost: int, counts: Json) -> str:
+    """What splitting by keys has dropped, and the shares of what remains."""
+    left = ", ".join(f"{split} {rows} ({rows / counts['kept']:.0%})" for split, rows in counts["kept_in"].items())
+    dropped = f"{lost} of {counts['read']} rows ({lost / counts['read']:.0%}) are dropped"
+    why = "as their keys come to different parts of the split"
+    return f"{source}: {dropped}, {why}; left: {left}. One key in data.keys, or smaller shares, drop fewer"
+
+
 def _differ(project: Project) -> bool:
     document, card = project.views["document"], project.views["card"]
     return (document.left, document.right) != (card.left, card.right)
-
-
-_ON_PURPOSE = {*DUPLICATES, *junk.REASONS, "not_sampled", "no_neighbour", "crosses_split"}

@@ -17,22 +17,26 @@ def note_places(places: Places, source: str, record: Record, place: str) -> None
         places.setdefault((source, index), place)
 
 
-def require_labels(labelled: Mapping[str, Sequence[Record]], task: Task, places: Places) -> None:
+def require_labels(
+    labelled: Mapping[str, Sequence[Record]], task: Task, places: Places, losses: Mapping[str, str]
+) -> None:
     """Check that a classifier can be trained and tested on the splits.
 
-    Args: labelled: split to records. places: from `note_places`, under the source that the rows came from.
+    Args: labelled: split to records. places: from `note_places`, under the source that the rows came from. losses:
+        source to what was dropped of it, which may be the reason.
     Raises: UserError when train has one label only, or naming split, label, file and row of a label that train lacks.
     """
     known = {index for record in labelled["train"] for index in _classes(record)}
     if _constant(labelled["train"], task):
         names = ", ".join(task.labels[index] for index in sorted(known)) or "none"
-        do = "give training rows of at least two labels"
-        raise UserError("all training rows have the same label", where="data.train", found=names, do=do)
+        found, do = _after(losses.get("train", ""), names), "give training rows of at least two labels"
+        raise UserError("all training rows have the same label", where="data.train", found=found, do=do)
     for split, records in labelled.items():
         for record in records:
             for index in _classes(record):
                 if index not in known:
-                    raise _unseen(split, task.labels[index], places.get((split, index)) or places["train", index])
+                    place = places.get((split, index)) or places["train", index]
+                    raise _unseen(split, place, _after(losses.get("train", ""), task.labels[index]))
 
 
 def _classes(record: Record) -> list[int]:
@@ -52,6 +56,11 @@ def _constant(records: Sequence[Record], task: Task) -> bool:
     return True
 
 
-def _unseen(split: str, label: str, place: str) -> UserError:
+def _unseen(split: str, place: str, found: str) -> UserError:
     do = "add training rows with this label, or take it out of the evaluation files"
-    return UserError(f"{split} has a label that train lacks", where=place, found=label, do=do)
+    return UserError(f"{split} has a label that train lacks", where=place, found=found, do=do)
+
+
+def _after(losses: str, found: str) -> str:
+    """What was found, after what training lost."""
+    return f"train {losses}; left: {found}" if losses else found

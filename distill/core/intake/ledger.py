@@ -55,9 +55,16 @@ class Account:
 
     def __str__(self) -> str:
         """`read 12, kept 0, unknown_label 12; first bad row: …`."""
-        counts = [f"read {self.read}", f"kept {self.kept.total()}"]
-        counts += [f"{reason} {count}" for reason, count in self.dropped.most_common()]
-        return ", ".join(counts) + (f"; first bad row: {self.first_bad}" if self.first_bad else "")
+        return ", ".join([f"read {self.read}", f"kept {self.kept.total()}", *filter(None, [self._reasons()])])
+
+    def losses(self) -> str:
+        """`dropped 12 of 12 rows: unknown_label 12; first bad row: …`, '' where none was dropped."""
+        lost = self.dropped.total()
+        return f"dropped {lost} of {self.read} rows: {self._reasons()}" if lost else ""
+
+    def _reasons(self) -> str:
+        counts = ", ".join(f"{reason} {count}" for reason, count in self.dropped.most_common())
+        return counts + (f"; first bad row: {self.first_bad}" if self.first_bad else "")
 
 
 class Ledger:
@@ -116,7 +123,7 @@ class Quarantine:
         if self._fail:
             do = "correct the row, or set data.on_bad_row: quarantine"
             raise UserError(f"bad row: {bad.reason}", where=place, found=detail, do=do)
-        raw = row.raw or json.dumps(row.values, ensure_ascii=False, default=str)
+        raw = row.raw or _as_json(row.values)
         entry = {"file": file, "row": row.number, "reason": bad.reason, "detail": detail}
         self._file.write(json.dumps(entry | {"raw": raw[:RAW_CHARS]}, ensure_ascii=False) + "\n")
         return f"{place}, {bad.reason}: {detail}"
@@ -133,6 +140,13 @@ def quarantine(path: Path, root: Path, *, fail: bool) -> Iterator[Quarantine]:
         # Surrogates of a broken \\ud800 escape cannot be written as UTF-8; they come back as escapes.
         with partial.open("w", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
             yield Quarantine(file, root, fail=fail)
+
+
+def _as_json(values: Json | None) -> str:
+    try:
+        return json.dumps(values, ensure_ascii=False, default=str)
+    except (RecursionError, ValueError, TypeError):  # nested by the hundred; keys that are no text
+        return ""
 
 
 def _encodable(text: str) -> str:

@@ -11,12 +11,11 @@ import heapq
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from distill.core.files import Json
-from distill.core.intake.compared_text import compared_part, side_texts, text_key
+from distill.core.intake.compared_text import compared_part, side_texts, text_hash, text_key
 from distill.core.intake.hashing import digest, unit
 from distill.core.intake.ledger import Account
 from distill.core.intake.pairing import NeighbourPairs, left_fields
 from distill.core.intake.record_reader import BadRow, Dropped
-from distill.core.intake.rows import text_hash
 from distill.core.project import PoolSource, Project
 from distill.core.records import Record
 
@@ -40,6 +39,7 @@ def pool_config(project: Project) -> Json:
 class PoolCheck:
     """Decides whether a record may join the pool; remembers 64-bit hashes only.
 
+    Attributes: source: the split whose records are checked; set it before its first one.
     Args: project: `data.pool_exclude` says what no evaluation row may share: `pair` the whole document, `side` either
         side of the card too. labelled: split to its records.
     """
@@ -47,6 +47,7 @@ class PoolCheck:
     def __init__(self, project: Project, labelled: Mapping[str, Sequence[Record]]) -> None:
         self._views, self._by_side = project.views, project.data.pool_exclude == "side"
         self._by_key = project.data.split.mode == "keys"
+        self.source = ""
         self._documents: dict[int, str] = {}
         self._sides: dict[int, str] = {}
         self._keys: set[tuple[str, str]] = set()
@@ -66,7 +67,8 @@ class PoolCheck:
     def check(self, record: Record) -> None:
         """Let the record in and remember it.
 
-        Raises: Dropped with in_test, in_valid, in_train, key_in_evaluation or duplicate. BadRow with duplicate_id.
+        Raises: Dropped with in_test, in_valid, in_train, in_pool.<name>, key_in_evaluation or duplicate. BadRow with
+            duplicate_id.
         """
         text, name = text_hash(record), digest(record.id)
         left, right = self.sides(record)
@@ -75,10 +77,10 @@ class PoolCheck:
         if not self._keys.isdisjoint(record.keys.items()):
             raise Dropped("key_in_evaluation")
         if text in self._texts:
-            raise Dropped(self._texts[text])
+            raise Dropped("duplicate" if self._texts[text] == f"in_{self.source}" else self._texts[text])
         if name in self._ids:
             raise BadRow("duplicate_id", f"duplicate id '{record.id}': an earlier row has it with another text")
-        self._texts[text] = "duplicate"
+        self._texts[text] = f"in_{self.source}"
         self._ids.add(name)
 
     def _remember(self, split: str, record: Record) -> None:

@@ -80,18 +80,23 @@ class _Preparation:
         self._split()
         if self._project.data.on_leak == "drop_train":
             self._drop_leaks()
-        require_labels(self._labelled, self._project.task, places)
+        losses = {source: account.losses() for source, account in self.ledger.accounts.items()}
+        require_labels(self._labelled, self._project.task, places, losses)
         for split, records in self._labelled.items():
             write_records(self._folder / f"{split}.parquet", records)
 
     def write_pools(self) -> None:
         """Read and write the pool's sources, in their order."""
         check = PoolCheck(self._project, self._labelled)
+        total = 0
         for name, source in self._project.data.pool.items():
-            split = f"pool.{name}"
+            split, account = f"pool.{name}", self.ledger.account(f"pool.{name}")
+            check.source = split
             count = write_records(self._folder / f"{split}.parquet", self._pool(split, source, check))
-            self.ledger.account(split).kept[split] = count
-            if not count:
+            account.kept[split] = count
+            total += count
+            # A source that others hold already is a finding of the audit, as long as some source has rows.
+            if not count and not (total and any(reason.startswith("in_pool.") for reason in account.dropped)):
                 raise _empty("the pool", split, self.ledger)
 
     def _pool(self, split: str, source: PoolSource, check: PoolCheck) -> Iterator[Record]:
@@ -114,12 +119,13 @@ class _Preparation:
         config, seed = self._project.data.split, self._project.seed
         train = self._labelled["train"]
         made: Parts | None = None
+        crossing: list[Record] = []
         if config.mode == "keys":
             made, crossing = by_keys(train, config, seed)
-            for record in crossing:
-                self.ledger.account("train").drop("crosses_split", record.id)
         elif "valid" not in self._labelled:
-            made = hold_out(train, config.valid, seed)
+            made, crossing = hold_out(train, config.valid, seed)
+        for record in crossing:
+            self.ledger.account("train").drop("crosses_split", record.id)
         for source, records in self._labelled.items():
             self.ledger.account(source).kept[source] = len(records)
         if made is not None:

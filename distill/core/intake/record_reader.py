@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from distill.core.errors import UserError, nearest
-from distill.core.label_space import LabelSpace, label_name
+from distill.core.intake.hashing import digest
+from distill.core.intake.json_rows import BadJson, json_value
+from distill.core.label_space import LabelSpace, label_name, scalar_text
 from distill.core.objectives.objective import Target
 from distill.core.project import Project
 from distill.core.records import Record
 from distill.core.rendering import FieldError, field_text, lookup
 
 _LISTED_COLUMNS = 40
+_DEEPEST = 20
 
 
 class Dropped(Exception):
@@ -55,10 +57,10 @@ class RecordReader:
         Raises: BadRow with reason missing_id, wrong_type, missing_label, unknown_label, bad_label or invalid_utf8.
         """
         data = self._data
-        name = _scalar(values, data.id)
+        fields = {path: _text(values, path) for path in self._fields}
+        name = _scalar(values, data.id) if data.id else _content_hash(fields)
         if not name:
             raise BadRow("missing_id", f"column '{data.id}' is null or missing")
-        fields = {path: _text(values, path) for path in self._fields}
         keys = {path: _scalar(values, path) or "" for path in data.keys}
         slice_ = _scalar(values, data.slice) if data.slice else None
         _require_encodable([name, *fields.values(), *keys.values(), slice_ or ""])
@@ -70,13 +72,16 @@ class ColumnWatch:
     """Finds columns that the config names and that no row of a file has.
 
     Args: required: column path to the config key that names it.
+    Attributes: rows: rows seen.
     """
 
     def __init__(self, required: Mapping[str, str]) -> None:
         self._required, self._missing, self._known = required, dict(required), dict[str, None]()
+        self.rows = 0
 
     def see(self, values: Mapping[str, Any]) -> None:
         """Look at one row."""
+        self.rows += 1
         if self._missing:
             self._missing = {path: key for path, key in self._missing.items() if not has_column(values, path)}
             if len(self._known) < _LISTED_COLUMNS:
@@ -86,8 +91,11 @@ class ColumnWatch:
         """The columns that no row had."""
         return list(self._missing)
 
-    def require(self, path: Path) -> None:
-        """Raises: UserError naming the missing columns, the config keys, the nearest names and the file's columns."""
+    def require(self, path: Path, ledger: str) -> None:
+        """Raises: UserError naming the missing columns, the config keys, the nearest names and the file's columns.
+
+        Args: ledger: what was dropped so far; '' for nothing.
+        """
         if not self._missing:
             return
         known = list(self._known)
@@ -96,17 +104,17 @@ class ColumnWatch:
         raise UserError(
             "no row has " + ", ".join(f"column '{name}' ({key})" for name, key in self._missing.items()),
             where=str(path),
-            found=f"columns {listed}" if known else "no columns",
+            found="; ".join(filter(None, [ledger, f"columns {listed}"])),
             do=" ".join([*guesses, "correct the name in the config or add the column"]),
         )
 
 
-def columns(values: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
-    """The column paths of a row, nested ones joined by dots."""
+def columns(values: Mapping[str, Any], prefix: str = "", depth: int = _DEEPEST) -> Iterator[str]:
+    """The column paths of a row, nested ones joined by dots; below the depth, objects count as values."""
     for name, value in values.items():
         path = f"{prefix}{name}"
-        if isinstance(value, dict) and value:
-            yield from columns(value, f"{path}.")
+        if isinstance(value, dict) and value and depth:
+            yield from columns(value, f"{path}.", depth - 1)
         else:
             yield path
 
@@ -116,8 +124,12 @@ def _named_columns(project: Project, labelled: bool) -> dict[str, str]:
     data = project.data
     fields = {path: f"views.{name}" for name, view in reversed(project.views.items()) for path in view.fields}
     if not labelled:
-        return {data.id: "data.id", **fields}
-    own = {data.id: "data.id", data.label: "data.label"} | ({data.slice: "data.slice"} if data.slice else {})
+        return ({data.id: "data.id"} if data.id else {}) | fields
+    own = (
+        ({data.id: "data.id"} if data.id else {})
+        | {data.label: "data.label"}
+        | ({data.slice: "data.slice"} if data.slice else {})
+    )
     return own | dict.fromkeys(data.keys, "data.keys") | fields
 
 
@@ -141,7 +153,11 @@ def _scalar(values: Mapping[str, Any], path: str) -> str | None:
     value = lookup(values, path)
     if isinstance(value, dict | list | tuple | bytes):
         raise BadRow("wrong_type", f"column '{path}' needs one value, found {type(value).__name__}")
-    return None if value is None else label_name(value)
+    return None if value is None else scalar_text(value)
+
+
+def _content_hash(fields: Mapping[str, str]) -> str:
+    return f"{digest(*(text.encode(errors='replace').decode() for text in fields.values())):016x}"
 
 
 def _require_encodable(texts: list[str]) -> None:
@@ -152,9 +168,11 @@ def _require_encodable(texts: list[str]) -> None:
 
 
 def _target(gold: Any, column: str, space: LabelSpace) -> Target:
-    if isinstance(gold, str) and gold[:1] in ("{", "["):  # votes and lists in a CSV cell
-        gold = _from_json(gold)
-    if gold is None or gold == "":
+    try:
+        gold = gold_value(gold)
+    except BadJson as error:
+        raise BadRow("bad_label", f"column '{column}': {error}") from None
+    if gold is None or (isinstance(gold, str) and not label_name(gold)):
         raise BadRow("missing_label", f"column '{column}' is null or missing")
     try:
         return space.target(gold)
@@ -163,8 +181,16 @@ def _target(gold: Any, column: str, space: LabelSpace) -> Target:
         raise BadRow(reason, f"{error}; task.labels: {', '.join(space.labels)}") from None
 
 
-def _from_json(text: str) -> Any:
+def gold_value(cell: Any) -> Any:
+    """Gold as a file has it: votes or a list of labels in a CSV cell are written as JSON, any other text stays.
+
+    Raises: BadJson for JSON that is not taken.
+    """
+    if not isinstance(cell, str) or cell[:1] not in ("{", "["):
+        return cell
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return text
+        return json_value(cell)
+    except BadJson as error:
+        if error.reason == "broken_json":
+            return cell
+        raise

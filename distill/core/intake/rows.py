@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
+from distill.core.errors import UserError
+from distill.core.intake.compared_text import text_hash
 from distill.core.intake.hashing import digest
 from distill.core.intake.ledger import Account, Ledger, Quarantine
 from distill.core.intake.record_reader import BadRow, ColumnWatch, Dropped, RecordReader
@@ -42,6 +44,8 @@ class SourceReader:
                     watch.see(row.values)
                 if (record := self._record(source, row, reader, checks)) is not None:
                     yield record
+            if not watch.rows:
+                raise _nothing_read(path, self._ledger.account(source))
             self._require_columns(source, path, watch, labelled)
 
     def _record(self, source: str, row: Row, reader: RecordReader, checks: Sequence[Check]) -> Record | None:
@@ -70,9 +74,15 @@ class SourceReader:
         """Labelled files need every column; pool files may lack texts that only the richer view reads."""
         missing = watch.missing()
         if labelled or self._project.data.id in missing or sides_without_column(self._project, missing):
-            watch.require(path)
+            watch.require(path, self._ledger.account(source).losses())
         if missing:
             self._ledger.account(source).missing_columns[self._quarantine.shown(path)] = missing
+
+
+def _nothing_read(path: Path, account: Account) -> UserError:
+    lines = "broken_json" in account.dropped or "not_an_object" in account.dropped
+    do = "write one JSON object per line: an array is not read" if lines else "correct the rows"
+    return UserError("no row of the file can be read", where=str(path), found=account.losses(), do=do)
 
 
 def sides_without_column(project: Project, missing: Collection[str]) -> list[str]:
@@ -110,8 +120,3 @@ class DuplicateCheck:
             raise BadRow("duplicate_id", detail)
         self._texts[text] = gold
         self._ids.add(name)
-
-
-def text_hash(record: Record) -> int:
-    """Hash of all fields of all views."""
-    return digest(*record.fields.values())

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import glob
 import gzip
-import json
 import re
 import zlib
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -16,9 +16,12 @@ from distill.core.errors import UserError, unknown_name
 from distill.core.files import Json
 from distill.core.intake import encoding as encodings
 from distill.core.intake.delimited import read_lines
+from distill.core.intake.json_rows import BadJson, json_value
+from distill.core.names import shown
 from distill.core.project import Project
 
 _UNDECODED = re.compile("[\udc80-\udcff]")  # what the surrogateescape handler makes of bytes
+_TOO_LONG = re.compile("[^/]{256}")
 _PARQUET_ROWS = 1024
 
 
@@ -83,12 +86,14 @@ def data_files(project: Project, base: Path) -> dict[str, list[Path]]:
 
 
 def expand(root: Path, patterns: Sequence[str], key: str) -> list[Path]:
-    """Files and globs as paths: patterns in their order, the matches of a glob sorted, each file once.
+    """Files and globs as paths: patterns in their order, the matches of a glob sorted, each file once, links or not.
 
     Raises: UserError naming `key` and the pattern that matches no file.
     """
-    found: dict[Path, None] = {}
+    found: dict[Path, Path] = {}
     for pattern in patterns:
+        if _TOO_LONG.search(pattern) or "\0" in pattern:
+            raise UserError("no file can have this name", where=key, found=shown(pattern), do="check the name")
         path = root / pattern
         # Only the pattern is one: brackets in the root's own name are letters.
         matches = (
@@ -99,14 +104,18 @@ def expand(root: Path, patterns: Sequence[str], key: str) -> list[Path]:
         files = [match for match in matches if match.is_file()]
         if not files:
             raise _no_file(key, path, pattern)
-        found |= dict.fromkeys(files)
-    return list(found)
+        for file in files:
+            found.setdefault(file.resolve(), file)
+    return list(found.values())
 
 
 def _no_file(key: str, path: Path, pattern: str) -> UserError:
     if path.is_dir():
         do = f"name its files, for example {pattern.rstrip('/')}/*.parquet"
         return UserError("a folder, where files are needed", where=key, found=str(path), do=do)
+    if path.exists() or path.is_symlink():
+        what = "a link that leads nowhere" if path.is_symlink() else "not a regular file"
+        return UserError(what, where=key, found=str(path), do="name a file of records")
     what = "no file matches" if glob.has_magic(pattern) else "file not found"
     return UserError(what, where=key, found=str(path), do="check the name; it starts from data.root")
 
@@ -119,16 +128,23 @@ def read_rows(path: Path, reading: Reading = PLAIN) -> Iterator[Row]:
     """
     reader, count = _reader(path), 0
     encodings.require_usable(reading.encoding)
-    try:
+    with named_errors(path):
         for row in reader(path, reading):
             count += 1
             yield row
+    if not count:
+        raise UserError("the file has no rows", where=str(path), do="remove it from the config or write it again")
+
+
+@contextmanager
+def named_errors(path: Path) -> Iterator[None]:
+    """What reading a file's bytes can raise, as UserErrors that name the file."""
+    try:
+        yield
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise UserError("broken gzip file", where=str(path), found=error, do="copy it again") from None
     except OSError as error:
         raise UserError("cannot read the file", where=str(path), found=error.strerror or error) from None
-    if not count:
-        raise UserError("the file has no rows", where=str(path), do="remove it from the config or write it again")
 
 
 def open_bytes(path: Path) -> BinaryIO:
@@ -148,9 +164,9 @@ def _json_object(line: str) -> tuple[dict[str, Any] | None, Problem | None]:
     if problem := _undecoded(line):
         return None, problem
     try:
-        value = json.loads(line, parse_constant=lambda name: None)
-    except (ValueError, RecursionError) as error:
-        return None, Problem("broken_json", str(error))
+        value = json_value(line)
+    except BadJson as error:
+        return None, Problem(error.reason, str(error))
     if not isinstance(value, dict):
         return None, Problem("not_an_object", f"a JSON object is needed, found {type(value).__name__}")
     return value, None
@@ -182,7 +198,7 @@ def _parquet(path: Path, reading: Reading) -> Iterator[Row]:
         file = pq.ParquetFile(path)
         wanted = _parquet_columns(path, file.schema_arrow.names, reading.columns)
         for batch in file.iter_batches(_PARQUET_ROWS, columns=wanted):
-            for values in _python_rows(path, batch):
+            for values in _python_rows(path, batch, whole=reading.columns is not None):
                 number += 1
                 yield Row(path, number, values)
     except (pa.ArrowException, UnicodeDecodeError) as error:
@@ -201,14 +217,20 @@ def _parquet_columns(path: Path, names: Sequence[str], columns: Collection[str] 
     return wanted
 
 
-def _python_rows(path: Path, batch: Any) -> list[Json]:
-    """The rows of an Arrow batch. Raises: UserError naming the columns whose type has no Python value."""
+def _python_rows(path: Path, batch: Any, *, whole: bool) -> list[Json]:
+    """The rows of an Arrow batch.
+
+    Args: whole: all columns are needed. Otherwise those whose type has no Python value are left out.
+    Raises: UserError naming such columns where they are needed.
+    """
     try:
         rows: list[Json] = batch.to_pylist()
         return rows
     except (ValueError, OverflowError, TypeError, ArithmeticError):
-        columns = zip(batch.schema, batch, strict=True)
-        unreadable = [f"{field.name} ({field.type})" for field, column in columns if not _converts(column)]
+        columns = {field: _converts(column) for field, column in zip(batch.schema, batch, strict=True)}
+        if not whole and any(columns.values()):
+            return _python_rows(path, batch.select([field.name for field, fine in columns.items() if fine]), whole=True)
+        unreadable = [f"{field.name} ({field.type})" for field, fine in columns.items() if not fine]
         found, do = ", ".join(unreadable), "cast them to text or numbers, or leave them out of the config"
         raise UserError("columns of a type that cannot be read", where=str(path), found=found, do=do) from None
 
@@ -222,18 +244,24 @@ def _converts(column: Any) -> bool:
 
 
 def _lines(path: Path, encoding: str) -> Iterator[tuple[int, str]]:
-    """Numbered lines with undecodable bytes as U+DC80…U+DCFF, once the file as a whole has been found to be UTF-8."""
-    checked = encoding.lower().replace("_", "-") not in ("utf-8", "utf8", "utf-8-sig")
+    """Numbered lines with undecodable bytes as U+DC80…U+DCFF, of a file that as a whole is in the encoding.
+
+    Raises: UserError for a file in another one, as far as that can be told.
+    """
+    unicode, checked = encodings.is_utf8(encoding), False
     with open_bytes(path) as file:
         for number, line in enumerate(_by_line(file), 1):
             if number == 1:
                 encodings.refuse_utf16(path, line)
                 line = line.removeprefix(b"\xef\xbb\xbf")
             text = line.decode(encoding, "surrogateescape")
-            if not checked and _UNDECODED.search(text):
+            if not checked and (_UNDECODED.search(text) if unicode else not line.isascii()):
                 checked = True
                 with open_bytes(path) as again:
-                    encodings.refuse_foreign(path, again, number)
+                    if unicode:
+                        encodings.refuse_foreign(path, again, number)
+                    else:
+                        encodings.refuse_utf8(path, again, encoding)
             yield number, text
 
 

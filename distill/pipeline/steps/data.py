@@ -24,6 +24,7 @@ def records_step(experiment: Experiment) -> Step:
         body=lambda folder: prepare(project, folder),
         config=records_config(project),
         files=tuple(path for paths in data_files(project, Path()).values() for path in paths),
+        version=2,
         publish=(QUARANTINE_FILE,),
     )
 

@@ -1,12 +1,15 @@
 """Leak checks as siblings: what they are called, in which order they come, and that one more is one file."""
 
+import unicodedata
 from array import array
 
 import pytest
 
+from distill.core.config import merge
 from distill.core.files import read_json
 from distill.core.intake import leaks
 from distill.core.intake.audit import audit, audit_config
+from distill.core.intake.compared_text import compared
 from distill.core.intake.leak_check import among
 from distill.core.intake.overlaps import SplitChecks, leak_checks, leaked_rows, overlaps
 from distill.core.records import Record
@@ -40,6 +43,10 @@ class NearDuplicate(LeakCheck):
     def found_in(self, other):
         return np.array([any(len(a & b) > 0.8 * len(a | b) for b in other.words) for a in self.words], np.bool_)
 '''
+
+
+def nfd(text):
+    return unicodedata.normalize("NFD", text)
 
 
 @pytest.fixture
@@ -112,3 +119,33 @@ def test_a_row_that_two_gated_checks_find_counts_once():
 
 def test_empty_texts_are_never_shared():
     assert among(array("Q", [0, 1, 2]), array("Q", [0]), array("Q", [2])).tolist() == [False, False, True]
+
+
+@pytest.mark.parametrize("change", [str.upper, lambda text: text.replace(" ", " \u200b"), lambda text: nfd(text)])
+def test_what_a_lower_casing_model_reads_alike_is_one_text(tmp_path, change):
+    """Leaks, duplicates and the pool are found by what the model reads, not by how it is typed."""
+
+    def changed(name, number, label=None):
+        values = row(name, number, label)
+        values["page"] = {**values["page"], "title": change(values["page"]["title"]), "body": ""}
+        values["product"] = {**values["product"], "title": change(values["product"]["title"])}
+        return values
+
+    train = [*(merge(values, {"page": {"body": ""}}) for values in rows("т", 12, 0)), changed("снова", 1, "рядом")]
+    found = prepare_and_audit(
+        project(root=str(tmp_path)),
+        tmp_path / "records",
+        base=write_all(
+            tmp_path,
+            train=train,
+            test=[*rows("э", 6, 200), changed("утечка", 2, "точно")],
+            pool=[*rows("п", 9, 300, labelled=False), changed("из теста", 2)],
+        ),
+    )
+    assert found["duplicates"]["by_reason"] == {"duplicate": 1, "in_test": 1}
+    assert found["leak_examples"] == {"test.seen": ["утечка"]}
+
+
+def test_other_letters_stay_other_texts():
+    assert compared("Ёлка и йод") == "ёлка и йод" != compared("Елка и иод")
+    assert compared("a\u00a0b") == compared("A b") and compared("ﬁn") == compared("fin")

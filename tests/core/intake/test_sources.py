@@ -1,6 +1,7 @@
 import csv
 import gzip
 import json
+import os
 from pathlib import Path
 
 import pyarrow as pa
@@ -8,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from distill.core.errors import UserError
+from distill.core.intake.encoding import guess
 from distill.core.intake.sources import Reading, data_files, expand, read_rows
 from tests.core.record_fixtures import project, rows, write, write_all
 
@@ -69,13 +71,15 @@ def test_a_columns_name_may_hold_a_line_break(tmp_path):
 
 
 def test_of_a_parquet_file_only_the_named_columns_are_converted(tmp_path):
-    stamps = pa.array([1], pa.timestamp("ns"))
+    stamps = pa.array([1], pa.timestamp("ns"))  # nanoseconds, which Python's datetime has not
     table = pa.table({"id": ["1"], "page": [{"title": "ёж"}], "updated": stamps})
     pq.write_table(table, tmp_path / "a.parquet")
     (row,) = read_rows(tmp_path / "a.parquet", Reading(columns=["id", "page.title"]))
     assert row.values == {"id": "1", "page": {"title": "ёж"}}
     with pytest.raises(UserError, match=r"updated \(timestamp\[ns\]\)"):
-        list(read_rows(tmp_path / "a.parquet"))
+        list(read_rows(tmp_path / "a.parquet", Reading(columns=["id", "updated"])))
+    (row,) = read_rows(tmp_path / "a.parquet")  # asked for whatever there is
+    assert set(row.values) == {"id", "page"}
 
 
 def test_two_parquet_columns_of_one_name_are_refused_where_they_are_read(tmp_path):
@@ -111,6 +115,8 @@ def test_byte_order_mark_is_no_part_of_the_first_column(tmp_path):
         ('{"id": "x", ', "broken_json"),
         ('["не", "объект"]', "not_an_object"),
         ("[" * 100_000, "broken_json"),
+        ('{"id": "x", "t": {"a": 1, "b": 2, "a": 3}}', "duplicate_key"),
+        ('{"id": ' + "9" * 5000 + "}", "huge_number"),
         (b'{"id": "\xff\xfe"}', "invalid_utf8"),
     ],
 )
@@ -163,8 +169,32 @@ def test_a_western_file_is_not_taken_for_cyrillic(tmp_path):
     assert "reads as" not in str(error.value)
 
 
-def test_utf16_is_named(tmp_path):
-    (tmp_path / "a.csv").write_text("id,текст\n1,ёж\n", encoding="utf-16")
+@pytest.mark.parametrize("encoding", ["cp1251", "koi8-r", "cp866"])
+@pytest.mark.parametrize("form", [str, str.upper, str.title])
+def test_capitals_and_abbreviations_tell_encodings_apart(encoding, form):
+    texts = [
+        "Продам белый шкаф, самовывоз",
+        "ГОСТ 12 ООО ТУ МВД СССР",
+        "Насос для дачи 750 Вт",
+        "Чайник ёмкостью 2 л с подсветкой",
+    ]
+    assert [guess(form(text).encode(encoding)) for text in texts] == [encoding] * len(texts)
+
+
+def test_too_few_letters_are_no_evidence():
+    assert guess("10 мм x 20 мм, 5 кг".encode("koi8-r")) is None
+    assert guess("Καλημέρα κόσμε, αυτό είναι ένα κείμενο".encode("cp1253")) is None
+
+
+def test_a_utf8_file_is_not_read_in_another_encoding(tmp_path):
+    path = write(tmp_path / "a.jsonl", [{"id": 1, "t": "x"}, {"id": 2, "t": "ёж"}])
+    with pytest.raises(UserError, match="reads as UTF-8; data.encoding: cp1251"):
+        list(read_rows(path, Reading("cp1251")))
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le"])
+def test_utf16_is_named(tmp_path, encoding):
+    (tmp_path / "a.csv").write_text("id,текст\n1,ёж\n", encoding=encoding)
     with pytest.raises(UserError, match="iconv -f utf-16"):
         list(read_rows(tmp_path / "a.csv"))
 
@@ -209,6 +239,23 @@ def test_a_pattern_without_files_names_key_and_path(tmp_path, pattern, what):
     with pytest.raises(UserError, match=what) as error:
         data_files(project(root=str(tmp_path), train=[pattern]), Path())
     assert "data.train" in str(error.value) and str(tmp_path / pattern) in str(error.value)
+
+
+def test_a_file_counts_once_however_many_links_lead_to_it(tmp_path):
+    path = write(tmp_path / "train.jsonl", ROWS)
+    (tmp_path / "again.jsonl").symlink_to(path)
+    (tmp_path / "here").symlink_to(tmp_path)
+    assert len(expand(tmp_path, ["**/*.jsonl", "here/here/train.jsonl"], "data.train")) == 1
+
+
+def test_what_is_no_regular_file_is_named_for_what_it_is(tmp_path):
+    os.mkfifo(tmp_path / "pipe.jsonl")
+    (tmp_path / "loop.jsonl").symlink_to(tmp_path / "loop.jsonl")
+    (tmp_path / "folder").mkdir()
+    words = {"pipe.jsonl": "not a regular file", "loop.jsonl": "a link that leads nowhere", "folder": "a folder"}
+    for name, what in words.items():
+        with pytest.raises(UserError, match=rf"{what}[^/]*where: data\.train"):
+            expand(tmp_path, [name], "data.train")
 
 
 def test_the_root_starts_from_the_base(tmp_path):

@@ -1,3 +1,5 @@
+import random
+
 import pytest
 
 from distill.core.errors import UserError
@@ -29,30 +31,55 @@ def test_a_key_keeps_to_one_part_on_either_side():
     assert by_keys(records, Split(mode="keys"), 1)[1] == []
 
 
-def test_half_crossing_passes_and_more_does_not():
-    config = Split(mode="keys", valid=0.2, test=0.4)
-    pairs = [(f"л{i}", f"п{i}") for i in range(400)]
-    same = [record(0, left, right) for left, right in pairs if not _crosses(left, right, config)]
-    crossing = [record(1, left, right) for left, right in pairs if _crosses(left, right, config)]
-    count = min(len(same), len(crossing))
-    parts, dropped = by_keys(same[:count] + crossing[:count], config, 1)
-    assert len(dropped) == count and sum(map(len, parts.values())) == count
-    with pytest.raises(UserError, match=rf"crosses_split {count} of {2 * count - 1} rows"):
-        by_keys(same[: count - 1] + crossing[:count], config, 1)
+def pairs(count, lefts, rights):
+    """Rows whose two keys go together at random, so that all rows hang together."""
+    random_ = random.Random(3)
+    return [record(i, f"л{random_.randrange(lefts)}", f"п{random_.randrange(rights)}") for i in range(count)]
 
 
-def _crosses(left, right, config):
-    def part(key):
-        return sum(unit(1, "split", key) >= border for border in (config.test, config.test + config.valid))
+@pytest.mark.parametrize(("valid", "test"), [(0.1, 0.2), (0.05, 0.1), (0, 0.3)])
+def test_shares_of_two_keys_are_those_of_the_rows_that_remain(valid, test):
+    parts, crossing = by_keys(pairs(4000, 150, 150), Split(mode="keys", valid=valid, test=test), 1)
+    kept = sum(map(len, parts.values()))
+    assert kept + len(crossing) == 4000 and crossing
+    assert abs(len(parts[KEY_TEST]) / kept - test) < 0.02 and abs(len(parts["valid"]) / kept - valid) < 0.02
+    for one, other in (("train", "valid"), ("train", KEY_TEST), ("valid", KEY_TEST)):
+        assert not keys_of(parts[one]) & keys_of(parts[other])
 
-    return part(left) != part(right)
+
+def test_rows_that_hang_together_come_to_one_part_whole():
+    random_ = random.Random(4)
+    groups = [record(i, f"л{i % 300}", f"п{i % 300}-{random_.randrange(4)}") for i in range(3000)]
+    parts, crossing = by_keys(groups, Split(mode="keys"), 1)
+    assert crossing == [] and 0.1 < len(parts[KEY_TEST]) / 3000 < 0.3
+    assert not keys_of(parts["train"]) & (keys_of(parts["valid"]) | keys_of(parts[KEY_TEST]))
+
+
+def test_an_empty_key_joins_no_rows():
+    parts, crossing = by_keys([record(i, f"т{i}", "") for i in range(600)], Split(mode="keys"), 1)
+    assert crossing == [] and 0.1 < len(parts[KEY_TEST]) / 600 < 0.3
+
+
+def test_too_many_crossing_rows_are_an_error_with_the_figure():
+    with pytest.raises(UserError, match=r"crosses_split \d+ of 2000 rows \(6\d\.\d%\)"):
+        by_keys(pairs(2000, 90, 90), Split(mode="keys", valid=0.33, test=0.33), 1)
 
 
 def test_hold_out_takes_whole_keys_and_rows_without_keys():
-    parts = hold_out([record(i, f"т{i // 5}") for i in range(500)], 0.3, 1)
-    keys = {name: {r.keys["a"] for r in records} for name, records in parts.items()}
-    assert not keys["train"] & keys["valid"] and 0.2 < len(parts["valid"]) / 500 < 0.4
-    assert 0.2 < len(hold_out([record(i) for i in range(500)], 0.3, 1)["valid"]) / 500 < 0.4
+    parts, crossing = hold_out([record(i, f"т{i // 5}") for i in range(500)], 0.3, 1)
+    assert not crossing and not keys_of(parts["train"]) & keys_of(parts["valid"])
+    assert 0.2 < len(parts["valid"]) / 500 < 0.4
+    assert 0.2 < len(hold_out([record(i) for i in range(500)], 0.3, 1)[0]["valid"]) / 500 < 0.4
+
+
+def test_hold_out_respects_every_key():
+    parts, crossing = hold_out(pairs(3000, 120, 120), 0.1, 1)
+    assert not keys_of(parts["train"]) & keys_of(parts["valid"]) and crossing
+    assert abs(len(parts["valid"]) / sum(map(len, parts.values())) - 0.1) < 0.02
+
+
+def keys_of(records):
+    return {key for record in records for key in record.keys.values() if key}
 
 
 def test_hashes_are_pinned_because_splits_depend_on_them():

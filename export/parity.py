@@ -19,8 +19,8 @@ from distill.inference.collate import Batch, collate, pad_id
 from distill.inference.runner import Runner
 from distill.inference.score import score
 from distill.inference.torch_runner import TorchRunner
-from export.runtime import cpu_class
 from export.targets.base import Target
+from export.verify import cpu_class
 
 Row = Mapping[str, Any]
 Logits = NDArray[np.float32]

@@ -12,7 +12,7 @@ from distill.core.errors import UserError
 from distill.core.files import replacing
 from distill.core.intake.record_reader import columns, has_column
 from distill.core.intake.sources import read_rows
-from export.verify import open_bundle
+from export.checked_bundle import open_bundle
 
 if TYPE_CHECKING:
     from export.runtime import Bundle

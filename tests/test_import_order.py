@@ -13,11 +13,21 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("distill", "teachers", "students", "export", "benchmarks")
 LIGHT_PACKAGES = ("distill.core", "distill.evaluation", "distill.report", "distill.demo", "export.targets")
-LIGHT_MODULES = ("teachers.config", "students.config", "export.config", "benchmarks.config", "export.runtime")
-# Files copied verbatim into a bundle, and all that they may import beside the standard library.
+LIGHT_MODULES = (
+    "teachers.config",
+    "students.config",
+    "export.config",
+    "benchmarks.config",
+    "export.runtime",
+    "export.verify",
+)
+# Files that run beside a bundle without distill, and all that they may import beside the standard library.
 BUNDLED = {
     "distill/core/rendering.py": set(),
-    "export/runtime.py": {"numpy", "numpy.typing", "onnxruntime", "tokenizers", "rendering", "distill.core.rendering"},
+    "export/client.py": {"runtime"},
+    "export/verify.py": {"numpy", "numpy.typing", "tokenizers"},
+    # The last two are what lies beside it in a bundle.
+    "export/runtime.py": {"numpy", "numpy.typing", "onnxruntime", "tokenizers", "distill.core", "export"},
 }
 
 

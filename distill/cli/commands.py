@@ -112,7 +112,7 @@ def list_presets(config: Path | None, as_json: bool) -> None:
 
 def verify_bundle(bundle: Path, threads: int | None, as_json: bool) -> None:
     """Check a bundle and print what was checked."""
-    from export.verify import report_lines, verify
+    from export.checked_bundle import report_lines, verify
 
     report = verify(bundle, threads)
     print("\n".join(report_lines(report)), file=sys.stderr if as_json else sys.stdout)

@@ -117,6 +117,7 @@ def check(folder: Path) -> Contents:
     """
     with damage(folder):
         manifest = _read_manifest(folder)
+        _check_entries(folder / MANIFEST, manifest["artifacts"])
         _check_files(folder, manifest)
         before, after = read_json(folder / "preprocessing.json"), read_json(folder / "postprocessing.json")
         with damage(folder / "preprocessing.json"):
@@ -216,11 +217,22 @@ def _read_manifest(folder: Path) -> Json:
     manifest = read_json(path)
     if manifest.get("schema") != SCHEMA:
         raise BundleError(path, f"schema {manifest.get('schema')}, this verifier reads {SCHEMA}")
+    _need(isinstance(manifest["cpu"], str), path, f"cpu {manifest['cpu']}")
     # The exact bytes count too, so that not even white space can change unseen.
     written = json.dumps(manifest, ensure_ascii=False, indent=2) + "\n"
     if manifest.get("seal") != seal(manifest) or path.read_bytes() != written.encode():
         raise BundleError(path, "changed: its seal does not fit its content")
     return manifest
+
+
+def _check_entries(path: Path, artifacts: Mapping[str, Json]) -> None:
+    for name, entry in artifacts.items():
+        providers, criterion = entry["providers"], entry["criterion"]
+        named = isinstance(providers, list) and providers and all(isinstance(one, str) for one in providers)
+        _need(bool(named), path, f"providers of {name}: {providers}")
+        _need(criterion in ("parity", "decisions"), path, f"criterion of {name}: {criterion}")
+    exact = any(entry["criterion"] == "parity" for entry in artifacts.values())
+    _need(exact, path, "no artifact is judged by parity")
 
 
 def _check_files(folder: Path, manifest: Json) -> None:
@@ -246,7 +258,9 @@ def _check_files(folder: Path, manifest: Json) -> None:
 
 def _check_before(path: Path, before: Json, manifest: Json) -> None:
     _need(before["schema"] == SCHEMA, path, f"schema {before['schema']}, this verifier reads {SCHEMA}")
-    _need(before["hash"] == manifest["view"]["hash"], path, "another view than the manifest's")
+    view, pool = manifest["view"], (before["windows"] or {"pool": "mean"})["pool"]
+    _need((before["name"], before["hash"]) == (view["name"], view["hash"]), path, "another view than the manifest's")
+    _need(pool in ("mean", "max"), path, f"windows pooled by {pool}")
     pad, most = before["pad_id"], before["max_tokens"]
     _need(type(pad) is int and pad >= 0 and type(most) is int and most > 0, path, f"pad_id {pad}, max_tokens {most}")
 
@@ -285,8 +299,6 @@ def _read_golden(path: Path, manifest: Json) -> list[Json]:
         tolerance = entry["tolerance"]
         within = _is_number(tolerance) and 0 <= tolerance <= largest
         _need(within, path.with_name(MANIFEST), f"tolerance of {name}: {tolerance}, at most {largest:.2g}")
-    exact = any(entry["criterion"] == "parity" for entry in manifest["artifacts"].values())
-    _need(exact, path.with_name(MANIFEST), "no artifact is judged by parity")
     return golden
 
 

@@ -87,4 +87,5 @@ def _answer(space: LabelSpace, chances: Any, decided: Any, points: Mapping[str, 
 def _centred(logits: Logits, space: LabelSpace) -> NDArray[np.float64]:
     """Where classes compete, only what tells them apart."""
     values = logits.astype(np.float64)
-    return values if space.objective.several else values - values.mean(axis=1, keepdims=True)
+    compete = not space.objective.several and values.shape[1] > 1
+    return values - values.mean(axis=1, keepdims=True) if compete else values

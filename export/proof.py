@@ -1,4 +1,4 @@
-"""Proof of a finished bundle from outside: its answers to real records against what the run stored of its files."""
+"""Proof of a finished bundle from outside: its answers against what the run stored of its files."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from distill.core.errors import GateFailed
 from distill.core.files import Json, read_json
 from distill.core.label_space import LabelSpace
 from export import expected
-from export.verify import MANIFEST, answer_difference
+from export.verify import GOLDEN, MANIFEST, answer_difference
 
 _CLIENT = Path(__file__).with_name("client.py")
 _SECONDS = 1800
@@ -53,7 +53,7 @@ class Proof:
 
 
 def prove(folder: Path, proof: Proof, threads: int | None = None) -> None:
-    """Ask a finished bundle in a clean process, and compare all that it says.
+    """Ask a finished bundle in a clean process, for the golden records too, and compare all that it says.
 
     Each file must say that it was made from the student's weights. Its logits must be the stored ones within the file's
     tolerance; labels, probabilities and decisions those that the toolkit's objective makes of them; operating points
@@ -61,6 +61,7 @@ def prove(folder: Path, proof: Proof, threads: int | None = None) -> None:
 
     Raises: GateFailed naming the file, the record and what differs.
     """
+    proof = _with_golden(folder, proof)
     said = _ask(folder, proof, threads)
     entries = read_json(folder / MANIFEST)["artifacts"]
     for name, stored in proof.stored.items():
@@ -71,6 +72,17 @@ def prove(folder: Path, proof: Proof, threads: int | None = None) -> None:
                 found=problem,
                 do="if the run comes from another machine or other versions, delete its predictions and start again",
             )
+
+
+def _with_golden(folder: Path, proof: Proof) -> Proof:
+    """The same, with the golden records after the real ones."""
+    golden = [json.loads(line) for line in (folder / GOLDEN).read_bytes().splitlines()]
+    stored = {}
+    for name, one in proof.stored.items():
+        logits = np.array([line["logits"][name] for line in golden], np.float32)
+        stored[name] = replace(one, logits=np.concatenate([one.logits, logits]))
+    ids = [*proof.ids, *(f"golden {line['id']}" for line in golden)]
+    return replace(proof, ids=ids, records=[*proof.records, *(line["record"] for line in golden)], stored=stored)
 
 
 def _ask(folder: Path, proof: Proof, threads: int | None) -> Json:

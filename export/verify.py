@@ -124,6 +124,8 @@ def check(folder: Path) -> Contents:
             _check_before(folder / "preprocessing.json", before, manifest)
         with damage(folder / "postprocessing.json"):
             _check_after(folder / "postprocessing.json", after, manifest)
+        with damage(folder / "config.json"):
+            _check_config(folder / "config.json", manifest)
         with damage(folder / GOLDEN):
             golden = _read_golden(folder / GOLDEN, manifest)
         return Contents(manifest, before, after, golden)
@@ -283,6 +285,18 @@ def _check_after(path: Path, after: Json, manifest: Json) -> None:
         _need(chosen, path, f"another temperature or other operating points of {name} than the manifest's")
 
 
+def _check_config(path: Path, manifest: Json) -> None:
+    """Check that clients which take the labels from here take the same, in order."""
+    names = read_json(path).get("id2label") or {}
+    stored = [names[key] for key in sorted(names, key=int)]
+    _need(not stored or _are_labels(stored, manifest), path, "other labels than the manifest's")
+
+
+def _are_labels(stored: Any, manifest: Json) -> bool:
+    """Whether these are the labels in order, or the numbers that stand for unnamed ones."""
+    return stored in (manifest["labels"], [f"LABEL_{index}" for index in range(len(manifest["labels"]))])
+
+
 def _read_golden(path: Path, manifest: Json) -> list[Json]:
     """The golden records, after their number, keys and shapes were found right, and tolerances in their range."""
     golden: list[Json] = [json.loads(line) for line in path.read_bytes().splitlines()]
@@ -322,13 +336,12 @@ def _token_problems(bundle: Any, golden: Sequence[Json]) -> Iterator[str]:
 def _identity_problems(bundle: Any, manifest: Json) -> Iterator[str]:
     """Where the model file says that it is another model: by weights, labels or view."""
     said, file = bundle.metadata, bundle.facts["file"]
-    unnamed = [f"LABEL_{index}" for index in range(len(manifest["labels"]))]
     expected = {"source_sha256": manifest["weights_sha256"], "view_hash": manifest["view"]["hash"]}
     for key, value in expected.items():
         if said.get(key) != value:
             found = f"{key} {str(said.get(key))[:12]}…, the manifest says {str(value)[:12]}…"
             yield f"{bundle.precision}: {file} was made from another model: {found}"
-    if json.loads(said.get("labels", "null")) not in (manifest["labels"], unnamed):
+    if not _are_labels(json.loads(said.get("labels", "null")), manifest):
         yield f"{bundle.precision}: {file} was made for other labels: {said.get('labels')}"
 
 

@@ -44,6 +44,27 @@ def golden(change):
     return lambda folder: rewrite_golden(folder, change)
 
 
+def reversed_everywhere(folder):
+    """Consistent in itself, but for what the model files say."""
+    labels = ["about_pr", "ment_pr", "not_about_pr"]
+
+    def change(number, line):
+        for name, answer in line["answers"].items():
+            values = list(answer["probabilities"].values())
+            chances = dict(zip(labels, values, strict=True))
+            least = {point: value for point, value in POINTS.items() if value is not None}
+            positive = {point: chances["about_pr"] >= value for point, value in least.items()}
+            line["answers"][name] = {"label": max(chances, key=chances.get), "probabilities": chances}
+            line["answers"][name]["positive"] = positive
+        return line
+
+    after(labels=labels)(folder)
+    config = {"id2label": {str(index): label for index, label in enumerate(labels)}}
+    write_json(folder / "config.json", {**read_json(folder / "config.json"), **config})
+    manifest(lambda content: content.update(labels=labels))(folder)
+    rewrite_golden(folder, change)
+
+
 def tolerant(number, line):
     return {**line, "tolerance": {"fp32": 1e9, "int8": 1e9}}
 
@@ -75,6 +96,8 @@ def entry(name, **changes):
 RESEALED = {
     "label order": after(labels=["ment_pr", "not_about_pr", "about_pr"]),
     "labels reversed": after(labels=["about_pr", "ment_pr", "not_about_pr"]),
+    "labels reversed everywhere": reversed_everywhere,
+    "labels of config.json": lambda folder: write_json(folder / "config.json", {"id2label": {"0": "b", "1": "a"}}),
     "activation": after(activation="sigmoid"),
     "kind": after(kind="multi"),
     "kind and activation": after(kind="multi", activation="sigmoid"),
@@ -114,6 +137,13 @@ RESEALED = {
     "weights": manifest(lambda content: content.update(weights_sha256="0" * 64)),
 }
 UNLISTED_STAY = ("no files listed", "unlisted", "tolerance", "criterion", "no artifacts", "outside", "weights")
+
+
+def test_labels_that_are_reversed_everywhere_are_not_those_of_the_model_file(folder):
+    reversed_everywhere(folder)
+    reseal(folder)
+    with pytest.raises(GateFailed, match="model.onnx was made for other labels"):
+        verify(folder, threads=1)
 
 
 @pytest.mark.parametrize("fault", RESEALED)

@@ -1,3 +1,6 @@
+import shlex
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -121,3 +124,23 @@ def test_the_verbs(keys, tmp_path):
     assert done.exit_code == 0 and Path(done.stdout.removeprefix("signed: ").strip()).name == "manifest.sig"
     done = run(app, ["verify", str(folder), "--key", str(keys / "ours.pub"), "--threads", "1"])
     assert done.exit_code == 0 and "signed by the holder of" in done.stdout and "fp32: passed" in done.stdout
+
+
+def test_the_commands_of_the_documentation(tmp_path):
+    from typer.testing import CliRunner
+
+    page = (Path(__file__).parents[2] / "docs" / "bundle.md").read_text(encoding="utf-8")
+    lines = [
+        shlex.split(line) for line in page.split("Who needs to know signs:")[1].split("```")[1].strip().splitlines()
+    ]
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed")
+    folder = copy_of(shared_bundle(), tmp_path)
+    for line in lines:
+        if line[0] == "openssl":
+            subprocess.run(line, check=True, cwd=tmp_path, capture_output=True)
+        elif line[0] == "distill":
+            arguments = [str(folder) if "bundles/" in word else word for word in line[1:]]
+            arguments[-1] = str(tmp_path / arguments[-1])
+            assert CliRunner().invoke(app, arguments).exit_code == 0
+    assert [line[0] for line in lines] == ["openssl", "openssl", "pip", "distill", "distill"]

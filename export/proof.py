@@ -62,10 +62,17 @@ def prove(folder: Path, proof: Proof, threads: int | None = None) -> None:
     Raises: GateFailed naming the file, the record and what differs.
     """
     proof = _with_golden(folder, proof)
-    said = _ask(folder, proof, threads)
     entries = read_json(folder / MANIFEST)["artifacts"]
-    for name, stored in proof.stored.items():
-        if problem := _problem(said[name], stored, proof, entries[name]["tolerance"]):
+    try:
+        said = json.loads(_ask(folder, proof, threads))
+        problems = {
+            name: _problem(said[name], stored, proof, entries[name]["tolerance"])
+            for name, stored in proof.stored.items()
+        }
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        raise _unusable(folder, f"answers of another form: {type(error).__name__}: {error}") from error
+    for name, problem in problems.items():
+        if problem is not None:
             raise GateFailed(
                 f"the finished bundle does not give the answers that the run measured: {name}; no bundle was made",
                 where=str(folder),
@@ -85,17 +92,21 @@ def _with_golden(folder: Path, proof: Proof) -> Proof:
     return replace(proof, ids=ids, records=[*proof.records, *(line["record"] for line in golden)], stored=stored)
 
 
-def _ask(folder: Path, proof: Proof, threads: int | None) -> Json:
+def _ask(folder: Path, proof: Proof, threads: int | None) -> str:
+    """What the client prints. Raises: GateFailed where it fails."""
     asked = {"bundle": str(folder), "threads": threads, "artifacts": list(proof.stored), "records": proof.records}
     command = [sys.executable, "-I", "-B", "-X", "utf8", str(_CLIENT)]
     done = subprocess.run(
         command, input=json.dumps(asked), capture_output=True, encoding="utf-8", timeout=_SECONDS, check=False
     )
     if done.returncode:
-        found = (done.stderr.strip() or f"exit code {done.returncode}").splitlines()[-1]
-        raise GateFailed("the finished bundle cannot be used by its own runtime.py", where=str(folder), found=found)
-    said: Json = json.loads(done.stdout)
-    return said
+        raise _unusable(folder, (done.stderr.strip() or f"exit code {done.returncode}").splitlines()[-1])
+    return done.stdout
+
+
+def _unusable(folder: Path, found: str) -> GateFailed:
+    what = "the finished bundle cannot be used by its own runtime.py; no bundle was made"
+    return GateFailed(what, where=str(folder), found=found)
 
 
 def _problem(said: Json, stored: Stored, proof: Proof, tolerance: float) -> str | None:

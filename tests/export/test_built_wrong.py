@@ -258,6 +258,11 @@ def resealed(bundle, folder, change):
         (edit("preprocessing.json", '"max_tokens": 24', '"max_tokens": 20'), "record .*: logits differ by"),
         (teachers_model, "made from the weights teacher…, the student's are"),
         (lambda folder: (folder / "runtime.py").write_text("import torch_of_another_world\n"), "own runtime.py"),
+        (edit("runtime.py", '{"label": label,', '{"lable": label,'), "of another form: KeyError: 'label'"),
+        (
+            edit("runtime.py", "        threshold = None if", '        print("hello")\n        threshold = None if'),
+            "form",
+        ),
     ],
 )
 def test_a_bundle_that_gives_other_answers_than_the_run_measured_is_named(proved, proof, tmp_path, change, message):

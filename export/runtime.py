@@ -48,7 +48,7 @@ def _beside(name: str) -> Any:
         sys.exit(2)
 
 
-if TYPE_CHECKING or __package__ == "export":  # the source tree; in a bundle both lie beside this file
+if TYPE_CHECKING or __package__ == "export":  # the source tree; in a bundle both are next to this file
     from distill.core import rendering
     from export import verify as checks
 else:

@@ -1,6 +1,6 @@
 """What a bundle must be: its files, what they say, and the answers that its model gave before it was built.
 
-Shipped beside `runtime.py`, which opens a bundle and answers. Needs numpy, tokenizers and ONNX Runtime, nothing else.
+Shipped next to `runtime.py`, which opens a bundle and answers. Needs numpy, tokenizers and ONNX Runtime, nothing else.
 Which files a bundle has, how many golden records and how far logits may be off is decided here, never by the bundle.
 """
 
@@ -293,7 +293,7 @@ def _check_config(path: Path, manifest: Json) -> None:
 
 
 def _are_labels(stored: Any, manifest: Json) -> bool:
-    """Whether these are the labels in order, or the numbers that stand for unnamed ones."""
+    """Whether these are the labels in order, or the numbers of unnamed ones."""
     return stored in (manifest["labels"], [f"LABEL_{index}" for index in range(len(manifest["labels"]))])
 
 

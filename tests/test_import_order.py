@@ -21,12 +21,12 @@ LIGHT_MODULES = (
     "export.runtime",
     "export.verify",
 )
-# Files that run beside a bundle without distill, and all that they may import beside the standard library.
+# Files that run with a bundle and without distill, and all that they may import besides the standard library.
 BUNDLED = {
     "distill/core/rendering.py": set(),
     "export/client.py": {"runtime"},
     "export/verify.py": {"numpy", "numpy.typing", "tokenizers"},
-    # The last two are what lies beside it in a bundle.
+    # The last two are what is next to it in a bundle.
     "export/runtime.py": {"numpy", "numpy.typing", "onnxruntime", "tokenizers", "distill.core", "export"},
 }
 

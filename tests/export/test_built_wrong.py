@@ -230,7 +230,7 @@ def proof(parts):
 
 @pytest.fixture(scope="module")
 def proved(parts, proof, tmp_path_factory):
-    """A finished bundle that stands its proof."""
+    """A finished bundle that passes its proof."""
     folder = build(parts, tmp_path_factory.mktemp("proved") / "out")
     prove(folder, proof, threads=1)
     return folder

@@ -1,7 +1,7 @@
 """Faults planted in an exported file: parity sees each, or the file does not open.
 
 Faults of the view, the tokenizer, the labels and what was chosen for them are planted in the builder of bundles:
-`test_built_wrong.py`. Int8 that saturates, and inputs that are swapped, stand in `test_parity.py`.
+`test_built_wrong.py`. Int8 that saturates is in `test_parity.py`.
 """
 
 import numpy as np

@@ -10,23 +10,26 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tokenizers import Tokenizer
+
 from distill.core.errors import GateFailed, UserError
 from distill.core.files import Json, read_json, remove, sha256, write_json, write_text
 from distill.core.folders import STARTED, is_ours
 from distill.core.label_space import LabelSpace
 from distill.core.view import TOKENIZER_FILE, View
 from distill.inference.collate import pad_id
+from export import expected
 from export.artifact import Artifact, Contents, named
 from export.build import PARITY
-from export.golden import synthetic_records, write_golden
+from export.checked_bundle import CODE
+from export.golden import synthetic_records, tolerance, write_golden
 from export.model_card import model_card
-from export.runtime import MANIFEST, SCHEMA, cpu_class, seal
 from export.targets.base import Target
 from export.triton import write_triton
+from export.verify import MANIFEST, SCHEMA, SIGNATURE, BundleError, cpu_class, seal
 
 _PACKAGES = ("onnxruntime", "tokenizers", "numpy", "onnx", "torch", "transformers")
-_RENDERING = Path(__file__).parents[1] / "distill" / "core" / "rendering.py"
-_RUNTIME = Path(__file__).with_name("runtime.py")
+_WEIGHTS = "model.safetensors"
 _REPLAY_SECONDS = 1800
 
 
@@ -35,29 +38,64 @@ def bundle(contents: Contents, folder: Path, threads: int | None = None) -> None
 
     Args: threads: of the final check.
     Raises: UserError when the contents do not fit each other, or the folder holds files of others. GateFailed when an
-        export gave logits that are not finite, or the finished bundle does not give its own recorded answers.
+        export gave logits that are not finite or not on one scale, or the finished bundle does not give the answers
+        that the exports gave.
     """
-    model_folder, space, latency = contents.model_folder, contents.space, list(contents.latency)
     _require_apart([one.target for one in contents.artifacts])
     for artifact in contents.artifacts:
         _require_usable(artifact)
-    _require_labels(model_folder, space)
-    view = View.load(model_folder)
-    _clear(folder)
-    held = named(contents.artifacts)
+    _require_labels(contents.model_folder, contents.space)
+    view, held = View.load(contents.model_folder), named(contents.artifacts)
+    clear(folder)
+    records = [*synthetic_records(view.content, contents.seed), *contents.real_records]
+    logits = _logits(contents, held, records)
+    try:
+        _fill(folder, contents, view, records, logits)
+    except BundleError as error:
+        raise GateFailed("the bundle cannot be read: no bundle", where=str(error.path), found=error.problem) from error
+    _replay(folder, threads)
+
+
+def _logits(
+    contents: Contents, held: Mapping[str, Artifact], records: Sequence[Mapping[str, Any]]
+) -> dict[str, expected.Logits]:
+    """What the exported files say of the golden records before there is a bundle, without its code and its files.
+
+    Raises: GateFailed when these are not the model's logits.
+    """
+    rows = [item["record"] for item in records]
+    found = {name: expected.logits_of(one, contents.model_folder, rows) for name, one in held.items()}
+    for name, values in found.items():
+        expected.require_finite(values, records, name)
+    expected.require_same_scale(found, held, contents.space)
+    return found
+
+
+def _fill(
+    folder: Path,
+    contents: Contents,
+    view: View,
+    records: Sequence[Mapping[str, Any]],
+    logits: Mapping[str, expected.Logits],
+) -> None:
+    """Write all files of a bundle. Args: logits: of the golden records, by artifact."""
+    model_folder, space, held = contents.model_folder, contents.space, named(contents.artifacts)
+    latency, rows = list(contents.latency), [item["record"] for item in records]
     _copy(held.values(), model_folder, folder)
+    _write_tokenizer(view, folder)
     write_json(folder / "preprocessing.json", _preprocessing(view, model_folder))
     write_json(folder / "postprocessing.json", _postprocessing(held, space))
     write_json(folder / "latency.json", latency)
     entries = {name: _entry(one) for name, one in held.items()}
-    records = [*synthetic_records(view.content, contents.seed), *contents.real_records]
-    tolerance = write_golden(folder, records, entries)
+    entries = {name: {**one, "tolerance": tolerance(folder, name, one, rows)} for name, one in entries.items()}
+    said = {
+        name: expected.answers(logits[name], space, one.temperature, one.operating_points) for name, one in held.items()
+    }
+    write_golden(folder, records, view.renderer().encode_batch(rows), logits, said)
     write_triton(folder, contents.name, entries, len(space.outputs))
-    entries = {one: {**entry, "tolerance": tolerance[one]} for one, entry in entries.items()}
     manifest = _manifest(contents, view, entries)
     write_text(folder / "MODEL_CARD.md", model_card(manifest, view.config, held, latency))
     write_manifest(folder, manifest)
-    _replay(folder, threads)
 
 
 def write_manifest(folder: Path, content: Mapping[str, Any]) -> None:
@@ -65,16 +103,18 @@ def write_manifest(folder: Path, content: Mapping[str, Any]) -> None:
     files = {
         path.relative_to(folder).as_posix(): {"sha256": sha256(path), "bytes": path.stat().st_size}
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name not in (MANIFEST, STARTED) and "__pycache__" not in path.parts
+        if path.is_file() and path.name not in (MANIFEST, SIGNATURE, STARTED) and "__pycache__" not in path.parts
     }
     manifest = {**content, "files": files}
     write_json(folder / MANIFEST, {**manifest, "seal": seal(manifest)})
 
 
-def _clear(folder: Path) -> None:
-    """Remove what an interrupted attempt left, so that the manifest lists nothing of it.
+def clear(folder: Path) -> None:
+    """Remove a bundle, or what an interrupted attempt left, so that the manifest lists nothing of it.
 
     The step machinery keeps a file of its own there, which is no part of the bundle.
+
+    Raises: UserError when the folder holds files of others.
     """
     if not is_ours(folder):
         raise UserError("a bundle needs an empty folder", where=str(folder), do="give another one, or empty it")
@@ -115,19 +155,37 @@ def _require_apart(targets: Sequence[Target]) -> None:
 
 
 def _copy(artifacts: Iterable[Artifact], model_folder: Path, folder: Path) -> None:
-    """Copy the model files, the tokenizer and the code that reads them."""
+    """Copy the model files, the model's description and the code that reads them."""
     for one in artifacts:
         shutil.copyfile(one.folder / one.target.model, folder / one.target.file)
-    for file in (TOKENIZER_FILE, "config.json"):
-        shutil.copyfile(model_folder / file, folder / file)
-    for source in (_RUNTIME, _RENDERING):
-        shutil.copyfile(source, folder / source.name)
+    shutil.copyfile(model_folder / "config.json", folder / "config.json")
+    for name, source in CODE.items():
+        shutil.copyfile(source, folder / name)
+
+
+def _write_tokenizer(view: View, folder: Path) -> None:
+    """The view's tokenizer, set to cut and to pad as the view does: a client that has it alone reads the same ids.
+
+    transformers does both where it is asked to, `tokenizer(left, right, truncation=True, padding=True)`, and takes the
+    length from `tokenizer_config.json`.
+    """
+    content, most = read_json(view.tokenizer_path), view.config.max_tokens
+    pad = pad_id(view.tokenizer_path.parent)
+    token = Tokenizer.from_file(str(view.tokenizer_path)).id_to_token(pad) or "[PAD]"
+    cut = {"direction": "Right", "max_length": most, "strategy": "LongestFirst", "stride": 0}
+    padding: Json = {"strategy": "BatchLongest", "direction": "Right", "pad_to_multiple_of": None}
+    padding |= {"pad_id": pad, "pad_type_id": 0, "pad_token": token}
+    write_json(folder / TOKENIZER_FILE, {**content, "truncation": cut, "padding": padding})
+    sides = {"padding_side": "right", "truncation_side": "right", "pad_token": token}
+    kind = {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": most}
+    write_json(folder / "tokenizer_config.json", {**kind, **sides, "clean_up_tokenization_spaces": False})
 
 
 def _entry(artifact: Artifact) -> Json:
     """What the manifest says of an artifact before its tolerance is measured."""
-    target = artifact.target
-    return {"file": target.file, "target": target.name, **target.facts()}
+    target, chosen = artifact.target, {"temperature": artifact.temperature}
+    points = {"operating_points": dict(artifact.operating_points)}
+    return {"file": target.file, "target": target.name, **target.facts(), **chosen, **points}
 
 
 def _preprocessing(view: View, model_folder: Path) -> Json:
@@ -154,6 +212,7 @@ def _manifest(contents: Contents, view: View, entries: Mapping[str, Any]) -> Jso
         "name": contents.name,
         "labels": list(contents.space.labels),
         "view": {"name": view.name, "hash": view.hash},
+        "weights_sha256": sha256(contents.model_folder / _WEIGHTS),
         "artifacts": dict(entries),
         "cpu": cpu_class(),
         "versions": _versions(),

@@ -186,7 +186,10 @@ def _check(artifacts: Mapping[str, Any]) -> list[str]:
         "## Check",
         "",
         "`python runtime.py --verify` (or `distill verify`) re-hashes every file and replays golden.jsonl: equal token",
-        f"ids, logits within tolerance ({allowed}). It exits 2 for a changed file and 3 for other answers.",
+        f"ids, logits within tolerance ({allowed}), equal labels, probabilities and decisions. It exits 2",
+        "for a file that is changed, missing or foreign, 3 for other answers. `load_bundle` does the same for the",
+        "artifact that it opens; `verify=False` skips it. A hash tells damage, not who made the files: `distill sign`",
+        "and `distill verify --key` do.",
     ]
 
 

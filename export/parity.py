@@ -19,8 +19,8 @@ from distill.inference.runner import Runner
 from distill.inference.runner_scorer import RunnerScorer
 from distill.inference.scorer import Logits, Row
 from distill.inference.token_budget import NO_LIMIT
-from export.runtime import cpu_class
 from export.targets.base import Target
+from export.verify import cpu_class
 
 # One row as served, small even and odd ones, a large one: sizes at which kernels and broadcasts take other paths.
 _BATCHES = (1, 2, 7, 8, 32)

@@ -15,7 +15,7 @@ from distill.core.files import Json, replacing, write_text
 from distill.core.intake.record_reader import columns, has_column
 from distill.core.intake.sources import Row, read_rows
 from export.answers import Shape, format_of, open_answers
-from export.verify import open_bundle
+from export.checked_bundle import open_bundle
 
 if TYPE_CHECKING:
     from export.runtime import Bundle

@@ -1,4 +1,4 @@
-"""Answers from a bundle, and the bundle's check of itself.
+"""Answers from a bundle.
 
     from runtime import load_bundle
     load_bundle("bundles/8L_trunc").predict([{"product": {"title": "…"}, "page": {"title": "…"}}])
@@ -6,7 +6,7 @@
     python runtime.py --verify                exits 0: as built, 2: a file is missing or changed, 3: other answers
     python runtime.py --predict FILE.jsonl    one JSON answer per line, in the order of the file
 
-Needs Python 3.11, onnxruntime, tokenizers, numpy and the `rendering.py` of this folder, nothing else.
+Needs Python 3.11, onnxruntime, tokenizers, numpy and the `verify.py` and `rendering.py` of this folder, nothing else.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ import hashlib
 import importlib.util
 import json
 import os
-import platform
 import sys
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read when ONNX Runtime is imported
 import numpy as np  # noqa: E402
@@ -29,54 +29,72 @@ import onnxruntime  # noqa: E402
 from numpy.typing import NDArray  # noqa: E402
 from tokenizers import Tokenizer  # noqa: E402
 
+
+def _beside(name: str) -> Any:
+    """The module of this folder, by its path: no other module of its name, nor another bundle's, takes its place."""
+    path = Path(__file__).resolve().with_name(f"{name}.py")
+    try:
+        unique = f"_{name}_{hashlib.sha256(path.read_bytes()).hexdigest()[:16]}"
+        if unique not in sys.modules:
+            spec = importlib.util.spec_from_file_location(unique, path)
+            assert spec is not None and spec.loader is not None
+            module = sys.modules[unique] = importlib.util.module_from_spec(spec)
+            spec.loader.exec_module(module)
+        return sys.modules[unique]
+    except Exception as error:
+        if __name__ != "__main__":
+            raise
+        print(f"{path}: missing or changed: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+if TYPE_CHECKING or __package__ == "export":  # the source tree; in a bundle both are next to this file
+    from distill.core import rendering
+    from export import verify as checks
+else:
+    checks, rendering = _beside("verify"), _beside("rendering")
+
 FloatRows = NDArray[np.float32]
-SCHEMA, MANIFEST, GOLDEN = 1, "manifest.json", "golden.jsonl"
-_OUTSIDE = {MANIFEST, "step.json"}  # not in the manifest's list: itself, and the record of the step that made it all
-_CHUNK_RECORDS, _BATCH_SIZE = 4096, 32
+BundleError, OtherAnswers, Unavailable = checks.BundleError, checks.OtherAnswers, checks.Unavailable
+_CHUNK_RECORDS, _BATCH_SIZE, _SHOWN = 4096, 32, 5
 _ALL = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-# Instruction sets with an int8 kernel of their own in ONNX Runtime, best first. Without VNNI, sums of U8·S8 pairs
-# saturate, so the same file answers differently.
-_CPU_CLASSES = ("amx_int8", "avx512_vnni", "avx_vnni", "avx512f", "avx2", "i8mm", "asimddp")
-# Facts of artifacts in bundles whose manifest stores none: fp32, and dynamic int8.
-_EARLIER = {"criterion": "decisions", "batch_invariant": False, "portable": True, "providers": ["CPUExecutionProvider"]}
-_EARLIER_FP32 = {**_EARLIER, "criterion": "parity", "batch_invariant": True}
-
-
-class BundleError(ValueError):
-    """The bundle cannot be used: a file is missing, changed, or of a schema that this runtime does not know."""
-
-    def __init__(self, path: Path, problem: str) -> None:
-        super().__init__(f"{path}: {problem}")
-        self.path, self.problem = path, problem
-
-
-class Unavailable(ValueError):
-    """An artifact that this machine cannot run, in a bundle that may be whole."""
 
 
 def load_bundle(
-    path: str | Path, precision: str | None = None, threads: int | None = None, verify: bool = False
+    path: str | Path, precision: str | None = None, threads: int | None = None, verify: bool = True
 ) -> Bundle:
     """The bundle in a folder, ready to predict.
 
     Args: precision: name of an artifact, such as `fp32`; None takes the default, see `default_artifact`. threads: of
-        ONNX Runtime; None takes all cores. verify: refuse files that are not those of the manifest.
-    Raises: BundleError for a damaged bundle; ValueError for a precision that it lacks; Unavailable.
+        ONNX Runtime; None takes all cores. verify: refuse files that are not the manifest's, and a model that does not
+        give the recorded answers; reads the golden records once, some seconds for a large model.
+    Raises: BundleError for a damaged bundle, OtherAnswers among them; ValueError for a precision that it lacks;
+        Unavailable.
     """
     folder = Path(path)
-    if verify:
-        check_files(folder)
-    held = artifacts(read_json(folder / MANIFEST))
-    name = precision or default_artifact(held)
+    contents = checks.check(folder) if verify else None
+    with checks.damage(folder):
+        manifest = contents.manifest if contents else checks.read_json(folder / checks.MANIFEST)
+        held: dict[str, dict[str, Any]] = manifest["artifacts"]
+        name = precision or default_artifact(held)
     if name not in held:
         raise ValueError(f"no precision '{name}' in {folder}; known: {', '.join(sorted(held))}")
-    return open_artifact(folder, name, held[name], threads)
+    bundle = open_artifact(folder, name, held[name], threads)
+    if contents is not None:
+        result = checks.replay(bundle, contents)
+        for text in result["warnings"]:
+            warnings.warn(text, stacklevel=2)
+        if result["problems"]:
+            found = "; ".join(result["problems"][:_SHOWN])
+            raise OtherAnswers(folder, f"other answers than when it was built: {found}")
+    return bundle
 
 
-def artifacts(manifest: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Name to entry of each artifact: its file and the facts of its target."""
-    held = manifest.get("artifacts", {}).items()
-    return {name: {**(_EARLIER_FP32 if name == "fp32" else _EARLIER), **entry} for name, entry in held}
+def verify(path: str | Path, threads: int | None = None) -> dict[str, Any]:
+    """Re-hash every file, then replay the golden records with every artifact: see `verify.verify`."""
+    folder = Path(path)
+    report: dict[str, Any] = checks.verify(folder, lambda name, entry: open_artifact(folder, name, entry, threads))
+    return report
 
 
 def default_artifact(held: Mapping[str, Mapping[str, Any]]) -> str:
@@ -86,23 +104,24 @@ def default_artifact(held: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def open_artifact(folder: Path, name: str, entry: Mapping[str, Any], threads: int | None = None) -> Bundle:
-    """One artifact of the bundle in `folder`. Args: entry: of `artifacts`. Raises: BundleError, Unavailable."""
-    before, after = read_json(folder / "preprocessing.json"), read_json(folder / "postprocessing.json")
-    for part, content in (("preprocessing.json", before), ("postprocessing.json", after)):
-        if content.get("schema") != SCHEMA:
-            raise BundleError(folder / part, f"schema {content.get('schema')}, this runtime reads {SCHEMA}")
-    model, missing = folder / entry["file"], _missing_providers(entry)
-    if not model.is_file():
-        raise BundleError(model, "missing")
-    if missing:
-        raise Unavailable(f"{name} needs {', '.join(missing)}, which ONNX Runtime does not have here")
-    try:
-        renderer = _renderer_class()(before, Tokenizer.from_file(str(folder / "tokenizer.json")))
-        session = open_session(model, threads, entry["providers"])
-    except Exception as error:
-        problem = f"tokenizer.json or {model.name} cannot be read: {error}"
-        raise (BundleError(folder, problem) if entry["portable"] else Unavailable(f"{name}: {problem}")) from error
-    return Bundle(folder, name, entry, before, after, renderer, session)
+    """One artifact of the bundle in `folder`. Args: entry: of the manifest. Raises: BundleError, Unavailable."""
+    with checks.damage(folder):
+        before, after = (checks.read_json(folder / f"{part}processing.json") for part in ("pre", "post"))
+        for part, content in (("preprocessing.json", before), ("postprocessing.json", after)):
+            if content.get("schema") != checks.SCHEMA:
+                raise BundleError(folder / part, f"schema {content.get('schema')}, this runtime reads {checks.SCHEMA}")
+        model, missing = folder / entry["file"], _missing_providers(entry)
+        if not model.is_file():
+            raise BundleError(model, "missing")
+        if missing:
+            raise Unavailable(f"{name} needs {', '.join(missing)}, which ONNX Runtime does not have here")
+        try:
+            renderer = rendering.Renderer(before, Tokenizer.from_file(str(folder / "tokenizer.json")))
+            session = open_session(model, threads, entry["providers"])
+        except Exception as error:
+            problem = f"tokenizer.json or {model.name} cannot be read: {error}"
+            raise (BundleError(folder, problem) if entry["portable"] else Unavailable(f"{name}: {problem}")) from error
+        return Bundle(folder, name, entry, before, after, renderer, session)
 
 
 @dataclass(frozen=True)
@@ -139,8 +158,13 @@ class Bundle:
             operating_point: of `operating_points`. batch_size: as in `logits`.
         Raises: TypeError, ValueError naming the record; ValueError for an unknown operating point.
         """
+        if operating_point is not None:
+            self.threshold(operating_point)
+        return self.answers(self.logits(records, batch_size), operating_point)
+
+    def answers(self, logits: FloatRows, operating_point: str | None = None) -> list[dict[str, Any]]:
+        """What `predict` says where the model gives these logits, float32 (N, C)."""
         threshold = None if operating_point is None else self.threshold(operating_point)
-        logits = self.logits(records, batch_size)
         rows = zip(logits, self.probabilities(logits), strict=True)
         return [self._answer(row, chances, threshold) for row, chances in rows]
 
@@ -165,6 +189,11 @@ class Bundle:
             return np.asarray(0.5 + 0.5 * np.tanh(0.5 * scaled), np.float32)
         powers = np.exp(scaled - scaled.max(axis=1, keepdims=True))
         return np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float32)
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """What the model file says of itself: `source_sha256` of the trained weights, `view_hash`, `labels`."""
+        return dict(self.session.get_modelmeta().custom_metadata_map)
 
     @property
     def operating_points(self) -> dict[str, float | None]:
@@ -234,82 +263,6 @@ class Bundle:
                 raise ValueError(f"record {number}: {error}") from None
 
 
-def verify(path: str | Path, threads: int | None = None) -> dict[str, Any]:
-    """Re-hash every file, then replay the golden records: what `distill verify` and `--verify` report.
-
-    Token ids must be equal, logits within their stored tolerance. Where the criterion is `decisions`, kernels round as
-    the processor does: away from the recorded CPU class changed labels are counted and warned about, not failed. An
-    artifact that this machine cannot run is not replayed, with a warning.
-
-    Returns: `{"passed", "files", "records", "cpu": {"recorded", "here"}, "artifacts": {name: {"compared",
-        "largest_difference", "label_flips", "passed"}}, "problems", "warnings"}`.
-    Raises: BundleError naming the file that is missing or changed.
-    """
-    folder = Path(path)
-    manifest, unlisted = check_files(folder)
-    golden = [json.loads(line) for line in (folder / GOLDEN).read_bytes().splitlines()]
-    cpu = {"recorded": manifest["cpu"], "here": cpu_class()}
-    problems: list[str] = []
-    warnings = [f"{name}: not in the manifest, not checked" for name in unlisted]
-    results: dict[str, Any] = {}
-    for name, entry in sorted(artifacts(manifest).items()):
-        try:
-            bundle = open_artifact(folder, name, entry, threads)
-        except Unavailable as error:
-            warnings.append(f"{name}: not replayed: {error}")
-            continue
-        if not results:
-            problems += _token_problems(bundle, golden)
-        same = entry["criterion"] == "parity" or cpu["recorded"] == cpu["here"]
-        results[name] = result = _replay(bundle, golden, by_tolerance=same)
-        problems += [f"{name}: {text}" for text in result.pop("problems")]
-        if not same:
-            warnings.append(
-                f"{name}: {result['label_flips']} of {len(golden)} labels differ on this processor "
-                f"({cpu['here']}; recorded on {cpu['recorded']})"
-            )
-    problems += [] if results else ["no artifact of this bundle runs here"]
-    head = {"passed": not problems, "files": len(manifest["files"]), "records": len(golden), "cpu": cpu}
-    return {**head, "artifacts": results, "problems": problems, "warnings": warnings}
-
-
-def report_lines(report: Mapping[str, Any]) -> list[str]:
-    """A report of `verify` for people: the files, one line per artifact, warnings, problems."""
-    lines = [f"{report['files']} files unchanged, {report['records']} records replayed on {report['cpu']['here']}"]
-    for name, result in report["artifacts"].items():
-        figures = f"largest logit difference {result['largest_difference']:.2g}, {result['label_flips']} labels changed"
-        lines.append(f"{name}: {'passed' if result['passed'] else 'FAILED'} ({figures})")
-    return lines + [f"{kind}: {text}" for kind in ("warning", "problem") for text in report[f"{kind}s"]]
-
-
-def check_files(folder: Path) -> tuple[dict[str, Any], list[str]]:
-    """The manifest, after every file was found as it lists them; and the files in the folder that it does not list.
-
-    Raises: BundleError naming the first file that is missing or changed, the manifest itself included.
-    """
-    manifest = _read_manifest(folder)
-    for name, entry in manifest["files"].items():
-        path = folder / name
-        if not path.is_file():
-            raise BundleError(path, "missing")
-        if path.stat().st_size != entry["bytes"]:
-            raise BundleError(path, f"changed: {path.stat().st_size} bytes, the manifest says {entry['bytes']}")
-        digest = sha256(path)
-        if digest != entry["sha256"]:
-            raise BundleError(path, f"changed: sha256 {digest[:12]}…, the manifest says {entry['sha256'][:12]}…")
-    present = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-    # Python adds byte code next to a runtime.py that was imported.
-    extra = sorted(name for name in present - set(manifest["files"]) - _OUTSIDE if "__pycache__" not in name)
-    return manifest, extra
-
-
-def seal(manifest: Mapping[str, Any]) -> str:
-    """Hex SHA-256 of a manifest without its `seal`, in canonical JSON."""
-    content = {key: value for key, value in manifest.items() if key != "seal"}
-    text = json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
 def open_session(model: Path, threads: int | None, providers: Sequence[str], level: Any = _ALL) -> Any:
     """An ONNX Runtime session. Args: level: of graph optimisation."""
     options = onnxruntime.SessionOptions()
@@ -317,75 +270,8 @@ def open_session(model: Path, threads: int | None, providers: Sequence[str], lev
     return onnxruntime.InferenceSession(str(model), options, providers=list(providers))
 
 
-def cpu_class(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
-    """The instruction set that decides the int8 kernel; the machine's name where the system does not tell."""
-    words = cpuinfo.read_text().split() if cpuinfo.is_file() else []
-    return next((name for name in _CPU_CLASSES if name in words), platform.machine() or "unknown")
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """The JSON object in a file of the bundle. Raises: BundleError when it is missing or holds something else."""
-    try:
-        content = json.loads(path.read_bytes())
-    except OSError as error:
-        raise BundleError(path, "missing" if isinstance(error, FileNotFoundError) else str(error)) from None
-    except (ValueError, RecursionError) as error:
-        raise BundleError(path, f"not JSON: {error}") from None
-    if not isinstance(content, dict):
-        raise BundleError(path, "not a JSON object")
-    return content
-
-
-def sha256(path: Path) -> str:
-    """Hex SHA-256 of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _missing_providers(entry: Mapping[str, Any]) -> list[str]:
     return [name for name in entry["providers"] if name not in onnxruntime.get_available_providers()]
-
-
-def _read_manifest(folder: Path) -> dict[str, Any]:
-    path = folder / MANIFEST
-    manifest = read_json(path)
-    # The exact bytes count too, so that not even white space can change unseen.
-    written = json.dumps(manifest, ensure_ascii=False, indent=2) + "\n"
-    if manifest.get("seal") != seal(manifest) or path.read_bytes() != written.encode():
-        raise BundleError(path, "changed: its seal does not fit its content")
-    if manifest.get("schema") != SCHEMA:
-        raise BundleError(path, f"schema {manifest.get('schema')}, this runtime reads {SCHEMA}")
-    return manifest
-
-
-def _token_problems(bundle: Bundle, golden: Sequence[Mapping[str, Any]]) -> list[str]:
-    encoded = bundle.encode([line["record"] for line in golden])
-    windows = [[{"ids": window.ids, "type_ids": window.type_ids} for window in one.windows] for one in encoded]
-    bad = [line["id"] for line, here in zip(golden, windows, strict=True) if here != line["windows"]]
-    return [f"tokens: {name}: token ids differ from the recorded ones" for name in bad]
-
-
-def _replay(bundle: Bundle, golden: Sequence[Mapping[str, Any]], by_tolerance: bool) -> dict[str, Any]:
-    """Compare this machine's logits with the recorded ones, by tolerance or by label only."""
-    here = bundle.logits([line["record"] for line in golden])
-    recorded = np.array([line["logits"][bundle.precision] for line in golden], np.float32)
-    allowed = np.array([line["tolerance"][bundle.precision] for line in golden])
-    differences = np.abs(here - recorded).max(axis=1)
-    # A NaN is not within anything: the comparison is written so that it fails.
-    bad = np.flatnonzero(~(differences <= allowed)) if by_tolerance else np.flatnonzero(~np.isfinite(differences))
-    return {
-        "compared": "logits" if by_tolerance else "labels",
-        "largest_difference": float(differences.max()),
-        "label_flips": int((_decisions(bundle, here) != _decisions(bundle, recorded)).any(axis=1).sum()),
-        "passed": not len(bad),
-        "problems": [
-            f"{golden[i]['id']}: logits differ by {differences[i]:.2g}, allowed {allowed[i]:.2g}" for i in bad.tolist()
-        ],
-    }
-
-
-def _decisions(bundle: Bundle, logits: FloatRows) -> NDArray[Any]:
-    return logits >= 0 if bundle.after["kind"] == "multi" else logits.argmax(axis=1)[:, None]
 
 
 def _check_records(records: Any) -> None:
@@ -394,23 +280,6 @@ def _check_records(records: Any) -> None:
     for number, record in enumerate(records):
         if not isinstance(record, Mapping):
             raise TypeError(f"record {number}: a mapping of fields is needed, got {type(record).__name__}")
-
-
-def _renderer_class() -> Any:
-    """`Renderer` of the rendering.py in this folder; in the source tree, which has none there, distill's own."""
-    path = Path(__file__).resolve().with_name("rendering.py")
-    if not path.is_file():
-        from distill.core.rendering import Renderer
-
-        return Renderer
-    # Loaded by path under a name of its own: no other module named `rendering`, nor another bundle's, takes its place.
-    name = f"_rendering_{sha256(path)[:16]}"
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, path)
-        assert spec is not None and spec.loader is not None
-        sys.modules[name] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules[name])
-    return sys.modules[name].Renderer
 
 
 def _read_lines(path: Path) -> list[dict[str, Any]]:
@@ -437,14 +306,14 @@ def _main(arguments: Sequence[str] | None = None) -> int:
     try:
         if options.verify:
             report = verify(options.bundle, options.threads)
-            print(*report_lines(report), sep="\n")
+            print(*checks.report_lines(report), sep="\n")
             return 0 if report["passed"] else 3
         bundle = load_bundle(options.bundle, options.precision, options.threads)
         for answer in bundle.predict(_read_lines(options.predict), options.operating_point):
             print(json.dumps(answer, ensure_ascii="utf" not in sys.stdout.encoding.lower()))
     except (ValueError, TypeError, OSError) as error:
         print(error, file=sys.stderr)
-        return 2
+        return 3 if isinstance(error, OtherAnswers) else 2
     return 0
 
 

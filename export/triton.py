@@ -95,7 +95,7 @@ def _prepare_script(name: str, entries: Mapping[str, Mapping[str, Any]]) -> str:
             'for model in "$here"/*/; do cp -R "${model%/}" "$out"/; done',
             *[f'mkdir -p {folder} && cp "$bundle"/{model} {folder}/model.onnx' for folder, model in versions.items()],
             f'mkdir -p "$out"/{quoted}/1/bundle',
-            f'cp "$bundle"/*.json "$bundle"/*.onnx "$bundle"/*.py "$out"/{quoted}/1/bundle/',
+            f'cp -R "$bundle"/. "$out"/{quoted}/1/bundle/',
             "",
         ]
     )

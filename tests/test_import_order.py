@@ -13,11 +13,21 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("distill", "teachers", "students", "export", "benchmarks")
 LIGHT_PACKAGES = ("distill.core", "distill.evaluation", "distill.report", "distill.demo", "export.targets")
-LIGHT_MODULES = ("teachers.config", "students.config", "export.config", "benchmarks.config", "export.runtime")
-# Files copied verbatim into a bundle, and all that they may import besides the standard library.
+LIGHT_MODULES = (
+    "teachers.config",
+    "students.config",
+    "export.config",
+    "benchmarks.config",
+    "export.runtime",
+    "export.verify",
+)
+# Files that run with a bundle and without distill, and all that they may import besides the standard library.
 BUNDLED = {
     "distill/core/rendering.py": set(),
-    "export/runtime.py": {"numpy", "numpy.typing", "onnxruntime", "tokenizers", "rendering", "distill.core.rendering"},
+    "export/client.py": {"runtime"},
+    "export/verify.py": {"numpy", "numpy.typing", "tokenizers"},
+    # The last two are what is next to it in a bundle.
+    "export/runtime.py": {"numpy", "numpy.typing", "onnxruntime", "tokenizers", "distill.core", "export"},
 }
 
 

@@ -122,11 +122,29 @@ _verb("bundle", "bundle", "Up to the bundles; stops when a gate fails.")
 
 
 @app.command()
-def verify(bundle: BundleArgument, threads: ThreadsOption = None, json_: JsonOption = False) -> None:
-    """Check a bundle: hashes, token ids, logits."""
+def verify(
+    bundle: BundleArgument,
+    key: Annotated[
+        Path | None, typer.Option("--key", help="Public key, PEM: refuse what its holder did not sign.")
+    ] = None,
+    threads: ThreadsOption = None,
+    json_: JsonOption = False,
+) -> None:
+    """Check a bundle: files, token ids, logits, answers, and with --key who made it."""
     from distill.cli.commands import verify_bundle
 
-    verify_bundle(bundle, threads, json_)
+    verify_bundle(bundle, key, threads, json_)
+
+
+@app.command()
+def sign(
+    bundle: BundleArgument,
+    key: Annotated[Path, typer.Option("--key", help="Ed25519 private key, PEM without a password.")],
+) -> None:
+    """Sign a bundle, for those who have the public key."""
+    from distill.cli.commands import sign_bundle
+
+    sign_bundle(bundle, key)
 
 
 @app.command()

@@ -123,14 +123,26 @@ def list_presets(config: Path | None, as_json: bool) -> None:
             print(f"  {name:<12} {comment}" + (" (of this project)" if name in own[package] else ""))
 
 
-def verify_bundle(bundle: Path, threads: int | None, as_json: bool) -> None:
-    """Check a bundle and print what was checked."""
-    from export.verify import report_lines, verify
+def verify_bundle(bundle: Path, key: Path | None, threads: int | None, as_json: bool) -> None:
+    """Check a bundle, its signature too where a key is given, and print what was checked."""
+    from export.checked_bundle import report_lines, verify
 
+    if key is not None:
+        from export.sign import require_signed
+
+        require_signed(bundle, key)
     report = verify(bundle, threads)
-    print("\n".join(report_lines(report)), file=sys.stderr if as_json else sys.stdout)
+    signed = [] if key is None else [f"signed by the holder of {key}"]
+    print("\n".join([*signed, *report_lines(report)]), file=sys.stderr if as_json else sys.stdout)
     if as_json:
         _print_json(report)
+
+
+def sign_bundle(bundle: Path, key: Path) -> None:
+    """Sign a bundle."""
+    from export.sign import sign
+
+    print(f"signed: {sign(bundle, key)}")
 
 
 def predict_records(

@@ -161,7 +161,7 @@ class Renderer:
 
     def _pair(self, left: Any, right: Any, lost: int) -> Encoded:
         total = len(left) + len(right)
-        n_left, n_right = _share(len(left), len(right), self.room, windowed=self.windows is not None)
+        n_left, n_right = _share(len(left), len(right), self.room)
         kept = left.ids[:n_left]
         pieces, read = self._pieces(right.ids, n_right)
         windows = [self._frame.window(kept, piece) for piece in pieces]
@@ -216,16 +216,14 @@ def _split(tokens: list[tuple[int, int]]) -> tuple[list[int], list[int]]:
     return [token for token, _ in tokens], [kind for _, kind in tokens]
 
 
-def _share(left: int, right: int, room: int, *, windowed: bool) -> tuple[int, int]:
-    """Tokens that each side may keep: the longer side gives way first; windows leave the left at least half."""
+def _share(left: int, right: int, room: int) -> tuple[int, int]:
+    """Tokens that each side may keep: the longer side gives way first, and has the odd token where both are cut.
+
+    As `longest_first` of the tokenizers library, so that a client which leaves the cut to the tokenizer has the same.
+    """
     if left + right <= room:
         return left, right
-    half = room // 2
-    if windowed:
-        kept = min(left, max(half, room - right))
-        return kept, room - kept
-    if left <= half:
-        return left, room - left
-    if right <= room - half:
-        return room - right, right
-    return half, room - half
+    half, rest = room // 2, room - room // 2
+    if min(left, right) > half:
+        return (rest, half) if left > right else (half, rest)
+    return (left, room - left) if left <= right else (room - right, right)

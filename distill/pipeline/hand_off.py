@@ -1,28 +1,50 @@
-"""What of a run goes into a student's bundle."""
+"""What of a run goes into a student's bundle, and what the finished bundle is held against."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from distill.core import manifest
-from distill.core.files import read_json
-from distill.core.run_folder import EVALUATION, LATENCY
+from distill.core.errors import GateFailed
+from distill.core.files import read_json, sha256
+from distill.core.predictions import read_predictions
+from distill.core.record_store import read_records
+from distill.core.records import Record
+from distill.core.run_folder import EVALUATION, LATENCY, RECORDS, RunFolder
+from distill.evaluation.calibrated_predictions import Model, read_calibrated
 from distill.pipeline.experiment import Experiment
 from distill.pipeline.models import ModelSpec
-from export.artifact import Artifact, Contents
-from export.bundle import bundle
+from export.artifact import Artifact, Contents, named
+from export.bundle import bundle, clear
+from export.proof import Proof, Stored, prove
 from export.targets.base import Target
+
+_RECORDS = 200  # of the test rows, evenly spread
 
 
 def hand_off(
     experiment: Experiment, spec: ModelSpec, exports: Mapping[str, str], upstream: Sequence[str], folder: Path
 ) -> None:
-    """Step body: a student's bundle, from its exports, evaluation and latency.
+    """Step body: a student's bundle, from its exports, evaluation and latency, then the proof of it.
 
     Args: exports: target name to export artifact. upstream: artifacts named in the lineage, with their digests.
+    Raises: GateFailed, after the folder is cleared, when the bundle does not give the answers that the run measured.
     """
+    try:
+        contents = _contents(experiment, spec, exports, upstream)
+        bundle(contents, folder)
+        held = {name: one.target.name for name, one in named(contents.artifacts).items()}
+        prove(folder, _proof(experiment, spec, held), experiment.project.threads)
+    except GateFailed:
+        clear(folder)
+        raise
+
+
+def _contents(experiment: Experiment, spec: ModelSpec, exports: Mapping[str, str], upstream: Sequence[str]) -> Contents:
     run, targets = experiment.run, experiment.settings.targets
     models = {one["name"]: one for one in read_json(run / EVALUATION / "evaluation.json")["models"]}
     rows = read_json(run / LATENCY / "latency.json")["rows"]
@@ -31,7 +53,38 @@ def hand_off(
     lineage = {name: manifest.digest(run / name) for name in upstream}
     latency = [row for row in rows if row["model"] in names.values() or row["role"] == "teacher"]
     model, space, seed = run / spec.artifact, experiment.space, experiment.project.seed
-    bundle(Contents(spec.name, model, artifacts, space, lineage, latency, seed=seed), folder)
+    return Contents(spec.name, model, artifacts, space, lineage, latency, seed=seed)
+
+
+def _proof(experiment: Experiment, spec: ModelSpec, held: Mapping[str, str]) -> Proof:
+    """What the run stored of a student's files, read by none of the code that fills the bundle.
+
+    Args: held: name of an artifact in the bundle to its target.
+    """
+    records = list(_sample(experiment))
+    ids = [record.id for _, record in records]
+    stored = {name: _stored(experiment, f"{spec.label}.{target}", records) for name, target in held.items()}
+    weights = sha256(experiment.run / spec.artifact / "model.safetensors")
+    return Proof(ids, [dict(record.fields) for _, record in records], stored, experiment.space, weights)
+
+
+def _sample(experiment: Experiment) -> Iterator[tuple[str, Record]]:
+    """Test rows with the name of their split, evenly spread over all of them."""
+    rows = [(test, record) for test in experiment.tests for record in read_records(experiment.run / RECORDS, test)]
+    count = min(_RECORDS, len(rows))
+    return (rows[index * len(rows) // count] for index in range(count))
+
+
+def _stored(experiment: Experiment, model: str, records: Sequence[tuple[str, Record]]) -> Stored:
+    """The predictions of a file on these rows, its temperature and operating points found anew on validation."""
+    folder, quality = experiment.run.predictions, experiment.project.quality
+    measured = read_calibrated(Model(model, "artifact", "", ""), experiment.tests, folder, experiment.space, quality)
+    logits = {}
+    for test in experiment.tests:
+        found = read_predictions(experiment.run / RunFolder.predicted(model) / f"{test}.parquet")
+        logits[test] = dict(zip(found.ids, found.logits, strict=True))
+    rows = np.stack([logits[test][record.id] for test, record in records])
+    return Stored(rows, measured.temperature, measured.thresholds or {})
 
 
 def _artifact(target: Target, folder: Path, model: Mapping[str, Any]) -> Artifact:

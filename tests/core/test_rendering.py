@@ -225,3 +225,15 @@ def test_a_missing_text_is_empty_whatever_it_is_written_as(missing):
 
 def test_missing_items_of_a_list_are_left_out():
     assert field_text({"page.title": ["ёж", None, NAN, "уж"]}, "page.title") == "ёж, уж"
+
+
+@given(left=st.integers(0, 40), right=st.integers(0, 40), room=st.integers(3, 30), windowed=st.booleans())
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_the_first_window_is_what_the_tokenizer_cuts_by_itself(words, left, right, room, windowed):
+    windows = {"stride": 1, "max": 3, "pool": "mean"} if windowed else None
+    view = {"left": ["l"], "right": ["r"], "max_tokens": room + 3, "windows": windows}
+    record = {"l": counted(0, left), "r": counted(100, right)}
+    found = Renderer(view, words).encode(record).windows[0]
+    words.enable_truncation(room + 3, strategy="longest_first")
+    cut = words.encode(record["l"], record["r"])
+    assert (found.ids, found.type_ids) == (cut.ids, cut.type_ids)

@@ -6,6 +6,7 @@ import pytest
 
 import distill.core.rendering
 import export.runtime
+import export.verify
 from distill.core.errors import GateFailed, UserError
 from distill.core.files import sha256
 from distill.core.label_space import LabelSpace
@@ -32,7 +33,8 @@ from tests.export.tiny_bundle import (
 @pytest.fixture(scope="module")
 def parts(tmp_path_factory):
     base = tmp_path_factory.mktemp("parts")
-    return make_model(base / "model"), make_exports(base / "export")
+    model = make_model(base / "model")
+    return model, make_exports(base / "export", model)
 
 
 def artifacts(exports, **changes):
@@ -44,6 +46,7 @@ def test_the_bundle_holds_the_contract():
     assert names == {
         "manifest.json", "model.onnx", "model.int8.onnx", "tokenizer.json", "config.json", "preprocessing.json",
         "postprocessing.json", "golden.jsonl", "latency.json", "MODEL_CARD.md", "triton", "runtime.py", "rendering.py",
+        "verify.py", "tokenizer_config.json",
     }  # fmt: skip
     after = json.loads((shared_bundle() / "postprocessing.json").read_text(encoding="utf-8"))
     assert after["labels"] == list(LABELS) and after["activation"] == "softmax" and after["positive"] == "about_pr"
@@ -60,13 +63,13 @@ def test_the_manifest_lists_every_file_with_versions_and_lineage():
         path.relative_to(shared_bundle()).as_posix(): {"sha256": sha256(path), "bytes": path.stat().st_size}
         for path in sorted(paths)
     }
-    assert manifest["lineage"] == {"teacher": "base@document"} and manifest["cpu"] == export.runtime.cpu_class()
+    assert manifest["lineage"] == {"teacher": "base@document"} and manifest["cpu"] == export.verify.cpu_class()
     assert {"python", "onnxruntime", "tokenizers", "numpy"} <= set(manifest["versions"])
     assert manifest["artifacts"]["int8"]["file"] == "model.int8.onnx"
 
 
 def test_the_code_in_the_bundle_is_verbatim_and_nothing_is_a_pickle():
-    for module in (export.runtime, distill.core.rendering):
+    for module in (export.runtime, export.verify, distill.core.rendering):
         source = Path(module.__file__)
         assert (shared_bundle() / source.name).read_bytes() == source.read_bytes()
     for path in shared_bundle().rglob("*"):
@@ -110,12 +113,11 @@ def test_one_judged_by_parity_is_needed_and_each_target_once(tmp_path, parts):
 
 @pytest.mark.parametrize("stored", ['{"finite": false}', "{}"])
 def test_an_export_that_is_not_finite_gives_no_bundle(tmp_path, stored):
-    exports = make_exports(tmp_path / "export")
+    model = make_model(tmp_path / "model")
+    exports = make_exports(tmp_path / "export", model)
     (exports["int8"] / "parity.json").write_text(stored, encoding="utf-8")
     with pytest.raises(GateFailed, match="'onnx-int8' gives logits that are not finite"):
-        bundles.bundle(
-            Contents("tiny", make_model(tmp_path / "model"), artifacts(exports), SPACE, {}), tmp_path, threads=1
-        )
+        bundles.bundle(Contents("tiny", model, artifacts(exports), SPACE, {}), tmp_path, threads=1)
 
 
 def test_the_manifest_says_what_is_true_of_each_artifact():

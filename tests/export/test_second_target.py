@@ -20,9 +20,9 @@ from export import bundle as bundles
 from export import targets, to_onnx
 from export.artifact import Artifact, Contents
 from export.build import export_target
+from export.checked_bundle import verify
 from export.config import load_target, parse_target
 from export.runtime import load_bundle
-from export.verify import verify
 from tests.export.conftest import LABELS
 
 CLASS = '''
@@ -98,7 +98,8 @@ def test_one_class_and_one_yaml_go_all_the_way(exported, model_folder, rows, tmp
 
     out = tmp_path / "bundle"
     out.mkdir()
-    bundles.bundle(Contents("tiny", model_folder("bert"), exported, LabelSpace(tuple(LABELS)), {}), out, threads=1)
+    space = LabelSpace(tuple(LABELS), positive="about_pr")
+    bundles.bundle(Contents("tiny", model_folder("bert"), exported, space, {}), out, threads=1)
     assert (out / "model.again.onnx").read_bytes() == (out / "model.onnx").read_bytes()
     assert verify(out, threads=1)["passed"]
     after = json.loads((out / "postprocessing.json").read_text(encoding="utf-8"))

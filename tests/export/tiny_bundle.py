@@ -13,12 +13,13 @@ from onnx import TensorProto, helper, numpy_helper
 from tokenizers import Tokenizer, normalizers, pre_tokenizers, processors
 from tokenizers.models import WordPiece
 
+from distill.core.files import sha256
 from distill.core.label_space import LabelSpace
 from distill.core.objectives.multi_label import MultiLabel
 from distill.core.project import ViewConfig
 from distill.core.view import View
 from export import bundle as bundles
-from export import runtime
+from export import verify as checks
 from export.artifact import Artifact, Contents
 from export.config import load_target
 
@@ -60,7 +61,8 @@ def copy_of(bundle: Path, folder: Path) -> Path:
 
 def make_bundle(folder: Path, space=SPACE, view=VIEW, **options) -> Path:
     """A finished bundle in `folder`/tiny; `options` go to `Contents`."""
-    model, exports = make_model(folder / "model", view), make_exports(folder / "export")
+    model = make_model(folder / "model", view)
+    exports = make_exports(folder / "export", model)
     artifacts = [Artifact(TARGETS[name], path, 1.5, POINTS, quality()) for name, path in exports.items()]
     contents = Contents("tiny", model, artifacts, space, {"teacher": "base@document"}, latency(), **options)
     out = folder / "tiny"
@@ -70,8 +72,9 @@ def make_bundle(folder: Path, space=SPACE, view=VIEW, **options) -> Path:
 
 
 def make_model(folder: Path, view=VIEW) -> Path:
-    """A model folder without weights: tokenizer, view, config."""
+    """A model folder: tokenizer, view, config, and in place of weights what tells them from others."""
     folder.mkdir(parents=True)
+    (folder / "model.safetensors").write_bytes(b"weights")
     tokenizer().save(str(folder / "tokenizer.json"))
     View("card", view, folder / "tokenizer.json").save(folder)
     names = {str(index): label for index, label in enumerate(LABELS)}
@@ -79,8 +82,8 @@ def make_model(folder: Path, view=VIEW) -> Path:
     return folder
 
 
-def make_exports(folder: Path) -> dict[str, Path]:
-    """Export folders of both precisions."""
+def make_exports(folder: Path, model: Path) -> dict[str, Path]:
+    """Export folders of both precisions, with the metadata of a model folder."""
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     paths = {precision: folder / precision for precision in ("fp32", "int8")}
@@ -88,7 +91,10 @@ def make_exports(folder: Path) -> dict[str, Path]:
         path.mkdir(parents=True)
         (path / "parity.json").write_text('{"finite": true}', encoding="utf-8")
     fp32 = paths["fp32"] / "model.onnx"
-    fp32.write_bytes(classifier().SerializeToString(deterministic=True))
+    proto = classifier()
+    said = {"source_sha256": sha256(model / "model.safetensors"), "view_hash": View.load(model).hash}
+    helper.set_model_props(proto, {**said, "labels": json.dumps(LABELS)})
+    fp32.write_bytes(proto.SerializeToString(deterministic=True))
     quantize_dynamic(fp32, paths["int8"] / "model.onnx", weight_type=QuantType.QInt8, op_types_to_quantize=["MatMul"])
     return paths
 
@@ -168,5 +174,5 @@ def rewrite_golden(folder: Path, change) -> None:
 
 def reseal(folder: Path, **changes) -> None:
     """Write the manifest anew for the files as they now are."""
-    manifest = runtime.read_json(folder / "manifest.json") | changes
+    manifest = checks.read_json(folder / "manifest.json") | changes
     bundles.write_manifest(folder, {key: value for key, value in manifest.items() if key not in ("files", "seal")})

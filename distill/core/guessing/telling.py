@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from distill.core.guessing.columns import Column
+from distill.core.rendering import lookup
 
 _NEARLY, _GAIN = 0.99, 0.05
 _ROWS_PER_VALUE = 5
 _PARTS = ("split", "fold", "partition", "subset")
-from distill.core.rendering import lookup
 
 
 def why_left_out(column: Column, rows: Sequence[Mapping[str, Any]], label: str) -> str | None:

@@ -40,12 +40,13 @@ def export_step(experiment: Experiment, spec: ModelSpec, target: str) -> Step:
 
 
 def bundle_step(experiment: Experiment, spec: ModelSpec) -> Step:
-    """The hand-off of one student."""
+    """The hand-off of one student, proved against the predictions of its files."""
     exports = {target: RunFolder.export(spec.name, target) for owner, target in experiment.shipped() if owner == spec}
     stores = [RunFolder.labels(name) for name in experiment.teachers_of(spec)]
     start = experiment.start(spec)
     started = [start.artifact] if start else []
     lineage = [RECORDS, *started, *stores, spec.artifact, *exports.values()]
+    measured = [RunFolder.predicted(f"{spec.label}.{target}") for target in exports]
 
     def body(folder: Path) -> None:
         from distill.pipeline.hand_off import hand_off
@@ -57,6 +58,7 @@ def bundle_step(experiment: Experiment, spec: ModelSpec) -> Step:
         artifact=RunFolder.bundle(spec.name),
         body=body,
         config={"seed": experiment.project.seed},
-        reads=tuple(map(Read, (*lineage, EVALUATION, LATENCY))),
+        reads=tuple(map(Read, (*lineage, *measured, EVALUATION, LATENCY))),
+        version=2,
         manifest="step.json",
     )

@@ -1,0 +1,92 @@
+"""A bundle as the toolkit takes it: its check and its answers, with the toolkit's errors and exit codes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from distill.core.errors import GateFailed, MissingExtra, UserError
+from distill.core.files import Json
+
+if TYPE_CHECKING:
+    from export.runtime import Bundle
+
+_SHOWN = 5
+_HERE = Path(__file__).parent
+CODE = {name: _HERE / name for name in ("runtime.py", "verify.py")}
+CODE["rendering.py"] = _HERE.parent / "distill" / "core" / "rendering.py"
+"""The code that a bundle carries verbatim."""
+
+
+def verify(bundle: Path, threads: int | None = None) -> Json:
+    """Re-hash a bundle's files and replay its golden records; see `export.verify` for what must hold.
+
+    Returns: the report of `export.verify.verify`, all of it passed; `warnings` may hold lines to show.
+    Raises: UserError naming the file that is missing, changed or foreign. GateFailed for other answers.
+    """
+    runtime = _runtime()
+    with named_errors(bundle):
+        report: Json = runtime.verify(bundle, threads)
+        report["warnings"] += _other_code(bundle)
+    if not report["passed"]:
+        raise _other_answers(bundle, report["problems"])
+    return report
+
+
+def open_bundle(bundle: Path, precision: str | None = None, threads: int | None = None) -> Bundle:
+    """A bundle ready to predict, its files and the answers of this artifact checked first.
+
+    Raises: UserError for a damaged bundle or a precision that it does not hold. GateFailed for other answers.
+    """
+    with named_errors(bundle):
+        loaded: Bundle = _runtime().load_bundle(bundle, precision, threads)
+    return loaded
+
+
+def report_lines(report: Json) -> list[str]:
+    """The report for people, as `python runtime.py --verify` prints it."""
+    lines: list[str] = _runtime().checks.report_lines(report)
+    return lines
+
+
+@contextmanager
+def named_errors(bundle: Path) -> Iterator[None]:
+    """The runtime's errors as the toolkit's. Raises: UserError, GateFailed."""
+    checks = _runtime().checks
+    if not bundle.is_dir():
+        raise UserError("not a bundle", where=str(bundle), do="name a folder that `distill bundle` made")
+    try:
+        yield
+    except checks.OtherAnswers as error:
+        raise _other_answers(bundle, [error.problem]) from None
+    except checks.BundleError as error:
+        do = "do not serve it: copy the bundle again, or build it anew"
+        raise UserError("the bundle is damaged", where=str(error.path), found=error.problem, do=do) from None
+    except ValueError as error:
+        raise UserError("the bundle cannot be used", where=str(bundle), found=error) from None
+
+
+def _other_code(bundle: Path) -> list[str]:
+    """Warnings for code in the bundle that is not this version's: it was hashed, but not run."""
+    other = [name for name, source in CODE.items() if (bundle / name).read_bytes() != source.read_bytes()]
+    return [f"{name}: not this version's, and was not run; `python runtime.py --verify` runs it" for name in other]
+
+
+def _other_answers(bundle: Path, problems: list[str]) -> GateFailed:
+    more = [f"… and {len(problems) - _SHOWN} more"] if len(problems) > _SHOWN else []
+    return GateFailed(
+        "the bundle gives other answers than when it was built",
+        where=str(bundle),
+        found="; ".join(problems[:_SHOWN] + more),
+        do="install the versions in its manifest.json, or build it anew on this machine",
+    )
+
+
+def _runtime() -> Any:
+    try:
+        from export import runtime
+    except ImportError:
+        raise MissingExtra("reading a bundle", "cpu") from None
+    return runtime

@@ -1,0 +1,38 @@
+"""Asks a bundle as its receivers will: in a process of its own, by the bundle's runtime.py, with nothing of distill.
+
+    python -I client.py < {"bundle": folder, "threads": 1, "artifacts": ["fp32"], "records": [...]}
+
+Prints one JSON object: of each artifact its `metadata`, `operating_points`, `logits` (N, C), `answers` of `predict`,
+and `positive`: by operating point that was reached, N decisions.
+"""
+
+import json
+import sys
+
+
+def main() -> None:
+    """Read the question, print what the bundle says."""
+    asked = json.load(sys.stdin)
+    sys.path.insert(0, asked["bundle"])
+    from runtime import load_bundle
+
+    said = {}
+    for name in asked["artifacts"]:
+        bundle = load_bundle(asked["bundle"], name, asked["threads"])
+        points = bundle.operating_points
+        said[name] = {
+            "metadata": bundle.metadata,
+            "operating_points": points,
+            "logits": bundle.logits(asked["records"]).tolist(),
+            "answers": bundle.predict(asked["records"]),
+            "positive": {
+                point: [answer["positive"] for answer in bundle.predict(asked["records"], point)]
+                for point, least in points.items()
+                if least is not None
+            },
+        }
+    json.dump(said, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()

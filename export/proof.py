@@ -1,0 +1,145 @@
+"""Proof of a finished bundle from outside: its answers against what the run stored of its files."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from distill.core.errors import GateFailed
+from distill.core.files import Json, read_json
+from distill.core.label_space import LabelSpace
+from export import expected
+from export.verify import GOLDEN, MANIFEST, answer_difference
+
+_CLIENT = Path(__file__).with_name("client.py")
+_SECONDS = 1800
+_SAME_POINT = 1e-4  # of a threshold, found anew from the same predictions
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What a run holds of one exported file, by none of the code that builds bundles.
+
+    Attributes: logits: float32 (N, K), the predictions of N records. temperature, operating_points: from the file's
+        predictions on validation.
+    """
+
+    logits: NDArray[np.float32]
+    temperature: float
+    operating_points: Mapping[str, float | None]
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What a bundle is held against.
+
+    Attributes: ids, records: of N real records. stored: by name of the artifact. space: the task's labels.
+        weights_sha256: of the student that was trained and measured.
+    """
+
+    ids: Sequence[str]
+    records: Sequence[Mapping[str, Any]]
+    stored: Mapping[str, Stored]
+    space: LabelSpace
+    weights_sha256: str
+
+
+def prove(folder: Path, proof: Proof, threads: int | None = None) -> None:
+    """Ask a finished bundle in a clean process, for the golden records too, and compare all that it says.
+
+    Each file must say that it was made from the student's weights. Its logits must be the stored ones within the file's
+    tolerance; labels, probabilities and decisions those that the toolkit's objective makes of them; operating points
+    those of its own predictions on validation.
+
+    Raises: GateFailed naming the file, the record and what differs.
+    """
+    proof = _with_golden(folder, proof)
+    entries = read_json(folder / MANIFEST)["artifacts"]
+    try:
+        said = json.loads(_ask(folder, proof, threads))
+        problems = {
+            name: _problem(said[name], stored, proof, entries[name]["tolerance"])
+            for name, stored in proof.stored.items()
+        }
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        raise _unusable(folder, f"answers of another form: {type(error).__name__}: {error}") from error
+    for name, problem in problems.items():
+        if problem is not None:
+            raise GateFailed(
+                f"the finished bundle does not give the answers that the run measured: {name}; no bundle was made",
+                where=str(folder),
+                found=problem,
+                do="if the run comes from another machine or other versions, delete its predictions and start again",
+            )
+
+
+def _with_golden(folder: Path, proof: Proof) -> Proof:
+    """The same, with the golden records after the real ones."""
+    golden = [json.loads(line) for line in (folder / GOLDEN).read_bytes().splitlines()]
+    stored = {}
+    for name, one in proof.stored.items():
+        logits = np.array([line["logits"][name] for line in golden], np.float32)
+        stored[name] = replace(one, logits=np.concatenate([one.logits, logits]))
+    ids = [*proof.ids, *(f"golden {line['id']}" for line in golden)]
+    return replace(proof, ids=ids, records=[*proof.records, *(line["record"] for line in golden)], stored=stored)
+
+
+def _ask(folder: Path, proof: Proof, threads: int | None) -> str:
+    """What the client prints. Raises: GateFailed where it fails."""
+    asked = {"bundle": str(folder), "threads": threads, "artifacts": list(proof.stored), "records": proof.records}
+    command = [sys.executable, "-I", "-B", "-X", "utf8", str(_CLIENT)]
+    done = subprocess.run(
+        command, input=json.dumps(asked), capture_output=True, encoding="utf-8", timeout=_SECONDS, check=False
+    )
+    if done.returncode:
+        raise _unusable(folder, (done.stderr.strip() or f"exit code {done.returncode}").splitlines()[-1])
+    return done.stdout
+
+
+def _unusable(folder: Path, found: str) -> GateFailed:
+    what = "the finished bundle cannot be used by its own runtime.py; no bundle was made"
+    return GateFailed(what, where=str(folder), found=found)
+
+
+def _problem(said: Json, stored: Stored, proof: Proof, tolerance: float) -> str | None:
+    """The first thing that differs, in the order in which one explains the next."""
+    made_from = said["metadata"].get("source_sha256")
+    if made_from != proof.weights_sha256:
+        return f"made from the weights {str(made_from)[:12]}…, the student's are {proof.weights_sha256[:12]}…"
+    if not _same_points(said["operating_points"], stored.operating_points):
+        return f"operating points {said['operating_points']}, measured {dict(stored.operating_points)}"
+    here = np.array(said["logits"], np.float32)
+    if here.shape != stored.logits.shape:
+        return f"logits of shape {here.shape}, measured {stored.logits.shape}"
+    differences = np.abs(here - stored.logits).max(axis=1)
+    worst = int(differences.argmax())
+    if not differences[worst] <= tolerance:
+        return f"record {proof.ids[worst]}: logits differ by {differences[worst]:.2g}, allowed {tolerance:.2g}"
+    return _other_answer(said, here, stored, proof)
+
+
+def _other_answer(said: Json, here: NDArray[np.float32], stored: Stored, proof: Proof) -> str | None:
+    """The first answer that is not what these logits say after the temperature and at the operating points."""
+    points = {name: least for name, least in stored.operating_points.items() if least is not None}
+    wanted = expected.answers(here, proof.space, stored.temperature, points)
+    for index, (one, answer) in enumerate(zip(wanted, said["answers"], strict=True)):
+        decided = {name: decisions[index] for name, decisions in said["positive"].items()}
+        if found := answer_difference(one, {**answer, "positive": decided}, points, proof.space.positive):
+            return f"record {proof.ids[index]}: {found}"
+    return None
+
+
+def _same_points(said: Mapping[str, float | None], measured: Mapping[str, float | None]) -> bool:
+    return said.keys() == measured.keys() and all(_same(said[name], least) for name, least in measured.items())
+
+
+def _same(one: float | None, other: float | None) -> bool:
+    return one is other if one is None or other is None else abs(one - other) <= _SAME_POINT

@@ -121,7 +121,7 @@ EFFECTS: Mapping[type[Config], Mapping[str, str]] = {
     },
     project.Windows: {
         **each(WINDOWS, "stride", "max"),
-        "pool": "inference/test_score.py::test_windows_are_pooled_by_the_views_rule",
+        "pool": "inference/test_scorer.py::test_windows_are_pooled_by_the_views_rule",
     },
     project.ViewConfig: {
         **each("core/test_rendering.py::test_uncut_ids_are_those_of_the_tokenizer", "right"),
@@ -232,7 +232,7 @@ EFFECTS: Mapping[type[Config], Mapping[str, str]] = {
     BenchConfig: {
         **each(ROUNDS, "requests", "processes"),
         **each(REQUESTS, "warmup", "batch", "throughput_batch"),
-        "threads": "benchmarks/test_latency.py::test_the_result_is_written_and_says_how_it_was_measured",
+        "threads": "benchmarks/test_latency.py::test_the_result_says_how_it_was_measured",
         "tail_samples": TAIL,
         "seed": "benchmarks/test_requests.py::test_the_choice_depends_on_the_seed_only",
     },

@@ -70,7 +70,8 @@ def _vector(value: Any, space: LabelSpace, where: str) -> NDArray[np.float32]:
         if isinstance(numbers, dict):
             numbers = {label_name(name): number for name, number in numbers.items()}
             numbers = [numbers[name] for name in space.outputs] if numbers.keys() == set(space.outputs) else None
-        vector = np.asarray(numbers, np.float32)
+        with np.errstate(over="ignore"):  # a number beyond float32 is infinite, and its row `nonfinite`
+            vector = np.asarray(numbers, np.float32)
     except (TypeError, ValueError, OverflowError, RecursionError):
         vector = np.empty(0, np.float32)
     if vector.shape != (len(space.outputs),):

@@ -13,7 +13,7 @@ from distill.evaluation.entries import ModelFigures, Parity
 from distill.evaluation.fidelity import fidelity
 from distill.evaluation.gates import fidelity_gates
 from distill.evaluation.scored import Scored
-from tests.export.tiny_bundle import SPACE, classifier, make_exports
+from tests.export.tiny_bundle import SPACE, classifier, make_exports, make_model
 
 ROWS = 240
 NAME = "tiny@card.onnx-int8"
@@ -57,7 +57,8 @@ def calibrated(logits, target):
 @pytest.fixture(scope="module")
 def student(tmp_path_factory):
     """Export folders, the student's logits, and gold that it knows in part."""
-    exports = make_exports(tmp_path_factory.mktemp("export"))
+    folder = tmp_path_factory.mktemp("student")
+    exports = make_exports(folder / "export", make_model(folder / "model"))
     logits = logits_of(str(exports["fp32"] / "model.onnx"))
     noisy = logits + np.random.default_rng(4).gumbel(size=logits.shape) * logits.std() / 2
     return exports, logits, np.eye(3)[noisy.argmax(1)]

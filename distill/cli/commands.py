@@ -16,6 +16,7 @@ from distill.cli.console import ConsoleReporter, clock
 from distill.core.errors import GateFailed, UserError, unknown_name
 from distill.core.files import Json, read_json, write_text
 from distill.core.progress import reporting
+from distill.core.sealed import read_sealed
 from distill.pipeline.settings import Settings
 
 _LOG_WIDTH = 160
@@ -33,7 +34,7 @@ def run_until(until: str, settings: Settings, as_json: bool) -> None:
         _print_outcome(until, settings, report, console)
     except GateFailed:
         if (settings.run / "report.json").exists():
-            report = read_json(settings.run / "report.json")
+            report = read_sealed(settings.run / "report.json")
             if until == "audit":
                 _print_audit(settings, report, console)
             else:
@@ -74,6 +75,7 @@ def _default_tokenizer(folder: Path) -> Path | None:
 def show_record(settings: Settings, record_id: str, view_name: str) -> None:
     """Print one record as a view renders and cuts it."""
     from distill.core.intake.show import describe, find_record
+    from distill.core.manifest import require_whole
     from distill.core.run_folder import RECORDS
     from distill.core.view import View
     from distill.pipeline.seeds import first_run
@@ -83,7 +85,9 @@ def show_record(settings: Settings, record_id: str, view_name: str) -> None:
     if view_name not in views:
         raise unknown_name("view", view_name, views, "--view")
     view = View(view_name, views[view_name], first_tokenizer(settings))
-    record = find_record(first_run(settings).run / RECORDS, record_id)
+    records = first_run(settings).run / RECORDS
+    require_whole(records)
+    record = find_record(records, record_id)
     Console().print(Text(describe(record, view)))
 
 
@@ -161,9 +165,13 @@ def predict_records(
 
 def print_report(run: Path, as_json: bool) -> None:
     """Print a run's tables and write its page again."""
+    from distill.core.artifacts import require_whole_run
+    from distill.core.hashes import HashCache
+    from distill.core.run_folder import HASHES
     from distill.report.page import write_page
 
     report = _report(run)
+    require_whole_run(run, HashCache(run / HASHES).sha256)
     write_page(report, run / "report.html")
     console = _console(as_json)
     _print_tables(report, console)
@@ -197,16 +205,20 @@ def compare_slices(run: Path, a: str, b: str, by: str, as_json: bool) -> None:
         _print_json(found)
 
 
-def print_status(run: Path, as_json: bool) -> None:
-    """Print the stages of a run and whether one is at work."""
+def print_status(run: Path, verify: bool, as_json: bool) -> None:
+    """Print the stages of a run and whether one is at work. Args: verify: hash every file of the finished ones too."""
+    from distill.core.artifacts import require_whole_run
     from distill.pipeline.seeds import all_stages
 
     stages = all_stages(run, _read_run(run))
     if as_json:
         _print_json(stages)
-        return
-    for stage in stages:
-        print(f"{stage['status']:<8} {clock(stage['seconds']):>8}  {stage['name']}")
+    else:
+        for stage in stages:
+            print(f"{stage['status']:<8} {clock(stage['seconds']):>8}  {stage['name']}")
+    if verify:
+        artifacts, files = require_whole_run(run)
+        print(f"{files} files of {artifacts} artifacts are as their steps left them", file=sys.stderr)
 
 
 def print_plan(settings: Settings) -> None:
@@ -264,8 +276,7 @@ def _print_tables(report: Json, console: Console) -> None:
 def _report(run: Path) -> Json:
     if not (run / "report.json").exists():
         raise UserError("no report here", where=str(run), do="give the folder of a run, for example runs/demo")
-    report: Json = read_json(run / "report.json")
-    return report
+    return read_sealed(run / "report.json")
 
 
 def _read_run(run: Path) -> Json:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 RECORDS, AUDIT, CHOICE, TWINS = "records", "audit", "choice", "twins"
 EVALUATION, LATENCY, PREDICTIONS = "evaluation", "latency", "predictions"
+HASHES = ".cache/sha256.json"  # of the files that steps read, and of what they made
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from distill.core.errors import UserError, unknown_name
 from distill.core.files import Json, read_json
 from distill.core.label_space import LabelSpace
-from distill.core.manifest import MANIFEST
+from distill.core.manifest import MANIFEST, require_whole
 from distill.core.project import Quality, Task
+from distill.core.sealed import read_sealed
 from distill.evaluation.calibrated_predictions import ALL, Model, read_calibrated
 from distill.evaluation.evaluate import metrics
 from distill.evaluation.over_seeds import Seeded, comparison
@@ -73,11 +74,15 @@ class _Source:
     seed: int
 
     def scored(self, name: str) -> list[Scored]:
-        """A model on all test rows in each seed. Raises: UserError for a model that a seed does not have."""
+        """A model on all test rows in each seed.
+
+        Raises: UserError for a model that a seed does not have, and for predictions that are not as they were made.
+        """
         for folder in self.predictions:
             known = sorted(path.name for path in folder.glob("*") if (path / MANIFEST).exists())
             if name not in known:
                 raise unknown_name("model", name, known, str(folder))
+            require_whole(folder / name)
         model = Model(name, "", "", "")
         return [
             read_calibrated(model, _tests(folder / name), folder, self.space, self.settings).tests[ALL]
@@ -105,7 +110,7 @@ def _open(run: Path) -> _Source:
 
 def _measured_seeds(run: Path) -> list[int]:
     path = run / "report.json"
-    seeds: list[int] = read_json(path).get("seeds", []) if path.exists() else []
+    seeds: list[int] = read_sealed(path).get("seeds", []) if path.exists() else []
     if not seeds:
         raise UserError("no seed of this run has been evaluated", where=str(run), do="let the run finish first")
     return seeds

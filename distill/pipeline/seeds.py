@@ -16,6 +16,7 @@ from distill.core.errors import GateFailed, UserError
 from distill.core.files import Json, read_json, write_json
 from distill.core.lock import run_lock
 from distill.core.progress import Reporter, reporting
+from distill.core.sealed import read_sealed, write_sealed
 from distill.core.steps import Steps
 from distill.pipeline.execute import execute, versions
 from distill.pipeline.experiment import Experiment
@@ -140,12 +141,12 @@ def _combine(
     if evaluated and finished:
         with reporting(reporter):
             steps.run(evaluate_seeds_step({_seed(one): Experiment(one) for one in finished}))
-    reports = {_seed(one): read_json(one.run / "report.json") for one in finished or [first_run(settings)]}
+    reports = {_seed(one): read_sealed(one.run / "report.json") for one in finished or [first_run(settings)]}
     stages = all_stages(settings.run, {"config": settings.as_json(), "stages": steps.stages})
     found = assemble_seeds(settings.project, settings.run, reports, list(stopped), stages)
     why = "; ".join(f"seed {seed}: {error.brief}" for seed, error in stopped.items())
     report = {**found, "outcome": stopped_because(why) if stopped else FINISHED}
-    write_json(settings.run / "report.json", report)
+    write_sealed(settings.run / "report.json", report)
     write_page(report, settings.run / "report.html")
     return report
 

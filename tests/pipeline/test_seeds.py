@@ -19,6 +19,7 @@ from distill.pipeline.experiment import Experiment
 from distill.pipeline.plan import plan, stages_until
 from distill.pipeline.seeds import all_stages, execute_seeds, first_run, seed_runs, stages_of
 from distill.pipeline.settings import resolve_settings
+from tests.core.step_fixtures import left
 from tests.pipeline.seeds_project import write_project
 from tests.tiny_run import distill
 
@@ -82,7 +83,7 @@ def work(settings, monkeypatch, until="report", **behaviour):
 
         def run(self, experiments):
             evaluated.extend(experiments)
-            write_json(settings.run / "evaluation" / "evaluation.json", {"seeds": list(experiments), **EMPTY})
+            left(settings.run / "evaluation" / "evaluation.json", {"seeds": list(experiments), **EMPTY})
 
     monkeypatch.setattr(several, "execute", runs)
     monkeypatch.setattr(several, "Steps", FakeSteps)

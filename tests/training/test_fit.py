@@ -11,6 +11,7 @@ import torch
 import transformers as hf
 
 from distill.core.errors import GateFailed
+from distill.core.model_folder import HISTORY_FILE
 from distill.core.objectives.multi_label import MultiLabel
 from distill.core.progress import reporting
 from distill.models.encoder import load_classifier
@@ -59,6 +60,8 @@ def _resume(warm, folder, **training):
 def _assert_same(folder, other):
     assert same_weights(load_classifier(folder), load_classifier(other))
     assert _quality(folder) == _quality(other)
+    # Byte for byte: a step's digest, and so everything after it, must not depend on where it was interrupted.
+    assert (folder / HISTORY_FILE).read_bytes() == (other / HISTORY_FILE).read_bytes()
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ from distill.core.errors import UserError
 from distill.core.files import Json, replacing, write_text
 from distill.core.intake.record_reader import columns, has_column
 from distill.core.intake.sources import Row, read_rows
+from distill.core.leftovers import remove_half_written
 from export.answers import Shape, format_of, open_answers
 from export.checked_bundle import open_bundle
 
@@ -70,6 +71,8 @@ def predict_file(
     found = Answered(out.with_name(f"{out.name.removesuffix(ending)}.rejects.jsonl"))
     rows, seen = read_rows(source), 0
     shape = Shape(model.labels, several=model.after["kind"] == "multi", positive=operating_point is not None)
+    for one in (out, found.where):
+        remove_half_written(one.parent, one.name)
     with replacing(out) as partial, open_answers(partial, ending, shape) as write:
         while chunk := list(islice(rows, _CHUNK_ROWS)):
             readable = list(_readable(chunk, found))

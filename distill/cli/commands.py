@@ -14,7 +14,7 @@ from rich.text import Text
 
 from distill.cli.console import ConsoleReporter, clock
 from distill.core.errors import GateFailed, UserError, unknown_name
-from distill.core.files import Json, read_json, write_text
+from distill.core.files import Json, write_text
 from distill.core.progress import reporting
 from distill.core.sealed import read_sealed
 from distill.pipeline.settings import Settings
@@ -208,9 +208,10 @@ def compare_slices(run: Path, a: str, b: str, by: str, as_json: bool) -> None:
 def print_status(run: Path, verify: bool, as_json: bool) -> None:
     """Print the stages of a run and whether one is at work. Args: verify: hash every file of the finished ones too."""
     from distill.core.artifacts import require_whole_run
+    from distill.core.run_folder import read_run
     from distill.pipeline.seeds import all_stages
 
-    stages = all_stages(run, _read_run(run))
+    stages = all_stages(run, read_run(run))
     if as_json:
         _print_json(stages)
     else:
@@ -277,13 +278,6 @@ def _report(run: Path) -> Json:
     if not (run / "report.json").exists():
         raise UserError("no report here", where=str(run), do="give the folder of a run, for example runs/demo")
     return read_sealed(run / "report.json")
-
-
-def _read_run(run: Path) -> Json:
-    if not (run / "run.json").exists():
-        raise UserError("no run here", where=str(run), do="give the folder of a run, for example runs/demo")
-    state: Json = read_json(run / "run.json")
-    return state
 
 
 def _project_folder(config: Path | None) -> Path | None:

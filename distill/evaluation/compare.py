@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from distill.core.config import parse
 from distill.core.errors import UserError, unknown_name
-from distill.core.files import Json, read_json
+from distill.core.files import Json
 from distill.core.label_space import LabelSpace
 from distill.core.manifest import MANIFEST, require_whole
 from distill.core.project import Quality, Task
+from distill.core.run_folder import read_run
 from distill.core.sealed import read_sealed
 from distill.evaluation.calibrated_predictions import ALL, Model, read_calibrated
 from distill.evaluation.evaluate import metrics
@@ -95,16 +97,14 @@ class _Source:
 
 
 def _open(run: Path) -> _Source:
-    if not (run / "run.json").exists():
-        raise UserError("no run here", where=str(run), do="give the folder of a run, for example runs/demo")
-    config = read_json(run / "run.json")["config"]
+    config, where = read_run(run)["config"], str(run / "run.json")
     seeds = _measured_seeds(run) if config.get("seeds") else None
     return _Source(
         predictions=[run / "predictions"] if seeds is None else [run / f"seed-{n}" / "predictions" for n in seeds],
         seeds=seeds,
-        space=Task.model_validate(config["task"]).space,
-        settings=Quality.model_validate(config["quality"]),
-        seed=config["seed"],
+        space=parse(Task, config.get("task") or {}, where, "task").space,
+        settings=parse(Quality, config.get("quality") or {}, where, "quality"),
+        seed=config.get("seed", 1),
     )
 
 

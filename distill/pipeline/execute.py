@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from distill.core.errors import DistillError, MissingExtra, UserError
 from distill.core.files import Json
-from distill.core.lock import run_lock
+from distill.core.lock import at_work
 from distill.core.manifest import require_whole
 from distill.core.progress import Reporter, reporting
 from distill.core.run_folder import RunFolder
@@ -40,7 +40,7 @@ def execute(settings: Settings, reporter: Reporter, until: str = "report") -> Js
         the bundles. UserError for what the user gave.
     """
     experiment = Experiment(settings)
-    with run_lock(settings.run), reporting(reporter):
+    with at_work(settings.run), reporting(reporter):
         steps = Steps(settings.run, settings.as_json(), versions(), reporter.step_starts, reporter.step_ends)
         try:
             _make(experiment, steps, until)

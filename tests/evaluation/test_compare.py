@@ -30,7 +30,9 @@ def write_run(run, made):
 
 def write_config(run, **more):
     task = {"labels": list(SPACE.labels), "positive": SPACE.positive}
-    write_json(run / "run.json", {"config": {"task": task, "quality": SETTINGS.as_json(), "seed": 1, **more}})
+    write_json(
+        run / "run.json", {"config": {"task": task, "quality": SETTINGS.as_json(), "seed": 1, **more}, "stages": []}
+    )
 
 
 @pytest.fixture
@@ -146,4 +148,13 @@ def test_predictions_that_were_changed_are_named(run):
     data[len(data) // 2] ^= 1
     part.write_bytes(data)
     with pytest.raises(UserError, match=part.name):
+        compare(run, A, B)
+
+
+@pytest.mark.parametrize(
+    "state", ["[]", "{}", "garbage", '{"config": {}, "stages": []}', '{"config": 3, "stages": []}']
+)
+def test_a_state_that_no_run_wrote_is_named(run, state):
+    (run / "run.json").write_text(state)
+    with pytest.raises(UserError, match=r"run\.json"):
         compare(run, A, B)

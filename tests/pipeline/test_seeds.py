@@ -11,6 +11,7 @@ import pytest
 
 from distill.core.errors import GateFailed, UserError
 from distill.core.files import read_json, write_json
+from distill.core.lock import run_lock
 from distill.core.predictions import read_predictions
 from distill.core.progress import Reporter
 from distill.core.steps import fingerprint_of
@@ -63,7 +64,9 @@ class Runs:
         gate = {"name": "parity small.onnx", "passed": seed not in self.fails, **GATE}
         report = {**REPORT, "gates": [gate]}
         write_json(settings.run / "report.json", report)
-        write_json(settings.run / "run.json", {"stages": [{"name": "audit", "status": "done", "seconds": 1.0}]})
+        write_json(
+            settings.run / "run.json", {"config": {}, "stages": [{"name": "audit", "status": "done", "seconds": 1.0}]}
+        )
         if seed in self.stops:
             raise GateFailed("training collapsed", found="learning rate 1.0", do="lower it")
         if until == "report" and seed in self.fails:
@@ -199,6 +202,15 @@ def test_status_lists_the_stages_of_every_seed(settings, monkeypatch):
     work(settings, monkeypatch)
     found = all_stages(settings.run, read_json(settings.run / "run.json"))
     assert [stage["name"] for stage in found] == ["seed 2: audit", "seed 5: audit"]
+
+
+def test_a_stage_that_runs_where_nobody_works_was_killed(settings):
+    state = {"config": {"seeds": [2]}, "stages": [{"name": "a", "status": "done", "seconds": 1.0}]}
+    running = {"config": {}, "stages": [{"name": "teach", "status": "running", "seconds": 0.0}]}
+    write_json(settings.run / "seed-2" / "run.json", running)
+    assert [stage["status"] for stage in all_stages(settings.run, state)] == ["killed", "done"]
+    with run_lock(settings.run / "seed-2"):
+        assert [stage["status"] for stage in all_stages(settings.run, state)] == ["running", "done"]
 
 
 @pytest.fixture(scope="module")

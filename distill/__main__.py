@@ -9,6 +9,7 @@ import signal
 import sys
 
 from distill.core.errors import DistillError, UserError
+from distill.core.output import say
 
 _INTERRUPTED = "interrupted: the same command goes on from the last finished step"
 
@@ -75,7 +76,7 @@ def _drop_output() -> None:
 
 
 def _end(message: str, code: int) -> None:
-    print(message, file=sys.stderr)
+    say(message, file=sys.stderr)
     sys.exit(code)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Sequence
@@ -12,9 +11,11 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from distill.cli.console import ConsoleReporter, clock
+from distill.cli.console import ConsoleReporter, TextConsole, clock
 from distill.core.errors import GateFailed, UserError, unknown_name
 from distill.core.files import Json, write_text
+from distill.core.output import as_json as json_text
+from distill.core.output import say
 from distill.core.progress import reporting
 from distill.core.sealed import read_sealed
 from distill.pipeline.settings import Settings
@@ -88,7 +89,7 @@ def show_record(settings: Settings, record_id: str, view_name: str) -> None:
     records = first_run(settings).run / RECORDS
     require_whole(records)
     record = find_record(records, record_id)
-    Console().print(Text(describe(record, view)))
+    TextConsole().print(Text(describe(record, view)))
 
 
 def pretrain_encoder(settings: Settings, checkpoint: str | None, as_json: bool) -> None:
@@ -122,9 +123,9 @@ def list_presets(config: Path | None, as_json: bool) -> None:
         _print_json({**found, "project": own} if folder else found)
         return
     for package, entries in found.items():
-        print(package)
+        say(package)
         for name, comment in entries.items():
-            print(f"  {name:<12} {comment}" + (" (of this project)" if name in own[package] else ""))
+            say(f"  {name:<12} {comment}" + (" (of this project)" if name in own[package] else ""))
 
 
 def verify_bundle(bundle: Path, key: Path | None, threads: int | None, as_json: bool) -> None:
@@ -137,7 +138,7 @@ def verify_bundle(bundle: Path, key: Path | None, threads: int | None, as_json: 
         require_signed(bundle, key)
     report = verify(bundle, threads)
     signed = [] if key is None else [f"signed by the holder of {key}"]
-    print("\n".join([*signed, *report_lines(report)]), file=sys.stderr if as_json else sys.stdout)
+    say("\n".join([*signed, *report_lines(report)]), file=sys.stderr if as_json else sys.stdout)
     if as_json:
         _print_json(report)
 
@@ -146,7 +147,7 @@ def sign_bundle(bundle: Path, key: Path) -> None:
     """Sign a bundle."""
     from export.sign import sign
 
-    print(f"signed: {sign(bundle, key)}")
+    say(f"signed: {sign(bundle, key)}")
 
 
 def predict_records(
@@ -157,10 +158,10 @@ def predict_records(
 
     target = out or answers_file(file)
     found = predict_file(bundle, file, target, operating_point, precision, threads)
-    print(f"{found.rows} records answered in {target}")
+    say(f"{found.rows} records answered in {target}")
     if found.rejects:
         rows = "1 row" if len(found.rejects) == 1 else f"{len(found.rejects)} rows"
-        print(f"{rows} that cannot be read, with the reason, in {found.where}")
+        say(f"{rows} that cannot be read, with the reason, in {found.where}")
 
 
 def print_report(run: Path, as_json: bool) -> None:
@@ -216,19 +217,19 @@ def print_status(run: Path, verify: bool, as_json: bool) -> None:
         _print_json(stages)
     else:
         for stage in stages:
-            print(f"{stage['status']:<8} {clock(stage['seconds']):>8}  {stage['name']}")
+            say(f"{stage['status']:<8} {clock(stage['seconds']):>8}  {stage['name']}")
     if verify:
         artifacts, files = require_whole_run(run)
-        print(f"{files} files of {artifacts} artifacts are as their steps left them", file=sys.stderr)
+        say(f"{files} files of {artifacts} artifacts are as their steps left them", file=sys.stderr)
 
 
 def print_plan(settings: Settings) -> None:
     """Print every step of a run, whether it is done, the rows and bytes that it works on, and what it will take."""
     from distill.cli.dry_run import plan_lines
 
-    with reporting(ConsoleReporter(Console(stderr=True))):
+    with reporting(ConsoleReporter(TextConsole(stderr=True))):
         lines = plan_lines(settings)
-    print("\n".join(lines))
+    say("\n".join(lines))
 
 
 def _print_audit(settings: Settings, report: Json, console: Console) -> None:
@@ -300,8 +301,8 @@ def _console(as_json: bool) -> Console:
     """Where people read: standard output, or standard error when JSON goes to standard output."""
     plain = not (sys.stderr if as_json else sys.stdout).isatty()
     width = _LOG_WIDTH if plain and "COLUMNS" not in os.environ else None
-    return Console(stderr=as_json, width=width)
+    return TextConsole(stderr=as_json, width=width)
 
 
 def _print_json(value: Any) -> None:
-    print(json.dumps(value, ensure_ascii="utf" not in (sys.stdout.encoding or "").lower()))
+    print(json_text(value, ascii_only="utf" not in (sys.stdout.encoding or "").lower()))

@@ -15,6 +15,7 @@ from distill.core.files import Json, replacing, write_text
 from distill.core.intake.record_reader import columns, has_column
 from distill.core.intake.sources import Row, read_rows
 from distill.core.leftovers import remove_half_written
+from distill.core.paths import require_file
 from export.answers import Shape, format_of, open_answers
 from export.checked_bundle import open_bundle
 
@@ -64,8 +65,7 @@ def predict_file(
     if out.resolve() == source.resolve():
         raise UserError("the answers would overwrite the records", where=str(out), do="name another file with --out")
     ending = format_of(out if out.suffix else source)
-    if not source.is_file():
-        raise UserError("file not found", where=str(source), do="check the name")
+    require_file(source)
     model = open_bundle(bundle, precision, threads)
     _require_operating_point(model, operating_point)
     found = Answered(out.with_name(f"{out.name.removesuffix(ending)}.rejects.jsonl"))

@@ -173,10 +173,13 @@ def print_report(run: Path, as_json: bool) -> None:
 
     report = _report(run)
     require_whole_run(run, HashCache(run / HASHES).sha256)
-    write_page(report, run / "report.html")
     console = _console(as_json)
     _print_tables(report, console)
-    console.print(Text(f"page: {run / 'report.html'}"))
+    try:
+        write_page(report, run / "report.html")
+        console.print(Text(f"page: {run / 'report.html'}"))
+    except UserError as error:  # the tables are what was asked for, of a folder that may be read only
+        console.print(Text(f"the page stays as it was: {error}", style="yellow"))
     if as_json:
         _print_json(report)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from distill.core.output import as_json, as_markdown_code, for_markdown
 from distill.core.project import ViewConfig
+from distill.core.rendering import CHARACTERS_PER_TOKEN, LEAST_CHARACTERS
 from distill.evaluation.calibration import at_bound
 from export.runtime import default_artifact
 
@@ -180,7 +181,8 @@ def _limits(view: ViewConfig, artifacts: Iterable[Artifact], cpu: str) -> list[s
         "## Limits",
         "",
         "- Languages and kinds of text that the data lacked were not measured; any text gets an answer all the same.",
-        f"- Text beyond {read} tokens is not read.",
+        f"- Text beyond {read} tokens is not read, nor what is beyond {CHARACTERS_PER_TOKEN} characters of a field for each",
+        f"  of these tokens (at least {LEAST_CHARACTERS:,} characters are).",
         "- Probabilities and thresholds hold for the mix of labels in validation and shift with another mix.",
     ]
     return lines + [line for one in artifacts for line in one.target.limits(cpu)]

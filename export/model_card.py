@@ -181,8 +181,8 @@ def _limits(view: ViewConfig, artifacts: Iterable[Artifact], cpu: str) -> list[s
         "## Limits",
         "",
         "- Languages and kinds of text that the data lacked were not measured; any text gets an answer all the same.",
-        f"- Text beyond {read} tokens is not read, nor a field beyond {CHARACTERS_PER_TOKEN} characters for each of them",
-        f"  (or {LEAST_CHARACTERS:,}, if that is more).",
+        f"- Text beyond {read} tokens is not read, nor a field beyond {CHARACTERS_PER_TOKEN} characters for each",
+        f"  of them ({LEAST_CHARACTERS:,} at least).",
         "- Probabilities and thresholds hold for the mix of labels in validation and shift with another mix.",
     ]
     return lines + [line for one in artifacts for line in one.target.limits(cpu)]

@@ -17,7 +17,6 @@ from distill.core.names import shown
 from distill.core.paths import require_file
 
 
-
 class Config(BaseModel):
     """Base of all configs: frozen, unknown keys refused. Building one touches no disk, network or environment."""
 
@@ -114,8 +113,6 @@ def parse_yaml(text: str, where: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise UserError("a mapping is needed at the top level", where=where, found=type(value).__name__)
     return value
-
-
 
 
 def _unfolded(node: yaml.Node, sizes: dict[int, int]) -> int:

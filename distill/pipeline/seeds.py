@@ -132,8 +132,8 @@ def _tell_of(settings: Settings, error: UserError) -> None:
     """Put the page of the first seed, as far as it came, in the place of an earlier page that knows of no error."""
     found = first_run(settings).run / "report.json"
     if found.exists():
-        report = {**read_json(found), "outcome": stopped_because(error.brief)}
-        write_json(settings.run / "report.json", report)
+        report = {**read_sealed(found), "outcome": stopped_because(error.brief)}
+        write_sealed(settings.run / "report.json", report)
         write_page(report, settings.run / "report.html")
 
 

@@ -6,7 +6,9 @@ Started by `benchmarks.latency`; the runtime of the subject is the only heavy li
 from __future__ import annotations
 
 import json
+import os
 import sys
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -69,8 +71,22 @@ def opened(subject: Subject, threads: int) -> Scorer:
     return family_of(subject.model_folder).open(subject.model_folder, how)
 
 
+def end_with(pipe: int) -> None:
+    """End this process when the one that started it ends, killed or not: left alone it would disturb what comes next.
+
+    Args: pipe: the end of a pipe that the other process keeps open and writes nothing into.
+    """
+
+    def wait() -> None:
+        os.read(pipe, 1)
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
 def main() -> None:
     """Read a job, print its result; a mistake of the user's goes to standard error as one message."""
+    end_with(int(sys.argv[1]))
     try:
         result = run_job(json.load(sys.stdin))
     except DistillError as error:

@@ -6,7 +6,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +33,24 @@ def run_process(subject: Subject, rows: Sequence[Row], config: BenchConfig, thre
         "config": config.model_dump(mode="json"),
     }
     # -P keeps the caller's folder off the module path, where other packages may have our names.
-    command = [sys.executable, "-P", "-m", "benchmarks.latency_worker"]
-    done = subprocess.run(command, input=json.dumps(job), capture_output=True, text=True, env=_variables(threads))
+    with _ended_with_us() as pipe:
+        command = [sys.executable, "-P", "-m", "benchmarks.latency_worker", str(pipe)]
+        settings: dict[str, Any] = {"capture_output": True, "text": True, "env": _variables(threads)}
+        done = subprocess.run(command, input=json.dumps(job), pass_fds=(pipe,), **settings)
     if done.returncode != 0:
         raise _failed(subject, done)
     return json.loads(done.stdout.splitlines()[-1])
+
+
+@contextmanager
+def _ended_with_us() -> Iterator[int]:
+    """The end of a pipe whose other end only this process holds: it closes when this process ends, however it ends."""
+    ours, other = os.pipe()
+    try:
+        yield ours
+    finally:
+        os.close(ours)
+        os.close(other)
 
 
 def _variables(threads: int) -> dict[str, str]:

@@ -21,6 +21,7 @@ from benchmarks.result_kinds import kind_of
 from benchmarks.results_page import FOLDER, HEADER, made_by, pages
 from distill.core.errors import DistillError, UserError
 from distill.core.files import read_json, write_json, write_text
+from distill.core.sealed import read_sealed
 from distill.evaluation.compare import compare, compare_by
 
 KEPT = ("schema", "task", "tests", "models", "comparisons", "latency", "parity", "gates", "stages", "environment")
@@ -48,7 +49,7 @@ def store(
     Args: slices: pairs of models to compare slice by slice. pairs: pairs to compare besides those of the report.
     Raises: UserError when the run has no evaluated models, or not the models of a pair.
     """
-    report = read_json(run / "report.json")
+    report = read_sealed(run / "report.json")
     if not report.get("models"):
         raise UserError("the run has no evaluated models", where=str(run), do="let the run finish first")
     path = results / f"{about.name}.json"

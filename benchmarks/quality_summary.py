@@ -9,6 +9,7 @@ from typing import Any
 
 from benchmarks.datasets import data_set
 from distill.core.files import read_json
+from distill.core.sealed import read_sealed
 
 Figures = dict[str, Any]
 METRICS = ("accuracy", "f1_macro", "log_loss")
@@ -25,7 +26,7 @@ def outcome_file(run: Path) -> Path:
 
 def summarise(dataset: str, run: Path, grid: Path | None) -> Figures:
     """One of the `sets` of a result. Args: grid: the folder of the plain fine-tunings; None: without them."""
-    report = _optional(run / "report.json") or {}
+    report = read_sealed(run / "report.json") if (run / "report.json").exists() else {}
     outcome = _optional(outcome_file(run)) or {"exit": None, "end": []}
     rows = plain_rows(grid)
     best = best_rows(rows)

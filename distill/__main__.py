@@ -9,6 +9,8 @@ import signal
 import sys
 
 from distill.core.errors import DistillError, UserError
+from distill.core.output import say
+from distill.core.paths import require_utf8
 
 _INTERRUPTED = "interrupted: the same command goes on from the last finished step"
 
@@ -25,8 +27,11 @@ def main() -> None:
         _end(f"error: {error}", error.exit_code)
     except KeyboardInterrupt:
         _end(_INTERRUPTED, 130)
-    except MemoryError:
-        _end("error: out of memory", UserError.exit_code)
+    except (MemoryError, RuntimeError) as error:
+        if not _is_out_of_memory(error):
+            raise
+        problem = UserError("out of memory", found=error or None, do="close other programs, or lower the batch size")
+        _end(f"error: {problem}", problem.exit_code)
     except OSError as error:
         _drop_output()
         if error.errno == errno.EPIPE:
@@ -41,6 +46,7 @@ def main() -> None:
 
 
 def _run() -> None:
+    require_utf8(sys.argv[1:])
     from distill.cli.app import app  # within `main`'s try: it takes a moment, in which a user may press Ctrl-C
 
     try:
@@ -64,6 +70,12 @@ def _prepare_terminal() -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
 
 
+def _is_out_of_memory(error: BaseException) -> bool:
+    """Libraries with a core of their own say it in words: PyTorch (GPU and processor), ONNX Runtime, Arrow."""
+    said = ("out of memory", "can't allocate memory", "bad allocation", "bad_alloc", "realloc of size")
+    return isinstance(error, MemoryError) or any(word in str(error) for word in said)
+
+
 def _place(error: OSError) -> str | None:
     """The file of an error; output has no file name, and neither has a connection."""
     return str(error.filename or "") or ("standard output" if error.errno in _OUTPUT_ERRORS else None)
@@ -75,7 +87,7 @@ def _drop_output() -> None:
 
 
 def _end(message: str, code: int) -> None:
-    print(message, file=sys.stderr)
+    say(message, file=sys.stderr)
     sys.exit(code)
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from distill.core.output import as_json, as_markdown_code, for_markdown
 from distill.core.project import ViewConfig
+from distill.core.rendering import CHARACTERS_PER_TOKEN, LEAST_CHARACTERS
 from distill.evaluation.calibration import at_bound
 from export.runtime import default_artifact
 
@@ -42,9 +44,9 @@ def model_card(
 
 
 def _purpose(manifest: Mapping[str, Any]) -> list[str]:
-    labels = ", ".join(f"`{label}`" for label in manifest["labels"])
+    labels = ", ".join(map(as_markdown_code, manifest["labels"]))
     return [
-        f"# {manifest['name']}",
+        f"# {for_markdown(manifest['name'])}",
         "",
         f"A text classifier with the labels {labels}, distilled from a larger teacher.",
         "Intended for texts like those it was measured on (Quality), in the fields under Inputs. Decisions that matter",
@@ -53,11 +55,11 @@ def _purpose(manifest: Mapping[str, Any]) -> list[str]:
 
 
 def _inputs(view: ViewConfig, name: str) -> list[str]:
-    lines = [f"## Inputs: the view `{name}`", ""]
+    lines = [f"## Inputs: the view {as_markdown_code(name)}", ""]
     for side, paths in (("first", view.left), ("second", view.right)):
         if paths:
             fields = ", ".join(_field(view, path) for path in paths)
-            lines.append(f"- {side} segment, joined by `{view.separator}`: {fields}")
+            lines.append(f"- {side} segment, joined by {as_markdown_code(view.separator)}: {fields}")
     return [
         *lines,
         f"- {view.max_tokens} tokens per input, special tokens included; longer text is {_longer(view)}",
@@ -67,7 +69,7 @@ def _inputs(view: ViewConfig, name: str) -> list[str]:
 
 def _field(view: ViewConfig, path: str) -> str:
     budget = view.budgets.get(path)
-    return f"`{path}`" if budget is None else f"`{path}` (at most {budget} tokens)"
+    return as_markdown_code(path) + ("" if budget is None else f" (at most {budget} tokens)")
 
 
 def _longer(view: ViewConfig) -> str:
@@ -80,7 +82,7 @@ def _longer(view: ViewConfig) -> str:
 def _use(view: ViewConfig, artifacts: Mapping[str, Artifact], default: str) -> list[str]:
     points = [name for name, threshold in artifacts[default].operating_points.items() if threshold is not None]
     others = [name for name in artifacts if name != default]
-    record = ", ".join(f'"{path}": "…"' for path in view.fields)
+    record = ", ".join(f'{as_json(path)}: "…"' for path in view.fields)
     return [
         "## Use",
         "",
@@ -89,7 +91,7 @@ def _use(view: ViewConfig, artifacts: Mapping[str, Artifact], default: str) -> l
         "```python",
         "from runtime import load_bundle",
         'bundle = load_bundle(".", threads=1)' + (f'  # {default}; or precision="{others[0]}"' if others else ""),
-        f"bundle.predict([{{{record}}}]" + (f', operating_point="{points[0]}")' if points else ")"),
+        f"bundle.predict([{{{record}}}]" + (f", operating_point={as_json(points[0])})" if points else ")"),
         "```",
         "",
         'Records may also be nested: `{"page": {"title": "…"}}` is `{"page.title": "…"}`. A file of them:',
@@ -131,12 +133,17 @@ def _quality_row(name: str, split: str, block: Mapping[str, Any]) -> list[str]:
     shares = [_figure(block.get(key), _percent) for key in ("accuracy", "f1_macro")]
     losses = [_figure(block.get(key), _decimals) for key in ("log_loss", "ece")]
     per_class = [_figure(figures.get("f1"), _percent) for figures in (block.get("per_class") or {}).values()]
-    return [name, split, _plain(block.get("rows")), *shares, *losses, " / ".join(per_class) or _NONE]
+    return [name, for_markdown(split), _plain(block.get("rows")), *shares, *losses, " / ".join(per_class) or _NONE]
 
 
 def _operating_points(artifacts: Mapping[str, Artifact]) -> list[str]:
     rows = [
-        [artifact, f"`{name}`", _NONE if threshold is None else f"{threshold:.4f}", *_measured(one, name)]
+        [
+            artifact,
+            as_markdown_code(name, cell=True),
+            _NONE if threshold is None else f"{threshold:.4f}",
+            *_measured(one, name),
+        ]
         for artifact, one in artifacts.items()
         for name, threshold in one.operating_points.items()
     ]
@@ -174,7 +181,8 @@ def _limits(view: ViewConfig, artifacts: Iterable[Artifact], cpu: str) -> list[s
         "## Limits",
         "",
         "- Languages and kinds of text that the data lacked were not measured; any text gets an answer all the same.",
-        f"- Text beyond {read} tokens is not read.",
+        f"- Text beyond {read} tokens is not read, nor a field beyond {CHARACTERS_PER_TOKEN} characters for each",
+        f"  of them ({LEAST_CHARACTERS:,} at least).",
         "- Probabilities and thresholds hold for the mix of labels in validation and shift with another mix.",
     ]
     return lines + [line for one in artifacts for line in one.target.limits(cpu)]
@@ -194,11 +202,11 @@ def _check(artifacts: Mapping[str, Any]) -> list[str]:
 
 
 def _origin(manifest: Mapping[str, Any]) -> list[str]:
-    versions = ", ".join(f"{name} {version}" for name, version in manifest["versions"].items())
+    versions = ", ".join(for_markdown(f"{name} {version}") for name, version in manifest["versions"].items())
     return [
         "## Origin",
         "",
-        *[f"- {key}: {_plain(value)}" for key, value in manifest["lineage"].items()],
+        *[f"- {for_markdown(key)}: {_plain(value)}" for key, value in manifest["lineage"].items()],
         f"- versions: {versions}",
     ]
 
@@ -228,5 +236,5 @@ def _decimals(value: float) -> str:
 
 def _plain(value: Any) -> str:
     if isinstance(value, Mapping):
-        return ", ".join(f"{key} {_plain(inner)}" for key, inner in value.items())
-    return _NONE if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
+        return ", ".join(f"{for_markdown(key)} {_plain(inner)}" for key, inner in value.items())
+    return _NONE if value is None else f"{value:.4g}" if isinstance(value, float) else for_markdown(value)

@@ -14,6 +14,8 @@ from distill.core.errors import UserError
 from distill.core.files import Json, replacing, write_text
 from distill.core.intake.record_reader import columns, has_column
 from distill.core.intake.sources import Row, read_rows
+from distill.core.leftovers import remove_half_written
+from distill.core.paths import require_file
 from export.answers import Shape, format_of, open_answers
 from export.checked_bundle import open_bundle
 
@@ -63,13 +65,14 @@ def predict_file(
     if out.resolve() == source.resolve():
         raise UserError("the answers would overwrite the records", where=str(out), do="name another file with --out")
     ending = format_of(out if out.suffix else source)
-    if not source.is_file():
-        raise UserError("file not found", where=str(source), do="check the name")
+    require_file(source)
     model = open_bundle(bundle, precision, threads)
     _require_operating_point(model, operating_point)
     found = Answered(out.with_name(f"{out.name.removesuffix(ending)}.rejects.jsonl"))
     rows, seen = read_rows(source), 0
     shape = Shape(model.labels, several=model.after["kind"] == "multi", positive=operating_point is not None)
+    for one in (out, found.where):
+        remove_half_written(one.parent, one.name)
     with replacing(out) as partial, open_answers(partial, ending, shape) as write:
         while chunk := list(islice(rows, _CHUNK_ROWS)):
             readable = list(_readable(chunk, found))

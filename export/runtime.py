@@ -4,7 +4,7 @@
     load_bundle("bundles/8L_trunc").predict([{"product": {"title": "…"}, "page": {"title": "…"}}])
 
     python runtime.py --verify                exits 0: as built, 2: a file is missing or changed, 3: other answers
-    python runtime.py --predict FILE.jsonl    one JSON answer per line, in the order of the file
+    python runtime.py --predict FILE.jsonl    one JSON answer per line, in order, with `id` or the line number
 
 Needs Python 3.11, onnxruntime, tokenizers, numpy and the `verify.py` and `rendering.py` of this folder, nothing else.
 """
@@ -282,11 +282,11 @@ def _check_records(records: Any) -> None:
             raise TypeError(f"record {number}: a mapping of fields is needed, got {type(record).__name__}")
 
 
-def _read_lines(path: Path) -> list[dict[str, Any]]:
+def _read_lines(path: Path) -> list[tuple[int, dict[str, Any]]]:
     records = []
-    for number, line in enumerate(path.read_bytes().splitlines(), 1):
+    for number, line in enumerate(path.read_bytes().split(b"\n"), 1):
         try:
-            records += [json.loads(line)] if line.strip() else []
+            records += [(number, json.loads(line))] if line.strip() else []
         except (ValueError, RecursionError) as error:
             raise ValueError(f"{path}, line {number}: not JSON: {error}") from None
     return records
@@ -309,9 +309,12 @@ def _main(arguments: Sequence[str] | None = None) -> int:
             print(*checks.report_lines(report), sep="\n")
             return 0 if report["passed"] else 3
         bundle = load_bundle(options.bundle, options.precision, options.threads)
-        for answer in bundle.predict(_read_lines(options.predict), options.operating_point):
-            print(json.dumps(answer, ensure_ascii="utf" not in sys.stdout.encoding.lower()))
-    except (ValueError, TypeError, OSError) as error:
+        lines = _read_lines(options.predict)
+        answers = bundle.predict([record for _, record in lines], options.operating_point)
+        for (number, record), answer in zip(lines, answers, strict=True):
+            named = {"id": number if record.get("id") is None else record["id"], **answer}
+            print(json.dumps(named, ensure_ascii="utf" not in sys.stdout.encoding.lower()))
+    except (ValueError, TypeError, OSError, RecursionError) as error:
         print(error, file=sys.stderr)
         return 3 if isinstance(error, OtherAnswers) else 2
     return 0

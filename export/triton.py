@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from distill.core.files import write_text
+from distill.core.output import for_pbtxt
 
 _MAX_BATCH = 64
 _QUEUE_DELAY_US = 500
@@ -44,10 +45,10 @@ def onnx_config(name: str, inputs: Sequence[str], head_size: int, *, batched: bo
     Args: batched: whether rows may share a run. Those of dynamic int8 may not: its scale is taken over the whole
         batch, so Triton's batcher would make an answer depend on the requests that happen to wait with it.
     """
-    listed = ",\n".join(f'  {{ name: "{item}" data_type: TYPE_INT64 dims: [ -1 ] }}' for item in inputs)
+    listed = ",\n".join(f'  {{ name: "{for_pbtxt(item)}" data_type: TYPE_INT64 dims: [ -1 ] }}' for item in inputs)
     batching = f"dynamic_batching {{ max_queue_delay_microseconds: {_QUEUE_DELAY_US} }}\n" if batched else ""
     return (
-        f'name: "{name}"\n'
+        f'name: "{for_pbtxt(name)}"\n'
         'backend: "onnxruntime"\n'
         f"max_batch_size: {_MAX_BATCH if batched else 1}\n"
         f"input [\n{listed}\n]\n"
@@ -63,11 +64,11 @@ def text_config(name: str, artifact: str) -> str:
     The parameters choose the artifact and the operating point; without one there is no `positive` in the answers.
     """
     parameters = "\n".join(
-        f'parameters {{ key: "{key}" value: {{ string_value: "{value}" }} }}'
+        f'parameters {{ key: "{key}" value: {{ string_value: "{for_pbtxt(value)}" }} }}'
         for key, value in {"precision": artifact, "operating_point": "", "threads": "1"}.items()
     )
     return (
-        f'name: "{name}"\n'
+        f'name: "{for_pbtxt(name)}"\n'
         'backend: "python"\n'
         f"max_batch_size: {_MAX_BATCH}\n"
         'input [ { name: "RECORD" data_type: TYPE_STRING dims: [ 1 ] } ]\n'

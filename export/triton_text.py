@@ -31,7 +31,7 @@ class TritonPythonModel:
         texts = pb_utils.get_input_tensor_by_name(request, "RECORD").as_numpy()
         try:
             answers = self.bundle.predict([json.loads(text) for text in texts.ravel()], self.operating_point)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, RecursionError) as error:
             return pb_utils.InferenceResponse(output_tensors=[], error=pb_utils.TritonError(str(error)))
         encoded = [json.dumps(answer, ensure_ascii=False).encode() for answer in answers]
         tensor = pb_utils.Tensor("ANSWER", np.array(encoded, np.object_).reshape(texts.shape))

@@ -201,11 +201,17 @@ def presets(options: Options, json_: JsonOption = False) -> None:
 
 
 @app.command()
-def status(run: RunArgument, json_: JsonOption = False) -> None:
+def status(
+    run: RunArgument,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Read every finished file again, and name changed ones.")
+    ] = False,
+    json_: JsonOption = False,
+) -> None:
     """How far a run is."""
     from distill.cli.commands import print_status
 
-    print_status(run, json_)
+    print_status(run, verify, json_)
 
 
 def _work(until: str, options: Options, as_json: bool, labels: Path | None = None) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Sequence
@@ -12,10 +11,13 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from distill.cli.console import ConsoleReporter, clock
+from distill.cli.console import ConsoleReporter, TextConsole, clock
 from distill.core.errors import GateFailed, UserError, unknown_name
-from distill.core.files import Json, read_json, write_text
+from distill.core.files import Json, write_text
+from distill.core.output import as_json as json_text
+from distill.core.output import say
 from distill.core.progress import reporting
+from distill.core.sealed import read_sealed
 from distill.pipeline.settings import Settings
 
 _LOG_WIDTH = 160
@@ -33,7 +35,7 @@ def run_until(until: str, settings: Settings, as_json: bool) -> None:
         _print_outcome(until, settings, report, console)
     except GateFailed:
         if (settings.run / "report.json").exists():
-            report = read_json(settings.run / "report.json")
+            report = read_sealed(settings.run / "report.json")
             if until == "audit":
                 _print_audit(settings, report, console)
             else:
@@ -74,6 +76,7 @@ def _default_tokenizer(folder: Path) -> Path | None:
 def show_record(settings: Settings, record_id: str, view_name: str) -> None:
     """Print one record as a view renders and cuts it."""
     from distill.core.intake.show import describe, find_record
+    from distill.core.manifest import require_whole
     from distill.core.run_folder import RECORDS
     from distill.core.view import View
     from distill.pipeline.seeds import first_run
@@ -83,8 +86,10 @@ def show_record(settings: Settings, record_id: str, view_name: str) -> None:
     if view_name not in views:
         raise unknown_name("view", view_name, views, "--view")
     view = View(view_name, views[view_name], first_tokenizer(settings))
-    record = find_record(first_run(settings).run / RECORDS, record_id)
-    Console().print(Text(describe(record, view)))
+    records = first_run(settings).run / RECORDS
+    require_whole(records)
+    record = find_record(records, record_id)
+    TextConsole().print(Text(describe(record, view)))
 
 
 def pretrain_encoder(settings: Settings, checkpoint: str | None, as_json: bool) -> None:
@@ -118,9 +123,9 @@ def list_presets(config: Path | None, as_json: bool) -> None:
         _print_json({**found, "project": own} if folder else found)
         return
     for package, entries in found.items():
-        print(package)
+        say(package)
         for name, comment in entries.items():
-            print(f"  {name:<12} {comment}" + (" (of this project)" if name in own[package] else ""))
+            say(f"  {name:<12} {comment}" + (" (of this project)" if name in own[package] else ""))
 
 
 def verify_bundle(bundle: Path, key: Path | None, threads: int | None, as_json: bool) -> None:
@@ -133,7 +138,7 @@ def verify_bundle(bundle: Path, key: Path | None, threads: int | None, as_json: 
         require_signed(bundle, key)
     report = verify(bundle, threads)
     signed = [] if key is None else [f"signed by the holder of {key}"]
-    print("\n".join([*signed, *report_lines(report)]), file=sys.stderr if as_json else sys.stdout)
+    say("\n".join([*signed, *report_lines(report)]), file=sys.stderr if as_json else sys.stdout)
     if as_json:
         _print_json(report)
 
@@ -142,7 +147,7 @@ def sign_bundle(bundle: Path, key: Path) -> None:
     """Sign a bundle."""
     from export.sign import sign
 
-    print(f"signed: {sign(bundle, key)}")
+    say(f"signed: {sign(bundle, key)}")
 
 
 def predict_records(
@@ -153,21 +158,28 @@ def predict_records(
 
     target = out or answers_file(file)
     found = predict_file(bundle, file, target, operating_point, precision, threads)
-    print(f"{found.rows} records answered in {target}")
+    say(f"{found.rows} records answered in {target}")
     if found.rejects:
         rows = "1 row" if len(found.rejects) == 1 else f"{len(found.rejects)} rows"
-        print(f"{rows} that cannot be read, with the reason, in {found.where}")
+        say(f"{rows} that cannot be read, with the reason, in {found.where}")
 
 
 def print_report(run: Path, as_json: bool) -> None:
     """Print a run's tables and write its page again."""
+    from distill.core.artifacts import require_whole_run
+    from distill.core.hashes import HashCache
+    from distill.core.run_folder import HASHES
     from distill.report.page import write_page
 
     report = _report(run)
-    write_page(report, run / "report.html")
+    require_whole_run(run, HashCache(run / HASHES).sha256)
     console = _console(as_json)
     _print_tables(report, console)
-    console.print(Text(f"page: {run / 'report.html'}"))
+    try:
+        write_page(report, run / "report.html")
+        console.print(Text(f"page: {run / 'report.html'}"))
+    except UserError as error:  # the tables are what was asked for, of a folder that may be read only
+        console.print(Text(f"the page stays as it was: {error}", style="yellow"))
     if as_json:
         _print_json(report)
 
@@ -197,25 +209,30 @@ def compare_slices(run: Path, a: str, b: str, by: str, as_json: bool) -> None:
         _print_json(found)
 
 
-def print_status(run: Path, as_json: bool) -> None:
-    """Print the stages of a run and whether one is at work."""
+def print_status(run: Path, verify: bool, as_json: bool) -> None:
+    """Print the stages of a run and whether one is at work. Args: verify: hash every file of the finished ones too."""
+    from distill.core.artifacts import require_whole_run
+    from distill.core.run_folder import read_run
     from distill.pipeline.seeds import all_stages
 
-    stages = all_stages(run, _read_run(run))
+    stages = all_stages(run, read_run(run))
     if as_json:
         _print_json(stages)
-        return
-    for stage in stages:
-        print(f"{stage['status']:<8} {clock(stage['seconds']):>8}  {stage['name']}")
+    else:
+        for stage in stages:
+            say(f"{stage['status']:<8} {clock(stage['seconds']):>8}  {stage['name']}")
+    if verify:
+        artifacts, files = require_whole_run(run)
+        say(f"{files} files of {artifacts} artifacts are as their steps left them", file=sys.stderr)
 
 
 def print_plan(settings: Settings) -> None:
     """Print every step of a run, whether it is done, the rows and bytes that it works on, and what it will take."""
     from distill.cli.dry_run import plan_lines
 
-    with reporting(ConsoleReporter(Console(stderr=True))):
+    with reporting(ConsoleReporter(TextConsole(stderr=True))):
         lines = plan_lines(settings)
-    print("\n".join(lines))
+    say("\n".join(lines))
 
 
 def _print_audit(settings: Settings, report: Json, console: Console) -> None:
@@ -264,15 +281,7 @@ def _print_tables(report: Json, console: Console) -> None:
 def _report(run: Path) -> Json:
     if not (run / "report.json").exists():
         raise UserError("no report here", where=str(run), do="give the folder of a run, for example runs/demo")
-    report: Json = read_json(run / "report.json")
-    return report
-
-
-def _read_run(run: Path) -> Json:
-    if not (run / "run.json").exists():
-        raise UserError("no run here", where=str(run), do="give the folder of a run, for example runs/demo")
-    state: Json = read_json(run / "run.json")
-    return state
+    return read_sealed(run / "report.json")
 
 
 def _project_folder(config: Path | None) -> Path | None:
@@ -295,8 +304,8 @@ def _console(as_json: bool) -> Console:
     """Where people read: standard output, or standard error when JSON goes to standard output."""
     plain = not (sys.stderr if as_json else sys.stdout).isatty()
     width = _LOG_WIDTH if plain and "COLUMNS" not in os.environ else None
-    return Console(stderr=as_json, width=width)
+    return TextConsole(stderr=as_json, width=width)
 
 
 def _print_json(value: Any) -> None:
-    print(json.dumps(value, ensure_ascii="utf" not in (sys.stdout.encoding or "").lower()))
+    print(json_text(value, ascii_only="utf" not in (sys.stdout.encoding or "").lower()))

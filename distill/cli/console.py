@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 
-from rich.console import Console
-from rich.markup import escape
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.segment import Segment
 from rich.text import Text
 
+from distill.core.output import for_terminal
 from distill.core.progress import Reporter
 
 _LOG_EVERY_SECONDS = 15.0
+
+
+class TextConsole(Console):
+    """A console on which text is text: what a terminal would obey is shown as an escape, whatever is printed."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """The segments of `renderable`, whose own colours and widths are the console's."""
+        for segment in super().render(renderable, options):
+            text, style, control = segment
+            yield segment if control else Segment(for_terminal(text), style)
 
 
 class ConsoleReporter(Reporter):
@@ -32,7 +44,7 @@ class ConsoleReporter(Reporter):
             self.note(f"{name}: going on from {done} of {total}")
         if self.console.is_terminal:
             self._bar = Progress(
-                TextColumn("    {task.description}"),
+                TextColumn("    {task.description}", markup=False),
                 BarColumn(),
                 MofNCompleteColumn(),
                 TimeElapsedColumn(),
@@ -50,7 +62,7 @@ class ConsoleReporter(Reporter):
             self._bar.update(self._task, completed=done, pace=self._pace())
         elif time.monotonic() - self._logged >= _LOG_EVERY_SECONDS:
             self._logged = time.monotonic()
-            self.console.print(f"    {self._name} {done}/{self._total}  {self._pace()}", highlight=False)
+            self.console.print(Text(f"    {self._name} {done}/{self._total}  {self._pace()}"))
 
     def end(self) -> None:
         """Close the bar."""
@@ -60,7 +72,7 @@ class ConsoleReporter(Reporter):
 
     def note(self, text: str) -> None:
         """Print a line."""
-        self.console.print(f"    [dim]{escape(text)}[/dim]", highlight=False)
+        self.console.print(Text(f"    {text}", style="dim"))
 
     def heading(self, text: str) -> None:
         """Print a line in bold."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from distill.cli.console import clock
 from distill.core.errors import MissingExtra
 from distill.core.intake.sources import data_files
+from distill.core.leftovers import temporary_folder
 from distill.core.manifest import MANIFEST
 from distill.core.progress import note
 from distill.core.record_store import count_records, splits
@@ -60,9 +60,9 @@ def _estimates(settings: Settings, to_do: Sequence[Step]) -> tuple[dict[str, Est
     if not (first.run / RECORDS / MANIFEST).exists():
         return {}, "estimated once the rows are counted: distill audit trains nothing"
     note(f"estimating: the plan is performed on {ROWS} rows of each split")
-    with tempfile.TemporaryDirectory() as folder:
+    with temporary_folder() as folder:
         try:
-            return estimate(first, first.run / RECORDS, Path(folder), lambda name: note(f"  {name} …")), ""
+            return estimate(first, first.run / RECORDS, folder, lambda name: note(f"  {name} …")), ""
         except MissingExtra as error:
             return {}, f"not estimated: {error}"
 

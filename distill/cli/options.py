@@ -91,9 +91,7 @@ def _project_file(name: str, run: Path) -> Path:
 
     Raises: UserError for a name that is neither and does not look like a path.
     """
-    from rich.console import Console
-
-    from distill.cli.console import ConsoleReporter
+    from distill.cli.console import ConsoleReporter, TextConsole
     from distill.core.progress import reporting
     from distill.demo.keeping import keep
     from distill.demo.projects import PROJECTS
@@ -101,5 +99,5 @@ def _project_file(name: str, run: Path) -> Path:
     path = Path(name)
     if path.is_file() or (name not in PROJECTS and (path.suffix or len(path.parts) > 1)):
         return path
-    with reporting(ConsoleReporter(Console(stderr=True))):
+    with reporting(ConsoleReporter(TextConsole(stderr=True))):
         return keep(run / "project", name)

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from distill.core.errors import UserError, nearest
 from distill.core.names import shown
+from distill.core.paths import require_file
 
 
 class Config(BaseModel):
@@ -90,10 +91,9 @@ def load_yaml(path: Path) -> dict[str, Any]:
 
     Raises: UserError for a missing file, broken YAML, a repeated key, or anything but a mapping.
     """
+    require_file(path, "config file not found", "check the path given to --config")
     try:
         text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise UserError("config file not found", where=str(path), do="check the path given to --config") from None
     except (UnicodeDecodeError, OSError) as error:
         raise UserError("cannot read the config", where=str(path), found=error, do="save it as UTF-8 text") from None
     return parse_yaml(text, str(path))

@@ -72,6 +72,15 @@ def read_json(path: Path) -> Any:
         ) from None
 
 
+def read_object(path: Path) -> Json:
+    """The JSON object in a file of our own that can be made again; empty where it is missing, broken or no object."""
+    try:
+        content = read_json(path)
+    except (UserError, OSError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
 def sha256(path: Path) -> str:
     """Hex SHA-256 of a file's bytes."""
     digest = hashlib.sha256()

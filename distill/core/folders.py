@@ -12,7 +12,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from distill.core.errors import UserError
-from distill.core.files import HALF_WRITTEN, read_json, remove
+from distill.core.files import HALF_WRITTEN, read_object, remove
 from distill.core.manifest import MANIFEST
 
 STARTED = "step.json"
@@ -24,6 +24,11 @@ def is_ours(folder: Path) -> bool:
     if folder.is_symlink() or not folder.is_dir():
         return False
     return is_empty(folder) or _mark(folder) is not None
+
+
+def is_passing(name: str) -> bool:
+    """Whether a folder of this name holds work that is not finished, or is on its way out."""
+    return name.endswith((".partial", ".replaced"))
 
 
 def is_empty(folder: Path) -> bool:
@@ -68,6 +73,12 @@ def clear_folder(folder: Path, run: Path) -> None:
     _remove(old)
 
 
+def begun_for(folder: Path) -> str | None:
+    """The fingerprint of the step that began this folder; None where none did."""
+    fingerprint = read_object(folder / STARTED).get("fingerprint")
+    return fingerprint if isinstance(fingerprint, str) else None
+
+
 def _require_ours(folder: Path, run: Path) -> None:
     real = Path(os.path.realpath(folder))
     if Path(os.path.realpath(run)) not in real.parents:
@@ -103,13 +114,4 @@ def _remove(folder: Path) -> None:
 
 def _mark(folder: Path) -> Path | None:
     """The file that tells that a step made or began this folder."""
-    return next((folder / name for name, keys in _KEYS.items() if keys <= _keys_of(folder / name)), None)
-
-
-def _keys_of(path: Path) -> set[str]:
-    """The keys of a JSON object; none for anything else."""
-    try:
-        content = read_json(path)
-    except (UserError, OSError):
-        return set()
-    return set(content) if isinstance(content, dict) else set()
+    return next((folder / name for name, keys in _KEYS.items() if keys <= read_object(folder / name).keys()), None)

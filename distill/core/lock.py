@@ -1,15 +1,44 @@
-"""One run at a time in a run folder."""
+"""One process at a time works in a run folder, without what a killed one left there."""
 
 from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 from distill.core.errors import UserError
 from distill.core.files import disk_error
+from distill.core.leftovers import remove_half_written, temporary_folder
+
+_FILE = ".lock"
+_TRIES, _BETWEEN_S = 5, 0.05  # `is_held` holds it for a moment
+
+
+@contextmanager
+def at_work(run: Path) -> Iterator[None]:
+    """Hold the lock of a run folder, with what a killed run left removed and a temporary folder of one's own.
+
+    Raises: as `run_lock`.
+    """
+    with run_lock(run), temporary_folder():
+        remove_half_written(run)
+        yield
+
+
+def is_held(run: Path) -> bool:
+    """Whether a process works in a run folder: it is told from one that was killed by its lock."""
+    try:
+        with (run / _FILE).open(encoding="utf-8") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 @contextmanager
@@ -20,22 +49,30 @@ def run_lock(run: Path) -> Iterator[None]:
     """
     try:
         run.mkdir(parents=True, exist_ok=True)
-        file = (run / ".lock").open("a+", encoding="utf-8")
+        file = (run / _FILE).open("a+", encoding="utf-8")
     except OSError as error:
         raise disk_error(run, error) from error
     with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        if not _lock(file):
             file.seek(0)
             raise UserError(
                 "another run is working in this folder",
                 where=str(run),
                 found=f"process {file.read().strip() or 'unknown'}",
                 do="wait for it to end, or choose another folder with --out",
-            ) from None
+            )
         file.seek(0)
         file.truncate()
         file.write(str(os.getpid()))
         file.flush()
         yield
+
+
+def _lock(file: IO[str]) -> bool:
+    for tried in range(_TRIES):
+        if tried:
+            time.sleep(_BETWEEN_S)
+        with suppress(OSError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+    return False

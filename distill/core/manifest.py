@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from distill.core.errors import UserError
-from distill.core.files import Json, read_json, sha256, sha256_json, write_json
+from distill.core.files import Json, read_json, sha256, sha256_json
+from distill.core.sealed import read_sealed, write_sealed
 
 MANIFEST = "manifest.json"
 SCHEMA = 1
+_SMALL_BYTES = 2**20
 
 
 def write_manifest(folder: Path, content: Json, name: str = MANIFEST, *, leave_out: Collection[str] = ()) -> None:
@@ -24,7 +26,7 @@ def write_manifest(folder: Path, content: Json, name: str = MANIFEST, *, leave_o
         for path in sorted(folder.rglob("*"))
         if path.is_file() and path.relative_to(folder).as_posix() not in {name, *leave_out}
     }
-    write_json(folder / name, {"schema": SCHEMA, **content, "files": files})
+    write_sealed(folder / name, {"schema": SCHEMA, **content, "files": files})
 
 
 def digest(folder: Path, files: Collection[str] = ()) -> str:
@@ -41,19 +43,46 @@ def holds(folder: Path, files: Collection[str] = ()) -> bool:
 
 
 def read_manifest(folder: Path, name: str = MANIFEST) -> Json:
-    """The manifest of a finished artifact. Raises: UserError when there is none."""
+    """The manifest of a finished artifact. Raises: UserError when there is none, or not as a step wrote it."""
     if not (folder / name).exists():
         raise UserError(f"not a finished artifact: no {name}", where=str(folder), do="run its step first")
-    manifest: Json = read_json(folder / name)
+    manifest = read_sealed(folder / name)
+    if not is_manifest(manifest):
+        do = "restore it, or delete the folder and start again: only this step and those after it are redone"
+        raise UserError("a damaged manifest", where=str(folder / name), do=do)
     return manifest
 
 
-def require_whole(folder: Path, name: str = MANIFEST, *, files: Collection[str] = (), thorough: bool = False) -> None:
-    """Check that the files of an artifact are there with their sizes; with `thorough` also with their sha256.
+def is_manifest(content: object) -> bool:
+    """Whether JSON content lists files with their hashes and sizes, as a step writes it."""
+    files = content.get("files") if isinstance(content, dict) else None
+    return isinstance(files, dict) and all(
+        isinstance(entry, dict) and isinstance(entry.get("sha256"), str) and isinstance(entry.get("bytes"), int)
+        for entry in files.values()
+    )
 
-    Args: files: the names to check; all where none is given. Raises: UserError naming the first files that are not.
+
+def read_whole(folder: Path, file: str) -> Any:
+    """The JSON value of a file of a finished artifact; None where the artifact, or the file in it, is not made.
+
+    Raises: UserError when the file is not the one that the step left.
     """
-    damaged = _damaged_files(folder, _entries(folder, name, files), thorough)
+    if not (folder / MANIFEST).exists() or file not in read_manifest(folder)["files"]:
+        return None
+    require_whole(folder, files=(file,))
+    return read_json(folder / file)
+
+
+def require_whole(
+    folder: Path, name: str = MANIFEST, *, files: Collection[str] = (), large: Callable[[Path], str] = sha256
+) -> None:
+    """Check that the files of an artifact are there with their sizes and hashes.
+
+    Args: files: the names to check; all where none is given. large: the hash of a file over 1 MiB, which may remember
+        the files that have not changed since it read them.
+    Raises: UserError naming the first files that are missing or changed.
+    """
+    damaged = damaged_files(folder, name, files=files, large=large)
     if damaged:
         raise UserError(
             "a finished artifact was damaged since",
@@ -61,6 +90,13 @@ def require_whole(folder: Path, name: str = MANIFEST, *, files: Collection[str] 
             found=f"missing or changed: {', '.join(damaged[:5])}",
             do="restore the files, or delete the folder and start again: only this step and those after it are redone",
         )
+
+
+def damaged_files(
+    folder: Path, name: str = MANIFEST, *, files: Collection[str] = (), large: Callable[[Path], str] = sha256
+) -> list[str]:
+    """The files of an artifact that are missing or changed. Args, Raises: as `require_whole`, `read_manifest`."""
+    return [file for file, entry in _entries(folder, name, files).items() if not _is_whole(folder / file, entry, large)]
 
 
 def _entries(folder: Path, manifest: str, files: Collection[str]) -> dict[str, Json]:
@@ -72,12 +108,8 @@ def _entries(folder: Path, manifest: str, files: Collection[str]) -> dict[str, J
     return {name: found[name] for name in sorted(files)} if files else found
 
 
-def _damaged_files(folder: Path, entries: Mapping[str, Mapping[str, Any]], thorough: bool) -> list[str]:
-    bad = []
-    for name, entry in entries.items():
-        path = folder / name
-        if not path.is_file() or path.stat().st_size != entry["bytes"]:
-            bad.append(name)
-        elif thorough and sha256(path) != entry["sha256"]:
-            bad.append(name)
-    return bad
+def _is_whole(path: Path, entry: Mapping[str, Any], large: Callable[[Path], str]) -> bool:
+    if not path.is_file() or path.stat().st_size != entry["bytes"]:
+        return False
+    found = sha256(path) if entry["bytes"] <= _SMALL_BYTES else large(path)
+    return found == str(entry["sha256"])

@@ -70,6 +70,8 @@ def iter_records(folder: Path, split: str, record_id: str | None = None) -> Iter
                 if record_id is not None:
                     batch = batch.filter(pc.equal(batch.column("id"), record_id))
                 yield from _records(batch)
+    except MemoryError:
+        raise
     except (pa.ArrowException, OSError) as error:
         raise UserError("broken record file", where=str(path), found=error, do="redo the records step") from None
 
@@ -88,6 +90,8 @@ def sample_records(folder: Path, split: str, rows: int, seed: int) -> list[Recor
             total = file.metadata.num_rows
             chosen = sorted(random.Random(seed).sample(range(total), min(rows, total)))
             return [record for piece in _pieces(file, chosen) for record in _records(piece)]
+    except MemoryError:
+        raise
     except (pa.ArrowException, OSError) as error:
         raise UserError("broken record file", where=str(path), found=error, do="redo the records step") from None
 

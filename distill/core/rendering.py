@@ -9,6 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+# A field is tokenised up to so many characters per token that could be read of it, and at least so many: what lies
+# beyond costs seconds, gigabytes or the process, and would be cut. Words of real texts have 2 to 10 per token.
+CHARACTERS_PER_TOKEN, LEAST_CHARACTERS = 100, 10_000
+
 
 @dataclass(frozen=True)
 class Window:
@@ -24,7 +28,8 @@ class Encoded:
 
     Attributes:
         windows: one, or several when the view reads long right sides in windows.
-        tokens: tokens of the rendered text before any cut by `max_tokens` or `budgets`, special tokens not counted.
+        tokens: tokens of the rendered text before any cut by `max_tokens` or `budgets`, special tokens not counted;
+            of a text longer than is tokenised, by the tokens of its part that is.
         cut_tokens: how many of those no window reads.
     """
 
@@ -105,11 +110,11 @@ class Renderer:
         self.room = view["max_tokens"] - tokenizer.num_special_tokens_to_add(bool(self.right))
         if self.room < 1 + bool(self.right):
             raise ValueError(f"max_tokens {view['max_tokens']} leaves no room beside the special tokens")
+        self._reach = self.room * (self.windows["max"] if self.windows else 1)
 
     def text(self, row: Mapping[str, Any]) -> tuple[str, str | None]:
         """The rendered sides (left, right) of a record after field budgets; right is None for single-text views."""
-        left, right, _ = self._sides(row)
-        return left, right
+        return self._side(row, self.left, None).text, self._side(row, self.right, None).text if self.right else None
 
     def encode(self, row: Mapping[str, Any]) -> Encoded:
         """One record as windows of token ids."""
@@ -117,35 +122,43 @@ class Renderer:
 
     def encode_batch(self, rows: Sequence[Mapping[str, Any]]) -> list[Encoded]:
         """Records as windows of token ids, tokenised together."""
-        sides = [self._sides(row) for row in rows]
-        lefts = self.tokenizer.encode_batch([left for left, _, _ in sides], add_special_tokens=False)
+        lefts, lost = self._tokens(rows, self.left)
         if not self.right:
-            return [self._single(left, side[2]) for left, side in zip(lefts, sides, strict=True)]
-        rights = self.tokenizer.encode_batch([right for _, right, _ in sides], add_special_tokens=False)
-        return [self._pair(left, right, side[2]) for left, right, side in zip(lefts, rights, sides, strict=True)]
+            return [self._single(*one) for one in zip(lefts, lost, strict=True)]
+        rights, more = self._tokens(rows, self.right)
+        return [self._pair(a, b, i + j) for a, b, i, j in zip(lefts, rights, lost, more, strict=True)]
 
-    def _sides(self, row: Mapping[str, Any]) -> tuple[str, str | None, int]:
-        left, left_cut = self._side(row, self.left)
-        if not self.right:
-            return left, None, left_cut
-        right, right_cut = self._side(row, self.right)
-        return left, right, left_cut + right_cut
+    def _tokens(self, rows: Sequence[Mapping[str, Any]], paths: Sequence[str]) -> tuple[list[Any], list[int]]:
+        """One side of each record, tokenised; and the tokens lost of each before."""
+        sides = [self._side(row, paths, self._reach) for row in rows]
+        found = self.tokenizer.encode_batch([side.text for side in sides], add_special_tokens=False)
+        lost = [side.lost + _beyond(len(one), side.text, side.dropped) for one, side in zip(found, sides, strict=True)]
+        return found, lost
 
-    def _side(self, row: Mapping[str, Any], paths: Sequence[str]) -> tuple[str, int]:
-        """The fields of one side joined by the separator, empty ones left out; and the tokens cut by budgets."""
-        texts, cut = [], 0
+    def _side(self, row: Mapping[str, Any], paths: Sequence[str], reach: int | None) -> _Side:
+        """The fields of one side joined by the separator, empty ones left out.
+
+        Args: reach: tokens of a field that could be read; None: of those without a budget all.
+        """
+        texts, lost, dropped = [], 0, 0
         for path in paths:
-            text = field_text(row, path)
+            whole = field_text(row, path)
+            text = _shortened(whole, self.budgets.get(path, reach))
             if text and path in self.budgets:
-                text, lost = self._cut(text, self.budgets[path])
-                cut += lost
+                text, cut = self._cut(text, self.budgets[path], len(whole) - len(text))
+                lost += cut
+            else:
+                dropped += len(whole) - len(text)
             texts.append(text)
-        return self.separator.join(text for text in texts if text), cut
+        return _Side(self.separator.join(text for text in texts if text), lost, dropped)
 
-    def _cut(self, text: str, budget: int) -> tuple[str, int]:
-        """`text` cut at a token border so that it encodes to at most `budget` tokens; and how many were lost."""
+    def _cut(self, text: str, budget: int, dropped: int) -> tuple[str, int]:
+        """`text` cut at a token border so that it encodes to at most `budget` tokens; and how many were lost.
+
+        Args: dropped: characters after it that are lost too.
+        """
         tokens = self.tokenizer.encode(text, add_special_tokens=False)
-        total, keep = len(tokens), budget
+        total, keep = len(tokens) + _beyond(len(tokens), text, dropped), budget
         while len(tokens) > budget:
             # A cut inside a word can split what stays into more pieces than before, and a character of several
             # tokens is kept whole: hence the loop.
@@ -175,6 +188,15 @@ class Renderer:
         most = min(self.windows["max"], 1 + -(-(len(ids) - length) // step))
         pieces = [ids[start : start + length] for start in range(0, most * step, step)]
         return pieces, min(len(ids), length + (most - 1) * step)
+
+
+@dataclass(frozen=True)
+class _Side:
+    """One side's text, the tokens that budgets cut of it, and the characters that were dropped before."""
+
+    text: str
+    lost: int
+    dropped: int
 
 
 @dataclass(frozen=True)
@@ -210,6 +232,17 @@ class _Frame:
             ids = [*ids, *side, *tokens]
             type_ids = [*type_ids, *[kind] * len(side), *kinds]
         return Window(ids, type_ids)
+
+
+def _beyond(tokens: int, text: str, dropped: int) -> int:
+    """The tokens in `dropped` characters after `text`, if they are as long as those in it."""
+    return tokens * dropped // max(1, len(text))
+
+
+def _shortened(text: str, tokens: int | None) -> str:
+    """The whole words at the start of a text that could hold `tokens` tokens; all of it for None."""
+    most = len(text) if tokens is None else max(LEAST_CHARACTERS, CHARACTERS_PER_TOKEN * tokens)
+    return text if len(text) <= most else text[:most].rpartition(" ")[0] or text[:most]
 
 
 def _split(tokens: list[tuple[int, int]]) -> tuple[list[int], list[int]]:

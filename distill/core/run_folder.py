@@ -5,8 +5,32 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from distill.core.errors import UserError
+from distill.core.files import Json, read_json
+
 RECORDS, AUDIT, CHOICE, TWINS = "records", "audit", "choice", "twins"
 EVALUATION, LATENCY, PREDICTIONS = "evaluation", "latency", "predictions"
+HASHES = ".cache/sha256.json"  # of the files that steps read, and of what they made
+
+
+def read_run(run: Path) -> Json:
+    """What `run.json` says of a run: its resolved `config` and its `stages`.
+
+    Raises: UserError for a folder that is no run, and for a file that no run wrote.
+    """
+    path = run / "run.json"
+    if not path.exists():
+        raise UserError("no run here", where=str(run), do="give the folder of a run, for example runs/demo")
+    state = read_json(path)
+    if not isinstance(state, dict) or not isinstance(state.get("config"), dict) or not _are_stages(state.get("stages")):
+        do = "give the command that made the run again: finished steps are kept"
+        raise UserError("not the state of a run", where=str(path), do=do)
+    return state
+
+
+def _are_stages(stages: object) -> bool:
+    keys = {"name", "status", "seconds"}
+    return isinstance(stages, list) and all(isinstance(one, dict) and keys <= one.keys() for one in stages)
 
 
 @dataclass(frozen=True)

@@ -23,9 +23,11 @@ from typing import Any
 
 from distill.core import manifest
 from distill.core.errors import UserError
-from distill.core.files import HALF_WRITTEN, Json, disk_error, read_json, sha256, sha256_json, write_bytes, write_json
-from distill.core.folders import STARTED, clear_folder, replace_folder, require_replaceable
+from distill.core.files import HALF_WRITTEN, Json, disk_error, read_object, sha256, sha256_json, write_bytes, write_json
+from distill.core.folders import STARTED, begun_for, clear_folder, replace_folder, require_replaceable
+from distill.core.hashes import HashCache
 from distill.core.manifest import MANIFEST
+from distill.core.run_folder import HASHES
 from distill.core.work import Workload, no_work
 
 _DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EIO}
@@ -99,7 +101,7 @@ class Steps:
     ) -> None:
         self.run_folder, self.on_start, self.on_end = run, on_start, on_end
         self._state: Json = {"schema": 1, "config": config, "versions": versions, "stages": []}
-        self._hashes = _HashCache(run / ".cache" / "sha256.json")
+        self._hashes = HashCache(run / HASHES)
 
     def run(self, step: Step) -> Path:
         """Make the step's artifact unless it is there; returns its folder.
@@ -111,7 +113,7 @@ class Steps:
         inputs = self._inputs(step)
         fingerprint = fingerprint_of(step, inputs)
         status, started = "done", time.monotonic()
-        if is_finished(target, fingerprint, step.manifest):
+        if self._is_finished(target, fingerprint, step):
             status = "skipped"
         else:
             self.on_start(step.name)
@@ -136,7 +138,7 @@ class Steps:
         """Whether `run` would skip this step; False also while an upstream artifact is missing."""
         if not self.is_readable(step):
             return False
-        return is_finished(self.run_folder / step.artifact, fingerprint_of(step, self._inputs(step)), step.manifest)
+        return self._is_finished(self.run_folder / step.artifact, fingerprint_of(step, self._inputs(step)), step)
 
     def is_readable(self, step: Step) -> bool:
         """Whether everything that the step reads of other artifacts is there."""
@@ -144,12 +146,15 @@ class Steps:
 
     def is_open(self, step: Step) -> bool:
         """Whether a process works on this step, or was cut off at it, with the upstream artifacts as they are."""
-        marker = working_folder(self.run_folder / step.artifact) / STARTED
-        return marker.exists() and bool(read_json(marker)["fingerprint"] == fingerprint_of(step, self._inputs(step)))
+        begun = begun_for(working_folder(self.run_folder / step.artifact))
+        return begun is not None and begun == fingerprint_of(step, self._inputs(step))
+
+    def _is_finished(self, target: Path, fingerprint: str, step: Step) -> bool:
+        return is_finished(target, fingerprint, step.manifest, self._hashes.sha256)
 
     def _make(self, step: Step, target: Path, fingerprint: str, inputs: dict[str, str]) -> None:
         for read in step.reads:
-            manifest.require_whole(self.run_folder / read.artifact, files=read.files, thorough=True)
+            manifest.require_whole(self.run_folder / read.artifact, files=read.files)
         partial = working_folder(target)
         with _disk_errors(target):
             require_replaceable(partial, target, self.run_folder)
@@ -202,17 +207,16 @@ def fingerprint_of(step: Step, inputs: Mapping[str, str]) -> str:
     )
 
 
-def is_finished(folder: Path, fingerprint: str, name: str = MANIFEST) -> bool:
-    """Whether the artifact is whole and was made from these inputs.
+def is_finished(folder: Path, fingerprint: str, name: str = MANIFEST, large: Callable[[Path], str] = sha256) -> bool:
+    """Whether the artifact is whole and was made from these inputs. Args: large: see `manifest.require_whole`.
 
-    Raises: UserError when its manifest says so but files are missing or cut short.
+    Raises: UserError when its manifest says so but files are missing or changed.
     """
-    if not (folder / name).exists():
+    if not manifest.is_manifest(read_object(folder / name)):
         return False
-    stored = read_json(folder / name)
-    if not isinstance(stored, dict) or stored.get("fingerprint") != fingerprint or "files" not in stored:
+    if manifest.read_manifest(folder, name).get("fingerprint") != fingerprint:
         return False
-    manifest.require_whole(folder, name)
+    manifest.require_whole(folder, name, large=large)
     return True
 
 
@@ -224,7 +228,7 @@ def working_folder(target: Path) -> Path:
 def _open_partial(partial: Path, fingerprint: str, run: Path) -> None:
     """Keep an unfinished folder of the same fingerprint, without half-written files; clear any other."""
     marker = partial / STARTED
-    if not (marker.exists() and read_json(marker).get("fingerprint") == fingerprint):
+    if begun_for(partial) != fingerprint:
         clear_folder(partial, run)
     partial.mkdir(parents=True, exist_ok=True)
     for leftover in list(partial.rglob(HALF_WRITTEN)):
@@ -259,25 +263,3 @@ def _disk_errors(target: Path) -> Iterator[None]:
 def _is_full(path: Path) -> bool:
     folder = next(parent for parent in path.absolute().parents if parent.exists())
     return shutil.disk_usage(folder).free < _FULL_BYTES
-
-
-class _HashCache:
-    """SHA-256 of input files, remembered under path, size and modification time."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.known: dict[str, list[Any]] = read_json(path) if path.exists() else {}
-
-    def sha256(self, path: Path) -> str:
-        """The file's hash, computed only when it changed. Raises: UserError when it is missing."""
-        try:
-            stat = path.stat()
-        except OSError as error:
-            raise UserError("cannot read an input file", where=str(path), found=error.strerror) from None
-        seen = self.known.get(str(path))
-        if seen and seen[:2] == [stat.st_size, stat.st_mtime_ns]:
-            return str(seen[2])
-        value = sha256(path)
-        self.known[str(path)] = [stat.st_size, stat.st_mtime_ns, value]
-        write_json(self.path, self.known)
-        return value

@@ -8,7 +8,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from distill.core.errors import UserError
-from distill.core.files import read_json, sha256, sha256_json, write_json
+from distill.core.files import read_object, sha256, sha256_json, write_json
 from distill.core.folders import is_empty
 from distill.core.progress import note
 from distill.demo.generate import generate
@@ -27,7 +27,7 @@ def keep(folder: Path, project: str) -> Path:
     """
     path, stamp = folder / _PROJECT, folder / _STAMP
     made_by = _digest(project)
-    known = read_json(stamp) if stamp.exists() else {}
+    known = read_object(stamp)
     if path.exists() and known.get("made_by") == made_by:
         return path
     if path.exists() and "file" in known and known["file"] != sha256(path):

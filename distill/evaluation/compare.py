@@ -9,11 +9,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from distill.core.config import parse
 from distill.core.errors import UserError, unknown_name
-from distill.core.files import Json, read_json
+from distill.core.files import Json
 from distill.core.label_space import LabelSpace
-from distill.core.manifest import MANIFEST
+from distill.core.manifest import MANIFEST, require_whole
 from distill.core.project import Quality, Task
+from distill.core.run_folder import read_run
+from distill.core.sealed import read_sealed
 from distill.evaluation.calibrated_predictions import ALL, Model, read_calibrated
 from distill.evaluation.evaluate import metrics
 from distill.evaluation.over_seeds import Seeded, comparison
@@ -73,11 +76,15 @@ class _Source:
     seed: int
 
     def scored(self, name: str) -> list[Scored]:
-        """A model on all test rows in each seed. Raises: UserError for a model that a seed does not have."""
+        """A model on all test rows in each seed.
+
+        Raises: UserError for a model that a seed does not have, and for predictions that are not as they were made.
+        """
         for folder in self.predictions:
             known = sorted(path.name for path in folder.glob("*") if (path / MANIFEST).exists())
             if name not in known:
                 raise unknown_name("model", name, known, str(folder))
+            require_whole(folder / name)
         model = Model(name, "", "", "")
         return [
             read_calibrated(model, _tests(folder / name), folder, self.space, self.settings).tests[ALL]
@@ -90,22 +97,20 @@ class _Source:
 
 
 def _open(run: Path) -> _Source:
-    if not (run / "run.json").exists():
-        raise UserError("no run here", where=str(run), do="give the folder of a run, for example runs/demo")
-    config = read_json(run / "run.json")["config"]
+    config, where = read_run(run)["config"], str(run / "run.json")
     seeds = _measured_seeds(run) if config.get("seeds") else None
     return _Source(
         predictions=[run / "predictions"] if seeds is None else [run / f"seed-{n}" / "predictions" for n in seeds],
         seeds=seeds,
-        space=Task.model_validate(config["task"]).space,
-        settings=Quality.model_validate(config["quality"]),
-        seed=config["seed"],
+        space=parse(Task, config.get("task") or {}, where, "task").space,
+        settings=parse(Quality, config.get("quality") or {}, where, "quality"),
+        seed=config.get("seed", 1),
     )
 
 
 def _measured_seeds(run: Path) -> list[int]:
     path = run / "report.json"
-    seeds: list[int] = read_json(path).get("seeds", []) if path.exists() else []
+    seeds: list[int] = read_sealed(path).get("seeds", []) if path.exists() else []
     if not seeds:
         raise UserError("no seed of this run has been evaluated", where=str(run), do="let the run finish first")
     return seeds

@@ -7,10 +7,12 @@ from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 
 from distill.core.errors import DistillError, MissingExtra, UserError
-from distill.core.files import Json, write_json
-from distill.core.lock import run_lock
+from distill.core.files import Json
+from distill.core.lock import at_work
+from distill.core.manifest import require_whole
 from distill.core.progress import Reporter, reporting
 from distill.core.run_folder import RunFolder
+from distill.core.sealed import write_sealed
 from distill.core.steps import Step, Steps
 from distill.evaluation.gates import VALIDATION
 from distill.pipeline.experiment import Experiment
@@ -38,7 +40,7 @@ def execute(settings: Settings, reporter: Reporter, until: str = "report") -> Js
         the bundles. UserError for what the user gave.
     """
     experiment = Experiment(settings)
-    with run_lock(settings.run), reporting(reporter):
+    with at_work(settings.run), reporting(reporter):
         steps = Steps(settings.run, settings.as_json(), versions(), reporter.step_starts, reporter.step_ends)
         try:
             _make(experiment, steps, until)
@@ -68,8 +70,9 @@ def _make(experiment: Experiment, steps: Steps, until: str) -> None:
         run_step(steps, stage.step)
     if until in ("bundle", "report"):
         require(gates_of(_write_report(experiment, steps)), page)
-        for stage in bundles(experiment):
-            run_step(steps, stage.step)
+        for step in (stage.step for stage in bundles(experiment)):
+            run_step(steps, step)
+            require_whole(experiment.run / step.artifact, step.manifest)
 
 
 def versions() -> dict[str, str]:
@@ -113,6 +116,6 @@ def _write_report(experiment: Experiment, steps: Steps, outcome: Json = UNFINISH
     models = {spec.label: run / spec.artifact for spec in experiment.trained}
     found = assemble(experiment.project, run.path, exports, steps.stages, {"versions": versions()}, models)
     report = {**found, "outcome": outcome}
-    write_json(run.report, report)
+    write_sealed(run.report, report)
     write_page(report, run.page)
     return report

@@ -7,6 +7,7 @@ from functools import cached_property
 
 from distill.core.files import Json
 from distill.core.intake.splits import KEY_TEST
+from distill.core.manifest import read_whole
 from distill.core.model_folder import layer_count
 from distill.core.run_folder import CHOICE, RunFolder
 from distill.evaluation.calibrated_predictions import References
@@ -14,7 +15,7 @@ from distill.families.family import family
 from distill.pipeline.models import BASELINE, STUDENT, TEACHER, ModelSpec, Start, in_order, table
 from distill.pipeline.settings import Settings
 from distill.training.joining import Share
-from teachers.choice import CARD, DOCUMENT, MEAN, read_choice
+from teachers.choice import CARD, CHOICE_FILE, DOCUMENT, MEAN
 
 
 class Experiment:
@@ -104,7 +105,7 @@ class Experiment:
     @property
     def choice(self) -> Json | None:
         """What was chosen; None before, and where the settings ask for something else by now."""
-        found = read_choice(self.run / CHOICE)
+        found: Json | None = read_whole(self.run / CHOICE, CHOICE_FILE)
         if found is None or found["asked"] != self.project.labels:
             return None
         return found if found["teachers"] == self.candidates.get(found["taken"]) else None

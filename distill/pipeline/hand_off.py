@@ -10,7 +10,7 @@ import numpy as np
 
 from distill.core import manifest
 from distill.core.errors import GateFailed
-from distill.core.files import read_json, sha256
+from distill.core.files import sha256
 from distill.core.predictions import read_predictions
 from distill.core.record_store import read_records
 from distill.core.records import Record
@@ -46,8 +46,8 @@ def hand_off(
 
 def _contents(experiment: Experiment, spec: ModelSpec, exports: Mapping[str, str], upstream: Sequence[str]) -> Contents:
     run, targets = experiment.run, experiment.settings.targets
-    models = {one["name"]: one for one in read_json(run / EVALUATION / "evaluation.json")["models"]}
-    rows = read_json(run / LATENCY / "latency.json")["rows"]
+    models = {one["name"]: one for one in manifest.read_whole(run / EVALUATION, "evaluation.json")["models"]}
+    rows = manifest.read_whole(run / LATENCY, "latency.json")["rows"]
     names = {target: f"{spec.label}.{target}" for target in exports}
     artifacts = [_artifact(targets[target], run / export, models[names[target]]) for target, export in exports.items()]
     lineage = {name: manifest.digest(run / name) for name in upstream}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from distill.core.config import parse
 from distill.core.files import Json, read_json
-from distill.core.lock import run_lock
+from distill.core.lock import at_work
 from distill.core.model_folder import HISTORY_FILE
 from distill.core.progress import Reporter, reporting
 from distill.core.steps import Step, Steps, working_folder
@@ -45,7 +45,7 @@ def pretraining_of(settings: Settings, checkpoint: str | None) -> PretrainConfig
 
 def _lead(settings: Settings, config: PretrainConfig, steps: list[Step], reporter: Reporter) -> None:
     """The only process, or the first of several: makes every artifact."""
-    with run_lock(settings.run), reporting(reporter):
+    with at_work(settings.run), reporting(reporter):
         made = {**settings.as_json(), "pretrain": config.as_json()}
         runner = Steps(settings.run, made, versions(), reporter.step_starts, reporter.step_ends)
         for step in steps:

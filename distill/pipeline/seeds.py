@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from distill.core.errors import GateFailed, UserError
-from distill.core.files import Json, read_json, write_json
-from distill.core.lock import run_lock
+from distill.core.files import Json, write_json
+from distill.core.lock import at_work, is_held
 from distill.core.progress import Reporter, reporting
+from distill.core.run_folder import read_run
+from distill.core.sealed import read_sealed, write_sealed
 from distill.core.steps import Steps
 from distill.pipeline.execute import execute, versions
 from distill.pipeline.experiment import Experiment
@@ -64,14 +66,22 @@ def stages_of(run: Settings, settings: Settings) -> list[Stage]:
 def all_stages(run: Path, state: Mapping[str, Any]) -> list[Json]:
     """The stages in a run folder's `run.json`; with several seeds those of every seed first, named after it.
 
+    A stage that says `running` where no process is at work was `killed`.
+
     Args: state: content of `run.json`.
     """
     found = []
     for seed in state["config"].get("seeds") or []:
-        path = run / f"seed-{seed}" / "run.json"
-        stages = read_json(path)["stages"] if path.exists() else []
+        folder = run / f"seed-{seed}"
+        stages = _alive(folder, read_run(folder)["stages"]) if (folder / "run.json").exists() else []
         found += [{**stage, "name": f"seed {seed}: {stage['name']}"} for stage in stages]
-    return [*found, *state["stages"]]
+    return [*found, *_alive(run, state["stages"])]
+
+
+def _alive(run: Path, stages: Sequence[Json]) -> list[Json]:
+    """Stages as they are by now. Args: stages: as `run.json` has them."""
+    gone = any(stage["status"] == "running" for stage in stages) and not is_held(run)
+    return [{**stage, "status": "killed"} if gone and stage["status"] == "running" else stage for stage in stages]
 
 
 def execute_run(settings: Settings, reporter: Reporter, until: str = "report") -> Json:
@@ -85,7 +95,7 @@ def execute_seeds(settings: Settings, reporter: Reporter, until: str = "report")
     Raises: GateFailed after the combined report is written, naming the gates and seeds; a run that a gate stops does
         not stop the others. UserError for what the user gave.
     """
-    with run_lock(settings.run):
+    with at_work(settings.run):
         state = {"schema": 1, "config": settings.as_json(), "versions": versions(), "stages": []}
         write_json(settings.run / "run.json", state)
         # The rows are the same in every run.
@@ -122,8 +132,8 @@ def _tell_of(settings: Settings, error: UserError) -> None:
     """Put the page of the first seed, as far as it came, in the place of an earlier page that knows of no error."""
     found = first_run(settings).run / "report.json"
     if found.exists():
-        report = {**read_json(found), "outcome": stopped_because(error.brief)}
-        write_json(settings.run / "report.json", report)
+        report = {**read_sealed(found), "outcome": stopped_because(error.brief)}
+        write_sealed(settings.run / "report.json", report)
         write_page(report, settings.run / "report.html")
 
 
@@ -140,12 +150,12 @@ def _combine(
     if evaluated and finished:
         with reporting(reporter):
             steps.run(evaluate_seeds_step({_seed(one): Experiment(one) for one in finished}))
-    reports = {_seed(one): read_json(one.run / "report.json") for one in finished or [first_run(settings)]}
+    reports = {_seed(one): read_sealed(one.run / "report.json") for one in finished or [first_run(settings)]}
     stages = all_stages(settings.run, {"config": settings.as_json(), "stages": steps.stages})
     found = assemble_seeds(settings.project, settings.run, reports, list(stopped), stages)
     why = "; ".join(f"seed {seed}: {error.brief}" for seed, error in stopped.items())
     report = {**found, "outcome": stopped_because(why) if stopped else FINISHED}
-    write_json(settings.run / "report.json", report)
+    write_sealed(settings.run / "report.json", report)
     write_page(report, settings.run / "report.html")
     return report
 

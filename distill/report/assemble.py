@@ -8,8 +8,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from distill.core.files import Json, read_json
+from distill.core.files import Json
+from distill.core.manifest import read_whole
 from distill.core.project import Controls, Project
+from distill.core.run_folder import AUDIT, CHOICE, EVALUATION, LATENCY, TWINS
 from distill.evaluation.entries import Gate, Parity
 from distill.evaluation.gates import (
     fidelity_gates,
@@ -44,10 +46,10 @@ def assemble(
         `run.json`. environment: machine and versions. folders: name in the report to folder of each model that was
         trained.
     """
-    audit = _optional(run / "audit" / "audit.json") or {"rows": {}, "leak_rows": 0}
+    audit = read_whole(run / AUDIT, "audit.json") or {"rows": {}, "leak_rows": 0}
     evaluation = _evaluation(run)
-    latency = _optional(run / "latency" / "latency.json") or {"rows": [], "environment": {}, "settings": {}}
-    found = {name: entry for name, folder in exports.items() if (entry := _optional(folder / "parity.json"))}
+    latency = read_whole(run / LATENCY, "latency.json") or {"rows": [], "environment": {}, "settings": {}}
+    found = {name: entry for name, folder in exports.items() if (entry := read_whole(folder, "parity.json"))}
     parity = judged_parity(project.gates, [{**entry, "model": name} for name, entry in found.items()])
     task = project.task
     report = {
@@ -58,8 +60,8 @@ def assemble(
         "models": evaluation["models"],
         "twins": evaluation["twins"],
         "comparisons": evaluation["comparisons"],
-        "choice": _optional(run / "choice" / "choice.json"),
-        "asked_twins": _optional(run / "twins" / "twins.json"),
+        "choice": read_whole(run / CHOICE, "choice.json"),
+        "asked_twins": read_whole(run / TWINS, "twins.json"),
         "training_history": training_entries(folders),
         "latency": latency["rows"],
         "parity": parity,
@@ -128,7 +130,7 @@ def _as_json(gates: Sequence[Gate]) -> list[Json]:
 
 def _evaluation(run: Path) -> Json:
     empty: Json = {"tests": [], "models": [], "twins": {}, "comparisons": []}
-    return {**empty, **(_optional(run / "evaluation" / "evaluation.json") or {})}
+    return {**empty, **(read_whole(run / EVALUATION, "evaluation.json") or {})}
 
 
 def _choice(reports: Mapping[int, Report]) -> Json | None:
@@ -159,7 +161,3 @@ def _rows(audit: Mapping[str, Any]) -> dict[str, int]:
     for source in audit["rows"].get("by_source", {}).values():
         found.update({split: rows for split, rows in source["kept_in"].items() if not split.startswith("pool.")})
     return dict(found)
-
-
-def _optional(path: Path) -> Any:
-    return read_json(path) if path.exists() else None

@@ -1,22 +1,17 @@
-"""Small functions that return HTML; every text passes through `escape`."""
+"""Small functions that return HTML; every text passes through `for_html`."""
 
 from __future__ import annotations
 
-import html
 import re
 from itertools import groupby
 
+from distill.core.output import for_html
 from distill.report import formats
 from distill.report.table_model import Column, Sheet
 
 # Where a long name such as 8L_trunc@card.onnx-int8 may go on to a second line.
 _BREAKS = re.compile(r"(@|&gt;|\w(?=\.))")
 _WITH_INTERVAL = re.compile(r"(\S+) (\(.+\))")
-
-
-def escape(text: object) -> str:
-    """Text made safe for element content and quoted attributes."""
-    return html.escape(str(text), quote=True)
 
 
 def element(tag: str, body: str, **attributes: object) -> str:
@@ -27,7 +22,7 @@ def element(tag: str, body: str, **attributes: object) -> str:
     pairs = (
         (name.rstrip("_").replace("_", "-"), value) for name, value in attributes.items() if value not in (None, "")
     )
-    listed = "".join(f' {name}="{escape(value)}"' for name, value in pairs)
+    listed = "".join(f' {name}="{for_html(value)}"' for name, value in pairs)
     return f"<{tag}{listed}>{body}</{tag}>"
 
 
@@ -35,7 +30,7 @@ def table(sheet: Sheet) -> str:
     """A captioned table in a frame that scrolls sideways; nothing for a sheet without rows."""
     if not sheet.rows:
         return ""
-    caption = element("caption", element("span", escape(sheet.caption)))
+    caption = element("caption", element("span", for_html(sheet.caption)))
     body = "".join(
         _section(sheet, heading, list(rows)) for heading, rows in groupby(sheet.rows, sheet.section or (lambda _: ""))
     )
@@ -46,23 +41,25 @@ def table(sheet: Sheet) -> str:
 def details(summary: str, body: str, opened: bool = False) -> str:
     """A block that opens on a click; nothing around nothing."""
     mark = " open" if opened else ""
-    return f"<details{mark}><summary>{escape(summary)}</summary>{body}</details>" if body else ""
+    return f"<details{mark}><summary>{for_html(summary)}</summary>{body}</details>" if body else ""
 
 
 def notes(items: list[str], class_: str = "") -> str:
     """A bulleted list of texts; nothing without items."""
-    return element("ul", "".join(element("li", escape(item)) for item in items), class_=class_) if items else ""
+    return element("ul", "".join(element("li", for_html(item)) for item in items), class_=class_) if items else ""
 
 
 def pairs(items: list[tuple[str, str]], class_: str = "") -> str:
     """A list of names with what they are; nothing without items."""
-    rows = "".join(element("div", element("dt", escape(name)) + element("dd", escape(text))) for name, text in items)
+    rows = "".join(
+        element("div", element("dt", for_html(name)) + element("dd", for_html(text))) for name, text in items
+    )
     return element("dl", rows, class_=class_) if items else ""
 
 
 def _breakable(name: str) -> str:
     """A name, escaped, with the places where it may go on to a second line."""
-    return _BREAKS.sub(r"\1<wbr>", escape(name))
+    return _BREAKS.sub(r"\1<wbr>", for_html(name))
 
 
 def _head(sheet: Sheet) -> str:
@@ -71,14 +68,14 @@ def _head(sheet: Sheet) -> str:
         return element("tr", names)
     groups = [(group, len(list(columns))) for group, columns in groupby(sheet.columns, lambda column: column.group)]
     cells = (
-        element("th", escape(group), scope="colgroup", colspan=span) if group else f'<td colspan="{span}"></td>'
+        element("th", for_html(group), scope="colgroup", colspan=span) if group else f'<td colspan="{span}"></td>'
         for group, span in groups
     )
     return element("tr", "".join(cells), class_="groups") + element("tr", names)
 
 
 def _section(sheet: Sheet, heading: str, rows: list[object]) -> str:
-    title = element("th", element("span", escape(heading)), scope="rowgroup", colspan=len(sheet.columns))
+    title = element("th", element("span", for_html(heading)), scope="rowgroup", colspan=len(sheet.columns))
     lines = element("tr", title, class_="section") if heading else ""
     return element("tbody", lines + "".join(_row(sheet, row) for row in rows))
 
@@ -98,9 +95,9 @@ def _content(column: Column, row: object) -> str:
         return element("span", text, class_=text)
     if column.kind == "check":
         head, _, rest = text.partition(" ")
-        mark = element("span", escape(head), class_={"yes": "passed", "no": "failed"}.get(head))
-        return mark + (f" <small>{escape(rest)}</small>" if rest else "")
+        mark = element("span", for_html(head), class_={"yes": "passed", "no": "failed"}.get(head))
+        return mark + (f" <small>{for_html(rest)}</small>" if rest else "")
     if column.kind == "name":
         return element("code", _breakable(text))
     match = _WITH_INTERVAL.fullmatch(text) if column.kind == "number" else None
-    return escape(text) if match is None else f"{escape(match[1])} <small>{escape(match[2])}</small>"
+    return for_html(text) if match is None else f"{for_html(match[1])} <small>{for_html(match[2])}</small>"

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from distill.core.files import write_text
+from distill.core.output import for_html
 from distill.report import formats, verdict
 from distill.report.caveats import listed
 from distill.report.contents import Report, dig, label_names, positive_label, tests_of
-from distill.report.markup import element, escape, notes, pairs
+from distill.report.markup import element, notes, pairs
 from distill.report.section import all_sections
 
 _NAMED_CLASSES = 6
@@ -18,12 +19,12 @@ _STYLE = Path(__file__).with_name("style.css")
 def page(report: Report) -> str:
     """The page as HTML. Sections that the report lacks are left out."""
     shown = [(section, body) for section in all_sections() if (body := section.body(report))]
-    anchors = "".join(element("a", escape(section.title), href=f"#{section.name}") for section, _ in shown)
+    anchors = "".join(element("a", for_html(section.title), href=f"#{section.name}") for section, _ in shown)
     links = element("nav", anchors, aria_label="Sections")
     sections = "".join(
-        element("section", element("h2", escape(section.title)) + body, id=section.name) for section, body in shown
+        element("section", element("h2", for_html(section.title)) + body, id=section.name) for section, body in shown
     )
-    head = f"<title>{escape(_title(report))}</title><style>{_STYLE.read_text(encoding='utf-8')}</style>"
+    head = f"<title>{for_html(_title(report))}</title><style>{_STYLE.read_text(encoding='utf-8')}</style>"
     body = f"<body>{_header(report)}{links}<main>{sections}</main></body>"
     return f'<!doctype html>\n<html lang="en"><head>{_META}{head}</head>{body}</html>\n'
 
@@ -50,8 +51,8 @@ def _header(report: Report) -> str:
     state = verdict.state(report)
     badge = element("span", {"passed": "Passed", "failed": "Failed", "open": "Open"}[state], class_="badge")
     first, *others = verdict.sentences(report)
-    lines = element("p", badge + escape(first), class_="headline") + notes(others, class_="verdict")
-    return element("header", element("h1", escape(_title(report))) + lines + _facts(report), class_=state)
+    lines = element("p", badge + for_html(first), class_="headline") + notes(others, class_="verdict")
+    return element("header", element("h1", for_html(_title(report))) + lines + _facts(report), class_=state)
 
 
 def _facts(report: Report) -> str:

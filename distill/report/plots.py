@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from distill.core.files import Json
+from distill.core.output import for_html
 from distill.report import formats, scales
 from distill.report.contents import Report, latency_of, positive_label
-from distill.report.markup import element, escape
+from distill.report.markup import element
 from distill.report.scales import Scale
 from distill.report.table_model import model_rows
 
@@ -144,7 +145,7 @@ def _figure(quality: Json, point: Json, one_vs_rest: bool) -> tuple[float, tuple
 
 def svg(body: str, frame: Frame, title: str, text: str) -> str:
     """A finished drawing. Args: title, text: what it shows, for those who cannot see it."""
-    described = element("title", escape(title)) + element("desc", escape(text))
+    described = element("title", for_html(title)) + element("desc", for_html(text))
     return element(
         "svg",
         described + body,
@@ -179,7 +180,7 @@ def _marker(point: Point, x: float, y: Scale) -> str:
     bar = _line(x, y(low), x, y(high), "error")
     shape = _shape(point.role, x, y(point.quality))
     shown = f"{point.name}: {point.quality:.2f} ({low:.1f}–{high:.1f}) at {point.p50_ms:.3g} ms"
-    return element("g", element("title", escape(shown)) + bar + shape, class_=f"point {_role_class(point.role)}")
+    return element("g", element("title", for_html(shown)) + bar + shape, class_=f"point {_role_class(point.role)}")
 
 
 def _shape(role: str, x: float, y: float) -> str:
@@ -201,7 +202,7 @@ def legend(points: Sequence[Point]) -> str:
     )
     return element(
         "p",
-        "".join(element("span", icon + escape(MARKS[role])) for role, icon in zip(roles, icons, strict=True)),
+        "".join(element("span", icon + for_html(MARKS[role])) for role, icon in zip(roles, icons, strict=True)),
         class_="legend",
     )
 
@@ -246,7 +247,7 @@ def _error_box(x: float, y: Scale, point: Point) -> Box:
 
 
 def _bar(x: Scale, y: Scale, low: float, high: float, count: float) -> str:
-    shown = element("title", escape(f"{low:g}–{high:g} tokens: {count:g}"))
+    shown = element("title", for_html(f"{low:g}–{high:g} tokens: {count:g}"))
     width = max(x(high) - x(low) - 1, 0.5)
     place = f'x="{x(low):.1f}" y="{y(count):.1f}" width="{width:.1f}" height="{y(0) - y(count):.1f}"'
     return f'<rect class="bar" {place}>{shown}</rect>'
@@ -272,4 +273,4 @@ def _line(x1: float, y1: float, x2: float, y2: float, class_: str) -> str:
 
 
 def _text(x: float, y: float, text: str, class_: str) -> str:
-    return element("text", escape(text), x=f"{x:.1f}", y=f"{y:.1f}", class_=class_.strip())
+    return element("text", for_html(text), x=f"{x:.1f}", y=f"{y:.1f}", class_=class_.strip())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import textwrap
 from collections.abc import Sequence
 from itertools import groupby
@@ -13,6 +12,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from distill.core.output import as_markdown_code, for_markdown
 from distill.report import (
     breakdown_tables,
     formats,
@@ -28,7 +28,6 @@ from distill.report import (
 from distill.report.contents import Report, entries, over_majority_known, tests_of
 from distill.report.table_model import Column, Sheet
 
-_TAG = re.compile(r"<(?=[A-Za-z/!?])")
 _STYLES = {"passed": "green", "failed": "bold red", "no": "bold red", formats.MISSING: "dim"}
 
 
@@ -55,7 +54,7 @@ def markdown_results(report: Report, title: str) -> str:
     per_test = [quality_tables.per_test_sheet(report, test) for test in tests_of(report)]
     by_slice = [breakdown_tables.slices_across_sheet(found) for found in entries(report, "slices")]
     sentences = verdict.sentences(report) if over_majority_known(report) else []
-    parts = [f"# {_plain(title)}", *([_plain(sentence) for sentence in sentences] or _seeds(report))]
+    parts = [f"# {for_markdown(title)}", *([for_markdown(sentence) for sentence in sentences] or _seeds(report))]
     parts += _chapter("Quality and speed", [quality_tables.quality_sheet(report)])
     parts += _chapter("Each class", [breakdown_tables.class_sheet(report), breakdown_tables.chances_sheet(report)])
     parts += _chapter("Each test", per_test)
@@ -67,7 +66,9 @@ def markdown_results(report: Report, title: str) -> str:
     parts += _chapter("Comparisons", [quality_tables.comparison_sheet(report)])
     parts += _chapter("Over the seeds", [seeds_table.spread_sheet(report)])
     parts += _chapter("Latency", [run_tables.latency_sheet(report)])
-    environment = "; ".join(f"{_plain(name)} {_plain(value)}" for name, value in run_tables.environment_items(report))
+    environment = "; ".join(
+        f"{for_markdown(name)} {for_markdown(value)}" for name, value in run_tables.environment_items(report)
+    )
     return "\n\n".join([*parts, *([f"Environment: {environment}."] if environment else [])]) + "\n"
 
 
@@ -81,7 +82,7 @@ def rich_table(sheet: Sheet, width: int | None = None) -> Table:
 
 def markdown(sheet: Sheet) -> str:
     """A sheet as a Markdown table, without its caption; only headings where there are no rows."""
-    heads = [_plain(column.alone or column.name) for column in sheet.columns]
+    heads = [for_markdown(column.alone or column.name) for column in sheet.columns]
     lines = [heads, ["---:" if column.kind == "number" else "---" for column in sheet.columns]]
     lines += [[_markdown_cell(column, row) for column in sheet.columns] for row in sheet.rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
@@ -124,7 +125,7 @@ def _width(table: Table) -> int:
 
 def _seeds(report: Report) -> list[str]:
     """Over which seeds the figures are means; of one seed the table's caption says so."""
-    return [_plain(verdict.seeds_sentence(report))] if len(report.get("seeds") or []) > 1 else []
+    return [for_markdown(verdict.seeds_sentence(report))] if len(report.get("seeds") or []) > 1 else []
 
 
 def _chapter(title: str, contents: list[Sheet]) -> list[str]:
@@ -133,18 +134,10 @@ def _chapter(title: str, contents: list[Sheet]) -> list[str]:
 
 
 def _captioned(sheet: Sheet) -> list[str]:
-    return [_plain(sheet.caption), markdown(sheet)]
+    return [for_markdown(sheet.caption), markdown(sheet)]
 
 
 def _markdown_cell(column: Column, row: Any) -> str:
     text = column.cell(row)
     # In code quotes, because `8L@card.onnx` is an e-mail address to many Markdown readers.
-    return f"`{_one_line(text).replace('`', chr(39))}`" if column.kind == "name" else _plain(text)
-
-
-def _plain(text: str) -> str:
-    return _TAG.sub("&lt;", _one_line(text)).replace("`", "\\`")
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.splitlines()).replace("|", "\\|")
+    return as_markdown_code(text, cell=True) if column.kind == "name" else for_markdown(text)

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from distill.core.files import Json, read_json
+from distill.core.files import Json
+from distill.core.manifest import read_whole
 from distill.core.model_folder import HISTORY_FILE
 from distill.report import formats
 from distill.report.contents import Report, entries
@@ -26,7 +27,7 @@ def training_entries(folders: Mapping[str, Path]) -> list[Json]:
     """
     found = []
     for name, folder in folders.items():
-        written = read_json(folder / HISTORY_FILE) if (folder / HISTORY_FILE).exists() else {}
+        written = read_whole(folder, HISTORY_FILE) or {}
         if all(key in written for key in _NEEDED):
             found.append({"model": name, **_entry(written)})
     return found

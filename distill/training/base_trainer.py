@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -9,6 +10,7 @@ from torch import nn
 from transformers import PreTrainedModel, PrinterCallback, Trainer, TrainingArguments
 from transformers import ProgressCallback as BarCallback
 
+from distill.core.progress import note
 from distill.models.encoder import layer_stack
 from distill.training import device, resume
 from distill.training.config import TrainingConfig
@@ -44,10 +46,27 @@ class BaseTrainer(Trainer):
         Several processes part here. One that ended while still in their group could be aborted: gloo's threads may
         free tensors when the interpreter is already gone.
         """
-        last = resume.last_complete(self._stretch.folder)
+        folder = self._stretch.folder
+        last = resume.last_complete(folder)
+        self.accelerator.wait_for_everyone()
+        for problem in resume.drop_after(folder, last) if self.args.should_save else []:
+            note(f"{problem}; training goes on from {last.name if last else 'its start'}")
+        if last:
+            self.take_up(last)
         self.train(resume_from_checkpoint=str(last) if last else None)
         self.accelerator.wait_for_everyone()
         self.accelerator.end_training()
+
+    def take_up(self, checkpoint: Path) -> None:
+        """Load what a checkpoint holds besides the Trainer's own state."""
+
+    def _save_checkpoint(self, *arguments: Any) -> None:
+        super()._save_checkpoint(*arguments)
+        self.accelerator.wait_for_everyone()  # each of several processes writes its random state
+        if self.args.should_save:
+            folder, best = self._stretch.folder, self._config.checkpoint == "best"
+            resume.seal(resume.of_step(self.state.global_step, folder))
+            resume.rotate(folder, 2 if best else 1, self.state.best_global_step)
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
         """AdamW, or with Muon for the matrices of the encoder's layers; the head at its own rate."""
@@ -101,7 +120,6 @@ def _arguments(config: TrainingConfig, stretch: Stretch, seed: int) -> TrainingA
         eval_steps=stretch.evaluate_steps,
         save_strategy="steps" if stretch.evaluate_steps or not best else "epoch",
         save_steps=stretch.evaluate_steps if stretch.evaluate_steps and best else config.save_steps,
-        save_total_limit=2 if best else 1,
         metric_for_best_model="log_loss" if best else None,
         greater_is_better=False,
         logging_steps=20,

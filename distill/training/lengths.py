@@ -96,7 +96,10 @@ def for_fixed_length(
 
 
 def _evaluation(entry: Mapping[str, Any]) -> dict[str, float]:
-    """The figures of one evaluation. Times are left out: a run that is repeated leaves the same bytes."""
-    figures = {name.removeprefix("eval_"): value for name, value in entry.items()}
+    """The figures of one evaluation, by name. Times are left out: a run that is repeated leaves the same bytes.
+
+    Sorted, because the Trainer sorts those that it reads back from a checkpoint.
+    """
+    figures = {name.removeprefix("eval_"): value for name, value in sorted(entry.items())}
     epoch, step = figures.pop("epoch"), figures.pop("step")
     return {"epoch": round(epoch, 4), "step": step, **{k: v for k, v in figures.items() if k not in _HIDDEN}}

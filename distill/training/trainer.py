@@ -19,7 +19,6 @@ from distill.evaluation.calibration import fit_temperature
 from distill.evaluation.metrics import tally
 from distill.inference import token_budget
 from distill.models.encoder import input_names
-from distill.training import resume
 from distill.training.averaging import WeightAverage
 from distill.training.base_trainer import BaseTrainer
 from distill.training.config import TrainingConfig
@@ -98,12 +97,10 @@ class DistillTrainer(BaseTrainer):
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
 
-    def go_on(self) -> None:
-        """Train to the end; an average of the weights goes on too."""
-        last = resume.last_complete(self._stretch.folder)
-        if self._average and last:
-            self._average.load(last)
-        super().go_on()
+    def take_up(self, checkpoint: Path) -> None:
+        """An average of the weights goes on too."""
+        if self._average:
+            self._average.load(checkpoint)
 
     def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
         """Save the weights, after their average: a checkpoint that looks whole has both."""

@@ -146,4 +146,4 @@ def _point(entry: Json) -> dict[str, float]:
 
 
 def _plain(figures: Json) -> dict[str, float]:
-    return {name.removeprefix("eval_"): value for name, value in figures.items() if name.startswith("eval_")}
+    return {name.removeprefix("eval_"): value for name, value in sorted(figures.items()) if name.startswith("eval_")}

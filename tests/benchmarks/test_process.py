@@ -1,12 +1,17 @@
 import dataclasses
+import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 
 from benchmarks.config import BenchConfig
 from benchmarks.process import run_process
 from distill.core.errors import UserError
+from distill.core.leftovers import is_alive
 
+ROOT = Path(__file__).resolve().parents[2]
 CONFIG = BenchConfig(warmup=1, throughput_batch=4)
 
 
@@ -34,6 +39,46 @@ def test_a_killed_process_is_an_error_with_the_signal(subject, rows, tmp_path, m
     monkeypatch.setattr(sys, "executable", str(interpreter))
     with pytest.raises(UserError, match=r"killed by signal 9[\s\S]*out of memory"):
         run_process(subject("3L@card"), rows * 1000, CONFIG, threads=1)
+
+
+STARTER = """
+import sys
+from pathlib import Path
+from benchmarks.config import BenchConfig
+from benchmarks.process import run_process
+from benchmarks.subjects import Subject
+sys.executable = sys.argv[1]
+run_process(Subject("3L@card", "card", "pytorch", "fp32", Path("."), "student"), [], BenchConfig(), threads=1)
+"""
+WORKER = """#!/bin/sh
+for last; do :; done
+exec {python} -c "
+import os, sys, time
+from benchmarks.latency_worker import end_with
+end_with(int(sys.argv[1]))
+open({noted!r}, 'w').write(str(os.getpid()))
+time.sleep(600)
+" "$last"
+"""
+
+
+def test_a_worker_ends_with_the_process_that_started_it(tmp_path):
+    interpreter, noted = tmp_path / "python", tmp_path / "worker"
+    interpreter.write_text(WORKER.format(python=sys.executable, noted=str(noted)))
+    interpreter.chmod(0o755)
+    with subprocess.Popen([sys.executable, "-c", STARTER, interpreter], cwd=ROOT) as starter:
+        wait_until(lambda: noted.exists() and noted.read_text())
+        worker = int(noted.read_text())
+        assert is_alive(worker)
+        starter.kill()
+    wait_until(lambda: not is_alive(worker))
+
+
+def wait_until(holds):
+    limit = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < limit
+        time.sleep(0.02)
 
 
 def test_every_pool_of_threads_has_the_same_size(subject, tmp_path, monkeypatch):

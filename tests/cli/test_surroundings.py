@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -108,3 +109,49 @@ def test_answers_of_two_files_are_two_files(run, project, tmp_path):
         done = subprocess.run([*COMMAND, "predict", run / "bundles" / "3L_trunc", tmp_path / name], check=False)
         assert done.returncode == 0
     assert {path.name for path in tmp_path.glob("*.answers.jsonl")} == {"a.2024.answers.jsonl", "a.2025.answers.jsonl"}
+
+
+OUT_OF_MEMORY = """
+import sys
+import distill.cli.app as app
+from distill.__main__ import main
+
+def fail():
+    raise {error}
+
+app.app = fail
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    "error", ["MemoryError()", "RuntimeError('CUDA out of memory. Tried to allocate 2 GiB')", "RuntimeError('a bug')"]
+)
+def test_too_little_memory_is_named_and_a_bug_is_none(error):
+    script = [sys.executable, "-c", OUT_OF_MEMORY.format(error=error)]
+    done = subprocess.run(script, capture_output=True, text=True, check=False)
+    if "a bug" in error:
+        assert done.returncode == 1 and "Traceback" in done.stderr
+    else:
+        assert done.returncode == 2 and "error: out of memory" in done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("line", ["audit --config $'in\\x80.yaml'", "init $'in\\x80.jsonl'", "report $'in\\x80'"])
+def test_a_path_that_is_not_utf8_is_named(line):
+    done = shell(f"$DISTILL {line}")
+    assert done.returncode == 2 and "not UTF-8" in done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("config", ["/dev/null", "/tmp/.", "pipe"])
+def test_a_config_that_is_no_file_is_named_for_what_it_is(config, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    done = shell(f"$DISTILL audit --config {tmp_path / config}")
+    assert done.returncode == 2 and "where a file is needed" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_report_that_cannot_write_its_page_prints_its_tables(run, tmp_path):
+    copy = shutil.copytree(run, tmp_path / "run")
+    (copy / "report.html").unlink()
+    (copy / "report.html").mkdir()  # whatever the rights of who runs this test
+    done = shell(f"$DISTILL report {copy}")
+    assert done.returncode == 0 and "3L_trunc@card" in done.stdout and "the page stays as it was" in done.stdout

@@ -8,6 +8,8 @@ import sys
 import textwrap
 from pathlib import Path
 
+from distill.core.files import write_json
+from distill.core.manifest import write_manifest
 from distill.core.steps import Step, Steps
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -16,6 +18,8 @@ import os, signal, sys
 from pathlib import Path
 from distill.core import manifest, steps
 from distill.core.files import replacing, write_text
+from distill.core.files import write_json
+from distill.core.manifest import write_manifest
 from distill.core.steps import Step, Steps
 
 def kill(*args, **kwargs):
@@ -51,6 +55,12 @@ def steps(run: Path) -> Steps:
 
 def step(body, config=1, **more) -> Step:
     return Step("teach/base", "teachers/base", body, config, **more)
+
+
+def left(path: Path, value: object) -> None:
+    """A JSON file as the step of its folder left it."""
+    write_json(path, value)
+    write_manifest(path.parent, {"step": "x"})
 
 
 def killed(run: Path, body: str, before: str = "") -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from pydantic import Field
 
@@ -216,3 +218,24 @@ def test_a_fingerprint_holds_what_differs_from_the_defaults_and_leaves_out_what_
     found = _OuterWithMore(name="a", inner={"depth": 3}, extra="b")
     assert found.as_fingerprint() == {"name": "a", "inner": {"depth": 3}, "extra": "b"}
     assert found.as_fingerprint("extra", "name") == {"inner": {"depth": 3}}
+
+
+BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]\n" for before, name in itertools.pairwise("abcdefghijk")
+)
+MERGES = "a: &a {k0: 0}\n" + "".join(
+    f"{name}: &{name} {{<<: [{', '.join([f'*{before}'] * 9)}], k{name}: 0}}\n"
+    for before, name in itertools.pairwise("abcdefghijk")
+)
+
+
+@pytest.mark.parametrize(
+    "text", [BOMB, MERGES, "a: &a [*a]", "a: &a {b: *a}"], ids=["aliases", "merges", "list", "map"]
+)
+def test_aliases_that_stand_for_too_much_end_at_once(text):
+    with pytest.raises(UserError, match="not valid YAML"):
+        parse_yaml(text, "project.yaml")
+
+
+def test_aliases_that_save_writing_stay():
+    assert parse_yaml("a: &a {x: 1}\nb: {<<: *a, y: 2}\nc: [*a, *a]", "")["b"] == {"x": 1, "y": 2}

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import fcntl
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from distill.core.errors import UserError
-from distill.core.lock import run_lock
+from distill.core.lock import is_held, run_lock
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from distill.core.lock import run_lock
+from distill.core.lock import is_held, run_lock
 with run_lock(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(600)
@@ -41,6 +43,25 @@ def test_a_second_process_is_refused_until_the_first_is_killed(tmp_path, holder)
     holder.wait()
     with run_lock(tmp_path):
         pass
+
+
+def test_whether_it_is_held_is_told_without_holding_it(tmp_path, holder):
+    assert is_held(tmp_path) and not is_held(tmp_path / "absent")
+    holder.send_signal(signal.SIGKILL)
+    holder.wait()
+    assert not is_held(tmp_path)
+    with run_lock(tmp_path):
+        assert is_held(tmp_path)
+
+
+def test_a_look_at_it_refuses_no_run(tmp_path, monkeypatch):
+    with run_lock(tmp_path):
+        pass
+    with (tmp_path / ".lock").open() as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        monkeypatch.setattr(time, "sleep", lambda seconds: fcntl.flock(file, fcntl.LOCK_UN))
+        with run_lock(tmp_path):
+            pass
 
 
 def test_it_is_freed_when_the_block_ends_or_fails(tmp_path):

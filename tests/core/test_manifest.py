@@ -6,7 +6,7 @@ import pytest
 
 from distill.core.errors import UserError
 from distill.core.files import read_json
-from distill.core.manifest import digest, read_manifest, require_whole, write_manifest
+from distill.core.manifest import digest, read_manifest, read_whole, require_whole, write_manifest
 
 
 @pytest.fixture
@@ -34,16 +34,34 @@ def test_the_digest_forgets_when_it_was_made_and_sees_every_byte(folder):
 
 
 def test_damage_is_named(folder):
-    require_whole(folder, thorough=True)
-    (folder / "sub" / "b.bin").write_bytes(b"12346")
     require_whole(folder)
+    (folder / "sub" / "b.bin").write_bytes(b"12346")
+    require_whole(folder, files=("a.txt",))
     with pytest.raises(UserError, match=r"sub/b\.bin"):
-        require_whole(folder, thorough=True)
+        require_whole(folder)
     (folder / "a.txt").unlink()
     with pytest.raises(UserError, match=r"a\.txt"):
         require_whole(folder)
 
 
+def test_a_manifest_that_was_changed_is_named(folder):
+    path = folder / "manifest.json"
+    path.write_text(path.read_text(encoding="utf-8").replace('"step": "x"', '"step": "y"'), encoding="utf-8")
+    with pytest.raises(UserError, match=r"manifest\.json"):
+        read_manifest(folder)
+
+
 def test_a_folder_without_manifest_is_unfinished(tmp_path):
     with pytest.raises(UserError, match=r"no manifest\.json"):
         read_manifest(tmp_path)
+
+
+def test_json_of_an_artifact_is_read_as_its_step_left_it(tmp_path):
+    assert read_whole(tmp_path / "nowhere", "figures.json") is None
+    (tmp_path / "figures.json").write_text('{"f1": 18}')
+    assert read_whole(tmp_path, "figures.json") is None  # no step has finished it
+    write_manifest(tmp_path, {"step": "x"})
+    assert read_whole(tmp_path, "figures.json") == {"f1": 18} and read_whole(tmp_path, "other.json") is None
+    (tmp_path / "figures.json").write_text('{"f1": 98}')
+    with pytest.raises(UserError, match=r"figures\.json"):
+        read_whole(tmp_path, "figures.json")

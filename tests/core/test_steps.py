@@ -94,7 +94,7 @@ def test_a_failing_body_leaves_the_earlier_artifact_and_its_own_work(tmp_path):
     folder = steps(tmp_path).run(step(Body()))
     with pytest.raises(ZeroDivisionError):
         steps(tmp_path).run(step(failing, 2))
-    require_whole(folder, thorough=True)
+    require_whole(folder)
     assert read_json(tmp_path / "run.json")["stages"][-1]["status"] == "failed"
     resumed = Body(**{"second.txt": "2"})
     steps(tmp_path).run(step(resumed, 2))
@@ -170,6 +170,36 @@ def test_a_damaged_artifact_is_neither_skipped_nor_overwritten(tmp_path, damage)
     with pytest.raises(UserError, match=r"damaged[\s\S]*model\.txt"):
         steps(tmp_path).run(step(body))
     assert body.calls == 1
+
+
+@pytest.mark.parametrize("content", ["[]", "null", "garbage", '{"files": []}'])
+def test_a_manifest_that_no_step_wrote_is_named_and_nothing_overwritten(tmp_path, content):
+    body = Body()
+    folder = steps(tmp_path).run(step(body))
+    (folder / "manifest.json").write_text(content)
+    for one in (step(body), Step("next", "next", body, reads=(Read("teachers/base"),))):
+        with pytest.raises(UserError, match="teachers/base"):
+            steps(tmp_path).run(one)
+    assert body.calls == 1
+
+
+@pytest.mark.parametrize("content", ["[]", "garbage"])
+def test_an_unfinished_folder_with_a_broken_marker_is_named(tmp_path, content):
+    partial = working_folder(tmp_path / "teachers" / "base")
+    partial.mkdir(parents=True)
+    (partial / "step.json").write_text(content)
+    assert not steps(tmp_path).is_open(step(Body()))
+    with pytest.raises(UserError, match=r"base\.partial"):
+        steps(tmp_path).run(step(Body()))
+
+
+def test_a_flipped_bit_in_a_large_file_is_noticed_at_the_next_start(tmp_path):
+    body = Body(**{"model.bin": "x" * (2**20 + 1)})
+    folder = steps(tmp_path).run(step(body))
+    steps(tmp_path).run(step(body))
+    (folder / "model.bin").write_text("y" + "x" * 2**20)
+    with pytest.raises(UserError, match=r"model\.bin"):
+        steps(tmp_path).run(step(body))
 
 
 def test_one_changed_byte_upstream_stops_the_consumer_before_its_body(tmp_path):

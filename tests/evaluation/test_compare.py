@@ -9,6 +9,7 @@ import pytest
 
 from distill.core.errors import UserError
 from distill.core.files import write_json
+from distill.core.manifest import write_manifest
 from distill.core.predictions import read_predictions, write_predictions
 from distill.evaluation.compare import compare, compare_by
 from distill.evaluation.evaluate import Measuring, evaluate
@@ -24,12 +25,14 @@ def write_run(run, made):
     for name in (A, B, "base@document"):
         for split in ROWS:
             write_predictions(run / "predictions" / name / f"{split}.parquet", made(name, split))
-        write_json(run / "predictions" / name / "manifest.json", {})
+        write_manifest(run / "predictions" / name, {"step": "predict"})
 
 
 def write_config(run, **more):
     task = {"labels": list(SPACE.labels), "positive": SPACE.positive}
-    write_json(run / "run.json", {"config": {"task": task, "quality": SETTINGS.as_json(), "seed": 1, **more}})
+    write_json(
+        run / "run.json", {"config": {"task": task, "quality": SETTINGS.as_json(), "seed": 1, **more}, "stages": []}
+    )
 
 
 @pytest.fixture
@@ -82,6 +85,7 @@ def test_a_slice_of_few_clusters_has_no_interval_and_says_so(run):
             part = read_predictions(path)
             slices = ["редкое" if index < 14 else "частое" for index in range(len(part.ids))]
             write_predictions(path, dataclasses.replace(part, slices=slices))
+        write_manifest(run / "predictions" / name, {"step": "predict"})
     found = compare_by(run, A, B, "slice")
     rare, common, _ = found["rows"]
     assert rare["clusters"] == 14 and rare["difference"] is not None
@@ -133,5 +137,24 @@ def test_rows_without_slices_are_an_error(run):
             path = run / "predictions" / name / f"{test}.parquet"
             part = read_predictions(path)
             write_predictions(path, dataclasses.replace(part, slices=[""] * len(part.ids)))
+        write_manifest(run / "predictions" / name, {"step": "predict"})
     with pytest.raises(UserError, match=r"no slices[\s\S]*data\.slice"):
         compare_by(run, A, B, "slice")
+
+
+def test_predictions_that_were_changed_are_named(run):
+    part = run / "predictions" / B / f"{sorted(TESTS)[0]}.parquet"
+    data = bytearray(part.read_bytes())
+    data[len(data) // 2] ^= 1
+    part.write_bytes(data)
+    with pytest.raises(UserError, match=part.name):
+        compare(run, A, B)
+
+
+@pytest.mark.parametrize(
+    "state", ["[]", "{}", "garbage", '{"config": {}, "stages": []}', '{"config": 3, "stages": []}']
+)
+def test_a_state_that_no_run_wrote_is_named(run, state):
+    (run / "run.json").write_text(state)
+    with pytest.raises(UserError, match=r"run\.json"):
+        compare(run, A, B)

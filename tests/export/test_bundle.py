@@ -1,5 +1,6 @@
 import json
 import pickletools
+import re
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from export.artifact import Artifact, Contents
 from export.config import load_target
 from export.model_card import model_card
 from export.runtime import load_bundle
+from tests.core.test_output import POISON, steering
 from tests.export.tiny_bundle import (
     LABELS,
     POINTS,
@@ -185,6 +187,18 @@ def test_the_use_section_runs(monkeypatch, tmp_path):
 
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", cwd=folder)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_card_shows_names_of_others_and_obeys_none():
+    view = VIEW.model_copy(update={"left": (POISON, 'a"b'), "separator": POISON})
+    names = {"name": POISON, "labels": [POISON], "view": {"name": POISON}, "cpu": "avx2", "versions": {"x": POISON}}
+    entry = {"criterion": "parity", "providers": [], "tolerance": 1e-4}
+    manifest = {**names, "artifacts": {"fp32": entry}, "lineage": {POISON: {POISON: POISON}}}
+    artifact = Artifact(TARGETS["fp32"], Path("."), operating_points={POISON: 0.5}, quality={POISON: {"rows": 1}})
+    card = model_card(manifest, view, {"fp32": artifact}, [{"model": POISON}])
+    assert steering(card) == [] and "onerror" in card
+    outside = re.sub(r"(`+).+?(?<!`)\1(?!`)", "", re.sub(r"```python\n[\s\S]*?\n```", "", card))
+    assert "<img" not in outside and "![x](" not in outside
 
 
 def test_the_card_says_what_was_not_measured():

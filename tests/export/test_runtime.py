@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import os
 import shutil
@@ -7,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 
+from distill.core.rendering import LEAST_CHARACTERS
 from export.runtime import BundleError, OtherAnswers, Unavailable, load_bundle, verify
 from export.verify import cpu_class, read_json
 from tests.export.tiny_bundle import (
@@ -283,9 +285,47 @@ def test_predict_on_the_command_line(tmp_path, bundle):
     assert done.returncode == 0, done.stderr
     answers = [json.loads(line) for line in done.stdout.splitlines()]
     assert [answer["label"] for answer in answers] == [answer["label"] for answer in bundle.predict(RECORDS)]
+    assert [answer["id"] for answer in answers] == list(range(1, len(RECORDS) + 1))
+    (tmp_path / "in.jsonl").write_text('\n{"id": "a"}\r\n\n{}\n', encoding="utf-8")
+    done = run_alone(folder, "--predict", "in.jsonl")
+    assert [json.loads(line)["id"] for line in done.stdout.splitlines()] == ["a", 4]
     (tmp_path / "in.jsonl").write_text('{}\n{"a"\n', encoding="utf-8")
     done = run_alone(folder, "--predict", "in.jsonl")
     assert done.returncode == 2 and "in.jsonl, line 2: not JSON" in done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "line", ["[" * 100_000, '{"a":' * 100_000, f'{{"page.title": {"[" * 900 + "]" * 900}}}', "[1]"]
+)
+def test_a_line_that_is_nested_too_deep_or_no_record_is_no_traceback(tmp_path, line):
+    folder = copy_of(shared_bundle(), tmp_path)
+    (tmp_path / "in.jsonl").write_text(line + "\n", encoding="utf-8")
+    done = run_alone(folder, "--predict", "in.jsonl")
+    assert "Traceback" not in done.stderr and (done.returncode == 0 or done.stderr)
+
+
+def test_a_text_without_end_is_answered_by_what_could_be_read_of_it(bundle):
+    start = "дрель аккумуляторная купить " * 5_000
+    asked = []
+
+    class Counting:
+        def __getattr__(self, name):
+            return getattr(bundle.renderer.tokenizer, name)
+
+        def encode_batch(self, texts, **options):
+            asked.extend(map(len, texts))
+            return bundle.renderer.tokenizer.encode_batch(texts, **options)
+
+        def encode(self, *texts, **options):
+            asked.extend(map(len, texts))
+            return bundle.renderer.tokenizer.encode(*texts, **options)
+
+    renderer = type(bundle.renderer)(bundle.before, Counting())
+    counted = dataclasses.replace(bundle, renderer=renderer)
+    fields = ("product.title", "page.title", "page.body")
+    short, endless = ({name: start * times for name in fields} for times in (1, 20))
+    np.testing.assert_array_equal(counted.logits([endless]), bundle.logits([short]))
+    assert max(asked) <= 2 * LEAST_CHARACTERS + len(" | ")
 
 
 def test_two_bundles_with_other_renderings_do_not_share_one(tmp_path):

@@ -108,3 +108,8 @@ def fake_backend():
         output_tensors=output_tensors, error=error
     )
     return module
+
+
+def test_names_stay_inside_their_quotes():
+    text = triton.text_config('a"b\\c\n\x1b', 'x" }')
+    assert r'name: "a\042b\134c\012\033"' in text and r'string_value: "x\042 \175"' in text

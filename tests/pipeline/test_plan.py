@@ -15,6 +15,7 @@ from distill.pipeline.plan import Stage, asking, learning, plan, stages_until
 from distill.pipeline.settings import resolve_settings
 from distill.training.joining import Share
 from distill.training.losses.term import Term
+from tests.core.step_fixtures import left
 from tests.pipeline.seeds_project import write_project
 
 
@@ -33,7 +34,7 @@ def chosen(experiment: Experiment, teachers: dict[str, float], start: str) -> No
     taken = next((name for name, members in experiment.candidates.items() if members == teachers), "document")
     asked = experiment.project.labels
     found = {"asked": asked, "taken": taken, "teachers": teachers, "temperatures": temperatures, "start": start}
-    write_json(experiment.run / "choice" / "choice.json", found)
+    left(experiment.run / "choice" / "choice.json", found)
     artifact = experiment.labelled(start).artifact if start in {one.label for one in experiment.trained} else "gone"
     write_json(experiment.run / artifact / "config.json", {"num_hidden_layers": 2})
 

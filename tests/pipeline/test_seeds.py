@@ -11,6 +11,7 @@ import pytest
 
 from distill.core.errors import GateFailed, UserError
 from distill.core.files import read_json, write_json
+from distill.core.lock import run_lock
 from distill.core.predictions import read_predictions
 from distill.core.progress import Reporter
 from distill.core.steps import fingerprint_of
@@ -19,6 +20,7 @@ from distill.pipeline.experiment import Experiment
 from distill.pipeline.plan import plan, stages_until
 from distill.pipeline.seeds import all_stages, execute_seeds, first_run, seed_runs, stages_of
 from distill.pipeline.settings import resolve_settings
+from tests.core.step_fixtures import left
 from tests.pipeline.seeds_project import write_project
 from tests.tiny_run import distill
 
@@ -62,7 +64,9 @@ class Runs:
         gate = {"name": "parity small.onnx", "passed": seed not in self.fails, **GATE}
         report = {**REPORT, "gates": [gate]}
         write_json(settings.run / "report.json", report)
-        write_json(settings.run / "run.json", {"stages": [{"name": "audit", "status": "done", "seconds": 1.0}]})
+        write_json(
+            settings.run / "run.json", {"config": {}, "stages": [{"name": "audit", "status": "done", "seconds": 1.0}]}
+        )
         if seed in self.stops:
             raise GateFailed("training collapsed", found="learning rate 1.0", do="lower it")
         if until == "report" and seed in self.fails:
@@ -82,7 +86,7 @@ def work(settings, monkeypatch, until="report", **behaviour):
 
         def run(self, experiments):
             evaluated.extend(experiments)
-            write_json(settings.run / "evaluation" / "evaluation.json", {"seeds": list(experiments), **EMPTY})
+            left(settings.run / "evaluation" / "evaluation.json", {"seeds": list(experiments), **EMPTY})
 
     monkeypatch.setattr(several, "execute", runs)
     monkeypatch.setattr(several, "Steps", FakeSteps)
@@ -198,6 +202,15 @@ def test_status_lists_the_stages_of_every_seed(settings, monkeypatch):
     work(settings, monkeypatch)
     found = all_stages(settings.run, read_json(settings.run / "run.json"))
     assert [stage["name"] for stage in found] == ["seed 2: audit", "seed 5: audit"]
+
+
+def test_a_stage_that_runs_where_nobody_works_was_killed(settings):
+    state = {"config": {"seeds": [2]}, "stages": [{"name": "a", "status": "done", "seconds": 1.0}]}
+    running = {"config": {}, "stages": [{"name": "teach", "status": "running", "seconds": 0.0}]}
+    write_json(settings.run / "seed-2" / "run.json", running)
+    assert [stage["status"] for stage in all_stages(settings.run, state)] == ["killed", "done"]
+    with run_lock(settings.run / "seed-2"):
+        assert [stage["status"] for stage in all_stages(settings.run, state)] == ["running", "done"]
 
 
 @pytest.fixture(scope="module")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from distill.core.config import parse
-from distill.core.files import write_json
 from distill.core.project import Project
 from distill.report.assemble import assemble, assemble_seeds
+from tests.core.step_fixtures import left
 
 VIEW = {"left": ["product.title"], "right": ["page.title"], "max_tokens": 32}
 PROJECT = parse(
@@ -44,18 +44,18 @@ def test_every_artifact_finds_its_section(tmp_path):
     model = {"name": "8L@card", "role": "student", "retention": {"card": {"low": 0.96}}, "over_gold": GOLD}
     figures = {"name": "8L", "target": "onnx", "criterion": "parity", "max_abs_diff": 1e-6, "label_flips": 0}
     parity = {**figures, "finite": True}
-    write_json(tmp_path / "audit" / "audit.json", audit)
+    left(tmp_path / "audit" / "audit.json", audit)
     twins = {"8L@card": {"best": "8L-gold@card", "other": []}}
     evaluation = {"tests": ["unseen"], "models": [model], "twins": twins, "comparisons": [{"a": "x"}]}
-    write_json(tmp_path / "evaluation" / "evaluation.json", evaluation)
+    left(tmp_path / "evaluation" / "evaluation.json", evaluation)
     latency = {"rows": [{"model": "8L@card"}], "environment": {"cpu": "x"}, "settings": {"requests": 9}}
-    write_json(tmp_path / "latency" / "latency.json", latency)
-    write_json(tmp_path / "onnx" / "parity.json", parity)
-    write_json(tmp_path / "choice" / "choice.json", chosen("card"))
+    left(tmp_path / "latency" / "latency.json", latency)
+    left(tmp_path / "onnx" / "parity.json", parity)
+    left(tmp_path / "choice" / "choice.json", chosen("card"))
     asked = {"labels": "card", "rows": 1, "comparisons": []}
-    write_json(tmp_path / "twins" / "twins.json", asked)
+    left(tmp_path / "twins" / "twins.json", asked)
     fit = {"step": 20, "steps": 30, "ended": "converged", "reason": "converged: no lower log loss in 4 evaluations"}
-    write_json(tmp_path / "students" / "8L" / "training_history.json", fit)
+    left(tmp_path / "students" / "8L" / "training_history.json", fit)
     folders = {"8L@card": tmp_path / "students" / "8L"}
     exports = {"8L@card.onnx": tmp_path / "onnx", "8L@card.onnx-int8": tmp_path / "missing"}
     report = assemble(PROJECT, tmp_path, exports, STAGES, {"python": "3"}, folders)
@@ -100,7 +100,7 @@ def seed_report(entry, latency=(), low=0.97):
 def test_seeds_are_gathered_with_the_worst_parity_the_first_latency_and_gates_on_the_means(tmp_path):
     model = {"name": "8L@card", "role": "student", "retention": {"card": {"low": 0.96}}}
     evaluation = {"seeds": [4, 2], "tests": ["unseen"], "models": [model], "comparisons": []}
-    write_json(tmp_path / "evaluation" / "evaluation.json", evaluation)
+    left(tmp_path / "evaluation" / "evaluation.json", evaluation)
     reports = {4: seed_report(parity(1e-6), ["timed"]), 2: seed_report(parity(None, passed=False), low=0.94)}
     report = assemble_seeds(PROJECT, tmp_path, reports, [9], STAGES)
     assert (report["seeds"], report["stopped_seeds"]) == ([4, 2], [9])

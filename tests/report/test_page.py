@@ -12,6 +12,7 @@ import pytest
 from distill.core.errors import UserError
 from distill.report import plots, scales, verdict
 from distill.report.page import page, write_page
+from tests.core.test_output import POISON, steering
 from tests.report.sample import LABELS, SLICES, sample_report
 
 VOID = {"meta", "wbr", "link", "br", "path", "rect", "line", "circle", "polyline"}
@@ -114,6 +115,13 @@ def test_every_text_is_escaped(planted: str) -> None:
     for tag in ("script", "img", "b", "svg", "table", "title"):
         assert outline.count(tag) == expected.count(tag)
     assert visible(page(report)).count(planted) > 100
+
+
+def test_nothing_on_the_page_steers_its_reader() -> None:
+    clean = sample_report()
+    structural = {"teacher", "student", "baseline", "artifact", "document", "card", "audit", "log_loss"}
+    report = replaced_everywhere(clean, {text: f"{text}{POISON}" for text in all_strings(clean) - structural})
+    assert steering(page(report)) == [] and r"\u202egnp.exe" in page(report)
 
 
 def test_an_empty_report_renders() -> None:

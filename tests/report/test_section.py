@@ -18,7 +18,8 @@ ORDER = (
 WEATHER = '''
 """A section that a user might add."""
 
-from distill.report.markup import element, escape
+from distill.core.output import for_html
+from distill.report.markup import element
 from distill.report.section import Section
 
 
@@ -29,7 +30,7 @@ class Weather(Section):
 
     def body(self, report):
         """One sentence; empty without any weather."""
-        return element("p", escape(report["weather"])) if "weather" in report else ""
+        return element("p", for_html(report["weather"])) if "weather" in report else ""
 '''
 
 

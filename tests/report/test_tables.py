@@ -83,7 +83,7 @@ def test_markdown_escapes_what_would_break_a_table_or_run_as_html() -> None:
     report["models"][0]["name"] = "a|b`c\nd"
     report["comparisons"][0]["metric"] = "<img src=x>|"
     text = markdown_results(report, "<script>")
-    assert "`a\\|b'c d`" in text and "&lt;img src=x>\\|" in text
+    assert "`` a\\|b`c d ``" in text and "&lt;img src=x>\\|" in text
     assert "<script>" not in text and "<img" not in text
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from distill.core.files import write_json
 from distill.report.curves import loss_curve
 from distill.report.markup import table
 from distill.report.page import page
 from distill.report.tables import markdown
 from distill.report.training import training_entries, training_sheet, undertrained
+from tests.core.step_fixtures import left
 from tests.report.sample import sample_report
 
 HISTORY = [
@@ -30,7 +30,7 @@ WRITTEN = {
 
 
 def test_what_training_wrote_becomes_an_entry(tmp_path):
-    write_json(tmp_path / "training_history.json", WRITTEN)
+    left(tmp_path / "training_history.json", WRITTEN)
     (entry,) = training_entries({"8L@card": tmp_path})
     assert entry == {
         "model": "8L@card",
@@ -48,13 +48,13 @@ def test_what_training_wrote_becomes_an_entry(tmp_path):
 @pytest.mark.parametrize("missing", ["step", "steps", "ended", "reason"])
 def test_folders_that_say_nothing_of_their_fit_are_left_out(tmp_path, missing):
     old = {key: value for key, value in WRITTEN.items() if key != missing}
-    write_json(tmp_path / "old" / "training_history.json", old)
+    left(tmp_path / "old" / "training_history.json", old)
     (tmp_path / "finished").mkdir()
     assert training_entries({name: tmp_path / name for name in ("old", "finished", "absent")}) == []
 
 
 def test_a_fit_without_history_has_no_epochs_and_no_log_loss(tmp_path):
-    write_json(tmp_path / "training_history.json", {**WRITTEN, "history": None})
+    left(tmp_path / "training_history.json", {**WRITTEN, "history": None})
     (entry,) = training_entries({"x": tmp_path})
     assert (entry["epochs"], entry["log_loss"], entry["history"]) == (None, None, [])
     assert loss_curve(entry) == "" and "| `x` | 30 | 20 | – | – |" in markdown(

@@ -11,6 +11,7 @@ import torch
 import transformers as hf
 
 from distill.core.errors import GateFailed
+from distill.core.model_folder import HISTORY_FILE
 from distill.core.objectives.multi_label import MultiLabel
 from distill.core.progress import reporting
 from distill.models.encoder import load_classifier
@@ -59,6 +60,8 @@ def _resume(warm, folder, **training):
 def _assert_same(folder, other):
     assert same_weights(load_classifier(folder), load_classifier(other))
     assert _quality(folder) == _quality(other)
+    # Byte for byte: a step's digest, and so everything after it, must not depend on where it was interrupted.
+    assert (folder / HISTORY_FILE).read_bytes() == (other / HISTORY_FILE).read_bytes()
 
 
 @pytest.fixture(scope="module")
@@ -159,6 +162,31 @@ def test_half_written_checkpoint_is_passed_over(warm, undisturbed, tmp_path):
         (torn / path.name).write_bytes(content[: len(content) // 2])
     assert _resume(warm, tmp_path).resumed_from == 8
     _assert_same(tmp_path, undisturbed)
+
+
+@pytest.mark.parametrize("file", ["model.safetensors", "optimizer.pt", "rng_state.pth", "trainer_state.json"])
+def test_a_damaged_checkpoint_is_named_and_not_gone_on_from(warm, undisturbed, tmp_path, file):
+    interrupted(warm, tmp_path, 11)
+    damaged = tmp_path / "checkpoints" / "checkpoint-8" / file
+    content = damaged.read_bytes()
+    if file == "optimizer.pt":
+        damaged.unlink()
+    else:
+        damaged.write_bytes(b"null" if file == "trainer_state.json" else content[: len(content) // 2])
+    watch = _resume(warm, tmp_path)
+    assert watch.resumed_from == 0
+    assert any("checkpoint-8 is damaged" in note and file in note and "its start" in note for note in watch.notes)
+    _assert_same(tmp_path, undisturbed)
+
+
+def test_the_older_of_two_checkpoints_is_gone_on_from(warm, tmp_path):
+    training = {"epochs": 3, "checkpoint": "best"}
+    fit_toy(warm, tmp_path / "whole", **training)
+    interrupted(warm, tmp_path / "cut", 17, **training)
+    newest = max((tmp_path / "cut" / "checkpoints").iterdir(), key=lambda path: int(path.name.partition("-")[2]))
+    (newest / "scheduler.pt").write_bytes(b"")
+    assert _resume(warm, tmp_path / "cut", **training).resumed_from == 6
+    _assert_same(tmp_path / "cut", tmp_path / "whole")
 
 
 def test_interrupted_with_accumulation_and_windows(warm, tmp_path):

@@ -29,6 +29,7 @@ from distill.core.intake.found_labels import MOST_CLASSES, LabelCounts, in_order
 from distill.core.intake.sources import Reading, named_errors, open_bytes, read_rows
 from distill.core.label_space import scalar_text
 from distill.core.names import as_name
+from distill.core.paths import require_file
 from distill.core.rendering import lookup
 
 SAMPLE_ROWS = 1000
@@ -161,8 +162,7 @@ def _encoding(paths: Sequence[Path]) -> str:
     """The one encoding of all text files. Raises: UserError for a missing file, and where two are in different ones."""
     found: dict[str, Path] = {}
     for path in paths:
-        if not path.is_file():
-            raise UserError("file not found", where=str(path))
+        require_file(path)
         if ".parquet" not in path.suffixes:
             with named_errors(path), open_bytes(path) as file:
                 if (encoding := encodings.detect(islice(file, SAMPLE_ROWS))) is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import gzip
+import os
 import re
 import zlib
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -18,6 +19,7 @@ from distill.core.intake import encoding as encodings
 from distill.core.intake.delimited import read_lines
 from distill.core.intake.json_rows import BadJson, json_value
 from distill.core.names import shown
+from distill.core.paths import instead_of_a_file, matches, require_utf8
 from distill.core.project import Project
 
 _UNDECODED = re.compile("[\udc80-\udcff]")  # what the surrogateescape handler makes of bytes
@@ -90,22 +92,17 @@ def expand(root: Path, patterns: Sequence[str], key: str) -> list[Path]:
 
     Raises: UserError naming `key` and the pattern that matches no file.
     """
-    found: dict[Path, Path] = {}
+    found: dict[str, Path] = {}
     for pattern in patterns:
         if _TOO_LONG.search(pattern) or "\0" in pattern:
             raise UserError("no file can have this name", where=key, found=shown(pattern), do="check the name")
         path = root / pattern
-        # Only the pattern is one: brackets in the root's own name are letters.
-        matches = (
-            [path]
-            if path.is_file()
-            else [root / match for match in sorted(glob.glob(pattern, root_dir=root, recursive=True))]
-        )
-        files = [match for match in matches if match.is_file()]
+        files = [match for match in ([path] if path.is_file() else matches(root, pattern)) if match.is_file()]
         if not files:
             raise _no_file(key, path, pattern)
+        require_utf8(map(str, files))
         for file in files:
-            found.setdefault(file.resolve(), file)
+            found.setdefault(os.path.realpath(file), file)
     return list(found.values())
 
 
@@ -113,10 +110,9 @@ def _no_file(key: str, path: Path, pattern: str) -> UserError:
     if path.is_dir():
         do = f"name its files, for example {pattern.rstrip('/')}/*.parquet"
         return UserError("a folder, where files are needed", where=key, found=str(path), do=do)
-    if path.exists() or path.is_symlink():
-        what = "a link that leads nowhere" if path.is_symlink() else "not a regular file"
-        return UserError(what, where=key, found=str(path), do="name a file of records")
     what = "no file matches" if glob.has_magic(pattern) else "file not found"
+    if there := instead_of_a_file(path):
+        what = f"{there}, where a file is needed"
     return UserError(what, where=key, found=str(path), do="check the name; it starts from data.root")
 
 
@@ -201,6 +197,8 @@ def _parquet(path: Path, reading: Reading) -> Iterator[Row]:
             for values in _python_rows(path, batch, whole=reading.columns is not None):
                 number += 1
                 yield Row(path, number, values)
+    except MemoryError:  # Arrow's own is both
+        raise
     except (pa.ArrowException, UnicodeDecodeError) as error:
         raise UserError("broken Parquet file", where=str(path), found=error, do="write it again") from None
 

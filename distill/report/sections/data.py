@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from distill.core.files import Json
+from distill.core.output import for_html
 from distill.report import formats, plots, run_tables
 from distill.report.contents import Report, dig
-from distill.report.markup import element, escape, notes, table
+from distill.report.markup import element, notes, table
 from distill.report.section import Section
 
 
@@ -42,4 +43,4 @@ def _histogram(view: str, bins: Json, splits: Json) -> str:
     marks = {name: value for name, value in quantiles.items() if value is not None}
     drawing = plots.histogram(edges, counts, f"Tokens per example in view {view}", marks)
     note = f"View {view}" + (f"; marked: median and 95% quantile of {split}" if marks else "")
-    return element("figure", drawing + element("figcaption", escape(note))) if drawing else ""
+    return element("figure", drawing + element("figcaption", for_html(note))) if drawing else ""

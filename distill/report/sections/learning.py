@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from distill.core.files import Json
+from distill.core.output import for_html
 from distill.report import curves, labels_tables, training
 from distill.report.contents import Report, entries
-from distill.report.markup import details, element, escape, notes, table
+from distill.report.markup import details, element, notes, table
 from distill.report.section import Section
 
 
@@ -22,7 +23,7 @@ class Labels(Section):
         pairs = details("Differences between the candidates", table(labels_tables.choice_pairs_sheet(report)))
         warnings = [*labels_tables.worse_classes(report), *labels_tables.better_twins(report)]
         candidates, twins = table(labels_tables.choice_sheet(report)), table(labels_tables.asked_twins_sheet(report))
-        return element("p", escape(sentence)) + notes(warnings, class_="warnings") + candidates + pairs + twins
+        return element("p", for_html(sentence)) + notes(warnings, class_="warnings") + candidates + pairs + twins
 
 
 class Training(Section):
@@ -39,4 +40,4 @@ class Training(Section):
 def _curve(fit: Json) -> str:
     drawing, seed = curves.loss_curve(fit), f", seed {fit['seed']}" if "seed" in fit else ""
     note = f"{fit.get('model')}{seed}: {fit.get('reason')}"
-    return element("figure", drawing + element("figcaption", escape(note))) if drawing else ""
+    return element("figure", drawing + element("figcaption", for_html(note))) if drawing else ""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from distill.core.output import for_html
 from distill.report import breakdown_tables, majority_table, plots, quality_tables, seeds_table, twins_table, verdict
 from distill.report.contents import Report, label_names, positive_label, tests_of
-from distill.report.markup import details, element, escape, table
+from distill.report.markup import details, element, table
 from distill.report.section import Section, TableSection
 from distill.report.table_model import Sheet
 
@@ -36,7 +37,7 @@ class TradeOff(Section):
         wide = element("div", plots.scatter(points, axis), class_="wide")
         narrow = element("div", plots.scatter(points, axis, width=370, height=440), class_="narrow")
         note = "Up and to the left is better. Bars are 95% intervals; the dashed line is the best teacher’s quality."
-        return element("figure", plots.legend(points) + wide + narrow + element("figcaption", escape(note)))
+        return element("figure", plots.legend(points) + wide + narrow + element("figcaption", for_html(note)))
 
 
 class Majority(TableSection):

@@ -252,7 +252,7 @@ def test_what_is_no_regular_file_is_named_for_what_it_is(tmp_path):
     os.mkfifo(tmp_path / "pipe.jsonl")
     (tmp_path / "loop.jsonl").symlink_to(tmp_path / "loop.jsonl")
     (tmp_path / "folder").mkdir()
-    words = {"pipe.jsonl": "not a regular file", "loop.jsonl": "a link that leads nowhere", "folder": "a folder"}
+    words = {"pipe.jsonl": "a named pipe", "loop.jsonl": "a link that leads back to itself", "folder": "a folder"}
     for name, what in words.items():
         with pytest.raises(UserError, match=rf"{what}[^/]*where: data\.train"):
             expand(tmp_path, [name], "data.train")
@@ -264,3 +264,10 @@ def test_the_root_starts_from_the_base(tmp_path):
     files = data_files(project(root="data"), tmp_path)
     assert list(files) == ["train", "valid", "test.seen", "pool.urls"]
     assert files["train"] == [tmp_path / "data" / "train.jsonl"]
+
+
+def test_links_name_no_file_twice(tmp_path):
+    (tmp_path / "x.csv").write_text("a\n1\n")
+    (tmp_path / "y.csv").symlink_to(tmp_path / "x.csv")
+    (tmp_path / "self").symlink_to(tmp_path)
+    assert expand(tmp_path, ["**/*.csv", "self/x.csv", "y.csv"], "data.train") == [tmp_path / "x.csv"]

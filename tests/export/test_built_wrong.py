@@ -134,12 +134,14 @@ def ending(name, operator):
 MULTIPLIED = edit("runtime.py", "logits / np.float32(self.after", "logits * np.float32(self.after")
 LEAST_PROBABLE = edit("runtime.py", "int(logits.argmax())", "int(logits.argmin())")
 TURNED_ROUND = edit("runtime.py", '["positive"]] >= threshold', '["positive"]] < threshold')
+CUT_ON_THE_LEFT = edit("rendering.py", "kept = left.ids[:n_left]", "kept = left.ids[len(left.ids) - n_left :]")
 LEFT_TWICE = edit("rendering.py", "right, right_cut = self._side(row, self.right)", "right, right_cut = left, left_cut")
 SPOILED_FILES = {
     "runtime multiplies by T": ("_copy", MULTIPLIED),
     "runtime answers the least probable label": ("_copy", LEAST_PROBABLE),
     "runtime turns decisions round": ("_copy", TURNED_ROUND),
     "rendering reads the left side twice": ("_copy", LEFT_TWICE),
+    "rendering cuts on the left": ("_copy", CUT_ON_THE_LEFT),
     "the teacher's model": ("_copy", teachers_model),
     "softmax in the int8 file": ("_copy", ending("model.int8.onnx", "Softmax")),
     "sigmoid in the int8 file": ("_copy", ending("model.int8.onnx", "Sigmoid")),

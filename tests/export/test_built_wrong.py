@@ -12,7 +12,7 @@ from distill.core.files import read_json, sha256, write_json
 from distill.core.view import View
 from distill.families.family import Opening
 from export import bundle as bundles
-from export import expected
+from export import clean_process, expected
 from export.artifact import Artifact, Contents
 from export.proof import Proof, Stored, prove
 from tests.export.tiny_bundle import (
@@ -299,3 +299,9 @@ def test_a_client_with_the_tokenizer_alone_reads_the_same_ids():
         first = line["windows"][0]["ids"]
         assert ids == first + [0] * (len(ids) - len(first)) and sum(mask) == len(first)
     assert {len(ids) for ids in batch["input_ids"]} == {VIEW.max_tokens} and tokenizer.pad_token == "[PAD]"
+
+
+def test_a_bundle_that_never_answers_is_named(proved, proof, monkeypatch):
+    monkeypatch.setattr(clean_process, "_SECONDS", 0.01)
+    with pytest.raises(GateFailed, match="does not answer"):
+        prove(proved, proof, threads=1)

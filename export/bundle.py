@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -22,6 +21,7 @@ from export import expected
 from export.artifact import Artifact, Contents, named
 from export.build import PARITY
 from export.checked_bundle import CODE
+from export.clean_process import run_alone
 from export.golden import synthetic_records, tolerance, write_golden
 from export.model_card import model_card
 from export.targets.base import Target
@@ -30,7 +30,6 @@ from export.verify import MANIFEST, SCHEMA, SIGNATURE, BundleError, cpu_class, s
 
 _PACKAGES = ("onnxruntime", "tokenizers", "numpy", "onnx", "torch", "transformers")
 _WEIGHTS = "model.safetensors"
-_REPLAY_SECONDS = 1800
 
 
 def bundle(contents: Contents, folder: Path, threads: int | None = None) -> None:
@@ -232,9 +231,8 @@ def _versions() -> dict[str, str]:
 
 def _replay(folder: Path, threads: int | None) -> None:
     """Let the bundle check itself as its receivers will: its own runtime.py in a fresh, isolated interpreter."""
-    command = [sys.executable, "-I", "-B", "-X", "utf8", str(folder / "runtime.py"), "--verify"]
-    command += ["--threads", str(threads)] if threads else []
-    done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=_REPLAY_SECONDS, check=False)
+    options = ["--threads", str(threads)] if threads else []
+    done = run_alone(folder / "runtime.py", "--verify", *options)
     if done.returncode:
         found = "; ".join((done.stdout + done.stderr).split("\n")[:8])
         raise GateFailed("the finished bundle does not pass its own check", where=str(folder), found=found)

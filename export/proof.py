@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,10 +15,10 @@ from distill.core.errors import GateFailed
 from distill.core.files import Json, read_json
 from distill.core.label_space import LabelSpace
 from export import expected
+from export.clean_process import run_alone
 from export.verify import GOLDEN, MANIFEST, answer_difference
 
 _CLIENT = Path(__file__).with_name("client.py")
-_SECONDS = 1800
 _SAME_POINT = 1e-4  # of a threshold, found anew from the same predictions
 
 
@@ -95,10 +93,7 @@ def _with_golden(folder: Path, proof: Proof) -> Proof:
 def _ask(folder: Path, proof: Proof, threads: int | None) -> str:
     """What the client prints. Raises: GateFailed where it fails."""
     asked = {"bundle": str(folder), "threads": threads, "artifacts": list(proof.stored), "records": proof.records}
-    command = [sys.executable, "-I", "-B", "-X", "utf8", str(_CLIENT)]
-    done = subprocess.run(
-        command, input=json.dumps(asked), capture_output=True, encoding="utf-8", timeout=_SECONDS, check=False
-    )
+    done = run_alone(_CLIENT, asked=json.dumps(asked))
     if done.returncode:
         raise _unusable(folder, (done.stderr.strip() or f"exit code {done.returncode}").splitlines()[-1])
     return done.stdout

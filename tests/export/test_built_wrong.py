@@ -12,7 +12,7 @@ from distill.core.files import read_json, sha256, write_json
 from distill.core.view import View
 from distill.families.family import Opening
 from export import bundle as bundles
-from export import expected
+from export import clean_process, expected
 from export.artifact import Artifact, Contents
 from export.proof import Proof, Stored, prove
 from tests.export.tiny_bundle import (
@@ -134,12 +134,14 @@ def ending(name, operator):
 MULTIPLIED = edit("runtime.py", "logits / np.float32(self.after", "logits * np.float32(self.after")
 LEAST_PROBABLE = edit("runtime.py", "int(logits.argmax())", "int(logits.argmin())")
 TURNED_ROUND = edit("runtime.py", '["positive"]] >= threshold', '["positive"]] < threshold')
+CUT_ON_THE_LEFT = edit("rendering.py", "kept = left.ids[:n_left]", "kept = left.ids[len(left.ids) - n_left :]")
 LEFT_TWICE = edit("rendering.py", "right, right_cut = self._side(row, self.right)", "right, right_cut = left, left_cut")
 SPOILED_FILES = {
     "runtime multiplies by T": ("_copy", MULTIPLIED),
     "runtime answers the least probable label": ("_copy", LEAST_PROBABLE),
     "runtime turns decisions round": ("_copy", TURNED_ROUND),
     "rendering reads the left side twice": ("_copy", LEFT_TWICE),
+    "rendering cuts on the left": ("_copy", CUT_ON_THE_LEFT),
     "the teacher's model": ("_copy", teachers_model),
     "softmax in the int8 file": ("_copy", ending("model.int8.onnx", "Softmax")),
     "sigmoid in the int8 file": ("_copy", ending("model.int8.onnx", "Sigmoid")),
@@ -297,3 +299,9 @@ def test_a_client_with_the_tokenizer_alone_reads_the_same_ids():
         first = line["windows"][0]["ids"]
         assert ids == first + [0] * (len(ids) - len(first)) and sum(mask) == len(first)
     assert {len(ids) for ids in batch["input_ids"]} == {VIEW.max_tokens} and tokenizer.pad_token == "[PAD]"
+
+
+def test_a_bundle_that_never_answers_is_named(proved, proof, monkeypatch):
+    monkeypatch.setattr(clean_process, "_SECONDS", 0.01)
+    with pytest.raises(GateFailed, match="does not answer"):
+        prove(proved, proof, threads=1)

@@ -4,7 +4,8 @@ import numpy as np
 import onnx
 import pytest
 from onnx import helper
-from tokenizers import Tokenizer
+from tokenizers import Tokenizer, pre_tokenizers, processors
+from tokenizers.models import Unigram
 
 from distill.core.errors import GateFailed
 from distill.core.rendering import Renderer, field_text
@@ -13,6 +14,7 @@ from export import golden
 from export.artifact import Artifact, Contents
 from export.runtime import load_bundle
 from export.verify import DECISIONS_FLOOR, MANIFEST, read_json
+from tests.core.conftest import TOKENIZERS
 from tests.export.tiny_bundle import (
     LABELS,
     SINGLE_TEXT,
@@ -181,3 +183,27 @@ def test_nan_logits_stop_the_bundle(tmp_path):
         bundles.bundle(
             Contents("tiny", model, [Artifact(TARGETS["fp32"], fp32)], SPACE, {}), empty(tmp_path), threads=1
         )
+
+
+def metaspace():
+    """Pieces behind a mark for spaces, in the frame of T5, with `<pad>` first."""
+    pieces = ["<pad>", "</s>", "<unk>", "▁", *"дрельнаушки", "▁д", "▁на"]
+    result = Tokenizer(Unigram([(piece, -float(index)) for index, piece in enumerate(dict.fromkeys(pieces))], unk_id=2))
+    result.pre_tokenizer = pre_tokenizers.Metaspace()
+    result.post_processor = processors.TemplateProcessing(
+        single="$A </s>", pair="$A </s> $B </s>", special_tokens=[("</s>", 1)]
+    )
+    return result
+
+
+@pytest.mark.parametrize("kind", [*TOKENIZERS.values(), metaspace])
+@pytest.mark.parametrize("most", [15, 16])
+@pytest.mark.parametrize("name", VIEWS)
+def test_any_tokenizer_left_to_cut_by_itself_gives_the_first_window(name, most, kind):
+    view, alone = {**VIEWS[name], "max_tokens": most}, kind()
+    renderer = Renderer(view, kind())
+    alone.enable_truncation(most, strategy="longest_first")
+    for item in golden.synthetic_records(view):
+        encoded = renderer.encode(item["record"])
+        if encoded.tokens <= 8 * most:
+            assert alone.encode(*renderer.text(item["record"])).ids == encoded.windows[0].ids, item["id"]

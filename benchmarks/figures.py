@@ -122,6 +122,10 @@ def _behind(result: Result, recipe: str) -> str:
     return f"{100 * next(row for row in result['rows'] if row['recipe'] == recipe)['log_loss_behind']:.1f}%"
 
 
+def _came_to(result: Result, what: str) -> int:
+    return sum(row["result"] == what for row in result["rows"])
+
+
 RUN: dict[str, Figure] = {
     "f1_macro": _share("f1_macro"),
     "accuracy": _share("accuracy"),
@@ -141,3 +145,10 @@ QUALITY: dict[str, Figure] = {
 }
 AVERAGES: dict[str, Figure] = {"lower": _lower, "higher_f1": _higher_f1}
 RECIPES: dict[str, Figure] = {"behind": _behind}
+FAMILIES: dict[str, Figure] = {
+    "tried": lambda result: str(len(result["rows"])),
+    "works": lambda result: str(_came_to(result, "works")),
+    "refused": lambda result: str(_came_to(result, "refused")),
+    "largest": lambda result: f"{max(row.get('max_abs_diff', 0.0) for row in result['rows']):.0e}",
+    "slowest": lambda result: f"{max(row['seconds'] for row in result['rows'] if row['result'] == 'refused'):.1f} s",
+}

@@ -3,8 +3,8 @@
 `python -m benchmarks.publish RUN --name wdc_products --title "…" --command "…"` stores one run and writes the pages
 again; without RUN only the pages are written, with what `benchmarks.quality` stored there too. `--slices A B` adds the
 accuracy of two of its models in each slice, `--compare A B` a comparison that the run's report does not have.
-`docs/results.md` has a short chapter on each result, `docs/results/NAME.md` all its tables, the README one table
-between two markers. What is said of a result is in `benchmarks/results/summaries.yaml`, with its figures named.
+`docs/results.md` has a short chapter on each result, `docs/results/NAME.md` all its tables, the README and other pages
+a table between two markers. What is said of a result is in `benchmarks/results/summaries.yaml`, with its figures named.
 """
 
 from __future__ import annotations
@@ -66,11 +66,12 @@ def store(
 def write_pages(root: Path) -> None:
     """Write every page of the stored results, and remove pages of results that are gone.
 
-    Raises: UserError for a README block or a summary that names no stored result.
+    Raises: UserError for a block between markers or a summary that names no stored result.
     """
-    results, docs, readme = root / "benchmarks" / "results", root / "docs", root / "README.md"
+    results, docs = root / "benchmarks" / "results", root / "docs"
     made = {docs / name: text for name, text in pages(results).items()}
-    made[readme] = with_tables(readme.read_text(encoding="utf-8"), results)
+    for path in (root / "README.md", *(path for path in docs.glob("*.md") if path not in made)):
+        made[path] = with_tables(path.read_text(encoding="utf-8"), results)
     for path, text in made.items():
         write_text(path, text)
     for path in (docs / FOLDER).glob("*.md"):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from benchmarks.figures import AVERAGES, QUALITY, RECIPES, RUN, Figure
+from benchmarks.family_tables import markdown_families, markdown_families_alone, markdown_refused
+from benchmarks.figures import AVERAGES, FAMILIES, QUALITY, RECIPES, RUN, Figure
 from benchmarks.quality_table import markdown_overview, markdown_quality, markdown_sets
 from benchmarks.run_table import markdown_models
 from benchmarks.study_tables import (
@@ -44,6 +45,7 @@ KINDS = {
     "averaging_study": Kind(
         lambda result, _: markdown_best_averages(result), markdown_averages, markdown_best_averages, AVERAGES
     ),
+    "families": Kind(lambda result, _: markdown_refused(result), markdown_families, markdown_families_alone, FAMILIES),
     "training_defaults": Kind(
         lambda result, _: markdown_recipes_alone(result), markdown_recipes, markdown_recipes_alone, RECIPES
     ),

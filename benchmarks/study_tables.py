@@ -25,7 +25,7 @@ def markdown_averages(result: Figures) -> str:
         "Gold cards only, one seed; log loss after its temperature, on validation; batches of 16, a constant rate "
         "after warm-up. The JSON file holds test figures of every half epoch; nothing was chosen by them."
     )
-    return _page(result["title"], f"{text} {result.get('remark', '')}".rstrip(), head, rows)
+    return page(result["title"], f"{text} {result.get('remark', '')}".rstrip(), head, rows)
 
 
 def markdown_best_averages(result: Figures) -> str:
@@ -38,7 +38,7 @@ def markdown_best_averages(result: Figures) -> str:
         [name, *(f"{min(best[kind]['log_loss'] for best in found):.4f}" for kind in _KINDS)]
         for name, found in sets.items()
     ]
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def markdown_recipes(result: Figures) -> str:
@@ -49,12 +49,12 @@ def markdown_recipes(result: Figures) -> str:
     for row in result["rows"]:
         cells = [_recipe_cell(row["sets"].get(name)) for name in sets]
         rows.append([row["recipe"], *cells, _behind(row)])
-    return _page(result["title"], "Gold cards only, one seed, on validation.", head, rows)
+    return page(result["title"], "Gold cards only, one seed, on validation.", head, rows)
 
 
 def markdown_recipes_alone(result: Figures) -> str:
     """The main table: how far each recipe was behind the best one, mean over the sets."""
-    return _table(["Recipe", _BEHIND], [[row["recipe"], _behind(row)] for row in result["rows"]])
+    return table(["Recipe", _BEHIND], [[row["recipe"], _behind(row)] for row in result["rows"]])
 
 
 def _behind(row: Figures) -> str:
@@ -69,10 +69,12 @@ def _recipe_cell(one: Figures | None) -> str:
     return f"{one['log_loss']:.4f} / {100 * one['f1_macro']:.1f} ({one['steps']})"
 
 
-def _page(title: str, text: str, head: list[str], rows: list[list[str]]) -> str:
-    return f"# {title}\n\n{text}\n\n{_table(head, rows)}\n"
+def page(title: str, text: str, head: list[str], rows: list[list[str]]) -> str:
+    """A page with a title, some words and a table."""
+    return f"# {title}\n\n{text}\n\n{table(head, rows)}\n"
 
 
-def _table(head: list[str], rows: list[list[str]]) -> str:
+def table(head: list[str], rows: list[list[str]]) -> str:
+    """A table with a row of headings."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

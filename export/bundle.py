@@ -15,8 +15,8 @@ from distill.core.errors import GateFailed, UserError
 from distill.core.files import Json, read_json, remove, sha256, write_json, write_text
 from distill.core.folders import STARTED, is_ours
 from distill.core.label_space import LabelSpace
+from distill.core.padding import pad_id
 from distill.core.view import TOKENIZER_FILE, View
-from distill.inference.collate import pad_id
 from export import expected
 from export.artifact import Artifact, Contents, named
 from export.build import PARITY

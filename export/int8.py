@@ -57,8 +57,20 @@ def products(fp32: Path) -> list[Product]:
     """The products with constant weights, in the graph's order."""
     graph = onnx.load(fp32).graph
     shapes = {tensor.name: tensor.dims for tensor in graph.initializer if len(tensor.dims) == 2}
-    nodes = [node for node in graph.node if node.op_type == "MatMul" and node.input[1] in shapes]
-    return [Product(node.name, *shapes[node.input[1]]) for node in nodes]
+    named = ((_product_name(node), node) for node in graph.node)
+    return [Product(name, *shapes[node.input[1]]) for name, node in named if name and node.input[1] in shapes]
+
+
+def _product_name(node: onnx.NodeProto) -> str | None:
+    """What the quantiser calls a product of a layer; None for other operators, and for the pooler's and the head's.
+
+    Those two multiply by a transposed matrix. GPT-2's layers have products with a bias that do not, which the quantiser
+    splits into a MatMul of another name and an Add.
+    """
+    if node.op_type == "MatMul":
+        return node.name
+    transposed = any(item.name == "transB" and item.i for item in node.attribute)
+    return f"{node.name}_MatMul" if node.op_type == "Gemm" and not transposed else None
 
 
 def rungs(fp32: Path, always: Sequence[str] = ()) -> dict[str, list[str]]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from distill.core.progress import note
 from distill.core.record_store import read_records, splits
 from distill.models import pretrained
+from distill.models.encoder_config import settle_padding
 from distill.models.fresh import Shape, make_encoder
 from teachers.config import FreshEncoder, TeacherConfig
 from teachers.embedded import local_folder
@@ -36,6 +37,7 @@ def adopt_checkpoint(checkpoint: str, folder: Path) -> None:
     for path in sorted([*source.glob("*.safetensors"), *source.glob("*.json")]):
         shutil.copyfile(path, folder / path.name)
     pretrained.save_tokenizer(source, folder)
+    settle_padding(folder)
 
 
 def make_fresh(fresh: FreshEncoder, texts: Iterable[str], seed: int, folder: Path) -> None:

@@ -15,7 +15,9 @@ from distill.core.progress import note
 from distill.core.record_store import count_records, splits
 from distill.core.run_folder import RECORDS
 from distill.core.steps import Step, Steps
+from distill.pipeline.checkpoints import try_checkpoints
 from distill.pipeline.estimate import ROWS, Estimate, estimate
+from distill.pipeline.experiment import Experiment
 from distill.pipeline.seeds import first_run, seed_runs, stages_of
 from distill.pipeline.settings import Settings
 
@@ -30,13 +32,23 @@ def plan_lines(settings: Settings) -> list[str]:
     comes out otherwise. Times and sizes come from the plan itself, performed on 50 rows of each split once the rows are
     counted, where something is still to do.
 
-    Raises: as the performed steps do.
+    Raises: as the performed steps do; UserError for a checkpoint that will not do.
     """
+    _try(settings)
     plans = {one.run: _plan(one, settings) for one in seed_runs(settings)}
     to_do = [step for plan in plans.values() for step, state in plan if state != MADE]
     found, why = _estimates(settings, to_do)
     lines = [line for run, plan in plans.items() for line in _steps(run, plan, found, alone=len(plans) == 1)]
     return [*_inputs(settings), *lines, _time(to_do, found, why), _disk(settings.run, to_do, found)]
+
+
+def _try(settings: Settings) -> None:
+    """Try what the models start from, as the run does before its first step."""
+    first = first_run(settings)
+    try:
+        try_checkpoints(Experiment(first), stages_of(first, settings), Steps(first.run, {}, {}))
+    except MissingExtra as error:
+        note(f"not tried: {error}")
 
 
 def _plan(run: Settings, settings: Settings) -> list[tuple[Step, str]]:

@@ -10,7 +10,7 @@ from distill.core.errors import UserError
 from distill.core.files import read_json
 
 HISTORY_FILE = "training_history.json"  # what training writes of itself, next to the weights
-_LAYER_KEYS = ("num_hidden_layers", "n_layers", "num_layers")
+_LAYER_KEYS = ("num_hidden_layers", "n_layers", "n_layer", "num_layers")
 
 
 def layer_count(folder: Path) -> int | None:

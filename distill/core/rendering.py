@@ -92,16 +92,19 @@ def _text(value: Any, path: str) -> str:
 class Renderer:
     """Renders and tokenises records for one view.
 
-    Args: view: the content of a `view.json`: `left`, `right`, `separator`, `max_tokens`, `budgets`, `windows`.
-        tokenizer: a `tokenizers.Tokenizer`; its own truncation and padding are switched off here.
-    Raises: ValueError when `max_tokens` leaves no room for text next to the special tokens.
+    Args: view: the content of a `view.json`: `left`, `right`, `separator`, `max_tokens`, `budgets`, `windows`; and the
+        model's `pad_id`. tokenizer: a `tokenizers.Tokenizer`; its own truncation and padding are switched off here.
+    Attributes: pad_id: the padding token, which is also the one token of a window without any.
+    Raises: ValueError when `max_tokens` leaves no room for text next to the special tokens. LookupError when the
+        tokenizer's template leaves a side out or swaps them, or no text has a token.
     """
 
     def __init__(self, view: Mapping[str, Any], tokenizer: Any) -> None:
         tokenizer.no_truncation()
         tokenizer.no_padding()
         self.tokenizer = tokenizer
-        self._frame = _Frame.of(tokenizer, pair=bool(view.get("right")))
+        self.pad_id: int = view.get("pad_id") or 0
+        self._frame = _Frame.of(tokenizer, bool(view.get("right")), self.pad_id)
         self.left: Sequence[str] = view["left"]
         self.right: Sequence[str] = view.get("right") or []
         self.separator: str = view.get("separator", " | ")
@@ -209,11 +212,13 @@ class _Frame:
 
     around: tuple[list[tuple[int, int]], ...]
     types: tuple[int, ...]
+    pad_id: int
 
     @classmethod
-    def of(cls, tokenizer: Any, pair: bool) -> _Frame:
-        """The frame of a tokenizer, read off one processed example."""
-        example = tokenizer.encode("a", *(["a"] if pair else []))
+    def of(cls, tokenizer: Any, pair: bool, pad_id: int) -> _Frame:
+        """The frame of a tokenizer, read off one processed example. Raises: LookupError as `Renderer`."""
+        text = _some_text(tokenizer)
+        example = tokenizer.encode(text, *([text] if pair else []))
         around: list[list[tuple[int, int]]] = [[]]
         types: list[int] = []
         for token, kind, side in zip(example.ids, example.type_ids, example.sequence_ids, strict=True):
@@ -222,16 +227,32 @@ class _Frame:
             elif side == len(types):
                 around.append([])
                 types.append(kind)
-        return cls(tuple(around), tuple(types))
+        if len(types) != 1 + pair:
+            raise LookupError(f"the tokenizer's template has {len(types)} of {1 + pair} sides in order")
+        return cls(tuple(around), tuple(types), pad_id)
 
     def window(self, left: list[int], right: list[int]) -> Window:
-        """The sides inside the frame; `right` stays out of a single-text frame."""
+        """The sides inside the frame; `right` stays out of a single-text frame.
+
+        Without text and without special tokens one padding token is read: models cannot read nothing.
+        """
         ids, type_ids = _split(self.around[0])
         for side, kind, after in zip((left, right), self.types, self.around[1:], strict=False):
             tokens, kinds = _split(after)
             ids = [*ids, *side, *tokens]
             type_ids = [*type_ids, *[kind] * len(side), *kinds]
-        return Window(ids, type_ids)
+        return Window(ids, type_ids) if ids else Window([self.pad_id], [0])
+
+
+def _some_text(tokenizer: Any) -> str:
+    """A text of at least one token: `a`, or, where that has none, the first of the vocabulary that has."""
+    if len(tokenizer.encode("a", add_special_tokens=False)):
+        return "a"
+    for token_id in sorted(tokenizer.get_vocab().values()):
+        text: str = tokenizer.decode([token_id])
+        if len(tokenizer.encode(text, add_special_tokens=False)):
+            return text
+    raise LookupError("no text has a token in the tokenizer's vocabulary")
 
 
 def _beyond(tokens: int, text: str, dropped: int) -> int:

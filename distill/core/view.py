@@ -11,6 +11,7 @@ from tokenizers import Tokenizer
 from distill.core.config import parse
 from distill.core.errors import UserError
 from distill.core.files import read_json, sha256, sha256_json, write_json
+from distill.core.padding import pad_id
 from distill.core.project import ViewConfig
 from distill.core.rendering import Renderer
 
@@ -78,7 +79,8 @@ class View:
         """
         content = self.content
         try:
-            return Renderer(content, Tokenizer.from_file(str(self.tokenizer_path)))
+            tokenizer = Tokenizer.from_file(str(self.tokenizer_path))
+            return Renderer({**content, "pad_id": pad_id(self.tokenizer_path.parent, tokenizer)}, tokenizer)
         except ValueError as error:
             raise UserError(str(error), where=f"views.{self.name}.max_tokens", do="raise it") from None
         except Exception as error:
@@ -93,6 +95,16 @@ class View:
                 found=f"hash {other.hash[:12]}, expected {self.hash[:12]}",
                 do="use the view it was made for, or make it again",
             )
+
+
+def too_long(view: str, tokens: int, positions: int, encoder: str) -> UserError:
+    """The error of a view that reads more than an encoder can. Args: view: its key. encoder: named in the message."""
+    return UserError(
+        "the view is longer than the encoder can read",
+        where=f"{view}.max_tokens",
+        found=f"max_tokens {tokens}, the encoder has {positions} positions ({encoder})",
+        do=f"lower it to {positions}, and read long texts in windows",
+    )
 
 
 def _unreadable(tokenizer: Path, found: object) -> UserError:

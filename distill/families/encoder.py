@@ -66,8 +66,7 @@ class Encoder(Family):
         """
         import torch
 
-        from distill.inference.collate import pad_id
-        from distill.models.pretrained import save_tokenizer
+        from distill.models.pretrained import copy_tokenizer
         from distill.training.distillation_loss import DistillationLoss
         from distill.training.examples import encode_examples
         from distill.training.fit import fit
@@ -83,7 +82,7 @@ class Encoder(Family):
             name=lesson.title,
             labels=lesson.space.labels,
             loss=DistillationLoss(tuple(config.terms.values()), lesson.space.objective),
-            pad_id=pad_id(lesson.source),
+            pad_id=render.pad_id,
             pool=windows.pool if windows else "mean",
             seed=lesson.seed,
             threads=lesson.threads,
@@ -93,7 +92,7 @@ class Encoder(Family):
         train = encode_examples(rows, render, soft)
         valid = encode_examples(read_records(lesson.records, "valid"), render)
         fit(model, train, valid, _length(config.training, lesson.steps), run, folder)
-        save_tokenizer(lesson.source, folder)
+        copy_tokenizer(lesson.source, folder)
         View(view.name, view.config, folder / TOKENIZER_FILE).save(folder)
 
     def open(self, folder: Path, how: Opening = DEFAULT) -> Scorer:
@@ -120,7 +119,7 @@ def _started(config: Recipe, lesson: Lesson, source: Path) -> PreTrainedModel:
     Raises: UserError when the source has fewer layers than the config keeps.
     """
     from distill.models.encoder import layer_stack, load_classifier
-    from distill.models.layer_map import evenly_spread, first
+    from distill.models.layer_map import RULES
     from distill.models.truncation import keep_layers
 
     model = load_classifier(source, lesson.space.labels, lesson.space.objective)
@@ -134,8 +133,7 @@ def _started(config: Recipe, lesson: Lesson, source: Path) -> PreTrainedModel:
             found=f"{config.layers} of {available}",
             do=f"choose a student with at most {available} layers (--student), or a deeper teacher",
         )
-    chosen = {"spread": evenly_spread, "first": first}[config.keep]
-    keep_layers(model, chosen(available, config.layers))
+    keep_layers(model, RULES[config.keep](available, config.layers))
     return model
 
 

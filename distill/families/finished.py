@@ -7,9 +7,10 @@ from typing import Any
 
 from distill.core.errors import UserError
 from distill.core.files import read_json
+from distill.core.label_space import LabelSpace
 from distill.core.view import TOKENIZER_FILE, VIEW_FILE, View
 from distill.families.encoder import Encoder
-from distill.families.family import Lesson
+from distill.families.family import CONFIG_FILE, Lesson
 
 
 class Finished(Encoder):
@@ -26,35 +27,39 @@ class Finished(Encoder):
             order, or it carries a `view.json` of another view.
         """
         from distill.models import pretrained
-        from distill.models.encoder import labels_of, load_classifier, quiet
+        from distill.models.encoder import load_classifier, quiet
 
         space, source = lesson.space, pretrained.resolve(config.finished)
         pretrained.require_safe(source)
         view = View(lesson.view, lesson.view_config, source / TOKENIZER_FILE)
         if (source / VIEW_FILE).exists():
             view.require(View.load(source), "the finished teacher")
-        _require_head(source)
-        found = tuple(labels_of(load_classifier(source)))
-        if found not in (space.outputs, tuple(f"LABEL_{index}" for index in range(len(space.outputs)))):
-            raise UserError(
-                "the finished teacher was trained for other labels",
-                where=str(source),
-                found=", ".join(found),
-                do=f"task.labels must name them in the same order; now: {', '.join(space.labels)}",
-            )
+        require_finished(source, space)
         with quiet():
             load_classifier(source, space.labels, space.objective).save_pretrained(folder)
         pretrained.save_tokenizer(source, folder)
         View(view.name, view.config, folder / TOKENIZER_FILE).save(folder)
 
 
-def _require_head(source: Path) -> None:
-    """Refuse a bare encoder: it would be given a head of random weights."""
-    found = read_json(source / "config.json").get("architectures") or []
-    if not any("SequenceClassification" in name for name in found):
+def require_finished(source: Path, space: LabelSpace) -> None:
+    """Check that a folder holds a classifier of the task's labels, in the task's order. Raises: UserError."""
+    from distill.models.encoder_config import require_labels, stored_labels
+
+    # Without a head of its own it would be given one of random weights.
+    names = read_json(source / CONFIG_FILE).get("architectures") or []
+    if not any("SequenceClassification" in name for name in names):
         raise UserError(
             "the finished teacher has no classification head",
-            where=str(source / "config.json"),
-            found=f"architectures {found}",
+            where=str(source / CONFIG_FILE),
+            found=f"architectures {names}",
             do="give the folder of a fine-tuned classifier, or fine-tune this encoder with --checkpoint",
+        )
+    require_labels(source)
+    found = tuple(stored_labels(source) or ())
+    if found not in (space.outputs, tuple(f"LABEL_{index}" for index in range(len(space.outputs)))):
+        raise UserError(
+            "the finished teacher was trained for other labels",
+            where=str(source),
+            found=", ".join(found),
+            do=f"task.labels must name them in the same order; now: {', '.join(space.labels)}",
         )

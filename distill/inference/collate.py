@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +11,6 @@ from distill.core.rendering import Window
 
 Batch = dict[str, NDArray[np.int64]]
 """`input_ids`, `attention_mask` and `token_type_ids`, each int64 (B, S)."""
-
-_PAD_TOKENS = ("[PAD]", "<pad>", "<|pad|>", "<|padding|>")
 
 
 def collate(windows: Sequence[Window], pad_id: int) -> Batch:
@@ -31,16 +27,3 @@ def collate(windows: Sequence[Window], pad_id: int) -> Batch:
         types[row, :length] = window.type_ids
         mask[row, :length] = 1
     return {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}
-
-
-def pad_id(source: Path | Any) -> int:
-    """The padding id of a model folder or of a `tokenizers.Tokenizer`; 0 where it names none.
-
-    Padding is masked, so 0 changes no logit of a model that has no padding token.
-    """
-    if isinstance(source, Path):
-        from tokenizers import Tokenizer
-
-        source = Tokenizer.from_file(str(source / "tokenizer.json"))
-    found = (source.token_to_id(token) for token in _PAD_TOKENS)
-    return next((token_id for token_id in found if token_id is not None), 0)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distill.core.rendering import Encoded, Renderer, Window
-from distill.inference.collate import collate, pad_id
+from distill.inference.collate import collate
 from distill.inference.runner import Runner
 from distill.inference.scorer import Logits, Progress, Row, Scorer
 from distill.inference.token_budget import batches
@@ -25,7 +25,6 @@ class RunnerScorer(Scorer):
     def __init__(self, runner: Runner, renderer: Renderer, *, batch_tokens: int = 4096, max_rows: int = 64) -> None:
         self.renderer, self._runner = renderer, runner
         self._batch_tokens, self._max_rows = batch_tokens, max_rows
-        self._pad = pad_id(renderer.tokenizer)
         self._pool = str((renderer.windows or {}).get("pool", "mean"))
 
     def prepare(self, rows: Sequence[Row]) -> list[Encoded]:
@@ -52,7 +51,7 @@ class RunnerScorer(Scorer):
 
         The way to tensors of a chosen batch size and length: parity tries its grid through it.
         """
-        return self._runner.logits(collate(windows, self._pad))
+        return self._runner.logits(collate(windows, self.renderer.pad_id))
 
 
 def pool_windows(logits: Logits, counts: Sequence[int], rule: str) -> Logits:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from distill.core.errors import UserError
 from distill.core.objectives.objective import Objective
 from distill.core.objectives.single_label import SINGLE
+from distill.models.encoder_config import first_line, name_outputs, read_config, require_labels
 
 if TYPE_CHECKING:
     from torch import nn
@@ -29,14 +30,17 @@ def load_classifier(
         attention: `sdpa`, `eager` (plain operators, which ONNX Runtime's fusions recognise), or None for the fastest
         that the family has.
     Raises: UserError when transformers does not know the family, when weights of the encoder are missing or of
-        another shape, or when the checkpoint's classes are these labels in another order.
+        another shape, when the checkpoint's classes are these labels in another order, or when its names are to be
+        kept and are in no order.
     """
     import torch
     from transformers import AutoModelForSequenceClassification
 
-    config = _config(folder)
-    if labels is not None:
-        _name_outputs(config, list(objective.outputs(labels)), objective, folder)
+    config = read_config(folder)
+    if labels is None:
+        require_labels(folder)
+    else:
+        name_outputs(config, list(objective.outputs(labels)), objective, folder)
     with quiet():
         try:
             model, info = AutoModelForSequenceClassification.from_pretrained(
@@ -51,44 +55,55 @@ def load_classifier(
                 output_loading_info=True,
             )
         except Exception as error:
-            raise UserError("cannot load the model", where=str(folder), found=_first_line(error)) from error
+            raise UserError("cannot load the model", where=str(folder), found=first_line(error)) from error
     _require_encoder_weights(model, info, folder)
     return model.eval()
 
 
 def labels_of(model: PreTrainedModel) -> list[str]:
     """Class names in the order of the logits."""
-    return _stored_labels(model.config)
+    names: Any = model.config.id2label
+    return [names[index] for index in range(len(names))]
 
 
 def layer_stack(model: PreTrainedModel) -> nn.ModuleList:
-    """The transformer layers: the largest `ModuleList` whose length is the config's number of layers.
+    """The transformer layers: the `ModuleList` whose length is the config's number of layers.
 
-    Raises: UserError when there is none, as in families whose layers share their weights (ALBERT).
+    Raises: UserError when there is none, as in families whose layers share their weights (ALBERT), or several side by
+        side, as in families that keep the parts of their layers apart (XLM, FlauBERT).
     """
     from torch import nn
 
     depth = model.config.num_hidden_layers
-    stacks = [module for module in model.modules() if isinstance(module, nn.ModuleList) and len(module) == depth]
-    if not stacks:
+    stacks = {
+        name: module
+        for name, module in model.named_modules()
+        if isinstance(module, nn.ModuleList) and len(module) == depth
+    }
+    # A layer may have a list of its own with as many parts.
+    found = [name for name in stacks if not any(name.startswith(f"{other}.") for other in stacks)]
+    if len(found) != 1:
         raise UserError(
-            "the encoder has no stack of layers to choose from",
-            found=f"model_type '{model.config.model_type}' with {depth} layers",
-            do="take an encoder whose layers have weights of their own (BERT, RoBERTa, DeBERTa, ModernBERT, …)",
+            f"the encoder keeps its layers in {len(found)} lists side by side"
+            if found
+            else "the encoder has no stack of layers to choose from",
+            found=f"model_type '{model.config.model_type}' with {depth} layers"
+            + "".join(f", {name}" for name in found),
+            do="take an encoder whose layers have weights of their own in one list (BERT, RoBERTa, DeBERTa, …)",
         )
-    return max(stacks, key=lambda stack: sum(weight.numel() for weight in stack.parameters()))
+    return stacks[found[0]]
 
 
 def input_names(model: PreTrainedModel) -> list[str]:
     """Inputs that the forward pass uses, among `input_ids`, `attention_mask` and `token_type_ids`.
 
-    Token types are left out where the family takes none or knows only one (RoBERTa), where 1 would be out of range.
+    Token types are passed where the family has embeddings of at least two segments. RoBERTa has one, so that 1 would be
+    out of range; GPT-2, XLM and FlauBERT have none and take segments for words.
     """
     accepted = inspect.signature(model.forward).parameters
-    names = [name for name in ("input_ids", "attention_mask", "token_type_ids") if name in accepted]
-    if getattr(model.config, "type_vocab_size", 2) < 2 and "token_type_ids" in names:
-        names.remove("token_type_ids")
-    return names
+    segments = getattr(model.config, "type_vocab_size", 0) if hasattr(type(model.config), "type_vocab_size") else 0
+    used = {"input_ids": True, "attention_mask": True, "token_type_ids": segments >= 2}
+    return [name for name, wanted in used.items() if wanted and name in accepted]
 
 
 def position_limit(model: PreTrainedModel) -> int | None:
@@ -119,41 +134,6 @@ def quiet() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
-def _config(folder: Path) -> Any:
-    from transformers import AutoConfig, AutoModelForSequenceClassification
-
-    try:
-        config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    except Exception as error:
-        raise UserError("cannot read the model's config", where=str(folder), found=_first_line(error)) from error
-    if type(config) not in AutoModelForSequenceClassification._model_mapping:
-        raise UserError(
-            "this family has no sequence classification in transformers",
-            where=str(folder / "config.json"),
-            found=f"model_type '{config.model_type}'",
-            do="take an encoder that AutoModelForSequenceClassification loads",
-        )
-    return config
-
-
-def _stored_labels(config: Any) -> list[str]:
-    return [config.id2label[index] for index in range(len(config.id2label))]
-
-
-def _name_outputs(config: Any, labels: list[str], objective: Objective, folder: Path) -> None:
-    stored = _stored_labels(config)
-    if stored != labels and sorted(stored) == sorted(labels):
-        raise UserError(
-            "the checkpoint's classes are in another order",
-            where=str(folder / "config.json"),
-            found=f"{stored}, the task has {labels}",
-            do="write task.labels in the checkpoint's order",
-        )
-    config.id2label = dict(enumerate(labels))
-    config.label2id = {name: index for index, name in enumerate(labels)}
-    config.problem_type = objective.problem_type
-
-
 def _require_encoder_weights(model: PreTrainedModel, info: dict[str, Any], folder: Path) -> None:
     """Refuse a checkpoint whose encoder would be filled with random weights; a pooler or head may be fresh."""
     absent = [*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])]
@@ -166,7 +146,3 @@ def _require_encoder_weights(model: PreTrainedModel, info: dict[str, Any], folde
             found=f"{len(lost)} missing or of another shape, first {lost[0]}",
             do="restore the weights that belong to config.json",
         )
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0] or type(error).__name__

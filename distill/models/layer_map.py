@@ -29,6 +29,10 @@ def first(source: int, kept: int) -> list[int]:
     return list(range(kept))
 
 
+RULES = {"spread": evenly_spread, "first": first}
+"""Each rule by the name that a student's `keep` has."""
+
+
 def _check(source: int, kept: int) -> None:
     if not 1 <= kept <= source:
         raise ValueError(f"cannot keep {kept} of {source} layers: keep between 1 and {source}")

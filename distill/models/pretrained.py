@@ -10,7 +10,9 @@ from typing import Any
 
 from distill.core.errors import MissingExtra, UserError
 from distill.core.files import read_json
+from distill.core.view import TOKENIZER_FILE, VIEW_FILE
 from distill.models.encoder import quiet
+from distill.models.tokenizer_agreement import settle_tokenizer
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
 _HUB_FILES = ["*.safetensors", "*.json", "*.txt", "*.model"]
@@ -59,21 +61,31 @@ def require_safe(folder: Path) -> None:
 
 
 def save_tokenizer(checkpoint: Path, folder: Path) -> None:
-    """Put the checkpoint's tokenizer into `folder`: `tokenizer.json` and what else transformers stores with it.
+    """Put the tokenizer of a checkpoint made elsewhere into `folder`: `tokenizer.json` and what stands beside it.
 
-    A checkpoint that has only a vocabulary or a sentencepiece model is converted by transformers.
+    A checkpoint that has only a vocabulary or a sentencepiece model is converted by transformers. One whose files
+    disagree is settled as transformers reads it, unless it has a `view.json`: such a model was trained with its
+    tokenizer.json.
 
-    Raises: UserError when it cannot be read or converted.
+    Raises: UserError when it cannot be read, converted or settled.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    if (checkpoint / "tokenizer.json").is_file():
-        _require_tokenizer(checkpoint / "tokenizer.json")
-        for name in _TOKENIZER_FILES:
-            if (checkpoint / name).is_file():
-                shutil.copyfile(checkpoint / name, folder / name)
+    if not (checkpoint / TOKENIZER_FILE).is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        _convert_tokenizer(checkpoint, folder)
+        _require_tokenizer(folder / TOKENIZER_FILE)
         return
-    _convert_tokenizer(checkpoint, folder)
-    _require_tokenizer(folder / "tokenizer.json")
+    _require_tokenizer(checkpoint / TOKENIZER_FILE)
+    copy_tokenizer(checkpoint, folder)
+    if not (checkpoint / VIEW_FILE).is_file():
+        settle_tokenizer(checkpoint, folder)
+
+
+def copy_tokenizer(model: Path, folder: Path) -> None:
+    """Put the tokenizer that a model was trained with here, its `tokenizer.json`, into `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in _TOKENIZER_FILES:
+        if (model / name).is_file():
+            shutil.copyfile(model / name, folder / name)
 
 
 def _download(hub_id: str) -> Path:

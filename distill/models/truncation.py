@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 def keep_layers(model: PreTrainedModel, indices: Sequence[int]) -> None:
     """Keep only the layers at `indices`, in that order, in place; embeddings, pooler and head stay as they are.
 
-    The config follows (`num_hidden_layers`, and `layer_types` where layers differ), and so do the numbers that layers
-    keep of themselves, so that the saved folder loads as an ordinary model of that depth.
+    The config follows (`num_hidden_layers`, and `layer_types` or `attention_window` where layers differ), and so do
+    the numbers that layers keep of themselves, so that the saved folder loads as an ordinary model of that depth.
 
     Raises: ValueError when `indices` is not an increasing choice of the model's layers. UserError when the family has
         no stack of layers.
@@ -39,7 +39,8 @@ def _renumber(stack: Any) -> None:
 
 
 def _fix_config(config: Any, chosen: Sequence[int]) -> None:
-    types = getattr(config, "layer_types", None)
-    if types:
-        config.layer_types = [types[index] for index in chosen]
+    for name in ("layer_types", "attention_window"):  # the latter is Longformer's
+        values = getattr(config, name, None)
+        if isinstance(values, list):
+            setattr(config, name, [values[index] for index in chosen])
     config.num_hidden_layers = len(chosen)

@@ -6,7 +6,7 @@ import platform
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 
-from distill.core.errors import DistillError, MissingExtra, UserError
+from distill.core.errors import DistillError, UserError
 from distill.core.files import Json
 from distill.core.lock import at_work
 from distill.core.manifest import require_whole
@@ -15,7 +15,9 @@ from distill.core.run_folder import RunFolder
 from distill.core.sealed import write_sealed
 from distill.core.steps import Step, Steps
 from distill.evaluation.gates import VALIDATION
+from distill.pipeline.checkpoints import try_checkpoints
 from distill.pipeline.experiment import Experiment
+from distill.pipeline.extras import naming_extras
 from distill.pipeline.plan import asking, bundles, plan, stages_until
 from distill.pipeline.preflight import require_intervals, require_layers, require_positive, require_slices
 from distill.pipeline.settings import Settings
@@ -26,14 +28,14 @@ from distill.report.outcome import FINISHED, UNFINISHED, stopped
 from distill.report.page import write_page
 
 VERSIONED = ("distill", "numpy", "pyarrow", "tokenizers", "torch", "transformers", "onnx", "onnxruntime")
-_TRAINING = ("torch", "transformers", "accelerate", "safetensors")
-_MODULE_EXTRAS = {**dict.fromkeys(_TRAINING, "train"), "onnxruntime": "cpu", "onnx": "cpu"}
 
 
 def execute(settings: Settings, reporter: Reporter, until: str = "report") -> Json:
     """Make every artifact up to the last step of the verb `until`; returns report.json's content.
 
     The report is written as the run goes on, and says of itself whether the run has ended, and how.
+
+    Checkpoints and finished teachers are tried before the first step.
 
     Raises: GateFailed after the report is written, when a gate failed: a leak or too few validation rows stop the run
         before anything is trained, a teacher that knows too little before anything is labelled, every other gate before
@@ -58,6 +60,7 @@ def _make(experiment: Experiment, steps: Steps, until: str) -> None:
     stages = stages_until(list(plan(experiment)), until)
     if any(stage.verb == "train" for stage in stages):
         require_layers(experiment)
+    try_checkpoints(experiment, stages, steps)
     for stage in (stage for stage in stages if stage.step.artifact in first):
         run_step(steps, stage.step)
         if stage.step.artifact == experiment.run.audit.parent.name:
@@ -88,13 +91,8 @@ def versions() -> dict[str, str]:
 
 def run_step(steps: Steps, step: Step) -> None:
     """Make a step's artifact. Raises: MissingExtra where it needs a library that is not installed."""
-    try:
+    with naming_extras(f"the step '{step.name}'"):
         steps.run(step)
-    except ModuleNotFoundError as error:
-        extra = _MODULE_EXTRAS.get((error.name or "").split(".")[0])
-        if extra is None:
-            raise
-        raise MissingExtra(f"the step '{step.name}'", extra) from error
 
 
 def _require_audit(experiment: Experiment, report: Json, until: str) -> None:

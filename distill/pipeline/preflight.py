@@ -35,14 +35,19 @@ def require_layers(experiment: Experiment) -> None:
     for name, student in experiment.settings.students.items():
         if not isinstance(student, StudentConfig):
             continue
-        available = _layers(experiment.settings, experiment.settings.source_of(student))
+        available = layers_of(experiment.settings, experiment.settings.source_of(student))
         if available is not None and student.layers > available:
-            raise UserError(
-                "the student has more layers than its teacher",
-                where=f"students.{name}.layers",
-                found=f"{student.layers} of {available}",
-                do=f"choose a student with at most {available} layers (--student), or a deeper teacher",
-            )
+            raise too_few_layers(name, student.layers, available)
+
+
+def too_few_layers(student: str, wanted: int, available: int) -> UserError:
+    """The error of a student that keeps more layers than there are."""
+    return UserError(
+        "the student has more layers than its teacher",
+        where=f"students.{student}.layers",
+        found=f"{wanted} of {available}",
+        do=f"choose a student with at most {available} layers (--student), or a deeper teacher",
+    )
 
 
 def require_intervals(experiment: Experiment) -> None:
@@ -80,7 +85,7 @@ def require_slices(experiment: Experiment) -> None:
                 raise unknown_name("slice", one, known, f"teachers.{name}.slices")
 
 
-def _layers(settings: Settings, name: str) -> int | None:
+def layers_of(settings: Settings, name: str) -> int | None:
     """Layers of a teacher's encoder or of a student; None where they are not known yet."""
     entry = settings.entry(name)
     if isinstance(entry, StudentConfig):

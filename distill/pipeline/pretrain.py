@@ -11,11 +11,14 @@ from distill.core.files import Json, read_json
 from distill.core.lock import at_work
 from distill.core.model_folder import HISTORY_FILE
 from distill.core.progress import Reporter, reporting
+from distill.core.project import ViewConfig
 from distill.core.steps import Step, Steps, working_folder
+from distill.pipeline.checkpoints import try_encoders
 from distill.pipeline.execute import run_step, versions
 from distill.pipeline.experiment import Experiment
 from distill.pipeline.settings import Settings
 from distill.pipeline.steps.pretrain import PRETRAINED, pretraining_steps
+from teachers.pretraining.collect import reading_view
 from teachers.pretraining.config import PretrainConfig
 
 _POLL_S = 0.5
@@ -48,8 +51,22 @@ def _lead(settings: Settings, config: PretrainConfig, steps: list[Step], reporte
     with at_work(settings.run), reporting(reporter):
         made = {**settings.as_json(), "pretrain": config.as_json()}
         runner = Steps(settings.run, made, versions(), reporter.step_starts, reporter.step_ends)
+        if not all(map(runner.is_done, steps)):
+            try_encoders(_encoders(settings, config))
         for step in steps:
             run_step(runner, step)
+
+
+def _encoders(settings: Settings, config: PretrainConfig) -> dict[str, tuple[str, dict[str, ViewConfig]]]:
+    """The encoders that are started from or learned from, with what they read, by key."""
+    found: dict[str, tuple[str, dict[str, ViewConfig]]] = {}
+    if config.checkpoint is not None:
+        view = reading_view(config, settings.project)
+        found["pretrain.checkpoint"] = (config.checkpoint, {f"views.{config.view}": view})
+    if (teacher := config.embedding_teacher) is not None:
+        view = ViewConfig(left=["text"], max_tokens=teacher.max_tokens)
+        found["pretrain.embedding_teacher"] = (teacher.encoder, {"pretrain.embedding_teacher": view})
+    return found
 
 
 def _join(run: Path, steps: list[Step]) -> None:

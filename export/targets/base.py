@@ -74,6 +74,9 @@ class Target(Config):
         Raises: UserError when the model cannot be exported so.
         """
 
+    def require(self, model: Any) -> None:
+        """Check, before anything is trained, that this target can be made of a `PreTrainedModel`. Raises: UserError."""
+
     @classmethod
     def open(cls, folder: Path, threads: int | None = None) -> Runner:
         """The export in `folder`, ready to run. Raises: UserError when its file or its providers are unavailable."""

@@ -6,7 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
+from distill.core.errors import UserError
 from export.targets.base import Criterion, Source, Target
+
+UNTRACEABLE = ("longformer",)
+"""Families that make another graph for each length, by `model_type`."""
 
 
 class OnnxFp32(Target):
@@ -16,6 +20,16 @@ class OnnxFp32(Target):
     criterion: ClassVar[Criterion] = "parity"
     batch_invariant: ClassVar[bool] = True
     file: ClassVar[str] = "model.onnx"
+
+    def require(self, model: Any) -> None:
+        """Check that the family is none of those that the exporter is known to fail on."""
+        if model.config.model_type in UNTRACEABLE:
+            raise UserError(
+                "the ONNX exporter cannot export this family",
+                where=f"export: {self.name}",
+                found=f"model_type '{model.config.model_type}', whose forward pass depends on the length of its input",
+                do="take an encoder of another family (docs/families.md); labels alone need no export: distill label",
+            )
 
     def build(self, source: Source, folder: Path) -> Mapping[str, Any]:
         """Trace the PyTorch model into `folder`."""

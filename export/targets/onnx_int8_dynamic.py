@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
+from distill.core.errors import UserError
 from distill.core.project import Share
 from export.targets.base import Criterion, Source, Target
 
@@ -30,6 +31,20 @@ class OnnxInt8Dynamic(Target):
     reduce_range: bool = Field(
         False, description="7-bit weights, for processors without VNNI, where 8-bit sums saturate"
     )
+
+    def require(self, model: Any) -> None:
+        """Check that the encoder has products to quantise: SqueezeBERT has convolutions in their place."""
+        from torch import nn
+        from transformers.pytorch_utils import Conv1D  # GPT-2's name for a linear layer
+
+        parts = model.base_model.named_modules()
+        if not any(isinstance(part, nn.Linear | Conv1D) for name, part in parts if not name.startswith("pooler")):
+            raise UserError(
+                "int8 has nothing to quantise in this family",
+                where=f"export: {self.name}",
+                found=f"model_type '{model.config.model_type}'",
+                do="take the target out of export, or an encoder with linear layers",
+            )
 
     def build(self, source: Source, folder: Path) -> Mapping[str, Any]:
         """Write the first int8 form that changes few enough labels, or else the one that changes the fewest.

@@ -9,8 +9,8 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
+from distill.core.padding import pad_id
 from distill.core.view import TOKENIZER_FILE
-from distill.inference.collate import pad_id
 from distill.models import pretrained
 from distill.models.encoder import quiet
 
@@ -24,7 +24,7 @@ class SideTokenizer:
     def __init__(self, encoder: Path, max_tokens: int) -> None:
         self.tokenizer = Tokenizer.from_file(str(encoder / TOKENIZER_FILE))
         self.tokenizer.enable_truncation(max_tokens)
-        self.tokenizer.enable_padding(pad_id=pad_id(self.tokenizer))
+        self.tokenizer.enable_padding(pad_id=pad_id(encoder, self.tokenizer))
 
     def __call__(self, sides: Sides) -> dict[str, Tensor]:
         """teacher_ids, teacher_mask int64 (2B, S) and present bool (2B,): left sides first, then right ones."""

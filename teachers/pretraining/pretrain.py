@@ -17,8 +17,8 @@ from transformers import TrainerCallback
 from distill.core.errors import GateFailed, UserError
 from distill.core.files import Json, read_json, remove, sha256, write_json
 from distill.core.model_folder import HISTORY_FILE
+from distill.core.padding import pad_id
 from distill.core.view import TOKENIZER_FILE
-from distill.inference.collate import pad_id
 from distill.models import pretrained
 from distill.training import resume
 from distill.training.attention import choose_attention
@@ -101,7 +101,9 @@ def _collator(
         ) from None
     given = config.embedding_teacher
     sides = SideTokenizer(teacher, given.max_tokens) if given and teacher else None
-    return PretrainingCollator(pairs, renderers(read_views(store), start), masker, pad_id(tokenizer), seed, sides)
+    return PretrainingCollator(
+        pairs, renderers(read_views(store), start), masker, pad_id(start, tokenizer), seed, sides
+    )
 
 
 def _callbacks(logs: Path | None, tasks: ExitStack) -> list[TrainerCallback]:
@@ -127,7 +129,7 @@ def _finish(
             "pre-training diverged: the loss is not finite", do="lower training.learning_rate or raise warmup"
         )
     save(model, folder, half=config.half)
-    pretrained.save_tokenizer(start, folder)
+    pretrained.copy_tokenizer(start, folder)
     figures = {"rows": rows[0], "held_out": rows[1], "steps": step, "curve": curve}
     write_json(folder / HISTORY_FILE, {**figures, "before": _before(start)})
     remove(folder / resume.FOLDER)

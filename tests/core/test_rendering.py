@@ -10,6 +10,10 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tokenizers import Tokenizer
+from tokenizers.models import BPE
+from tokenizers.pre_tokenizers import Whitespace
+from tokenizers.processors import TemplateProcessing
 
 from distill.core import rendering
 from distill.core.rendering import Renderer, field_text
@@ -95,6 +99,40 @@ def test_an_empty_record_keeps_its_frame(words):
     found = Renderer(PAIR, words).encode({})
     assert [w.ids for w in found.windows] == [[2, 3, 3]]
     assert (found.tokens, found.cut_tokens) == (0, 0)
+
+
+def without_latin(**frame: str) -> Tokenizer:
+    """Byte pairs of a Cyrillic alphabet without unknown token: other letters have no token at all."""
+    tokenizer = Tokenizer(BPE({"<s>": 0, "</s>": 1, **{letter: n for n, letter in enumerate("дрельпила", 2)}}, []))
+    tokenizer.pre_tokenizer = Whitespace()
+    if frame:
+        tokenizer.post_processor = TemplateProcessing(**frame, special_tokens=[("<s>", 0), ("</s>", 1)])
+    return tokenizer
+
+
+def test_the_frame_is_found_without_a_token_for_a_latin_letter():
+    tokenizer = without_latin(single="<s> $A </s>", pair="<s> $A </s> </s> $B </s>")
+    found = Renderer(PAIR, tokenizer).encode({"product.title": "дрель", "page.title": "пила aa"})
+    assert found.windows[0].ids == tokenizer.encode("дрель", "пила aa").ids and len(found.windows[0].ids) == 13
+
+
+def test_a_template_with_the_right_side_first_is_refused():
+    tokenizer = without_latin(single="<s> $A </s>", pair="<s> $B </s> $A </s>")
+    with pytest.raises(LookupError, match="1 of 2 sides in order"):
+        Renderer(PAIR, tokenizer)
+
+
+def test_a_tokenizer_that_reads_nothing_is_refused():
+    with pytest.raises(LookupError, match="no text has a token"):
+        Renderer(PAIR, Tokenizer(BPE({}, [])))
+
+
+@pytest.mark.parametrize("right", [["page.title"], []])
+def test_a_text_of_no_tokens_is_one_padding_token(right):
+    renderer = Renderer(PAIR | {"right": right, "pad_id": 7}, without_latin())
+    empty, kept = renderer.encode_batch([{}, {"product.title": "дрель"}])
+    assert [(window.ids, window.type_ids) for window in empty.windows] == [([7], [0])]
+    assert (empty.tokens, empty.cut_tokens) == (0, 0) and len(kept.windows[0].ids) == 5
 
 
 PARTS = [*"дрелькамиdrills aбВ7,|-", "🔧", "👩‍🔧", "é", "½", "İ"]

@@ -3,9 +3,13 @@ import onnx
 import pytest
 from onnx import helper
 
+from benchmarks.family_checkpoints import FAMILIES, write_checkpoint
 from distill.core.errors import UserError
+from distill.core.project import ViewConfig
+from distill.core.view import View
 from distill.inference.onnx_runner import OnnxRunner
-from export import int8
+from distill.models.encoder import load_classifier
+from export import int8, to_onnx
 
 LONG = 30
 
@@ -123,3 +127,17 @@ def test_patterns_stay_on_every_rung(fp32):
 def test_patterns_that_do_nothing_or_everything_are_refused(fp32, patterns, message):
     with pytest.raises(UserError, match=message):
         int8.rungs(fp32("bert"), patterns)
+
+
+def test_products_of_gpt2_have_a_bias_inside_and_are_int8_too(tmp_path):
+    start, fp32, out = (tmp_path / name for name in ("start", "fp32.onnx", "int8.onnx"))
+    write_checkpoint(FAMILIES["GPT-2"], ["дрель пила", "drill"], start)
+    view = ViewConfig(left=["product.title"], max_tokens=16)
+    View("card", view, start / "tokenizer.json").save(start)
+    load_classifier(start, ["нет", "да"]).save_pretrained(start)
+    to_onnx.export_fp32(start, fp32)
+    int8.quantise(fp32, out)
+    assert len(int8.products(fp32)) == 4 * 4 + 1
+    assert list(operators(out).values()).count("MatMulInteger") == 4 * 4 + 1
+    expected, found = (OnnxRunner(path).logits(a_batch()) for path in (fp32, out))
+    assert 0 < np.abs(expected - found).max() < 0.2 * np.abs(expected).max()

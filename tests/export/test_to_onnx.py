@@ -4,6 +4,8 @@ import numpy as np
 import onnx
 import pytest
 
+from benchmarks.family_checkpoints import FAMILIES as TINY
+from benchmarks.family_checkpoints import write_checkpoint
 from distill.core.errors import UserError
 from distill.core.files import sha256
 from distill.core.rendering import Window
@@ -11,7 +13,10 @@ from distill.core.view import View
 from distill.inference.collate import collate
 from distill.inference.onnx_runner import OnnxRunner
 from distill.inference.torch_runner import TorchRunner
+from distill.models.encoder import load_classifier
 from export import to_onnx
+from export.config import load_target
+from export.targets.onnx_fp32 import UNTRACEABLE
 
 FAMILIES = ("bert", "roberta", "distilbert")
 
@@ -92,6 +97,16 @@ def test_a_family_that_cannot_be_traced_is_named(model_folder, tmp_path, monkeyp
         to_onnx.export_fp32(model_folder("bert"), tmp_path / "model.onnx")
     assert caught.value.found == "aten.unheard_of has no translation"
     assert list(tmp_path.iterdir()) == []
+
+
+def test_families_that_are_refused_before_training_cannot_be_traced(tmp_path):
+    write_checkpoint(TINY["Longformer"], ["дрель пила", "drill"], tmp_path / "longformer")
+    for family in UNTRACEABLE:
+        model = load_classifier(tmp_path / family, ["нет", "да"], attention="eager")
+        with pytest.raises(UserError, match=f"cannot export the family '{family}'"):
+            to_onnx._convert(model, tmp_path)
+        with pytest.raises(UserError, match="cannot export this family"):
+            load_target("onnx").require(model)
 
 
 def freeze_sequence(model):

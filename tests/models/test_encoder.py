@@ -3,6 +3,7 @@ import warnings
 
 import pytest
 import torch
+import transformers
 from safetensors.torch import load_file, save_file
 from transformers import BertModel
 
@@ -114,6 +115,28 @@ def test_eager_attention_on_request(saved):
 )
 def test_token_types_only_where_they_mean_something(family, takes_types, make_model):
     assert ("token_type_ids" in input_names(make_model(family))) == takes_types
+
+
+@pytest.mark.parametrize("kind", ["GPT2Config", "XLMConfig", "FlaubertConfig"])
+def test_families_that_take_segments_for_words_get_none(kind):
+    config = getattr(transformers, kind)(vocab_size=60, n_embd=8, emb_dim=8, n_head=2, n_heads=2, n_layer=1, n_layers=1)
+    config.type_vocab_size = 2  # written by hand into a config.json, it says nothing of the family
+    model = transformers.AutoModelForSequenceClassification.from_config(config)
+    assert input_names(model) == ["input_ids", "attention_mask"]
+
+
+@pytest.mark.parametrize("kind", ["XLMConfig", "FlaubertConfig"])
+def test_layers_in_several_lists_are_no_stack(kind):
+    config = getattr(transformers, kind)(vocab_size=60, emb_dim=8, n_heads=2, n_layers=3)
+    with pytest.raises(UserError, match="4 lists side by side"):
+        layer_stack(transformers.AutoModelForSequenceClassification.from_config(config))
+
+
+def test_lists_inside_a_layer_are_not_taken_for_the_stack():
+    size = {"hidden_size": 16, "num_attention_heads": 2, "intermediate_size": 16, "intra_bottleneck_size": 8}
+    config = transformers.MobileBertConfig(vocab_size=60, num_hidden_layers=3, embedding_size=8, **size)
+    model = transformers.AutoModelForSequenceClassification.from_config(config)
+    assert config.num_feedforward_networks - 1 == 3 and layer_stack(model) is model.mobilebert.encoder.layer
 
 
 @pytest.mark.parametrize(("family", "limit"), [("bert", 40), ("roberta", 40), ("distilbert", 40), ("deberta-v2", None)])

@@ -2,7 +2,9 @@ import copy
 
 import pytest
 import torch
+from transformers import AutoModelForSequenceClassification, RoFormerConfig
 
+from distill.models import first_token
 from distill.models.encoder import layer_stack
 from distill.models.first_token import first_token_only
 
@@ -78,6 +80,26 @@ def test_head_over_all_tokens_is_put_back(make_model, make_inputs):
     assert not first_token_only(model)
     assert layer_stack(model)[-1] is layer
     assert torch.equal(model(**inputs).logits, before)
+
+
+def test_a_near_relative_of_bert_keeps_its_layer(make_inputs):
+    size = {"hidden_size": 24, "num_attention_heads": 3, "intermediate_size": 40, "max_position_embeddings": 40}
+    config = RoFormerConfig(vocab_size=60, num_hidden_layers=2, **size)
+    model, inputs = AutoModelForSequenceClassification.from_config(config).eval(), make_inputs([9, 4])
+    before, layer = model(**inputs).logits, layer_stack(model)[-1]
+    assert not first_token_only(model) and layer_stack(model)[-1] is layer
+    assert torch.equal(model(**inputs).logits, before)
+
+
+@pytest.mark.parametrize("error", [IndexError, AttributeError, ValueError, RuntimeError])
+def test_any_exception_of_the_rewritten_layer_puts_it_back(error, make_model, make_inputs, monkeypatch):
+    def fail(*_, **__):
+        raise error("no such shape")
+
+    model, inputs = make_model("bert"), make_inputs([9, 4])
+    before = model(**inputs).logits
+    monkeypatch.setattr(first_token._BertLayer, "forward", fail)
+    assert not first_token_only(model) and torch.equal(model(**inputs).logits, before)
 
 
 def test_state_dict_and_training_flag_are_kept(make_model):

@@ -1,0 +1,125 @@
+"""The `config.json` of an encoder, read as transformers does, with the class names and padding made plain."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from distill.core.errors import UserError
+from distill.core.files import read_json, write_json
+from distill.core.objectives.objective import Objective
+from distill.core.padding import find_pad
+
+CONFIG = "config.json"
+_NAMING = ("id2label", "label2id", "num_labels")
+
+
+def read_config(folder: Path) -> Any:
+    """The config of a family that has a classifier; its padding token is set where any token can be one.
+
+    Class names that are not numbered 0 … C-1 are left out, see `stored_labels`.
+
+    Raises: UserError when it cannot be read, transformers has no classifier of the family, or it is an
+        encoder-decoder.
+    """
+    from transformers import CONFIG_MAPPING, AutoConfig, AutoModelForSequenceClassification
+
+    try:
+        content, labels = _content(folder), stored_labels(folder)
+        if labels is not None and isinstance(content.get("id2label"), dict | None):
+            config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        else:
+            plain = {name: value for name, value in content.items() if name not in _NAMING}
+            config = CONFIG_MAPPING[str(content.get("model_type"))].from_dict(plain)
+            if labels is not None:
+                config.id2label = dict(enumerate(labels))
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError("cannot read the model's config", where=str(folder), found=first_line(error)) from error
+    if type(config) not in AutoModelForSequenceClassification._model_mapping:
+        raise _no_encoder("this family has no sequence classification in transformers", config, folder)
+    if getattr(config, "is_encoder_decoder", False):
+        raise _no_encoder("an encoder-decoder cannot be cut to a student: it has two stacks of layers", config, folder)
+    names = ("pad_token_id", "eos_token_id", "vocab_size")
+    config.pad_token_id = find_pad({name: getattr(config, name, None) for name in names}, folder)
+    return config
+
+
+def settle_padding(folder: Path) -> None:
+    """Write the padding token that `read_config` finds into the `config.json` of a folder that names another or none.
+
+    Raises: as `read_config`.
+    """
+    content, found = _content(folder), read_config(folder).pad_token_id
+    if content.get("pad_token_id") != found:
+        write_json(folder / CONFIG, {**content, "pad_token_id": found})
+
+
+def stored_labels(folder: Path) -> list[str] | None:
+    """The class names of a checkpoint, in the order of its outputs; None where they are not numbered 0 … C-1.
+
+    A checkpoint without names has transformers' own, LABEL_0 and so on.
+    """
+    content = _content(folder)
+    names = content.get("id2label")
+    if names is None:
+        count = content.get("num_labels", 2)
+        return [f"LABEL_{index}" for index in range(count)] if isinstance(count, int) and count > 0 else None
+    if isinstance(names, dict):
+        if set(names) != {str(index) for index in range(len(names))}:
+            return None
+        names = [names[str(index)] for index in range(len(names))]
+    if not isinstance(names, list) or not names or not all(isinstance(name, str | int) for name in names):
+        return None
+    return [str(name) for name in names]
+
+
+def name_outputs(config: Any, labels: list[str], objective: Objective, folder: Path) -> None:
+    """Give a config these outputs, whatever the checkpoint calls its own.
+
+    Raises: UserError when the checkpoint has the same names in another order.
+    """
+    stored = stored_labels(folder)
+    if stored is not None and stored != labels and sorted(stored) == sorted(labels):
+        raise UserError(
+            "the checkpoint's classes are in another order",
+            where=str(folder / CONFIG),
+            found=f"{stored}, the task has {labels}",
+            do="write task.labels in the checkpoint's order",
+        )
+    config.id2label = dict(enumerate(labels))
+    config.label2id = {name: index for index, name in enumerate(labels)}
+    config.problem_type = objective.problem_type
+
+
+def require_labels(folder: Path) -> None:
+    """Check that a classifier's outputs have names in a known order. Raises: UserError showing `id2label`."""
+    if stored_labels(folder) is None:
+        raise UserError(
+            "the classes of the model are not numbered from 0",
+            where=str(folder / CONFIG),
+            found=f"id2label {_content(folder).get('id2label')}",
+            do='write id2label as {"0": "…", "1": "…"}, in the order of the outputs',
+        )
+
+
+def first_line(error: Exception) -> str:
+    """What an error of another library says, in one line."""
+    return str(error).strip().partition("\n")[0] or type(error).__name__
+
+
+def _content(folder: Path) -> dict[str, Any]:
+    content = read_json(folder / CONFIG)
+    if not isinstance(content, dict):
+        raise UserError("not a JSON object", where=str(folder / CONFIG), do="restore the file")
+    return content
+
+
+def _no_encoder(what: str, config: Any, folder: Path) -> UserError:
+    return UserError(
+        what,
+        where=str(folder / CONFIG),
+        found=f"model_type '{config.model_type}'",
+        do="take an encoder that AutoModelForSequenceClassification loads (docs/families.md)",
+    )

@@ -1,0 +1,180 @@
+"""Every checkpoint and finished teacher that a run names, tried before anything is trained."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from distill.core.errors import UserError
+from distill.core.objectives.single_label import SINGLE
+from distill.core.progress import note
+from distill.core.project import ViewConfig
+from distill.core.steps import Steps
+from distill.core.view import too_long
+from distill.models.layer_map import RULES
+from distill.pipeline.experiment import Experiment
+from distill.pipeline.extras import naming_extras
+from distill.pipeline.plan import Stage
+from distill.pipeline.preflight import layers_of, too_few_layers
+from distill.pipeline.settings import Settings
+from students.config import StudentConfig
+from teachers.config import TeacherConfig, TeacherEntry
+from teachers.embedded import local_folder
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+    from distill.inference.trial import Trial
+
+Check = Callable[["PreTrainedModel"], None]
+Chain = Sequence[StudentConfig]
+_MAKING = ("teach", "label", "train")
+
+
+def try_checkpoints(experiment: Experiment, stages: Sequence[Stage], steps: Steps) -> None:
+    """Try what the models of a run start from; a line for each says what it is and how long that took.
+
+    Nothing is tried where every model and label is made already.
+
+    Args: stages: the steps that will be performed. steps: knows which of them are made.
+    Raises: UserError for the first checkpoint that will not do; MissingExtra without torch.
+    """
+    if all(steps.is_done(stage.step) for stage in stages if stage.verb in _MAKING):
+        return
+    verbs, settings = {stage.verb for stage in stages}, experiment.settings
+    for name, teacher in settings.teachers.items():
+        if not isinstance(teacher, TeacherConfig):
+            continue
+        students = dict(_students_of(name, settings)) if "train" in verbs else {}
+        views = _views(experiment, name, students.values())
+        given = teacher.finished or teacher.checkpoint
+        if teacher.labels is not None and not students:
+            continue
+        with naming_extras(f"trying the checkpoint of '{name}'"):
+            if given is None:
+                _require_fresh_positions(views)
+            else:
+                _try_teacher(experiment, name, given, views, students, "export" in verbs)
+
+
+def try_encoders(given: Mapping[str, tuple[str, Mapping[str, ViewConfig]]]) -> None:
+    """Try encoders that are read without a classifier of the task.
+
+    Args: given: by the key that names it in the project, the checkpoint, and by their keys the views that it reads.
+    Raises: as `try_checkpoints`.
+    """
+    with naming_extras("trying a checkpoint"):
+        from distill.inference.trial import Trial
+
+        for key, (checkpoint, views) in given.items():
+            _try(key, _resolved(checkpoint), Trial(("0", "1"), SINGLE, views, {}))
+
+
+def _try_teacher(
+    experiment: Experiment,
+    name: str,
+    given: str,
+    views: Mapping[str, ViewConfig],
+    students: Mapping[str, Chain],
+    export: bool,
+) -> None:
+    from distill.families.finished import require_finished
+    from distill.inference.trial import Trial
+
+    teacher, space = experiment.settings.teachers[name], experiment.space
+    source = _resolved(given)
+    if isinstance(teacher, TeacherConfig) and teacher.finished:
+        require_finished(source, space)
+    cuts = {student: partial(_kept, student, chain) for student, chain in students.items()}
+    checks = [*_optimiser_checks(name, teacher), *(_export_checks(experiment.settings) if export else [])]
+    _try(f"teachers.{name}", source, Trial(space.labels, space.objective, views, cuts, checks))
+
+
+def _resolved(given: str) -> Path:
+    from distill.models import pretrained
+
+    source = local_folder(given) or pretrained.resolve(given)
+    pretrained.require_safe(source)
+    return source
+
+
+def _try(key: str, source: Path, trial: Trial) -> None:
+    from distill.inference.trial import try_checkpoint
+
+    started = time.monotonic()
+    found = try_checkpoint(source, trial)
+    cuts = f"; cut for {', '.join(trial.cuts)}" if trial.cuts else ""
+    note(f"tried {key}: {found}{cuts}; {time.monotonic() - started:.1f} s")
+
+
+def _views(experiment: Experiment, name: str, students: Iterable[Chain]) -> dict[str, ViewConfig]:
+    """What a teacher, where there is its model, its card teacher and its students read, by key; the teacher's first."""
+    settings, spec, card = experiment.settings, experiment.models[name], experiment.card_teacher
+    read = [spec.view] if spec.has_folder else []
+    read += [chain[-1].view for chain in students]
+    read += [card.view] if card is not None and card.entry == name else []
+    return {f"views.{view}": settings.project.views[view] for view in read}
+
+
+def _students_of(name: str, settings: Settings) -> Iterator[tuple[str, Chain]]:
+    """The students that may take a teacher's layers, each with the assistants between them, from the teacher on."""
+    for student, config in settings.students.items():
+        chain: list[StudentConfig] = []
+        at: Any = config
+        while isinstance(at, StudentConfig):
+            chain.insert(0, at)
+            source = at.source
+            at = settings.entry(source) if source else None
+        if chain and (at is settings.teachers[name] or (at is None and settings.teachers[name].weight > 0)):
+            if at is None and name != settings.first_teacher and _shallower(name, chain[0], settings):
+                continue  # such a student starts from the first teacher
+            yield student, chain
+
+
+def _shallower(name: str, student: StudentConfig, settings: Settings) -> bool:
+    available = layers_of(settings, name)
+    return available is not None and available < student.layers
+
+
+def _kept(name: str, chain: Chain, depth: int) -> list[int]:
+    """The teacher's layers that a student keeps. Raises: UserError where there are too few."""
+    kept = list(range(depth))
+    for student in chain:
+        if student.layers > len(kept):
+            raise too_few_layers(name, student.layers, len(kept))
+        kept = [kept[index] for index in RULES[student.keep](len(kept), student.layers)]
+    return kept
+
+
+def _optimiser_checks(name: str, teacher: TeacherEntry) -> Iterator[Check]:
+    """Muon sorts weights by layer."""
+    if not isinstance(teacher, TeacherConfig) or teacher.made_by != "encoder" or teacher.training.optimiser != "muon":
+        return
+
+    def check(model: PreTrainedModel) -> None:
+        from distill.models.encoder import layer_stack
+
+        try:
+            layer_stack(model)
+        except UserError as error:
+            where, do = f"teachers.{name}.training.optimiser", "set it to adamw, or take another encoder"
+            raise UserError(
+                f"muon cannot train this encoder: {error.what}", where=where, found=error.found, do=do
+            ) from None
+
+    yield check
+
+
+def _export_checks(settings: Settings) -> Iterator[Check]:
+    return (target.require for target in settings.targets.values())
+
+
+def _require_fresh_positions(views: Mapping[str, ViewConfig]) -> None:
+    from distill.models.fresh import POSITIONS
+
+    for key, view in views.items():
+        if view.max_tokens > POSITIONS:
+            raise too_long(key, view.max_tokens, POSITIONS, "an encoder of random weights")

@@ -1,0 +1,89 @@
+import json
+
+import pytest
+import transformers as hf
+
+from distill.core.errors import UserError
+from distill.core.files import read_json
+from distill.models.encoder import labels_of, load_classifier
+from distill.models.encoder_config import read_config, settle_padding, stored_labels
+from distill.models.fresh import train_wordpiece
+
+LABELS = ["нет", "упомянут", "да"]
+
+
+@pytest.fixture
+def saved(make_model, tmp_path):
+    make_model("bert", layers=1).save_pretrained(tmp_path)
+    return tmp_path
+
+
+def edit(folder, **changes):
+    path = folder / "config.json"
+    content = {**json.loads(path.read_text()), **changes}
+    path.write_text(json.dumps({name: value for name, value in content.items() if value != "absent"}))
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        ({"0": "x", "1": "y"}, ["x", "y"]),
+        ({"1": "y", "0": "x"}, ["x", "y"]),
+        ({"0": 5, "1": 7}, ["5", "7"]),
+        (["x", "y"], ["x", "y"]),
+        ("absent", ["LABEL_0", "LABEL_1"]),
+        (None, ["LABEL_0", "LABEL_1"]),
+        ({"1": "x", "2": "y"}, None),
+        ({"0": "x", "2": "y"}, None),
+        ({"x": 0, "y": 1}, None),
+        ({"LABEL_0": "x", "LABEL_1": "y"}, None),
+        ({}, None),
+        ([], None),
+        ({"0": ["x"]}, None),
+        ("x, y", None),
+    ],
+)
+def test_class_names_of_any_form(names, expected, saved):
+    edit(saved, id2label=names, label2id="absent", num_labels="absent")
+    assert stored_labels(saved) == expected
+    assert labels_of(load_classifier(saved, LABELS)) == LABELS
+    if expected is None:
+        with pytest.raises(UserError, match="not numbered from 0") as caught:
+            load_classifier(saved)
+        assert str(names) in str(caught.value)
+    else:
+        load_classifier(saved)
+
+
+def test_a_head_is_kept_whatever_its_classes_are_called(saved):
+    before = load_classifier(saved, LABELS).classifier.weight
+    edit(saved, id2label={"1": "x", "2": "y", "3": "z"}, label2id={"x": 1, "y": 2, "z": 3})
+    assert (load_classifier(saved, LABELS).classifier.weight == before).all()
+
+
+@pytest.mark.parametrize("kind", ["BartConfig", "T5Config"])
+def test_encoder_decoders_are_refused(kind, tmp_path):
+    getattr(hf, kind)().save_pretrained(tmp_path)
+    with pytest.raises(UserError, match="encoder-decoder"):
+        read_config(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"), [(None, 2), (-1, 2), (99, 2), (3, 3)], ids=["none", "negative", "past the end", "given"]
+)
+def test_a_decoder_pads_with_the_token_that_ends_texts(given, expected, tmp_path):
+    config = hf.GPT2Config(vocab_size=60, n_embd=8, n_head=2, n_layer=1, eos_token_id=2, bos_token_id=2)
+    hf.GPT2Model(config).save_pretrained(tmp_path)
+    edit(tmp_path, pad_token_id=given)
+    settle_padding(tmp_path)
+    assert read_json(tmp_path / "config.json")["pad_token_id"] == expected
+    model = load_classifier(tmp_path, LABELS)
+    assert model.config.pad_token_id == expected and model.get_input_embeddings().num_embeddings == 60
+    model.save_pretrained(tmp_path / "again")
+    assert read_json(tmp_path / "again" / "config.json")["pad_token_id"] == expected
+
+
+def test_the_tokenizers_padding_comes_before_the_end_of_a_text(tmp_path):
+    hf.GPT2Config(vocab_size=60, eos_token_id=2).save_pretrained(tmp_path)
+    train_wordpiece(["дрель пила"], 60).save(str(tmp_path / "tokenizer.json"))
+    assert read_config(tmp_path).pad_token_id == 0

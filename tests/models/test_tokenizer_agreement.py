@@ -1,0 +1,91 @@
+import json
+
+import pytest
+from tokenizers import Tokenizer
+from transformers import AutoTokenizer
+
+from distill.core.errors import UserError
+from distill.core.progress import reporting
+from distill.models import tokenizer_agreement
+from distill.models.fresh import Shape, make_encoder
+from distill.models.pretrained import copy_tokenizer, save_tokenizer
+from tests.training.toy import Watch
+
+TEXTS = ["дрель ударная 18 В", "Дрель Ударная", "ДРЕЛЬ", "cordless drill 18 V", "Cordless Drill", "кафе café"]
+
+
+@pytest.fixture
+def make_folder(tmp_path):
+    """`make_folder(file, settings)`: a BERT whose tokenizer.json has the normaliser `file`, and its settings."""
+
+    def make(file, settings):
+        make_encoder(TEXTS, tmp_path / "model", Shape(layers=1, width=8, heads=2, vocabulary=120), 1)
+        path = tmp_path / "model" / "tokenizer.json"
+        content = json.loads(path.read_text(encoding="utf-8"))
+        content["normalizer"].update(type="BertNormalizer", clean_text=True, handle_chinese_chars=True, **file)
+        path.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
+        (tmp_path / "model" / "tokenizer_config.json").write_text(
+            json.dumps({"tokenizer_class": "BertTokenizer", **settings})
+        )
+        return tmp_path / "model"
+
+    return make
+
+
+CASED, LOWER = {"lowercase": False, "strip_accents": False}, {"lowercase": True, "strip_accents": False}
+CONTRADICTIONS = [
+    (CASED, {"do_lower_case": True, "strip_accents": False}),
+    (LOWER, {"do_lower_case": False, "strip_accents": False}),
+    (LOWER, {"do_lower_case": True, "strip_accents": True}),
+]
+
+
+@pytest.mark.parametrize(("file", "settings"), CONTRADICTIONS)
+def test_where_the_files_disagree_ids_are_those_of_transformers(file, settings, make_folder, tmp_path):
+    folder, watch = make_folder(file, settings), Watch()
+    with reporting(watch):
+        save_tokenizer(folder, tmp_path / "out")
+    made, python = Tokenizer.from_file(str(tmp_path / "out" / "tokenizer.json")), AutoTokenizer.from_pretrained(folder)
+    stored = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    assert all(made.encode(text, "дрель").ids == python(text, "дрель")["input_ids"] for text in TEXTS)
+    assert any(stored.encode(text).ids != made.encode(text).ids for text in TEXTS)
+    (note,) = watch.notes
+    assert "tokenizer.json" in note and "BertTokenizer (tokenizer_config.json)" in note
+    again = tmp_path / "again"
+    save_tokenizer(tmp_path / "out", again)
+    assert (again / "tokenizer.json").read_bytes() == (tmp_path / "out" / "tokenizer.json").read_bytes()
+
+
+def test_files_that_agree_are_copied_without_a_word(make_folder, tmp_path):
+    folder, watch = make_folder(LOWER, {"do_lower_case": True, "strip_accents": False}), Watch()
+    with reporting(watch):
+        save_tokenizer(folder, tmp_path / "out")
+    assert (tmp_path / "out" / "tokenizer.json").read_bytes() == (folder / "tokenizer.json").read_bytes()
+    assert not watch.notes
+
+
+def test_a_model_of_a_run_keeps_the_tokenizer_that_it_was_trained_with(make_folder, tmp_path):
+    folder = make_folder(*CONTRADICTIONS[0])
+    copy_tokenizer(folder, tmp_path / "copied")
+    (folder / "view.json").write_text("{}")
+    save_tokenizer(folder, tmp_path / "saved")
+    for name in ("copied", "saved"):
+        assert (tmp_path / name / "tokenizer.json").read_bytes() == (folder / "tokenizer.json").read_bytes()
+
+
+def test_a_python_tokenizer_without_a_file_of_its_own_is_refused(make_folder, tmp_path, monkeypatch):
+    class Slow:
+        def __call__(self, text, right=None):
+            return {"input_ids": [0]}
+
+    monkeypatch.setattr(tokenizer_agreement, "_python_tokenizer", lambda folder: Slow())
+    with pytest.raises(UserError, match="disagree") as caught:
+        save_tokenizer(make_folder(LOWER, {}), tmp_path / "out")
+    assert "tokenizer.json and transformers' Slow" in str(caught.value)
+
+
+def test_a_tokenizer_that_transformers_cannot_load_is_taken_as_it_is(make_folder, tmp_path):
+    folder = make_folder(LOWER, {"tokenizer_class": "NobodysTokenizer", "do_lower_case": False})
+    (folder / "config.json").write_text("{}")
+    save_tokenizer(folder, tmp_path / "out")
+    assert (tmp_path / "out" / "tokenizer.json").read_bytes() == (folder / "tokenizer.json").read_bytes()

@@ -1,0 +1,165 @@
+"""Checkpoints of a project are tried before its first step, with what its models will ask of them."""
+
+import json
+
+import pytest
+
+from benchmarks.family_checkpoints import FAMILIES, write_checkpoint
+from distill.cli.dry_run import plan_lines
+from distill.core.errors import UserError
+from distill.core.progress import Reporter, reporting
+from distill.inference import trial
+from distill.pipeline.pretrain import pretrain
+from distill.pipeline.seeds import execute_run
+from distill.pipeline.settings import resolve_settings
+
+GATES_OFF = "gates={validation_rows: null, teacher_over_priors: null}"
+TEXTS = ["дрель пила фреза лобзик", "купить дрель ремонт аналог", "рубанок ключ насос 750 Вт"]
+
+
+class Noting(Reporter):
+    """Notes lines and steps."""
+
+    def __init__(self):
+        self.notes, self.made = [], []
+
+    def note(self, text):
+        self.notes.append(text)
+
+    def step_ends(self, name, status, seconds):
+        self.made.append(name)
+
+
+class Asked(Exception):
+    """Carries what a checkpoint was to be tried with."""
+
+
+@pytest.fixture
+def make(planted, tmp_path):
+    """`make(family, *sets, **settings)`: the planted project, whose teacher starts from such a checkpoint."""
+
+    def settings(family, *sets, entry="checkpoint", **changes):
+        kind = FAMILIES[family]
+        write_checkpoint(kind._replace(settings={**kind.settings, **changes}), TEXTS, tmp_path / "checkpoint")
+        given = [f"teachers.base.{entry}={tmp_path / 'checkpoint'}", "teachers.base.fresh=null", GATES_OFF, *sets]
+        return resolve_settings(planted, tmp_path / "run", sets=given)
+
+    return settings
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """`asked(settings, until)`: the trial of the first checkpoint, which is not performed."""
+
+    def catch(source, given):
+        raise Asked(given)
+
+    def get(settings, until="report"):
+        monkeypatch.setattr(trial, "try_checkpoint", catch)
+        with pytest.raises(Asked) as caught:
+            execute_run(settings, Reporter(), until)
+        return caught.value.args[0]
+
+    return get
+
+
+@pytest.mark.parametrize("until", ["train", "export", "report"])
+def test_nothing_begins_with_a_checkpoint_that_will_not_do(until, make):
+    settings, watch = make("ALBERT"), Noting()
+    with pytest.raises(UserError, match="cannot be cut to the layers of 'small'"):
+        execute_run(settings, watch, until)
+    assert not watch.made and not (settings.run / "run.json").exists()
+
+
+def test_a_dry_run_tries_too(make):
+    with pytest.raises(UserError, match="depends on what shares its batch"):
+        plan_lines(make("FNet"))
+    watch = Noting()
+    with reporting(watch):
+        assert "steps" in plan_lines(make("DistilBERT"))
+    assert watch.notes[0].startswith("tried teachers.base: distilbert, 4 layers, 64 positions, ")
+
+
+def test_one_line_says_what_was_tried_and_a_made_model_is_not_tried_again(make, monkeypatch):
+    settings, watch = make("GPT-2"), Noting()
+    execute_run(settings, watch, "teach")
+    (line,) = [note for note in watch.notes if note.startswith("tried")]
+    assert "teachers.base: gpt2, 4 layers" in line and "padding '<|endoftext|>'" in line and line.endswith(" s")
+    monkeypatch.setattr(trial, "try_checkpoint", lambda *_: pytest.fail("tried again"))
+    execute_run(settings, Noting(), "teach")
+    with pytest.raises(pytest.fail.Exception, match="tried again"):
+        execute_run(settings, Noting(), "train")
+
+
+def test_an_audit_tries_nothing(make):
+    execute_run(make("FNet"), Noting(), "audit")
+
+
+def test_students_are_cut_as_they_and_their_assistants_say(make, asked):
+    small = "small: {preset: 3L, layers: 2, source: big}, own: {preset: 3L_trunc, layers: 2}"
+    students = f"students={{big: {{preset: 4L, layers: 3}}, {small}}}"
+    given = asked(make("BERT", students))
+    assert {name: cut(6) for name, cut in given.cuts.items()} == {"big": [0, 3, 5], "small": [0, 5], "own": [0, 1]}
+    with pytest.raises(UserError, match="more layers than its teacher"):
+        given.cuts["big"](2)
+    assert not asked(make("BERT", students), "label").cuts
+
+
+def test_all_views_that_are_read_are_tried(make, asked):
+    sets = ["views.long={left: [page.body], max_tokens: 40}", "students.small.view=long"]
+    assert list(asked(make("BERT", *sets)).views) == ["views.document", "views.long", "views.card"]
+    assert list(asked(make("BERT", *sets), "label").views) == ["views.document", "views.card"]
+    off = "controls={card_teacher: false}"
+    assert list(asked(make("BERT", off), "label").views) == ["views.document"]
+
+
+def test_of_labels_made_elsewhere_only_what_students_read_is_tried(make, asked, tmp_path):
+    (tmp_path / "labels.jsonl").write_text("{}\n")
+    settings = make("BERT", f"teachers.base.labels={tmp_path / 'labels.jsonl'}")
+    assert list(asked(settings).views) == ["views.card"]
+
+
+def test_targets_are_asked_where_something_is_exported(make, asked):
+    assert len(asked(make("BERT"), "export").require) == 1 and not asked(make("BERT"), "train").require
+
+
+def test_a_family_that_cannot_be_exported_is_refused_where_it_would_be(make):
+    with pytest.raises(UserError, match="ONNX exporter cannot export"):
+        execute_run(make("Longformer"), Noting(), "report")
+
+
+def test_muon_needs_a_stack_of_layers(make):
+    with pytest.raises(UserError, match="muon cannot train this encoder") as caught:
+        execute_run(make("ALBERT", "teachers.base.training={optimiser: muon}"), Noting(), "teach")
+    assert caught.value.where == "teachers.base.training.optimiser"
+
+
+def test_random_weights_have_positions_too(planted, tmp_path):
+    settings = resolve_settings(planted, tmp_path / "run", sets=["views.card.max_tokens=513"])
+    with pytest.raises(UserError, match="max_tokens 513, the encoder has 512 positions"):
+        execute_run(settings, Noting(), "teach")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"architectures": ["BertModel"]}, "no classification head"),
+        ({"id2label": {"1": "мимо", "2": "рядом", "3": "точно"}}, "not numbered from 0"),
+        ({"id2label": {"0": "x", "1": "y", "2": "z"}}, "trained for other labels"),
+    ],
+)
+def test_a_finished_teacher_is_checked_before_the_first_step(changes, message, make, tmp_path):
+    settings = make("BERT", entry="finished")
+    path = tmp_path / "checkpoint" / "config.json"
+    classifier = {"architectures": ["BertForSequenceClassification"]}
+    path.write_text(json.dumps({**json.loads(path.read_text()), **classifier, **changes}))
+    with pytest.raises(UserError, match=message):
+        execute_run(settings, Noting(), "label")
+    assert not (settings.run / "run.json").exists()
+
+
+def test_an_encoder_to_pre_train_is_tried(make, tmp_path):
+    settings = make("BERT", max_position_embeddings=20)
+    with pytest.raises(UserError, match="the encoder has 20 positions") as caught:
+        pretrain(settings, str(tmp_path / "checkpoint"), Noting())
+    assert caught.value.where == "views.document.max_tokens"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from distill.core.objectives.objective import Objective, Target
 from distill.core.objectives.single_label import SINGLE
 
 _MOST_VOTES = 10**9
+_WHOLE = re.compile(r"^(-?\d+)\.0+$")
 _ZERO_WIDTH = dict.fromkeys((0xAD, 0x200B, 0x2060, 0xFEFF))
 
 
@@ -67,10 +69,15 @@ class LabelSpace:
         return self.objective.vote_target(vector)
 
     def _index(self, name: str) -> int:
-        try:
-            return self.labels.index(name)
-        except ValueError:
-            raise ValueError(f"unknown label '{name}'") from None
+        """The column of a label, also where a table has written the number 1 as 1.0, or true as True."""
+        for form in (name, _plain_form(name)):
+            if form in self.labels:
+                return self.labels.index(form)
+        raise ValueError(f"unknown label '{name}'")
+
+
+def _plain_form(name: str) -> str:
+    return name.lower() if name in ("True", "False") else _WHOLE.sub(r"\1", name)
 
 
 def label_name(value: Any) -> str:

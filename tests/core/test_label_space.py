@@ -84,6 +84,23 @@ def test_labels_of_numbers_and_booleans_match_their_names():
     assert LabelSpace(("0", "1")).target({1: 2}).tolist() == [0, 1]
 
 
+@pytest.mark.parametrize(
+    ("labels", "gold", "index"),
+    [
+        (("0", "1"), "1.0", 1),
+        (("-1", "1"), "-1.00", 0),
+        (("false", "true"), "True", 1),
+        (("1", "1.0.1"), "1.0.1", 1),
+        (("True", "true"), "True", 0),
+    ],
+)
+def test_what_a_table_writes_for_numbers_and_booleans_is_known(labels, gold, index):
+    assert LabelSpace(labels).target(gold).argmax() == index
+    assert LabelSpace(labels).target({gold: 1}).argmax() == index
+    with pytest.raises(ValueError, match="unknown label '1.5'"):
+        LabelSpace(labels).target("1.5")
+
+
 def test_size_and_positive_class():
     assert len(SINGLE) == 3 and SINGLE.positive_index == 2 and MULTI.positive_index is None
 

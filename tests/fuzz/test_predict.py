@@ -20,7 +20,7 @@ pytest.importorskip("onnxruntime")
 COLUMNS = ("id", "product.title", "product.defin", "page.title", "page.body", "more")
 
 
-@sized(60, 2000)
+@sized(50, 1500)
 def test_predict(cases, tmp_path):
     shared_bundle()
     fuzz(_one, cases, tmp_path)

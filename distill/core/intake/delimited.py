@@ -13,6 +13,7 @@ from typing import Any
 from distill.core.errors import UserError
 
 _FIELD_LIMIT = 2**31 - 1  # csv's own limit is 128 KiB
+_QUOTED = re.compile(r'"[^"]*"')
 _SEP = re.compile(r'^"?sep=(.)"?\s*$')  # what spreadsheets write to name the delimiter
 
 
@@ -98,7 +99,9 @@ def _rows(path: Path, reader: Any, before: int) -> Iterator[Line]:
 
 
 def _delimiter(header: str) -> str:
-    return ";" if ";" in header and "," not in header else ","
+    """The sign between the columns' names: the most frequent one outside quotes, a comma where none is."""
+    bare = _QUOTED.sub("", header)
+    return max(",;\t|", key=bare.count)
 
 
 def _unclosed(path: Path, line: int) -> UserError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from distill.core.project import Project
 from distill.core.records import Record
 from distill.core.rendering import FieldError, field_text, lookup
 
-_LISTED_COLUMNS = 40
+_LISTED_COLUMNS, _LISTED_LABELS = 40, 10
 _DEEPEST = 20
 
 
@@ -178,7 +178,12 @@ def _target(gold: Any, column: str, space: LabelSpace) -> Target:
         return space.target(gold)
     except ValueError as error:
         reason = "unknown_label" if "unknown label" in str(error) else "bad_label"
-        raise BadRow(reason, f"{error}; task.labels: {', '.join(space.labels)}") from None
+        raise BadRow(reason, f"{error}; task.labels: {_listed(space.labels)}") from None
+
+
+def _listed(labels: Sequence[str]) -> str:
+    more = f" and {len(labels) - _LISTED_LABELS} more" if len(labels) > _LISTED_LABELS else ""
+    return ", ".join(labels[:_LISTED_LABELS]) + more
 
 
 def gold_value(cell: Any) -> Any:

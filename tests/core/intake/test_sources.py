@@ -103,6 +103,14 @@ def test_semicolons_of_a_spreadsheet_are_read(tmp_path):
     assert [found.values for found in read_rows(_write_table(tmp_path / "a.csv", ";"))] == ROWS
 
 
+@pytest.mark.parametrize("delimiter", [";", "\t", "|"])
+def test_other_delimiters_of_a_csv_are_told_by_the_header(tmp_path, delimiter):
+    header = delimiter.join(['"id, или номер"', "text (a, b)", "label"])
+    (tmp_path / "a.csv").write_text(f"{header}\n" + delimiter.join(["1", "ёж, уж", "да"]) + "\n", encoding="utf-8")
+    (row,) = read_rows(tmp_path / "a.csv")
+    assert row.values == {"id, или номер": "1", "text (a, b)": "ёж, уж", "label": "да"}
+
+
 def test_byte_order_mark_is_no_part_of_the_first_column(tmp_path):
     (tmp_path / "a.csv").write_bytes(b"\xef\xbb\xbf" + "id,title\n1,Ёж\n".encode())
     (tmp_path / "a.jsonl").write_bytes(b"\xef\xbb\xbf" + b'{"id": "1"}\n')

@@ -41,6 +41,7 @@ _UNIQUE = 0.97
 _FEWEST_PER_CLASS = 2
 _POSITIVE = ("1", "true", "yes", "y", "pos", "positive", "match", "spam", "да", "есть")
 _PLAINLY_RARER = 0.4
+_FEW_QUOTED, _MOSTLY_CLOSED = 5, 0.9
 _LANGUAGES = ("lang", "language", "locale")
 Sides = tuple[list[str], list[str]]
 Rows = list[dict[str, Any]]
@@ -54,6 +55,7 @@ class StarterProject:
         folder: where the project file will be.
         root: folder that the file names start from, absolute.
         encoding: `utf-8` or the Cyrillic encoding of the files.
+        quotes: `double` where a TSV has its cells in quotes, else `auto`.
         files: role (`train`, `valid`, `test`, `pool`) to short name to file.
         id, label, slice: columns; id and slice are None without one.
         keys: identity column of each side, empty when none was found.
@@ -70,6 +72,7 @@ class StarterProject:
     folder: Path
     root: Path
     encoding: str
+    quotes: str
     files: Mapping[str, Mapping[str, str]]
     id: str | None
     label: str
@@ -114,14 +117,15 @@ def guess(paths: Sequence[Path], folder: Path = Path(), tokenizer: Path | None =
     Raises: UserError when a file cannot be read, or no column looks like a label or holds text.
     """
     encoding = _encoding(paths)
-    rows = {path: spread(_values(path, encoding, LABEL_ROWS), SAMPLE_ROWS) for path in paths}
+    reading = Reading(encoding, _quotes(paths, encoding))
+    rows = {path: spread(_values(path, reading, LABEL_ROWS), SAMPLE_ROWS) for path in paths}
     tables = {path: look(kept, str(path)) for path, kept in rows.items()}
     sample = [values for path in _main_files(paths) for values in rows[path]]
     first = look(sample, "the training files")
     label = label_column(first)
     roles = _roles(tables, label)
-    labels = _labels([path for path, role in roles.items() if role != "pool"], label, encoding)
-    name = _id(tables, encoding)
+    labels = _labels([path for path, role in roles.items() if role != "pool"], label, reading)
+    name = _id(tables, reading)
     sides = side_columns(first, {name or "", label})
     slice_ = slice_column(first, {name or "", label})
     keys = key_columns(first, sides, [tables[path] for path, role in roles.items() if role != "pool"])
@@ -140,6 +144,7 @@ def guess(paths: Sequence[Path], folder: Path = Path(), tokenizer: Path | None =
         folder=folder,
         root=root,
         encoding=encoding,
+        quotes=reading.quotes,
         files=files,
         id=name,
         label=label,
@@ -174,10 +179,21 @@ def _encoding(paths: Sequence[Path]) -> str:
     return next(iter(found), "utf-8")
 
 
-def _values(path: Path, encoding: str, rows: int) -> Iterator[dict[str, Any]]:
+def _quotes(paths: Sequence[Path], encoding: str) -> str:
+    """`double` where cells of a TSV begin with a quote and nearly all of those end with one too."""
+    opened, closed = 0, 0
+    for path in (path for path in paths if ".tsv" in path.suffixes):
+        for row in islice(read_rows(path, Reading(encoding, "none")), SAMPLE_ROWS):
+            cells = [cell for cell in (row.values or {}).values() if cell.startswith('"')]
+            opened += len(cells)
+            closed += sum(len(cell) > 1 and cell.endswith('"') for cell in cells)
+    return "double" if closed >= _FEW_QUOTED and closed >= _MOSTLY_CLOSED * opened else "auto"
+
+
+def _values(path: Path, reading: Reading, rows: int) -> Iterator[dict[str, Any]]:
     """The first rows of a file that can be read. Raises: UserError naming the first bad row where none can."""
     readable, problem = 0, None
-    for row in islice(read_rows(path, Reading(encoding)), rows):
+    for row in islice(read_rows(path, reading), rows):
         if row.values is not None:
             readable += 1
             yield row.values
@@ -229,11 +245,11 @@ def _files(roles: Mapping[Path, str], root: Path) -> dict[str, dict[str, str]]:
     return found
 
 
-def _id(tables: Mapping[Path, dict[str, Column]], encoding: str) -> str | None:
+def _id(tables: Mapping[Path, dict[str, Column]], reading: Reading) -> str | None:
     """The column that names the records, where it is unique beyond the sample too."""
     name = id_column(list(tables.values()))
     for path in tables if name else ():
-        ids = [scalar_text(lookup(values, name or "")) for values in _values(path, encoding, LABEL_ROWS)]
+        ids = [scalar_text(lookup(values, name or "")) for values in _values(path, reading, LABEL_ROWS)]
         if len(set(ids)) <= _UNIQUE * len(ids):
             return None
     return name
@@ -288,11 +304,11 @@ def _quantile(ordered: Sequence[int]) -> int:
     return ordered[min(len(ordered) - 1, int(0.95 * len(ordered)))] if ordered else 0
 
 
-def _labels(paths: Sequence[Path], label: str, encoding: str) -> LabelCounts:
+def _labels(paths: Sequence[Path], label: str, reading: Reading) -> LabelCounts:
     """Rows per label, and whether a row may have several."""
     found = LabelCounts()
     for path in paths:
-        found.add(_values(path, encoding, LABEL_ROWS), label)
+        found.add(_values(path, reading, LABEL_ROWS), label)
     classes, golds = len(found.counts), found.counts.total()
     if not 2 <= classes <= min(MOST_CLASSES, golds / _FEWEST_PER_CLASS):
         do = "name the right column as data.label in a YAML written by hand"

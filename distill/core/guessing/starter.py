@@ -101,6 +101,8 @@ def _data(starter: StarterProject) -> list[str]:
         why = "# (?) What each side is about: intervals resample the first, leaks are searched for by all."
         lines += [f"  {why}", f"  keys: {_flow(starter.keys)}"]
     lines += [f"  encoding: {starter.encoding}"] if starter.encoding != "utf-8" else []
+    if starter.quotes != "auto":
+        lines += ["  # (?) Cells of the TSV are in quotes, which are no part of them.", f"  quotes: {starter.quotes}"]
     lines += ["  # (?) Files by their names; those without labels are the pool."]
     lines += [f"  # No pool, no column of {side}: {_flow(name)[1:-1]}." for name, side in starter.no_pool.items()]
     lines += _files(starter)

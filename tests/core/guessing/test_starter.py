@@ -312,3 +312,14 @@ def test_rows_without_gold_and_texts_that_are_no_unicode_end_no_guess(tmp_path):
     assert guessed(tmp_path, lines).document == (["text"], [])
     with pytest.raises(UserError, match="no row has a label"):
         guessed(tmp_path, [{"id": i, "text": f"ёж {i}", "label": None} for i in range(40)])
+
+
+def test_a_tsv_whose_cells_are_in_quotes_is_read_without_them(tmp_path):
+    for name in ("train", "test"):
+        lines = [f'{name}{i}\t"ёж ""{i}"" колючий"\t{i % 2}' for i in range(40)]
+        (tmp_path / f"{name}.tsv").write_text("\n".join(["id\ttext\tlabel", *lines]), encoding="utf-8")
+    starter = guess(files(tmp_path, "train.tsv", "test.tsv"), tmp_path)
+    assert parsed(starter).data.quotes == "double" and 'ёж "0" колючий' in preview(starter)
+    lines = [f"{i}\t{chr(34) if i % 3 else ''}ёж {i}, сказал он\t{i % 2}" for i in range(40)]
+    (tmp_path / "train.tsv").write_text("\n".join(["id\ttext\tlabel", *lines]), encoding="utf-8")
+    assert parsed(guess(files(tmp_path, "train.tsv"), tmp_path)).data.quotes == "auto"

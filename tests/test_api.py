@@ -11,6 +11,7 @@ from distill.api import Lesson, Share, audit, export, label, predict, prepare, r
 from distill.core.config import load_yaml, parse
 from distill.core.errors import UserError
 from distill.core.files import read_json
+from distill.core.sealed import read_sealed
 from distill.core.predictions import read_predictions
 from distill.core.progress import Reporter
 from distill.core.project import Project
@@ -83,7 +84,7 @@ def test_from_records_to_onnx(tmp_path):
 def test_a_run_up_to_a_verb_as_the_command_line_makes_it(planted, tmp_path):
     told = Noting()
     report = run(planted, tmp_path / "run", until="label", sets=["controls.card_teacher=false"], reporter=told)
-    assert report == read_json(tmp_path / "run" / "report.json") and report["choice"]["taken"] == "document"
+    assert report == read_sealed(tmp_path / "run" / "report.json") and report["choice"]["taken"] == "document"
     made = {path.name for path in (tmp_path / "run").iterdir() if path.is_dir()}
     assert {"records", "teachers", "labels"} <= made and not {"students", "export", "bundles"} & made
     assert len(read_soft_labels(tmp_path / "run" / "labels" / "base")) == 90 + 40

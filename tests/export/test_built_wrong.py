@@ -135,7 +135,7 @@ MULTIPLIED = edit("runtime.py", "logits / np.float32(self.after", "logits * np.f
 LEAST_PROBABLE = edit("runtime.py", "int(logits.argmax())", "int(logits.argmin())")
 TURNED_ROUND = edit("runtime.py", '["positive"]] >= threshold', '["positive"]] < threshold')
 CUT_ON_THE_LEFT = edit("rendering.py", "kept = left.ids[:n_left]", "kept = left.ids[len(left.ids) - n_left :]")
-LEFT_TWICE = edit("rendering.py", "rights, more = self._tokens(rows, self.right)", "rights, more = lefts, lost")
+LEFT_TWICE = edit("rendering.py", "self._tokens(rows, self.right)", "self._tokens(rows, self.left)")
 SPOILED_FILES = {
     "runtime multiplies by T": ("_copy", MULTIPLIED),
     "runtime answers the least probable label": ("_copy", LEAST_PROBABLE),

@@ -11,10 +11,10 @@ from distill.api import Lesson, Share, audit, export, label, predict, prepare, r
 from distill.core.config import load_yaml, parse
 from distill.core.errors import UserError
 from distill.core.files import read_json
-from distill.core.sealed import read_sealed
 from distill.core.predictions import read_predictions
 from distill.core.progress import Reporter
 from distill.core.project import Project
+from distill.core.sealed import read_sealed
 from distill.core.soft_labels import read_soft_labels
 from distill.demo.generate import Sizes
 from distill.families.family import family_of

@@ -8,6 +8,7 @@ import pytest
 from benchmarks.tfidf import MAJORITY, NAME, add_words, main
 from distill.core.errors import UserError
 from distill.core.files import write_json
+from distill.core.manifest import write_manifest
 from distill.core.predictions import Predictions, read_predictions, write_predictions
 from distill.core.record_store import write_records
 from distill.core.records import Record
@@ -41,7 +42,7 @@ def run(tmp_path):
     rows = records("test.a", 160)
     write_predictions(folder / "test.a.parquet", Predictions.of(rows, np.zeros((160, 3), np.float32)))
     write_predictions(folder / "valid.parquet", Predictions.of(records("valid", 60), np.zeros((60, 3), np.float32)))
-    write_json(folder / "manifest.json", {})
+    write_manifest(folder, {"step": "predict"})
     return tmp_path
 
 

@@ -292,6 +292,15 @@ def _read_lines(path: Path) -> list[tuple[int, dict[str, Any]]]:
     return records
 
 
+def _shown(text: str) -> str:
+    """Text of others for a terminal: what it would obey is an escape of JSON, so that a line of JSON stays one."""
+    return "".join(sign if sign.isprintable() else "".join(f"\\u{unit:04x}" for unit in _units(sign)) for sign in text)
+
+
+def _units(sign: str) -> Sequence[int]:
+    return memoryview(sign.encode("utf-16-le", "surrogatepass")).cast("H").tolist()
+
+
 def _main(arguments: Sequence[str] | None = None) -> int:
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a terminal may know ASCII only
     parser = argparse.ArgumentParser(description="Check this bundle, or predict with it.")
@@ -306,16 +315,16 @@ def _main(arguments: Sequence[str] | None = None) -> int:
     try:
         if options.verify:
             report = verify(options.bundle, options.threads)
-            print(*checks.report_lines(report), sep="\n")
+            print(*map(_shown, checks.report_lines(report)), sep="\n")
             return 0 if report["passed"] else 3
         bundle = load_bundle(options.bundle, options.precision, options.threads)
         lines = _read_lines(options.predict)
         answers = bundle.predict([record for _, record in lines], options.operating_point)
         for (number, record), answer in zip(lines, answers, strict=True):
             named = {"id": number if record.get("id") is None else record["id"], **answer}
-            print(json.dumps(named, ensure_ascii="utf" not in sys.stdout.encoding.lower()))
+            print(_shown(json.dumps(named, ensure_ascii="utf" not in sys.stdout.encoding.lower())))
     except (ValueError, TypeError, OSError, RecursionError) as error:
-        print(error, file=sys.stderr)
+        print(_shown(str(error)), file=sys.stderr)
         return 3 if isinstance(error, OtherAnswers) else 2
     return 0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NoReturn
 
 from distill.core import manifest
 from distill.core.errors import UserError
@@ -17,12 +18,17 @@ _SHOWN = 20
 
 def finished(run: Path) -> Iterator[tuple[Path, str]]:
     """Folder and manifest name of each artifact of a run, those of all its seeds too, in the order of their paths."""
-    for place, folders, files in os.walk(run):
+    for place, folders, files in os.walk(run, onerror=_fail):
         name = next((one for one in (STARTED, MANIFEST) if one in files), None)
         if name is not None and Path(place) != run:
             yield Path(place), name
         # What is in an artifact is listed by its manifest.
         folders[:] = [] if name else sorted(one for one in folders if not is_passing(one))
+
+
+def _fail(error: OSError) -> NoReturn:
+    """What cannot be looked into cannot be said to be whole."""
+    raise error
 
 
 def require_whole_run(run: Path, large: Callable[[Path], str] = sha256) -> tuple[int, int]:

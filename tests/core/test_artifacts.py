@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from distill.core.artifacts import finished, require_whole_run
@@ -47,6 +49,17 @@ def test_a_large_file_may_be_hashed_by_a_cache_and_a_small_one_not(run):
     with pytest.raises(UserError, match=r"records/train\.txt"):
         require_whole_run(run, lambda path: asked.append(path.name) or "")
     assert asked == ["large.bin"]
+
+
+def test_a_folder_that_cannot_be_looked_into_is_not_passed_over(run, monkeypatch):
+    def scan(path, scandir=os.scandir):
+        if str(path).endswith("bundles"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", scan)
+    with pytest.raises(PermissionError, match="bundles"):
+        require_whole_run(run)
 
 
 @pytest.mark.parametrize("content", ["[]", '{"files": {"train.txt": 3}}', '{"files": []}', "garbage"])

@@ -11,6 +11,7 @@ import pytest
 from distill.core.rendering import LEAST_CHARACTERS
 from export.runtime import BundleError, OtherAnswers, Unavailable, load_bundle, verify
 from export.verify import cpu_class, read_json
+from tests.core.test_output import steering
 from tests.export.tiny_bundle import (
     LABELS,
     MULTI,
@@ -302,6 +303,16 @@ def test_a_line_that_is_nested_too_deep_or_no_record_is_no_traceback(tmp_path, l
     (tmp_path / "in.jsonl").write_text(line + "\n", encoding="utf-8")
     done = run_alone(folder, "--predict", "in.jsonl")
     assert "Traceback" not in done.stderr and (done.returncode == 0 or done.stderr)
+
+
+def test_what_a_terminal_would_obey_is_shown_as_an_escape(tmp_path):
+    folder, poison = copy_of(shared_bundle(), tmp_path), "\x1b[2J\x9b\u202e\U000e0041\x7f"
+    (tmp_path / "in.jsonl").write_text(json.dumps({"id": poison}, ensure_ascii=False) + "\n", encoding="utf-8")
+    done = run_alone(folder, "--predict", "in.jsonl")
+    assert steering(done.stdout) == [] and json.loads(done.stdout)["id"] == poison
+    (tmp_path / f"{poison}.jsonl").write_text("{")
+    done = run_alone(folder, "--predict", f"{poison}.jsonl")
+    assert done.returncode == 2 and steering(done.stderr) == [] and r"\u001b[2J" in done.stderr
 
 
 def test_a_text_without_end_is_answered_by_what_could_be_read_of_it(bundle):

@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 
 from distill.core.files import write_json
+from distill.core.manifest import write_manifest
 from distill.pipeline.experiment import Experiment
 from distill.pipeline.plan import asking, plan, stages_until
 from distill.pipeline.settings import resolve_settings
@@ -45,6 +46,7 @@ def chosen(run, **changes):
     teachers = changes.pop("teachers", {"base@card": 1.0})
     found = {"asked": "auto", "taken": "card", "teachers": teachers, "start": next(iter(teachers))}
     write_json(run / "choice" / "choice.json", {**found, "temperatures": dict.fromkeys(teachers, 2.0), **changes})
+    write_manifest(run / "choice", {"step": "choose"})
 
 
 def start_of(found):

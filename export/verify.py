@@ -329,7 +329,8 @@ def _token_problems(bundle: Any, golden: Sequence[Json]) -> Iterator[str]:
         # The library keeps what it cuts off, in a time that grows with the square of its length.
         if one.tokens <= _FEW_LENGTHS * bundle.before["max_tokens"]:
             left, right = bundle.renderer.text(line["record"])
-            if alone.encode(left, right).ids != line["windows"][0]["ids"]:
+            # A text of no tokens is read as one padding token, which such a client adds itself.
+            if (alone.encode(left, right).ids or [bundle.before["pad_id"]]) != line["windows"][0]["ids"]:
                 yield f"tokens: {line['id']}: tokenizer.json by itself gives other ids"
 
 

@@ -233,7 +233,7 @@ class Gates(Config):
         "priors before it labels",
     )
     validation_rows: PositiveInt | None = Field(
-        100,
+        50,
         description="fewest validation rows; checkpoints, labels, thresholds and temperatures are chosen on them",
     )
 

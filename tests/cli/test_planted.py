@@ -141,7 +141,7 @@ def test_the_better_twin_by_validation_is_what_the_gate_compares_with(tmp_path, 
 def test_forty_validation_rows_stop_the_run_before_anything_is_trained(tmp_path):
     project, run = write_project(tmp_path, {**ROWS, "valid": 40}), tmp_path / "run"
     done = distill(f"--config={project}", f"--out={run}")
-    assert done.returncode == 3 and "validation_rows: required 100, measured 40" in done.stderr, done.stderr
+    assert done.returncode == 3 and "validation_rows: required 50, measured 40" in done.stderr, done.stderr
     assert not {"checkpoints", "teachers", "students", "labels"} & made(run)
     assert not gate(run, "validation_rows")["passed"] and (run / "report.html").exists()
     on = distill("teach", f"--config={project}", f"--out={run}", "--set=gates.validation_rows=null")

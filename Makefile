@@ -40,7 +40,7 @@ base: $(RUN)
 	cp $(addprefix runs/base-further/pretrained/,$(WEIGHTS)) teachers/weights/base/
 
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 fuzz: $(DEV)
 	$(BIN)/python -m pytest -m fuzz

@@ -5,6 +5,8 @@ import os
 from hypothesis import settings
 
 os.environ.update({"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"})
+# Output is as wide as where nobody says how wide: a worker of xdist inherits the width of the terminal that started it.
+os.environ.pop("COLUMNS", None)
 # torch and BLAS read these when first imported, so tests that need no torch need not load it to set its threads.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MKL_NUM_THREADS", "1")

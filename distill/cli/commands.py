@@ -50,27 +50,16 @@ def run_until(until: str, settings: Settings, as_json: bool) -> None:
 def init_project(files: Sequence[Path], out: Path, force: bool) -> None:
     """Write a commented project file and show a record of each view."""
     from distill.core.guessing.starter import guess, preview, starter_yaml
+    from distill.pipeline.tokenizer import default_tokenizer
 
     if out.exists() and not force:
         raise UserError("the project file is there already", where=str(out), do="choose another --out, or give --force")
-    project = guess(list(files), out.parent, _default_tokenizer(out.parent))
+    project = guess(list(files), out.parent, default_tokenizer(out.parent))
     shown = preview(project)  # also reads the file back before it is written
     write_text(out, starter_yaml(project))
     typed = _console(False)
     typed.print(Text(shown))
     typed.print(Text(f"wrote {out}: read its comments, then: distill audit --config {out}"))
-
-
-def _default_tokenizer(folder: Path) -> Path | None:
-    """The tokenizer of the encoder that teachers start from where nothing else is asked for."""
-    from distill.core.view import TOKENIZER_FILE
-    from distill.pipeline.entries import teacher_entry
-    from distill.pipeline.settings import DEFAULT_TEACHER
-    from teachers.embedded import local_folder
-
-    checkpoint = getattr(teacher_entry(DEFAULT_TEACHER, {}, "distill init", folder), "checkpoint", None)
-    found = local_folder(checkpoint) if checkpoint else None
-    return found / TOKENIZER_FILE if found and (found / TOKENIZER_FILE).is_file() else None
 
 
 def show_record(settings: Settings, record_id: str, view_name: str) -> None:
@@ -229,10 +218,11 @@ def print_status(run: Path, verify: bool, as_json: bool) -> None:
 def print_plan(settings: Settings) -> None:
     """Print every step of a run, whether it is done, the rows and bytes that it works on, and what it will take."""
     from distill.cli.dry_run import plan_lines
+    from distill.pipeline.outlook import outlook
 
     with reporting(ConsoleReporter(TextConsole(stderr=True))):
-        lines = plan_lines(settings)
-    say("\n".join(lines))
+        found = outlook(settings)
+    say("\n".join(plan_lines(found, settings.run)))
 
 
 def _print_audit(settings: Settings, report: Json, console: Console) -> None:

@@ -7,8 +7,9 @@ from pathlib import Path
 from distill.core.errors import UserError
 from distill.core.run_folder import RunFolder
 from distill.core.view import TOKENIZER_FILE
+from distill.pipeline.entries import teacher_entry
 from distill.pipeline.seeds import first_run
-from distill.pipeline.settings import Settings
+from distill.pipeline.settings import DEFAULT_TEACHER, Settings
 from teachers.embedded import local_folder
 
 
@@ -25,3 +26,13 @@ def first_tokenizer(settings: Settings) -> Path:
         if folder and (folder / TOKENIZER_FILE).is_file():
             return folder / TOKENIZER_FILE
     raise UserError("no tokenizer yet", where=str(settings.run), do="give --checkpoint, or run distill teach first")
+
+
+def default_tokenizer(folder: Path) -> Path | None:
+    """The `tokenizer.json` of the encoder that teachers start from where nothing else is asked for, if it is at hand.
+
+    Args: folder: of the project file, whose presets come first.
+    """
+    checkpoint = getattr(teacher_entry(DEFAULT_TEACHER, {}, "distill init", folder), "checkpoint", None)
+    found = local_folder(checkpoint) if checkpoint else None
+    return found / TOKENIZER_FILE if found and (found / TOKENIZER_FILE).is_file() else None

@@ -5,10 +5,10 @@ import json
 import pytest
 
 from benchmarks.family_checkpoints import FAMILIES, write_checkpoint
-from distill.cli.dry_run import plan_lines
 from distill.core.errors import UserError
 from distill.core.progress import Reporter, reporting
 from distill.inference import trial
+from distill.pipeline.outlook import outlook
 from distill.pipeline.pretrain import pretrain
 from distill.pipeline.seeds import execute_run
 from distill.pipeline.settings import resolve_settings
@@ -73,10 +73,10 @@ def test_nothing_begins_with_a_checkpoint_that_will_not_do(until, make):
 
 def test_a_dry_run_tries_too(make):
     with pytest.raises(UserError, match="depends on what shares its batch"):
-        plan_lines(make("FNet"))
+        outlook(make("FNet"))
     watch = Noting()
     with reporting(watch):
-        assert "steps" in plan_lines(make("DistilBERT"))
+        assert outlook(make("DistilBERT")).plans
     assert watch.notes[0].startswith("tried teachers.base: distilbert, 4 layers, 64 positions, ")
 
 

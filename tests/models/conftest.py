@@ -78,3 +78,10 @@ def make_inputs():
         return {"input_ids": torch.where(mask == 1, ids, 1), "attention_mask": mask}
 
     return make
+
+
+@pytest.fixture
+def saved(make_model, tmp_path):
+    """A folder of a BERT of three layers."""
+    make_model("bert", layers=3).save_pretrained(tmp_path)
+    return tmp_path

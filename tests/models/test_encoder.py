@@ -10,19 +10,7 @@ from transformers import BertModel
 from distill.core.errors import UserError
 from distill.core.objectives.multi_label import MultiLabel
 from distill.models.encoder import input_names, labels_of, layer_stack, load_classifier, position_limit
-
-LABELS = ["нет", "упомянут", "да"]
-
-
-@pytest.fixture
-def saved(make_model, tmp_path):
-    make_model("bert", layers=3).save_pretrained(tmp_path)
-    return tmp_path
-
-
-def _edit_config(folder, **changes):
-    path = folder / "config.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+from tests.models.folders import LABELS, edit_config
 
 
 @pytest.mark.parametrize("family", ["bert", "roberta", "electra", "distilbert", "deberta-v2", "modernbert", "mpnet"])
@@ -71,7 +59,7 @@ def test_same_labels_in_another_order_are_refused(saved):
 
 
 def test_missing_layers_are_not_filled_with_noise(saved):
-    _edit_config(saved, num_hidden_layers=4)
+    edit_config(saved, num_hidden_layers=4)
     with pytest.raises(UserError, match=r"lacks weights.*\n.*\n.*bert\.encoder\.layer\.3"):
         load_classifier(saved)
 
@@ -95,7 +83,7 @@ def test_pickled_weights_are_not_read(saved):
     ("changes", "message"), [({"model_type": "nothing-known"}, "cannot read"), ({"model_type": "vit"}, "no sequence")]
 )
 def test_unknown_families_are_named(saved, changes, message):
-    _edit_config(saved, **changes)
+    edit_config(saved, **changes)
     with pytest.raises(UserError, match=message):
         load_classifier(saved)
 

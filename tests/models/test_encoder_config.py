@@ -1,5 +1,3 @@
-import json
-
 import pytest
 import transformers as hf
 
@@ -8,20 +6,7 @@ from distill.core.files import read_json
 from distill.models.encoder import labels_of, load_classifier
 from distill.models.encoder_config import read_config, settle_padding, stored_labels
 from distill.models.fresh import train_wordpiece
-
-LABELS = ["нет", "упомянут", "да"]
-
-
-@pytest.fixture
-def saved(make_model, tmp_path):
-    make_model("bert", layers=1).save_pretrained(tmp_path)
-    return tmp_path
-
-
-def edit(folder, **changes):
-    path = folder / "config.json"
-    content = {**json.loads(path.read_text()), **changes}
-    path.write_text(json.dumps({name: value for name, value in content.items() if value != "absent"}))
+from tests.models.folders import LABELS, edit_config
 
 
 @pytest.mark.parametrize(
@@ -44,7 +29,7 @@ def edit(folder, **changes):
     ],
 )
 def test_class_names_of_any_form(names, expected, saved):
-    edit(saved, id2label=names, label2id="absent", num_labels="absent")
+    edit_config(saved, id2label=names, label2id="absent", num_labels="absent")
     assert stored_labels(saved) == expected
     assert labels_of(load_classifier(saved, LABELS)) == LABELS
     if expected is None:
@@ -57,7 +42,7 @@ def test_class_names_of_any_form(names, expected, saved):
 
 def test_a_head_is_kept_whatever_its_classes_are_called(saved):
     before = load_classifier(saved, LABELS).classifier.weight
-    edit(saved, id2label={"1": "x", "2": "y", "3": "z"}, label2id={"x": 1, "y": 2, "z": 3})
+    edit_config(saved, id2label={"1": "x", "2": "y", "3": "z"}, label2id={"x": 1, "y": 2, "z": 3})
     assert (load_classifier(saved, LABELS).classifier.weight == before).all()
 
 
@@ -74,7 +59,7 @@ def test_encoder_decoders_are_refused(kind, tmp_path):
 def test_a_decoder_pads_with_the_token_that_ends_texts(given, expected, tmp_path):
     config = hf.GPT2Config(vocab_size=60, n_embd=8, n_head=2, n_layer=1, eos_token_id=2, bos_token_id=2)
     hf.GPT2Model(config).save_pretrained(tmp_path)
-    edit(tmp_path, pad_token_id=given)
+    edit_config(tmp_path, pad_token_id=given)
     settle_padding(tmp_path)
     assert read_json(tmp_path / "config.json")["pad_token_id"] == expected
     model = load_classifier(tmp_path, LABELS)

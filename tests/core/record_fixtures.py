@@ -10,6 +10,7 @@ from distill.core.files import read_json
 from distill.core.intake.audit import audit
 from distill.core.intake.prepare import prepare
 from distill.core.project import Project
+from distill.core.record_store import read_records
 
 PROJECT: dict[str, Any] = {
     "task": {"labels": ["мимо", "рядом", "точно"], "positive": "точно"},
@@ -96,3 +97,14 @@ def write_all(root: Path, **over: list[Any]) -> Path:
 
 def _text(line: Any) -> str:
     return line if isinstance(line, str) else json.dumps(line, ensure_ascii=False)
+
+
+def run(root, **data):
+    """Prepare and audit the files of a folder; the records artifact and the audit."""
+    out = root / "records"
+    return out, prepare_and_audit(project(root=str(root), **data), out)
+
+
+def ids(out, split):
+    """The ids of a split, in order."""
+    return [record.id for record in read_records(out, split)]

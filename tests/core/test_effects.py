@@ -50,7 +50,7 @@ VIEWS = "families/test_tfidf.py::test_it_reads_through_its_own_view_or_another"
 WEIGHTS = "training/test_options.py::test_an_option_changes_the_weights"
 LENGTHS = "training/test_options.py::test_an_option_changes_a_run_that_ends_by_itself"
 TARGETS = "export/test_second_target.py::test_one_class_and_one_yaml_go_all_the_way"
-STABLE = "core/intake/test_prepare.py::test_a_pool_never_reads_labels_and_keeps_a_stable_sample"
+STABLE = "core/intake/test_pools.py::test_a_pool_never_reads_labels_and_keeps_a_stable_sample"
 WINDOWS = "core/test_rendering.py::test_windows_overlap_as_promised_and_unread_tokens_are_counted"
 SIDES = "core/test_rendering.py::test_fields_stand_in_order_and_empty_ones_leave_no_separator"
 TWO_VIEWS = (
@@ -105,13 +105,13 @@ EFFECTS: Mapping[type[Config], Mapping[str, str]] = {
     project.Junk: each(JUNK, "min_chars", "max_chars", "required", "repeated", "patterns"),
     project.PoolSource: {
         **each(STABLE, "files", "rows"),
-        "pairing": "core/intake/test_prepare.py::test_pairing_joins_similar_sides_of_different_rows",
+        "pairing": "core/intake/test_pools.py::test_pairing_joins_similar_sides_of_different_rows",
     },
     project.Data: {
         "root": "core/intake/test_sources.py::test_the_root_starts_from_the_base",
         **each(COLUMNS, "id", "label", "slice", "keys"),
         **each(DATA, "train", "valid", "test", "pool"),
-        "pool_exclude": "core/intake/test_prepare.py::test_pool_exclude_side_drops_either_side_on_either_side",
+        "pool_exclude": "core/intake/test_pools.py::test_pool_exclude_side_drops_either_side_on_either_side",
         "split": "core/intake/test_prepare.py::test_without_validation_files_a_share_of_keys_is_held_out",
         "junk": JUNK,
         "encoding": "core/intake/test_sources.py::test_a_file_in_another_encoding_is_named_with_the_fix",

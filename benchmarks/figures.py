@@ -140,8 +140,7 @@ QUALITY: dict[str, Figure] = {
     "over_twin": _over_twin,
     "teacher": _teacher,
     "plain": _plain,
-    "won": lambda result: f"{won(result['sets'])} of {len(result['sets'])}",
-    "measured": lambda result: str(sum(bool(found["students"]) for found in result["sets"])),
+    "won": lambda result: won(result["sets"]),
 }
 AVERAGES: dict[str, Figure] = {"lower": _lower, "higher_f1": _higher_f1}
 RECIPES: dict[str, Figure] = {"behind": _behind}

@@ -178,9 +178,10 @@ def unmet(sets: Iterable[Mapping[str, Any]]) -> list[str]:
     ]
 
 
-def won(sets: Iterable[Mapping[str, Any]]) -> int:
-    """Sets on which a student is above its best twin by an interval."""
-    return sum(any(_low(student) > 0 for student in found["students"]) for found in sets)
+def won(sets: Iterable[Mapping[str, Any]]) -> str:
+    """`4 of 5`: sets on which a student is above its best twin by an interval, of those with a student's figures."""
+    measured = [found["students"] for found in sets if found["students"]]
+    return f"{sum(any(_low(student) > 0 for student in students) for students in measured)} of {len(measured)}"
 
 
 def _low(student: Mapping[str, Any]) -> float:

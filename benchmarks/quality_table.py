@@ -67,12 +67,11 @@ def markdown_quality(document: Figures) -> str:
 
 
 def _introduction(document: Figures) -> str:
-    won_now = won(document["sets"])
     return (
         "Macro F1 on all test rows in percent, student − twin in points with its 95% interval. Plain fine-tuning: the "
         "same encoder on the gold cards (AdamW, 2 rates × 3 lengths, the best on validation). The twin has the "
         "student's start and view and learns from gold labels alone; the better of two on validation. A student is "
-        f"above its best twin by an interval on {won_now} of {len(document['sets'])} sets (asked: {SETS_TO_WIN})."
+        f"above its best twin by an interval on {won(document['sets'])} sets (asked: {SETS_TO_WIN})."
     )
 
 

@@ -51,7 +51,7 @@ def test_a_report_with_one_twin_takes_its_steps_from_the_model_folders(tmp_path,
         "3L@card − best twin": "missed",
         "most steps ÷ the grid's best (3L@card)": "missed",
     }
-    assert len(unmet([found])) == 4 and won([found]) == 0
+    assert len(unmet([found])) == 4 and won([found]) == "0 of 1"
 
 
 def test_a_report_with_two_twins_names_the_better(tmp_path, grid):
@@ -67,7 +67,7 @@ def test_a_report_with_two_twins_names_the_better(tmp_path, grid):
     # 0.78 of the card teacher: above the 0.775 chosen on validation, two points below the best on test.
     assert outcomes(found)["card teacher − best of the grid (valid)"] == "met"
     assert outcomes(found)["card teacher − best of the grid (test)"] == "missed"
-    assert won([found]) == 1
+    assert won([found, {"students": []}]) == "1 of 1"
     assert ratios([found])["bbc_news"] == {
         "card_teacher_to_grid": round(0.78 / 0.775, 4),
         "steps_to_grid": 2.4,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import shutil
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from distill.core.errors import UserError
+from distill.core.leftovers import temporary_folder
 from distill.core.objectives.objective import Objective
 from distill.core.project import ViewConfig
 from distill.core.rendering import Renderer, Window
@@ -58,8 +58,7 @@ def try_checkpoint(source: Path, trial: Trial) -> str:
 
     Raises: UserError for the first of these that does not hold.
     """
-    with tempfile.TemporaryDirectory() as scratch, torch.random.fork_rng(devices=[]), torch.no_grad(), quiet():
-        folder = Path(scratch)
+    with temporary_folder() as folder, torch.random.fork_rng(devices=[]), torch.no_grad(), quiet():
         shutil.copyfile(source / CONFIG, folder / CONFIG)
         save_tokenizer(source, folder)
         settle_padding(folder)
@@ -150,9 +149,9 @@ def _require_view(subject: _Subject, key: str, renderer: Renderer, max_tokens: i
     limit = position_limit(subject.model)
     if limit is not None and limit < max_tokens:
         raise too_long(key, max_tokens, limit, subject.where)
-    longest = _longest(renderer)
     if not max_tokens:
         return
+    longest = _longest(renderer)
     logits, error = _attempt(subject, longest)
     if error is not None:
         raise too_long(key, max_tokens, _readable(subject, longest), subject.where) from error

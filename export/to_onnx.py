@@ -55,14 +55,13 @@ def save(proto: onnx.ModelProto, out: Path) -> None:
 def _convert(model: PreTrainedModel, model_folder: Path) -> onnx.ModelProto:
     """The traced and optimised graph, as the exporter leaves it."""
     from onnx_ir import to_proto
-    from transformers.exporters import OnnxConfig, OnnxExporter  # type: ignore[attr-defined]
 
     sample = _sample(input_names(model))
     axes = {name: {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC} for name in sample}
-    config = OnnxConfig(dynamic=True, dynamic_shapes=axes, opset_version=_OPSET)
+    trace = _trace_plainly if getattr(model, "plain_export", False) else _trace
     try:
         with quiet():
-            return to_proto(OnnxExporter().export(model, sample, config=config).program)
+            return to_proto(trace(model, sample, axes))
     except Exception as error:  # the exporter raises errors of many kinds for what it cannot trace
         raise UserError(
             f"the ONNX exporter cannot export the family '{model.config.model_type}'",
@@ -72,7 +71,31 @@ def _convert(model: PreTrainedModel, model_folder: Path) -> onnx.ModelProto:
         ) from error
 
 
-def _sample(names: list[str]) -> dict[str, Any]:
+def _trace(model: PreTrainedModel, sample: dict[str, torch.Tensor], axes: dict[str, Any]) -> Any:
+    """An encoder by transformers' exporter, which makes its masks and caches traceable."""
+    from transformers.exporters import OnnxConfig, OnnxExporter  # type: ignore[attr-defined]
+
+    config = OnnxConfig(dynamic=True, dynamic_shapes=axes, opset_version=_OPSET)
+    return OnnxExporter().export(model, {**sample}, config=config).program
+
+
+def _trace_plainly(model: PreTrainedModel, sample: dict[str, torch.Tensor], axes: dict[str, Any]) -> Any:
+    """A classifier of ours by PyTorch's exporter: under transformers' an LSTM is unrolled to the sample's length."""
+    program = torch.onnx.export(
+        model,
+        kwargs=sample,
+        dynamic_shapes=axes,
+        dynamo=True,
+        opset_version=_OPSET,
+        input_names=list(sample),
+        output_names=["logits"],
+        verbose=False,
+    )
+    assert program is not None
+    return program.model
+
+
+def _sample(names: list[str]) -> dict[str, torch.Tensor]:
     """Inputs to trace with: sizes apart from each other and from 1, which the tracer would take for constants.
 
     Each input is a tensor of its own: the tracer reads one tensor given twice as one input, without a word.

@@ -39,20 +39,18 @@ class StudentEntry(Config):
         return self
 
 
-class StudentConfig(StudentEntry):
-    """A student of the family `encoder`: some layers of its source.
+class TrainedEntry(StudentEntry):
+    """A student that a training run makes: where it starts, what it learns, how.
 
     What it learns from is named by `losses`, or by its short forms `temperature` and `alpha`, which mean
     `losses: {soft_cross_entropy: {temperature: …}, gold: {weight: …}}`.
     """
 
-    layers: PositiveInt = Field(description="layers kept of the source")
-    keep: Literal["spread", "first"] = Field(description="spread: evenly over the source; first: the source truncated")
     init: Literal["teacher", "pretrained"] = Field(
         "teacher", description="start from the fine-tuned teacher, or from the checkpoint that it started from"
     )
     source: str | None = Field(
-        None, description="model whose layers it takes; null: the better of the teachers that label"
+        None, description="model whose weights it starts from; null: the better of the teachers that label"
     )
     losses: Losses | None = Field(None, description="terms of the loss by name, each with its settings")
     temperature: PositiveFloat = Field(2.0, description="T of the soft cross-entropy; larger is softer")
@@ -63,7 +61,7 @@ class StudentConfig(StudentEntry):
     )
 
     @model_validator(mode="after")
-    def _losses_in_one_way(self) -> StudentConfig:
+    def _losses_in_one_way(self) -> TrainedEntry:
         short = [name for name in _SHORT if name in self.model_fields_set]
         if self.losses is not None and short:
             raise ValueError(f"losses: {' and '.join(short)} would say it a second time; give one of the two ways")
@@ -88,7 +86,7 @@ class StudentConfig(StudentEntry):
         A twin that answers alike for all rows is a weak baseline, no reason to end the run.
         """
         ends = {"epochs": None, "max_steps": None, "checkpoint": "best", "may_collapse": True}
-        plain = {name: StudentConfig.model_fields[name].default for name in _SHORT}
+        plain = {name: TrainedEntry.model_fields[name].default for name in _SHORT}
         training = self.training.model_copy(update=ends)
         return self.model_copy(update={**plain, "losses": gold_alone(), "training": training})
 
@@ -96,3 +94,10 @@ class StudentConfig(StudentEntry):
         """All fields as JSON values, of the two ways to name the losses only the one that is used."""
         unused = _SHORT if self.losses is not None else ("losses",)
         return {name: value for name, value in super().as_json().items() if name not in unused}
+
+
+class StudentConfig(TrainedEntry):
+    """A student of the family `encoder`: some layers of its source."""
+
+    layers: PositiveInt = Field(description="layers kept of the source")
+    keep: Literal["spread", "first"] = Field(description="spread: evenly over the source; first: the source truncated")

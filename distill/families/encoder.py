@@ -55,6 +55,7 @@ class Encoder(Family):
     starts = True
     layered = True
     exports = True
+    products = True
     signs = False
     runtime = "pytorch"
 
@@ -76,7 +77,7 @@ class Encoder(Family):
         torch.manual_seed(lesson.seed)
         view = View(lesson.view, lesson.view_config, lesson.source / TOKENIZER_FILE)
         render, windows = view.renderer(), lesson.view_config.windows
-        model = _started(config, lesson, lesson.source)
+        model = self.start(config, lesson, view)
         rows, soft = _rows(lesson)
         run = Run(
             name=lesson.title,
@@ -94,6 +95,14 @@ class Encoder(Family):
         fit(model, train, valid, _length(config.training, lesson.steps), run, folder)
         copy_tokenizer(lesson.source, folder)
         View(view.name, view.config, folder / TOKENIZER_FILE).save(folder)
+
+    def start(self, config: Recipe, lesson: Lesson, view: View) -> PreTrainedModel:
+        """The model before its training; fresh weights come from torch's global generator.
+
+        Raises: UserError when the source has fewer layers than the config keeps.
+        """
+        assert lesson.source is not None
+        return _started(config, lesson, lesson.source)
 
     def open(self, folder: Path, how: Opening = DEFAULT) -> Scorer:
         """The classifier in PyTorch behind its view. Raises: UserError when the folder cannot be loaded."""

@@ -89,7 +89,8 @@ class Family:
         key: of a teacher's entry, by which it is chosen there instead of by `family`.
         learns: whether its fit reads training rows. starts: whether it starts from a checkpoint or another model.
         layered: whether others may start from its layers, and loss terms read its hidden states.
-        exports: whether export targets can write it. signs: whether its config.json names family and view.
+        exports: whether export targets can write it. products: whether its layers multiply by constant matrices, which
+        targets of few bits replace. signs: whether its config.json names family and view.
         runtime, precision: what runs an opened model and in which numbers, as the latency table names them.
         Settings: the keys of its own that an entry of the project may have.
     """
@@ -100,6 +101,7 @@ class Family:
     starts: ClassVar[bool] = False
     layered: ClassVar[bool] = False
     exports: ClassVar[bool] = False
+    products: ClassVar[bool] = False
     signs: ClassVar[bool] = True
     runtime: ClassVar[str] = "python"
     precision: ClassVar[str] = "fp32"

@@ -9,6 +9,7 @@ from distill.core.errors import UserError
 from distill.core.files import read_json, write_json
 from distill.core.objectives.objective import Objective
 from distill.core.padding import find_pad
+from distill.models.small.register import register
 
 CONFIG = "config.json"
 _NAMING = ("id2label", "label2id", "num_labels")
@@ -24,6 +25,7 @@ def read_config(folder: Path) -> Any:
     """
     from transformers import CONFIG_MAPPING, AutoConfig, AutoModelForSequenceClassification
 
+    register()
     try:
         content, labels = _content(folder), stored_labels(folder)
         if labels is not None and isinstance(content.get("id2label"), dict | None):

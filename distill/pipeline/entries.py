@@ -11,7 +11,7 @@ from pydantic import create_model
 from distill.core.errors import UserError
 from distill.core.presets import load_preset, preset_place, resolve
 from distill.families.family import family
-from students.config import StudentConfig, StudentEntry
+from students.config import StudentConfig, StudentEntry, TrainedEntry
 from teachers.config import TeacherConfig, TeacherEntry
 
 EntryT = TypeVar("EntryT", TeacherEntry, StudentEntry)
@@ -64,4 +64,6 @@ def _of_family(base: type[EntryT], kind: str, where: str) -> type[EntryT]:
         do = "name a family that is fitted on rows, or make it a teacher"
         raise UserError("a student of this family would learn nothing", where=f"{where}.family", found=kind, do=do)
     own = type(chosen).Settings
+    if base is StudentEntry and chosen.starts:
+        base = cast(type[EntryT], TrainedEntry)
     return cast(type[EntryT], create_model(f"{own.__qualname__}Entry", __base__=(base, own)))

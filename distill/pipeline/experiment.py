@@ -218,10 +218,14 @@ class Experiment:
         return ["train", *(f"pool.{name}" for name in sorted(self.project.data.pool))]
 
     def exports(self) -> Iterator[tuple[ModelSpec, str]]:
-        """(model, target): students as every target; teachers, for the latency report, as those judged by parity."""
+        """(model, target): students as every target that is possible; teachers, for the latency report, as those judged
+        by parity.
+        """
         for spec in self.timed:
+            own = family(spec.family)
             for name, target in self.settings.targets.items():
-                if (spec.role == STUDENT or target.criterion == "parity") and family(spec.family).exports:
+                possible = own.exports and (own.products or not target.quantises)
+                if possible and (spec.role == STUDENT or target.criterion == "parity"):
                     yield spec, name
 
     def shipped(self) -> list[tuple[ModelSpec, str]]:

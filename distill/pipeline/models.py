@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from distill.core.run_folder import RunFolder
 from distill.families.family import family
 from distill.pipeline.settings import Settings
-from students.config import StudentConfig, StudentEntry
+from students.config import StudentEntry, TrainedEntry
 from teachers.config import TeacherEntry
 
 TEACHER, STUDENT, BASELINE = "teacher", "student", "baseline"
@@ -145,7 +145,7 @@ def _student(name: str, settings: Settings) -> ModelSpec:
 
 def _start(config: StudentEntry, settings: Settings) -> Start | None:
     """Where a student starts by its own words; None where it names nothing. Imported labels have a checkpoint only."""
-    if not isinstance(config, StudentConfig):
+    if not isinstance(config, TrainedEntry):
         return None
     if config.init == "pretrained":
         return Start.of_checkpoint(config.source or settings.first_teacher)
@@ -161,7 +161,7 @@ def _with_twins(student: ModelSpec, settings: Settings) -> Iterator[ModelSpec]:
     """A student, then its gold-only twins: one to its own convergence, one of the student's steps."""
     yield student
     if settings.project.controls.gold_twins:
-        of_steps = [(GOLD_STEPS, student.name)] if isinstance(student.config, StudentConfig) else []
+        of_steps = [(GOLD_STEPS, student.name)] if isinstance(student.config, TrainedEntry) else []
         for suffix, steps_of in [(GOLD, None), *of_steps]:
             name = f"{student.name}{suffix}"
             yield replace(

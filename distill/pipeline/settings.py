@@ -18,9 +18,10 @@ from distill.core.project import Project
 from distill.families.family import family
 from distill.pipeline.circles import circle
 from distill.pipeline.entries import student_entry, teacher_entry
+from distill.training.losses.term import needs_teacher
 from export.config import load_target, target_names
 from export.targets.base import Target
-from students.config import StudentConfig, StudentEntry
+from students.config import StudentEntry, TrainedEntry
 from teachers.config import TeacherConfig, TeacherEntry
 
 DEFAULT_TEACHER, DEFAULT_STUDENT = "base", "8L_trunc"
@@ -70,7 +71,7 @@ class Settings:
         """The entry of a teacher or student; their names differ."""
         return self.teachers[name] if name in self.teachers else self.students[name]
 
-    def source_of(self, student: StudentConfig) -> str:
+    def source_of(self, student: TrainedEntry) -> str:
         """The model whose layers a student takes, as far as it is known before labels are chosen."""
         return student.source or self.first_teacher
 
@@ -229,8 +230,11 @@ def _student_problems(name: str, student: StudentEntry, settings: Settings) -> I
     for other in student.learns_from or []:
         if other not in known:
             yield f"students.{name}.learns_from: no such model '{other}', {_hint(other, known)}"
-    if not isinstance(student, StudentConfig):
+    if not isinstance(student, TrainedEntry):
         return
+    reading = [term for term, one in student.terms.items() if needs_teacher([one])]
+    if reading and not family(student.family).layered:
+        yield f"students.{name}.losses: {', '.join(reading)} reads layers, and the family {student.family} has none"
     if student.source is not None and student.source not in known:
         yield f"students.{name}.source: no such model '{student.source}', {_hint(student.source, known)}"
         return

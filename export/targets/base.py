@@ -46,6 +46,7 @@ class Target(Config):
             labels.
         batch_invariant: whether a record's logits are the same whatever shares its batch; if not, one window is read
             per run.
+        quantises: whether it replaces products of layers, so that a family without any has no such file.
         portable: whether the file runs on every machine that has the providers; an engine built for one GPU does not.
         providers: execution providers of ONNX Runtime that run it, best first.
         model: name of its file in the export folder. file: that file's name in a bundle.
@@ -56,6 +57,7 @@ class Target(Config):
     precision: ClassVar[str]
     criterion: ClassVar[Criterion]
     batch_invariant: ClassVar[bool]
+    quantises: ClassVar[bool] = False
     portable: ClassVar[bool] = True
     providers: ClassVar[tuple[str, ...]] = (CPU,)
     model: ClassVar[str] = "model.onnx"

@@ -21,6 +21,7 @@ class OnnxInt8Dynamic(Target):
     precision: ClassVar[str] = "int8"
     criterion: ClassVar[Criterion] = "decisions"
     batch_invariant: ClassVar[bool] = False
+    quantises: ClassVar[bool] = True
     file: ClassVar[str] = "model.int8.onnx"
     starts_from: ClassVar[str | None] = "onnx_fp32"
 

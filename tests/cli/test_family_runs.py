@@ -132,6 +132,20 @@ def test_words_are_timed_as_they_are_and_take_no_part_in_speed_ups_but_their_own
     assert set(timed) < {row["model"] for row in json.loads(again.read_text(encoding="utf-8"))["rows"]}
 
 
+def test_a_bag_of_tokens_is_handed_over_as_any_student_without_int8(planted, tmp_path):
+    config = _project(planted, tmp_path / "project", more="controls: {card_teacher: false}\n")
+    quick = ("--set=students.bag.training={epochs: 20, learning_rate: 0.01}", "--set=export=[onnx, onnx-int8]")
+    run, _ = _run(config, "--student=bag", *quick)
+    assert _names(run / "export" / "bag") == {"onnx"}
+    done = distill("verify", str(run / "bundles" / "bag"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    report = _report(run)
+    models = {model["name"]: model for model in report["models"]}
+    assert {"bag@card", "bag-gold@card", "bag@card.onnx"} <= set(models) and models["bag@card"]["layers"] is None
+    timed = {row["model"]: row for row in report["latency"]}
+    assert timed["bag@card.onnx"]["p50_ms"] < timed["base@document.onnx"]["p50_ms"]
+
+
 def test_gates_ask_nothing_of_a_model_that_cannot_be_handed_over(words):
     run, _ = words
     models = {model["name"]: model for model in _report(run)["models"]}

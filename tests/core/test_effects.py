@@ -16,7 +16,7 @@ from distill.training.losses.gold import Gold
 from distill.training.losses.soft_cross_entropy import SoftCrossEntropy
 from export.targets.onnx_fp32 import OnnxFp32
 from export.targets.onnx_int8_dynamic import OnnxInt8Dynamic
-from students.config import StudentConfig, StudentEntry
+from students.config import StudentConfig, StudentEntry, TrainedEntry
 from teachers.config import FreshEncoder, LabellingConfig, TeacherConfig, TeacherEntry
 from teachers.pretraining.config import EmbeddingTeacherConfig, PretrainConfig, PretrainTraining, TextSource
 from tests.core.test_project import REJECTED
@@ -75,6 +75,14 @@ STUDENT = {
     "family": FAMILIES,
     "view": VIEWS,
     "learns_from": "pipeline/test_assistants.py::test_teacher_and_assistant_may_both_be_learnt_from_in_equal_parts",
+}
+TRAINED = {
+    **STUDENT,
+    "init": "families/test_encoder.py::test_pretrained_source_brings_its_layers_and_a_fresh_head",
+    "source": "pipeline/test_plan.py::test_a_student_with_a_source_of_its_own_keeps_it",
+    "losses": "students/test_losses.py::test_a_feature_term_is_added_to_the_others",
+    **each("students/test_losses.py::test_the_short_form_means_the_same_terms", "temperature", "alpha"),
+    "training": "core/test_presets.py::test_a_part_of_the_training_leaves_the_student_its_other_defaults",
 }
 TRAINING = {
     **each(WEIGHTS, "epochs", "max_steps", "batch_size", "accumulate", "optimiser", "learning_rate", "head_rate"),
@@ -205,15 +213,11 @@ EFFECTS: Mapping[type[Config], Mapping[str, str]] = {
         "training": "core/test_presets.py::test_what_the_teacher_preset_comes_to",
     },
     StudentEntry: STUDENT,
+    TrainedEntry: TRAINED,
     StudentConfig: {
-        **STUDENT,
+        **TRAINED,
         "layers": "families/test_encoder.py::test_saved_student_loads_as_a_model_of_its_depth",
         "keep": "families/test_encoder.py::test_truncated_source_keeps_its_first_layers",
-        "init": "families/test_encoder.py::test_pretrained_source_brings_its_layers_and_a_fresh_head",
-        "source": "pipeline/test_plan.py::test_a_student_with_a_source_of_its_own_keeps_it",
-        "losses": "students/test_losses.py::test_a_feature_term_is_added_to_the_others",
-        **each("students/test_losses.py::test_the_short_form_means_the_same_terms", "temperature", "alpha"),
-        "training": "core/test_presets.py::test_a_part_of_the_training_leaves_the_student_its_other_defaults",
     },
     Gold: each("training/test_losses.py::test_mixed_batch_equals_the_reference", "weight"),
     SoftCrossEntropy: {

@@ -19,7 +19,7 @@ from distill.training.losses.gold import Gold
 from distill.training.losses.soft_cross_entropy import SoftCrossEntropy
 from export.targets.onnx_fp32 import OnnxFp32
 from export.targets.onnx_int8_dynamic import OnnxInt8Dynamic
-from students.config import StudentConfig, StudentEntry
+from students.config import StudentConfig, StudentEntry, TrainedEntry
 from teachers.config import FreshEncoder, LabellingConfig, TeacherConfig, TeacherEntry
 from teachers.pretraining.config import EmbeddingTeacherConfig, PretrainConfig, PretrainTraining, TextSource
 
@@ -51,9 +51,23 @@ NEEDED: dict[type[Config], dict[str, Any]] = {
     StudentEntry: {"preset": "8L"},
     TextSource: {"files": "a.jsonl", "left": ["title"]},
     EmbeddingTeacherConfig: {"encoder": "a"},
+    TrainedEntry: {"preset": "bag"},
     StudentConfig: {"preset": "8L", "layers": 8, "keep": "spread"},
     OnnxFp32: {"name": "onnx", "target": "onnx_fp32"},
     OnnxInt8Dynamic: {"name": "onnx-int8", "target": "onnx_int8_dynamic"},
+}
+
+TRAINED: dict[str, Any] = {
+    "preset": 5,
+    "family": 5,
+    "learns_from": [],
+    "view": 5,
+    "init": "random",
+    "source": 5,
+    "losses": {"soft_cross_entropy": {"temperature": 0}},
+    "temperature": 0,
+    "alpha": -0.5,
+    "training": 5,
 }
 
 REJECTED: dict[type[Config], dict[str, Any]] = {
@@ -168,20 +182,8 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
         "labelling": 5,
     },
     StudentEntry: {"preset": 5, "family": 5, "view": 5, "learns_from": []},
-    StudentConfig: {
-        "preset": 5,
-        "family": 5,
-        "learns_from": [],
-        "view": 5,
-        "layers": 0,
-        "keep": "last",
-        "init": "random",
-        "source": 5,
-        "losses": {"soft_cross_entropy": {"temperature": 0}},
-        "temperature": 0,
-        "alpha": -0.5,
-        "training": 5,
-    },
+    TrainedEntry: TRAINED,
+    StudentConfig: {**TRAINED, "layers": 0, "keep": "last"},
     Gold: {"weight": -1},
     SoftCrossEntropy: {"weight": "heavy", "temperature": 0},
     TrainingConfig: {

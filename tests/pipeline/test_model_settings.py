@@ -9,12 +9,23 @@ import pytest
 from distill.core.errors import UserError
 from distill.pipeline.circles import circle
 from distill.pipeline.settings import resolve_settings
+from distill.training.losses.term import HIDDEN_STATES, Term
 from students.config import StudentConfig
 from tests.tiny_run import distill
 
 WORDS = "teachers.words={preset: words, weight: 0}"
 BOTH = "teachers.both={preset: ensemble, members: {base: 1, words: 1}, weight: 0}"
+READS_LAYERS = f"{__name__}:ReadsLayers"
 OWN = "from distill.families.family import Family\nclass Own(Family):\n    name = 'own'\nclass Other: ...\n"
+
+
+class ReadsLayers(Term):
+    """A term that a model without layers cannot have."""
+
+    needs = frozenset({HIDDEN_STATES})
+
+    def __call__(self, student, teacher, batch):
+        raise NotImplementedError
 
 
 def resolved(project, *sets):
@@ -43,6 +54,12 @@ def test_each_entry_is_of_the_class_of_its_family(planted):
         ([WORDS, "teachers.words.max_feature=5"], ["did you mean 'max_features'"]),
         ([WORDS, "teachers.words.ngrams=0"], ["teachers.words.ngrams"]),
         (["students.w={preset: words, layers: 3}"], ["students.w.layers: unknown"]),
+        (["students.b={preset: bag, layers: 3}"], ["students.b.layers: unknown"]),
+        (["students.b={preset: bag}", "students.small.source=b"], ["'b' is of the family bag, which has no layers"]),
+        (
+            [f"students.b={{preset: lstm, losses: {{'{READS_LAYERS}': {{}}}}}}"],
+            [f"students.b.losses: {READS_LAYERS} reads layers, and the family lstm has none"],
+        ),
         (["teachers.both={preset: ensemble}"], ["teachers.both.members: missing"]),
         (["teachers.both={preset: ensemble, members: {base: 1}}"], ["teachers.both.members", "at least 2"]),
         ([WORDS, BOTH, "teachers.both.members.words=-1"], ["teachers.both.members.words"]),

@@ -10,7 +10,8 @@ from distill.core.presets import load_preset, preset_names, resolve
 from distill.pipeline.entries import student_entry
 from students.config import StudentConfig
 
-NAMES = [name for name in preset_names("students") if name != "words"]
+OTHERS = {"words": "tfidf", "bag": "bag", "lstm": "lstm", "mlp": "frozen_mlp"}
+NAMES = [name for name in preset_names("students") if name not in OTHERS]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -29,10 +30,17 @@ def test_presets_say_only_what_their_names_say():
     assert all(set(load_preset("students", name, "test")) == {"layers", "keep"} for name in NAMES)
 
 
-def test_words_are_a_family_of_their_own_and_the_only_one():
-    config = student_entry("words", {}, "test", Path("no project"))
-    assert (config.family, config.view) == ("tfidf", "card") and not isinstance(config, StudentConfig)
-    assert set(preset_names("students")) == {*NAMES, "words"}
+@pytest.mark.parametrize("name", OTHERS)
+def test_the_other_presets_are_families_of_their_own(name):
+    config = student_entry(name, {}, "test", Path("no project"))
+    assert (config.family, config.view) == (OTHERS[name], "card") and not isinstance(config, StudentConfig)
+
+
+def test_what_has_no_layers_learns_faster_than_an_encoder():
+    rates = {
+        student_entry(name, {}, "test", Path("no project")).training.learning_rate for name in ("bag", "lstm", "mlp")
+    }
+    assert rates == {1e-3}
 
 
 def test_numbers_are_numbers():

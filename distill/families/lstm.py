@@ -1,0 +1,53 @@
+"""A student that reads tokens one after the other, in both directions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field, PositiveInt
+
+from distill.core.config import Config
+from distill.core.model_folder import parameter_count
+from distill.core.view import View
+from distill.families.encoder import Encoder
+from distill.families.family import Facts, Lesson
+from distill.families.small import named, source_model, word_embeddings
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+
+class BidirectionalLstm(Encoder):
+    """An LSTM over the embeddings of its source; see `distill.models.small.lstm`."""
+
+    name = "lstm"
+    layered = False
+    products = False
+    signs = True
+
+    class Settings(Config):
+        """The keys of its own that an entry may have."""
+
+        width: PositiveInt | None = Field(
+            None, description="of the embeddings: principal components; null: the source's"
+        )
+        state: PositiveInt = Field(256, description="width of the state of each direction")
+        hidden: PositiveInt = Field(256, description="width of the head's hidden layer")
+        head_dropout: float = Field(0.1, ge=0, lt=1, description="dropout of the head")
+
+    def start(self, config: Any, lesson: Lesson, view: View) -> PreTrainedModel:
+        """Embeddings of the source, the rest fresh."""
+        from distill.models.small.lstm import Lstm, LstmConfig
+
+        source = source_model(lesson)
+        table = word_embeddings(source, config.width)
+        sizes = {"vocab_size": len(table), "hidden_size": table.shape[1], "pad_token_id": source.config.pad_token_id}
+        head = {"state_size": config.state, "head_size": config.hidden, "head_dropout": config.head_dropout}
+        model = Lstm(named(LstmConfig(**sizes, **head), lesson))
+        model.embeddings.weight.data.copy_(table)
+        return model
+
+    def facts(self, folder: Path) -> Facts:
+        """No layers of an encoder."""
+        return Facts(None, parameter_count(folder))

@@ -1,0 +1,68 @@
+"""What the families of small classifiers share: a start from the embeddings of a teacher."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from distill.core.record_store import count_records, sample_records
+from distill.core.view import View
+from distill.families.family import Lesson
+from distill.models.encoder_config import name_outputs
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from transformers import PreTrainedModel
+
+_MOST_ROWS = 20_000
+
+
+def source_model(lesson: Lesson) -> PreTrainedModel:
+    """The model that a lesson starts from. Raises: UserError when it cannot be loaded."""
+    from distill.models.encoder import load_classifier
+
+    assert lesson.source is not None
+    return load_classifier(lesson.source, lesson.space.labels, lesson.space.objective)
+
+
+def named(config: Any, lesson: Lesson) -> Any:
+    """A config with the lesson's classes as outputs."""
+    assert lesson.source is not None
+    name_outputs(
+        config, list(lesson.space.objective.outputs(lesson.space.labels)), lesson.space.objective, lesson.source
+    )
+    return config
+
+
+def word_embeddings(model: PreTrainedModel, width: int | None) -> Tensor:
+    """A model's input embeddings (V, H), or their first `width` principal components (V, width), at most H."""
+    import torch
+
+    table: Tensor = model.get_input_embeddings().weight.detach()  # type: ignore[operator]
+    if width is None or width >= table.shape[1]:
+        return table.clone()
+    centred = (table - table.mean(0)).double()
+    _, vectors = torch.linalg.eigh(centred.T @ centred)
+    directions = vectors[:, -width:].flip(1)
+    directions *= directions.gather(0, directions.abs().argmax(0, keepdim=True)).sign()  # an axis has two directions
+    components: Tensor = (centred @ directions).float()
+    return components
+
+
+def idf(lesson: Lesson, view: View, vocabulary: int) -> NDArray[np.float32]:
+    """The weight of each token id, float32 (V,): ln((1+N)/(1+n)) + 1 for one that n of N training rows have.
+
+    Special tokens weigh nothing. At most 20,000 rows are read.
+    """
+    renderer = view.renderer()
+    rows = sample_records(lesson.records, "train", min(_MOST_ROWS, count_records(lesson.records, "train")), lesson.seed)
+    encoded = renderer.encode_batch([row.fields for row in rows])
+    having = Counter(token for one in encoded for token in {i for window in one.windows for i in window.ids})
+    counts = np.array([having[token] for token in range(vocabulary)])
+    weights = np.log((1 + len(rows)) / (1 + counts)) + 1
+    special = [number for number, token in renderer.tokenizer.get_added_tokens_decoder().items() if token.special]
+    weights[[number for number in special if number < vocabulary]] = 0
+    return weights.astype(np.float32)

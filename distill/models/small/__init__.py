@@ -1,0 +1,1 @@
+"""Classifiers that are no transformers but load, train and export as transformers' own: one architecture a file."""

@@ -1,0 +1,75 @@
+"""A bidirectional LSTM over token embeddings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedConfig, PreTrainedModel
+from transformers.modeling_outputs import SequenceClassifierOutput
+
+from distill.models.small.head import Head, draw, outputs, spread
+
+_NEVER = -1e4  # below every state of an LSTM, whose states are within (−1, 1)
+
+
+class LstmConfig(PreTrainedConfig):
+    """Sizes of an LSTM. `hidden_size`: of the embeddings; `state_size`: of each direction; `head_size`: of the head."""
+
+    model_type = "distill_lstm"
+    num_hidden_layers = 0
+
+    vocab_size: int = 100
+    hidden_size: int = 64
+    state_size: int = 64
+    head_size: int = 128
+    head_dropout: float = 0.1
+    pad_token_id: int | None = 0
+
+
+class Lstm(PreTrainedModel):
+    """Token ids to logits: both directions read the tokens, mean and maximum over them go to the head.
+
+    The direction that reads backwards starts at a row's last token, so padding changes nothing.
+    Source: Hochreiter & Schmidhuber 1997; distilled from BERT by Tang et al. 2019, arXiv:1903.12136.
+    """
+
+    config_class = LstmConfig
+    base_model_prefix = "embeddings"
+    plain_export = True  # read where it is exported
+
+    def __init__(self, config: LstmConfig) -> None:
+        super().__init__(config)
+        self.embeddings = nn.Embedding(config.vocab_size, config.hidden_size)
+        self.forwards = nn.LSTM(config.hidden_size, config.state_size, batch_first=True)
+        self.backwards = nn.LSTM(config.hidden_size, config.state_size, batch_first=True)
+        self.head = Head(4 * config.state_size, config.head_size, outputs(config), config.head_dropout)
+        self.post_init()
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor, **unused: Any) -> SequenceClassifierOutput:
+        """Logits (B, K) of token ids (B, S), padded on the right; mask (B, S)."""
+        embedded = self.embeddings(input_ids)
+        mirrored = _mirror(embedded, attention_mask)
+        ahead, _ = self.forwards(embedded)
+        behind, _ = self.backwards(mirrored)
+        states = torch.cat([ahead, behind], -1)  # of tokens in either order: mean and maximum do not see it
+        kept = spread(attention_mask, states)
+        mean = (states * kept).sum(1) / kept.sum(1).clamp(min=1)
+        greatest = (states + _NEVER * (1 - kept)).amax(1)
+        return SequenceClassifierOutput(logits=self.head(torch.cat([mean, greatest], -1)))
+
+    def get_input_embeddings(self) -> nn.Module:
+        """The token embeddings."""
+        return self.embeddings
+
+    def _init_weights(self, module: nn.Module) -> None:
+        draw(module)
+
+
+def _mirror(embedded: Tensor, mask: Tensor) -> Tensor:
+    """Embeddings (B, S, H) with each row's tokens in reverse order, its padding where it was; mask (B, S)."""
+    places = torch.arange(embedded.shape[1], device=mask.device).unsqueeze(0)
+    tokens = mask.sum(1, keepdim=True)
+    taken = torch.where(places < tokens, tokens - 1 - places, places)
+    return embedded.gather(1, taken.unsqueeze(-1).expand_as(embedded))

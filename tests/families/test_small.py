@@ -1,0 +1,126 @@
+"""Small classifiers: they learn a task, are found by transformers, leave as ONNX, and say what they cannot do."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from distill.core.presets import preset_names
+from distill.core.record_store import read_records
+from distill.families.family import family_of, fit
+from distill.families.small import idf, word_embeddings
+from distill.models.encoder import load_classifier
+from distill.pipeline.entries import student_entry
+from distill.training.config import TrainingConfig
+from distill.training.joining import Share
+from export.config import load_target
+from export.parity import Original, measure
+from export.targets.base import Source
+from tests.families.lessons import toy_labels, toy_lesson
+from tests.training.toy import LABELS, toy_view
+
+PRESETS = ("bag", "lstm", "mlp")
+QUICK = {"epochs": 30, "learning_rate": 1e-2, "batch_size": 8, "checkpoint": "last", "precision": "fp32"}
+
+
+def entry(preset, tmp_path, **changes):
+    return student_entry(preset, {"training": QUICK, "hidden": 24, **changes}, "test", tmp_path)
+
+
+@pytest.fixture(scope="module", params=PRESETS)
+def small(request, encoder, records, tmp_path_factory):
+    """(preset, model folder) of each small student, fitted on gold."""
+    folder, config = tmp_path_factory.mktemp(request.param), entry(request.param, tmp_path_factory.mktemp("project"))
+    fit(config.family, config.on_gold_alone(), toy_lesson(records, source=encoder, steps=90), folder)
+    return request.param, folder
+
+
+def answers(folder, records, split="test.seen"):
+    found = read_records(records, split)
+    return family_of(folder).open(folder).score([row.fields for row in found]).logits, np.stack(
+        [row.target for row in found]
+    )
+
+
+def test_each_learns_the_task_and_is_a_folder_of_its_own_family(small, records):
+    preset, folder = small
+    logits, gold = answers(folder, records)
+    assert (logits.argmax(1) == gold.argmax(1)).mean() > 0.85
+    own = json.loads((folder / "config.json").read_text())
+    assert own["distill"]["family"] == family_of(folder).name and list(own["id2label"].values()) == list(LABELS)
+    assert family_of(folder).facts(folder).layers == (2 if preset == "mlp" else None)
+
+
+def test_each_gives_a_row_the_same_logits_alone_and_padded(small, records):
+    _, folder = small
+    rows = [row.fields for row in read_records(records, "train")]
+    scorer = family_of(folder).open(folder)
+    together, alone = scorer.score(rows).logits, [scorer.score([row]).logits[0] for row in rows]
+    np.testing.assert_allclose(together, alone, atol=1e-5)
+
+
+def test_each_leaves_as_onnx_within_the_tolerance(small, records, tmp_path):
+    _, folder = small
+    rows = [row.fields for row in read_records(records, "train")]
+    target = load_target("onnx")
+    original = Original(folder, rows, 20)
+    target.build(Source(folder, None, original.flips_of), tmp_path)
+    found = measure(original, target.open(tmp_path), target)
+    assert found["finite"] and found["max_abs_diff"] < 1e-5
+
+
+def test_a_bag_does_not_see_the_order_of_tokens_and_sees_the_side(encoder, records, tmp_path):
+    config = entry("bag", tmp_path)
+    fit("bag", config.on_gold_alone(), toy_lesson(records, source=encoder, steps=2), tmp_path / "bag")
+    model = load_classifier(tmp_path / "bag")
+    ids = torch.tensor([[7, 8, 9, 10], [8, 7, 10, 9], [9, 10, 7, 8]])
+    sides = torch.tensor([[0, 0, 1, 1]] * 3)
+    with torch.no_grad():
+        one, other, swapped = model(input_ids=ids, attention_mask=torch.ones_like(ids), token_type_ids=sides).logits
+    torch.testing.assert_close(one, other)
+    assert not torch.allclose(one, swapped)
+
+
+def test_rare_tokens_weigh_more_and_special_ones_nothing(encoder, records):
+    view = toy_view(encoder)
+    weights = idf(toy_lesson(records, source=encoder), view, 400)
+    tokenizer = view.renderer().tokenizer
+    rare, common = (weights[tokenizer.token_to_id(token)] for token in ("ремонт", "0"))
+    assert weights[tokenizer.token_to_id("[CLS]")] == weights[tokenizer.token_to_id("[PAD]")] == 0
+    assert weights.max() == pytest.approx(np.log(25) + 1, abs=1e-5) and 1 <= min(rare, common) <= weights.max()
+
+
+def test_fewer_components_keep_most_of_the_embeddings_lengths(encoder):
+    model = load_classifier(encoder, LABELS)
+    whole, half = word_embeddings(model, None), word_embeddings(model, 8)
+    centred = whole - whole.mean(0)
+    assert half.shape == (len(whole), 8) and half.var(0).argmax() == 0
+    assert half.square().sum() / centred.square().sum() > 0.5
+    assert word_embeddings(model, 99).shape == whole.shape
+
+
+def test_an_mlp_leaves_its_encoder_as_it_was(encoder, records, tmp_path):
+    config = entry("mlp", tmp_path)
+    fit("frozen_mlp", config.on_gold_alone(), toy_lesson(records, source=encoder, steps=4), tmp_path / "mlp")
+    trained, source = load_classifier(tmp_path / "mlp"), load_classifier(encoder, LABELS)
+    for name, weight in trained.encoder.state_dict().items():
+        torch.testing.assert_close(weight, source.base_model.state_dict()[name], rtol=0, atol=0)
+
+
+def test_soft_labels_are_learnt_too(encoder, records, tmp_path):
+    labels = toy_labels(records, tmp_path / "labels", planted=[0.0, 0.0, 5.0])
+    config = entry("bag", tmp_path, alpha=0)
+    lesson = toy_lesson(records, source=encoder, labels={labels: Share()})
+    fit(
+        "bag",
+        config.model_copy(update={"training": TrainingConfig(**QUICK, may_collapse=True)}),
+        lesson,
+        tmp_path / "b",
+    )
+    logits, _ = answers(tmp_path / "b", records)
+    assert (logits.argmax(1) == 2).all()
+
+
+def test_the_presets_are_listed(tmp_path):
+    assert set(PRESETS) <= set(preset_names("students"))

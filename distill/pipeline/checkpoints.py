@@ -20,8 +20,9 @@ from distill.pipeline.extras import naming_extras
 from distill.pipeline.plan import Stage
 from distill.pipeline.preflight import layers_of, too_few_layers
 from distill.pipeline.settings import Settings
+from distill.training.config import TrainingConfig
 from students.config import StudentConfig
-from teachers.config import TeacherConfig, TeacherEntry
+from teachers.config import TeacherConfig
 from teachers.embedded import local_folder
 
 if TYPE_CHECKING:
@@ -85,11 +86,15 @@ def _try_teacher(
     from distill.inference.trial import Trial
 
     teacher, space = experiment.settings.teachers[name], experiment.space
+    assert isinstance(teacher, TeacherConfig)
     source = _resolved(given)
-    if isinstance(teacher, TeacherConfig) and teacher.finished:
+    if teacher.finished:
         require_finished(source, space)
     cuts = {student: partial(_kept, student, chain) for student, chain in students.items()}
-    checks = [*_optimiser_checks(name, teacher), *(_export_checks(experiment.settings) if export else [])]
+    checks = [
+        *_recipe_checks(_recipes(name, teacher, students)),
+        *(_export_checks(experiment.settings) if export else []),
+    ]
     _try(f"teachers.{name}", source, Trial(space.labels, space.objective, views, cuts, checks))
 
 
@@ -149,23 +154,42 @@ def _kept(name: str, chain: Chain, depth: int) -> list[int]:
     return kept
 
 
-def _optimiser_checks(name: str, teacher: TeacherEntry) -> Iterator[Check]:
-    """Muon sorts weights by layer."""
-    if not isinstance(teacher, TeacherConfig) or teacher.made_by != "encoder" or teacher.training.optimiser != "muon":
-        return
+def _recipes(name: str, teacher: TeacherConfig, students: Mapping[str, Chain]) -> Iterator[tuple[str, TrainingConfig]]:
+    """How a teacher, unless it is finished, and its students are trained, by key in the project."""
+    if teacher.made_by == "encoder":
+        yield f"teachers.{name}.training", teacher.training
+    for student, chain in students.items():
+        yield f"students.{student}.training", chain[-1].training
 
-    def check(model: PreTrainedModel) -> None:
-        from distill.models.encoder import layer_stack
 
-        try:
-            layer_stack(model)
-        except UserError as error:
-            where, do = f"teachers.{name}.training.optimiser", "set it to adamw, or take another encoder"
-            raise UserError(
-                f"muon cannot train this encoder: {error.what}", where=where, found=error.found, do=do
-            ) from None
+def _recipe_checks(recipes: Iterable[tuple[str, TrainingConfig]]) -> Iterator[Check]:
+    """Muon and layer_decay sort weights by layer; a dropout of the head needs a place in it."""
+    for key, training in recipes:
+        if training.optimiser == "muon":
+            yield partial(_require_stack, f"{key}.optimiser", "muon", "set it to adamw")
+        if training.layer_decay != 1:
+            yield partial(_require_stack, f"{key}.layer_decay", "layer_decay", "set it to 1")
+        if training.head_dropout is not None:
+            yield partial(_require_head_dropout, f"{key}.head_dropout")
 
-    yield check
+
+def _require_stack(key: str, what: str, do: str, model: PreTrainedModel) -> None:
+    from distill.models.encoder import layer_stack
+
+    try:
+        layer_stack(model)
+    except UserError as error:
+        found = f"{what} cannot train this encoder: {error.what}"
+        raise UserError(found, where=key, found=error.found, do=f"{do}, or take another encoder") from None
+
+
+def _require_head_dropout(key: str, model: PreTrainedModel) -> None:
+    from distill.models.head import head_dropouts
+
+    try:
+        head_dropouts(model)
+    except UserError as error:
+        raise UserError(error.what, where=key, found=error.found, do=error.do) from None
 
 
 def _export_checks(settings: Settings) -> Iterator[Check]:

@@ -15,6 +15,7 @@ from distill.models.encoder import layer_stack
 from distill.training import device, resume
 from distill.training.config import TrainingConfig
 from distill.training.muon import MuonAdamW
+from distill.training.rates import rate_factors, set_rates
 from distill.training.stretch import Stretch
 
 
@@ -69,33 +70,18 @@ class BaseTrainer(Trainer):
             resume.rotate(folder, 2 if best else 1, self.state.best_global_step)
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
-        """AdamW, or with Muon for the matrices of the encoder's layers; the head at its own rate."""
+        """AdamW, or with Muon for the matrices of the encoder's layers; layers and head at rates of their own."""
         if self.optimizer is None and self._config.optimiser == "muon":
             layers = layer_stack(self._encoder)
             self.optimizer = MuonAdamW.of(self._whole, layers, self.args.learning_rate, self.args.weight_decay)
         optimiser: torch.optim.Optimizer = super().create_optimizer(model)
-        if self._config.head_rate != 1:
-            _set_head_rate(optimiser, self._head(), self.args.learning_rate * self._config.head_rate)
+        set_rates(optimiser, rate_factors(self._whole, self._encoder, self._config), self.args.learning_rate)
         return optimiser
-
-    def _head(self) -> set[int]:
-        """Identities of the parameters outside the encoder."""
-        inner = {id(weight) for weight in self._encoder.base_model.parameters()}
-        return {id(weight) for weight in self._whole.parameters()} - inner
 
     def _run_epoch(self, *arguments: Any, **options: Any) -> None:
         # Resumed from its last step, which need not end an epoch, the Trainer would take one more.
         if self.state.global_step < self.state.max_steps:
             super()._run_epoch(*arguments, **options)  # type: ignore[no-untyped-call]
-
-
-def _set_head_rate(optimiser: torch.optim.Optimizer, head: set[int], rate: float) -> None:
-    """Move the weights of the head into groups of their own, with this learning rate."""
-    for group in list(optimiser.param_groups):
-        own = [weight for weight in group["params"] if id(weight) in head]
-        if own:
-            group["params"] = [weight for weight in group["params"] if id(weight) not in head]
-            optimiser.add_param_group({**group, "params": own, "lr": rate})
 
 
 def _arguments(config: TrainingConfig, stretch: Stretch, seed: int) -> TrainingArguments:

@@ -43,6 +43,9 @@ class TrainingConfig(Config):
         None, le=1, description="peak learning rate; null: 5e-5 at width 384, more for narrower encoders"
     )
     head_rate: PositiveFloat = Field(1.0, description="learning rate of the new head, as a multiple of learning_rate")
+    layer_decay: PositiveFloat = Field(
+        1.0, le=1, description="each layer learns at this share of the rate of the layer above it; embeddings come last"
+    )
     warmup: NonNegativeFloat = Field(
         0.1, description="from 1 on: steps; under 1: share of all steps, without a fixed length of 10 epochs"
     )
@@ -52,6 +55,7 @@ class TrainingConfig(Config):
     weight_decay: NonNegativeFloat = Field(0.01, le=1, description="decoupled decay")
     max_grad_norm: PositiveFloat = Field(1.0, description="gradients are clipped to this norm")
     dropout: float | None = Field(None, ge=0, lt=1, description="replaces the checkpoint's dropout")
+    head_dropout: float | None = Field(None, ge=0, lt=1, description="dropout of the head alone; null: as dropout says")
     precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="auto: bf16 where the processor has it")
     checkpoint: Literal["last", "best"] = Field(
         "best", description="best: lowest validation log loss; last: of a fixed length, its end"

@@ -14,6 +14,7 @@ from transformers.utils import logging as transformers_logging
 from distill.core.files import remove, write_json
 from distill.core.model_folder import HISTORY_FILE
 from distill.core.progress import note
+from distill.models.head import head_dropouts
 from distill.training import resume
 from distill.training.attention import choose_attention
 from distill.training.collapse import require_finite, require_spread
@@ -46,6 +47,7 @@ def fit(
         torch.set_num_threads(run.threads)
     quiet_trainer()
     set_dropout(model, config.dropout)
+    set_head_dropout(model, config.head_dropout)
     choose_attention(model, config.precision, max((example.length for example in (*train, *valid)), default=0))
     with ExitStack() as tasks:
 
@@ -92,6 +94,14 @@ def set_dropout(model: PreTrainedModel, rate: float | None) -> None:
             key for key, value in vars(module).items() if key.endswith("dropout") and isinstance(value, float)
         ]:
             setattr(module, name, rate)
+
+
+def set_head_dropout(model: PreTrainedModel, rate: float | None) -> None:
+    """Replace the rate of the head's dropout layers alone. Raises: UserError where the head has none."""
+    if rate is None:
+        return
+    for layer in head_dropouts(model):
+        layer.p = rate
 
 
 def quiet_trainer() -> None:

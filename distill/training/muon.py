@@ -64,9 +64,10 @@ class MuonAdamW(torch.optim.Optimizer):
         self._share()
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
-        """Add weights to AdamW's."""
+        """Add weights to the part whose settings they come with; to AdamW's without any."""
         if self._shared:
-            self._parts[1].add_param_group(param_group)
+            muon, adamw = self._parts
+            (muon if "momentum" in param_group else adamw).add_param_group(param_group)
             self._share()
         else:
             super().add_param_group(param_group)

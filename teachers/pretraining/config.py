@@ -54,6 +54,12 @@ class PretrainTraining(TrainingConfig):
     warmup: NonNegativeFloat = Field(0.05, description="under 1: share of all steps; from 1 on: steps")
     save_steps: PositiveInt = Field(200, description="steps between checkpoints, the most that a kill loses")
 
+    @model_validator(mode="after")
+    def _has_no_classifier(self) -> PretrainTraining:
+        if self.head_dropout is not None:
+            raise ValueError("head_dropout: pre-training has no classification head; remove it")
+        return self
+
 
 class PretrainConfig(Config):
     """A pre-training run: masked words, pair matching, token overlap, and a larger encoder's embeddings."""

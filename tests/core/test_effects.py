@@ -86,7 +86,8 @@ TRAINED = {
 }
 TRAINING = {
     **each(WEIGHTS, "epochs", "max_steps", "batch_size", "accumulate", "optimiser", "learning_rate", "head_rate"),
-    **each(WEIGHTS, "warmup", "schedule", "weight_decay", "max_grad_norm", "dropout", "precision"),
+    **each(WEIGHTS, "layer_decay", "warmup", "schedule", "weight_decay", "max_grad_norm", "dropout", "head_dropout"),
+    **each(WEIGHTS, "precision"),
     **each(LENGTHS, "patience", "evaluate_steps", "average", "ceiling_steps"),
     "ceiling_minutes": "training/test_lengths.py::test_minutes_end_a_run_too",
     "checkpoint": "training/test_fit.py::test_best_checkpoint_is_kept",

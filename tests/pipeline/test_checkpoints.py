@@ -128,10 +128,29 @@ def test_a_family_that_cannot_be_exported_is_refused_where_it_would_be(make):
         execute_run(make("Longformer"), Noting(), "report")
 
 
-def test_muon_needs_a_stack_of_layers(make):
-    with pytest.raises(UserError, match="muon cannot train this encoder") as caught:
-        execute_run(make("ALBERT", "teachers.base.training={optimiser: muon}"), Noting(), "teach")
-    assert caught.value.where == "teachers.base.training.optimiser"
+@pytest.mark.parametrize(
+    ("family", "recipe", "message", "where"),
+    [
+        ("ALBERT", "optimiser: muon", "muon cannot train this encoder", "optimiser"),
+        ("ALBERT", "layer_decay: 0.9", "layer_decay cannot train this encoder", "layer_decay"),
+        ("GPT-2", "head_dropout: 0.1", "head of this encoder has no dropout", "head_dropout"),
+    ],
+)
+def test_a_recipe_that_an_encoder_has_no_place_for_is_refused_before_the_first_step(
+    family, recipe, message, where, make
+):
+    watch = Noting()
+    with pytest.raises(UserError, match=message) as caught:
+        execute_run(make(family, f"teachers.base.training={{{recipe}}}"), watch, "teach")
+    assert caught.value.where == f"teachers.base.training.{where}" and not watch.made
+
+
+def test_a_students_recipe_is_tried_too(make):
+    settings = make("GPT-2", "students.small.training.head_dropout=0.1")
+    execute_run(settings, Noting(), "audit")
+    with pytest.raises(UserError, match="no dropout") as caught:
+        execute_run(settings, Noting(), "train")
+    assert caught.value.where == "students.small.training.head_dropout"
 
 
 def test_random_weights_have_positions_too(planted, tmp_path):

@@ -127,7 +127,7 @@ def test_interrupted_after_the_end_takes_no_further_step(warm, undisturbed, tmp_
 
 
 def test_muon_and_a_faster_head_are_interrupted_too(warm, tmp_path):
-    recipe = {**FREE, "ceiling_steps": 12, "optimiser": "muon", "head_rate": 3}
+    recipe = {**FREE, "ceiling_steps": 12, "optimiser": "muon", "head_rate": 3, "layer_decay": 0.8}
     fit_toy(warm, tmp_path / "whole", **recipe)
     interrupted(warm, tmp_path / "cut", 7, **recipe)
     fit_toy(warm, tmp_path / "cut", **recipe)

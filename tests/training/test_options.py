@@ -19,11 +19,13 @@ WEIGHTS = {
     "optimiser": {"optimiser": "muon"},
     "learning_rate": {"learning_rate": 1e-3},
     "head_rate": {"head_rate": 5.0},
+    "layer_decay": {"layer_decay": 0.5},
     "warmup": {"warmup": 3},
     "schedule": {"schedule": "constant_with_warmup"},
     "weight_decay": {"weight_decay": 0.5},
     "max_grad_norm": {"max_grad_norm": 1e-3},
     "dropout": {"dropout": 0.4},
+    "head_dropout": {"head_dropout": 0.4},
     "precision": {"precision": "bf16"},
 }
 FOUR_STEPS = {"epochs": 3, "max_steps": 4, "dropout": 0, "warmup": 1, "may_collapse": True}

@@ -7,11 +7,13 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from distill.core.config import parse
 from distill.core.errors import GateFailed, UserError
 from distill.core.files import write_json
 from distill.core.progress import reporting
 from distill.core.project import ViewConfig
 from distill.models.fresh import Shape, make_encoder
+from teachers.pretraining.config import PretrainConfig
 from teachers.pretraining.pairs import Pair, texts_of, write_pairs
 from teachers.pretraining.pretrain import Inputs, pretrain
 from tests.teachers.pretraining.shop import shop_config, shop_encoder, shop_pairs, write_shop
@@ -221,3 +223,8 @@ def test_a_weight_of_the_embedding_teachers_terms_changes_the_weights(store, sta
         run(store, start, tmp_path / str(value), embedding_teacher=given, **TWO_STEPS)
     one, other = (weights(tmp_path / str(value)) for value in (0.5, 5.0))
     assert any(not torch.equal(one[key], other[key]) for key in one)
+
+
+def test_a_dropout_of_a_head_that_is_not_there_is_refused():
+    with pytest.raises(UserError, match=r"training\.head_dropout: pre-training has no classification head"):
+        parse(PretrainConfig, {"training": {"head_dropout": 0.1}}, "project.yaml", "pretrain")

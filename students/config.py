@@ -11,8 +11,14 @@ from distill.core.config import Config
 from distill.training.config import TrainingConfig
 from distill.training.losses.registry import Losses, gold_alone, parse_terms
 
+ALL, POOL, TRAIN = "all", "pool", "train"
 _SHORT = ("temperature", "alpha")
 _CEILING_STEPS = 30_000
+
+
+def _listed(names: object) -> object:
+    """A single name as a list of one."""
+    return [names] if isinstance(names, str) else names
 
 
 def _with_own_defaults(training: object) -> object:
@@ -29,14 +35,17 @@ class StudentEntry(Config):
     learns_from: Annotated[list[str], Field(min_length=1)] | None = Field(
         None, description="models whose soft labels it learns, in equal parts; null: those that `labels` chooses"
     )
+    rows: Annotated[list[str], BeforeValidator(_listed), Field(min_length=1)] = Field(
+        [ALL], description="rows whose labels it learns: all, pool, train, or names of pool sources"
+    )
 
     def fit_settings(self) -> dict[str, Any]:
         """The settings that its weights depend on, as far as they differ from their defaults."""
-        return self.as_fingerprint("preset", "view", "learns_from")
+        return self.as_fingerprint("preset", "view", "learns_from", "rows")
 
     def on_gold_alone(self) -> Self:
-        """The entry of its twin, which learns gold labels alone."""
-        return self
+        """The entry of its twin, which learns gold labels alone, on all training rows."""
+        return self.model_copy(update={"rows": [ALL]})
 
 
 class TrainedEntry(StudentEntry):
@@ -78,7 +87,7 @@ class TrainedEntry(StudentEntry):
 
     def fit_settings(self) -> dict[str, Any]:
         """The settings that its weights depend on; the weights that it starts from are an artifact of their own."""
-        return self.as_fingerprint("preset", "view", "learns_from", "source", "init")
+        return self.as_fingerprint("preset", "view", "learns_from", "rows", "source", "init")
 
     def on_gold_alone(self) -> Self:
         """The entry of its twin: the same start, view and recipe, gold labels alone, until it has converged.
@@ -88,7 +97,7 @@ class TrainedEntry(StudentEntry):
         ends = {"epochs": None, "max_steps": None, "checkpoint": "best", "may_collapse": True}
         plain = {name: TrainedEntry.model_fields[name].default for name in _SHORT}
         training = self.training.model_copy(update=ends)
-        return self.model_copy(update={**plain, "losses": gold_alone(), "training": training})
+        return super().on_gold_alone().model_copy(update={**plain, "losses": gold_alone(), "training": training})
 
     def as_json(self) -> dict[str, Any]:
         """All fields as JSON values, of the two ways to name the losses only the one that is used."""

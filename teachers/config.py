@@ -66,6 +66,12 @@ class TeacherConfig(TeacherEntry):
 
     checkpoint: str | None = Field(None, description="folder or hub id of a pre-trained encoder; null: random weights")
     finished: str | None = Field(None, description="folder of a teacher fine-tuned elsewhere; nothing is trained")
+    starts_from: str | None = Field(
+        None, description="teacher whose fitted weights it starts from: NAME, or NAME@card; null: its checkpoint"
+    )
+    pretrain: bool = Field(
+        False, description="first go on pre-training the checkpoint, by the section `pretrain`, on train and pool texts"
+    )
     labels: str | None = Field(None, description="file with this teacher's logits, made elsewhere; nothing is labelled")
     fresh: FreshEncoder | None = Field(None, description="architecture of random weights; needs checkpoint: null")
     training: TrainingConfig = Field(default_factory=TrainingConfig)
@@ -99,8 +105,9 @@ class TeacherConfig(TeacherEntry):
         return gold_alone()
 
     def fit_settings(self) -> dict[str, Any]:
-        """The settings that its weights depend on; the checkpoint is an artifact of its own."""
-        kept = self.as_fingerprint("preset", "view", "weight", "labelling", "checkpoint", "fresh", "finished", "labels")
+        """The settings that its weights depend on; what it starts from is an artifact of its own."""
+        starts = ("checkpoint", "fresh", "finished", "starts_from", "pretrain")
+        kept = self.as_fingerprint("preset", "view", "weight", "labelling", "labels", *starts)
         return {"finished": True} if self.finished is not None else kept
 
     @property

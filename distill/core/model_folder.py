@@ -10,6 +10,7 @@ from distill.core.errors import UserError
 from distill.core.files import read_json
 
 HISTORY_FILE = "training_history.json"  # what training writes of itself, next to the weights
+_WIDTH_KEYS = ("hidden_size", "dim", "d_model", "n_embd", "emb_dim")
 _LAYER_KEYS = ("num_hidden_layers", "n_layers", "n_layer", "num_layers")
 
 
@@ -17,6 +18,12 @@ def layer_count(folder: Path) -> int | None:
     """Layers of the encoder by its `config.json`; None for a family without layers."""
     config = read_json(folder / "config.json")
     return next((int(config[key]) for key in _LAYER_KEYS if key in config), None)
+
+
+def width(folder: Path) -> int | None:
+    """Width of the encoder's hidden states by its `config.json`; None for a family that does not say it."""
+    config = read_json(folder / "config.json")
+    return next((int(config[key]) for key in _WIDTH_KEYS if key in config), None)
 
 
 def parameter_count(folder: Path) -> int:

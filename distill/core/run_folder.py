@@ -87,6 +87,16 @@ class RunFolder:
         return f"checkpoints/{teacher}"
 
     @staticmethod
+    def adapted(teacher: str) -> str:
+        """A teacher's encoder after more pre-training, before it is fitted."""
+        return f"adapted/{teacher}"
+
+    @staticmethod
+    def pairs(teacher: str) -> str:
+        """The texts that it was pre-trained on."""
+        return f"pairs/{teacher}"
+
+    @staticmethod
     def labels(model: str) -> str:
         """A model's soft labels."""
         return f"labels/{model}"

@@ -12,6 +12,7 @@ from distill.core.records import Record
 from distill.core.soft_labels import read_soft_labels
 from distill.core.view import TOKENIZER_FILE, View
 from distill.families.family import DEFAULT, Facts, Family, Lesson, Opening, renderer
+from distill.families.starting import cut, source_model
 from distill.inference.runner_scorer import RunnerScorer
 from distill.inference.scorer import Scorer
 from distill.training.config import TrainingConfig
@@ -97,12 +98,13 @@ class Encoder(Family):
         View(view.name, view.config, folder / TOKENIZER_FILE).save(folder)
 
     def start(self, config: Recipe, lesson: Lesson, view: View) -> PreTrainedModel:
-        """The model before its training; fresh weights come from torch's global generator.
+        """The source, or the layers of it that the config keeps; fresh weights come from torch's global generator.
 
         Raises: UserError when the source has fewer layers than the config keeps.
         """
-        assert lesson.source is not None
-        return _started(config, lesson, lesson.source)
+        model = source_model(lesson)
+        cut(model, config)
+        return model
 
     def open(self, folder: Path, how: Opening = DEFAULT) -> Scorer:
         """The classifier in PyTorch behind its view. Raises: UserError when the folder cannot be loaded."""
@@ -122,40 +124,17 @@ class Encoder(Family):
         return Facts(layer_count(folder), parameter_count(folder))
 
 
-def _started(config: Recipe, lesson: Lesson, source: Path) -> PreTrainedModel:
-    """The source, or the layers of it that the config keeps; embeddings, pooler and head come along.
-
-    Raises: UserError when the source has fewer layers than the config keeps.
-    """
-    from distill.models.encoder import layer_stack, load_classifier
-    from distill.models.layer_map import RULES
-    from distill.models.truncation import keep_layers
-
-    model = load_classifier(source, lesson.space.labels, lesson.space.objective)
-    if config.layers is None:
-        return model
-    available = len(layer_stack(model))
-    if config.layers > available:
-        raise UserError(
-            "the student has more layers than its source",
-            where=f"students.{config.preset}.layers",
-            found=f"{config.layers} of {available}",
-            do=f"choose a student with at most {available} layers (--student), or a deeper teacher",
-        )
-    keep_layers(model, RULES[config.keep](available, config.layers))
-    return model
-
-
 def _rows(lesson: Lesson) -> tuple[list[Record], dict[str, Logits]]:
     """The rows to learn from, and the soft labels by record id."""
     if not lesson.labels:
         return training_rows(lesson.records, lesson.slices), {}
     stores = [(read_soft_labels(store), share) for store, share in lesson.labels.items()]
     soft = join(stores, lesson.space.objective)
-    if not soft:
+    known = labelled_rows(lesson.records, lesson.splits)
+    if not any(row.id in soft for _, row in known):
         store, found = str(next(iter(lesson.labels))), "every row is empty or not finite"
         raise UserError("no usable soft labels", where=store, found=found, do="label the pool again")
-    return [row for _, row in labelled_rows(lesson.records) if row.id in soft or row.target is not None], soft
+    return [row for _, row in known if row.id in soft or row.target is not None], soft
 
 
 def _teacher(config: Recipe, lesson: Lesson) -> Path | None:

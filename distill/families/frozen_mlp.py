@@ -10,7 +10,8 @@ from distill.core.config import Config
 from distill.core.view import View
 from distill.families.encoder import Encoder
 from distill.families.family import Lesson
-from distill.families.small import named, source_model
+from distill.families.small import named
+from distill.families.starting import source_model
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

@@ -12,7 +12,8 @@ from distill.core.model_folder import parameter_count
 from distill.core.view import View
 from distill.families.encoder import Encoder
 from distill.families.family import Facts, Lesson
-from distill.families.small import named, source_model, word_embeddings
+from distill.families.small import named, word_embeddings
+from distill.families.starting import source_model
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

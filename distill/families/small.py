@@ -20,14 +20,6 @@ if TYPE_CHECKING:
 _MOST_ROWS = 20_000
 
 
-def source_model(lesson: Lesson) -> PreTrainedModel:
-    """The model that a lesson starts from. Raises: UserError when it cannot be loaded."""
-    from distill.models.encoder import load_classifier
-
-    assert lesson.source is not None
-    return load_classifier(lesson.source, lesson.space.labels, lesson.space.objective)
-
-
 def named(config: Any, lesson: Lesson) -> Any:
     """A config with the lesson's classes as outputs."""
     assert lesson.source is not None

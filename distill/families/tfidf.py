@@ -201,9 +201,10 @@ def _examples(lesson: Lesson) -> tuple[list[Record], FloatArray]:
         records = training_rows(lesson.records, lesson.slices)
         return records, np.stack([record.target for record in records if record.target is not None]).astype(np.float64)
     soft = join([(read_soft_labels(store), share) for store, share in lesson.labels.items()], lesson.space.objective)
-    if not soft:
+    known = labelled_rows(lesson.records, lesson.splits)
+    if not any(record.id in soft for _, record in known):
         raise UserError("no usable soft labels", where=str(next(iter(lesson.labels))), do="label the pool again")
-    records = [record for _, record in labelled_rows(lesson.records) if record.id in soft or record.target is not None]
+    records = [record for _, record in known if record.id in soft or record.target is not None]
     chances = {name: lesson.space.objective.probabilities(logits[None])[0] for name, logits in soft.items()}
     targets = [chances[record.id] if record.id in chances else record.target for record in records]
     return records, np.array(targets, np.float64)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from distill.core.errors import UserError
 from distill.core.objectives.single_label import SINGLE
@@ -18,7 +18,7 @@ from distill.models.layer_map import RULES
 from distill.pipeline.experiment import Experiment
 from distill.pipeline.extras import naming_extras
 from distill.pipeline.plan import Stage
-from distill.pipeline.preflight import layers_of, too_few_layers
+from distill.pipeline.preflight import layers_of, require_equal_starts, too_few_layers
 from distill.pipeline.settings import Settings
 from distill.training.config import TrainingConfig
 from students.config import StudentConfig
@@ -46,8 +46,9 @@ def try_checkpoints(experiment: Experiment, stages: Sequence[Stage], steps: Step
     if all(steps.is_done(stage.step) for stage in stages if stage.verb in _MAKING):
         return
     verbs, settings = {stage.verb for stage in stages}, experiment.settings
+    require_equal_starts(settings)
     for name, teacher in settings.teachers.items():
-        if not isinstance(teacher, TeacherConfig):
+        if not isinstance(teacher, TeacherConfig) or settings.root_of(name) != name:
             continue
         students = dict(_students_of(name, settings)) if "train" in verbs else {}
         views = _views(experiment, name, students.values())
@@ -86,13 +87,12 @@ def _try_teacher(
     from distill.inference.trial import Trial
 
     teacher, space = experiment.settings.teachers[name], experiment.space
-    assert isinstance(teacher, TeacherConfig)
     source = _resolved(given)
-    if teacher.finished:
+    if isinstance(teacher, TeacherConfig) and teacher.finished:
         require_finished(source, space)
     cuts = {student: partial(_kept, student, chain) for student, chain in students.items()}
     checks = [
-        *_recipe_checks(_recipes(name, teacher, students)),
+        *_recipe_checks(_recipes(name, experiment.settings, students)),
         *(_export_checks(experiment.settings) if export else []),
     ]
     _try(f"teachers.{name}", source, Trial(space.labels, space.objective, views, cuts, checks))
@@ -116,27 +116,39 @@ def _try(key: str, source: Path, trial: Trial) -> None:
 
 
 def _views(experiment: Experiment, name: str, students: Iterable[Chain]) -> dict[str, ViewConfig]:
-    """What a teacher, where there is its model, its card teacher and its students read, by key; the teacher's first."""
-    settings, spec, card = experiment.settings, experiment.models[name], experiment.card_teacher
-    read = [spec.view] if spec.has_folder else []
+    """What a teacher, where there is its model, those that start from it, its card teacher and its students read.
+
+    By key, its own view first.
+    """
+    settings, card = experiment.settings, experiment.card_teacher
+    rooted = [experiment.models[one] for one in _rooted(name, settings)]
+    read = [spec.view for spec in rooted if spec.has_folder]
     read += [chain[-1].view for chain in students]
-    read += [card.view] if card is not None and card.entry == name else []
+    read += [card.view] if card is not None and card.entry in [spec.name for spec in rooted] else []
     return {f"views.{view}": settings.project.views[view] for view in read}
 
 
 def _students_of(name: str, settings: Settings) -> Iterator[tuple[str, Chain]]:
-    """The students that may take a teacher's layers, each with the assistants between them, from the teacher on."""
+    """The students whose layers may go back to a teacher's, each with the assistants between, from the teacher on."""
+    labels = any(settings.teachers[one].weight > 0 for one in _rooted(name, settings))
     for student, config in settings.students.items():
-        chain: list[StudentConfig] = []
-        at: Any = config
-        while isinstance(at, StudentConfig):
-            chain.insert(0, at)
-            source = at.source
-            at = settings.entry(source) if source else None
-        if chain and (at is settings.teachers[name] or (at is None and settings.teachers[name].weight > 0)):
-            if at is None and name != settings.first_teacher and _shallower(name, chain[0], settings):
-                continue  # such a student starts from the first teacher
+        if not isinstance(config, StudentConfig):
+            continue
+        between = [settings.students[one] for one in settings.chain_of(student)]
+        chain = [one for one in (*between, config) if isinstance(one, StudentConfig)]
+        source = chain[0].source
+        if source is None:
+            first = name == settings.root_of(settings.first_teacher)
+            # One that names nothing and is deeper than this teacher starts from the first.
+            if labels and (first or not _shallower(name, chain[0], settings)):
+                yield student, chain
+        elif settings.root_of(source) == name:
             yield student, chain
+
+
+def _rooted(name: str, settings: Settings) -> list[str]:
+    """A teacher, and those that start from its fitted weights."""
+    return [one for one in settings.teachers if settings.root_of(one) == name]
 
 
 def _shallower(name: str, student: StudentConfig, settings: Settings) -> bool:
@@ -154,10 +166,12 @@ def _kept(name: str, chain: Chain, depth: int) -> list[int]:
     return kept
 
 
-def _recipes(name: str, teacher: TeacherConfig, students: Mapping[str, Chain]) -> Iterator[tuple[str, TrainingConfig]]:
-    """How a teacher, unless it is finished, and its students are trained, by key in the project."""
-    if teacher.made_by == "encoder":
-        yield f"teachers.{name}.training", teacher.training
+def _recipes(name: str, settings: Settings, students: Mapping[str, Chain]) -> Iterator[tuple[str, TrainingConfig]]:
+    """How a teacher, those that start from it and its students are trained, by key; nothing of one that is finished."""
+    for one in _rooted(name, settings):
+        teacher = settings.teachers[one]
+        if isinstance(teacher, TeacherConfig) and teacher.made_by == "encoder":
+            yield f"teachers.{one}.training", teacher.training
     for student, chain in students.items():
         yield f"students.{student}.training", chain[-1].training
 

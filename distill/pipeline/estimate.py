@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from distill.core.config import merge
 from distill.core.files import read_json
 from distill.core.progress import Reporter, reporting
 from distill.core.record_store import count_records, sample_records, slice_counts, splits, write_records
@@ -22,7 +23,7 @@ from distill.pipeline.models import ModelSpec
 from distill.pipeline.plan import asking, learning
 from distill.pipeline.settings import Settings
 
-ROWS, STEPS = 50, 4
+ROWS, STEPS, _HELD_OUT = 50, 4, 10
 _REQUESTS, _REPLICATES = 24, 100
 _FORWARD = 1 / 3  # a row's forward pass as a part of its forward and backward pass
 _CHECKPOINTS = 8  # bytes on disk while a model trains, as a multiple of its own: two checkpoints with optimiser state
@@ -156,16 +157,23 @@ def _shortened(settings: Settings, folder: Path) -> Settings:
 
     quality = project.quality.model_copy(update={"replicates": _REPLICATES})
     controls = project.controls.model_copy(update={"gold_twins": False})  # timed as their students are
+    changed = {"labels": labels, "quality": quality, "controls": controls, "pretrain": _few_texts(project.pretrain)}
     bench = settings.bench
     requests = min(bench.requests, _REQUESTS)
     return replace(
         settings,
         run=folder,
-        project=project.model_copy(update={"labels": labels, "quality": quality, "controls": controls}),
+        project=project.model_copy(update=changed),
         teachers={name: shorter(one, slices=None) for name, one in settings.teachers.items()},
         students={name: shorter(one) for name, one in settings.students.items()},
         bench=bench.model_copy(update={"requests": requests, "processes": 1, "warmup": min(bench.warmup, 2)}),
     )
+
+
+def _few_texts(section: Mapping[str, Any]) -> dict[str, Any]:
+    """The section `pretrain`, for few rows and as few steps as a fit."""
+    few = {"max_steps": STEPS, "warmup": 0}
+    return merge(section, {"held_out": _HELD_OUT, "evaluate_steps": STEPS, "training": few})
 
 
 def _card_teacher_labels(settings: Settings) -> bool:

@@ -15,6 +15,7 @@ from distill.families.family import family
 from distill.pipeline.models import BASELINE, STUDENT, TEACHER, ModelSpec, Start, in_order, table
 from distill.pipeline.settings import Settings
 from distill.training.joining import Share
+from students.config import ALL, POOL, TRAIN
 from teachers.choice import CARD, CHOICE_FILE, DOCUMENT, MEAN
 
 
@@ -51,7 +52,7 @@ class Experiment:
     def twins(self, student: str | None = None, *, converged: bool | None = None) -> list[ModelSpec]:
         """Gold-only twins, of one student or of all. Args: converged: only those of their own length, or the others."""
         found = [spec for spec in self.of_role(BASELINE) if student in (None, spec.twin_of)]
-        return [spec for spec in found if converged in (None, spec.steps_of is None)]
+        return [spec for spec in found if converged in (None, not spec.steps_of)]
 
     @property
     def labelling_teachers(self) -> list[ModelSpec]:
@@ -142,6 +143,8 @@ class Experiment:
         """
         if not family(spec.family).starts:
             return None
+        if spec.through:
+            return self.start(self.models[spec.through[0]])
         if spec.starts_from is not None:
             return spec.starts_from
         choice, layers = self.choice, getattr(spec.config, "layers", None) or 0
@@ -151,14 +154,14 @@ class Experiment:
             if made and (layer_count(self.run / better.artifact) or 0) >= layers:
                 return better
         first = self.first_teacher
-        return Start(first.artifact) if first.has_folder else Start.of_checkpoint(first.name)
+        return Start(first.artifact) if first.has_folder else Start.of_checkpoint(first.name, self.settings)
 
     def needs(self, spec: ModelSpec) -> list[str]:
         """Names of the models that a model's fit waits for."""
         start = self.start(spec)
         found = [name for name, one in self.models.items() if start is not None and one.artifact == start.artifact]
-        waits = [name for name in (spec.copy_of, spec.steps_of) if name is not None]
-        return [*found, *waits, *spec.members, *self.teachers_of(spec)]
+        waits = [] if spec.copy_of is None else [spec.copy_of]
+        return [*found, *waits, *spec.steps_of, *spec.members, *self.teachers_of(spec)]
 
     def in_order(self, specs: list[ModelSpec]) -> list[ModelSpec]:
         """The models in an order in which each comes after those that it needs."""
@@ -217,6 +220,13 @@ class Experiment:
         """The splits that teachers label: training rows and every source of the pool."""
         return ["train", *(f"pool.{name}" for name in sorted(self.project.data.pool))]
 
+    def learnt_splits(self, spec: ModelSpec) -> list[str]:
+        """The splits whose rows a model learns: training rows for gold alone, else those that its `rows` name."""
+        if not self.teachers_of(spec):
+            return ["train"]
+        rows = set(getattr(spec.config, "rows", [ALL]))
+        return [one for one in self.labelled_splits if ALL in rows or _is_named(one, rows)]
+
     def exports(self) -> Iterator[tuple[ModelSpec, str]]:
         """(model, target): students as every target that is possible; teachers, for the latency report, as those judged
         by parity.
@@ -231,3 +241,9 @@ class Experiment:
     def shipped(self) -> list[tuple[ModelSpec, str]]:
         """(student, target) of every file that may go into a bundle."""
         return [(spec, target) for spec, target in self.exports() if spec.role == STUDENT]
+
+
+def _is_named(split: str, rows: set[str]) -> bool:
+    """Whether a student's `rows` name a split: `train`, `pool` for all of the pool, or a source of the pool."""
+    source = split.partition("pool.")[2]
+    return bool({POOL, source} & (rows - {TRAIN})) if source else split in rows

@@ -17,15 +17,20 @@ GOLD, GOLD_STEPS = "-gold", "-gold-steps"
 
 @dataclass(frozen=True)
 class Start:
-    """What a model starts from. Attributes: artifact: its folder. checkpoint_of: the teacher whose checkpoint it is."""
+    """What a model starts from.
+
+    Attributes: artifact: its folder. checkpoint_of: the teacher whose pre-trained encoder it is; None for a model.
+    """
 
     artifact: str
     checkpoint_of: str | None = None
 
     @classmethod
-    def of_checkpoint(cls, teacher: str) -> Start:
-        """A teacher's untouched encoder."""
-        return cls(RunFolder.checkpoint(teacher), teacher)
+    def of_checkpoint(cls, teacher: str, settings: Settings) -> Start:
+        """The pre-trained encoder that a teacher's weights go back to, after its adaptation where it has one."""
+        root = settings.root_of(teacher)
+        adapted = getattr(settings.teachers[root], "pretrain", False)
+        return cls(RunFolder.adapted(root) if adapted else RunFolder.checkpoint(root), root)
 
 
 @dataclass(frozen=True)
@@ -41,7 +46,9 @@ class ModelSpec:
             that the run chooses.
         starts_from: a checkpoint, or the model whose layers it takes; None: the better of the teachers that label.
         weight: of a teacher's labels among several; 0: it is trained and measured only.
-        twin_of: the student that it is the gold-only twin of. steps_of: the model whose number of steps it takes.
+        twin_of: the student that it is the gold-only twin of. steps_of: the models whose steps it takes in all.
+        through: the students whose layers its own are taken from, the first one first: it starts as that one does, and
+            its layers are chosen as theirs one after the other.
         copy_of: the model that it equals, so that it is copied instead of trained.
         members: the models that an ensemble is made of.
     """
@@ -59,7 +66,8 @@ class ModelSpec:
     starts_from: Start | None = None
     weight: float = 0.0
     twin_of: str | None = None
-    steps_of: str | None = None
+    steps_of: tuple[str, ...] = ()
+    through: tuple[str, ...] = ()
     copy_of: str | None = None
     members: tuple[str, ...] = ()
 
@@ -112,25 +120,43 @@ def _teacher(name: str, settings: Settings) -> ModelSpec:
     config = settings.teachers[name]
     return replace(
         _entry(name, config, TEACHER, config.made_by),
-        starts_from=Start.of_checkpoint(name),
+        starts_from=_teacher_start(config, settings) or Start.of_checkpoint(name, settings),
         weight=config.weight,
         members=tuple(getattr(config, "members", ())),
     )
 
 
+def _teacher_start(config: TeacherEntry, settings: Settings) -> Start | None:
+    """The model that a teacher starts from by its own words; None for its checkpoint."""
+    named = getattr(config, "starts_from", None)
+    return None if named is None else Start(f"teachers/{named}")
+
+
 def _card_teacher(settings: Settings, teachers: list[ModelSpec]) -> list[ModelSpec]:
     """The first labelling teacher's recipe on cards; none for a teacher that has no recipe here or reads cards itself.
 
-    None either where no student is to be measured against it. On an equal view an encoder's training would give the
-    same weights, so it is copied.
+    None either where no student is to be measured against it and no teacher starts from it. It starts as the first
+    teacher does, or, where that one starts from it, from the checkpoint. On an equal view an encoder's training from an
+    equal start would give the same weights, so it is copied.
     """
     first = next((spec for spec in teachers if spec.weight > 0), None)
-    wanted = settings.project.controls.card_teacher and settings.students
+    named = [getattr(teacher, "starts_from", None) for teacher in settings.teachers.values()]
+    wanted = settings.project.controls.card_teacher and (settings.students or settings.card_name in named)
     if first is None or not wanted or first.view == "card" or not family(first.family).learns:
         return []
-    name, views = f"{first.name}@card", settings.project.views
-    same = first.name if views["card"] == views[first.view] and family(first.family).starts else None
-    on_cards = replace(first, name=name, label=name, view="card", artifact=f"teachers/{name}", copy_of=same, weight=0.0)
+    name, views = settings.card_name, settings.project.views
+    own = first.starts_from == Start(f"teachers/{name}")
+    same = views["card"] == views[first.view] and family(first.family).starts and not own
+    on_cards = replace(
+        first,
+        name=name,
+        label=name,
+        view="card",
+        artifact=f"teachers/{name}",
+        starts_from=Start.of_checkpoint(first.name, settings) if own else first.starts_from,
+        copy_of=first.name if same else None,
+        weight=0.0,
+    )
     return [on_cards]
 
 
@@ -148,21 +174,26 @@ def _start(config: StudentEntry, settings: Settings) -> Start | None:
     if not isinstance(config, TrainedEntry):
         return None
     if config.init == "pretrained":
-        return Start.of_checkpoint(config.source or settings.first_teacher)
+        return Start.of_checkpoint(config.source or settings.first_teacher, settings)
     if config.source is None:
         return None
     if config.source in settings.teachers and settings.teachers[config.source].made_by == "imported":
-        return Start.of_checkpoint(config.source)
+        return Start.of_checkpoint(config.source, settings)
     room = "students" if config.source in settings.students else "teachers"
     return Start(f"{room}/{config.source}")
 
 
 def _with_twins(student: ModelSpec, settings: Settings) -> Iterator[ModelSpec]:
-    """A student, then its gold-only twins: one to its own convergence, one of the student's steps."""
+    """A student, then its gold-only twins: one to its own convergence, one of the student's steps.
+
+    What a student starts from may have seen a teacher's labels, where it is a student itself. Its twins start where the
+    first of the chain does, from the layers that the student has by way of the others, and take the steps of all.
+    """
     yield student
     if settings.project.controls.gold_twins:
-        of_steps = [(GOLD_STEPS, student.name)] if isinstance(student.config, TrainedEntry) else []
-        for suffix, steps_of in [(GOLD, None), *of_steps]:
+        through = tuple(settings.chain_of(student.name))
+        of_steps = [(GOLD_STEPS, (*through, student.name))] if isinstance(student.config, TrainedEntry) else []
+        for suffix, steps_of in [(GOLD, ()), *of_steps]:
             name = f"{student.name}{suffix}"
             yield replace(
                 student,
@@ -171,6 +202,8 @@ def _with_twins(student: ModelSpec, settings: Settings) -> Iterator[ModelSpec]:
                 role=BASELINE,
                 artifact=f"students/{name}",
                 learns_from=(),
+                starts_from=None if through else student.starts_from,
+                through=through,
                 twin_of=student.name,
                 steps_of=steps_of,
                 config=settings.students[student.entry].on_gold_alone(),

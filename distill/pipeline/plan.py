@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from distill.core.run_folder import CHOICE, RunFolder
+from distill.core.run_folder import CHOICE
 from distill.core.steps import Step
 from distill.pipeline.experiment import Experiment
 from distill.pipeline.models import BASELINE, STUDENT, TEACHER, ModelSpec
@@ -14,9 +14,10 @@ from distill.pipeline.steps.choose import choose_step, twins_step
 from distill.pipeline.steps.data import audit_step, records_step
 from distill.pipeline.steps.evaluate import evaluate_step
 from distill.pipeline.steps.export import bundle_step, export_step
-from distill.pipeline.steps.fit import checkpoint_step, fit_step
+from distill.pipeline.steps.fit import fit_step
 from distill.pipeline.steps.label import label_step
 from distill.pipeline.steps.predict import cross_view_step, predict_exported_step, predict_step
+from distill.pipeline.steps.pretrain import starting_steps
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,8 @@ def learning(experiment: Experiment) -> Iterator[Stage]:
     """From the choice of the labels on: gold-only twins first, labels, students, and what they are worth."""
     early = experiment.early_twins
     asked = {spec.name for spec in [*experiment.asked, *early]}
-    made: set[str] = {RunFolder.checkpoint(spec.name) for spec in experiment.of_role(TEACHER) if spec.has_folder}
+    starts = [experiment.start(spec) for spec in experiment.of_role(TEACHER) if spec.has_folder]
+    made = {start.artifact for start in starts if start is not None}
     for spec in early:
         yield from _fit("train", experiment, spec, made)
         yield Stage("train", predict_step(experiment, spec))
@@ -89,17 +91,18 @@ def _distilling(experiment: Experiment, made: set[str]) -> Iterator[Stage]:
 
 
 def _fit(verb: str, experiment: Experiment, spec: ModelSpec, made: set[str]) -> Iterator[Stage]:
-    """A model's fit, after the checkpoint that it starts from. Args: made: checkpoints that the plan has already."""
+    """A model's fit, after the encoder that it starts from. Args: made: encoders that the plan has already."""
     start = experiment.start(spec) if spec.copy_of is None else None
     if start is not None and start.checkpoint_of is not None and start.artifact not in made:
         made.add(start.artifact)
-        yield Stage(verb, checkpoint_step(experiment, start.checkpoint_of))
+        for step in starting_steps(experiment, start):
+            yield Stage(verb, step)
     yield Stage(verb, fit_step(experiment, spec))
 
 
 def bundles(experiment: Experiment) -> Iterator[Stage]:
     """The hand-off of each student; made only when every gate has passed."""
-    for spec in dict.fromkeys(spec for spec, _ in experiment.shipped()):
+    for spec in {spec.name: spec for spec, _ in experiment.shipped()}.values():
         yield Stage("bundle", bundle_step(experiment, spec))
 
 

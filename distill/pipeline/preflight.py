@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from distill.core.errors import UserError, unknown_name
 from distill.core.files import Json
-from distill.core.model_folder import layer_count
+from distill.core.model_folder import layer_count, width
 from distill.core.predictions import cluster_of
 from distill.core.record_store import iter_records, read_records
 from distill.core.run_folder import RECORDS
@@ -50,6 +50,41 @@ def too_few_layers(student: str, wanted: int, available: int) -> UserError:
     )
 
 
+def require_equal_starts(settings: Settings) -> None:
+    """Check that a teacher that starts from a model names no other encoder for itself, as far as both are known.
+
+    Raises: UserError naming the teacher and both encoders.
+    """
+    for name, teacher in settings.teachers.items():
+        if not isinstance(teacher, TeacherConfig) or teacher.starts_from is None:
+            continue
+        root = settings.teachers[settings.root_of(name)]
+        assert isinstance(root, TeacherConfig)
+        own, other = _shape(teacher), _shape(root)
+        named_apart = root.finished is None and teacher.checkpoint != root.checkpoint
+        if named_apart or (None not in (own, other) and own != other):
+            raise UserError(
+                "the teacher starts from a model of another encoder than its own checkpoint",
+                where=f"teachers.{name}.starts_from",
+                found=f"'{teacher.starts_from}' is {_told(root, other)}, '{name}' {_told(teacher, own)}",
+                do="give both the same checkpoint (--checkpoint is for all), or leave starts_from out",
+            )
+
+
+def _shape(teacher: TeacherConfig) -> tuple[int | None, int | None] | None:
+    """Layers and width of the encoder that a teacher names; None where these are not known yet."""
+    place = teacher.finished or teacher.checkpoint
+    folder = local_folder(place) if place else None
+    if folder is None or not (folder / "config.json").is_file():
+        return None
+    return layer_count(folder), width(folder)
+
+
+def _told(teacher: TeacherConfig, shape: tuple[int | None, int | None] | None) -> str:
+    size = f" ({shape[0]} layers of width {shape[1]})" if shape else ""
+    return f"{teacher.finished or teacher.checkpoint or 'of random weights'}{size}"
+
+
 def require_intervals(experiment: Experiment) -> None:
     """Check that validation and every test have clusters enough for an interval. Raises: UserError naming the split."""
     for split in experiment.predicted_splits:
@@ -87,7 +122,7 @@ def require_slices(experiment: Experiment) -> None:
 
 def layers_of(settings: Settings, name: str) -> int | None:
     """Layers of a teacher's encoder or of a student; None where they are not known yet."""
-    entry = settings.entry(name)
+    entry = settings.teachers[settings.root_of(name)] if name in settings.teachers else settings.students[name]
     if isinstance(entry, StudentConfig):
         return entry.layers
     if not isinstance(entry, TeacherConfig):

@@ -16,8 +16,10 @@ from distill.core.names import folded, name_problems, shown
 from distill.core.presets import preset_names
 from distill.core.project import Project
 from distill.families.family import family
+from distill.pipeline.adapting import adapting
 from distill.pipeline.circles import circle
 from distill.pipeline.entries import student_entry, teacher_entry
+from distill.pipeline.start_problems import needs_of, no_card_teacher, start_problems
 from distill.training.losses.term import needs_teacher
 from export.config import load_target, target_names
 from export.targets.base import Target
@@ -70,6 +72,30 @@ class Settings:
     def entry(self, name: str) -> TeacherEntry | StudentEntry:
         """The entry of a teacher or student; their names differ."""
         return self.teachers[name] if name in self.teachers else self.students[name]
+
+    @property
+    def card_name(self) -> str:
+        """The name of the card teacher, whether the run has one or not."""
+        return f"{self.first_teacher}@card"
+
+    def root_of(self, teacher: str) -> str:
+        """The teacher whose checkpoint the weights of another one go back to: itself, unless it starts from a model."""
+        for _ in range(2 * len(self.teachers)):  # no circle is longer, and none is left once the settings are checked
+            start = getattr(self.teachers[teacher], "starts_from", None)
+            own = teacher == self.first_teacher and start == self.card_name
+            if start is None or own or (start != self.card_name and start not in self.teachers):
+                break
+            teacher = self.first_teacher if start == self.card_name else start
+        return teacher
+
+    def chain_of(self, student: str) -> list[str]:
+        """The students that a student's layers go through on their way from a teacher, the first one first."""
+        found: list[str] = []
+        source = getattr(self.students[student], "source", None)
+        while source in self.students and source not in found:
+            found.insert(0, source)
+            source = getattr(self.students[source], "source", None)
+        return found
 
     def source_of(self, student: TrainedEntry) -> str:
         """The model whose layers a student takes, as far as it is known before labels are chosen."""
@@ -215,13 +241,21 @@ def _check(settings: Settings) -> None:
             found.append(f"{key}.view: unknown view '{entry.view}', {_hint(entry.view, views)}")
     found += [line for name, one in settings.students.items() for line in _student_problems(name, one, settings)]
     found += [line for name, one in settings.teachers.items() for line in _teacher_problems(name, one, settings)]
-    found += [*_circle_problems(settings), *_label_problems(settings), *_validation_problems(settings)]
+    found += [
+        *start_problems(settings),
+        *_circle_problems(settings),
+        *_label_problems(settings),
+        *_validation_problems(settings),
+    ]
     if not settings.teachers:
         found.append("teachers: none; leave the section out for the preset 'base'")
     elif not settings.labelling:
         found.append("teachers: every weight is 0")
     if found:
         raise config_error(found, settings.where)
+    for name, teacher in settings.teachers.items():
+        if isinstance(teacher, TeacherConfig) and teacher.pretrain:
+            adapting(settings, name)
 
 
 def _student_problems(name: str, student: StudentEntry, settings: Settings) -> Iterator[str]:
@@ -242,12 +276,17 @@ def _student_problems(name: str, student: StudentEntry, settings: Settings) -> I
     source = settings.entry(named) if named else None
     if student.init == "pretrained" and student.source in settings.students:
         yield f"students.{name}.init: a student has no checkpoint of its own; use init: teacher, or name a teacher"
-    elif student.init == "pretrained" and isinstance(source, TeacherConfig) and source.finished:
+    elif student.init == "pretrained" and named and _has_no_checkpoint(named, settings):
         yield f"students.{name}.init: a finished teacher has no pre-trained checkpoint; use init: teacher"
     elif source is not None and not family(source.family).layered:
         why = f"'{named}' is of the family {source.family}, which has no layers to take"
         layered = ", ".join(other for other in known if family(settings.entry(other).family).layered)
         yield f"students.{name}.source: {why}, known: {layered or 'none'}"
+
+
+def _has_no_checkpoint(name: str, settings: Settings) -> bool:
+    """Whether a teacher goes back to a finished one, whose pre-trained encoder is not known."""
+    return name in settings.teachers and settings.teachers[settings.root_of(name)].made_by == "finished"
 
 
 def _teacher_problems(name: str, teacher: TeacherEntry, settings: Settings) -> Iterator[str]:
@@ -269,13 +308,9 @@ def _teacher_problems(name: str, teacher: TeacherEntry, settings: Settings) -> I
 
 def _circle_problems(settings: Settings) -> Iterator[str]:
     """Models that wait for each other, so that none of them can be made."""
-    needs: dict[str, list[str]] = {name: list(getattr(one, "members", ())) for name, one in settings.teachers.items()}
-    for name, student in settings.students.items():
-        source = getattr(student, "source", None)
-        needs[name] = [*(student.learns_from or []), *([source] if source else [])]
-    if way := circle(needs):
-        section = "teachers" if way[0] in settings.teachers else "students"
-        keys = "members" if section == "teachers" else "learns_from or source"
+    if way := circle(needs_of(settings)):
+        section = "students" if way[0] in settings.students else "teachers"
+        keys = "learns_from or source" if section == "students" else "members or starts_from"
         yield f"{section}.{way[0]}: waits for itself, {' → '.join(way)}; change {keys} of one of them"
 
 
@@ -286,21 +321,11 @@ def _label_problems(settings: Settings) -> list[str]:
         return [f"labels: unknown '{asked}', {_hint(asked, known)}"]
     if asked not in ("card", "mean") or not settings.labelling:
         return []
-    first = settings.teachers[settings.first_teacher]
+    imported = any(teacher.made_by == "imported" for teacher in settings.labelling.values())
     reason = (
         "there are no students to learn from it"
         if not settings.students
-        else "controls.card_teacher leaves it out"
-        if not settings.project.controls.card_teacher
-        else "the teacher is finished, so none is trained on cards"
-        if first.made_by == "finished"
-        else "the teacher reads cards itself, so there is no other"
-        if first.view == "card"
-        else "the teacher's labels were made elsewhere"
-        if any(teacher.made_by == "imported" for teacher in settings.labelling.values())
-        else f"a teacher of the family {first.family} is not trained, so there is none on cards"
-        if not family(first.made_by).learns
-        else None
+        else no_card_teacher(settings) or ("the teacher's labels were made elsewhere" if imported else None)
     )
     return [f"labels: {asked} needs a card teacher, but {reason}; use labels: document"] if reason else []
 

@@ -18,9 +18,13 @@ from distill.evaluation.metrics import mixture
 Logits = NDArray[np.float32]
 
 
-def labelled_rows(records: Path) -> list[tuple[str, Record]]:
-    """(split, record) of every row that a teacher labels: training rows, then the pool's sources by name."""
-    names = ["train", *sorted(name for name in splits(records) if name.startswith("pool."))]
+def labelled_rows(records: Path, names: Sequence[str] | None = None) -> list[tuple[str, Record]]:
+    """(split, record) of every row that a teacher labels: training rows, then the pool's sources by name.
+
+    Args: names: of the splits to read; None: all of these.
+    """
+    if names is None:
+        names = ["train", *sorted(name for name in splits(records) if name.startswith("pool."))]
     return [(name, record) for name in names for record in read_records(records, name)]
 
 

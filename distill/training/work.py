@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
+from dataclasses import replace
 
 from distill.core.work import Work
 from distill.training.config import TrainingConfig
@@ -33,3 +35,10 @@ def fit_work(config: TrainingConfig, rows: int, valid_rows: int, like: str | Non
         most_minutes=config.ceiling_minutes if config.converges else math.inf,
         like=like,
     )
+
+
+def in_all(parts: Iterable[Work]) -> Work:
+    """The work of one run that takes the steps of several, at the pace of the last."""
+    *others, last = parts
+    steps, most = (sum(getattr(one, name) for one in others) for name in ("steps", "most_steps"))
+    return replace(last, steps=last.steps + steps, most_steps=last.most_steps + most) if others else last

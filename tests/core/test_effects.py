@@ -74,6 +74,7 @@ STUDENT = {
     "preset": PRESETS,
     "family": FAMILIES,
     "view": VIEWS,
+    "rows": "pipeline/test_sequences.py::test_the_rows_that_a_student_learns_are_those_that_it_names",
     "learns_from": "pipeline/test_assistants.py::test_teacher_and_assistant_may_both_be_learnt_from_in_equal_parts",
 }
 TRAINED = {
@@ -209,6 +210,10 @@ EFFECTS: Mapping[type[Config], Mapping[str, str]] = {
         **TEACHER,
         "checkpoint": "teachers/test_starting_encoder.py::test_checkpoint_is_copied",
         "finished": "families/test_finished.py::test_finished_teacher_is_taken_over_as_it_is",
+        "starts_from": "pipeline/test_sequences.py"
+        "::test_a_document_teacher_starts_from_the_card_teacher_which_starts_from_the_checkpoint",
+        "pretrain": "pipeline/test_sequences.py"
+        "::test_the_adapted_encoder_is_another_one_with_texts_of_training_and_pool_alone",
         "labels": "families/test_imported.py::test_the_file_stands_in_for_the_first_teacher_that_labels",
         "fresh": "teachers/test_starting_encoder.py::test_fresh_encoder_is_made_from_the_records",
         "training": "core/test_presets.py::test_what_the_teacher_preset_comes_to",

@@ -101,6 +101,7 @@ def test_what_a_student_preset_comes_to(layers, keep):
         "family": "encoder",
         "view": "card",
         "learns_from": None,
+        "rows": ["all"],
         "layers": layers,
         "keep": keep,
         "init": "teacher",
@@ -122,6 +123,8 @@ def test_what_the_teacher_preset_comes_to():
         "slices": None,
         "labels": None,
         "fresh": None,
+        "starts_from": None,
+        "pretrain": False,
         "training": {**TRAINING, "ceiling_steps": 20_000, "batch_size": 16, "head_rate": 5.0},
         "labelling": FRESH_LABELLING,
     }

@@ -53,10 +53,11 @@ def start(monkeypatch, records):
         told.append(model)
         raise Stop
 
-    def started(config, source, seed=3):
+    def started(config, source, seed=3, through=()):
         monkeypatch.setattr(fit_module, "fit", stop)
         with pytest.raises(Stop):
-            Encoder().fit(config, toy_lesson(records, source=source, seed=seed), source / "nowhere")
+            lesson = toy_lesson(records, source=source, seed=seed, through=through)
+            Encoder().fit(config, lesson, source / "nowhere")
         return told.pop()
 
     return started
@@ -87,6 +88,14 @@ def test_layers_are_spread_over_the_source(name, teacher, start):
 def test_truncated_source_keeps_its_first_layers(name, teacher, start):
     student = start(_config(f"{name}_trunc"), teacher)
     assert _layers_of(student, load_classifier(teacher)) == [[index] for index in range(len(SPREAD[name]))]
+
+
+def test_layers_by_way_of_other_students_are_those_that_the_last_would_have(teacher, start):
+    """12 → 8 → 3 keeps layer 7 of 8, which is 9 of 12, where 12 → 3 would keep 6."""
+    student = start(_config("3L"), teacher, through=[_config("8L")])
+    assert _layers_of(student, load_classifier(teacher)) == [[SPREAD["8L"][index]] for index in (0, 4, 7)]
+    same = start(_config("4L"), teacher, through=[_config("4L"), _config("4L_trunc")])
+    assert _layers_of(same, load_classifier(teacher)) == [[index] for index in SPREAD["4L"]]
 
 
 @pytest.mark.parametrize("name", ["8L", "8L_trunc"])

@@ -72,6 +72,16 @@ def test_its_rows_are_progress_so_that_a_plan_can_be_timed(records, tmp_path):
     assert (watch.total, watch.steps, watch.ended) == (24, [24], 1)
 
 
+def test_rows_are_those_of_the_lessons_splits(records, tmp_path):
+    labels = {toy_labels(records, tmp_path / "labels"): Share()}
+    for splits, rows in ((None, 42), (["pool.urls"], 18), (["train"], 24)):
+        watch, folder = Watch(), tmp_path / str(rows)
+        folder.mkdir()
+        with reporting(watch):
+            fit("tfidf", Tfidf.Settings(), toy_lesson(records, labels=labels, splits=splits), folder)
+        assert watch.total == rows
+
+
 def test_facts_count_a_weight_for_each_term_and_class(words):
     terms = json.loads((words / "terms.json").read_text())
     facts = Tfidf().facts(words)

@@ -121,6 +121,22 @@ def test_rows_are_train_and_pool_with_soft_labels_or_gold(teacher, records, tmp_
     assert run.loss == toy_loss(3, 0.5) and (run.pool, run.teacher) == ("mean", None)
 
 
+def test_rows_are_those_of_the_lessons_splits(teacher, records, tmp_path, monkeypatch):
+    labels = {toy_labels(records, tmp_path / "labels", without=("п5", "т1")): Share()}
+    for splits, count in ((["pool.urls"], 17), (["train"], 24)):
+        lesson = toy_lesson(records, source=teacher, labels=labels, splits=splits)
+        rows, *_ = _examples(monkeypatch, lambda lesson=lesson: train(_config(), lesson, tmp_path / "s"))
+        assert len(rows) == count
+
+
+def test_without_a_soft_label_on_the_rows_that_are_learnt_there_is_an_error(teacher, records, tmp_path):
+    """Though others have some."""
+    pool = [row.id for row in read_records(records, "pool.urls")]
+    labels = {toy_labels(records, tmp_path / "labels", without=pool): Share()}
+    with pytest.raises(UserError, match="no usable soft labels"):
+        train(_config(), toy_lesson(records, source=teacher, labels=labels, splits=["pool.urls"]), tmp_path / "s")
+
+
 def test_soft_labels_that_are_no_numbers_never_reach_the_training(teacher, records, tmp_path):
     bad = toy_labels(records, tmp_path / "bad", planted=np.float32(np.nan))
     with pytest.raises(UserError, match=r"no usable soft labels[\s\S]*every row is empty or not finite"):

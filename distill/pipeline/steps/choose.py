@@ -38,7 +38,7 @@ def choose_step(experiment: Experiment) -> Step:
 
 
 def twins_step(experiment: Experiment) -> Step:
-    """The chosen labels against the gold-only twin of each student that starts from no other student, by validation."""
+    """The chosen labels against each student's gold-only twin of its own length, by validation."""
     twins = [spec.label for spec in experiment.early_twins]
 
     def body(folder: Path) -> None:

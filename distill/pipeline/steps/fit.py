@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from distill.core.files import read_json
 from distill.core.model_folder import HISTORY_FILE
@@ -17,7 +18,8 @@ from distill.pipeline.experiment import Experiment
 from distill.pipeline.models import BASELINE, TEACHER, ModelSpec
 from distill.training.joining import Share
 from distill.training.losses.term import needs_teacher
-from distill.training.work import fit_work
+from distill.training.work import fit_work, in_all
+from students.config import StudentConfig
 from teachers.config import TeacherConfig
 from teachers.embedded import local_folder
 
@@ -67,10 +69,11 @@ def fit_step(experiment: Experiment, spec: ModelSpec) -> Step:
             "view": project.views[spec.view].as_fingerprint(),
             "task": {"labels": list(experiment.space.labels), "kind": experiment.space.objective.name},
             "shares": [[share.weight, share.temperature] for share in sources.labels.values()],
+            **({"through": [_cut(experiment, name) for name in spec.through]} if spec.through else {}),
         },
-        reads=(*_rows(experiment, own, pool=bool(sources.labels)), *sources.reads()),
+        reads=(*_rows(experiment, spec, own), *sources.reads()),
         files=local_files(local_folder(finished) if finished else None),
-        work=_work(experiment, spec, own, pool=bool(sources.labels)),
+        work=_work(experiment, spec, own),
     )
 
 
@@ -79,14 +82,14 @@ class _Sources:
     """What a fit reads besides rows.
 
     Attributes: start: the artifact that it starts from. labels: soft-label stores with their shares. members: of an
-        ensemble, by name. teacher: the model that a loss term reads. steps_of: the model whose steps it takes.
+        ensemble, by name. teacher: the model that a loss term reads. steps_of: the models whose steps it takes.
     """
 
     start: str | None
     labels: Mapping[str, Share]
     members: Mapping[str, str]
     teacher: str | None
-    steps_of: str | None
+    steps_of: tuple[str, ...]
 
     @classmethod
     def of(cls, experiment: Experiment, spec: ModelSpec) -> _Sources:
@@ -97,12 +100,12 @@ class _Sources:
             labels={RunFolder.labels(name): share for name, share in experiment.teachers_of(spec).items()},
             members={name: models[name].artifact for name in spec.members},
             teacher=_read_teacher(experiment, spec),
-            steps_of=models[spec.steps_of].artifact if spec.steps_of else None,
+            steps_of=tuple(models[name].artifact for name in spec.steps_of),
         )
 
     def reads(self) -> tuple[Read, ...]:
         """Each artifact once."""
-        steps = [Read(self.steps_of, (HISTORY_FILE,))] if self.steps_of else []
+        steps = [Read(name, (HISTORY_FILE,)) for name in self.steps_of]
         whole = [name for name in (self.start, *self.labels, *self.members.values(), self.teacher) if name]
         return (*(Read(name) for name in dict.fromkeys(whole)), *steps)
 
@@ -116,11 +119,13 @@ def _lesson(experiment: Experiment, spec: ModelSpec, sources: _Sources) -> Lesso
         view_config=project.views[spec.view],
         records=run / RECORDS,
         source=run / sources.start if sources.start else None,
+        through=[experiment.settings.students[name] for name in spec.through],
+        splits=experiment.learnt_splits(spec),
         labels={run / store: share for store, share in sources.labels.items()},
         slices=getattr(spec.config, "slices", None),
         members={name: run / artifact for name, artifact in sources.members.items()},
         teacher=run / sources.teacher if sources.teacher else None,
-        steps=read_json(run / sources.steps_of / HISTORY_FILE)["steps"] if sources.steps_of else None,
+        steps=sum(read_json(run / name / HISTORY_FILE)["steps"] for name in sources.steps_of) or None,
         seed=project.weights_seed,
         threads=project.threads,
         logs=run.logs(spec.artifact),
@@ -162,32 +167,42 @@ def _title(spec: ModelSpec) -> str:
     return "training on gold only" if spec.role == BASELINE else "distilling"
 
 
-def _rows(experiment: Experiment, own: Family, *, pool: bool) -> tuple[Read, ...]:
+def _cut(experiment: Experiment, student: str) -> list[object]:
+    """How a student chooses its layers."""
+    config = experiment.settings.students[student]
+    assert isinstance(config, StudentConfig)
+    return [config.keep, config.layers]
+
+
+def _rows(experiment: Experiment, spec: ModelSpec, own: Family) -> tuple[Read, ...]:
     """The record files that a fit reads: no test, and the pool only where its labels are learned."""
     if not own.learns:
         return ()
-    splits = experiment.labelled_splits if pool else ["train"]
-    return (Read(RECORDS, tuple(f"{split}.parquet" for split in ("valid", *splits))),)
+    splits = ("valid", *experiment.learnt_splits(spec))
+    return (Read(RECORDS, tuple(f"{split}.parquet" for split in splits)),)
 
 
-def _work(experiment: Experiment, spec: ModelSpec, own: Family, *, pool: bool) -> Workload:
+def _work(experiment: Experiment, spec: ModelSpec, own: Family) -> Workload:
     """Training rows, and the pool where its labels are learned, as optimiser steps or, in families without, read once.
 
     A twin's time is its student's.
     """
     if not own.learns:
         return no_work
-    # A twin of equal steps is as long as its student, whatever its own config says of its end.
-    entry = experiment.settings.students[spec.entry] if spec.steps_of else spec.config
-    training, slices = (getattr(entry, name, None) for name in ("training", "slices"))
-    splits = experiment.labelled_splits if pool or spec.steps_of else ["train"]
-    names = [f"train/{name}" for name in slices] if slices else splits
     like = f"train {spec.twin_of}" if spec.twin_of else None
-    if training is None:
-        return reading(*names, like=like)
+    # A twin of equal steps is as long as its students, whatever its own config says of its end.
+    parts = [experiment.models[name] for name in spec.steps_of] or [spec]
+    trainings: list[Any] = [getattr(one.config, "training", None) for one in parts]
+    slices = getattr(spec.config, "slices", None)
+    names = [f"train/{name}" for name in slices] if slices else None
+    read = [names or experiment.learnt_splits(one) for one in parts]
+    if None in trainings:
+        return reading(*read[-1], like=like)
 
     def work(rows: Counts) -> Work:
-        return fit_work(training, sum(rows.get(name, 0) for name in names), rows.get("valid", 0), like)
+        valid = rows.get("valid", 0)
+        counts = [sum(rows.get(name, 0) for name in splits) for splits in read]
+        return in_all(fit_work(one, count, valid, like) for one, count in zip(trainings, counts, strict=True))
 
     return work
 

@@ -1,18 +1,40 @@
-"""Steps that make a pre-trained encoder."""
+"""Steps that make a pre-trained encoder: one of its own, or what a teacher starts from, adapted to the run's texts."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-from distill.core.run_folder import RECORDS
+from distill.core.run_folder import RECORDS, RunFolder
 from distill.core.steps import Read, Step
+from distill.core.work import Counts, Work
+from distill.pipeline.adapting import adapting
 from distill.pipeline.experiment import Experiment
+from distill.pipeline.models import Start
 from distill.pipeline.steps.data import records_step
-from distill.pipeline.steps.fit import local_files
+from distill.pipeline.steps.fit import checkpoint_step, local_files
+from distill.training.work import fit_work
 from teachers.embedded import local_folder
 from teachers.pretraining.config import PretrainConfig
 
-PAIRS, START, PRETRAINED = "pretraining/pairs", "pretraining/start", "pretrained"
+PRETRAINED = "pretrained"
+
+
+@dataclass(frozen=True)
+class _Places:
+    """Where a pre-training's artifacts are, and what its steps are called.
+
+    Attributes: pairs: the texts. start: the encoder that is trained. made: what becomes of it. suffix: of step names.
+    """
+
+    pairs: str
+    start: str
+    made: str
+    suffix: str = ""
+
+
+_OWN = _Places("pretraining/pairs", "pretraining/start", PRETRAINED)
 
 
 def pretraining_steps(experiment: Experiment, config: PretrainConfig) -> list[Step]:
@@ -20,28 +42,46 @@ def pretraining_steps(experiment: Experiment, config: PretrainConfig) -> list[St
     records = [records_step(experiment)] if config.own else []
     return [
         *records,
-        _pairs_step(experiment, config),
+        _pairs_step(experiment, config, _OWN),
         _start_step(experiment, config),
-        _pretrain_step(experiment, config),
+        _pretrain_step(experiment, config, _OWN),
     ]
 
 
-def _pairs_step(experiment: Experiment, config: PretrainConfig) -> Step:
+def starting_steps(experiment: Experiment, start: Start) -> Iterator[Step]:
+    """The encoder that models start from, with its adaptation to the run's texts where its teacher has one.
+
+    Read are training and pool rows alone, through the teacher's view; never validation or test rows.
+    """
+    name = start.checkpoint_of
+    assert name is not None
+    yield checkpoint_step(experiment, name)
+    if start.artifact != RunFolder.checkpoint(name):
+        config = adapting(experiment.settings, name)
+        places = _Places(RunFolder.pairs(name), RunFolder.checkpoint(name), start.artifact, f" {name}")
+        yield _pairs_step(experiment, config, places)
+        yield _pretrain_step(experiment, config, places)
+
+
+def _pairs_step(experiment: Experiment, config: PretrainConfig, places: _Places) -> Step:
     from teachers.pretraining.collect import collect, reading_view, text_files
 
     project = experiment.project
     records = experiment.run / RECORDS if config.own else None
     read = {"own", "view", "category", "texts", "held_out"}
+    # A run of its own reads the whole store; a step of a run names its files, so that others redo nothing.
+    splits = experiment.labelled_splits if places.suffix else []
+    rows = Read(RECORDS, tuple(f"{split}.parquet" for split in splits))
     return Step(
-        name="collect pairs",
-        artifact=PAIRS,
+        name=f"collect pairs{places.suffix}",
+        artifact=places.pairs,
         body=lambda folder: collect(config, project, records, project.seed, folder),
         config={
             "pretrain": config.model_dump(mode="json", include=read, exclude_defaults=True),
             "view": reading_view(config, project).as_fingerprint(),
             "seed": project.seed,
         },
-        reads=(Read(RECORDS),) if config.own else (),
+        reads=(rows,) if config.own else (),
         files=tuple(text_files(config, project)),
     )
 
@@ -56,41 +96,46 @@ def _start_step(experiment: Experiment, config: PretrainConfig) -> Step:
         from teachers.starting_encoder import adopt_checkpoint, make_fresh
 
         if checkpoint is None:
-            make_fresh(config.fresh, texts_of(read_pairs(experiment.run / PAIRS)), seed, folder)
+            make_fresh(config.fresh, texts_of(read_pairs(experiment.run / _OWN.pairs)), seed, folder)
         else:
             adopt_checkpoint(checkpoint, folder)
 
     return Step(
         name="start encoder",
-        artifact=START,
+        artifact=_OWN.start,
         body=body,
         config={"checkpoint": None if local else checkpoint, "fresh": config.fresh.as_fingerprint(), "seed": seed},
-        reads=() if checkpoint else (Read(PAIRS),),
+        reads=() if checkpoint else (Read(_OWN.pairs),),
         files=local_files(local),
     )
 
 
-def _pretrain_step(experiment: Experiment, config: PretrainConfig) -> Step:
+def _pretrain_step(experiment: Experiment, config: PretrainConfig, places: _Places) -> Step:
     seed, threads = experiment.project.weights_seed, experiment.project.threads
 
     def body(folder: Path) -> None:
         from teachers.pretraining.pretrain import Inputs, pretrain
 
         run = experiment.run
-        inputs = Inputs(run / PAIRS, run / START, run.logs(PRETRAINED))
+        inputs = Inputs(run / places.pairs, run / places.start, run.logs(places.made))
         pretrain(config, inputs, seed, threads, folder)
+
+    def work(rows: Counts) -> Work:
+        read = sum(rows.get(split, 0) for split in experiment.labelled_splits)
+        return fit_work(config.training, max(0, read - config.held_out), config.held_out)
 
     teacher = local_folder(config.embedding_teacher.encoder) if config.embedding_teacher else None
     return Step(
-        name="pretrain",
-        artifact=PRETRAINED,
+        name=f"pretrain{places.suffix}",
+        artifact=places.made,
         body=body,
         config={
             "pretrain": config.as_fingerprint("texts"),
             "seed": seed,
             "threads": threads,
         },
-        reads=(Read(PAIRS), Read(START)),
+        reads=(Read(places.pairs), Read(places.start)),
         files=local_files(teacher),
         version=2,
+        work=work,
     )

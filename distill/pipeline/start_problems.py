@@ -1,0 +1,117 @@
+"""What is wrong with where models start and with the rows that they learn, as far as the project alone says it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from distill.core.errors import nearest
+from distill.families.family import family
+from students.config import ALL, POOL, TRAIN, TrainedEntry
+from teachers.config import TeacherConfig
+
+if TYPE_CHECKING:
+    from distill.pipeline.settings import Settings
+
+
+def start_problems(settings: Settings) -> Iterator[str]:
+    """One line for each start that is none, pre-training of no checkpoint, source of no rows, recipe for no layers."""
+    for name, teacher in settings.teachers.items():
+        if isinstance(teacher, TeacherConfig):
+            yield from _teacher(name, teacher, settings)
+    for name, student in settings.students.items():
+        if isinstance(student, TrainedEntry) and not family(student.family).layered:
+            yield from _recipe(f"students.{name}.training", student)
+        yield from _rows(f"students.{name}.rows", student.rows, list(settings.project.data.pool))
+
+
+def needs_of(settings: Settings) -> dict[str, list[str]]:
+    """Names that each model waits for, by its name; the card teacher, which has no entry of its own, among them."""
+    needs: dict[str, list[str]] = {}
+    for name, teacher in settings.teachers.items():
+        start = getattr(teacher, "starts_from", None)
+        needs[name] = [*getattr(teacher, "members", ()), *([start] if start else [])]
+    if settings.labelling:
+        start = getattr(settings.teachers[settings.first_teacher], "starts_from", None)
+        needs[settings.card_name] = [start] if start and start != settings.card_name else []
+    for name, student in settings.students.items():
+        source = getattr(student, "source", None)
+        needs[name] = [*(student.learns_from or []), *([source] if source else [])]
+    return needs
+
+
+def no_card_teacher(settings: Settings) -> str | None:
+    """Why the run has no teacher on cards, whatever students there are; None where it has one."""
+    first = settings.teachers[settings.first_teacher]
+    return (
+        "controls.card_teacher leaves it out"
+        if not settings.project.controls.card_teacher
+        else "the teacher is finished, so none is trained on cards"
+        if first.made_by == "finished"
+        else "the teacher reads cards itself, so there is no other"
+        if first.view == "card"
+        else "the teacher's labels were made elsewhere"
+        if first.made_by == "imported"
+        else f"a teacher of the family {first.family} is not trained, so there is none on cards"
+        if not family(first.made_by).learns
+        else None
+    )
+
+
+def _teacher(name: str, teacher: TeacherConfig, settings: Settings) -> Iterator[str]:
+    key, made = f"teachers.{name}", teacher.made_by
+    elsewhere = {"finished": "a finished teacher is not trained", "imported": "its labels were made elsewhere"}
+    for field in ("starts_from", "pretrain"):
+        if getattr(teacher, field) and made in elsewhere:
+            yield f"{key}.{field}: {elsewhere[made]}; remove {field}"
+    if teacher.starts_from is None:
+        return
+    other_root = settings.root_of(name) != name
+    if teacher.pretrain and other_root:
+        yield f"{key}.pretrain: goes on from a checkpoint, and starts_from names '{teacher.starts_from}'; remove one"
+    if teacher.fresh is not None and other_root:
+        yield f"{key}.fresh: the teacher starts from '{teacher.starts_from}'; remove fresh"
+    yield from (f"{key}.starts_from: {why}" for why in _no_start(name, teacher.starts_from, settings))
+
+
+def _no_start(name: str, start: str, settings: Settings) -> Iterator[str]:
+    """Why a teacher cannot start from a model of this name."""
+    known = [*(other for other in settings.teachers if other != name), settings.card_name]
+    if start not in known:
+        guess = nearest(start, known)
+        hint = f"did you mean '{guess}'?" if guess else f"known: {', '.join(known)}"
+        yield f"no such teacher '{start}', {hint}"
+        return
+    if start == settings.card_name:
+        if reason := no_card_teacher(settings):
+            yield f"there is no '{start}': {reason}"
+        elif not family(settings.teachers[settings.first_teacher].family).layered:
+            yield f"'{start}' has no weights to start from"
+        return
+    other = settings.teachers[start]
+    if other.made_by == "imported":
+        yield f"of '{start}' there are only labels, no model"
+    elif not family(other.made_by).layered:
+        yield f"'{start}' is of the family {other.family}, which has no weights to start from"
+
+
+def _recipe(key: str, student: TrainedEntry) -> Iterator[str]:
+    """What of a recipe is about the layers of an encoder, of a family that has none."""
+    training, why = student.training, f"the family {student.family} has no layers of its own to sort by"
+    if training.optimiser == "muon":
+        yield f"{key}.optimiser: {why}; use adamw"
+    if training.layer_decay != 1:
+        yield f"{key}.layer_decay: {why}; remove it"
+    if training.head_dropout is not None:
+        yield f"{key}.head_dropout: the head of the family {student.family} has a setting of its own; remove it"
+
+
+def _rows(key: str, rows: list[str], pool: list[str]) -> Iterator[str]:
+    known = [ALL, POOL, TRAIN, *pool]
+    for name in rows:
+        if name not in known:
+            guess = nearest(name, known)
+            hint = f"did you mean '{guess}'?" if guess else f"known: {', '.join(known)}"
+            yield f"{key}: no such pool source '{name}', {hint}"
+        elif name == POOL and not pool:
+            yield f"{key}: there is no pool; name data.pool, or use rows: {TRAIN}"

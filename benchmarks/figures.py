@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from benchmarks.ablation_table import change
 from benchmarks.quality_summary import MAIN, won
 from distill.core.errors import UserError, unknown_name
 from distill.report import formats
@@ -142,6 +143,7 @@ QUALITY: dict[str, Figure] = {
     "plain": _plain,
     "won": lambda result: won(result["sets"]),
 }
+ABLATION: dict[str, Figure] = {"change": change}
 AVERAGES: dict[str, Figure] = {"lower": _lower, "higher_f1": _higher_f1}
 RECIPES: dict[str, Figure] = {"behind": _behind}
 FAMILIES: dict[str, Figure] = {

@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +18,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from benchmarks.commands import run_logged
 from benchmarks.datasets import DATA_SETS, PROJECTS, data_set, prepare
 from benchmarks.quality_summary import outcome_file, ratios, summarise, unmet
 from distill.core.errors import DistillError, UserError
@@ -27,8 +26,6 @@ from distill.core.files import read_json, write_json
 
 RATES, EPOCHS, GRID_SEED = (3e-5, 8e-5), (3, 6, 12), 1
 _ROOT = Path(__file__).resolve().parents[1]
-_RESULT_CODES = (0, 3)  # 3: a gate failed, which is a result
-_ERROR_LINES = 8
 
 
 @dataclass(frozen=True)
@@ -97,17 +94,7 @@ def _call(job: Job, part: str, command: list[str], root: Path, keep: Path | None
 
     Args: root: first on its module path. keep: where exit code and last lines are stored.
     """
-    log = job.folder / "logs" / f"{job.name}-{part}.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
-    path = os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH")]))
-    variables = {**os.environ, "PYTHONPATH": path, "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "true"}
-    with log.open("wb") as out:
-        code = subprocess.run(command, stdout=out, stderr=subprocess.STDOUT, env=variables).returncode
-    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-_ERROR_LINES:]
-    print(f"{job.dataset} {part}: exit {code}", file=sys.stderr, flush=True)
-    if keep is not None:
-        write_json(keep, {"exit": code, "end": lines if code else []})
-    return None if code in _RESULT_CODES else f"{job.dataset} {part}: exit {code}, see {log}\n" + "\n".join(lines)
+    return run_logged(f"{job.dataset} {part}", command, root, job.folder / "logs" / f"{job.name}-{part}.log", keep)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

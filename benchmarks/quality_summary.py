@@ -36,7 +36,7 @@ def summarise(dataset: str, run: Path, grid: Path | None) -> Figures:
         "title": data_set(dataset).title,
         "rows": report.get("task", {}).get("rows", {}),
         "exit": outcome["exit"],
-        "error": _error(outcome["end"]),
+        "error": error_of(outcome["end"]),
         "failed_gates": [gate["name"] for gate in report.get("gates", []) if not gate["passed"]],
         "majority": majority(report.get("audit", {})),
         "teachers": {view: _quality(models.get(f"{TEACHER}@{view}")) for view in ("document", "card")},
@@ -49,7 +49,7 @@ def summarise(dataset: str, run: Path, grid: Path | None) -> Figures:
     return {**found, "checks": checks(found)}
 
 
-def _error(lines: Sequence[str]) -> str | None:
+def error_of(lines: Sequence[str]) -> str | None:
     """The sentence that a run ended with, without the lines below it, which hold paths."""
     found = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
     return found[-1] if found else None

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from benchmarks.ablation_table import markdown_ablation, markdown_changes
 from benchmarks.family_tables import markdown_families, markdown_families_alone, markdown_refused
-from benchmarks.figures import AVERAGES, FAMILIES, QUALITY, RECIPES, RUN, Figure
+from benchmarks.figures import ABLATION, AVERAGES, FAMILIES, QUALITY, RECIPES, RUN, Figure
 from benchmarks.quality_table import markdown_overview, markdown_quality, markdown_sets
 from benchmarks.run_table import markdown_models
 from benchmarks.study_tables import (
@@ -42,6 +43,7 @@ def kind_of(result: Mapping[str, Any]) -> Kind:
 KINDS = {
     "run": Kind(markdown_models, lambda result: markdown_results(result, result["title"]), markdown_table, RUN),
     "quality": Kind(lambda result, _: markdown_sets(result), markdown_quality, markdown_overview, QUALITY),
+    "ablation": Kind(lambda result, _: markdown_changes(result), markdown_ablation, markdown_changes, ABLATION),
     "averaging_study": Kind(
         lambda result, _: markdown_best_averages(result), markdown_averages, markdown_best_averages, AVERAGES
     ),

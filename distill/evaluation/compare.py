@@ -26,17 +26,23 @@ from distill.evaluation.statistics import FEWEST_CLUSTERS, Bootstrap
 BY = ("slice",)
 
 
-def compare(run: Path, a: str, b: str) -> list[Json]:
+def compare(run: Path, a: str, b: str, other: Path | None = None) -> list[Json]:
     """Comparisons a − b of accuracy, macro F1, log loss and the positive class's F1 over all test rows.
 
     In a run of several seeds they are means over the seeds.
-    Raises: UserError for a folder that is no run, and for a model that it does not have.
+
+    Args: other: the run that b is of, with the same test rows and seeds; None: the same run.
+    Raises: UserError for a folder that is no run, for a model that it does not have, and for runs of other rows.
     """
     source = _open(run)
-    first, second = source.scored(a), source.scored(b)
+    beside = source if other is None else _open(other)
+    if beside.seeds != source.seeds:
+        found = f"{source.seeds or 'one'} and {beside.seeds or 'one'}"
+        raise UserError("the two runs have other seeds", where=str(other), found=found, do="run both with the same")
+    first, second = source.scored(a), beside.scored(b)
     bootstrap = source.bootstrap(first[0])
-    one, other = Seeded(first, bootstrap), Seeded(second, bootstrap)
-    return [comparison(one, other, metric).as_json() for metric in metrics(source.space)]
+    left, right = Seeded(first, bootstrap), Seeded(second, bootstrap)
+    return [comparison(left, right, metric).as_json() for metric in metrics(source.space)]
 
 
 def compare_by(run: Path, a: str, b: str, by: str) -> Json:

@@ -138,6 +138,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     target, errors = options.results / f"{options.name}.json", []
     try:
         ingredients = chosen(options.ingredient, read_ingredients(options.ingredients))
+        _require_seeds(options.seeds)
         benches = [_bench(name, options) for name in options.datasets]
         for bench in benches:
             for found, failed in cells(bench, ingredients, run=options.run):
@@ -160,6 +161,11 @@ def _write(target: Path, found: Json, options: argparse.Namespace) -> None:
     rows = [merged if one["name"] == found["name"] else one for one in sets]
     document = {"kind": "ablation", "title": options.title, "command": _shown(options)}
     write_json(target, {**document, "sets": rows if found["name"] in names else [*rows, merged]})
+
+
+def _require_seeds(seeds: int) -> None:
+    if seeds < 1:
+        raise UserError("at least one seed is needed", where="--seeds", found=seeds, do="give 1 or more")
 
 
 def _bench(name: str, options: argparse.Namespace) -> Bench:

@@ -158,6 +158,7 @@ def test_the_page_has_a_row_for_each_and_says_what_failed(made, world):
         (["--ingredient", "layer_decy"], "did you mean 'layer_decay'"),
         (["--student", "smal"], "did you mean 'small'"),
         (["--encoder", "gone"], "no such encoder"),
+        (["--seeds", "0"], "at least one seed is needed"),
     ],
 )
 def test_mistakes_end_with_2(world, capsys, more, message):

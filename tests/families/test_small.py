@@ -8,9 +8,9 @@ import torch
 
 from distill.core.presets import preset_names
 from distill.core.record_store import read_records
-from distill.families.family import family_of, fit
+from distill.families.family import family, family_of, fit
 from distill.families.small import idf, word_embeddings
-from distill.models.encoder import load_classifier
+from distill.models.encoder import layer_stack, load_classifier
 from distill.pipeline.entries import student_entry
 from distill.training.config import TrainingConfig
 from distill.training.joining import Share
@@ -50,6 +50,15 @@ def test_each_learns_the_task_and_is_a_folder_of_its_own_family(small, records):
     own = json.loads((folder / "config.json").read_text())
     assert own["distill"]["family"] == family_of(folder).name and list(own["id2label"].values()) == list(LABELS)
     assert family_of(folder).facts(folder).layers == (2 if preset == "mlp" else None)
+
+
+def test_features_by_way_of_a_student_are_those_of_its_layers(encoder, records, tmp_path):
+    """As its gold-only twin has them where a student starts from another one."""
+    between = student_entry("3L", {"layers": 1}, "test", tmp_path)
+    config, view = entry("mlp", tmp_path), toy_view(encoder)
+    for through, layers in (((), 2), ((between,), 1)):
+        lesson = toy_lesson(records, source=encoder, through=through)
+        assert len(layer_stack(family("frozen_mlp").start(config, lesson, view))) == layers
 
 
 def test_each_gives_a_row_the_same_logits_alone_and_padded(small, records):

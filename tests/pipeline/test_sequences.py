@@ -9,6 +9,8 @@ import pytest
 from distill.core.errors import UserError
 from distill.core.progress import Reporter, reporting
 from distill.models.encoder import layer_stack, load_classifier
+from distill.pipeline.adapting import adapting
+from distill.pipeline.estimate import _shortened
 from distill.pipeline.experiment import Experiment
 from distill.pipeline.outlook import outlook
 from distill.pipeline.plan import bundles, plan, stages_until
@@ -248,6 +250,12 @@ def test_an_adapted_encoder_is_made_once_and_is_what_all_start_from(planted):
     assert step(experiment, "pretrain base").work({"train": 90, "pool.urls": 40}).steps == 6
 
 
+def test_an_estimate_adapts_on_few_rows_for_few_steps(planted, tmp_path):
+    settings = resolve_settings(planted, tmp_path, sets=["teachers.base.pretrain=true", "pretrain={masked: 0.3}"])
+    config = adapting(_shortened(settings, tmp_path), "base")
+    assert (config.held_out, config.training.max_steps, config.masked) == (10, 4, 0.3)
+
+
 class Steps(Reporter):
     """Notes each step and what became of it."""
 
@@ -260,8 +268,9 @@ class Steps(Reporter):
 
 RUN = [
     *ADAPTED,
-    "teachers.doc={preset: base, checkpoint: null, starts_from: base@card, weight: 0, training: {max_steps: 6}}",
-    "teachers.base.training.epochs=2",
+    "teachers.doc={preset: base, checkpoint: null, starts_from: base@card, weight: 0,"
+    " training: {max_steps: 6, may_collapse: true}}",
+    "teachers.base.training={epochs: 2, may_collapse: true}",
     "labels=document",
     "gates={teacher_over_priors: null}",
     "controls.gold_twins=false",

@@ -10,7 +10,7 @@ from distill.evaluation.entries import ModelFigures
 from distill.evaluation.gates import RETENTION
 from distill.evaluation.majority import MAJORITY
 from distill.report import formats
-from distill.report.contents import Report, dig, gates_of, label_names, models_of, positive_label, tests_of
+from distill.report.contents import Report, dig, entries, gates_of, label_names, models_of, positive_label, tests_of
 from distill.report.table_model import ModelRow
 
 _SHOWN = 8
@@ -19,6 +19,7 @@ _SHOWN = 8
 def caveats(report: Report, row: ModelRow) -> Iterator[str]:
     """The sentences, for the first ones of a report. Args: row: the model that the first sentence is about."""
     yield from absent_classes(report, row.quality)
+    yield from shared_rows(report)
     yield from _without_retention(report)
     yield from bounded_temperatures(report)
     yield from _unreached_points(report, row)
@@ -44,6 +45,29 @@ def _absent(report: Report, quality: Json, where: str) -> str:
     absent, every = quality["absent"], len(label_names(report))
     most = formats.percent((every - len(absent)) / every, 1)
     return f"No {where} has the label {listed(absent)}: it counts as 0 in macro F1, which is at most {most}% there."
+
+
+def shared_rows(report: Report) -> Iterator[str]:
+    """Rows that were left out for their card, and keys of validation that training knows."""
+    lost = dig(report, "audit", "card_overlaps")
+    if lost:
+        named = ", ".join(f"{dig(one).get('rows')} of {source}" for source, one in lost.items())
+        half = [source for source, one in lost.items() if (formats.number(dig(one).get("share")) or 0.0) > 1 / 2]
+        more = f" That is over half of {listed(half)}; data.on_card_leak: keep keeps them." if half else ""
+        yield f"Left out, as they read on cards as rows of validation or of a test: {named} rows.{more}"
+    keys = {str(leak.get("kind")): leak for leak in entries(dig(report, "audit"), "leaks") if _of_valid(leak)}
+    shares = [
+        f"{kind.removeprefix('key:')} in {formats.percent(leak.get('share'), 0)}% of its rows"
+        for kind, leak in keys.items()
+        if kind.startswith("key:")
+    ]
+    if shares:
+        what = "what is chosen on it may favour models that know them (data.on_valid_key: drop)"
+        yield f"Validation shares keys with training: {', '.join(shares)}; {what}."
+
+
+def _of_valid(leak: Json) -> bool:
+    return leak.get("between") == ["valid", "train"]
 
 
 def _without_retention(report: Report) -> Iterator[str]:

@@ -126,6 +126,9 @@ EFFECTS: Mapping[type[Config], Mapping[str, str]] = {
         "quotes": "core/intake/test_sources.py::test_a_tsv_has_quotes_only_where_they_are_declared",
         "on_bad_row": "core/intake/test_prepare.py::test_fail_stops_at_the_first_bad_row",
         "on_leak": "core/intake/test_prepare.py::test_what_a_test_has_too_is_dropped_from_training_where_asked",
+        "on_card_leak": "core/intake/test_shared_cards.py::test_they_stay_and_count_for_the_gate_or_stay_and_are_told",
+        "on_valid_key": "core/intake/test_shared_cards.py"
+        "::test_training_rows_that_share_a_key_with_validation_are_dropped_where_asked",
     },
     project.Windows: {
         **each(WINDOWS, "stride", "max"),

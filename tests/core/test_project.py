@@ -92,6 +92,8 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
         "quotes": "single",
         "on_bad_row": "skip",
         "on_leak": "drop_test",
+        "on_card_leak": "drop_test",
+        "on_valid_key": "drop_valid",
     },
     project.Windows: {"stride": -1, "max": 0, "pool": "sum"},
     project.ViewConfig: {

@@ -253,6 +253,8 @@ class Controls(Config):
 
     card_teacher: bool = Field(True, description="the first teacher's recipe trained on cards: what cards can reach")
     gold_twins: bool = Field(True, description="each student trained on gold alone, twice: what distilling must beat")
+    random: bool = Field(True, description="answers drawn by the class shares of train: what chance comes to")
+    tfidf: bool = Field(True, description="TF-IDF and a linear model on cards and gold: what words alone come to")
 
 
 class Quality(Config):

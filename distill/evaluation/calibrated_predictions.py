@@ -33,7 +33,8 @@ class Model:
         twin_of: of a baseline that learned the same from gold alone: the name of its student.
         made_from: of an artifact: the name of its student; of a teacher read through another view: that teacher.
         recipe_of: of the card teacher: the name of the document teacher whose preset it was trained with.
-        only_measured: of a student that no export target can write.
+        only_measured: of a student that no export target can write. control: of a baseline that every teacher and
+            student is compared with.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Model:
     made_from: str | None = None
     recipe_of: str | None = None
     only_measured: bool | None = None
+    control: bool | None = None
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,8 @@ class ModelFigures(Entry):
         made_from: of an exported file: its student; of a teacher read through another view: that teacher.
         recipe_of: of the card teacher: the document teacher whose preset it was trained with.
         only_measured: of a student that no export target can write: gates ask it for nothing.
+        control: of a baseline that every teacher and student is compared with.
+        over_controls: of those, by name of the control, the difference to it and the `metric` that it is in.
     """
 
     name: str = "–"
@@ -74,6 +76,8 @@ class ModelFigures(Entry):
     made_from: str | None = field(default=None, metadata=_OPTIONAL)
     recipe_of: str | None = field(default=None, metadata=_OPTIONAL)
     only_measured: bool | None = field(default=None, metadata=_OPTIONAL)
+    control: bool | None = field(default=None, metadata=_OPTIONAL)
+    over_controls: Json | None = field(default=None, metadata=_OPTIONAL)
 
     @classmethod
     def from_json(cls, found: Mapping[str, Any]) -> Self:

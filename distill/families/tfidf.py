@@ -202,7 +202,7 @@ class Tfidf(Family):
                 words = fit_words(texts, targets, config, lesson.space.objective)
                 advance(len(records))
         except ValueError as error:
-            do = "give the view fields with words, or leave the model out; where it is a control, controls: {tfidf: false}"
+            do = "give the view fields with words, or leave the model out (the control: controls.tfidf: false)"
             raise UserError("cannot fit words", where=f"views.{lesson.view}", found=error, do=do) from None
         save_words(words, lesson.space, folder)
 

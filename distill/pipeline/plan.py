@@ -37,6 +37,9 @@ def asking(experiment: Experiment) -> Iterator[Stage]:
     """Up to the choice of the labels, which decides what comes after."""
     yield Stage("audit", records_step(experiment))
     yield Stage("audit", audit_step(experiment))
+    # Before the long fits: what they cannot learn from is told at once.
+    for spec in experiment.controls:
+        yield Stage("evaluate", fit_step(experiment, spec))
     made: set[str] = set()
     for spec in experiment.in_order([spec for spec in experiment.of_role(TEACHER) if spec.has_folder]):
         yield from _fit("teach", experiment, spec, made)

@@ -151,7 +151,7 @@ EFFECTS: Mapping[type[Config], Mapping[str, str]] = {
         "teacher_over_priors": "report/test_gates.py::test_the_labels_taken_must_beat_the_priors_by_the_lower_bound",
         "validation_rows": "report/test_gates.py::test_validation_rows",
     },
-    project.Controls: each(CONTROLS, "card_teacher", "gold_twins"),
+    project.Controls: each(CONTROLS, "card_teacher", "gold_twins", "random", "tfidf"),
     project.Quality: {
         "metric": "evaluation/test_baselines.py::test_the_metric_of_the_project_decides",
         **each(SETTINGS, "precision_at_least", "recall_at_least", "replicates"),

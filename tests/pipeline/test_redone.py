@@ -21,6 +21,7 @@ from tests.pipeline.seeds_project import write_project
 SETS = [f"teachers.{name}.{key}" for name in ("new", "old") for key in ("checkpoint=base", "fresh=null")]
 
 # Steps that read the card, by what they make; the document teacher, its labels and its predictions are not among them.
+CONTROL = {"train tfidf", "predict tfidf@card"}
 CARD_TEACHER = {"teach new@card", "predict new@card", "export new@card.onnx"}
 TWIN = {"train small-gold", "predict small-gold@card"}
 STUDENT = {
@@ -35,6 +36,7 @@ CHANGES = {
         ["views.card.max_tokens=12"],
         {"records", "audit", "predict new@document>card", "choose labels", "ask gold-only twins"}
         | CARD_TEACHER
+        | CONTROL
         | TWIN
         | STUDENT
         | FIGURES
@@ -81,7 +83,7 @@ TEST = {"records", "audit", "evaluate", "bench", "bundle small", "predict new@do
     f"predict {name}"
     for name in (
         *("new@document", "new@card", "old@document", "small@card"),
-        *("small-gold@card", "small-gold-steps@card", "small@card.onnx"),
+        *("small-gold@card", "small-gold-steps@card", "small@card.onnx", "tfidf@card"),
     )
 }
 

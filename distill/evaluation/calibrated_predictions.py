@@ -71,12 +71,14 @@ class CalibratedPredictions:
     """A model's predictions on validation, on each test split and on all, after the temperature from validation.
 
     Attributes: thresholds: of the positive class by name, chosen on validation; None without such a class.
+        valid_clusters: names of the clusters of validation rows, in their order; empty where they are not known.
     """
 
     valid: Scored
     temperature: float
     thresholds: dict[str, float | None] | None
     tests: dict[str, Scored] = field(default_factory=dict)
+    valid_clusters: Sequence[str] = ()
 
 
 def read_calibrated(
@@ -92,7 +94,8 @@ def read_calibrated(
     parts[ALL] = _concatenate(list(parts.values()))
     scored = {name: _scored(model, part, temperature, space) for name, part in parts.items()}
     thresholds = _thresholds(valid, temperature, space, settings)
-    return CalibratedPredictions(_scored(model, valid, temperature, space), temperature, thresholds, scored)
+    own = _scored(model, valid, temperature, space)
+    return CalibratedPredictions(own, temperature, thresholds, scored, valid.clusters)
 
 
 def _scored(model: Model, part: Predictions, temperature: float, space: LabelSpace) -> Scored:

@@ -165,6 +165,7 @@ class Parity(Entry):
 
     Attributes: name: of the model's folder. target: of the export. model: the file's name among the `models`.
         criterion: `decisions`, judged by the share of changed labels, or `parity`, by the largest difference.
+        chosen_on: of a file of which something was chosen: `{"rows", "apart"}`, whether other rows judge it.
     """
 
     name: str | None = None
@@ -176,6 +177,7 @@ class Parity(Entry):
     rows: int | None = None
     criterion: str = "parity"
     model: str | None = None
+    chosen_on: Json | None = field(default=None, metadata=_OPTIONAL)
 
     @classmethod
     def from_json(cls, found: Mapping[str, Any]) -> Self:

@@ -142,7 +142,7 @@ def _kept(model: Model, predictions: Mapping[str, BySeed], measuring: Measuring)
         return {}
     settings = measuring.quality
     points = settings.precision_at_least, settings.recall_at_least
-    return {"fidelity": fidelity(predictions[model.made_from], predictions[model.name], *points)}
+    return {"fidelity": fidelity(predictions[model.made_from], predictions[model.name], *points, measuring.seed)}
 
 
 def _entry(model: Model, predictions: BySeed, own: ByTest, against: Mapping[str, Any]) -> Json:

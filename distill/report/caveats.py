@@ -6,11 +6,22 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from distill.core.files import Json
+from distill.core.halves import FEWEST_CLUSTERS
 from distill.evaluation.entries import ModelFigures
 from distill.evaluation.gates import RETENTION
 from distill.evaluation.majority import MAJORITY
 from distill.report import formats
-from distill.report.contents import Report, dig, entries, gates_of, label_names, models_of, positive_label, tests_of
+from distill.report.contents import (
+    Report,
+    dig,
+    entries,
+    gates_of,
+    label_names,
+    models_of,
+    parity_of,
+    positive_label,
+    tests_of,
+)
 from distill.report.table_model import ModelRow
 
 _SHOWN = 8
@@ -22,6 +33,7 @@ def caveats(report: Report, row: ModelRow) -> Iterator[str]:
     yield from shared_rows(report)
     yield from _without_retention(report)
     yield from bounded_temperatures(report)
+    yield from _judged_where_chosen(report)
     yield from _unreached_points(report, row)
 
 
@@ -88,6 +100,15 @@ def bounded_temperatures(report: Report) -> list[str]:
     ]
     what = "their probabilities, log loss and ECE are not those of a calibrated model"
     return [f"Temperature at its bound: {listed(named)}; {what}."] if named else []
+
+
+def _judged_where_chosen(report: Report) -> Iterator[str]:
+    """The files that are judged on the rows that they were chosen on, for want of more."""
+    found = [check for check in parity_of(report) if dig(check.chosen_on).get("apart") is False]
+    if found:
+        named = ", ".join(f"{check.file} ({formats.integer(check.rows)})" for check in found)
+        few = f"validation has under {2 * FEWEST_CLUSTERS} clusters, too few to halve"
+        yield f"Chosen and judged on the same validation rows: {named}; {few}."
 
 
 def _unreached_points(report: Report, row: ModelRow) -> Iterator[str]:

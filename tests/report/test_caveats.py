@@ -120,3 +120,15 @@ def test_keys_of_validation_that_training_knows_are_told() -> None:
     assert said(report).count(expected) == 1 and "data.on_valid_key: drop" in said(report)
     report["audit"]["leaks"] = report["audit"]["leaks"][1:]
     assert "Validation shares" not in said(report)
+
+
+def test_files_that_were_chosen_and_judged_on_the_same_rows_are_named() -> None:
+    report = sample_report()
+    fp32, int8 = report["parity"]
+    int8 |= {"rows": 90, "chosen_on": {"rows": 90, "apart": False}}
+    expected = (
+        "Chosen and judged on the same validation rows: 8L_trunc.onnx-int8 (90); validation has under 60 clusters"
+    )
+    assert expected in said(report) and expected in visible(page(report))
+    int8["chosen_on"]["apart"] = True
+    assert "Chosen and judged" not in said(report) and "chosen_on" not in fp32

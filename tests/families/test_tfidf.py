@@ -194,7 +194,7 @@ def test_texts_without_any_word_are_an_error(tmp_path):
     rows = [Record(row.id, blank, row.target) for row in toy_records("т", 6)]
     write_records(tmp_path / "records" / "train.parquet", rows)
     (tmp_path / "words").mkdir()
-    with pytest.raises(UserError, match=r"cannot fit words[\s\S]*views.card"):
+    with pytest.raises(UserError, match=r"cannot fit words[\s\S]*views.card[\s\S]*controls.tfidf: false"):
         _fitted(tmp_path / "records", tmp_path / "words")
 
 

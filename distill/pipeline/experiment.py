@@ -59,6 +59,11 @@ class Experiment:
         return self.of_role(CONTROL)
 
     @property
+    def early_controls(self) -> list[ModelSpec]:
+        """Those of them that need no other model, so that what they cannot learn from is told before the long fits."""
+        return [spec for spec in self.controls if not self.needs(spec)]
+
+    @property
     def labelling_teachers(self) -> list[ModelSpec]:
         """The teachers that students learn from unless something else is chosen."""
         return [spec for spec in self.of_role(TEACHER) if spec.weight > 0]

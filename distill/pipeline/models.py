@@ -116,7 +116,7 @@ def _entry(name: str, config: TeacherEntry | StudentEntry, role: str, made_by: s
 
 def _control(name: str, settings: Settings) -> ModelSpec:
     config = control_entry(name, len(settings.project.task.labels))
-    return _entry(name, config, CONTROL, config.family)
+    return replace(_entry(name, config, CONTROL, config.family), starts_from=_start(config, settings))
 
 
 def _teacher(name: str, settings: Settings) -> ModelSpec:

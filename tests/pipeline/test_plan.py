@@ -11,6 +11,7 @@ from distill.core.files import write_json
 from distill.core.names import name_problems
 from distill.core.project import Controls
 from distill.evaluation.calibrated_predictions import References
+from distill.pipeline import models
 from distill.pipeline.experiment import Experiment
 from distill.pipeline.models import CONTROLS, Start
 from distill.pipeline.plan import Stage, asking, learning, plan, stages_until
@@ -91,6 +92,19 @@ def test_controls_learn_gold_on_cards_alone_and_are_left_out_by_name(project):
     assert "train tfidf" not in names(stages_until(list(plan(experiment)), "label"))
     without = experiment_of(project, "controls.tfidf=false")
     assert without.controls == [] and not [name for name in names(plan(without)) if "tfidf" in name]
+
+
+def test_a_control_that_starts_from_a_teacher_is_one_more_name(project, monkeypatch):
+    """It is fitted on gold alone, after the teacher and in the order of what it needs."""
+    monkeypatch.setattr(models, "CONTROLS", ("tfidf", "bag"))
+    monkeypatch.setattr(Controls, "bag", True, raising=False)
+    experiment = experiment_of(project)
+    assert [spec.label for spec in experiment.controls] == ["tfidf@card", "bag@card"]
+    assert [spec.name for spec in experiment.early_controls] == ["tfidf"]
+    assert step(experiment, "train bag").upstream == ("records", "teachers/new")
+    order = names(plan(experiment))
+    assert order.index("teach new@document") < order.index("train bag") < order.index("predict bag@card")
+    assert "train bag" in names(stages_until(list(plan(experiment)), "evaluate"))
 
 
 def test_candidates_are_the_document_teacher_the_card_teacher_and_both(project):

@@ -44,6 +44,7 @@ BUDGET = (
     Part("answers and evaluation", 30, r"predict .*|choose labels|ask gold-only twins|evaluate"),
     Part("export and parity", 40, r"export .*"),
     Part("latency", 25, r"bench"),
+    Part("controls", 5, r"train tfidf"),
     Part("bundle", 5, r"bundle .*"),
 )
 

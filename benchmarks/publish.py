@@ -2,7 +2,7 @@
 
 `python -m benchmarks.publish RUN --name wdc_products --title "…" --command "…"` stores one run and writes the pages
 again; without RUN only the pages are written, with what `benchmarks.quality` stored there too. `--slices A B` adds the
-accuracy of two of its models in each slice, `--compare A B` a comparison that the run's report does not have.
+accuracy of two of its models in each slice.
 `docs/results.md` has a short chapter on each result, `docs/results/NAME.md` all its tables, the README and other pages
 a table between two markers. What is said of a result is in `benchmarks/results/summaries.yaml`, with its figures named.
 """
@@ -22,7 +22,7 @@ from benchmarks.results_page import FOLDER, HEADER, made_by, pages
 from distill.core.errors import DistillError, UserError
 from distill.core.files import read_json, write_json, write_text
 from distill.core.sealed import read_sealed
-from distill.evaluation.compare import compare, compare_by
+from distill.evaluation.compare import compare_by
 
 KEPT = ("schema", "task", "tests", "models", "comparisons", "latency", "parity", "gates", "stages", "environment")
 WHERE_THERE = ("seeds", "stopped_seeds", "metric", "twins", "choice", "asked_twins", "training_history", "gates_off")
@@ -37,16 +37,10 @@ class About(NamedTuple):
     command: str = ""
 
 
-def store(
-    run: Path,
-    results: Path,
-    about: About,
-    slices: Sequence[tuple[str, str]] = (),
-    pairs: Sequence[tuple[str, str]] = (),
-) -> Path:
+def store(run: Path, results: Path, about: About, slices: Sequence[tuple[str, str]] = ()) -> Path:
     """Write the figures of a finished run into `results`; returns the file.
 
-    Args: slices: pairs of models to compare slice by slice. pairs: pairs to compare besides those of the report.
+    Args: slices: pairs of models to compare slice by slice.
     Raises: UserError when the run has no evaluated models, or not the models of a pair.
     """
     report = read_sealed(run / "report.json")
@@ -54,7 +48,6 @@ def store(
         raise UserError("the run has no evaluated models", where=str(run), do="let the run finish first")
     path = results / f"{about.name}.json"
     kept = {key: report[key] for key in (*KEPT, *(key for key in WHERE_THERE if key in report))}
-    kept["comparisons"] = [*kept["comparisons"], *(row for a, b in pairs for row in compare(run, a, b))]
     if slices:
         kept["slices"] = [compare_by(run, a, b, "slice") for a, b in slices]
     if (run / BUDGET_FILE).is_file():
@@ -95,16 +88,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--title", default="Results")
     parser.add_argument("--command", default="distill")
     parser.add_argument("--slices", nargs=2, action="append", default=[], metavar=("A", "B"), help="models to compare")
-    parser.add_argument(
-        "--compare", nargs=2, action="append", default=[], metavar=("A", "B"), help="further comparison"
-    )
     parser.add_argument("--root", type=Path, default=Path(), help="the repository's root")
     options = parser.parse_args(arguments)
     try:
         results = options.root / "benchmarks" / "results"
         if options.run:
             about = About(options.name, options.title, options.command)
-            print(store(options.run, results, about, options.slices, options.compare))
+            print(store(options.run, results, about, options.slices))
         write_pages(options.root)
     except DistillError as error:
         print(f"error: {error}", file=sys.stderr)

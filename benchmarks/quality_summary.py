@@ -39,6 +39,7 @@ def summarise(dataset: str, run: Path, grid: Path | None) -> Figures:
         "error": error_of(outcome["end"]),
         "failed_gates": [gate["name"] for gate in report.get("gates", []) if not gate["passed"]],
         "majority": majority(report.get("audit", {})),
+        "controls": {name: _quality(model) for name, model in models.items() if _is_control(model)},
         "teachers": {view: _quality(models.get(f"{TEACHER}@{view}")) for view in ("document", "card")},
         "students": [_student(model, report, models) for model in models.values() if model["role"] == "student"],
         "fits": _fits(report, run, best),
@@ -47,6 +48,11 @@ def summarise(dataset: str, run: Path, grid: Path | None) -> Figures:
         "choice": report.get("choice"),
     }
     return {**found, "checks": checks(found)}
+
+
+def _is_control(model: Mapping[str, Any]) -> bool:
+    """Whether it is one besides the majority answer, which the audit tells of runs that were never evaluated too."""
+    return bool(model.get("control")) and model["name"] != "majority"
 
 
 def error_of(lines: Sequence[str]) -> str | None:

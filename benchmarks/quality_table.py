@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from benchmarks.quality_summary import MAIN, METRICS, MOST_BELOW, MOST_STEPS, SETS_TO_WIN, won
@@ -18,6 +18,7 @@ _EMPTY: Figures = {
     "grid": [],
     "grid_best": {},
     "majority": None,
+    "controls": {},
     "checks": [],
 }
 
@@ -30,6 +31,7 @@ def markdown_overview(document: Figures) -> str:
         Column("Data set", lambda row: row["after"]["title"], kind="text"),
         Column("Student", lambda row: row["student"], kind="name"),
         _arrow("Majority", lambda found, _: formats.percent((found["majority"] or {}).get(MAIN))),
+        *(_arrow(name, _control(name)) for name in _controls([*document["sets"], *document["before"]])),
         _arrow("Document teacher", lambda found, _: _f1(found["teachers"].get("document"))),
         _arrow("Card teacher", lambda found, _: _f1(found["teachers"].get("card"))),
         _arrow("Best plain fine-tuning", lambda found, _: _f1(found["grid_best"].get("valid", {}).get("test"))),
@@ -46,6 +48,7 @@ def markdown_sets(document: Figures) -> str:
     columns = [
         Column("Data set", lambda row: row["after"]["title"], kind="text"),
         Column("Student", lambda row: row["student"], kind="name"),
+        *(_shown(name) for name in _controls(document["sets"])),
         Column("Card teacher", lambda row: _f1(row["after"]["teachers"].get("card"))),
         Column("Plain fine-tuning", lambda row: _f1(row["after"]["grid_best"].get("valid", {}).get("test"))),
         Column("Student's macro F1", lambda row: _f1(row["is"].get("quality"))),
@@ -82,6 +85,20 @@ def _pairs(before: Figures | None, after: Figures) -> Iterator[dict[str, Any]]:
     for name in list(students or earlier) or [formats.MISSING]:
         both = {"was": earlier.get(name, {}), "is": students.get(name, {})}
         yield {"student": name, "before": before, "after": after, **both}
+
+
+def _controls(sets: Iterable[Figures]) -> list[str]:
+    """The controls that any of the sets has, in their order; results of older versions have none."""
+    return list(dict.fromkeys(name for found in sets for name in found.get("controls", {})))
+
+
+def _control(name: str) -> Any:
+    """The cell of a control: (set, student) -> text."""
+    return lambda found, _: _f1(found.get("controls", {}).get(name))
+
+
+def _shown(name: str) -> Column:
+    return Column(name, lambda row: _control(name)(row["after"], None))
 
 
 def _arrow(name: str, cell: Any, kind: str = "number") -> Column:
@@ -148,6 +165,8 @@ def _model_rows(found: Figures) -> Iterator[tuple[str, Figures | None, Figures, 
     """Name, quality, fit, and difference to the card teacher."""
     fits = {row["model"]: row for row in found["fits"]}
     yield "majority", found["majority"], {}, {}
+    for name, quality in found.get("controls", {}).items():
+        yield name, quality, {}, {}
     for view, quality in found["teachers"].items():
         name = f"base@{view}"
         yield name, quality, fits.get(name, {}), {}

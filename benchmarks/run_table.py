@@ -15,11 +15,12 @@ from distill.report.tables import markdown
 def markdown_models(report: Report, models: Sequence[str] = ()) -> str:
     """Models with macro F1, log loss and retention on all test rows, and the latency of their fastest exported file.
 
-    Args: models: the rows; by default all models but exported files and twins that are worse than another one.
+    Args: models: the rows, next to the controls; by default all models but exported files and twins that are worse than
+        another one.
     """
     hidden = other_twins(report)
     rows = [row for row in model_rows(report) if row.model.role != "artifact" and row.name not in hidden]
-    rows = [row for row in rows if not models or row.name in models]
+    rows = [row for row in rows if not models or row.name in models or row.model.control]
     fastest = {row.name: _fastest_file(report, row.name) for row in rows}
     columns = [
         Column("Model", lambda row: row.name, kind="name"),

@@ -17,14 +17,20 @@ _SCRATCH = "base"
 
 
 def export_target(
-    target: Target, model_folder: Path, rows: Sequence[Mapping[str, Any]], folder: Path, base: Path | None = None
+    target: Target,
+    model_folder: Path,
+    rows: Sequence[Mapping[str, Any]],
+    folder: Path,
+    base: Path | None = None,
+    choosing: Sequence[Mapping[str, Any]] | None = None,
 ) -> None:
     """Step body: write the target's model file and `parity.json` into `folder`.
 
     Parity is measured, not judged: however far the file is from the original, nothing is raised.
 
-    Args: rows: real records of train or validation, for parity and for what the target chooses by labels.
-        base: the model's export that the target starts from; None makes one on the way, where it needs one.
+    Args: rows: real records of train or validation, for parity. base: the model's export that the target starts from;
+        None makes one on the way, where it needs one. choosing: other records, for what the target chooses by labels;
+        None: the same ones, which `parity.json` then says.
     Raises: MissingExtra without torch or ONNX. UserError when the family cannot be exported or there are no rows.
     """
     try:
@@ -33,10 +39,15 @@ def export_target(
         for leftover in [*folder.glob(f"*{target.model}*"), folder / _SCRATCH]:
             remove(leftover)
         original = parity.Original(model_folder, rows, target.parity_rows)
-        chosen = _build(target, Source(model_folder, base, original.flips_of), folder)
+        chooser = (
+            parity.Original(model_folder, choosing, target.parity_rows) if choosing and target.chooses else original
+        )
+        chosen = _build(target, Source(model_folder, base, chooser.flips_of), folder)
         measured = parity.measure(original, target.open(folder), target)
     except ModuleNotFoundError as error:
         raise MissingExtra(f"export ({error.name})", "train,cpu") from error
+    if target.chooses:
+        chosen = {**chosen, "chosen_on": {"rows": len(chooser.rows), "apart": chooser is not original}}
     write_json(folder / PARITY, {**measured, **chosen})
 
 

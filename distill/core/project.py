@@ -153,6 +153,14 @@ class Data(Config):
     on_leak: Literal["fail", "drop_train"] = Field(
         "fail", description="training and validation rows whose document a test has too: stop at them, or drop them"
     )
+    on_card_leak: Literal["drop", "fail", "keep"] = Field(
+        "drop",
+        description="pool, training and validation rows that read on cards as a row they are judged on, of a test or "
+        "of validation: drop them, stop at them, or keep them",
+    )
+    on_valid_key: Literal["keep", "drop"] = Field(
+        "keep", description="training rows that share a key with validation files: keep and name them, or drop them"
+    )
 
     @model_validator(mode="after")
     def _has_tests(self) -> Data:
@@ -162,6 +170,8 @@ class Data(Config):
             raise ValueError("keys: split.mode keys needs the identity column of each side")
         if self.split.mode == "keys" and (self.test or self.valid):
             raise ValueError("test: split.mode keys makes valid and test itself; remove them or use mode given")
+        if self.on_valid_key == "drop" and not self.keys:
+            raise ValueError("on_valid_key: drop needs keys, the identity column of each side")
         if self.split.valid + self.split.test >= 1:
             raise ValueError("split: valid and test leave no keys for training")
         return self
@@ -243,6 +253,8 @@ class Controls(Config):
 
     card_teacher: bool = Field(True, description="the first teacher's recipe trained on cards: what cards can reach")
     gold_twins: bool = Field(True, description="each student trained on gold alone, twice: what distilling must beat")
+    random: bool = Field(True, description="answers drawn by the class shares of train: what chance comes to")
+    tfidf: bool = Field(True, description="TF-IDF and a linear model on cards and gold: what words alone come to")
 
 
 class Quality(Config):

@@ -177,7 +177,7 @@ class Renderer:
 
     def _pair(self, left: Any, right: Any, lost: int) -> Encoded:
         total = len(left) + len(right)
-        n_left, n_right = _share(len(left), len(right), self.room)
+        n_left, n_right = shared_room(len(left), len(right), self.room)
         kept = left.ids[:n_left]
         pieces, read = self._pieces(right.ids, n_right)
         windows = [self._frame.window(kept, piece) for piece in pieces]
@@ -270,7 +270,7 @@ def _split(tokens: list[tuple[int, int]]) -> tuple[list[int], list[int]]:
     return [token for token, _ in tokens], [kind for _, kind in tokens]
 
 
-def _share(left: int, right: int, room: int) -> tuple[int, int]:
+def shared_room(left: int, right: int, room: int) -> tuple[int, int]:
     """Tokens that each side may keep: the longer side gives way first, and has the odd token where both are cut.
 
     As `longest_first` of the tokenizers library, so that a client which leaves the cut to the tokenizer has the same.

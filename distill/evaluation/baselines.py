@@ -1,4 +1,4 @@
-"""What a model is worth against the majority answer, its gold-only twins and its teachers."""
+"""What a model is worth against the majority answer, the controls, its gold-only twins and its teachers."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from distill.evaluation.calibrated_predictions import CalibratedPredictions, Mod
 from distill.evaluation.entries import MAJORITY_METRICS
 from distill.evaluation.majority import MAJORITY
 from distill.evaluation.over_seeds import Seeded
+from distill.evaluation.random_answers import RANDOM
 from distill.evaluation.statistics import share_interval
 
 Twins = Mapping[str, Mapping[str, Any]]
@@ -43,24 +44,42 @@ def valid_log_loss(predictions: Sequence[CalibratedPredictions]) -> float:
 def against_baselines(
     models: Sequence[Model], overall: Mapping[str, Seeded], references: References, twins: Twins, metric: str
 ) -> dict[str, Json]:
-    """The `retention`, `over_majority` and `over_gold` of each model in report.json; None where they do not apply.
+    """The `retention`, `over_majority`, `over_gold` and `over_controls` of each model in report.json.
 
-    Args: overall: by model, over all test rows. twins: of `better_twins`. metric: that `over_gold` is measured in.
+    None where they do not apply: chance has none of them, and only teachers and students are held against controls.
+
+    Args: overall: by model, over all test rows. twins: of `better_twins`. metric: of `over_gold` and `over_controls`.
     """
     majority = overall[MAJORITY]
+    controls = [model.name for model in models if model.control and model.name != MAJORITY]
     found = {}
     for model in models:
-        own, kept, gold = overall[model.name], None, None
-        if model.role != "teacher" and model.name != MAJORITY:
+        own, kept, gold, knows_nothing = overall[model.name], None, None, model.name in (MAJORITY, RANDOM)
+        if model.role != "teacher" and not knows_nothing:
             kept = {view: retention(own, overall[name], majority) for view, name in references.by_view.items()}
         pair = twins.get(model.made_from or model.name)
         if model.role in ("student", "artifact") and pair is not None:
             twin = overall[pair["best"]]
             apart = (own.metric(metric) - twin.metric(metric)).mean_difference()
             gold = {"twin": twin.name, "metric": metric, **apart}
-        over = None if model.name == MAJORITY else over_majority(own, majority)
-        found[model.name] = {"retention": kept, "over_majority": over, "over_gold": gold}
+        found[model.name] = {
+            "retention": kept,
+            "over_majority": None if knows_nothing else over_majority(own, majority),
+            "over_gold": gold,
+            "over_controls": over_controls(own, [overall[name] for name in controls], metric) if _held(model) else None,
+        }
     return found
+
+
+def over_controls(model: Seeded, controls: Sequence[Seeded], metric: str) -> Json | None:
+    """By name of each control the paired difference to it in a metric; None without any."""
+    apart = {one.name: (model.metric(metric) - one.metric(metric)).mean_difference() for one in controls}
+    return {name: {"metric": metric, **difference} for name, difference in apart.items()} or None
+
+
+def _held(model: Model) -> bool:
+    """Whether it is held against controls: a teacher on the view that it was trained on, or a student."""
+    return model.role == "student" or (model.role == "teacher" and model.made_from is None)
 
 
 def retention(model: Seeded, reference: Seeded, majority: Seeded) -> Json:

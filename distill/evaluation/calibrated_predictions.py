@@ -33,7 +33,8 @@ class Model:
         twin_of: of a baseline that learned the same from gold alone: the name of its student.
         made_from: of an artifact: the name of its student; of a teacher read through another view: that teacher.
         recipe_of: of the card teacher: the name of the document teacher whose preset it was trained with.
-        only_measured: of a student that no export target can write.
+        only_measured: of a student that no export target can write. control: of a baseline that every teacher and
+            student is compared with.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Model:
     made_from: str | None = None
     recipe_of: str | None = None
     only_measured: bool | None = None
+    control: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -69,12 +71,14 @@ class CalibratedPredictions:
     """A model's predictions on validation, on each test split and on all, after the temperature from validation.
 
     Attributes: thresholds: of the positive class by name, chosen on validation; None without such a class.
+        valid_clusters: names of the clusters of validation rows, in their order; empty where they are not known.
     """
 
     valid: Scored
     temperature: float
     thresholds: dict[str, float | None] | None
     tests: dict[str, Scored] = field(default_factory=dict)
+    valid_clusters: Sequence[str] = ()
 
 
 def read_calibrated(
@@ -90,7 +94,8 @@ def read_calibrated(
     parts[ALL] = _concatenate(list(parts.values()))
     scored = {name: _scored(model, part, temperature, space) for name, part in parts.items()}
     thresholds = _thresholds(valid, temperature, space, settings)
-    return CalibratedPredictions(_scored(model, valid, temperature, space), temperature, thresholds, scored)
+    own = _scored(model, valid, temperature, space)
+    return CalibratedPredictions(own, temperature, thresholds, scored, valid.clusters)
 
 
 def _scored(model: Model, part: Predictions, temperature: float, space: LabelSpace) -> Scored:

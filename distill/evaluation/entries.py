@@ -52,6 +52,8 @@ class ModelFigures(Entry):
         made_from: of an exported file: its student; of a teacher read through another view: that teacher.
         recipe_of: of the card teacher: the document teacher whose preset it was trained with.
         only_measured: of a student that no export target can write: gates ask it for nothing.
+        control: of a baseline that every teacher and student is compared with.
+        over_controls: of those, by name of the control, the difference to it and the `metric` that it is in.
     """
 
     name: str = "–"
@@ -74,6 +76,8 @@ class ModelFigures(Entry):
     made_from: str | None = field(default=None, metadata=_OPTIONAL)
     recipe_of: str | None = field(default=None, metadata=_OPTIONAL)
     only_measured: bool | None = field(default=None, metadata=_OPTIONAL)
+    control: bool | None = field(default=None, metadata=_OPTIONAL)
+    over_controls: Json | None = field(default=None, metadata=_OPTIONAL)
 
     @classmethod
     def from_json(cls, found: Mapping[str, Any]) -> Self:
@@ -161,6 +165,7 @@ class Parity(Entry):
 
     Attributes: name: of the model's folder. target: of the export. model: the file's name among the `models`.
         criterion: `decisions`, judged by the share of changed labels, or `parity`, by the largest difference.
+        chosen_on: of a file of which something was chosen: `{"rows", "apart"}`, whether other rows judge it.
     """
 
     name: str | None = None
@@ -172,6 +177,7 @@ class Parity(Entry):
     rows: int | None = None
     criterion: str = "parity"
     model: str | None = None
+    chosen_on: Json | None = field(default=None, metadata=_OPTIONAL)
 
     @classmethod
     def from_json(cls, found: Mapping[str, Any]) -> Self:

@@ -28,6 +28,8 @@ from distill.evaluation.majority import MAJORITY, MODEL, majority_predictions
 from distill.evaluation.metrics import FloatArray
 from distill.evaluation.over_seeds import METRICS, Seeded, comparison
 from distill.evaluation.quality import mean_thresholds, quality
+from distill.evaluation.random_answers import MODEL as RANDOM_MODEL
+from distill.evaluation.random_answers import RANDOM, random_predictions
 from distill.evaluation.scored import require_same_rows
 
 BySeed = Sequence[CalibratedPredictions]
@@ -40,13 +42,14 @@ class Measuring:
     """How a run is measured.
 
     Attributes: space: the classes. quality: the project's settings. seed: of the bootstrap. priors: (C,) share of
-        training rows with each label.
+        training rows with each label. random: whether answers drawn by these shares are a model too.
     """
 
     space: LabelSpace
     quality: Quality
     seed: int
     priors: FloatArray
+    random: bool = True
 
 
 def evaluate(
@@ -60,7 +63,7 @@ def evaluate(
 
     Temperature, operating points and the better gold-only twin are chosen on validation; test rows are only measured.
     Probabilities, log loss and ECE are those after the temperature, as they are served. The models end with the
-    majority answer.
+    majority answer and chance.
 
     Over several seeds every figure is the mean of the seeds, and each with an interval also has its `spread`, the least
     and the greatest of them. Retention is the mean of the ratios in each seed. Temperatures and thresholds are means
@@ -82,6 +85,9 @@ def evaluate(
         _require_paired(leads[0], one)
     models = [*models, MODEL]
     predictions[MAJORITY] = [majority_predictions(lead, measuring.priors) for lead in leads]
+    if measuring.random:
+        models.append(RANDOM_MODEL)
+        predictions[RANDOM] = [random_predictions(lead, measuring.priors) for lead in leads]
     measured = _measured(predictions, measuring)
     overall = {name: by_test[ALL] for name, by_test in measured.items()}
     twins = better_twins(models, predictions)
@@ -136,7 +142,7 @@ def _kept(model: Model, predictions: Mapping[str, BySeed], measuring: Measuring)
         return {}
     settings = measuring.quality
     points = settings.precision_at_least, settings.recall_at_least
-    return {"fidelity": fidelity(predictions[model.made_from], predictions[model.name], *points)}
+    return {"fidelity": fidelity(predictions[model.made_from], predictions[model.name], *points, measuring.seed)}
 
 
 def _entry(model: Model, predictions: BySeed, own: ByTest, against: Mapping[str, Any]) -> Json:
@@ -160,6 +166,7 @@ def _entry(model: Model, predictions: BySeed, own: ByTest, against: Mapping[str,
         made_from=model.made_from,
         recipe_of=model.recipe_of,
         only_measured=model.only_measured,
+        control=model.control,
     ).as_json()
 
 

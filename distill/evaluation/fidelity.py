@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from distill.core.files import Json
+from distill.core.halves import choosing_half
 from distill.evaluation.calibrated_predictions import ALL, CalibratedPredictions
 from distill.evaluation.metrics import BoolArray, FloatArray
 from distill.evaluation.operating_points import choose
@@ -25,29 +26,37 @@ def fidelity(
     exported: Sequence[CalibratedPredictions],
     precision_at_least: float,
     recall_at_least: float,
+    seed: int = 1,
 ) -> Json:
     """What a file changes on validation and test rows; over several seeds each figure of the worst.
 
+    Of validation only the half counts that nothing of the file was chosen on, where there are rows enough to halve.
+
     Args: original: the student's predictions in PyTorch, one for each seed. exported: the file's, on the same rows.
-        precision_at_least, recall_at_least: of the operating points, which every class gets here.
+        precision_at_least, recall_at_least: of the operating points, which every class gets here. seed: of the halves.
     Returns: `rows`; `shift_max` and `shift_mean`, over rows, of the class whose probability changes most; `points`:
         `{"value", "at"}`, the largest share of rows that an operating point decides otherwise; `class_loss`:
         `{"value", "at"}`, the most precision or recall that a class loses by more than one row.
     """
-    found = [
-        _of_seed(one, other, precision_at_least, recall_at_least) for one, other in zip(original, exported, strict=True)
-    ]
+    points, pairs = (precision_at_least, recall_at_least), zip(original, exported, strict=True)
+    found = [_of_seed(one, other, points, _judging(one, seed)) for one, other in pairs]
     named = {key: max((one[key] for one in found), key=_value) for key in ("points", "class_loss")}
     shifts = {key: max(one[key] for one in found) for key in ("shift_max", "shift_mean")}
     return {"rows": found[0]["rows"], **shifts, **named}
 
 
+def _judging(predictions: CalibratedPredictions, seed: int) -> BoolArray:
+    """The validation rows that count, bool (N,)."""
+    chosen = choosing_half(predictions.valid_clusters, seed)
+    return np.ones(len(predictions.valid), np.bool_) if chosen is None else ~chosen
+
+
 def _of_seed(
-    original: CalibratedPredictions, exported: CalibratedPredictions, precision_at_least: float, recall_at_least: float
+    original: CalibratedPredictions, exported: CalibratedPredictions, at_least: tuple[float, float], judging: BoolArray
 ) -> Json:
     space, objective = original.valid.space, original.valid.space.objective
-    here, target = _rows(original)
-    there = _rows(exported)[0] * (exported.temperature / original.temperature)
+    here, target = _rows(original, judging)
+    there = _rows(exported, judging)[0] * (exported.temperature / original.temperature)
     before, after = objective.probabilities(here), objective.probabilities(there)
     shift = np.abs(before - after).max(axis=1)
     valid = objective.probabilities(original.valid.logits)
@@ -55,7 +64,7 @@ def _of_seed(
     changed: list[Json] = [_NOTHING]
     lost: list[Json] = [_NOTHING]
     for index, label in enumerate(space.labels):
-        points = choose(valid[:, index], gold[:, index], precision_at_least, recall_at_least)
+        points = choose(valid[:, index], gold[:, index], *at_least)
         for name, least in points.items():
             if least is not None:
                 share = ((before[:, index] >= least) != (after[:, index] >= least)).mean()
@@ -78,13 +87,11 @@ def _value(figure: Json) -> float:
     return float(figure["value"])
 
 
-def _rows(predictions: CalibratedPredictions) -> tuple[FloatArray, FloatArray]:
-    """Logits over the temperature and gold of validation and all tests, float64 (N, K) and (N, C)."""
-    parts = predictions.valid, predictions.tests[ALL]
-    logits, target = (
-        np.concatenate([np.asarray(getattr(part, name), np.float64) for part in parts]) for name in ("logits", "target")
-    )
-    return logits, target
+def _rows(predictions: CalibratedPredictions, judging: BoolArray) -> tuple[FloatArray, FloatArray]:
+    """Logits over the temperature and gold of some validation rows and all tests, float64 (N, K) and (N, C)."""
+    valid, test = predictions.valid, predictions.tests[ALL]
+    logits = np.concatenate([valid.logits[judging], test.logits]).astype(np.float64)
+    return logits, np.concatenate([valid.target[judging], test.target]).astype(np.float64)
 
 
 def _losses(before: BoolArray, after: BoolArray, gold: BoolArray) -> Iterator[tuple[str, FloatArray]]:

@@ -11,7 +11,7 @@ from distill.evaluation.metrics import FloatArray, prior_logits
 from distill.evaluation.scored import Scored
 
 MAJORITY = "majority"
-MODEL = Model(MAJORITY, "baseline", "", "")
+MODEL = Model(MAJORITY, "baseline", "", "", control=True)
 
 
 def majority_predictions(like: CalibratedPredictions, priors: FloatArray) -> CalibratedPredictions:

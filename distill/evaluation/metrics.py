@@ -135,6 +135,31 @@ def tally(logits: ArrayLike, target: ArrayLike, objective: Objective = SINGLE) -
     return Tally(np.hstack([np.stack(single, axis=1), gaps, predicted & gold, predicted, gold]))
 
 
+def expected_tally(shares: ArrayLike, logits: ArrayLike, target: ArrayLike, objective: Objective = SINGLE) -> Tally:
+    """What each row is expected to add where answers are drawn: one class by its share, or each label by its own.
+
+    An answer is stated with its share as probability.
+
+    Args: shares: (C,), those of classes that exclude each other sum to 1. logits, target, objective: as in `tally`.
+    """
+    logits, target = _checked(logits, target, objective)
+    p, gold = np.asarray(shares, np.float64), objective.gold_decisions(target).astype(np.float64)
+    drawn = np.broadcast_to(p, gold.shape)
+    if objective.several:
+        correct = np.where(gold > 0, p, 1 - p).prod(axis=1)
+        # Yes with p, said with p; no with 1 − p, said with 1 − p.
+        said, right = np.hstack([drawn, 1 - drawn]), np.hstack([gold, 1 - gold])
+    else:
+        correct, said, right = gold @ p, drawn, gold
+    places = np.arange(len(p))
+    apart = np.abs(places - (gold @ places)[:, None])
+    single = [np.ones(len(gold)), correct, objective.row_log_loss(logits, target), apart @ p, apart**2 @ p]
+    bins = np.clip(np.ceil(said[0] * ECE_BINS).astype(np.int64) - 1, 0, ECE_BINS - 1)
+    decisions = gold.shape[1] if objective.several else 1
+    gaps = (said * (said - right) / decisions) @ np.eye(ECE_BINS)[bins]
+    return Tally(np.hstack([np.stack(single, axis=1), gaps, drawn * gold, drawn, gold]))
+
+
 def accuracy(logits: ArrayLike, target: ArrayLike, objective: Objective = SINGLE) -> float:
     """`Tally.accuracy` of all rows; arguments as in `tally`."""
     return float(tally(logits, target, objective).total().accuracy)

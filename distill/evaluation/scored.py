@@ -45,11 +45,15 @@ class Scored:
         if self.slices is not None and len(self.slices) != len(self.ids):
             raise ValueError(f"{self.name}: {len(self.ids)} rows but {len(self.slices)} slices")
         self._check_finite()
-        object.__setattr__(self, "tally", tally(self.logits, self.target, self.space.objective))
+        object.__setattr__(self, "tally", self.count())
 
     def __len__(self) -> int:
         """N, the number of rows."""
         return len(self.ids)
+
+    def count(self) -> Tally:
+        """What each row adds to the figures."""
+        return tally(self.logits, self.target, self.space.objective)
 
     def bootstrap(self, replicates: int = 1000, seed: int = 1) -> Bootstrap:
         """Resamples of these rows' clusters, to be shared by every model on the same rows. Raises: as `Bootstrap`."""

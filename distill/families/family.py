@@ -117,6 +117,10 @@ class Family:
         """Step body: `folder` becomes a model folder. Args: config: the entry of the project."""
         raise NotImplementedError
 
+    def control(self, classes: int) -> dict[str, Any]:
+        """The keys of its entry where it is a control, which should take seconds. Args: classes: of the task."""
+        return {}
+
     def open(self, folder: Path, how: Opening = DEFAULT) -> Scorer:
         """The model in a folder, ready to score."""
         raise NotImplementedError

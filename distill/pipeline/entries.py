@@ -28,6 +28,12 @@ def student_entry(name: str, entry: Mapping[str, Any], where: str, project: Path
     return _entry("students", name, entry, where, project, (StudentEntry, StudentConfig))
 
 
+def control_entry(name: str, classes: int) -> StudentEntry:
+    """The entry of a control: a family of this name on cards and gold alone. Args: classes: of the task."""
+    model = _of_family(StudentEntry, name, f"controls.{name}")
+    return model(preset=name, family=name, **family(name).control(classes)).on_gold_alone()
+
+
 def _entry(
     package: str,
     name: str,

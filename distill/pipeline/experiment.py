@@ -12,7 +12,7 @@ from distill.core.model_folder import layer_count
 from distill.core.run_folder import CHOICE, RunFolder
 from distill.evaluation.calibrated_predictions import References
 from distill.families.family import family
-from distill.pipeline.models import BASELINE, STUDENT, TEACHER, ModelSpec, Start, in_order, table
+from distill.pipeline.models import BASELINE, CONTROL, STUDENT, TEACHER, ModelSpec, Start, in_order, table
 from distill.pipeline.settings import Settings
 from distill.training.joining import Share
 from students.config import ALL, POOL, TRAIN
@@ -53,6 +53,16 @@ class Experiment:
         """Gold-only twins, of one student or of all. Args: converged: only those of their own length, or the others."""
         found = [spec for spec in self.of_role(BASELINE) if student in (None, spec.twin_of)]
         return [spec for spec in found if converged in (None, not spec.steps_of)]
+
+    @property
+    def controls(self) -> list[ModelSpec]:
+        """The models that learn gold on cards in seconds, to compare every other one with."""
+        return self.of_role(CONTROL)
+
+    @property
+    def early_controls(self) -> list[ModelSpec]:
+        """Those of them that need no other model, so that what they cannot learn from is told before the long fits."""
+        return [spec for spec in self.controls if not self.needs(spec)]
 
     @property
     def labelling_teachers(self) -> list[ModelSpec]:

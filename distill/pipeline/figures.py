@@ -7,7 +7,7 @@ from dataclasses import replace
 from distill.evaluation.calibrated_predictions import Model
 from distill.families.family import family, family_of
 from distill.pipeline.experiment import Experiment
-from distill.pipeline.models import BASELINE, STUDENT, ModelSpec
+from distill.pipeline.models import BASELINE, CONTROL, STUDENT, ModelSpec
 
 
 def report_models(experiment: Experiment) -> list[Model]:
@@ -41,14 +41,15 @@ def _row(experiment: Experiment, spec: ModelSpec) -> Model:
     facts, card = family_of(folder).facts(folder), experiment.card_teacher
     return Model(
         name=spec.label,
-        role=spec.role,
-        preset=spec.preset,
+        role=BASELINE if spec.role == CONTROL else spec.role,
+        preset="" if spec.role == CONTROL else spec.preset,
         view=spec.view,
         layers=facts.layers,
         parameters=facts.parameters,
         rivals=_rivals(experiment, spec),
         twin_of=experiment.models[spec.twin_of].label if spec.twin_of else None,
         recipe_of=experiment.first_teacher.label if spec == card else None,
+        control=True if spec.role == CONTROL else None,
         only_measured=True if spec.role == STUDENT and not family(spec.family).exports else None,
     )
 
@@ -60,5 +61,7 @@ def _rivals(experiment: Experiment, spec: ModelSpec) -> tuple[str, ...]:
         return (*(twin.label for twin in experiment.twins(spec.name)), *teachers)
     if spec.role == BASELINE:
         return teachers[:1]
+    if spec.role == CONTROL:
+        return ()
     compared = spec.label == references.card or not experiment.students
     return (document.label,) if document and compared and spec.label != document.label else ()

@@ -7,11 +7,14 @@ from dataclasses import dataclass, replace
 
 from distill.core.run_folder import RunFolder
 from distill.families.family import family
+from distill.pipeline.entries import control_entry
 from distill.pipeline.settings import Settings
 from students.config import StudentEntry, TrainedEntry
 from teachers.config import TeacherEntry
 
-TEACHER, STUDENT, BASELINE = "teacher", "student", "baseline"
+TEACHER, STUDENT, BASELINE, CONTROL = "teacher", "student", "baseline", "control"
+# Families that learn gold on cards and come next to every model, each under its own name and left out by `controls`.
+CONTROLS = ("tfidf",)
 GOLD, GOLD_STEPS = "-gold", "-gold-steps"
 
 
@@ -39,7 +42,8 @@ class ModelSpec:
 
     Attributes:
         name: unique in the run; also that of its folder. label: its name in the report, `8L_trunc@card`.
-        role: `teacher`, `student`, or `baseline` for a student's gold-only twin. family: how it is fitted and opened.
+        role: `teacher`, `student`, `baseline` for a student's gold-only twin, or `control`.
+        family: how it is fitted and opened.
         preset, config: of its entry in the project. entry: name of that entry. view: name of the view it reads.
         artifact: its folder below the run folder.
         learns_from: names of the models whose soft labels it learns, with gold; empty: gold alone; None: the labels
@@ -78,14 +82,16 @@ class ModelSpec:
 
 
 def table(settings: Settings) -> dict[str, ModelSpec]:
-    """Every model of a run by name, in the order of the report: teachers, the card teacher, students with their twins.
+    """Every model of a run by name, in the order of the report: teachers, the card teacher, students with their twins,
+    controls.
 
-    The card teacher and the gold-only twins are there to compare with; `controls` leaves them out.
+    The card teacher, the gold-only twins and the controls are there to compare with; `controls` leaves them out.
     """
     teachers = [_teacher(name, settings) for name in settings.teachers]
     card = _card_teacher(settings, teachers)
     students = [spec for name in settings.students for spec in _with_twins(_student(name, settings), settings)]
-    return {spec.name: spec for spec in [*teachers, *card, *students]}
+    controls = [_control(name, settings) for name in CONTROLS if getattr(settings.project.controls, name)]
+    return {spec.name: spec for spec in [*teachers, *card, *students, *controls]}
 
 
 def in_order(specs: Iterable[ModelSpec], needs: Mapping[str, Iterable[str]]) -> Iterator[ModelSpec]:
@@ -114,6 +120,11 @@ def _entry(name: str, config: TeacherEntry | StudentEntry, role: str, made_by: s
         view=config.view,
         artifact=f"{role}s/{name}",
     )
+
+
+def _control(name: str, settings: Settings) -> ModelSpec:
+    config = control_entry(name, len(settings.project.task.labels))
+    return replace(_entry(name, config, CONTROL, config.family), starts_from=_start(config, settings))
 
 
 def _teacher(name: str, settings: Settings) -> ModelSpec:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from distill.core.run_folder import CHOICE
 from distill.core.steps import Step
 from distill.pipeline.experiment import Experiment
-from distill.pipeline.models import BASELINE, STUDENT, TEACHER, ModelSpec
+from distill.pipeline.models import BASELINE, CONTROL, STUDENT, TEACHER, ModelSpec
 from distill.pipeline.steps.bench import bench_step
 from distill.pipeline.steps.choose import choose_step, twins_step
 from distill.pipeline.steps.data import audit_step, records_step
@@ -38,6 +38,8 @@ def asking(experiment: Experiment) -> Iterator[Stage]:
     """Up to the choice of the labels, which decides what comes after."""
     yield Stage("audit", records_step(experiment))
     yield Stage("audit", audit_step(experiment))
+    for spec in experiment.early_controls:
+        yield Stage("evaluate", fit_step(experiment, spec))
     made: set[str] = set()
     for spec in experiment.in_order([spec for spec in experiment.of_role(TEACHER) if spec.has_folder]):
         yield from _fit("teach", experiment, spec, made)
@@ -80,8 +82,8 @@ def _distilling(experiment: Experiment, made: set[str]) -> Iterator[Stage]:
     for spec in waiting:
         yield Stage("label", label_step(experiment, spec))
     labelled = {spec.name for spec in waiting}
-    early = {spec.name for spec in experiment.early_twins}
-    late = [spec for spec in experiment.of_role(STUDENT, BASELINE) if spec.name not in early]
+    early = {spec.name for spec in [*experiment.early_twins, *experiment.early_controls]}
+    late = [spec for spec in experiment.of_role(STUDENT, BASELINE, CONTROL) if spec.name not in early]
     for spec in experiment.in_order(late):
         for name in experiment.teachers_of(spec):
             if name not in labelled:

@@ -9,8 +9,8 @@ from distill.evaluation.entries import ModelFigures
 from distill.evaluation.gates import OVER_GOLD
 from distill.report import formats
 from distill.report.causes import explained, labellers
-from distill.report.contents import Report, dig, entries, gates_of, models_of, over_majority_known
-from distill.report.names import METRIC_NAMES, teacher_of
+from distill.report.contents import Report, dig, entries, gates_of, models_of, over_majority_known, positive_label
+from distill.report.names import CONTROLS, METRIC_NAMES, metric_name, teacher_of
 from distill.report.table_model import ModelRow
 from distill.report.training import undertrained
 
@@ -23,6 +23,7 @@ def advice(report: Report, row: ModelRow) -> list[str]:
     return [
         *_kept(report, row),
         *(sentence for model in students for sentence in _over_gold(report, model)),
+        *_under_controls(report),
         *_not_above(report),
         *_early(report),
     ]
@@ -85,6 +86,26 @@ def _over_gold(report: Report, model: ModelFigures) -> Iterator[str]:
         figure = formats.signed_interval(gap, pair, 100, 2)
         shown = "is better than" if pair[0] > 0 else "is not shown to differ from"
         yield f"{name} {shown} training on gold alone: {figure} points."
+
+
+def _under_controls(report: Report) -> Iterator[str]:
+    """Every control that is better than a teacher or student by an interval, and by how much."""
+    models = models_of(report)
+    for control in (model.name for model in models if model.control):
+        apart = {model.name: dig(model.over_controls, control) for model in models}
+        under = {name: one for name, one in apart.items() if (formats.number(one.get("high")) or 0.0) < 0}
+        if under:
+            named = ", ".join(f"{name} by {_points_below(one)}" for name, one in under.items())
+            metric = metric_name(str(next(iter(under.values())).get("metric")), positive_label(report))
+            called = CONTROLS.get(control.partition("@")[0])
+            title = f"{called} ({control})" if called else control
+            yield f"{title[0].upper()}{title[1:]}: better in {metric} than {named}."
+
+
+def _points_below(apart: Json) -> str:
+    """The size of a difference that is below 0, in points with its interval."""
+    low, high = formats.bounds(apart) or (0.0, 0.0)
+    return f"{-100 * (formats.number(apart.get('difference')) or 0.0):.1f} points ({-100 * high:.1f}–{-100 * low:.1f})"
 
 
 def _not_above(report: Report) -> Iterator[str]:

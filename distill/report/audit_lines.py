@@ -22,6 +22,7 @@ def audit_lines(audit: Json, max_tokens: Mapping[str, int]) -> list[str]:
         "slices": [f"{split}: {_counts(counts)}" for split, counts in balance["slices"].items()],
         "lengths": [_lengths(audit, view, most) for view, most in max_tokens.items()],
         "leaks": list(_leaks(audit)) or ["no two splits have anything in common"],
+        "cards": list(_cards(audit)),
         "pools": list(_pools(audit)),
     }
     return [line for word, lines in parts.items() for line in _under(word, lines)]
@@ -64,6 +65,12 @@ def _pools(audit: Json) -> Iterator[str]:
         read = audit["rows"]["by_source"][source]["read"]
         shared = ", ".join(f"{rows} are in {other} ({rows / read:.0%})" for other, rows in others.items())
         yield f"{source}: of {read} rows {shared} already, and count there"
+
+
+def _cards(audit: Json) -> Iterator[str]:
+    for source, lost in audit.get("card_overlaps", {}).items():
+        reasons = ", ".join(f"{rows} {reason}" for reason, rows in lost["by_reason"].items())
+        yield f"{source}: {reasons} dropped ({lost['share']:.1%}), such as {', '.join(lost['examples'][:_LISTED])}"
 
 
 def _leaks(audit: Json) -> Iterator[str]:

@@ -6,11 +6,22 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from distill.core.files import Json
+from distill.core.halves import FEWEST_CLUSTERS
 from distill.evaluation.entries import ModelFigures
 from distill.evaluation.gates import RETENTION
 from distill.evaluation.majority import MAJORITY
 from distill.report import formats
-from distill.report.contents import Report, dig, gates_of, label_names, models_of, positive_label, tests_of
+from distill.report.contents import (
+    Report,
+    dig,
+    entries,
+    gates_of,
+    label_names,
+    models_of,
+    parity_of,
+    positive_label,
+    tests_of,
+)
 from distill.report.table_model import ModelRow
 
 _SHOWN = 8
@@ -19,8 +30,10 @@ _SHOWN = 8
 def caveats(report: Report, row: ModelRow) -> Iterator[str]:
     """The sentences, for the first ones of a report. Args: row: the model that the first sentence is about."""
     yield from absent_classes(report, row.quality)
+    yield from shared_rows(report)
     yield from _without_retention(report)
     yield from bounded_temperatures(report)
+    yield from _judged_where_chosen(report)
     yield from _unreached_points(report, row)
 
 
@@ -46,6 +59,29 @@ def _absent(report: Report, quality: Json, where: str) -> str:
     return f"No {where} has the label {listed(absent)}: it counts as 0 in macro F1, which is at most {most}% there."
 
 
+def shared_rows(report: Report) -> Iterator[str]:
+    """Rows that were left out for their card, and keys of validation that training knows."""
+    lost = dig(report, "audit", "card_overlaps")
+    if lost:
+        named = ", ".join(f"{dig(one).get('rows')} of {source}" for source, one in lost.items())
+        half = [source for source, one in lost.items() if (formats.number(dig(one).get("share")) or 0.0) > 1 / 2]
+        more = f" That is over half of {listed(half)}; data.on_card_leak: keep keeps them." if half else ""
+        yield f"Left out, as they read on cards as rows of validation or of a test: {named} rows.{more}"
+    keys = {str(leak.get("kind")): leak for leak in entries(dig(report, "audit"), "leaks") if _of_valid(leak)}
+    shares = [
+        f"{kind.removeprefix('key:')} in {formats.percent(leak.get('share'), 0)}% of its rows"
+        for kind, leak in keys.items()
+        if kind.startswith("key:")
+    ]
+    if shares:
+        what = "what is chosen on it may favour models that know them (data.on_valid_key: drop)"
+        yield f"Validation shares keys with training: {', '.join(shares)}; {what}."
+
+
+def _of_valid(leak: Json) -> bool:
+    return leak.get("between") == ["valid", "train"]
+
+
 def _without_retention(report: Report) -> Iterator[str]:
     """That students were not asked what they keep of a teacher on cards, for want of one."""
     students = [model for model in models_of(report) if model.judged and "card" not in (model.retention or {"card"})]
@@ -64,6 +100,15 @@ def bounded_temperatures(report: Report) -> list[str]:
     ]
     what = "their probabilities, log loss and ECE are not those of a calibrated model"
     return [f"Temperature at its bound: {listed(named)}; {what}."] if named else []
+
+
+def _judged_where_chosen(report: Report) -> Iterator[str]:
+    """The files that are judged on the rows that they were chosen on, for want of more."""
+    found = [check for check in parity_of(report) if dig(check.chosen_on).get("apart") is False]
+    if found:
+        named = ", ".join(f"{check.file} ({formats.integer(check.rows)})" for check in found)
+        few = f"validation has under {2 * FEWEST_CLUSTERS} clusters, too few to halve"
+        yield f"Chosen and judged on the same validation rows: {named}; {few}."
 
 
 def _unreached_points(report: Report, row: ModelRow) -> Iterator[str]:

@@ -11,7 +11,10 @@ from distill.report import formats
 from distill.report.contents import Report, dig, entries, gates_of
 
 _READ = "read the report, then mend the cause; a gate set to null in the config is off"
-_LEAKS = "data.on_leak: drop_train takes their equals out of training and validation; or remove one of each by hand"
+_LEAKS = (
+    "data.on_leak: drop_train takes their equals out of training and validation, data.on_card_leak: drop those that "
+    "only read alike on cards; or remove one of each by hand"
+)
 
 
 def require_no_leak(gates: Sequence[Gate], where: str) -> None:

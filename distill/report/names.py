@@ -1,4 +1,4 @@
-"""How sentences call metrics and teachers."""
+"""How sentences call metrics, teachers and controls."""
 
 from __future__ import annotations
 
@@ -7,6 +7,12 @@ from collections.abc import Sequence
 from distill.evaluation.entries import ModelFigures
 
 METRIC_NAMES = {"accuracy": "accuracy", "f1_macro": "macro F1", "log_loss": "log loss"}
+CONTROLS = {
+    "card_teacher": "a teacher on cards",
+    "gold_twins": "students on gold alone",
+    "random": "answers by chance",
+    "tfidf": "TF-IDF and a linear model on cards",
+}
 _ENSEMBLE = "ensemble"
 
 

@@ -10,11 +10,9 @@ from distill.report.advice import advice, kept_of_teachers
 from distill.report.caveats import caveats
 from distill.report.contents import Report, dig, gates_of, metric_figure, models_of, parity_of, positive_label
 from distill.report.labels_tables import choice_sentence
-from distill.report.names import metric_name, teacher_of
+from distill.report.names import CONTROLS, metric_name, teacher_of
 from distill.report.outcome import is_stopped, is_unfinished, outcome_sentence
 from distill.report.table_model import ModelRow, model_rows
-
-_CONTROLS = {"card_teacher": "a teacher on cards", "gold_twins": "students on gold alone"}
 
 
 def sentences(report: Report) -> list[str]:
@@ -46,7 +44,7 @@ def gates_sentence(report: Report) -> str:
     off, left_out = (report.get(key) or [] for key in ("gates_off", "controls_off"))
     parts = [_gates(report)]
     parts += [f"Set off by hand: {_listed(off)}."] if off else []
-    parts += [f"Not trained to compare with: {_listed([_CONTROLS[name] for name in left_out])}."] if left_out else []
+    parts += [f"Not compared with: {_listed([CONTROLS.get(name, name) for name in left_out])}."] if left_out else []
     return " ".join(parts)
 
 
@@ -98,11 +96,13 @@ def headline(report: Report) -> str:
 
 
 def _controls(report: Report, row: ModelRow) -> list[tuple[str, ModelRow]]:
-    """What the model to take is compared with: its twin, every teacher on its own view, the majority answer."""
+    """What the model to take is compared with: its twin, every teacher on its own view, fitted controls, majority."""
     rows = {other.name: other for other in model_rows(report) if other.quality and other.name != row.name}
     twin = str(dig(row.model.over_gold).get("twin"))
     teachers = [name for name, other in rows.items() if other.model.is_teacher]
-    named = [("trained on gold alone", twin), *((name, name) for name in teachers), ("majority answer", MAJORITY)]
+    fitted = [name for name, other in rows.items() if other.model.control and other.model.parameters]
+    named = [("trained on gold alone", twin), *((name, name) for name in (*teachers, *fitted))]
+    named.append(("majority answer", MAJORITY))
     return [(called, rows[name]) for called, name in named if name in rows]
 
 
@@ -115,7 +115,7 @@ def headline_model(report: Report) -> ModelRow | None:
 
     Where no latency was measured, and of teachers alone, it is the one with the best figure in the report's metric.
     """
-    measured = [row for row in model_rows(report) if row.quality and row.name != MAJORITY]
+    measured = [row for row in model_rows(report) if row.quality and row.name != MAJORITY and not row.model.control]
     sound = [row for row in measured if not _failed_alone(report, row.name)]
     for rows in (sound, measured):
         for role in ("artifact", "student"):

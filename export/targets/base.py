@@ -50,6 +50,7 @@ class Target(Config):
         portable: whether the file runs on every machine that has the providers; an engine built for one GPU does not.
         providers: execution providers of ONNX Runtime that run it, best first.
         model: name of its file in the export folder. file: that file's name in a bundle.
+        chooses: whether `build` chooses something by the labels that it changes, which other records then judge.
         starts_from: name of the target whose export this one is made from; None starts from the model folder.
     """
 
@@ -62,6 +63,7 @@ class Target(Config):
     providers: ClassVar[tuple[str, ...]] = (CPU,)
     model: ClassVar[str] = "model.onnx"
     file: ClassVar[str]
+    chooses: ClassVar[bool] = False
     starts_from: ClassVar[str | None] = None
 
     name: Annotated[str, Field(min_length=1)] = Field(description="the artifact is export/<model>/<name>")

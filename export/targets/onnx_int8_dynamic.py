@@ -23,6 +23,7 @@ class OnnxInt8Dynamic(Target):
     batch_invariant: ClassVar[bool] = False
     quantises: ClassVar[bool] = True
     file: ClassVar[str] = "model.int8.onnx"
+    chooses: ClassVar[bool] = True
     starts_from: ClassVar[str | None] = "onnx_fp32"
 
     keep_fp32: list[str] = Field(default_factory=list, description="patterns of MatMul names that stay fp32")

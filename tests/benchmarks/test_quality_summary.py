@@ -6,10 +6,11 @@ import math
 import pytest
 
 from benchmarks.quality_summary import majority, ratios, summarise, unmet, won
-from benchmarks.quality_table import markdown_overview, markdown_quality
+from benchmarks.quality_table import markdown_overview, markdown_quality, markdown_sets
 from tests.benchmarks.quality_reports import (
     OTHER,
     TWIN,
+    model,
     new_report,
     old_report,
     write_plain,
@@ -115,3 +116,19 @@ def test_the_table_shows_before_and_after(tmp_path, grid):
     assert page.startswith("# Defaults\n") and f"`{OTHER}`" in page and "| before |" in page and "| after |" in page
     alone = markdown_quality({**document, "before": []})
     assert "→" not in alone.split("## What is asked")[0].split("| ---")[1] and "Version" not in alone
+
+
+def test_controls_are_in_every_table_and_older_results_have_none(tmp_path):
+    report = new_report()
+    report["models"] += [
+        model("majority", "baseline", 0.4, control=True),
+        model("tfidf@card", "baseline", 0.731, control=True),
+    ]
+    found = summarise("bbc_news", write_run(tmp_path, "new", report), None)
+    assert list(found["controls"]) == ["tfidf@card"]
+    document = {"title": "Defaults", "command": "x", "sets": [found], "before": []}
+    for table in (markdown_overview, markdown_sets, markdown_quality):
+        assert "tfidf@card" in table(document) and "73.10" in table(document), table
+    older = {name: value for name, value in found.items() if name != "controls"}
+    for table in (markdown_overview, markdown_sets, markdown_quality):
+        assert "tfidf@card" not in table({**document, "sets": [older]})

@@ -25,12 +25,15 @@ def test_report_holds_every_model_of_the_contract(run):
         "3L_trunc-gold@card",
         "3L_trunc-gold-steps@card",
         "majority",
+        "random",
+        "tfidf@card",
         "3L_trunc@card.onnx",
         "3L_trunc@card.onnx-int8",
     }
     student = names["3L_trunc@card"]
     assert student["layers"] == 3 and names["base@document"]["layers"] == 4
     assert set(student["retention"]) == {"document", "card"}
+    assert set(student["over_controls"]) == {"random", "tfidf@card"}
     assert set(student["quality"]["accuracy"]) == {"value", "low", "high"}
     assert report["gates"] and all(gate["passed"] for gate in report["gates"])
 
@@ -46,7 +49,7 @@ def test_latency_has_teacher_in_both_runtimes_and_every_student_artifact(run):
 
 def test_quality_in_the_report_is_that_of_the_prediction_file(run):
     report = json.loads((run / "report.json").read_text())
-    for model in (model for model in report["models"] if model["name"] != "majority"):
+    for model in (model for model in report["models"] if model["name"] not in ("majority", "random")):
         stored = read_predictions(run / "predictions" / model["name"] / "test.unseen.parquet")
         accuracy = (stored.logits.argmax(1) == stored.target.argmax(1)).mean()
         assert model["quality"]["accuracy"]["value"] == pytest.approx(accuracy)

@@ -85,7 +85,7 @@ def words(planted, tmp_path_factory):
         tmp_path_factory.mktemp("words") / "project",
         teachers="  words: {preset: words, weight: 0}\n",
         students="  words_small: {preset: words}\n",
-        more="controls: {card_teacher: false, gold_twins: false}\n",
+        more="controls: {card_teacher: false, gold_twins: false, random: false, tfidf: false}\n",
     )
     return _run(config)
 
@@ -156,15 +156,17 @@ def test_gates_ask_nothing_of_a_model_that_cannot_be_handed_over(words):
 def test_without_controls_there_is_nothing_measured_against_them_and_the_verdict_says_so(words):
     run, printed = words
     report = _report(run)
-    assert report["controls_off"] == ["card_teacher", "gold_twins"] and report["twins"] == {}
+    assert report["controls_off"] == ["card_teacher", "gold_twins", "random", "tfidf"] and report["twins"] == {}
     small = next(model for model in report["models"] if model["name"] == "small@card")
     assert set(small["retention"]) == {"document"} and small["over_gold"] is None
     kinds = {gate["name"].partition(" ")[0] for gate in report["gates"]}
     assert kinds == {"leak", "validation_rows", "teacher_over_priors", "parity"}
-    left_out = "Not trained to compare with: a teacher on cards, students on gold alone."
+    chance = "answers by chance, TF-IDF and a linear model on cards"
+    left_out = f"Not compared with: a teacher on cards, students on gold alone, {chance}."
     assert left_out in printed and left_out in (run / "report.html").read_text(encoding="utf-8")
     assert set(report["choice"]["teachers"]) == {"base@document"}
     assert not (run / "twins").exists() and not list((run / "students").glob("*-gold*"))
+    assert "over_controls" not in small and not (run / "controls").exists()
 
 
 @pytest.fixture(scope="module")

@@ -26,7 +26,7 @@ def test_the_teachers_are_measured_and_compared_and_nothing_is_distilled(alone):
     run, _, printed = alone
     report = json.loads((run / "report.json").read_text())
     names = [model["name"] for model in report["models"]]
-    assert names == ["new@document", "old@document", "new@document>card", "majority"]
+    assert names == ["new@document", "old@document", "tfidf@card", "new@document>card", "majority", "random"]
     assert {(one["a"], one["b"]) for one in report["comparisons"]} == {("old@document", "new@document")}
     assert {row["model"] for row in report["latency"]} == {"new@document", "new@document.onnx"}
     assert not {"choice", "labels", "students", "bundles"} & {path.name for path in run.iterdir()}

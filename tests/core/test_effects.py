@@ -128,6 +128,9 @@ EFFECTS: Mapping[type[Config], Mapping[str, str]] = {
         "quotes": "core/intake/test_sources.py::test_a_tsv_has_quotes_only_where_they_are_declared",
         "on_bad_row": "core/intake/test_prepare.py::test_fail_stops_at_the_first_bad_row",
         "on_leak": "core/intake/test_prepare.py::test_what_a_test_has_too_is_dropped_from_training_where_asked",
+        "on_card_leak": "core/intake/test_shared_cards.py::test_they_stay_and_count_for_the_gate_or_stay_and_are_told",
+        "on_valid_key": "core/intake/test_shared_cards.py"
+        "::test_training_rows_that_share_a_key_with_validation_are_dropped_where_asked",
     },
     project.Windows: {
         **each(WINDOWS, "stride", "max"),
@@ -150,7 +153,7 @@ EFFECTS: Mapping[type[Config], Mapping[str, str]] = {
         "teacher_over_priors": "report/test_gates.py::test_the_labels_taken_must_beat_the_priors_by_the_lower_bound",
         "validation_rows": "report/test_gates.py::test_validation_rows",
     },
-    project.Controls: each(CONTROLS, "card_teacher", "gold_twins"),
+    project.Controls: each(CONTROLS, "card_teacher", "gold_twins", "random", "tfidf"),
     project.Quality: {
         "metric": "evaluation/test_baselines.py::test_the_metric_of_the_project_decides",
         **each(SETTINGS, "precision_at_least", "recall_at_least", "replicates"),

@@ -93,6 +93,8 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
         "quotes": "single",
         "on_bad_row": "skip",
         "on_leak": "drop_test",
+        "on_card_leak": "drop_test",
+        "on_valid_key": "drop_valid",
     },
     project.Windows: {"stride": -1, "max": 0, "pool": "sum"},
     project.ViewConfig: {
@@ -116,7 +118,7 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
         "teacher_over_priors": -0.1,
         "validation_rows": 0,
     },
-    project.Controls: {"card_teacher": "some", "gold_twins": 3},
+    project.Controls: {"card_teacher": "some", "gold_twins": 3, "random": "yes please", "tfidf": 2},
     project.Quality: {"metric": "f1", "precision_at_least": 1.1, "recall_at_least": -1, "replicates": 99},
     project.Project: {
         "task": {"labels": "да"},

@@ -25,7 +25,7 @@ MODELS = [
     Model("base@card", "teacher", "base", "card", 12, 1000),
     Model("8L@card", "student", "8L", "card", 8, 700, rivals=("base@card",)),
 ]
-NAMES = [*(model.name for model in MODELS), "majority"]
+NAMES = [*(model.name for model in MODELS), "majority", "random"]
 PRIORS = np.array([0.5, 0.2, 0.3])
 SIGNAL = {"base@document": 2.0, "base@card": 1.4, "8L@card": 1.2, "small@document": 0.8}
 ROWS = {"valid": 90, "test.unseen": 70, "test.seen": 60}

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from distill.core.activations import softmax
+from distill.core.halves import choosing_half
 from distill.core.label_space import LabelSpace
 from distill.core.objectives.multi_label import MultiLabel
 from distill.core.project import Gates
@@ -131,3 +134,17 @@ def test_only_files_judged_by_their_decisions_are_asked_and_a_gate_set_to_null_i
     assert fidelity_gates(Gates(), [ModelFigures(STUDENT, "student")], PARITY) == []
     off = Gates(int8_shift_max=None, int8_shift_mean=None, int8_points=None, int8_class_loss=None)
     assert fidelity_gates(off, [model], PARITY) == []
+
+
+def test_validation_rows_that_a_file_was_chosen_on_do_not_judge_it():
+    """A file that is wrong on that half alone is as good as its student."""
+    clusters = [f"c{row // 4}" for row in range(400)]
+    chosen = choosing_half(clusters, 1)
+    student = calibrated()
+    spoilt = replace(student.valid, logits=np.where(chosen[:, None], -student.valid.logits, student.valid.logits))
+    pair = [[replace(one, valid_clusters=clusters)] for one in (student, replace(student, valid=spoilt))]
+    found = fidelity(*pair, 0.9, 0.9, 1)
+    assert found["rows"] == 600 and found["shift_max"] == 0 and found["points"]["value"] == 0
+    assert fidelity(*pair, 0.9, 0.9, 2)["shift_max"] > 0.5
+    few = [[replace(one[0], valid_clusters=["a"] * 400)] for one in pair]
+    assert fidelity(*few, 0.9, 0.9, 1)["rows"] == 800 and fidelity(*few, 0.9, 0.9, 1)["shift_max"] > 0.5

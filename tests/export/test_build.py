@@ -14,9 +14,9 @@ def export(model_folder, fp32, rows, tmp_path, monkeypatch):
     """`export(target, ...)`: the step body on tiny BERT, its trace replaced by the session's; returns `parity.json`."""
     monkeypatch.setattr(to_onnx, "export_fp32", lambda folder, out: shutil.copyfile(fp32("bert"), out))
 
-    def run(target, base=None, **overrides):
+    def run(target, base=None, choosing=None, **overrides):
         config = load_target(target, {"parity_rows": 20, **overrides})
-        build.export_target(config, model_folder("bert"), rows, tmp_path, base)
+        build.export_target(config, model_folder("bert"), rows, tmp_path, base, choosing)
         return json.loads((tmp_path / "parity.json").read_text())
 
     return run
@@ -75,6 +75,20 @@ def test_the_ladder_is_climbed_until_few_enough_labels_flip(export, fp32, tmp_pa
     assert (result["rung"], list(result["rungs"].values())) == (rung, measured[:tried])
     int8.quantise(fp32("bert"), tmp_path / "expected.onnx", keep_fp32=int8.rungs(fp32("bert"))[rung])
     assert sha256(tmp_path / "model.onnx") == sha256(tmp_path / "expected.onnx")
+
+
+def test_a_rung_is_chosen_on_other_rows_than_judge_it_where_there_are_such(export, fp32, rows, monkeypatch):
+    asked, measured = [], []
+    monkeypatch.setattr(parity.Original, "flips_of", lambda own, _: asked.append(own.rows) or 0.0)
+    whole = parity.measure
+    monkeypatch.setattr(parity, "measure", lambda own, *more: measured.append(own.rows) or whole(own, *more))
+    others = [{**row} for row in rows[:7]]
+    result = export("onnx-int8", base=fp32("bert").parent, choosing=others)
+    spread = [rows[i * len(rows) // 20] for i in range(20)]
+    assert measured == [spread] and [id(row) for row in asked[0]] == [id(row) for row in others]
+    assert result["chosen_on"] == {"rows": 7, "apart": True} and result["rows"] == 20
+    assert export("onnx-int8", base=fp32("bert").parent)["chosen_on"] == {"rows": 20, "apart": False}
+    assert "chosen_on" not in export("onnx", choosing=others) and measured[-1] == spread
 
 
 def test_a_missing_package_answers_with_its_pip_line(export, monkeypatch):

@@ -141,7 +141,7 @@ def test_soft_labels_are_learnt_instead_of_gold(records, tmp_path):
 
 def test_gold_stands_in_where_a_soft_label_is_not_usable(records, tmp_path, monkeypatch):
     told = []
-    monkeypatch.setattr(tfidf, "fit_words", lambda texts, targets, settings: told.append((texts, targets)) or _stop())
+    monkeypatch.setattr(tfidf, "fit_words", lambda texts, targets, *others: told.append((texts, targets)) or _stop())
     store = toy_labels(records, tmp_path / "labels", without=("т3", "п5"))
     with pytest.raises(UserError, match="cannot fit words"):
         _fitted(records, tmp_path, labels={store: Share()})
@@ -175,10 +175,28 @@ def test_only_rows_of_the_wanted_slices_are_learnt_from(records, tmp_path):
         _fitted(tmp_path / "records", tmp_path / "a", slices=["аптки"])
 
 
-def test_a_multi_label_task_is_refused(records, tmp_path):
-    with pytest.raises(UserError, match=r"single-label tasks only[\s\S]*task.kind[\s\S]*multi"):
-        _fitted(records, tmp_path, space=LabelSpace(LABELS, MultiLabel()))
-    assert not list(tmp_path.iterdir())
+def test_each_of_several_labels_is_learnt_by_itself(tmp_path):
+    """The words decide the first two labels; no row has the third, every row the fourth."""
+    space = LabelSpace(("дрель", "купить", "никогда", "всегда"), MultiLabel())
+    targets = np.array([["дрель" in text, "купить" in text, False, True] for text in TEXTS] * 4, np.float64)
+    fitted = fit_words(TEXTS * 4, targets, Tfidf.Settings(inverse_penalty=100.0), space.objective)
+    logits = _of_texts(fitted, TEXTS)
+    assert np.isfinite(logits).all() and ((logits >= 0) == targets[: len(TEXTS)]).all()
+    assert (logits[:, 2] < -13).all() and (logits[:, 3] > 13).all()
+    save_words(fitted, space, tmp_path)
+    assert (_of_texts(load_words(tmp_path), TEXTS) == logits).all()
+
+
+def test_one_class_alone_is_the_answer_to_everything(tmp_path):
+    fitted = fit_words(TEXTS, np.eye(3)[[1] * 6], Tfidf.Settings())
+    save_words(fitted, SPACE, tmp_path)
+    logits = _of_texts(load_words(tmp_path), TEXTS)
+    assert (logits == _of_texts(fitted, TEXTS)).all() and (logits.argmax(1) == 1).all() and np.isfinite(logits).all()
+
+
+@pytest.mark.parametrize(("classes", "terms"), [(2, 50_000), (77, 25_974)])
+def test_as_a_control_it_has_so_many_terms_that_it_takes_seconds(classes, terms):
+    assert Tfidf().control(classes) == {"max_features": terms}
 
 
 def test_texts_without_any_word_are_an_error(tmp_path):
@@ -186,7 +204,7 @@ def test_texts_without_any_word_are_an_error(tmp_path):
     rows = [Record(row.id, blank, row.target) for row in toy_records("т", 6)]
     write_records(tmp_path / "records" / "train.parquet", rows)
     (tmp_path / "words").mkdir()
-    with pytest.raises(UserError, match=r"cannot fit words[\s\S]*views.card"):
+    with pytest.raises(UserError, match=r"cannot fit words[\s\S]*views.card[\s\S]*controls.tfidf: false"):
         _fitted(tmp_path / "records", tmp_path / "words")
 
 

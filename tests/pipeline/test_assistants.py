@@ -43,6 +43,7 @@ def test_each_comes_after_what_it_learns_and_starts_from(planted):
         "predict small-gold-steps@card",
         "predict big@card",
         "predict big-gold-steps@card",
+        "predict tfidf@card",
     ]
 
 

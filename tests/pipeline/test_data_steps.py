@@ -38,7 +38,7 @@ def test_each_publishes_its_files(run):
 @pytest.mark.parametrize(
     ("change", "redone"),
     [
-        ("views.card.max_tokens=12", {"audit"}),
+        ("views.card.max_tokens=12", {"records", "audit"}),
         ("views.document.budgets={page.body: 3}", {"audit"}),
         ("views.other={left: [page.title], max_tokens: 8}", {"audit"}),
         ("task.ordered=true", set()),

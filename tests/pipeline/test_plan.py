@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 
 from distill.core.files import write_json
+from distill.core.names import name_problems
+from distill.core.project import Controls
 from distill.evaluation.calibrated_predictions import References
+from distill.pipeline import models
 from distill.pipeline.experiment import Experiment
-from distill.pipeline.models import Start
+from distill.pipeline.models import CONTROLS, Start
 from distill.pipeline.plan import Stage, asking, learning, plan, stages_until
 from distill.pipeline.settings import resolve_settings
 from distill.training.joining import Share
@@ -52,6 +55,7 @@ def test_the_teachers_are_asked_first_and_twins_come_before_labels(project):
     assert names(asking(experiment)) == [
         "records",
         "audit",
+        "train tfidf",
         "checkpoint new",
         "teach new@document",
         "checkpoint old",
@@ -76,7 +80,31 @@ def test_every_model_is_predicted_once(project):
     found = [name for name in names(plan(experiment_of(project))) if name.startswith("predict ")]
     models = ["small@card", "small-gold@card", "small-gold-steps@card", "small@card.onnx"]
     teachers = ["new@document", "new@card", "old@document", "new@document>card"]
-    assert sorted(found) == sorted(f"predict {name}" for name in (*models, *teachers))
+    assert sorted(found) == sorted(f"predict {name}" for name in (*models, *teachers, "tfidf@card"))
+
+
+def test_controls_learn_gold_on_cards_alone_and_are_left_out_by_name(project):
+    experiment = experiment_of(project)
+    assert [spec.label for spec in experiment.controls] == [f"{name}@card" for name in CONTROLS]
+    assert {*CONTROLS} <= {*Controls.model_fields} and all(name_problems("teachers", [name]) for name in CONTROLS)
+    assert step(experiment, "train tfidf").upstream == ("records",)
+    assert "train tfidf" in names(stages_until(list(plan(experiment)), "evaluate"))
+    assert "train tfidf" not in names(stages_until(list(plan(experiment)), "label"))
+    without = experiment_of(project, "controls.tfidf=false")
+    assert without.controls == [] and not [name for name in names(plan(without)) if "tfidf" in name]
+
+
+def test_a_control_that_starts_from_a_teacher_is_one_more_name(project, monkeypatch):
+    """It is fitted on gold alone, after the teacher and in the order of what it needs."""
+    monkeypatch.setattr(models, "CONTROLS", ("tfidf", "bag"))
+    monkeypatch.setattr(Controls, "bag", True, raising=False)
+    experiment = experiment_of(project)
+    assert [spec.label for spec in experiment.controls] == ["tfidf@card", "bag@card"]
+    assert [spec.name for spec in experiment.early_controls] == ["tfidf"]
+    assert step(experiment, "train bag").upstream == ("records", "teachers/new")
+    order = names(plan(experiment))
+    assert order.index("teach new@document") < order.index("train bag") < order.index("predict bag@card")
+    assert "train bag" in names(stages_until(list(plan(experiment)), "evaluate"))
 
 
 def test_candidates_are_the_document_teacher_the_card_teacher_and_both(project):

@@ -21,6 +21,7 @@ from tests.pipeline.seeds_project import write_project
 SETS = [f"teachers.{name}.{key}" for name in ("new", "old") for key in ("checkpoint=base", "fresh=null")]
 
 # Steps that read the card, by what they make; the document teacher, its labels and its predictions are not among them.
+CONTROL = {"train tfidf", "predict tfidf@card"}
 CARD_TEACHER = {"teach new@card", "predict new@card", "export new@card.onnx"}
 TWIN = {"train small-gold", "predict small-gold@card"}
 STUDENT = {
@@ -33,8 +34,9 @@ TIMES = {"bench", "bundle small"}
 CHANGES = {
     "a shorter card": (
         ["views.card.max_tokens=12"],
-        {"audit", "predict new@document>card", "choose labels", "ask gold-only twins"}
+        {"records", "audit", "predict new@document>card", "choose labels", "ask gold-only twins"}
         | CARD_TEACHER
+        | CONTROL
         | TWIN
         | STUDENT
         | FIGURES
@@ -74,14 +76,14 @@ CHANGES = {
 # Sums over threads are added in another order, so every fit counts its threads.
 CHANGES["another number of threads"] = (
     ["threads=2"],
-    (CHANGES["a shorter card"][1] | CHANGES["a longer document"][1]) - {"audit"},
+    (CHANGES["a shorter card"][1] | CHANGES["a longer document"][1]) - {"records", "audit"},
 )
 POOL = {"records", "audit", "label new"} | STUDENT | FIGURES | TIMES
 TEST = {"records", "audit", "evaluate", "bench", "bundle small", "predict new@document>card"} | {
     f"predict {name}"
     for name in (
         *("new@document", "new@card", "old@document", "small@card"),
-        *("small-gold@card", "small-gold-steps@card", "small@card.onnx"),
+        *("small-gold@card", "small-gold-steps@card", "small@card.onnx", "tfidf@card"),
     )
 }
 

@@ -99,3 +99,36 @@ def test_without_latency_the_model_to_take_is_the_best_one() -> None:
     assert verdict.headline(report).startswith(f"{second['name']}: ")
     report["metric"] = "accuracy"
     assert verdict.headline(report).startswith(f"{first['name']}: ")
+
+
+def test_rows_left_out_for_their_card_are_told_and_over_half_with_the_way_back() -> None:
+    report = sample_report()
+    lost = {"rows": 12, "share": 0.1, "by_reason": {"card_in_test": 12}, "examples": ["a"]}
+    report["audit"]["card_overlaps"] = {"train": lost, "pool.urls": {**lost, "rows": 3}}
+    expected = "Left out, as they read on cards as rows of validation or of a test: 12 of train, 3 of pool.urls rows."
+    assert expected in said(report) and expected in visible(page(report)) and "over half" not in said(report)
+    report["audit"]["card_overlaps"]["train"]["share"] = 0.51
+    assert f"{expected} That is over half of train; data.on_card_leak: keep keeps them." in said(report)
+    assert "Left out" not in said(sample_report())
+
+
+def test_keys_of_validation_that_training_knows_are_told() -> None:
+    report = sample_report()
+    leak = {"kind": "key:product.id", "between": ["valid", "train"], "rows": 9, "share": 0.452, "gate": False}
+    report["audit"]["leaks"] = [leak, {**leak, "kind": "side"}, {**leak, "between": ["test.seen", "train"]}]
+    expected = "Validation shares keys with training: product.id in 45% of its rows; what is chosen on it may favour"
+    assert said(report).count(expected) == 1 and "data.on_valid_key: drop" in said(report)
+    report["audit"]["leaks"] = report["audit"]["leaks"][1:]
+    assert "Validation shares" not in said(report)
+
+
+def test_files_that_were_chosen_and_judged_on_the_same_rows_are_named() -> None:
+    report = sample_report()
+    fp32, int8 = report["parity"]
+    int8 |= {"rows": 90, "chosen_on": {"rows": 90, "apart": False}}
+    expected = (
+        "Chosen and judged on the same validation rows: 8L_trunc.onnx-int8 (90); validation has under 60 clusters"
+    )
+    assert expected in said(report) and expected in visible(page(report))
+    int8["chosen_on"]["apart"] = True
+    assert "Chosen and judged" not in said(report) and "chosen_on" not in fp32

@@ -190,8 +190,35 @@ def test_gates_set_off_by_hand_are_named() -> None:
 
 def test_controls_that_the_config_leaves_out_are_named() -> None:
     report = {**sample_report(), "controls_off": ["card_teacher", "gold_twins"]}
-    assert "Not trained to compare with: a teacher on cards, students on gold alone." in said(report)
-    assert "Not trained" not in said(sample_report())
+    assert "Not compared with: a teacher on cards, students on gold alone." in said(report)
+    assert "Not compared with" not in said(sample_report())
+
+
+def test_models_under_a_control_by_an_interval_are_named_with_the_points() -> None:
+    report = sample_report()
+    words = {**report["models"][-1], "name": "tfidf@card", "role": "baseline", "control": True, "parameters": 900}
+    report["models"].append(words)
+    below = {"metric": "f1_macro", "difference": -0.021, "low": -0.039, "high": -0.003, "p_value": 0.02}
+    models = {one["name"]: one for one in report["models"]}
+    models["6L_trunc@card"]["over_controls"] = {"tfidf@card": below, "random": {**below, "low": 0.1, "high": 0.2}}
+    models["base@card"]["over_controls"] = {"tfidf@card": {**below, "difference": -0.01, "low": -0.02}}
+    models["8L_trunc@card"]["over_controls"] = {"tfidf@card": {**below, "high": 0.001}}
+    expected = (
+        "TF-IDF and a linear model on cards (tfidf@card): better in macro F1 than base@card by 1.0 points (0.3–2.0), "
+        "6L_trunc@card by 2.1 points (0.3–3.9)."
+    )
+    assert expected in said(report) and expected in visible(page(report))
+    assert said(report).count("better in macro F1 than") == 1 and "better in macro F1" not in said(sample_report())
+    assert "tfidf@card 21.0" in verdict.headline(report)
+
+
+def test_a_control_is_never_the_model_to_take() -> None:
+    report = sample_report()
+    report["models"] = [one for one in report["models"] if one["role"] == "teacher"]
+    best = {**report["models"][0], "name": "tfidf@card", "role": "baseline", "control": True}
+    best["quality"] = {**best["quality"], "f1_macro": {"value": 0.99, "low": 0.98, "high": 1.0}}
+    report["models"].append(best)
+    assert verdict.headline(report).startswith("base@document:")
 
 
 def test_a_student_that_cannot_be_handed_over_is_never_the_model_to_take() -> None:

@@ -13,7 +13,7 @@ from tokenizers import Tokenizer
 
 from distill.core.errors import UserError
 from distill.core.files import Json, sha256, write_json
-from distill.core.intake import junk, lengths
+from distill.core.intake import junk, lengths, shared_rows
 from distill.core.intake.hashing import unit
 from distill.core.intake.ledger import EXAMPLES, Ledger
 from distill.core.intake.overlaps import Overlap, SplitChecks, leak_checks, leaked_rows, overlaps
@@ -48,9 +48,9 @@ def audit_config(project: Project) -> Json:
 def audit(project: Project, records: Path, folder: Path, *, tokenizers: Mapping[str, Path] | None = None) -> None:
     """Write `audit.json` into `folder`, about the records folder that `prepare` made.
 
-    It holds rows, duplicates, junk, pool_overlaps (where there are any), balance, leaks, leak_rows (the figure of the
-    gate) with leak_examples (test to its first ids), tokenizer, token_rows (rows measured per split), tokens,
-    histograms, unread_share, same_text_share, warnings; no times, no absolute paths.
+    It holds rows, duplicates, junk, pool_overlaps and card_overlaps (where there are any), balance, leaks, leak_rows
+    (the figure of the gate) with leak_examples (test to its first ids), tokenizer, token_rows (rows measured per
+    split), tokens, histograms, unread_share, same_text_share, warnings; no times, no absolute paths.
 
     Args: tokenizers: view to `tokenizer.json` for the token figures; views without one count words and signs.
     Raises: UserError for a tokenizer that cannot be read, or a pool file without any column of a view's side.
@@ -75,6 +75,8 @@ def _figures(project: Project, records: Path, ledger: Ledger, tokenizers: Mappin
     }
     if leaked:
         found["leak_examples"] = {test: ids[:EXAMPLES] for test, ids in leaked.items()}
+    if cards := shared_rows.card_overlaps(ledger):
+        found["card_overlaps"] = cards
     if shared_pools := _pool_overlaps(ledger):
         found["pool_overlaps"] = shared_pools
     found["warnings"] = [*_missing_columns(ledger), *_warnings(project, found, shared)]
@@ -176,7 +178,14 @@ def _missing_columns(ledger: Ledger) -> list[str]:
 
 def _warnings(project: Project, found: Mapping[str, Any], shared: list[Overlap]) -> list[str]:
     rows, warnings = found["rows"], []
-    on_purpose = {*_duplicates(project), *junk.REASONS, "not_sampled", "no_neighbour", "crosses_split"}
+    on_purpose = {
+        *_duplicates(project),
+        *junk.REASONS,
+        "not_sampled",
+        "no_neighbour",
+        "crosses_split",
+        *shared_rows.REASONS,
+    }
     warnings += _idle_pools(found)
     if conflicts := rows["dropped"].get("duplicate_other_label"):
         warnings.append(f"{conflicts} rows repeat a text under another label; the first label was kept")
@@ -186,6 +195,7 @@ def _warnings(project: Project, found: Mapping[str, Any], shared: list[Overlap])
             warnings.append(_crossing(source, lost, counts))
         if bad > _MANY_BAD * counts["read"]:
             warnings.append(f"{source}: {bad} of {counts['read']} rows are in quarantine")
+    warnings += shared_rows.shared_warnings(project, found, shared)
     warnings += _absent_classes(found["balance"]["classes"])
     for overlap in shared:
         if overlap.reuses_ids():

@@ -1,4 +1,4 @@
-"""The texts by which records are compared: whole sides of a view, before any cut, in one form; and their hashes.
+"""The texts by which records are compared: sides of a view, whole or as far as a model can read, in one form; hashes.
 
 The form is coarser than what most tokenizers see: texts that differ only in case, in Unicode form or in signs that do
 not show are equal here, as they are for a model that lower-cases and cleans its input. So duplicates and leaks do not
@@ -13,6 +13,7 @@ from distill.core.intake.hashing import digest
 from distill.core.names import folded
 from distill.core.project import ViewConfig
 from distill.core.records import Record
+from distill.core.rendering import shared_room
 
 # Controls and format signs: zero-width spaces and joiners, marks of direction, soft hyphens, byte order marks, tags.
 _UNSEEN = re.compile(
@@ -32,6 +33,22 @@ def side_texts(record: Record, view: ViewConfig) -> tuple[str, str]:
     return _joined(record, view.left, view), _joined(record, view.right, view)
 
 
+def read_texts(record: Record, view: ViewConfig) -> tuple[str, str]:
+    """The left and the right side of a view as they are compared, cut to the most that a model can read of them.
+
+    No tokenizer is known yet. A word has a token or more, so what fits into `max_tokens` and `budgets` in tokens fits
+    in words, and texts that are equal up to there are equal to every model; texts that only one tokenizer cuts to the
+    same beginning are not found.
+    """
+    left, right = (_words(record, paths, view) for paths in (view.left, view.right))
+    room, windows = view.max_tokens, view.windows.max if view.windows else 1
+    if not view.right:
+        return " ".join(left[: room * windows]), ""
+    # One more of each: which side has the odd token is a matter of tokens.
+    keep_left, keep_right = (most + 1 for most in shared_room(len(left), len(right), room))
+    return " ".join(left[:keep_left]), " ".join(right[: keep_right * windows])
+
+
 def text_hash(record: Record) -> int:
     """Hash of all fields of all views, as they are compared."""
     return digest(*map(compared, record.fields.values()))
@@ -47,6 +64,18 @@ def compared_part(view: ViewConfig) -> dict[str, list[str] | str]:
     sides: dict[str, list[str] | str] = {"left": view.left, "right": view.right}
     joins = max(len(view.left), len(view.right)) > 1
     return sides | ({"separator": view.separator} if joins else {})
+
+
+def read_part(view: ViewConfig) -> dict[str, object]:
+    """The part of a view that `read_texts` depends on."""
+    bounds = {"max_tokens": view.max_tokens, "budgets": view.budgets, "windows": view.windows and view.windows.max}
+    return compared_part(view) | {name: bound for name, bound in bounds.items() if bound}
+
+
+def _words(record: Record, paths: list[str], view: ViewConfig) -> list[str]:
+    texts = ((path, record.fields[path]) for path in paths)
+    cut = [" ".join(text.split()[: view.budgets.get(path)]) for path, text in texts if text]
+    return compared(view.separator.join(cut)).split()
 
 
 def _joined(record: Record, paths: list[str], view: ViewConfig) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,6 @@ import numpy as np
 
 from distill.core.intake import leaks
 from distill.core.intake.leak_check import LeakCheck, Mask
-from distill.core.intake.leaks.row import SameRow
 from distill.core.project import Project
 from distill.core.records import Record
 from distill.core.siblings import siblings
@@ -91,24 +90,6 @@ def leaked_rows(found: Sequence[Overlap]) -> dict[str, list[str]]:
         masks.setdefault(overlap.a, []).extend(overlap.leaked())
     leaked = {test: np.any(own, axis=0) for test, own in masks.items() if own}
     return {test: [ids[test][i] for i in np.flatnonzero(rows).tolist()] for test, rows in leaked.items() if rows.any()}
-
-
-def rows_of_tests(records: Sequence[Record], tests: Mapping[str, Sequence[Record]], project: Project) -> Mask:
-    """Which of the records a test has too, by the gated checks: bool (N,).
-
-    An id alone says nothing here: files that number their rows share ids, and would lose them all.
-    """
-    own, found = SplitChecks("train", project), np.zeros(len(records), np.bool_)
-    for record in records:
-        own.add(record)
-    for name, rows in tests.items():
-        other = SplitChecks(name, project)
-        for record in rows:
-            other.add(record)
-        for check, against in zip(own.checks, other.checks, strict=True):
-            if check.gate and not isinstance(check, SameRow):
-                found |= check.found_in(against)
-    return found
 
 
 def _compared(a: SplitChecks, b: SplitChecks) -> Overlap:

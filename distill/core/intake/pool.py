@@ -11,7 +11,7 @@ import heapq
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from distill.core.files import Json
-from distill.core.intake.compared_text import compared_part, side_texts, text_hash, text_key
+from distill.core.intake.compared_text import compared_part, read_part, read_texts, side_texts, text_hash, text_key
 from distill.core.intake.hashing import digest, unit
 from distill.core.intake.ledger import Account
 from distill.core.intake.pairing import NeighbourPairs, left_fields
@@ -25,14 +25,18 @@ _CHUNK_ROWS = 256
 def pool_config(project: Project) -> Json:
     """What of the views the rows depend on: the texts that they are compared by; for new pairs, the fields of a side.
 
-    Lengths, budgets and windows never; the card only where `pool_exclude: side` or `pairing: neighbours` reads it.
+    Lengths, budgets and windows of the card alone, and those only where equal cards are dropped; its sides as a whole
+    only where `pool_exclude: side` or `pairing: neighbours` reads them.
     """
     data, views = project.data, project.views
     paired_sources = any(source.pairing == "neighbours" for source in data.pool.values())
-    by_document = data.pool or data.on_leak == "drop_train"
+    by_card = data.on_card_leak == "drop"
+    by_document = by_card or data.pool or data.on_leak == "drop_train"
     found: Json = {"document": compared_part(views["document"])} if by_document else {}
     if data.pool and (paired_sources or data.pool_exclude == "side"):
         found["card"] = compared_part(views["card"])
+    if by_card:
+        found["read_card"] = read_part(views["card"])
     return found | ({"left_fields": sorted(left_fields(project))} if paired_sources else {})
 
 
@@ -41,15 +45,16 @@ class PoolCheck:
 
     Attributes: source: the split whose records are checked; set it before its first one.
     Args: project: `data.pool_exclude` says what no evaluation row may share: `pair` the whole document, `side` either
-        side of the card too. labelled: split to its records.
+        side of the card too, and `data.on_card_leak` whether its card may be one's. labelled: split to its records.
     """
 
     def __init__(self, project: Project, labelled: Mapping[str, Sequence[Record]]) -> None:
         self._views, self._by_side = project.views, project.data.pool_exclude == "side"
-        self._by_key = project.data.split.mode == "keys"
+        self._by_key, self._by_card = project.data.split.mode == "keys", project.data.on_card_leak == "drop"
         self.source = ""
         self._documents: dict[int, str] = {}
         self._sides: dict[int, str] = {}
+        self._cards: dict[int, str] = {}
         self._keys: set[tuple[str, str]] = set()
         self._texts: dict[int, str] = {}
         self._ids: set[int] = set()
@@ -67,8 +72,8 @@ class PoolCheck:
     def check(self, record: Record) -> None:
         """Let the record in and remember it.
 
-        Raises: Dropped with in_test, in_valid, in_train, in_pool.<name>, key_in_evaluation or duplicate. BadRow with
-            duplicate_id.
+        Raises: Dropped with in_test, in_valid, in_train, in_pool.<name>, key_in_evaluation, card_in_test,
+            card_in_valid or duplicate. BadRow with duplicate_id.
         """
         text, name = text_hash(record), digest(record.id)
         left, right = self.sides(record)
@@ -76,6 +81,8 @@ class PoolCheck:
             raise Dropped(reason)
         if not self._keys.isdisjoint(record.keys.items()):
             raise Dropped("key_in_evaluation")
+        if self._by_card and (card := self._cards.get(self._card_key(record))):
+            raise Dropped(f"card_{card}")
         if text in self._texts:
             raise Dropped("duplicate" if self._texts[text] == f"in_{self.source}" else self._texts[text])
         if name in self._ids:
@@ -91,6 +98,8 @@ class PoolCheck:
             return
         if document := self._document_key(record):
             self._documents.setdefault(document, reason)
+        if self._by_card and (card := self._card_key(record)):
+            self._cards.setdefault(card, reason)
         if self._by_side:
             self._sides |= {side: reason for side in self._side_keys(record) if side and side not in self._sides}
         if self._by_key:
@@ -98,6 +107,9 @@ class PoolCheck:
 
     def _document_key(self, record: Record) -> int:
         return text_key(*side_texts(record, self._views["document"]))
+
+    def _card_key(self, record: Record) -> int:
+        return text_key(*read_texts(record, self._views["card"]))
 
     def _side_keys(self, record: Record) -> tuple[int, int]:
         left, right = side_texts(record, self._views["card"])

@@ -11,10 +11,10 @@ from distill.core.errors import UserError
 from distill.core.intake.junk import JunkRules
 from distill.core.intake.label_check import Places, note_places, require_labels
 from distill.core.intake.ledger import Ledger, Quarantine, quarantine
-from distill.core.intake.overlaps import rows_of_tests
 from distill.core.intake.pool import PoolCheck, paired, pool_config, sampled
 from distill.core.intake.record_reader import field_paths
 from distill.core.intake.rows import Check, DuplicateCheck, SourceReader
+from distill.core.intake.separation import first_of_card, separate
 from distill.core.intake.sources import data_files
 from distill.core.intake.splits import Parts, by_keys, hold_out
 from distill.core.project import PoolSource, Project
@@ -78,8 +78,7 @@ class _Preparation:
             self._labelled[source] = list(self._read_labelled(source, places))
             self._require_rows(source, source, self._labelled[source])
         self._split()
-        if self._project.data.on_leak == "drop_train":
-            self._drop_leaks()
+        self._separate()
         losses = {source: account.losses() for source, account in self.ledger.accounts.items()}
         require_labels(self._labelled, self._project.task, places, losses)
         for split, records in self._labelled.items():
@@ -121,9 +120,9 @@ class _Preparation:
         made: Parts | None = None
         crossing: list[Record] = []
         if config.mode == "keys":
-            made, crossing = by_keys(train, config, seed)
+            made, crossing = by_keys(train, config, seed, first_of_card(train, self._project))
         elif "valid" not in self._labelled:
-            made, crossing = hold_out(train, config.valid, seed)
+            made, crossing = hold_out(train, config.valid, seed, first_of_card(train, self._project))
         for record in crossing:
             self.ledger.account("train").drop("crosses_split", record.id)
         for source, records in self._labelled.items():
@@ -134,18 +133,15 @@ class _Preparation:
                 self._require_rows(split, "train", records)
             self._labelled |= made
 
-    def _drop_leaks(self) -> None:
-        """Take out of train and valid what a test has too."""
-        tests = {name: records for name, records in self._labelled.items() if name.startswith("test.")}
-        for split in ("train", "valid"):
-            source = split if split in self._files else "train"
-            account, records = self.ledger.account(source), self._labelled[split]
-            leaks = rows_of_tests(records, tests, self._project)
-            for record in (record for record, leak in zip(records, leaks, strict=True) if leak):
-                account.kept[split] -= 1
-                account.drop("in_test", record.id)
-            self._labelled[split] = [record for record, leak in zip(records, leaks, strict=True) if not leak]
-            self._require_rows(split, source, self._labelled[split])
+    def _separate(self) -> None:
+        """Take out of train and valid what the splits that they are judged on have too."""
+        for rule, dropped in separate(self._labelled, self._project):
+            source = rule.split if rule.split in self._files else "train"
+            account = self.ledger.account(source)
+            for record in dropped:
+                account.kept[rule.split] -= 1
+                account.drop(rule.reason, record.id)
+            self._require_rows(rule.split, source, self._labelled[rule.split])
 
     def _require_rows(self, split: str, source: str, records: list[Record]) -> None:
         if not records:
@@ -153,7 +149,8 @@ class _Preparation:
 
 
 def _empty(what: str, source: str, ledger: Ledger) -> UserError:
-    do = "give more rows, or change what dropped them: data.junk, data.pool_exclude, data.split, task.labels"
+    settings = "data.junk, data.pool_exclude, data.on_card_leak, data.on_valid_key, data.split, task.labels"
+    do = f"give more rows, or change what dropped them: {settings}"
     return UserError(f"{what} has no rows left", where=f"data.{source}", found=ledger.account(source), do=do)
 
 

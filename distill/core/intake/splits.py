@@ -26,27 +26,39 @@ _STEPS = 100  # borders are searched for in hundredths, so that a few more rows 
 Parts = dict[str, list[Record]]
 
 
-def by_keys(records: Sequence[Record], config: Split, seed: int) -> tuple[Parts, list[Record]]:
+def by_keys(
+    records: Sequence[Record], config: Split, seed: int, names: Sequence[str] | None = None
+) -> tuple[Parts, list[Record]]:
     """Train, valid and test with no key in two of them; and the records whose keys fall into different parts.
 
     A key's value alone counts, so one product keeps to one part on either side.
 
+    Args: names: what stands for the keys of a record without any; None: its id.
     Raises: UserError when over 65% of the records cross.
     """
-    return _divided(records, {KEY_TEST: config.test, "valid": config.valid}, seed, "split")
+    shares = {KEY_TEST: config.test, "valid": config.valid}
+    return _divided(records, _keys(records, names), shares, seed, "split")
 
 
-def hold_out(records: Sequence[Record], share: float, seed: int) -> tuple[Parts, list[Record]]:
-    """Train and valid, where no validation file is given: by all keys, by rows where there are none; as `by_keys`."""
-    return _divided(records, {"valid": share}, seed, "hold out")
+def hold_out(
+    records: Sequence[Record], share: float, seed: int, names: Sequence[str] | None = None
+) -> tuple[Parts, list[Record]]:
+    """Train and valid, where no validation file is given: by all keys, by names where there are none; as `by_keys`."""
+    return _divided(records, _keys(records, names), {"valid": share}, seed, "hold out")
+
+
+def _keys(records: Sequence[Record], names: Sequence[str] | None) -> list[list[str]]:
+    """The keys of each record; its name where it has none."""
+    named = zip(records, names or [record.id for record in records], strict=True)
+    return [[key for key in record.keys.values() if key] or [name] for record, name in named]
 
 
 def _divided(
-    records: Sequence[Record], shares: Mapping[str, float], seed: int, salt: str
+    records: Sequence[Record], keys: Sequence[Sequence[str]], shares: Mapping[str, float], seed: int, salt: str
 ) -> tuple[Parts, list[Record]]:
     """Records by part, the last one train; and those that cross. Args: shares: of the other parts."""
     names = [*shares, "train"]
-    places = _places(records, seed, salt)
+    places = _places(keys, seed, salt)
     borders = _borders(places, [*shares.values()])
     found = np.searchsorted(borders, places, side="right")
     parts: Parts = {name: [] for name in reversed(names)}
@@ -58,17 +70,16 @@ def _divided(
     return parts, crossing
 
 
-def _places(records: Sequence[Record], seed: int, salt: str) -> NDArray[np.float64]:
+def _places(keys: Sequence[Sequence[str]], seed: int, salt: str) -> NDArray[np.float64]:
     """The lowest and the highest hash of each record's keys, (N, 2): one number for a group that stays together."""
-    keys = [[key for key in record.keys.values() if key] or [record.id] for record in records]
     groups = _Groups()
     for own in keys:
         groups.join(own)
     sizes = Counter(groups.of(own[0]) for own in keys)
-    places = np.empty((len(records), 2))
+    places = np.empty((len(keys), 2))
     for index, own in enumerate(keys):
         group = groups.of(own[0])
-        whole = len(set(own)) == 1 or sizes[group] <= _DIVIDED * len(records)
+        whole = len(set(own)) == 1 or sizes[group] <= _DIVIDED * len(keys)
         hashes = [unit(seed, salt, key) for key in ([own[0]] if len(set(own)) == 1 else [group] if whole else own)]
         places[index] = min(hashes), max(hashes)
     return places

@@ -41,7 +41,8 @@ def _step(name: str, experiments: Mapping[int | None, Experiment], reads: tuple[
         from distill.core.record_store import class_shares
         from distill.evaluation.evaluate import Measuring, evaluate
 
-        measuring = Measuring(first.space, project.quality, project.seed, class_shares(first.run / RECORDS))
+        priors, random = class_shares(first.run / RECORDS), project.controls.random
+        measuring = Measuring(first.space, project.quality, project.seed, priors, random)
         folders: Mapping[Any, Path] = {seed: one.run.predictions for seed, one in experiments.items()}
         result = evaluate(report_models(first), tests, first.references, folders, measuring)
         write_json(folder / "evaluation.json", result)
@@ -56,9 +57,10 @@ def _step(name: str, experiments: Mapping[int | None, Experiment], reads: tuple[
             "task": task.as_fingerprint(),
             "seed": project.seed,
             "tests": tests,
+            **({} if project.controls.random else {"random": False}),
             **({"seeds": seeds} if seeds else {}),
         },
         reads=reads,
-        version=2,
+        version=3,
         work=lambda rows: Work(rows=sum(rows.get(test, 0) for test in tests) * project.quality.replicates * models),
     )

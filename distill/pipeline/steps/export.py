@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from distill.core.halves import choosing_half
+from distill.core.predictions import cluster_of
+from distill.core.records import Record
 from distill.core.run_folder import EVALUATION, LATENCY, RECORDS, RunFolder
 from distill.core.steps import Read, Step
 from distill.core.work import Work
@@ -22,21 +25,38 @@ def export_step(experiment: Experiment, spec: ModelSpec, target: str) -> Step:
     first = next(one.name for one, _ in experiment.exports() if one.role == spec.role)
 
     def body(folder: Path) -> None:
-        from distill.core.record_store import read_records
         from export.build import export_target
 
         run = experiment.run
-        rows = [record.fields for record in read_records(run / RECORDS, "valid")]
-        export_target(chosen, run / spec.artifact, rows, folder, run / built_on if built_on else None)
+        rows, choosing = _halves(experiment) if chosen.chooses else (_validation(experiment), None)
+        fields = [record.fields for record in rows]
+        others = [record.fields for record in choosing] if choosing else None
+        export_target(chosen, run / spec.artifact, fields, folder, run / built_on if built_on else None, others)
 
     return Step(
         name=f"export {spec.name}.{target}",
         artifact=RunFolder.export(spec.name, target),
         body=body,
-        config=chosen.as_fingerprint(),
+        config={**chosen.as_fingerprint(), **({"halves": experiment.project.seed} if chosen.chooses else {})},
         reads=(_VALID, Read(spec.artifact), *([Read(built_on)] if built_on else [])),
         work=lambda rows: Work(like=f"export {first}.{target}"),
     )
+
+
+def _validation(experiment: Experiment) -> list[Record]:
+    from distill.core.record_store import read_records
+
+    return read_records(experiment.run / RECORDS, "valid")
+
+
+def _halves(experiment: Experiment) -> tuple[list[Record], list[Record] | None]:
+    """The validation rows that judge, and those that something is chosen on; None where they are too few to halve."""
+    rows = _validation(experiment)
+    chosen = choosing_half([cluster_of(record) for record in rows], experiment.project.seed)
+    if chosen is None:
+        return rows, None
+    judging, choosing = ([record for record, one in zip(rows, chosen, strict=True) if one == side] for side in (0, 1))
+    return judging, choosing
 
 
 def bundle_step(experiment: Experiment, spec: ModelSpec) -> Step:

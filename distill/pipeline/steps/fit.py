@@ -15,7 +15,7 @@ from distill.core.view import TOKENIZER_FILE, View
 from distill.core.work import Counts, Work, Workload, no_work, reading
 from distill.families.family import Family, Lesson, family, fit
 from distill.pipeline.experiment import Experiment
-from distill.pipeline.models import BASELINE, TEACHER, ModelSpec
+from distill.pipeline.models import STUDENT, TEACHER, ModelSpec
 from distill.training.joining import Share
 from distill.training.losses.term import needs_teacher
 from distill.training.work import fit_work, in_all
@@ -164,7 +164,7 @@ def _title(spec: ModelSpec) -> str:
     """What the progress bar calls the fit."""
     if spec.role == TEACHER:
         return f"fine-tuning on {spec.view}"
-    return "training on gold only" if spec.role == BASELINE else "distilling"
+    return "distilling" if spec.role == STUDENT else "training on gold only"
 
 
 def _cut(experiment: Experiment, student: str) -> list[object]:

@@ -33,16 +33,14 @@ def test_a_planted_row_and_a_planted_text_are_caught_by_the_gate(tmp_path):
 
 def test_one_row_that_leaks_twice_counts_once(tmp_path):
     found = run(write_all(tmp_path, test=[*rows("э", 6, 200), row("т5", 5, "точно")]))
-    assert sum(leak["rows"] for leak in found["leaks"] if leak["gate"]) == 2 and found["leak_rows"] == 1
+    assert sum(leak["rows"] for leak in found["leaks"] if leak["gate"]) == 3 and found["leak_rows"] == 1
 
 
 def test_valid_rows_in_a_test_are_gated_and_in_train_reported(tmp_path):
-    found = run(
-        write_all(
-            tmp_path, test=[*rows("э", 6, 200), row("x", 101, "мимо")], valid=rows("в", 6, 100) + [row("y", 3, "мимо")]
-        )
+    write_all(
+        tmp_path, test=[*rows("э", 6, 200), row("x", 101, "мимо")], valid=rows("в", 6, 100) + [row("y", 3, "мимо")]
     )
-    caught = leaks(found)
+    caught = leaks(run(tmp_path, on_card_leak="keep"))
     assert caught["document", "test.seen", "valid"] == (1, True)
     assert caught["document", "valid", "train"] == (1, False)
 
@@ -54,7 +52,7 @@ def test_cards_sides_and_keys_are_reported_without_a_gate(tmp_path):
         row("сторона", 601, "мимо", product={"title": "Купить дрель 2 ёмкость"}),
         row("ключ", 602, "мимо", page={"id": "p4"}),
     ]
-    found = run(write_all(tmp_path, test=test))
+    found = run(write_all(tmp_path, test=test), on_card_leak="keep")
     assert leaks(found) == {
         ("card", "test.seen", "train"): (1, False),
         ("side", "test.seen", "train"): (2, False),

@@ -37,10 +37,9 @@ def view(**values: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     "change",
     [
-        view(max_tokens=32),
-        view(budgets={"page.title": 4}),
-        view(windows={"stride": 2}),
         view(separator=" / "),
+        view(windows=None),
+        {"data": {"on_valid_key": "keep"}},
         {"views": {"document": {"max_tokens": 64, "budgets": {"page.body": 8}}}},
         {"views": {"short": {"left": ["page.title"], "max_tokens": 8}}},
         {"gates": {"leak": None, "int8_flips": 0.5}},
@@ -65,6 +64,11 @@ def test_what_leaves_the_records_alone(base, change):
         ({}, {"data": {"slice": None}}),
         ({}, {"data": {"junk": {"min_chars": 9}}}),
         ({}, {"views": {"card": {"right": ["page.title", "page.url"]}}}),
+        ({}, view(max_tokens=32)),
+        ({}, view(budgets={"page.title": 4})),
+        ({}, view(windows={"stride": 2})),
+        ({}, {"data": {"on_card_leak": "keep"}}),
+        ({}, {"data": {"on_valid_key": "drop"}}),
         ({}, {"views": {"document": {"separator": " "}}}),
         (SIDE, TWO_FIELDS),
         ({**SIDE, **TWO_FIELDS}, view(separator=" ")),
@@ -77,8 +81,15 @@ def test_what_changes_the_records(base, change):
     assert records_config(changed(base, change)) != records_config(changed(base))
 
 
-def test_without_a_pool_no_view_is_compared():
-    assert records_config(with_pool(changed()))["pool"] == {}
+@pytest.mark.parametrize("change", [view(max_tokens=32), view(budgets={"page.title": 4}), view(windows={"stride": 2})])
+@pytest.mark.parametrize("on_card_leak", ["fail", "keep"])
+def test_lengths_leave_the_records_alone_where_no_row_is_dropped_for_its_card(change, on_card_leak):
+    kept = {"data": {"on_card_leak": on_card_leak}}
+    assert records_config(changed(kept, change)) == records_config(changed(kept))
+
+
+def test_without_a_pool_and_leaks_that_are_dropped_no_view_is_compared():
+    assert records_config(with_pool(changed({"data": {"on_card_leak": "keep"}})))["pool"] == {}
 
 
 @pytest.mark.parametrize(

@@ -67,8 +67,10 @@ def names():
 
 
 def test_the_checks_in_the_order_of_the_audit():
-    assert names() == ["row", "document", "card", "side", "key:product.id", "key:page.id"]
-    assert [check.name for check in leak_checks(project()) if check.gate] == ["row", "document"]
+    assert names() == ["row", "document", "card", "swapped card", "side", "key:product.id", "key:page.id"]
+    assert [check.name for check in leak_checks(project()) if check.gate] == ["row", "document", "card"]
+    kept = leak_checks(project(on_card_leak="keep"))
+    assert [check.name for check in kept if check.gate] == ["row", "document"]
 
 
 @pytest.mark.parametrize(("gate", "rows_leaked"), [(True, 6), (False, 0)])

@@ -1,17 +1,22 @@
-"""Rows with the same whole card."""
+"""Rows whose cards a model reads alike, whatever else they have."""
 
 from __future__ import annotations
 
-from distill.core.intake.compared_text import side_texts
+from distill.core.intake.compared_text import read_texts
 from distill.core.intake.leak_check import TextCheck
+from distill.core.project import Project
 from distill.core.records import Record
 
 
 class SameCard(TextCheck):
-    """Compares both sides of the card view."""
+    """Compares both sides of the card view, as far as a model can read them. `data.on_card_leak: keep` is no gate."""
 
     name, place = "card", 30
 
+    def __init__(self, project: Project) -> None:
+        super().__init__(project)
+        self.gate = project.data.on_card_leak != "keep"
+
     def texts(self, record: Record) -> tuple[str, ...]:
-        """Both sides, uncut."""
-        return side_texts(record, self.project.views["card"])
+        """Both sides, cut to what can be read."""
+        return read_texts(record, self.project.views["card"])

@@ -108,14 +108,52 @@ class Junk(Config):
     patterns: list[str] = Field(default_factory=list, description="regular expressions found in any field: pattern")
 
 
-class PoolSource(Config):
-    """Where a part of the unlabelled pool comes from."""
+class MadePairs(Config):
+    """New pairs of sides that are there: of each left side with right sides of other rows, so many of each kind."""
 
-    files: Files = Field(description="files or globs, relative to data.root")
+    of: Files = Field(
+        default_factory=lambda: ["train"],
+        description="where sides come from: train, and files or globs with the columns of one side or of both",
+    )
+    exact: NonNegativeInt = Field(1, description="with the same key, or the same first field of the card")
+    neighbours: NonNegativeInt = Field(3, description="with the most similar card text, whatever its key")
+    hard: NonNegativeInt = Field(
+        1, description="with the most similar card text of another key and another first field of the card"
+    )
+    random: NonNegativeInt = Field(1, description="with any")
+    seed: NonNegativeInt | None = Field(None, description="of the choice among equals and at random; null: seed")
+
+    @model_validator(mode="after")
+    def _makes_pairs(self) -> MadePairs:
+        if not any((self.exact, self.neighbours, self.hard, self.random)):
+            raise ValueError("neighbours: with exact, hard and random at 0 too there is no pair to make")
+        return self
+
+
+class PoolSource(Config):
+    """Where a part of the unlabelled pool comes from: files of pairs, or pairs that are made."""
+
+    files: Files | None = Field(None, description="files or globs, relative to data.root")
+    pairs: MadePairs | None = Field(None, description="instead of files: pairs made of sides that are there")
     rows: PositiveInt | None = Field(None, description="keep a seeded sample of this many rows, after cleaning")
     pairing: Literal["given", "neighbours"] = Field(
         "given", description="keep the rows' own pairs, or pair each left side with a similar right side of another row"
     )
+
+    @model_validator(mode="after")
+    def _from_one_place(self) -> PoolSource:
+        if self.files is None and self.pairs is None:
+            raise ValueError("files: missing; name files of pairs, or let pairs be made with pairs: {}")
+        if self.files is not None and self.pairs is not None:
+            raise ValueError("pairs: files are named too; remove one of the two")
+        if self.pairs is not None and self.pairing != "given":
+            raise ValueError("pairing: how rows of files are paired; pairs has exact, neighbours, hard and random")
+        return self
+
+    @property
+    def read_files(self) -> list[str]:
+        """The files or globs that it reads; none where pairs are made of the training rows alone."""
+        return (self.files or []) if self.pairs is None else [one for one in self.pairs.of if one != "train"]
 
 
 def _pool_source(value: Any) -> Any:

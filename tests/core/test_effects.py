@@ -51,6 +51,7 @@ WEIGHTS = "training/test_options.py::test_an_option_changes_the_weights"
 LENGTHS = "training/test_options.py::test_an_option_changes_a_run_that_ends_by_itself"
 TARGETS = "export/test_second_target.py::test_one_class_and_one_yaml_go_all_the_way"
 STABLE = "core/intake/test_pools.py::test_a_pool_never_reads_labels_and_keeps_a_stable_sample"
+MADE = "core/intake/test_made_pairs.py"
 WINDOWS = "core/test_rendering.py::test_windows_overlap_as_promised_and_unread_tokens_are_counted"
 SIDES = "core/test_rendering.py::test_fields_stand_in_order_and_empty_ones_leave_no_separator"
 TWO_VIEWS = (
@@ -111,7 +112,14 @@ EFFECTS: Mapping[type[Config], Mapping[str, str]] = {
         "test": "core/intake/test_splits.py::test_shares_come_out_near_what_is_asked_for",
     },
     project.Junk: each(JUNK, "min_chars", "max_chars", "required", "repeated", "patterns"),
+    project.MadePairs: {
+        "of": f"{MADE}::test_new_products_and_new_pages_come_in_files_of_one_side",
+        **each(f"{MADE}::test_every_kind_of_pair_is_made_so_often_for_each_left_side", "exact", "neighbours", "random"),
+        "hard": f"{MADE}::test_a_hard_pair_is_near_and_of_another_key_and_title",
+        "seed": f"{MADE}::test_what_is_made_depends_on_rows_and_seed_alone",
+    },
     project.PoolSource: {
+        "pairs": f"{MADE}::test_every_kind_of_pair_is_made_so_often_for_each_left_side",
         **each(STABLE, "files", "rows"),
         "pairing": "core/intake/test_pools.py::test_pairing_joins_similar_sides_of_different_rows",
     },

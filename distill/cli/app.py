@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from distill.cli.options import Options, takes_options
+from distill.core.errors import UserError
 
 app = typer.Typer(
     help="Large text classifiers into small ones that production can afford, with measurements of what was kept.",
@@ -112,6 +113,21 @@ def label(
 ) -> None:
     """Up to the soft labels of train and pool rows; imported ones need no teacher and train none."""
     _work("label", options, json_, labels=import_)
+
+
+@app.command()
+@takes_options()
+def select(
+    options: Options,
+    run: Annotated[Path | None, typer.Argument(help="Show the selection of this run folder.")] = None,
+    json_: JsonOption = False,
+) -> None:
+    """Choose rows of the labelled pool for training, as the section `select` says: classes, entropy, slices, keys."""
+    from distill.cli.commands import select_rows
+
+    if run and options != Options():
+        raise UserError("a run folder needs no options", where="distill select", found=run, do="give either of the two")
+    select_rows(None if run else options.settings(), run, json_)
 
 
 _verb("train", "train", "Up to the trained students and their gold-only twins.")

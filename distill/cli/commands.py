@@ -11,11 +11,11 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from distill.cli.console import ConsoleReporter, TextConsole, clock
+from distill.cli.console import ConsoleReporter, TextConsole
 from distill.core.errors import GateFailed, UserError, unknown_name
 from distill.core.files import Json, write_text
 from distill.core.output import as_json as json_text
-from distill.core.output import say
+from distill.core.output import clock, say
 from distill.core.progress import reporting
 from distill.core.sealed import read_sealed
 from distill.pipeline.settings import Settings
@@ -93,6 +93,20 @@ def pretrain_encoder(settings: Settings, checkpoint: str | None, as_json: bool) 
     console.print(Text("\n".join(curve_lines(curve, settings.run / "pretrained"))))
     if as_json:
         _print_json(curve)
+
+
+def select_rows(settings: Settings | None, run: Path | None, as_json: bool) -> None:
+    """Select rows of a labelled pool and print what it came to. Args: run: show the selection of this run instead."""
+    from distill.pipeline.selection import select, stored_selection
+    from distill.report.selection_table import selection_sentence, selection_sheet
+    from distill.report.tables import rich_table
+
+    console = _console(as_json)
+    found = select(settings, ConsoleReporter(console)) if settings else stored_selection(run or Path())
+    console.print(Text(selection_sentence(found)))
+    console.print(rich_table(selection_sheet(found)))
+    if as_json:
+        _print_json(found)
 
 
 def list_presets(config: Path | None, as_json: bool) -> None:
@@ -217,8 +231,8 @@ def print_status(run: Path, verify: bool, as_json: bool) -> None:
 
 def print_plan(settings: Settings) -> None:
     """Print every step of a run, whether it is done, the rows and bytes that it works on, and what it will take."""
-    from distill.cli.dry_run import plan_lines
     from distill.pipeline.outlook import outlook
+    from distill.pipeline.plan_lines import plan_lines
 
     with reporting(ConsoleReporter(TextConsole(stderr=True))):
         found = outlook(settings)

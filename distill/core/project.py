@@ -18,6 +18,7 @@ from distill.core.config import Config
 from distill.core.label_space import LabelSpace, label_name
 from distill.core.names import name_problems
 from distill.core.objectives.objective import known_objectives, objective
+from distill.core.selection.config import Select
 
 
 def _names(value: Any) -> Any:
@@ -307,6 +308,9 @@ class Project(Config):
         "auto",
         description="whose soft labels students learn from: auto (by validation), document, card, mean, or a teacher",
     )
+    select: Select | None = Field(
+        None, description="which rows of the labelled pool students learn from; null: all of them"
+    )
     pretrain: dict[str, Any] = Field(default_factory=dict, description="settings of `distill pretrain`")
     students: Annotated[dict[str, dict[str, Any]] | None, _become_paths("students")] = Field(
         None, description="name: overrides of a student preset; {}: the teachers alone are trained and compared"
@@ -337,6 +341,19 @@ class Project(Config):
     def _metric_of_the_task(self) -> Project:
         if self.quality.metric == "f1_positive" and self.task.positive is None:
             raise ValueError("quality.metric: f1_positive needs a positive class; name one in task.positive")
+        return self
+
+    @model_validator(mode="after")
+    def _selects_by_what_is_there(self) -> Project:
+        select, found = self.select, []
+        if select is not None and not self.data.pool:
+            found.append("select: there is no pool to select from; name one in data.pool")
+        if select is not None and "slice" in select.balance and self.data.slice is None:
+            found.append("select.balance: slice needs the column in data.slice")
+        if select is not None and select.per_key is not None and not self.data.keys:
+            found.append("select.per_key: needs the columns in data.keys")
+        if found:
+            raise ValueError("\n".join(found))
         return self
 
     @model_validator(mode="after")

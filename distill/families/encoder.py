@@ -15,7 +15,7 @@ from distill.families.family import DEFAULT, Facts, Family, Lesson, Opening, ren
 from distill.inference.runner_scorer import RunnerScorer
 from distill.inference.scorer import Scorer
 from distill.training.config import TrainingConfig
-from distill.training.joining import join, labelled_rows
+from distill.training.joining import join, rows_to_learn
 from distill.training.losses.term import Term, needs_teacher
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ def _rows(lesson: Lesson) -> tuple[list[Record], dict[str, Logits]]:
     if not soft:
         store, found = str(next(iter(lesson.labels))), "every row is empty or not finite"
         raise UserError("no usable soft labels", where=store, found=found, do="label the pool again")
-    return [row for _, row in labelled_rows(lesson.records) if row.id in soft or row.target is not None], soft
+    return rows_to_learn(lesson.records, soft, lesson.selection), soft
 
 
 def _teacher(config: Recipe, lesson: Lesson) -> Path | None:

@@ -30,7 +30,8 @@ class Lesson:
     Attributes:
         title: shown with the progress. space: the classes. view, view_config: what it reads.
         records: the records artifact. source: the model folder or checkpoint that it starts from.
-        labels: soft-label stores with their shares; empty: gold alone.
+        labels: soft-label stores with their shares; empty: gold alone. selection: of the rows of the pool that are
+            learnt; None: all.
         slices: train on rows of these only; None: on all. members: folders of the models that an ensemble is made of.
         teacher: the model whose hidden states a loss may ask for. steps: a fixed number of optimiser steps.
         seed: order, dropout and fresh weights. threads: of the processor. logs: folder for TensorBoard.
@@ -43,6 +44,7 @@ class Lesson:
     records: Path
     source: Path | None = None
     labels: Mapping[Path, Share] = field(default_factory=dict)
+    selection: Path | None = None
     slices: Sequence[str] | None = None
     members: Mapping[str, Path] = field(default_factory=dict)
     teacher: Path | None = None

@@ -44,6 +44,7 @@ class ModelSpec:
         twin_of: the student that it is the gold-only twin of. steps_of: the model whose number of steps it takes.
         copy_of: the model that it equals, so that it is copied instead of trained.
         members: the models that an ensemble is made of.
+        selection: artifact with the rows of the pool that it learns; None: those that the project selects, or all.
     """
 
     name: str
@@ -62,6 +63,7 @@ class ModelSpec:
     steps_of: str | None = None
     copy_of: str | None = None
     members: tuple[str, ...] = ()
+    selection: str | None = None
 
     @property
     def has_folder(self) -> bool:

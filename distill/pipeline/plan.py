@@ -17,6 +17,7 @@ from distill.pipeline.steps.export import bundle_step, export_step
 from distill.pipeline.steps.fit import checkpoint_step, fit_step
 from distill.pipeline.steps.label import label_step
 from distill.pipeline.steps.predict import cross_view_step, predict_exported_step, predict_step
+from distill.pipeline.steps.select import select_step
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,8 @@ def _distilling(experiment: Experiment, made: set[str]) -> Iterator[Stage]:
     waiting = [spec for spec in experiment.labellers if spec.role != STUDENT]
     for spec in waiting:
         yield Stage("label", label_step(experiment, spec))
+    if experiment.project.select is not None:
+        yield Stage("select", select_step(experiment, experiment.project.select))
     labelled = {spec.name for spec in waiting}
     early = {spec.name for spec in experiment.early_twins}
     late = [spec for spec in experiment.of_role(STUDENT, BASELINE) if spec.name not in early]
@@ -106,16 +109,17 @@ def bundles(experiment: Experiment) -> Iterator[Stage]:
 def stages_until(stages: list[Stage], verb: str) -> list[Stage]:
     """The plan up to the last step of `verb`, all of it for later verbs; no step of another verb that nothing reads.
 
-    Labels and exports are left out where no step that is kept reads them. For `label` training is left out, and with it
-    the labels of students that others learn from, which are made by `train`; and so are teachers that no label needs.
+    Labels, selections and exports are left out where no step that is kept reads them. For `label` and `select` training
+    is left out, and with it the labels of students that others learn from, which are made by `train`; and so are
+    teachers that no label needs.
     """
     last = max((index for index, stage in enumerate(stages) if stage.verb == verb), default=len(stages) - 1)
     kept = stages[: last + 1]
-    if verb == "label":
+    if verb in ("label", "select"):
         trained = {stage.step.artifact for stage in kept if stage.verb == "train"}
         return _needed([one for one in kept if one.verb != "train" and trained.isdisjoint(one.step.upstream)], verb)
     read = {artifact for stage in kept for artifact in stage.step.upstream}
-    spared = {"label", "export"} - {verb}
+    spared = {"label", "select", "export"} - {verb}
     return [stage for stage in kept if stage.verb not in spared or stage.step.artifact in read]
 
 

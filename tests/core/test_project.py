@@ -14,6 +14,7 @@ from benchmarks.config import BenchConfig
 from distill.core import project
 from distill.core.config import Config, parse
 from distill.core.errors import UserError
+from distill.core.selection.config import Select
 from distill.training.config import TrainingConfig
 from distill.training.losses.gold import Gold
 from distill.training.losses.soft_cross_entropy import SoftCrossEntropy
@@ -25,6 +26,7 @@ from teachers.pretraining.config import EmbeddingTeacherConfig, PretrainConfig, 
 
 MODULES = (
     "distill.core.project",
+    "distill.core.selection.config",
     "distill.training.config",
     "distill.training.losses.gold",
     "distill.training.losses.soft_cross_entropy",
@@ -46,6 +48,7 @@ NEEDED: dict[type[Config], dict[str, Any]] = {
     project.Data: DATA,
     project.ViewConfig: VIEW,
     project.Project: {"task": TASK, "data": DATA, "views": {"document": VIEW, "card": VIEW}},
+    Select: {"rows": 100, "entropy": [0, 1]},
     TeacherEntry: {"preset": "base"},
     TeacherConfig: {"preset": "base"},
     StudentEntry: {"preset": "8L"},
@@ -124,6 +127,7 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
         "views": {"document": VIEW},
         "teachers": {"base": 3},
         "labels": 5,
+        "select": {"rows": 0},
         "pretrain": 1,
         "students": ["8L_trunc"],
         "export": "onnx",
@@ -136,6 +140,7 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
         "seeds": [1, 1],
         "threads": 0,
     },
+    Select: {"rows": 0, "entropy": [0.5, 2], "balance": ["label"], "per_key": 0, "seed": -1},
     FreshEncoder: {"layers": 0, "width": 0, "heads": 0, "matching_heads": -1, "vocabulary": 99},
     TextSource: {
         "root": 5,
@@ -290,6 +295,17 @@ def test_every_field_of_plain_values_is_described(model: type[BaseModel]):
         (project.ViewConfig, {**VIEW, "budgets": {"page.body": 3}}, "budgets: page.body not among the view's fields"),
         (project.ViewConfig, {**VIEW, "max_tokens": 8193}, "max_tokens: "),
         (project.Project, {"task": TASK, "data": DATA, "views": {}}, "views.document, views.card: missing"),
+        (project.Project, {**NEEDED[project.Project], "select": {"rows": 5}}, "select: there is no pool"),
+        (
+            project.Project,
+            {**NEEDED[project.Project], "select": {"rows": 5, "balance": ["slice"]}},
+            "select.balance: slice needs the column in data.slice",
+        ),
+        (
+            project.Project,
+            {**NEEDED[project.Project], "select": {"per_key": 5}},
+            "select.per_key: needs the columns in data.keys",
+        ),
         (
             project.Project,
             {**NEEDED[project.Project], "seeds": [1, 2], "training_seed": 3},

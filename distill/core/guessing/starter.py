@@ -26,8 +26,8 @@ _LABELS = [
     "labels: auto",
 ]
 _MADE_POOL = [
-    "  # (?) No file has unlabelled pairs, from which students learn most: the sides of the training rows, paired anew,",
-    "  # are some. Files of further products or pages can be added to `of`. No side of a test or validation row is used.",
+    "  # (?) No file has unlabelled pairs, from which students learn most; sides of training rows, paired anew,",
+    "  # are such pairs. Files of more products or pages can be added to `of`. Sides of test and validation stay out.",
     "  # pool:",
     "  #   made: {pairs: {of: [train], exact: 1, neighbours: 3, hard: 1, random: 1}, rows: 20000}",
 ]

@@ -80,6 +80,7 @@ class _Sources:
 
     Attributes: start: the artifact that it starts from. labels: soft-label stores with their shares. members: of an
         ensemble, by name. teacher: the model that a loss term reads. steps_of: the model whose steps it takes.
+        selection: of the pool's rows.
     """
 
     start: str | None
@@ -87,6 +88,7 @@ class _Sources:
     members: Mapping[str, str]
     teacher: str | None
     steps_of: str | None
+    selection: str | None
 
     @classmethod
     def of(cls, experiment: Experiment, spec: ModelSpec) -> _Sources:
@@ -98,12 +100,14 @@ class _Sources:
             members={name: models[name].artifact for name in spec.members},
             teacher=_read_teacher(experiment, spec),
             steps_of=models[spec.steps_of].artifact if spec.steps_of else None,
+            selection=experiment.selection(spec),
         )
 
     def reads(self) -> tuple[Read, ...]:
         """Each artifact once."""
         steps = [Read(self.steps_of, (HISTORY_FILE,))] if self.steps_of else []
-        whole = [name for name in (self.start, *self.labels, *self.members.values(), self.teacher) if name]
+        named = (self.start, *self.labels, self.selection, *self.members.values(), self.teacher)
+        whole = [name for name in named if name]
         return (*(Read(name) for name in dict.fromkeys(whole)), *steps)
 
 
@@ -117,6 +121,7 @@ def _lesson(experiment: Experiment, spec: ModelSpec, sources: _Sources) -> Lesso
         records=run / RECORDS,
         source=run / sources.start if sources.start else None,
         labels={run / store: share for store, share in sources.labels.items()},
+        selection=run / sources.selection if sources.selection else None,
         slices=getattr(spec.config, "slices", None),
         members={name: run / artifact for name, artifact in sources.members.items()},
         teacher=run / sources.teacher if sources.teacher else None,
@@ -182,12 +187,15 @@ def _work(experiment: Experiment, spec: ModelSpec, own: Family, *, pool: bool) -
     training, slices = (getattr(entry, name, None) for name in ("training", "slices"))
     splits = experiment.labelled_splits if pool or spec.steps_of else ["train"]
     names = [f"train/{name}" for name in slices] if slices else splits
+    most = experiment.project.select.rows if experiment.project.select and len(splits) > 1 else None
     like = f"train {spec.twin_of}" if spec.twin_of else None
     if training is None:
         return reading(*names, like=like)
 
     def work(rows: Counts) -> Work:
-        return fit_work(training, sum(rows.get(name, 0) for name in names), rows.get("valid", 0), like)
+        total = sum(rows.get(name, 0) for name in names)
+        learnt = total if most is None else min(total, rows.get("train", 0) + most)
+        return fit_work(training, learnt, rows.get("valid", 0), like)
 
     return work
 

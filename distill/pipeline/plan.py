@@ -40,7 +40,7 @@ def asking(experiment: Experiment) -> Iterator[Stage]:
     yield Stage("audit", audit_step(experiment))
     made: set[str] = set()
     for spec in experiment.in_order([spec for spec in experiment.of_role(TEACHER) if spec.has_folder]):
-        yield from _fit("teach", experiment, spec, made)
+        yield from fitting("teach", experiment, spec, made)
     # Without students only `distill label` has something to choose.
     verb = "teach" if experiment.students else "label"
     for spec in experiment.asked:
@@ -54,7 +54,7 @@ def learning(experiment: Experiment) -> Iterator[Stage]:
     asked = {spec.name for spec in [*experiment.asked, *early]}
     made: set[str] = {RunFolder.checkpoint(spec.name) for spec in experiment.of_role(TEACHER) if spec.has_folder}
     for spec in early:
-        yield from _fit("train", experiment, spec, made)
+        yield from fitting("train", experiment, spec, made)
         yield Stage("train", predict_step(experiment, spec))
     if early and not experiment.imported:
         yield Stage("train", twins_step(experiment))
@@ -88,10 +88,10 @@ def _distilling(experiment: Experiment, made: set[str]) -> Iterator[Stage]:
             if name not in labelled:
                 labelled.add(name)
                 yield Stage("label", label_step(experiment, experiment.models[name]))
-        yield from _fit("train", experiment, spec, made)
+        yield from fitting("train", experiment, spec, made)
 
 
-def _fit(verb: str, experiment: Experiment, spec: ModelSpec, made: set[str]) -> Iterator[Stage]:
+def fitting(verb: str, experiment: Experiment, spec: ModelSpec, made: set[str]) -> Iterator[Stage]:
     """A model's fit, after the checkpoint that it starts from. Args: made: checkpoints that the plan has already."""
     start = experiment.start(spec) if spec.copy_of is None else None
     if start is not None and start.checkpoint_of is not None and start.artifact not in made:

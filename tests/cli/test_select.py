@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 
 import pytest
 
@@ -37,9 +39,15 @@ def labelled(planted, tmp_path_factory):
     return folder / "run", options
 
 
+def without_torch(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """The command in an environment that lacks PyTorch and transformers."""
+    code = "import sys; sys.modules |= {'torch': None, 'transformers': None}; from distill.__main__ import main; main()"
+    return subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, encoding="utf-8", check=False)
+
+
 def test_the_verb_chooses_and_says_what_it_made_of_the_pool(labelled):
     run, options = labelled
-    done = distill("select", *options, SELECT, "--json")
+    done = without_torch("select", *options, SELECT, "--json")
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout.splitlines()[-1])
     assert found["after"]["class"] == {"мимо": 4, "рядом": 4, "точно": 4} and found["pool"] == 40

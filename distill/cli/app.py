@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from distill.cli.options import Options, takes_options
+from distill.core.errors import UserError
 
 app = typer.Typer(
     help="Large text classifiers into small ones that production can afford, with measurements of what was kept.",
@@ -114,7 +115,41 @@ def label(
     _work("label", options, json_, labels=import_)
 
 
+@app.command()
+@takes_options()
+def select(
+    options: Options,
+    run: Annotated[Path | None, typer.Argument(help="Show the selection of this run folder.")] = None,
+    json_: JsonOption = False,
+) -> None:
+    """Choose rows of the labelled pool for training, as the section `select` says: classes, entropy, slices, keys."""
+    from distill.cli.commands import select_rows
+
+    if run and options != Options():
+        raise UserError("a run folder needs no options", where="distill select", found=run, do="give either of the two")
+    select_rows(None if run else options.settings(), run, json_)
+
+
 _verb("train", "train", "Up to the trained students and their gold-only twins.")
+
+
+@app.command()
+@takes_options()
+def scale(
+    options: Options,
+    factors: Annotated[str, typer.Option(help="Pool rows per gold row, rising.")] = "1,4,16",
+    seeds: Annotated[str | None, typer.Option(help="Training seeds of every point: 1,2,3.")] = None,
+    price_per_hour: Annotated[float | None, typer.Option(help="Price of an hour, for the cost of a point.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the points and their time; make nothing.")] = False,
+    json_: JsonOption = False,
+) -> None:
+    """Quality at more and more rows of the pool, from one label store: what each step brings, takes and costs."""
+    from distill.cli.commands import scale_pool
+    from distill.pipeline.scale import Scaling
+
+    scale_pool(options.settings(), Scaling.of(factors, seeds, price_per_hour), dry_run, json_)
+
+
 _verb("evaluate", "evaluate", "Up to the quality figures of every model and exported file.")
 _verb("export", "export", "Up to the exported files and their parity checks.")
 _verb("bench", "bench", "Up to the latency measurements.")

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.text import Text
 
-from distill.cli.console import ConsoleReporter, TextConsole, clock
+from distill.cli.console import ConsoleReporter, TextConsole
 from distill.core.errors import GateFailed, UserError, unknown_name
 from distill.core.files import Json, write_text
 from distill.core.output import as_json as json_text
-from distill.core.output import say
+from distill.core.output import clock, say
 from distill.core.progress import reporting
 from distill.core.sealed import read_sealed
 from distill.pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    from distill.pipeline.scale import Scaling
 
 _LOG_WIDTH = 160
 
@@ -95,26 +98,50 @@ def pretrain_encoder(settings: Settings, checkpoint: str | None, as_json: bool) 
         _print_json(curve)
 
 
-def list_presets(config: Path | None, as_json: bool) -> None:
-    """Print every preset with the comment it begins with; a project's own are marked, and named again in the JSON.
+def select_rows(settings: Settings | None, run: Path | None, as_json: bool) -> None:
+    """Select rows of a labelled pool and print what it came to. Args: run: show the selection of this run instead."""
+    from distill.pipeline.selection import select, stored_selection
+    from distill.report.selection_table import selection_sentence, selection_sheet
+    from distill.report.tables import rich_table
 
-    Args: config: a project file, or the name of an embedded project; None for the shipped presets alone.
-    """
-    from distill.core.presets import own_presets, preset_names, preset_text
-
-    packages, folder = ("teachers", "students", "export"), _project_folder(config)
-    found: dict[str, dict[str, str]] = {
-        package: {name: _first_comment(preset_text(package, name, folder)) for name in preset_names(package, folder)}
-        for package in packages
-    }
-    own = {package: list(own_presets(package, folder)) for package in packages}
+    console = _console(as_json)
+    found = select(settings, ConsoleReporter(console)) if settings else stored_selection(run or Path())
+    console.print(Text(selection_sentence(found)))
+    console.print(rich_table(selection_sheet(found)))
     if as_json:
-        _print_json({**found, "project": own} if folder else found)
+        _print_json(found)
+
+
+def scale_pool(settings: Settings, asked: Scaling, dry_run: bool, as_json: bool) -> None:
+    """Train students on more and more rows of the pool and print what each step brought. Args: dry_run: only plan."""
+    from distill.pipeline.scale import PAGE, scale
+    from distill.pipeline.scale_outlook import scale_lines
+    from distill.pipeline.seeds import first_run
+    from distill.report.scale_table import scale_sentences, scale_sheet
+    from distill.report.tables import rich_table
+
+    if dry_run:
+        _say_planned(lambda: scale_lines(settings, asked))
         return
-    for package, entries in found.items():
-        say(package)
-        for name, comment in entries.items():
-            say(f"  {name:<12} {comment}" + (" (of this project)" if name in own[package] else ""))
+    console = _console(as_json)
+    found = scale(settings, asked, ConsoleReporter(console))
+    for sentence in scale_sentences(found):
+        console.print(Text(sentence))
+    console.print(rich_table(scale_sheet(found), console.width))
+    console.print(Text(f"page:   {first_run(settings).run / PAGE}"))
+    if as_json:
+        _print_json(found)
+
+
+def list_presets(config: Path | None, as_json: bool) -> None:
+    """Print every preset. Args: config: a project file, or the name of an embedded project."""
+    from distill.pipeline.known_presets import known_presets
+
+    found = known_presets(config)
+    if as_json:
+        _print_json(found.as_json())
+    else:
+        say("\n".join(found.lines()))
 
 
 def verify_bundle(bundle: Path, key: Path | None, threads: int | None, as_json: bool) -> None:
@@ -217,12 +244,17 @@ def print_status(run: Path, verify: bool, as_json: bool) -> None:
 
 def print_plan(settings: Settings) -> None:
     """Print every step of a run, whether it is done, the rows and bytes that it works on, and what it will take."""
-    from distill.cli.dry_run import plan_lines
     from distill.pipeline.outlook import outlook
+    from distill.pipeline.plan_lines import plan_lines
 
+    _say_planned(lambda: plan_lines(outlook(settings), settings.run))
+
+
+def _say_planned(lines: Callable[[], Sequence[str]]) -> None:
+    """Print lines that take a while to make."""
     with reporting(ConsoleReporter(TextConsole(stderr=True))):
-        found = outlook(settings)
-    say("\n".join(plan_lines(found, settings.run)))
+        found = lines()
+    say("\n".join(found))
 
 
 def _print_audit(settings: Settings, report: Json, console: Console) -> None:
@@ -272,22 +304,6 @@ def _report(run: Path) -> Json:
     if not (run / "report.json").exists():
         raise UserError("no report here", where=str(run), do="give the folder of a run, for example runs/demo")
     return read_sealed(run / "report.json")
-
-
-def _project_folder(config: Path | None) -> Path | None:
-    """The folder of a project file, None for an embedded project. Raises: UserError when the file is no config."""
-    from distill.core.config import load_yaml
-    from distill.demo.projects import PROJECTS
-
-    if config is None or (str(config) in PROJECTS and not config.is_file()):
-        return None
-    load_yaml(config)
-    return config.parent
-
-
-def _first_comment(text: str) -> str:
-    first = text.partition("\n")[0]
-    return first.removeprefix("#").strip() if first.startswith("#") else ""
 
 
 def _console(as_json: bool) -> Console:

@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.segment import Segment
 from rich.text import Text
 
-from distill.core.output import for_terminal
+from distill.core.output import clock, for_terminal
 from distill.core.progress import Reporter
 
 _LOG_EVERY_SECONDS = 15.0
@@ -94,12 +94,3 @@ class ConsoleReporter(Reporter):
         """Say how a step ended; skipped steps are counted, not listed."""
         if status != "skipped":
             self.console.print(Text(f"✓ {name}  {clock(seconds)}", style="green"))
-
-
-def clock(seconds: float) -> str:
-    """`8s`, `2m 05s`, `1h 10m`."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole}s"
-    minutes, rest = divmod(whole, 60)
-    return f"{minutes}m {rest:02d}s" if minutes < 60 else f"{minutes // 60}h {minutes % 60:02d}m"

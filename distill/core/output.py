@@ -63,6 +63,15 @@ def say(text: object, file: IO[str] | None = None) -> None:
     print(for_terminal(text), file=file or sys.stdout)
 
 
+def clock(seconds: float) -> str:
+    """`8s`, `2m 05s`, `1h 10m`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole}s"
+    minutes, rest = divmod(whole, 60)
+    return f"{minutes}m {rest:02d}s" if minutes < 60 else f"{minutes // 60}h {minutes % 60:02d}m"
+
+
 def _steers(sign: str) -> bool:
     return not sign.isprintable() and sign not in _KEPT and unicodedata.category(sign) in _STEERING
 

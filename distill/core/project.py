@@ -18,6 +18,7 @@ from distill.core.config import Config
 from distill.core.label_space import LabelSpace, label_name
 from distill.core.names import name_problems
 from distill.core.objectives.objective import known_objectives, objective
+from distill.core.selection.config import Select
 
 
 def _names(value: Any) -> Any:
@@ -108,14 +109,52 @@ class Junk(Config):
     patterns: list[str] = Field(default_factory=list, description="regular expressions found in any field: pattern")
 
 
-class PoolSource(Config):
-    """Where a part of the unlabelled pool comes from."""
+class MadePairs(Config):
+    """New pairs of sides that are there: of each left side with right sides of other rows, so many of each kind."""
 
-    files: Files = Field(description="files or globs, relative to data.root")
+    of: Files = Field(
+        default_factory=lambda: ["train"],
+        description="where sides come from: train, and files or globs with the columns of one side or of both",
+    )
+    exact: NonNegativeInt = Field(1, description="with the same key, or the same first field of the card")
+    neighbours: NonNegativeInt = Field(3, description="with the most similar card text, whatever its key")
+    hard: NonNegativeInt = Field(
+        1, description="with the most similar card text of another key and another first field of the card"
+    )
+    random: NonNegativeInt = Field(1, description="with any")
+    seed: NonNegativeInt | None = Field(None, description="of the choice among equals and at random; null: seed")
+
+    @model_validator(mode="after")
+    def _makes_pairs(self) -> MadePairs:
+        if not any((self.exact, self.neighbours, self.hard, self.random)):
+            raise ValueError("neighbours: with exact, hard and random at 0 too there is no pair to make")
+        return self
+
+
+class PoolSource(Config):
+    """Where a part of the unlabelled pool comes from: files of pairs, or pairs that are made."""
+
+    files: Files | None = Field(None, description="files or globs, relative to data.root")
+    pairs: MadePairs | None = Field(None, description="instead of files: pairs made of sides that are there")
     rows: PositiveInt | None = Field(None, description="keep a seeded sample of this many rows, after cleaning")
     pairing: Literal["given", "neighbours"] = Field(
         "given", description="keep the rows' own pairs, or pair each left side with a similar right side of another row"
     )
+
+    @model_validator(mode="after")
+    def _from_one_place(self) -> PoolSource:
+        if self.files is None and self.pairs is None:
+            raise ValueError("files: missing; name files of pairs, or let pairs be made with pairs: {}")
+        if self.files is not None and self.pairs is not None:
+            raise ValueError("pairs: files are named too; remove one of the two")
+        if self.pairs is not None and self.pairing != "given":
+            raise ValueError("pairing: how rows of files are paired; pairs has exact, neighbours, hard and random")
+        return self
+
+    @property
+    def read_files(self) -> list[str]:
+        """The files or globs that it reads; none where pairs are made of the training rows alone."""
+        return (self.files or []) if self.pairs is None else [one for one in self.pairs.of if one != "train"]
 
 
 def _pool_source(value: Any) -> Any:
@@ -281,6 +320,9 @@ class Project(Config):
         "auto",
         description="whose soft labels students learn from: auto (by validation), document, card, mean, or a teacher",
     )
+    select: Select | None = Field(
+        None, description="which rows of the labelled pool students learn from; null: all of them"
+    )
     pretrain: dict[str, Any] = Field(default_factory=dict, description="settings of `distill pretrain`")
     students: Annotated[dict[str, dict[str, Any]] | None, _become_paths("students")] = Field(
         None, description="name: overrides of a student preset; {}: the teachers alone are trained and compared"
@@ -311,6 +353,19 @@ class Project(Config):
     def _metric_of_the_task(self) -> Project:
         if self.quality.metric == "f1_positive" and self.task.positive is None:
             raise ValueError("quality.metric: f1_positive needs a positive class; name one in task.positive")
+        return self
+
+    @model_validator(mode="after")
+    def _selects_by_what_is_there(self) -> Project:
+        select, found = self.select, []
+        if select is not None and not self.data.pool:
+            found.append("select: there is no pool to select from; name one in data.pool")
+        if select is not None and "slice" in select.balance and self.data.slice is None:
+            found.append("select.balance: slice needs the column in data.slice")
+        if select is not None and select.per_key is not None and not self.data.keys:
+            found.append("select.per_key: needs the columns in data.keys")
+        if found:
+            raise ValueError("\n".join(found))
         return self
 
     @model_validator(mode="after")

@@ -8,7 +8,7 @@ from pathlib import Path
 from distill.core.errors import UserError
 from distill.core.files import Json, read_json
 
-RECORDS, AUDIT, CHOICE, TWINS = "records", "audit", "choice", "twins"
+RECORDS, AUDIT, CHOICE, TWINS, SELECTION = "records", "audit", "choice", "twins", "selection"
 EVALUATION, LATENCY, PREDICTIONS = "evaluation", "latency", "predictions"
 HASHES = ".cache/sha256.json"  # of the files that steps read, and of what they made
 

@@ -16,7 +16,7 @@ from distill.families.starting import cut, source_model
 from distill.inference.runner_scorer import RunnerScorer
 from distill.inference.scorer import Scorer
 from distill.training.config import TrainingConfig
-from distill.training.joining import join, labelled_rows
+from distill.training.joining import join, labelled_rows, rows_to_learn
 from distill.training.losses.term import Term, needs_teacher
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ def _rows(lesson: Lesson) -> tuple[list[Record], dict[str, Logits]]:
     if not any(row.id in soft for _, row in known):
         store, found = str(next(iter(lesson.labels))), "every row is empty or not finite"
         raise UserError("no usable soft labels", where=store, found=found, do="label the pool again")
-    return [row for _, row in known if row.id in soft or row.target is not None], soft
+    return rows_to_learn(lesson.records, soft, lesson.splits, lesson.selection), soft
 
 
 def _teacher(config: Recipe, lesson: Lesson) -> Path | None:

@@ -32,7 +32,7 @@ class Lesson:
         records: the records artifact. source: the model folder or checkpoint that it starts from.
         through: entries of the students whose cuts come before its own, where it starts as the first of them does.
         labels: soft-label stores with their shares; empty: gold alone. splits: whose rows are learnt with such labels;
-            None: training rows and all of the pool.
+            None: training rows and all of the pool. selection: of the rows of the pool that are learnt; None: all.
         slices: train on rows of these only; None: on all. members: folders of the models that an ensemble is made of.
         teacher: the model whose hidden states a loss may ask for. steps: a fixed number of optimiser steps.
         seed: order, dropout and fresh weights. threads: of the processor. logs: folder for TensorBoard.
@@ -47,6 +47,7 @@ class Lesson:
     through: Sequence[Any] = ()
     labels: Mapping[Path, Share] = field(default_factory=dict)
     splits: Sequence[str] | None = None
+    selection: Path | None = None
     slices: Sequence[str] | None = None
     members: Mapping[str, Path] = field(default_factory=dict)
     teacher: Path | None = None

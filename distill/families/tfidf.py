@@ -30,7 +30,7 @@ from distill.core.view import TOKENIZER_FILE, View
 from distill.evaluation.metrics import FloatArray
 from distill.families.family import CONFIG_FILE, DEFAULT, Facts, Family, Lesson, Opening, renderer
 from distill.inference.scorer import Logits, Progress, Row, Scorer
-from distill.training.joining import join, labelled_rows
+from distill.training.joining import join, labelled_rows, rows_to_learn
 
 if TYPE_CHECKING:
     from sklearn.feature_extraction.text import TfidfVectorizer
@@ -268,7 +268,7 @@ def _examples(lesson: Lesson) -> tuple[list[Record], FloatArray]:
     known = labelled_rows(lesson.records, lesson.splits)
     if not any(record.id in soft for _, record in known):
         raise UserError("no usable soft labels", where=str(next(iter(lesson.labels))), do="label the pool again")
-    records = [record for _, record in known if record.id in soft or record.target is not None]
+    records = rows_to_learn(lesson.records, soft, lesson.splits, lesson.selection)
     chances = {name: lesson.space.objective.probabilities(logits[None])[0] for name, logits in soft.items()}
     targets = [chances[record.id] if record.id in chances else record.target for record in records]
     return records, np.array(targets, np.float64)

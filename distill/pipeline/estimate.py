@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from distill.core.config import merge
-from distill.core.files import read_json
+from distill.core.files import read_json, write_text
 from distill.core.progress import Reporter, reporting
 from distill.core.record_store import count_records, sample_records, slice_counts, splits, write_records
 from distill.core.run_folder import LATENCY, RECORDS
@@ -22,6 +25,7 @@ from distill.pipeline.experiment import Experiment
 from distill.pipeline.models import ModelSpec
 from distill.pipeline.plan import asking, learning
 from distill.pipeline.settings import Settings
+from distill.training.joining import labelled_rows
 
 ROWS, STEPS, _HELD_OUT = 50, 4, 10
 _REQUESTS, _REPLICATES = 24, 100
@@ -83,8 +87,38 @@ class Timing:
         return Estimate(min(seconds(work.steps), longest), longest, self.size, self.size * _CHECKPOINTS)
 
 
+@dataclass(frozen=True)
+class Pace:
+    """What the steps of a plan took on few rows.
+
+    Attributes: timings: by name of the step, each with its work there. rows: of each split of the whole run.
+    """
+
+    timings: Mapping[str, tuple[Timing, Work]]
+    rows: Counts
+
+    def of(self, step: Step, rows: Counts | None = None) -> Estimate | None:
+        """What a step takes; None for one that was not performed. Args: rows: of each split, where not all are read."""
+        work = step.work(self.rows if rows is None else rows)
+        timed = self.timings.get(work.like or step.name)
+        return None if timed is None else timed[0].scaled(timed[1], work)
+
+
 def estimate(settings: Settings, records: Path, folder: Path, on_start: Callable[[str], None]) -> dict[str, Estimate]:
-    """What each step of a run's plan takes, by its name.
+    """What each step of a run's plan takes, by its name. Args, Raises: as `pace`."""
+    taken, real = pace(settings, records, folder, on_start), Experiment(settings)
+    steps = [stage.step for stage in (*asking(real), *learning(real))]
+    return {step.name: one for step in steps if (one := taken.of(step)) is not None}
+
+
+def pace(
+    settings: Settings,
+    records: Path,
+    folder: Path,
+    on_start: Callable[[str], None],
+    leave_out: Collection[str] = (),
+) -> Pace:
+    """What each step of a run's plan takes on few rows.
 
     The plan of the same run is performed on about 50 rows of every split, training for 4 optimiser steps, with all that
     follows: labels, predictions, exports, evaluation, latency. Each timing is scaled by the work that the step states.
@@ -92,22 +126,16 @@ def estimate(settings: Settings, records: Path, folder: Path, on_start: Callable
     teacher and student that are exported and the first ones that are not: the others are taken to be like them.
 
     Args: records: the run's clean records. folder: an empty folder for what is made. on_start: told each step's name.
+        leave_out: verbs whose steps are not performed, with all that read what they make.
     Raises: as the steps do, for instance UserError for a checkpoint that is unavailable.
     """
     short = _Short(_shortened(settings, folder))
     sample = _sampling(records, settings)
     steps = Steps(folder, {}, {})
     run_step(steps, sample)
+    _write_imported(short, settings)
     few, all_rows = _counts(folder / RECORDS, settings), _counts(records, settings)
-    timings = dict(_timings(short, steps, few, on_start))
-    real = Experiment(settings)
-    found: dict[str, Estimate] = {}
-    for step in (stage.step for stage in (*asking(real), *learning(real))):
-        work = step.work(all_rows)
-        timed = timings.get(work.like or step.name)
-        if timed is not None:
-            found[step.name] = timed[0].scaled(timed[1], work)
-    return found
+    return Pace(dict(_timings(short, steps, few, on_start, {"audit", *leave_out})), all_rows)
 
 
 class _Short(Experiment):
@@ -123,11 +151,11 @@ class _Short(Experiment):
 
 
 def _timings(
-    short: Experiment, steps: Steps, few: Counts, on_start: Callable[[str], None]
+    short: Experiment, steps: Steps, few: Counts, on_start: Callable[[str], None], leave_out: Collection[str]
 ) -> Iterator[tuple[str, tuple[Timing, Work]]]:
     """Timing and work of each step of the short plan; a step that another one stands for is not performed."""
     for part in (asking, learning):
-        for step in (stage.step for stage in part(short) if stage.verb != "audit"):
+        for step in (stage.step for stage in part(short) if stage.verb not in leave_out):
             on_start(step.name)
             work, clock, started = step.work(few), _Clock(), time.monotonic()
             with reporting(clock):
@@ -164,7 +192,9 @@ def _shortened(settings: Settings, folder: Path) -> Settings:
         settings,
         run=folder,
         project=project.model_copy(update=changed),
-        teachers={name: shorter(one, slices=None) for name, one in settings.teachers.items()},
+        teachers={
+            name: shorter(one, slices=None, **_imported(one, name, folder)) for name, one in settings.teachers.items()
+        },
         students={name: shorter(one) for name, one in settings.students.items()},
         bench=bench.model_copy(update={"requests": requests, "processes": 1, "warmup": min(bench.warmup, 2)}),
     )
@@ -174,6 +204,21 @@ def _few_texts(section: Mapping[str, Any]) -> dict[str, Any]:
     """The section `pretrain`, for few rows and as few steps as a fit."""
     few = {"max_steps": STEPS, "warmup": 0}
     return merge(section, {"held_out": _HELD_OUT, "evaluate_steps": STEPS, "training": few})
+
+
+def _imported(teacher: Any, name: str, folder: Path) -> dict[str, str]:
+    """Where the few rows' labels are of a teacher whose labels were made elsewhere; nothing for others."""
+    return {} if getattr(teacher, "labels", None) is None else {"labels": str(folder / f"{name}.jsonl")}
+
+
+def _write_imported(short: Experiment, settings: Settings) -> None:
+    """Labels for the few rows, drawn at random: a file of the user's has them for all rows, which is refused."""
+    drawn, size = np.random.default_rng(1), len(short.space.outputs)
+    for name, one in settings.teachers.items():
+        if _imported(one, name, short.run.path):
+            rows = [row.id for _, row in labelled_rows(short.run / RECORDS)]
+            lines = [json.dumps({"id": row, "logits": drawn.normal(size=size).tolist()}) for row in rows]
+            write_text(short.run.path / f"{name}.jsonl", "\n".join(lines) + "\n")
 
 
 def _card_teacher_labels(settings: Settings) -> bool:

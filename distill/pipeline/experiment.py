@@ -9,7 +9,7 @@ from distill.core.files import Json
 from distill.core.intake.splits import KEY_TEST
 from distill.core.manifest import read_whole
 from distill.core.model_folder import layer_count
-from distill.core.run_folder import CHOICE, RunFolder
+from distill.core.run_folder import CHOICE, SELECTION, RunFolder
 from distill.evaluation.calibrated_predictions import References
 from distill.families.family import family
 from distill.pipeline.models import BASELINE, CONTROL, STUDENT, TEACHER, ModelSpec, Start, in_order, table
@@ -137,12 +137,20 @@ class Experiment:
             return {self.labelled(label).name: share for label, share in self.chosen.items()}
         return {name: Share(1 / len(spec.learns_from)) for name in spec.learns_from}
 
+    def selection(self, spec: ModelSpec) -> str | None:
+        """The artifact with the rows of the pool that a model learns; None: all, or none at all."""
+        if not self.teachers_of(spec):
+            return None
+        return spec.selection or (SELECTION if self.project.select is not None else None)
+
     @property
     def labellers(self) -> list[ModelSpec]:
         """The models that label, each once, in an order in which each is fitted before it labels."""
         names = dict.fromkeys(name for spec in self.students for name in self.teachers_of(spec))
-        named = names or {self.labelled(label).name: None for label in self.chosen}
-        return [self.models[name] for name in named]
+        chosen = {self.labelled(label).name: None for label in self.chosen}
+        if self.project.select is not None:  # rows are selected by the chosen labels, whoever learns which
+            names = chosen | names
+        return [self.models[name] for name in names or chosen]
 
     def start(self, spec: ModelSpec) -> Start | None:
         """Where a model starts: from a checkpoint, or from the layers of another model; None for families that do not.

@@ -55,6 +55,7 @@ class ModelSpec:
             its layers are chosen as theirs one after the other.
         copy_of: the model that it equals, so that it is copied instead of trained.
         members: the models that an ensemble is made of.
+        selection: artifact with the rows of the pool that it learns; None: those that the project selects, or all.
     """
 
     name: str
@@ -74,6 +75,7 @@ class ModelSpec:
     through: tuple[str, ...] = ()
     copy_of: str | None = None
     members: tuple[str, ...] = ()
+    selection: str | None = None
 
     @property
     def has_folder(self) -> bool:

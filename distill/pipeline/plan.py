@@ -18,6 +18,7 @@ from distill.pipeline.steps.fit import fit_step
 from distill.pipeline.steps.label import label_step
 from distill.pipeline.steps.predict import cross_view_step, predict_exported_step, predict_step
 from distill.pipeline.steps.pretrain import starting_steps
+from distill.pipeline.steps.select import select_step
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def asking(experiment: Experiment) -> Iterator[Stage]:
         yield Stage("evaluate", fit_step(experiment, spec))
     made: set[str] = set()
     for spec in experiment.in_order([spec for spec in experiment.of_role(TEACHER) if spec.has_folder]):
-        yield from _fit("teach", experiment, spec, made)
+        yield from fitting("teach", experiment, spec, made)
     # Without students only `distill label` has something to choose.
     verb = "teach" if experiment.students else "label"
     for spec in experiment.asked:
@@ -57,7 +58,7 @@ def learning(experiment: Experiment) -> Iterator[Stage]:
     starts = [experiment.start(spec) for spec in experiment.of_role(TEACHER) if spec.has_folder]
     made = {start.artifact for start in starts if start is not None}
     for spec in early:
-        yield from _fit("train", experiment, spec, made)
+        yield from fitting("train", experiment, spec, made)
         yield Stage("train", predict_step(experiment, spec))
     if early and not experiment.imported:
         yield Stage("train", twins_step(experiment))
@@ -81,6 +82,8 @@ def _distilling(experiment: Experiment, made: set[str]) -> Iterator[Stage]:
     waiting = [spec for spec in experiment.labellers if spec.role != STUDENT]
     for spec in waiting:
         yield Stage("label", label_step(experiment, spec))
+    if experiment.project.select is not None:
+        yield Stage("select", select_step(experiment, experiment.project.select))
     labelled = {spec.name for spec in waiting}
     early = {spec.name for spec in [*experiment.early_twins, *experiment.early_controls]}
     late = [spec for spec in experiment.of_role(STUDENT, BASELINE, CONTROL) if spec.name not in early]
@@ -89,10 +92,10 @@ def _distilling(experiment: Experiment, made: set[str]) -> Iterator[Stage]:
             if name not in labelled:
                 labelled.add(name)
                 yield Stage("label", label_step(experiment, experiment.models[name]))
-        yield from _fit("train", experiment, spec, made)
+        yield from fitting("train", experiment, spec, made)
 
 
-def _fit(verb: str, experiment: Experiment, spec: ModelSpec, made: set[str]) -> Iterator[Stage]:
+def fitting(verb: str, experiment: Experiment, spec: ModelSpec, made: set[str]) -> Iterator[Stage]:
     """A model's fit, after the encoder that it starts from. Args: made: encoders that the plan has already."""
     start = experiment.start(spec) if spec.copy_of is None else None
     if start is not None and start.checkpoint_of is not None and start.artifact not in made:
@@ -111,16 +114,17 @@ def bundles(experiment: Experiment) -> Iterator[Stage]:
 def stages_until(stages: list[Stage], verb: str) -> list[Stage]:
     """The plan up to the last step of `verb`, all of it for later verbs; no step of another verb that nothing reads.
 
-    Labels and exports are left out where no step that is kept reads them. For `label` training is left out, and with it
-    the labels of students that others learn from, which are made by `train`; and so are teachers that no label needs.
+    Labels, selections and exports are left out where no step that is kept reads them. For `label` and `select` training
+    is left out, and with it the labels of students that others learn from, which are made by `train`; and so are
+    teachers that no label needs.
     """
     last = max((index for index, stage in enumerate(stages) if stage.verb == verb), default=len(stages) - 1)
     kept = stages[: last + 1]
-    if verb == "label":
+    if verb in ("label", "select"):
         trained = {stage.step.artifact for stage in kept if stage.verb == "train"}
         return _needed([one for one in kept if one.verb != "train" and trained.isdisjoint(one.step.upstream)], verb)
     read = {artifact for stage in kept for artifact in stage.step.upstream}
-    spared = {"label", "export"} - {verb}
+    spared = {"label", "select", "export"} - {verb}
     return [stage for stage in kept if stage.verb not in spared or stage.step.artifact in read]
 
 

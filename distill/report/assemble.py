@@ -11,7 +11,8 @@ from typing import Any
 from distill.core.files import Json
 from distill.core.manifest import read_whole
 from distill.core.project import Controls, Project
-from distill.core.run_folder import AUDIT, CHOICE, EVALUATION, LATENCY, TWINS
+from distill.core.run_folder import AUDIT, CHOICE, EVALUATION, LATENCY, SELECTION, TWINS
+from distill.core.selection.store import SELECTION_FILE
 from distill.evaluation.entries import Gate, Parity
 from distill.evaluation.gates import (
     fidelity_gates,
@@ -71,6 +72,9 @@ def assemble(
     }
     off = [name for name in Controls.model_fields if not getattr(project.controls, name)]
     left_out = {"controls_off": off} if off else {}
+    selection = read_whole(run / SELECTION, SELECTION_FILE) if project.select is not None else None
+    if selection is not None:
+        report["selection"] = selection
     return {**report, "gates": _as_json(_gates(project, report)), "gates_off": off_gates(project.gates), **left_out}
 
 

@@ -24,9 +24,13 @@ def page(report: Report) -> str:
     sections = "".join(
         element("section", element("h2", for_html(section.title)) + body, id=section.name) for section, body in shown
     )
-    head = f"<title>{for_html(_title(report))}</title><style>{_STYLE.read_text(encoding='utf-8')}</style>"
-    body = f"<body>{_header(report)}{links}<main>{sections}</main></body>"
-    return f'<!doctype html>\n<html lang="en"><head>{_META}{head}</head>{body}</html>\n'
+    return document(_title(report), f"{_header(report)}{links}<main>{sections}</main>")
+
+
+def document(title: str, body: str) -> str:
+    """A whole page in the report's style. Args: body: finished HTML."""
+    head = f"<title>{for_html(title)}</title><style>{_STYLE.read_text(encoding='utf-8')}</style>"
+    return f'<!doctype html>\n<html lang="en"><head>{_META}{head}</head><body>{body}</body></html>\n'
 
 
 def write_page(report: Report, path: Path) -> None:

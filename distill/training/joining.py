@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from distill.core.objectives.objective import Objective
 from distill.core.record_store import read_records, splits
 from distill.core.records import Record
+from distill.core.selection.store import selected_ids
 from distill.core.soft_labels import OK, SoftLabels
 from distill.evaluation.metrics import mixture
 
@@ -26,6 +27,22 @@ def labelled_rows(records: Path, names: Sequence[str] | None = None) -> list[tup
     if names is None:
         names = ["train", *sorted(name for name in splits(records) if name.startswith("pool."))]
     return [(name, record) for name in names for record in read_records(records, name)]
+
+
+def rows_to_learn(
+    records: Path, soft: Collection[str], names: Sequence[str] | None = None, selection: Path | None = None
+) -> list[Record]:
+    """The rows with gold, and those of the pool with a soft label, of these only the selected ones.
+
+    Args: soft: ids with a soft label. names: of the splits to read, as `labelled_rows`. selection: the folder of a
+        selection; None: the whole pool.
+    """
+    chosen = None if selection is None else selected_ids(selection)
+    return [
+        row
+        for _, row in labelled_rows(records, names)
+        if row.target is not None or (row.id in soft and (chosen is None or row.id in chosen))
+    ]
 
 
 @dataclass(frozen=True)

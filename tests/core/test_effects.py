@@ -11,6 +11,7 @@ import pytest
 from benchmarks.config import BenchConfig
 from distill.core import project
 from distill.core.config import Config
+from distill.core.selection.config import Select
 from distill.training.config import TrainingConfig
 from distill.training.losses.gold import Gold
 from distill.training.losses.soft_cross_entropy import SoftCrossEntropy
@@ -51,6 +52,8 @@ WEIGHTS = "training/test_options.py::test_an_option_changes_the_weights"
 LENGTHS = "training/test_options.py::test_an_option_changes_a_run_that_ends_by_itself"
 TARGETS = "export/test_second_target.py::test_one_class_and_one_yaml_go_all_the_way"
 STABLE = "core/intake/test_pools.py::test_a_pool_never_reads_labels_and_keeps_a_stable_sample"
+CHOSEN = "core/selection/test_choose.py"
+MADE = "core/intake/test_made_pairs.py"
 WINDOWS = "core/test_rendering.py::test_windows_overlap_as_promised_and_unread_tokens_are_counted"
 SIDES = "core/test_rendering.py::test_fields_stand_in_order_and_empty_ones_leave_no_separator"
 TWO_VIEWS = (
@@ -113,7 +116,14 @@ EFFECTS: Mapping[type[Config], Mapping[str, str]] = {
         "test": "core/intake/test_splits.py::test_shares_come_out_near_what_is_asked_for",
     },
     project.Junk: each(JUNK, "min_chars", "max_chars", "required", "repeated", "patterns"),
+    project.MadePairs: {
+        "of": f"{MADE}::test_new_products_and_new_pages_come_in_files_of_one_side",
+        **each(f"{MADE}::test_every_kind_of_pair_is_made_so_often_for_each_left_side", "exact", "neighbours", "random"),
+        "hard": f"{MADE}::test_a_hard_pair_is_near_and_of_another_key_and_title",
+        "seed": f"{MADE}::test_what_is_made_depends_on_rows_and_seed_alone",
+    },
     project.PoolSource: {
+        "pairs": f"{MADE}::test_every_kind_of_pair_is_made_so_often_for_each_left_side",
         **each(STABLE, "files", "rows"),
         "pairing": "core/intake/test_pools.py::test_pairing_joins_similar_sides_of_different_rows",
     },
@@ -164,6 +174,7 @@ EFFECTS: Mapping[type[Config], Mapping[str, str]] = {
         "views": TWO_VIEWS,
         "teachers": "pipeline/test_settings.py::test_order_is_preset_then_file_then_set",
         "labels": "teachers/test_choice.py::test_what_the_config_fixes_is_taken_whatever_the_figures",
+        "select": "cli/test_select.py::test_a_run_learns_the_selected_rows_and_its_page_shows_them",
         "pretrain": "cli/test_pretrain.py::test_a_second_start_does_nothing_and_another_setting_redoes_what_it_touches",
         "students": "cli/test_teachers_alone.py::test_the_teachers_are_measured_and_compared_and_nothing_is_distilled",
         "export": EXPORTS,
@@ -173,6 +184,13 @@ EFFECTS: Mapping[type[Config], Mapping[str, str]] = {
         **each(REDONE, "bench", "threads"),
         "seed": "core/intake/test_splits.py::test_the_seed_decides_and_more_rows_move_none",
         **each("pipeline/test_seeds.py::test_seeds_move_the_weights_and_leave_the_rows", "training_seed", "seeds"),
+    },
+    Select: {
+        "rows": f"{CHOSEN}::test_classes_come_out_equal_and_a_short_one_leaves_its_share_to_the_others",
+        "entropy": f"{CHOSEN}::test_bands_keep_their_lower_end_and_only_the_last_its_upper_one",
+        "balance": f"{CHOSEN}::test_combinations_of_class_slice_and_band_come_out_equal",
+        "per_key": f"{CHOSEN}::test_no_key_has_more_rows_than_the_cap",
+        "seed": f"{CHOSEN}::test_more_rows_than_there_are_take_all_and_the_seed_decides_which",
     },
     FreshEncoder: {
         **each(SHAPE, "layers", "width", "heads", "vocabulary"),

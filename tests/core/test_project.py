@@ -14,6 +14,7 @@ from benchmarks.config import BenchConfig
 from distill.core import project
 from distill.core.config import Config, parse
 from distill.core.errors import UserError
+from distill.core.selection.config import Select
 from distill.training.config import TrainingConfig
 from distill.training.losses.gold import Gold
 from distill.training.losses.soft_cross_entropy import SoftCrossEntropy
@@ -25,6 +26,7 @@ from teachers.pretraining.config import EmbeddingTeacherConfig, PretrainConfig, 
 
 MODULES = (
     "distill.core.project",
+    "distill.core.selection.config",
     "distill.training.config",
     "distill.training.losses.gold",
     "distill.training.losses.soft_cross_entropy",
@@ -46,6 +48,7 @@ NEEDED: dict[type[Config], dict[str, Any]] = {
     project.Data: DATA,
     project.ViewConfig: VIEW,
     project.Project: {"task": TASK, "data": DATA, "views": {"document": VIEW, "card": VIEW}},
+    Select: {"rows": 100, "entropy": [0, 1]},
     TeacherEntry: {"preset": "base"},
     TeacherConfig: {"preset": "base"},
     StudentEntry: {"preset": "8L"},
@@ -75,7 +78,8 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
     project.Task: {"labels": ["да"], "ordered": "maybe", "positive": "может быть", "kind": "triple"},
     project.Split: {"mode": "random", "valid": 1.5, "test": -0.1},
     project.Junk: {"min_chars": -1, "max_chars": 0, "required": "page.title", "repeated": 2, "patterns": "спам"},
-    project.PoolSource: {"files": [], "rows": 0, "pairing": "random"},
+    project.MadePairs: {"of": [], "exact": -1, "neighbours": "all", "hard": -1, "random": 0.5, "seed": -1},
+    project.PoolSource: {"files": [], "pairs": {}, "rows": 0, "pairing": "random"},
     project.Data: {
         "root": 5,
         "id": ["id"],
@@ -126,6 +130,7 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
         "views": {"document": VIEW},
         "teachers": {"base": 3},
         "labels": 5,
+        "select": {"rows": 0},
         "pretrain": 1,
         "students": ["8L_trunc"],
         "export": "onnx",
@@ -138,6 +143,7 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
         "seeds": [1, 1],
         "threads": 0,
     },
+    Select: {"rows": 0, "entropy": [0.5, 2], "balance": ["label"], "per_key": 0, "seed": -1},
     FreshEncoder: {"layers": 0, "width": 0, "heads": 0, "matching_heads": -1, "vocabulary": 99},
     TextSource: {
         "root": 5,
@@ -284,10 +290,29 @@ def test_every_field_of_plain_values_is_described(model: type[BaseModel]):
             "test: split.mode keys makes valid and",
         ),
         (project.Data, {"train": "a"}, "test: name at least one test set"),
+        (project.PoolSource, {"files": "a", "pairs": {}}, "pairs: files are named too"),
+        (project.PoolSource, {"files": None, "rows": 3}, "files: missing; name files of pairs, or let pairs be made"),
+        (project.PoolSource, {"pairs": {}, "pairing": "neighbours"}, "pairing: how rows of files are paired"),
+        (
+            project.MadePairs,
+            {"exact": 0, "neighbours": 0, "hard": 0, "random": 0},
+            "neighbours: with exact, hard and random at 0 too there is no pair",
+        ),
         (project.Data, {**DATA, "split": {"valid": 0.5, "test": 0.5}}, "split: valid and test leave no keys"),
         (project.ViewConfig, {**VIEW, "budgets": {"page.body": 3}}, "budgets: page.body not among the view's fields"),
         (project.ViewConfig, {**VIEW, "max_tokens": 8193}, "max_tokens: "),
         (project.Project, {"task": TASK, "data": DATA, "views": {}}, "views.document, views.card: missing"),
+        (project.Project, {**NEEDED[project.Project], "select": {"rows": 5}}, "select: there is no pool"),
+        (
+            project.Project,
+            {**NEEDED[project.Project], "select": {"rows": 5, "balance": ["slice"]}},
+            "select.balance: slice needs the column in data.slice",
+        ),
+        (
+            project.Project,
+            {**NEEDED[project.Project], "select": {"per_key": 5}},
+            "select.per_key: needs the columns in data.keys",
+        ),
         (
             project.Project,
             {**NEEDED[project.Project], "seeds": [1, 2], "training_seed": 3},

@@ -58,6 +58,7 @@ CHANGES = {
     "a view that nothing reads": (["views.other={left: [page.title], max_tokens: 8}"], {"audit"}),
     "another temperature of the loss": (["students.small.temperature=3"], STUDENT | FIGURES | TIMES),
     "smaller shards": (["teachers.new.labelling.shard_rows=512"], {"label new"} | STUDENT | FIGURES | TIMES),
+    "a selection of pool rows": (["select.rows=20"], {"select pool rows"} | STUDENT | FIGURES | TIMES),
     "more requests": (["bench.requests=9"], TIMES),
     "more resamples": (["quality.replicates=200"], {"choose labels", "ask gold-only twins"} | FIGURES),
     "another target": (

@@ -25,6 +25,12 @@ _LABELS = [
     "# Whose soft labels students learn from: auto asks the teachers on validation; or document, card, mean, a name.",
     "labels: auto",
 ]
+_MADE_POOL = [
+    "  # (?) No file has unlabelled pairs, from which students learn most; sides of training rows, paired anew,",
+    "  # are such pairs. Files of more products or pages can be added to `of`. Sides of test and validation stay out.",
+    "  # pool:",
+    "  #   made: {pairs: {of: [train], exact: 1, neighbours: 3, hard: 1, random: 1}, rows: 20000}",
+]
 _STEP, _LEAST = 16, 32
 _WIDTH, _LISTED = 110, 20
 # What YAML does not take as it is, or folds: controls, line ends beyond \n, the byte order mark, surrogates.
@@ -122,7 +128,7 @@ def _files(starter: StarterProject) -> list[str]:
     for role in ("test", "pool"):
         if named := files.get(role):
             lines += [f"  {role}:", *(f"    {_flow(name)}: {_flow(path)}" for name, path in named.items())]
-    return lines
+    return lines + ([] if files.get("pool") or not starter.card[1] else _MADE_POOL)
 
 
 def _views(starter: StarterProject) -> list[str]:

@@ -27,6 +27,7 @@ from distill.core.rendering import Renderer
 AUDIT_FILE = "audit.json"
 SAMPLE_ROWS = 20_000
 DUPLICATES = ("duplicate", "duplicate_other_label", "in_train", "in_valid", "in_test", "key_in_evaluation")
+_HELD_OUT = ("side_in_test", "side_in_valid")
 _NO_SLICE = ""
 _MUCH_UNREAD, _MANY_BAD, _MANY_SAME, _MUCH_CROSSING = 0.2, 0.05, 0.99, 0.2
 
@@ -185,8 +186,9 @@ def _warnings(project: Project, found: Mapping[str, Any], shared: list[Overlap])
         "no_neighbour",
         "crosses_split",
         *shared_rows.REASONS,
+        *_HELD_OUT,
     }
-    warnings += _idle_pools(found)
+    warnings += [*_idle_pools(found), *_fewer_pairs(project, rows["by_source"])]
     if conflicts := rows["dropped"].get("duplicate_other_label"):
         warnings.append(f"{conflicts} rows repeat a text under another label; the first label was kept")
     for source, counts in rows["by_source"].items():
@@ -249,6 +251,17 @@ def _idle_pools(found: Mapping[str, Any]) -> list[str]:
     }
     idle = [source for source in shared if not by_source[source]["kept"]]
     return [f"{source} adds no rows, of {by_source[source]['read']} read: {shared[source]}" for source in idle]
+
+
+def _fewer_pairs(project: Project, by_source: Mapping[str, Json]) -> Iterator[str]:
+    """The pools of made pairs that have fewer rows than they are to have, with what was left out."""
+    for name, source in project.data.pool.items():
+        counts = by_source.get(f"pool.{name}")
+        if source.pairs is None or source.rows is None or counts is None or counts["kept"] >= source.rows:
+            continue
+        held = sum(counts["dropped"].get(reason, 0) for reason in _HELD_OUT)
+        why = f"; {held} sides belong to test or validation rows and make none" if held else ""
+        yield f"pool.{name}: {source.rows} rows are asked for, {counts['kept']} pairs can be made{why}"
 
 
 def _crossing(source: str, lost: int, counts: Json) -> str:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from distill.core.intake.compared_text import side_texts
 from distill.core.intake.hashing import digest
+from distill.core.intake.nearest import TextIndex
 from distill.core.project import Project
 from distill.core.records import Record
 
@@ -24,8 +21,6 @@ class NeighbourPairs:
     """
 
     def __init__(self, project: Project, rights: Sequence[Record]) -> None:
-        from sklearn.feature_extraction.text import TfidfVectorizer
-
         self._project, self._lefts = project, left_fields(project)
         texts: dict[str, Record] = {}
         for record in rights:
@@ -33,22 +28,19 @@ class NeighbourPairs:
                 texts.setdefault(text, record)
         self._texts, self._rights = list(texts), list(texts.values())
         self._index = {text: index for index, text in enumerate(self._texts)}
-        self._vectorizer = TfidfVectorizer(token_pattern=r"(?u)\w+", sublinear_tf=True, dtype=np.float32)
-        self._columns = self._vectorizer.fit_transform(self._texts).T.tocsr() if self._texts else None
+        self._nearest = TextIndex(self._texts)
 
     def pair(self, lefts: Sequence[Record]) -> list[Record | None]:
         """The new pair `<left id>~<right id>` of each left row; None where no other right side shares a word."""
-        if self._columns is None:
-            return [None] * len(lefts)
-        queries = self._vectorizer.transform([self._sides(record)[0] for record in lefts])
-        scores = queries @ self._columns
-        rights = [self._choice(record, scores[[index]]) for index, record in enumerate(lefts)]
+        queries = [self._sides(record)[0] for record in lefts]
+        ranked = self._nearest.nearest(queries, NEAREST.stop + 1)
+        rights = [self._choice(record, found) for record, found in zip(lefts, ranked, strict=True)]
         return [right and self._joined(left, right) for left, right in zip(lefts, rights, strict=True)]
 
-    def _choice(self, left: Record, scores: Any) -> Record | None:
+    def _choice(self, left: Record, found: Sequence[int]) -> Record | None:
         """A right side of the 2nd to 10th nearest, by a seeded hash; the nearest where there is only one."""
         own = self._index.get(self._sides(left)[1], -1)
-        ranked = [index for index in _ranked(scores.data, scores.indices, NEAREST.stop + 1) if index != own]
+        ranked = [index for index in found if index != own]
         near = ranked[NEAREST.start : NEAREST.stop] or ranked
         if not near:
             return None
@@ -72,12 +64,3 @@ def left_fields(project: Project) -> set[str]:
     known = {path for view in main for path in view.fields}
     others = {path for view in project.views.values() for path in view.left} - known
     return {path for view in main for path in view.left} | others
-
-
-def _ranked(scores: NDArray[np.float32], columns: NDArray[np.int32], count: int) -> list[int]:
-    """The columns of the highest scores, best first; equal scores in the order of columns."""
-    if len(scores) > count:
-        # Ties at the border are kept, so the result does not depend on how the partition breaks them.
-        border = np.partition(scores, len(scores) - count)[len(scores) - count]
-        scores, columns = scores[scores >= border], columns[scores >= border]
-    return [int(column) for column in columns[np.lexsort((columns, -scores))][:count]]

@@ -8,14 +8,16 @@ whether it is sampled or not. So a source that is added at the end changes no ot
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from distill.core.files import Json
 from distill.core.intake.compared_text import compared_part, read_part, read_texts, side_texts, text_hash, text_key
 from distill.core.intake.hashing import digest, unit
 from distill.core.intake.ledger import Account
+from distill.core.intake.made_pairs import made_pairs
 from distill.core.intake.pairing import NeighbourPairs, left_fields
-from distill.core.intake.record_reader import BadRow, Dropped
+from distill.core.intake.record_reader import BadRow, Dropped, field_paths
+from distill.core.intake.sides import Sides
 from distill.core.project import PoolSource, Project
 from distill.core.records import Record
 
@@ -29,7 +31,7 @@ def pool_config(project: Project) -> Json:
     only where `pool_exclude: side` or `pairing: neighbours` reads them.
     """
     data, views = project.data, project.views
-    paired_sources = any(source.pairing == "neighbours" for source in data.pool.values())
+    paired_sources = any(source.pairing == "neighbours" or source.pairs for source in data.pool.values())
     by_card = data.on_card_leak == "drop"
     by_document = by_card or data.pool or data.on_leak == "drop_train"
     found: Json = {"document": compared_part(views["document"])} if by_document else {}
@@ -157,6 +159,29 @@ def paired(
             else:
                 kept += 1
                 yield pair
+
+
+def new_pairs(
+    source: PoolSource, project: Project, sides: Sides, check: Callable[[Record], None], account: Account
+) -> Iterator[Record]:
+    """Pairs made of sides, those that `check` lets in.
+
+    Every pair counts once, and so does each side that is left out, or that no other one is like: as dropped.
+
+    Args: sides: finished.
+    """
+    assert source.pairs is not None
+    for pair in made_pairs(source.pairs, sides, project.seed, field_paths(project)):
+        account.read += 1
+        if isinstance(pair, str):
+            account.drop("no_neighbour", pair)
+            continue
+        try:
+            check(pair)
+        except Dropped as drop:
+            account.drop(drop.reason, pair.id)
+        else:
+            yield pair
 
 
 def _refused(check: PoolCheck, pair: Record | None) -> str | None:

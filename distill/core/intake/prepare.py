@@ -8,16 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from distill.core.errors import UserError
+from distill.core.intake.held_out import HeldOut
 from distill.core.intake.junk import JunkRules
 from distill.core.intake.label_check import Places, note_places, require_labels
 from distill.core.intake.ledger import Ledger, Quarantine, quarantine
-from distill.core.intake.pool import PoolCheck, paired, pool_config, sampled
+from distill.core.intake.pool import PoolCheck, new_pairs, paired, pool_config, sampled
 from distill.core.intake.record_reader import field_paths
 from distill.core.intake.rows import Check, DuplicateCheck, SourceReader
 from distill.core.intake.separation import first_of_card, separate
+from distill.core.intake.sides import Sides
 from distill.core.intake.sources import data_files
 from distill.core.intake.splits import Parts, by_keys, hold_out
-from distill.core.project import PoolSource, Project
+from distill.core.project import MadePairs, PoolSource, Project
 from distill.core.record_store import write_records
 from distill.core.records import Record
 
@@ -67,7 +69,7 @@ class _Preparation:
     def __init__(self, project: Project, folder: Path, files: Mapping[str, list[Path]], bad_rows: Quarantine) -> None:
         self.ledger = Ledger()
         self._project, self._folder, self._files = project, folder, files
-        self._reader = SourceReader(project, self.ledger, bad_rows)
+        self._reader, self._bad_rows = SourceReader(project, self.ledger, bad_rows), bad_rows
         self._junk = JunkRules(project.data.junk, field_paths(project)).check
         self._labelled: Parts = {}
 
@@ -99,14 +101,36 @@ class _Preparation:
                 raise _empty("the pool", split, self.ledger)
 
     def _pool(self, split: str, source: PoolSource, check: PoolCheck) -> Iterator[Record]:
-        account, files = self.ledger.account(split), self._files[split]
+        account, files = self.ledger.account(split), self._files.get(split, [])
         checks: list[Check] = [self._junk]
+        if source.pairs is not None:
+            both = _both(self._junk, check.check)
+            pairs = new_pairs(source, self._project, self._sides(split, source.pairs, files), both, account)
+            yield from sampled(pairs, source.rows, self._project.seed, account)
+            return
         if source.pairing == "neighbours":
             rows = list(self._reader.records(split, files, checks))
             yield from paired(rows, source, self._project, check, account)
         else:
             clean = self._reader.records(split, files, [*checks, check.check])
             yield from sampled(clean, source.rows, self._project.seed, account)
+
+    def _sides(self, split: str, config: MadePairs, files: list[Path]) -> Sides:
+        """The sides of a pool of made pairs; rows that cannot be read and sides that are left out are entered."""
+        project, apart = self._project, Ledger()
+        unnamed = project.model_copy(update={"data": project.data.model_copy(update={"id": None})})
+        sides = Sides(project)
+        if "train" in config.of:
+            sides.add(self._labelled["train"])
+        sides.add(SourceReader(unnamed, apart, self._bad_rows, one_side=True).records(split, files, []))
+        read, account = apart.account(split), self.ledger.account(split)
+        account.missing_columns, account.first_bad = read.missing_columns, read.first_bad
+        account.dropped.update(read.dropped)
+        views = [project.views[name] for name in ("card", "document")]
+        for reason, text in sides.finish(HeldOut(self._labelled, views)):
+            account.drop(reason, text)
+        account.read = account.dropped.total()
+        return sides
 
     def _read_labelled(self, source: str, places: Places) -> Iterator[Record]:
         for record in self._reader.records(source, self._files[source], [self._junk, DuplicateCheck(source).check]):
@@ -154,9 +178,21 @@ def _empty(what: str, source: str, ledger: Ledger) -> UserError:
     return UserError(f"{what} has no rows left", where=f"data.{source}", found=ledger.account(source), do=do)
 
 
+def _both(first: Check, second: Check) -> Check:
+    def check(record: Record) -> None:
+        first(record)
+        second(record)
+
+    return check
+
+
 def _require_sides(project: Project) -> None:
-    """Check that the card has two sides where neighbours are paired. Raises: UserError naming the pool source."""
+    """Check that the card has two sides where pairs are made. Raises: UserError naming the pool source."""
     for name, source in project.data.pool.items():
-        if source.pairing == "neighbours" and not project.views["card"].right:
-            do = "set pairing: given, or give views.card a right side"
-            raise UserError("pairing neighbours needs two sides", where=f"data.pool.{name}.pairing", do=do)
+        if project.views["card"].right or (source.pairs is None and source.pairing == "given"):
+            continue
+        key, way = ("pairs", "name files instead") if source.pairs else ("pairing", "set pairing: given")
+        what = "making pairs" if source.pairs else "pairing neighbours"
+        raise UserError(
+            f"{what} needs two sides", where=f"data.pool.{name}.{key}", do=f"{way}, or give views.card a right side"
+        )

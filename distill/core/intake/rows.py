@@ -9,6 +9,7 @@ from distill.core.errors import UserError
 from distill.core.intake.compared_text import text_hash
 from distill.core.intake.hashing import digest
 from distill.core.intake.ledger import Account, Ledger, Quarantine
+from distill.core.intake.pairing import left_fields
 from distill.core.intake.record_reader import BadRow, ColumnWatch, Dropped, RecordReader
 from distill.core.intake.sources import Reading, Row, read_rows
 from distill.core.project import Project
@@ -20,12 +21,14 @@ Check = Callable[[Record], None]
 class SourceReader:
     """Reads sources into records.
 
-    Args: project: names the columns. ledger, quarantine: where rows that do not become records go.
+    Args: project: names the columns. ledger, quarantine: where rows that do not become records go. one_side: a pool
+        file may have the columns of one side only.
     Attributes: place: file and row that is being read.
     """
 
-    def __init__(self, project: Project, ledger: Ledger, quarantine: Quarantine) -> None:
+    def __init__(self, project: Project, ledger: Ledger, quarantine: Quarantine, *, one_side: bool = False) -> None:
         self._project, self._ledger, self._quarantine = project, ledger, quarantine
+        self._one_side = one_side
         self.place = ""
 
     def records(self, source: str, files: Sequence[Path], checks: Sequence[Check]) -> Iterator[Record]:
@@ -73,10 +76,22 @@ class SourceReader:
     def _require_columns(self, source: str, path: Path, watch: ColumnWatch, labelled: bool) -> None:
         """Labelled files need every column; pool files may lack texts that only the richer view reads."""
         missing = watch.missing()
+        if self._one_side:
+            missing = _of_sides_that_are_there(self._project, missing)
         if labelled or self._project.data.id in missing or sides_without_column(self._project, missing):
             watch.require(path, self._ledger.account(source).losses())
         if missing:
             self._ledger.account(source).missing_columns[self._quarantine.shown(path)] = missing
+
+
+def _of_sides_that_are_there(project: Project, missing: list[str]) -> list[str]:
+    """The missing columns without those of a side that the file is not about; all where neither side has a column."""
+    card = project.views["card"]
+    absent = [side for side in (card.left, card.right) if set(side) <= set(missing)]
+    if len(absent) != 1:
+        return missing
+    lefts = left_fields(project)
+    return [path for path in missing if (path in lefts) != (absent[0] is card.left)]
 
 
 def _nothing_read(path: Path, account: Account) -> UserError:

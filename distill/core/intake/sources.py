@@ -83,7 +83,7 @@ def data_files(project: Project, base: Path) -> dict[str, list[Path]]:
     data, root = project.data, base / project.data.root
     named: dict[str, Sequence[str]] = {"train": data.train, "valid": data.valid or []}
     named |= {f"test.{name}": files for name, files in data.test.items()}
-    named |= {f"pool.{name}": source.files for name, source in data.pool.items()}
+    named |= {f"pool.{name}": source.read_files for name, source in data.pool.items()}
     return {source: expand(root, files, f"data.{source}") for source, files in named.items() if files}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from distill.core.files import read_json
 from distill.core.model_folder import HISTORY_FILE
 from distill.core.run_folder import RECORDS, RunFolder
+from distill.core.selection.config import Select
 from distill.core.steps import Read, Step
 from distill.core.view import TOKENIZER_FILE, View
 from distill.core.work import Counts, Work, Workload, no_work, reading
@@ -83,6 +84,7 @@ class _Sources:
 
     Attributes: start: the artifact that it starts from. labels: soft-label stores with their shares. members: of an
         ensemble, by name. teacher: the model that a loss term reads. steps_of: the models whose steps it takes.
+        selection: of the pool's rows.
     """
 
     start: str | None
@@ -90,6 +92,7 @@ class _Sources:
     members: Mapping[str, str]
     teacher: str | None
     steps_of: tuple[str, ...]
+    selection: str | None
 
     @classmethod
     def of(cls, experiment: Experiment, spec: ModelSpec) -> _Sources:
@@ -101,12 +104,14 @@ class _Sources:
             members={name: models[name].artifact for name in spec.members},
             teacher=_read_teacher(experiment, spec),
             steps_of=tuple(models[name].artifact for name in spec.steps_of),
+            selection=experiment.selection(spec),
         )
 
     def reads(self) -> tuple[Read, ...]:
         """Each artifact once."""
         steps = [Read(name, (HISTORY_FILE,)) for name in self.steps_of]
-        whole = [name for name in (self.start, *self.labels, *self.members.values(), self.teacher) if name]
+        named = (self.start, *self.labels, self.selection, *self.members.values(), self.teacher)
+        whole = [name for name in named if name]
         return (*(Read(name) for name in dict.fromkeys(whole)), *steps)
 
 
@@ -122,6 +127,7 @@ def _lesson(experiment: Experiment, spec: ModelSpec, sources: _Sources) -> Lesso
         through=[experiment.settings.students[name] for name in spec.through],
         splits=experiment.learnt_splits(spec),
         labels={run / store: share for store, share in sources.labels.items()},
+        selection=run / sources.selection if sources.selection else None,
         slices=getattr(spec.config, "slices", None),
         members={name: run / artifact for name, artifact in sources.members.items()},
         teacher=run / sources.teacher if sources.teacher else None,
@@ -201,7 +207,7 @@ def _work(experiment: Experiment, spec: ModelSpec, own: Family) -> Workload:
 
     def work(rows: Counts) -> Work:
         valid = rows.get("valid", 0)
-        counts = [sum(rows.get(name, 0) for name in splits) for splits in read]
+        counts = [_learnt(rows, splits, experiment.project.select) for splits in read]
         return in_all(fit_work(one, count, valid, like) for one, count in zip(trainings, counts, strict=True))
 
     return work
@@ -216,3 +222,10 @@ def _read_teacher(experiment: Experiment, spec: ModelSpec) -> str | None:
     models = {name: experiment.models[name] for name in shares}
     known = [name for name, one in models.items() if one.has_folder and family(one.family).layered]
     return experiment.models[max(known, key=lambda name: shares[name].weight)].artifact if known else None
+
+
+def _learnt(rows: Counts, splits: Sequence[str], selection: Select | None) -> int:
+    """How many rows of these splits are learnt, of the pool at most as many as are selected."""
+    pool = sum(rows.get(name, 0) for name in splits if name.startswith("pool."))
+    most = pool if selection is None or selection.rows is None else min(pool, selection.rows)
+    return sum(rows.get(name, 0) for name in splits) - pool + most

@@ -13,6 +13,7 @@ from distill.core.guessing.starter import guess, preview, starter_yaml
 from distill.core.intake.prepare import prepare
 from distill.core.label_space import label_name
 from distill.core.project import Project
+from distill.core.record_store import read_records
 from tests.core.record_fixtures import rows, write, write_all
 
 
@@ -248,6 +249,18 @@ def test_a_file_without_the_views_columns_is_no_pool(tmp_path):
     starter = guess(paths, tmp_path)
     assert list(parsed(starter).data.pool) == ["urls"] and starter.no_pool == {"чужой.jsonl": "views.document.left"}
     assert "# No pool, no column of views.document.left: чужой.jsonl." in starter_yaml(starter)
+
+
+def test_pairs_without_a_pool_are_offered_one_that_is_made(tmp_path):
+    paths = nested(tmp_path)
+    assert "pairs:" not in starter_yaml(guess(paths, tmp_path))
+    text = starter_yaml(guess(paths[:3], tmp_path))
+    offered = text.replace("  # pool:\n  #   made:", "  pool:\n    made:")
+    found = parse(Project, parse_yaml(offered, "init"), "init")
+    assert not parse(Project, parse_yaml(text, "init"), "init").data.pool and list(found.data.pool) == ["made"]
+    (tmp_path / "records").mkdir()
+    prepare(found, tmp_path / "records", base=tmp_path)
+    assert len(read_records(tmp_path / "records", "pool.made")) > 60
 
 
 def test_without_keys_equal_texts_keep_together(tmp_path):

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from distill.cli.console import clock
+from distill.core.output import clock
 from distill.core.steps import Step
 from distill.pipeline.estimate import ROWS, Estimate
 from distill.pipeline.outlook import MADE, MAYBE, Outlook

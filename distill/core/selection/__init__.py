@@ -1,0 +1,1 @@
+"""Which rows of the labelled pool students learn from. No torch."""

@@ -65,7 +65,7 @@ class TrainedEntry(StudentEntry):
         short = [name for name in _SHORT if name in self.model_fields_set]
         if self.losses is not None and short:
             raise ValueError(f"losses: {' and '.join(short)} would say it a second time; give one of the two ways")
-        if not any(term.weight for term in self.terms.values()):
+        if not any(term.counts for term in self.terms.values()):
             raise ValueError("losses: at least one term with a weight above 0 is needed")
         return self
 

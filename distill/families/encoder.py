@@ -79,10 +79,11 @@ class Encoder(Family):
         render, windows = view.renderer(), lesson.view_config.windows
         model = self.start(config, lesson, view)
         rows, soft = _rows(lesson)
+        sources = list(dict.fromkeys(source for source, _ in rows))
         run = Run(
             name=lesson.title,
             labels=lesson.space.labels,
-            loss=DistillationLoss(tuple(config.terms.values()), lesson.space.objective),
+            loss=DistillationLoss(tuple(config.terms.values()), lesson.space.objective, sources),
             pad_id=render.pad_id,
             pool=windows.pool if windows else "mean",
             seed=lesson.seed,
@@ -90,7 +91,8 @@ class Encoder(Family):
             teacher=_teacher(config, lesson),
             logs=lesson.logs,
         )
-        train = encode_examples(rows, render, soft)
+        places = [sources.index(source) for source, _ in rows]
+        train = encode_examples([row for _, row in rows], render, soft, places)
         valid = encode_examples(read_records(lesson.records, "valid"), render)
         fit(model, train, valid, _length(config.training, lesson.steps), run, folder)
         copy_tokenizer(lesson.source, folder)
@@ -146,16 +148,17 @@ def _started(config: Recipe, lesson: Lesson, source: Path) -> PreTrainedModel:
     return model
 
 
-def _rows(lesson: Lesson) -> tuple[list[Record], dict[str, Logits]]:
-    """The rows to learn from, and the soft labels by record id."""
+def _rows(lesson: Lesson) -> tuple[list[tuple[str, Record]], dict[str, Logits]]:
+    """(split, record) of the rows to learn from, and the soft labels by record id."""
     if not lesson.labels:
-        return training_rows(lesson.records, lesson.slices), {}
+        return [("train", row) for row in training_rows(lesson.records, lesson.slices)], {}
     stores = [(read_soft_labels(store), share) for store, share in lesson.labels.items()]
     soft = join(stores, lesson.space.objective)
     if not soft:
         store, found = str(next(iter(lesson.labels))), "every row is empty or not finite"
         raise UserError("no usable soft labels", where=store, found=found, do="label the pool again")
-    return [row for _, row in labelled_rows(lesson.records) if row.id in soft or row.target is not None], soft
+    rows = [(split, row) for split, row in labelled_rows(lesson.records) if row.id in soft or row.target is not None]
+    return rows, soft
 
 
 def _teacher(config: Recipe, lesson: Lesson) -> Path | None:

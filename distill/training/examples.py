@@ -19,11 +19,15 @@ Logits = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Example:
-    """One record, ready to be batched: its windows, and teacher logits (K,) and gold (C,) where it has them."""
+    """One record, ready to be batched: its windows, and teacher logits (K,) and gold (C,) where it has them.
+
+    `source` is the place of its split among those that are learnt from.
+    """
 
     windows: list[Window]
     teacher_logits: Logits | None
     target: Logits | None
+    source: int = 0
 
     @property
     def length(self) -> int:
@@ -32,14 +36,20 @@ class Example:
 
 
 def encode_examples(
-    records: Sequence[Record], renderer: Renderer, soft_labels: Mapping[str, Logits] | None = None
+    records: Sequence[Record],
+    renderer: Renderer,
+    soft_labels: Mapping[str, Logits] | None = None,
+    sources: Sequence[int] | None = None,
 ) -> list[Example]:
-    """Encode records and join each to the teacher's logits for its id, if there are any."""
+    """Encode records and join each to the teacher's logits for its id, if there are any.
+
+    Args: sources: place of each record's split among those that are learnt from; None: all are of the first.
+    """
     soft_labels = soft_labels or {}
     encoded = renderer.encode_batch([record.fields for record in records])
     return [
-        Example(item.windows, soft_labels.get(record.id), record.target)
-        for record, item in zip(records, encoded, strict=True)
+        Example(item.windows, soft_labels.get(record.id), record.target, source)
+        for record, item, source in zip(records, encoded, sources or [0] * len(records), strict=True)
     ]
 
 
@@ -58,7 +68,7 @@ class Collator:
         """The tensors of a batch.
 
         Returns: input_ids, attention_mask, token_type_ids (W, S); owner (W,); teacher_logits (B, K); target (B, C);
-            has_teacher, has_gold (B,).
+            has_teacher, has_gold, source (B,).
         """
         owner = [row for row, example in enumerate(examples) for _ in example.windows]
         windows = [window for example in examples for window in example.windows]
@@ -70,6 +80,7 @@ class Collator:
             "target": _stack([example.target for example in examples], self.classes),
             "has_teacher": torch.tensor([example.teacher_logits is not None for example in examples]),
             "has_gold": torch.tensor([example.target is not None for example in examples]),
+            "source": torch.tensor([example.source for example in examples]),
         }
 
 

@@ -14,6 +14,7 @@ from distill.core.config import Config
 from distill.training.config import TrainingConfig
 from distill.training.losses.gold import Gold
 from distill.training.losses.soft_cross_entropy import SoftCrossEntropy
+from distill.training.losses.term import OfSource
 from export.targets.onnx_fp32 import OnnxFp32
 from export.targets.onnx_int8_dynamic import OnnxInt8Dynamic
 from students.config import StudentConfig, StudentEntry, TrainedEntry
@@ -61,6 +62,7 @@ EXPORTS = "pipeline/test_plan_targets.py::test_teachers_leave_as_every_target_ju
 MATCHING = "models/test_mimetic_init.py::test_matching_heads_attend_to_equal_tokens_and_the_others_spread"
 REQUESTS = "benchmarks/test_latency_worker.py::test_every_request_is_sampled_once_per_batch_size"
 ROUNDS = "benchmarks/test_latency.py::test_processes_visit_every_subject_before_the_next_round"
+BY_SOURCE = "training/losses/test_by_source.py::test_each_row_counts_under_the_settings_of_its_source"
 
 TEACHER = {
     "preset": PRESETS,
@@ -219,8 +221,10 @@ EFFECTS: Mapping[type[Config], Mapping[str, str]] = {
         "layers": "families/test_encoder.py::test_saved_student_loads_as_a_model_of_its_depth",
         "keep": "families/test_encoder.py::test_truncated_source_keeps_its_first_layers",
     },
-    Gold: each("training/test_losses.py::test_mixed_batch_equals_the_reference", "weight"),
+    OfSource: each(BY_SOURCE, "weight", "temperature"),
+    Gold: {"weight": "training/test_losses.py::test_mixed_batch_equals_the_reference", "sources": BY_SOURCE},
     SoftCrossEntropy: {
+        "sources": BY_SOURCE,
         "weight": "training/test_losses.py::test_mixed_batch_equals_the_reference",
         "temperature": "training/test_losses.py::test_soft_terms_equal_the_reference",
     },

@@ -17,6 +17,7 @@ from distill.core.errors import UserError
 from distill.training.config import TrainingConfig
 from distill.training.losses.gold import Gold
 from distill.training.losses.soft_cross_entropy import SoftCrossEntropy
+from distill.training.losses.term import OfSource
 from export.targets.onnx_fp32 import OnnxFp32
 from export.targets.onnx_int8_dynamic import OnnxInt8Dynamic
 from students.config import StudentConfig, StudentEntry, TrainedEntry
@@ -28,6 +29,7 @@ MODULES = (
     "distill.training.config",
     "distill.training.losses.gold",
     "distill.training.losses.soft_cross_entropy",
+    "distill.training.losses.term",
     "teachers.config",
     "teachers.pretraining.config",
     "students.config",
@@ -184,8 +186,9 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
     StudentEntry: {"preset": 5, "family": 5, "view": 5, "learns_from": []},
     TrainedEntry: TRAINED,
     StudentConfig: {**TRAINED, "layers": 0, "keep": "last"},
-    Gold: {"weight": -1},
-    SoftCrossEntropy: {"weight": "heavy", "temperature": 0},
+    OfSource: {"weight": -1, "temperature": 0},
+    Gold: {"weight": -1, "sources": {"train": {"weight": -1}}},
+    SoftCrossEntropy: {"weight": "heavy", "temperature": 0, "sources": 3},
     TrainingConfig: {
         "optimiser": "sgd",
         "epochs": 0,

@@ -6,9 +6,9 @@ import re
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from pydantic import Field, NonNegativeFloat
+from pydantic import Field, NonNegativeFloat, PositiveFloat, field_validator, model_validator
 
 from distill.core.config import Config
 from distill.core.objectives.objective import Objective
@@ -37,6 +37,13 @@ class Outputs:
     attentions: tuple[Tensor, ...] = ()
 
 
+class OfSource(Config):
+    """What a term does otherwise for the rows of one source."""
+
+    weight: NonNegativeFloat | None = Field(None, description="factor of the term there; null: as elsewhere")
+    temperature: PositiveFloat | None = Field(None, description="T there, of a term that has one; null: as elsewhere")
+
+
 class Term(Config):
     """One term of the loss. Its fields are its settings in the YAML; its name there is the class's in snake case.
 
@@ -50,6 +57,31 @@ class Term(Config):
     needs: ClassVar[frozenset[str]] = frozenset({LOGITS})
 
     weight: NonNegativeFloat = Field(1.0, description="factor of the term in the loss; 0 leaves it out")
+    sources: dict[str, OfSource] = Field(
+        default_factory=dict, description="weight and temperature of rows by source: train, pool.NAME"
+    )
+
+    @field_validator("sources")
+    @classmethod
+    def _in_order(cls, sources: dict[str, OfSource]) -> dict[str, OfSource]:
+        return dict(sorted(sources.items()))  # sums over floats depend on it, fingerprints do not
+
+    @model_validator(mode="after")
+    def _has_what_its_sources_set(self) -> Self:
+        for name, own in self.sources.items():
+            if own.temperature is not None and "temperature" not in type(self).model_fields:
+                raise ValueError(f"sources.{name}.temperature: this term has no temperature")
+        return self
+
+    @property
+    def counts(self) -> bool:
+        """Whether it has a weight above 0 for any row."""
+        return self.weight > 0 or any(own.weight for own in self.sources.values())
+
+    def for_source(self, name: str) -> Self:
+        """The term as it is for the rows of one of its `sources`."""
+        own = {key: value for key, value in self.sources[name] if value is not None}
+        return self.model_copy(update={**own, "sources": {}})
 
     @classmethod
     def __pydantic_init_subclass__(cls, **options: Any) -> None:
@@ -72,13 +104,13 @@ class Term(Config):
             attentions of the teacher's model on the same windows where the term needs them.
             batch: as `Collator` makes it: `has_teacher`, `has_gold` bool (B,), `target` float (B, C), `owner` (W,), the
             row of each window, `attention_mask` (W, S). Rows without soft labels or gold hold any number in their
-            place.
+            place. Where the term has `sources`, it is called with the rows of one source after the other.
         """
 
 
 def needs(terms: Iterable[Term]) -> frozenset[str]:
     """What these terms read of the models; a term of weight 0 reads nothing."""
-    return frozenset().union(*(term.needs for term in terms if term.weight))
+    return frozenset().union(*(term.needs for term in terms if term.counts))
 
 
 def needs_teacher(terms: Iterable[Term]) -> bool:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
+from pydantic import BeforeValidator, Field, PositiveInt, model_validator
 
 from distill.core.config import Config
 from distill.training.config import TrainingConfig
 from distill.training.losses.registry import Losses, gold_alone, parse_terms
+from distill.training.ramp import Temperature, Weight
 
 _SHORT = ("temperature", "alpha")
 _CEILING_STEPS = 30_000
@@ -53,8 +54,8 @@ class TrainedEntry(StudentEntry):
         None, description="model whose weights it starts from; null: the better of the teachers that label"
     )
     losses: Losses | None = Field(None, description="terms of the loss by name, each with its settings")
-    temperature: PositiveFloat = Field(2.0, description="T of the soft cross-entropy; larger is softer")
-    alpha: NonNegativeFloat = Field(0.5, description="weight of the hard cross-entropy on rows with gold")
+    temperature: Temperature = Field(2.0, description="T of the soft cross-entropy, or a ramp; larger is softer")
+    alpha: Weight = Field(0.5, description="weight of the hard cross-entropy on rows with gold, or a ramp")
     training: Annotated[TrainingConfig, BeforeValidator(_with_own_defaults)] = Field(
         TrainingConfig(ceiling_steps=_CEILING_STEPS),
         description="as for teachers, with 30,000 steps at most: a student reads the pool too",

@@ -31,6 +31,10 @@ class DistillationLoss:
     objective: Objective = SINGLE
     sources: Sequence[str] = ()
 
+    def at(self, step: int) -> DistillationLoss:
+        """The loss of the optimiser step after `step` steps, with numbers in place of ramps."""
+        return replace(self, terms=tuple(term.at(step) for term in self.terms))
+
     def __call__(self, student: Outputs, teacher: Outputs, batch: Mapping[str, Tensor]) -> Tensor:
         """The loss () of a batch.
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from distill.training.losses.term import Outputs, Term
+from distill.training.losses.term import Outputs, Projections, Term
+from distill.training.ramp import fixed
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,12 +24,12 @@ def weighted_sum(
         0 on; a term without settings by source reads neither.
     """
     if not term.sources:
-        return term.weight * term(student, teacher, batch) if term.weight else None
+        return fixed(term.weight) * term(student, teacher, batch) if term.weight else None
     total = None
     for part, rows in _parts(term, batch["source"], sources):
         if part.weight and rows.any():
             own = _Rows(rows, batch.get("owner"))
-            found = part.weight * part(own.of_outputs(student), own.of_outputs(teacher), own.of_batch(batch))
+            found = fixed(part.weight) * part(own.of_outputs(student), own.of_outputs(teacher), own.of_batch(batch))
             total = found if total is None else total + found
     return total
 
@@ -52,9 +54,14 @@ class _Rows:
 
     def of_outputs(self, outputs: Outputs) -> Outputs:
         """What a model computes for these rows alone."""
-        hidden = tuple(self._chosen(states) for states in outputs.hidden_states)
-        attentions = tuple(self._chosen(weights) for weights in outputs.attentions)
-        return Outputs(self._chosen(outputs.logits), outputs.objective, hidden, attentions)
+        return replace(
+            outputs,
+            logits=self._chosen(outputs.logits),
+            hidden_states=tuple(map(self._chosen, outputs.hidden_states)),
+            attentions=tuple(map(self._chosen, outputs.attentions)),
+            projections=tuple(map(self._of_layer, outputs.projections)),
+            projected={term: tuple(map(self._chosen, states)) for term, states in outputs.projected.items()},
+        )
 
     def of_batch(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The batch of these rows alone, `owner` counted anew."""
@@ -62,6 +69,10 @@ class _Rows:
         if self._owner is not None:
             found["owner"] = (self._rows.cumsum(0) - 1)[self._owner[self._windows]]
         return found
+
+    def _of_layer(self, layer: Projections) -> Projections:
+        queries, keys, values, heads = layer
+        return Projections(self._chosen(queries), self._chosen(keys), self._chosen(values), heads)
 
     def _chosen(self, values: Tensor) -> Tensor:
         # With as many windows as rows each row is its own window, so the two masks are one.

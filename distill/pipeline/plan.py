@@ -99,7 +99,7 @@ def _fit(verb: str, experiment: Experiment, spec: ModelSpec, made: set[str]) -> 
 
 def bundles(experiment: Experiment) -> Iterator[Stage]:
     """The hand-off of each student; made only when every gate has passed."""
-    for spec in dict.fromkeys(spec for spec, _ in experiment.shipped()):
+    for spec in {spec.name: spec for spec, _ in experiment.shipped()}.values():
         yield Stage("bundle", bundle_step(experiment, spec))
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, PositiveInt, model_validator
 
 from distill.core.config import Config
+from distill.core.schedule import is_schedule
 from distill.training.config import TrainingConfig
 from distill.training.losses.registry import Losses, gold_alone, parse_terms
 from distill.training.ramp import Temperature, Weight
@@ -102,3 +103,15 @@ class StudentConfig(TrainedEntry):
 
     layers: PositiveInt = Field(description="layers kept of the source")
     keep: Literal["spread", "first"] = Field(description="spread: evenly over the source; first: the source truncated")
+    token_schedule: list[PositiveInt] | None = Field(
+        None, description="for each layer how many neighbouring tokens it reads as one, as [1, 1, 2, 4]; null: one"
+    )
+
+    @model_validator(mode="after")
+    def _schedule_fits_the_layers(self) -> StudentConfig:
+        if self.token_schedule is not None:
+            if len(self.token_schedule) != self.layers:
+                raise ValueError(f"token_schedule: {len(self.token_schedule)} numbers for {self.layers} layers")
+            if not is_schedule(self.token_schedule):
+                raise ValueError(f"token_schedule: each has to be a multiple of the one before: {self.token_schedule}")
+        return self

@@ -40,6 +40,10 @@ class Recipe(Protocol):
         """Which layers are kept: `spread` or `first`."""
 
     @property
+    def token_schedule(self) -> list[int] | None:
+        """Tokens at a position of each layer; None: one, or as in the checkpoint that a teacher starts from."""
+
+    @property
     def terms(self) -> dict[str, Term]:
         """The terms of the loss by name."""
 
@@ -131,6 +135,7 @@ def _started(config: Recipe, lesson: Lesson, source: Path) -> PreTrainedModel:
     """
     from distill.models.encoder import layer_stack, load_classifier
     from distill.models.layer_map import RULES
+    from distill.models.token_schedule import set_schedule
     from distill.models.truncation import keep_layers
 
     model = load_classifier(source, lesson.space.labels, lesson.space.objective)
@@ -145,6 +150,7 @@ def _started(config: Recipe, lesson: Lesson, source: Path) -> PreTrainedModel:
             do=f"choose a student with at most {available} layers (--student), or a deeper teacher",
         )
     keep_layers(model, RULES[config.keep](available, config.layers))
+    set_schedule(model, config.token_schedule)
     return model
 
 

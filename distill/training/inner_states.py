@@ -11,6 +11,7 @@ from transformers import PreTrainedModel
 
 from distill.models.encoder import input_names
 from distill.models.projections import attention_modules, recorded
+from distill.models.token_schedule import stored_schedule
 from distill.training.losses.term import ATTENTIONS, HIDDEN_STATES, PROJECTIONS, Projections, Sizes
 
 
@@ -52,4 +53,5 @@ class Reader:
 def sizes(model: PreTrainedModel) -> Sizes:
     """What loss terms ask of a model's shape."""
     config: Any = model.config
-    return Sizes(config.num_hidden_layers, config.hidden_size, config.num_attention_heads)
+    shortened = any(tokens > 1 for tokens in stored_schedule(config) or ())
+    return Sizes(config.num_hidden_layers, config.hidden_size, config.num_attention_heads, shortened)

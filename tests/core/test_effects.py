@@ -75,6 +75,7 @@ STATES = "training/losses/test_terms.py::test_hidden_states_are_the_mean_over_pa
 PATIENT = "training/losses/test_terms.py::test_patient_states_are_directions_of_the_first_token"
 PAIRS = "training/losses/test_terms.py::test_pairs_of_layers"
 RELATIONS = "training/losses/test_terms.py::test_relations_equal_a_loop"
+SHORTENED = "families/test_token_schedule.py::test_a_student_is_trained_saved_opened_and_exported_with_it"
 ROUNDS = "benchmarks/test_latency.py::test_processes_visit_every_subject_before_the_next_round"
 BY_SOURCE = "training/losses/test_by_source.py::test_each_row_counts_under_the_settings_of_its_source"
 
@@ -234,6 +235,7 @@ EFFECTS: Mapping[type[Config], Mapping[str, str]] = {
         **TRAINED,
         "layers": "families/test_encoder.py::test_saved_student_loads_as_a_model_of_its_depth",
         "keep": "families/test_encoder.py::test_truncated_source_keeps_its_first_layers",
+        "token_schedule": SHORTENED,
     },
     OfSource: each(BY_SOURCE, "weight", "temperature"),
     Gold: {"weight": "training/test_losses.py::test_mixed_batch_equals_the_reference", "sources": BY_SOURCE},

@@ -203,7 +203,7 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
     },
     StudentEntry: {"preset": 5, "family": 5, "view": 5, "learns_from": []},
     TrainedEntry: TRAINED,
-    StudentConfig: {**TRAINED, "layers": 0, "keep": "last"},
+    StudentConfig: {**TRAINED, "layers": 0, "keep": "last", "token_schedule": [1, 1, 1, 1, 2, 2, 3, 4]},
     OfSource: {"weight": -1, "temperature": 0},
     Gold: {"weight": -1, "sources": {"train": {"weight": -1}}},
     SoftCrossEntropy: {"weight": "heavy", "temperature": 0, "sources": 3},

@@ -32,6 +32,9 @@ class TrainingConfig(Config):
     average: PositiveFloat = Field(
         7, description="without a fixed length: weights of step t count as t^average; larger looks back less far"
     )
+    ema: float | None = Field(
+        None, gt=0, lt=1, description="without a fixed length: decay of an exponential average, in place of `average`"
+    )
     ceiling_steps: PositiveInt = Field(20_000, description="most optimiser steps of a run without a fixed length")
     ceiling_minutes: PositiveFloat = Field(240, description="most minutes of a run without a fixed length")
     batch_size: PositiveInt = Field(32, description="rows per forward pass")

@@ -89,6 +89,13 @@ def _stack(rows: Sequence[Logits | None], width: int) -> Tensor:
     return torch.from_numpy(np.stack([empty if row is None else row for row in rows]))
 
 
+def doubled(batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A batch of 2·B rows: those of a batch of B, and after them the same again."""
+    rows = len(batch["has_gold"])
+    found = {name: torch.cat([values, values]) for name, values in batch.items()}
+    return {**found, "owner": torch.cat([batch["owner"], batch["owner"] + rows])}
+
+
 def pool_windows(logits: Tensor, owner: Tensor, how: str) -> Tensor:
     """Logits of windows (W, K) to logits of rows (B, K), by `mean` or `max`; `owner` (W,) names each window's row."""
     rows = int(owner.max()) + 1

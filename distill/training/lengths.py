@@ -59,7 +59,7 @@ def until_converged(
     Args: make: a trainer of a stretch, with further callbacks. rows, valid_rows: of train and validation.
     """
     part = stretch.until_converged(config, rows, valid_rows, folder)
-    average = WeightAverage(model, config.average)
+    average = WeightAverage(model, config.average, config.ema)
     trainer = make(part, StopWhenConverged(config), average)
     if not is_over(saved_history(part.folder), config):
         trainer.go_on()

@@ -22,11 +22,11 @@ from distill.models.projections import without_attention_dropout
 from distill.training.averaging import WeightAverage
 from distill.training.base_trainer import BaseTrainer
 from distill.training.config import TrainingConfig
-from distill.training.examples import Collator, LengthGroupedSampler, pool_windows
+from distill.training.examples import Collator, LengthGroupedSampler, doubled, pool_windows
 from distill.training.frozen_teacher import FrozenTeacher
 from distill.training.inner_states import Reader, sizes
 from distill.training.learner import learner
-from distill.training.losses.term import ATTENTIONS, Outputs, needs, needs_teacher
+from distill.training.losses.term import ATTENTIONS, TWICE, Outputs, needs, needs_teacher
 from distill.training.run import Rows, Run
 from distill.training.stretch import Stretch
 
@@ -59,6 +59,7 @@ class DistillTrainer(BaseTrainer):
         read = needs(run.loss.terms)
         self._teacher = FrozenTeacher(_teacher_folder(run), read) if needs_teacher(run.loss.terms) else None
         self._read, self._read_logits = Reader(model, read), Reader(model)
+        self._twice = TWICE in read
         if ATTENTIONS in read:
             without_attention_dropout(model)
         super().__init__(
@@ -91,7 +92,9 @@ class DistillTrainer(BaseTrainer):
         return_outputs: bool = False,
         num_items_in_batch: Tensor | int | None = None,
     ) -> Tensor | tuple[Tensor, Any]:
-        """The distillation loss of one batch."""
+        """The distillation loss of one batch, its rows read twice where a term asks for it."""
+        if self._twice:
+            inputs = doubled(inputs)
         student = self._outputs(self._read, inputs, model)
         loss = self._run.loss.at(self.state.global_step)(student, self._read_teacher(inputs), inputs)
         return (loss, {"logits": student.logits}) if return_outputs else loss

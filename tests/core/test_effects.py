@@ -19,6 +19,7 @@ from distill.training.losses.gold import Gold
 from distill.training.losses.hidden_states import HiddenStates
 from distill.training.losses.kl import Kl
 from distill.training.losses.logits_mse import LogitsMse
+from distill.training.losses.r_drop import RDrop
 from distill.training.losses.soft_cross_entropy import SoftCrossEntropy
 from distill.training.losses.term import OfSource
 from distill.training.losses.value_relations import ValueRelations
@@ -104,7 +105,7 @@ TRAINED = {
 TRAINING = {
     **each(WEIGHTS, "epochs", "max_steps", "batch_size", "accumulate", "optimiser", "learning_rate", "head_rate"),
     **each(WEIGHTS, "warmup", "schedule", "weight_decay", "max_grad_norm", "dropout", "precision"),
-    **each(LENGTHS, "patience", "evaluate_steps", "average", "ceiling_steps"),
+    **each(LENGTHS, "patience", "evaluate_steps", "average", "ema", "ceiling_steps"),
     "ceiling_minutes": "training/test_lengths.py::test_minutes_end_a_run_too",
     "checkpoint": "training/test_fit.py::test_best_checkpoint_is_kept",
     "may_collapse": "training/test_fit.py::test_a_baseline_may_be_a_constant_predictor",
@@ -243,6 +244,10 @@ EFFECTS: Mapping[type[Config], Mapping[str, str]] = {
     PositiveRamp: {
         **each(RAMPED, "steps", "shape"),
         **each("training/test_ramp.py::test_a_term_has_its_numbers_at_a_step", "start", "end"),
+    },
+    RDrop: {
+        "sources": BY_SOURCE,
+        "weight": "training/losses/test_r_drop.py::test_it_pulls_two_passes_together_and_costs_the_other_terms_nothing",
     },
     Kl: {
         "sources": BY_SOURCE,

@@ -22,6 +22,7 @@ from distill.training.losses.gold import Gold
 from distill.training.losses.hidden_states import HiddenStates
 from distill.training.losses.kl import Kl
 from distill.training.losses.logits_mse import LogitsMse
+from distill.training.losses.r_drop import RDrop
 from distill.training.losses.soft_cross_entropy import SoftCrossEntropy
 from distill.training.losses.term import OfSource
 from distill.training.losses.value_relations import ValueRelations
@@ -43,6 +44,7 @@ MODULES = (
     "distill.training.losses.hidden_states",
     "distill.training.losses.kl",
     "distill.training.losses.logits_mse",
+    "distill.training.losses.r_drop",
     "distill.training.losses.soft_cross_entropy",
     "distill.training.losses.term",
     "distill.training.losses.value_relations",
@@ -209,6 +211,7 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
     SoftCrossEntropy: {"weight": "heavy", "temperature": 0, "sources": 3},
     Ramp: {"start": -1, "end": -1, "steps": 0, "shape": "sharp"},
     PositiveRamp: {"start": 0, "end": 0, "steps": 0, "shape": "sharp"},
+    RDrop: {"sources": 3, "weight": -1},
     Kl: {"sources": 3, "weight": {"start": 1}, "temperature": {"start": 0, "end": 1, "steps": 5}},
     LogitsMse: {"sources": 3, "weight": -1, "centred": "some"},
     HiddenStates: {"sources": 3, "weight": -1, "layers": [[0, -1]], "tokens": "last", "normalise": "some"},
@@ -223,6 +226,7 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
         "patience": 0,
         "evaluate_steps": 0,
         "average": 0,
+        "ema": 1,
         "ceiling_steps": 0,
         "ceiling_minutes": 0,
         "batch_size": 0,

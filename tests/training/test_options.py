@@ -36,6 +36,7 @@ LENGTHS = {
     "ceiling_steps": {"ceiling_steps": 6},
     "evaluate_steps": {"evaluate_steps": 3},
     "average": {"average": 0.5},
+    "ema": {"ema": 0.9},
     "patience": {"patience": 1},
 }
 

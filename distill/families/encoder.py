@@ -72,6 +72,7 @@ class Encoder(Family):
         import torch
 
         from distill.models.pretrained import copy_tokenizer
+        from distill.training.altered_rows import Alteration
         from distill.training.distillation_loss import DistillationLoss
         from distill.training.examples import encode_examples
         from distill.training.fit import fit
@@ -94,6 +95,7 @@ class Encoder(Family):
             threads=lesson.threads,
             teacher=_teacher(config, lesson),
             logs=lesson.logs,
+            alteration=Alteration.of(config.training.alter, render),
         )
         places = [sources.index(source) for source, _ in rows]
         train = encode_examples([row for _, row in rows], render, soft, places)

@@ -12,6 +12,16 @@ _RATE, _WIDTH, _EXPONENT = 5e-5, 384, 1.5
 _WARMUP_EPOCHS, _WARMUP_STEPS = 10, 2000
 
 
+class AlterConfig(Config):
+    """How a training row reads otherwise in every epoch; what it is evaluated on stays as it is."""
+
+    field_dropout: float = Field(0, ge=0, lt=1, description="share of fields left out; a side keeps one at least")
+    word_dropout: float = Field(0, ge=0, lt=1, description="share of tokens left out; a side keeps one at least")
+    swapped: float = Field(
+        0, ge=0, le=1, description="share of rows whose sides change places, of a task where their order says nothing"
+    )
+
+
 class TrainingConfig(Config):
     """Optimiser, schedule, end and checkpoints of one training run.
 
@@ -55,6 +65,7 @@ class TrainingConfig(Config):
     weight_decay: NonNegativeFloat = Field(0.01, le=1, description="decoupled decay")
     max_grad_norm: PositiveFloat = Field(1.0, description="gradients are clipped to this norm")
     dropout: float | None = Field(None, ge=0, lt=1, description="replaces the checkpoint's dropout")
+    alter: AlterConfig = Field(AlterConfig(), description="what a row reads otherwise in every epoch")
     precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="auto: bf16 where the processor has it")
     checkpoint: Literal["last", "best"] = Field(
         "best", description="best: lowest validation log loss; last: of a fixed length, its end"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -111,10 +111,15 @@ class LengthGroupedSampler(torch.utils.data.Sampler[int]):
 
     Rows are shuffled, cut into blocks of 50 batches and sorted by length within each; then the batches of all blocks
     are shuffled. The order depends only on seed and epoch, so a resumed run sees the rows that it would have seen.
+
+    Args: on_epoch: told each epoch before its rows are read.
     """
 
-    def __init__(self, lengths: Sequence[int], batch_size: int, seed: int) -> None:
+    def __init__(
+        self, lengths: Sequence[int], batch_size: int, seed: int, on_epoch: Callable[[int], None] | None = None
+    ) -> None:
         self.lengths, self.batch_size, self.seed, self.epoch = np.asarray(lengths), batch_size, seed, 0
+        self._on_epoch = on_epoch
 
     def __len__(self) -> int:
         """Number of rows."""
@@ -123,6 +128,8 @@ class LengthGroupedSampler(torch.utils.data.Sampler[int]):
     def set_epoch(self, epoch: int) -> None:
         """Choose the order of this epoch."""
         self.epoch = epoch
+        if self._on_epoch:
+            self._on_epoch(epoch)
 
     def __iter__(self) -> Iterator[int]:
         """Row numbers, each once."""

@@ -26,7 +26,7 @@ class Reader:
         self._model, self._names = model, input_names(model)
         self._options = {f"output_{name}": True for name in (ATTENTIONS, HIDDEN_STATES) if name in needs}
         self._projections = PROJECTIONS in needs
-        self._heads = model.config.num_attention_heads
+        self._heads: int = getattr(model.config, "num_attention_heads", 0)
         if self._projections:
             attention_modules(model)
         if ATTENTIONS in needs:

@@ -19,6 +19,7 @@ from distill.evaluation.calibration import fit_temperature
 from distill.evaluation.metrics import tally
 from distill.inference import token_budget
 from distill.models.projections import without_attention_dropout
+from distill.training.altered_rows import AlteredRows
 from distill.training.averaging import WeightAverage
 from distill.training.base_trainer import BaseTrainer
 from distill.training.config import TrainingConfig
@@ -60,6 +61,7 @@ class DistillTrainer(BaseTrainer):
         self._teacher = FrozenTeacher(_teacher_folder(run), read) if needs_teacher(run.loss.terms) else None
         self._read, self._read_logits = Reader(model, read), Reader(model)
         self._twice = TWICE in read
+        self._train = AlteredRows(rows.train, run.alteration, run.seed) if run.alteration else rows.train
         if ATTENTIONS in read:
             without_attention_dropout(model)
         super().__init__(
@@ -69,7 +71,7 @@ class DistillTrainer(BaseTrainer):
             stretch,
             run.seed,
             data_collator=self.collator,
-            train_dataset=rows.train,
+            train_dataset=self._train,
             eval_dataset=rows.valid,
             callbacks=list(callbacks),
         )
@@ -150,7 +152,8 @@ class DistillTrainer(BaseTrainer):
 
     def _get_train_sampler(self, train_dataset: Any = None) -> LengthGroupedSampler:
         lengths = [example.length for example in self._rows.train]
-        return LengthGroupedSampler(lengths, self.args.train_batch_size, self.args.seed)
+        on_epoch = self._train.set_epoch if isinstance(self._train, AlteredRows) else None
+        return LengthGroupedSampler(lengths, self.args.train_batch_size, self.args.seed, on_epoch)
 
 
 def _teacher_folder(run: Run) -> Path:

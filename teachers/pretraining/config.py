@@ -8,7 +8,7 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_
 
 from distill.core.config import Config
 from distill.core.project import Files, Share
-from distill.training.config import TrainingConfig
+from distill.training.config import AlterConfig, TrainingConfig
 from teachers.config import FreshEncoder
 
 
@@ -53,6 +53,12 @@ class PretrainTraining(TrainingConfig):
     checkpoint: Literal["last"] = Field("last", description="the last weights are kept")
     warmup: NonNegativeFloat = Field(0.05, description="under 1: share of all steps; from 1 on: steps")
     save_steps: PositiveInt = Field(200, description="steps between checkpoints, the most that a kill loses")
+
+    @model_validator(mode="after")
+    def _reads_pairs_as_they_are(self) -> PretrainTraining:
+        if self.alter != AlterConfig():
+            raise ValueError("alter: pre-training masks and swaps by itself; set masked and swapped")
+        return self
 
 
 class PretrainConfig(Config):

@@ -11,7 +11,7 @@ import pytest
 from benchmarks.config import BenchConfig
 from distill.core import project
 from distill.core.config import Config
-from distill.training.config import TrainingConfig
+from distill.training.config import AlterConfig, TrainingConfig
 from distill.training.losses.attention import Attention
 from distill.training.losses.attention_relations import AttentionRelations
 from distill.training.losses.embedding_cosine import EmbeddingCosine
@@ -104,7 +104,7 @@ TRAINED = {
 }
 TRAINING = {
     **each(WEIGHTS, "epochs", "max_steps", "batch_size", "accumulate", "optimiser", "learning_rate", "head_rate"),
-    **each(WEIGHTS, "warmup", "schedule", "weight_decay", "max_grad_norm", "dropout", "precision"),
+    **each(WEIGHTS, "warmup", "schedule", "weight_decay", "max_grad_norm", "dropout", "alter", "precision"),
     **each(LENGTHS, "patience", "evaluate_steps", "average", "ema", "ceiling_steps"),
     "ceiling_minutes": "training/test_lengths.py::test_minutes_end_a_run_too",
     "checkpoint": "training/test_fit.py::test_best_checkpoint_is_kept",
@@ -274,6 +274,11 @@ EFFECTS: Mapping[type[Config], Mapping[str, str]] = {
         "sources": BY_SOURCE,
         "weight": "training/test_losses.py::test_mixed_batch_equals_the_reference",
         "temperature": "training/test_losses.py::test_soft_terms_equal_the_reference",
+    },
+    AlterConfig: {
+        "field_dropout": "training/test_altered_rows.py::test_whole_fields_are_left_out_with_their_separators",
+        "word_dropout": "training/test_altered_rows.py::test_tokens_are_left_out_and_the_frame_stays",
+        "swapped": "training/test_altered_rows.py::test_the_sides_change_places_in_a_share_of_the_rows",
     },
     TrainingConfig: TRAINING,
     PretrainTraining: TRAINING,

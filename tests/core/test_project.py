@@ -14,7 +14,7 @@ from benchmarks.config import BenchConfig
 from distill.core import project
 from distill.core.config import Config, parse
 from distill.core.errors import UserError
-from distill.training.config import TrainingConfig
+from distill.training.config import AlterConfig, TrainingConfig
 from distill.training.losses.attention import Attention
 from distill.training.losses.attention_relations import AttentionRelations
 from distill.training.losses.embedding_cosine import EmbeddingCosine
@@ -219,7 +219,9 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
     Attention: {"sources": 3, "weight": -1, "layers": []},
     ValueRelations: {"sources": 3, "weight": -1, "layers": [[0]], "relation_heads": 0},
     AttentionRelations: {"sources": 3, "weight": -1, "layers": [[0, 1, 2]], "relation_heads": "all"},
+    AlterConfig: {"field_dropout": 1, "word_dropout": -0.1, "swapped": 2},
     TrainingConfig: {
+        "alter": 0.5,
         "optimiser": "sgd",
         "epochs": 0,
         "max_steps": 0,

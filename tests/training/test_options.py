@@ -24,6 +24,7 @@ WEIGHTS = {
     "weight_decay": {"weight_decay": 0.5},
     "max_grad_norm": {"max_grad_norm": 1e-3},
     "dropout": {"dropout": 0.4},
+    "alter": {"alter": {"word_dropout": 0.3}},
     "precision": {"precision": "bf16"},
 }
 FOUR_STEPS = {"epochs": 3, "max_steps": 4, "dropout": 0, "warmup": 1, "may_collapse": True}

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
+from pydantic import BeforeValidator, Field, PositiveInt, model_validator
 
 from distill.core.config import Config
+from distill.core.schedule import is_schedule
 from distill.training.config import TrainingConfig
 from distill.training.losses.registry import Losses, gold_alone, parse_terms
+from distill.training.ramp import Temperature, Weight
 
 ALL, POOL, TRAIN = "all", "pool", "train"
 _SHORT = ("temperature", "alpha")
@@ -62,8 +64,8 @@ class TrainedEntry(StudentEntry):
         None, description="model whose weights it starts from; null: the better of the teachers that label"
     )
     losses: Losses | None = Field(None, description="terms of the loss by name, each with its settings")
-    temperature: PositiveFloat = Field(2.0, description="T of the soft cross-entropy; larger is softer")
-    alpha: NonNegativeFloat = Field(0.5, description="weight of the hard cross-entropy on rows with gold")
+    temperature: Temperature = Field(2.0, description="T of the soft cross-entropy, or a ramp; larger is softer")
+    alpha: Weight = Field(0.5, description="weight of the hard cross-entropy on rows with gold, or a ramp")
     training: Annotated[TrainingConfig, BeforeValidator(_with_own_defaults)] = Field(
         TrainingConfig(ceiling_steps=_CEILING_STEPS),
         description="as for teachers, with 30,000 steps at most: a student reads the pool too",
@@ -74,7 +76,7 @@ class TrainedEntry(StudentEntry):
         short = [name for name in _SHORT if name in self.model_fields_set]
         if self.losses is not None and short:
             raise ValueError(f"losses: {' and '.join(short)} would say it a second time; give one of the two ways")
-        if not any(term.weight for term in self.terms.values()):
+        if not any(term.counts for term in self.terms.values()):
             raise ValueError("losses: at least one term with a weight above 0 is needed")
         return self
 
@@ -110,3 +112,15 @@ class StudentConfig(TrainedEntry):
 
     layers: PositiveInt = Field(description="layers kept of the source")
     keep: Literal["spread", "first"] = Field(description="spread: evenly over the source; first: the source truncated")
+    token_schedule: list[PositiveInt] | None = Field(
+        None, description="for each layer how many neighbouring tokens it reads as one, as [1, 1, 2, 4]; null: one"
+    )
+
+    @model_validator(mode="after")
+    def _schedule_fits_the_layers(self) -> StudentConfig:
+        if self.token_schedule is not None:
+            if len(self.token_schedule) != self.layers:
+                raise ValueError(f"token_schedule: {len(self.token_schedule)} numbers for {self.layers} layers")
+            if not is_schedule(self.token_schedule):
+                raise ValueError(f"token_schedule: each has to be a multiple of the one before: {self.token_schedule}")
+        return self

@@ -100,6 +100,11 @@ class TeacherConfig(TeacherEntry):
         return "spread"
 
     @property
+    def token_schedule(self) -> None:
+        """As in its checkpoint."""
+        return None
+
+    @property
     def terms(self) -> dict[str, Term]:
         """It learns gold alone."""
         return gold_alone()

@@ -94,7 +94,8 @@ class Renderer:
 
     Args: view: the content of a `view.json`: `left`, `right`, `separator`, `max_tokens`, `budgets`, `windows`; and the
         model's `pad_id`. tokenizer: a `tokenizers.Tokenizer`; its own truncation and padding are switched off here.
-    Attributes: pad_id: the padding token, which is also the one token of a window without any.
+    Attributes: pad_id: the padding token, which is also the one token of a window without any. frame: the special
+        tokens around the sides.
     Raises: ValueError when `max_tokens` leaves no room for text next to the special tokens. LookupError when the
         tokenizer's template leaves a side out or swaps them, or no text has a token.
     """
@@ -104,7 +105,7 @@ class Renderer:
         tokenizer.no_padding()
         self.tokenizer = tokenizer
         self.pad_id: int = view.get("pad_id") or 0
-        self._frame = _Frame.of(tokenizer, bool(view.get("right")), self.pad_id)
+        self.frame = Frame.of(tokenizer, bool(view.get("right")), self.pad_id)
         self.left: Sequence[str] = view["left"]
         self.right: Sequence[str] = view.get("right") or []
         self.separator: str = view.get("separator", " | ")
@@ -172,7 +173,7 @@ class Renderer:
 
     def _single(self, left: Any, lost: int) -> Encoded:
         pieces, read = self._pieces(left.ids, self.room)
-        windows = [self._frame.window(piece, []) for piece in pieces]
+        windows = [self.frame.window(piece, []) for piece in pieces]
         return Encoded(windows, len(left) + lost, lost + len(left) - read)
 
     def _pair(self, left: Any, right: Any, lost: int) -> Encoded:
@@ -180,7 +181,7 @@ class Renderer:
         n_left, n_right = shared_room(len(left), len(right), self.room)
         kept = left.ids[:n_left]
         pieces, read = self._pieces(right.ids, n_right)
-        windows = [self._frame.window(kept, piece) for piece in pieces]
+        windows = [self.frame.window(kept, piece) for piece in pieces]
         return Encoded(windows, total + lost, lost + total - n_left - read)
 
     def _pieces(self, ids: list[int], length: int) -> tuple[list[list[int]], int]:
@@ -203,7 +204,7 @@ class _Side:
 
 
 @dataclass(frozen=True)
-class _Frame:
+class Frame:
     """The special tokens around and between the sides, with all segment ids, as the tokenizer's template sets them.
 
     Applied to lists of ids here: `Tokenizer.post_process` would also process every pair of overflowing pieces of a cut
@@ -215,7 +216,7 @@ class _Frame:
     pad_id: int
 
     @classmethod
-    def of(cls, tokenizer: Any, pair: bool, pad_id: int) -> _Frame:
+    def of(cls, tokenizer: Any, pair: bool, pad_id: int) -> Frame:
         """The frame of a tokenizer, read off one processed example. Raises: LookupError as `Renderer`."""
         text = _some_text(tokenizer)
         example = tokenizer.encode(text, *([text] if pair else []))

@@ -41,6 +41,10 @@ class Recipe(Protocol):
         """Which layers are kept: `spread` or `first`."""
 
     @property
+    def token_schedule(self) -> list[int] | None:
+        """Tokens at a position of each layer; None: one, or as in the checkpoint that a teacher starts from."""
+
+    @property
     def terms(self) -> dict[str, Term]:
         """The terms of the loss by name."""
 
@@ -69,6 +73,7 @@ class Encoder(Family):
         import torch
 
         from distill.models.pretrained import copy_tokenizer
+        from distill.training.altered_rows import Alteration
         from distill.training.distillation_loss import DistillationLoss
         from distill.training.examples import encode_examples
         from distill.training.fit import fit
@@ -80,18 +85,21 @@ class Encoder(Family):
         render, windows = view.renderer(), lesson.view_config.windows
         model = self.start(config, lesson, view)
         rows, soft = _rows(lesson)
+        sources = list(dict.fromkeys(source for source, _ in rows))
         run = Run(
             name=lesson.title,
             labels=lesson.space.labels,
-            loss=DistillationLoss(tuple(config.terms.values()), lesson.space.objective),
+            loss=DistillationLoss(tuple(config.terms.values()), lesson.space.objective, sources),
             pad_id=render.pad_id,
             pool=windows.pool if windows else "mean",
             seed=lesson.seed,
             threads=lesson.threads,
             teacher=_teacher(config, lesson),
             logs=lesson.logs,
+            alteration=Alteration.of(config.training.alter, render),
         )
-        train = encode_examples(rows, render, soft)
+        places = [sources.index(source) for source, _ in rows]
+        train = encode_examples([row for _, row in rows], render, soft, places)
         valid = encode_examples(read_records(lesson.records, "valid"), render)
         fit(model, train, valid, _length(config.training, lesson.steps), run, folder)
         copy_tokenizer(lesson.source, folder)
@@ -124,10 +132,10 @@ class Encoder(Family):
         return Facts(layer_count(folder), parameter_count(folder))
 
 
-def _rows(lesson: Lesson) -> tuple[list[Record], dict[str, Logits]]:
-    """The rows to learn from, and the soft labels by record id."""
+def _rows(lesson: Lesson) -> tuple[list[tuple[str, Record]], dict[str, Logits]]:
+    """(split, record) of the rows to learn from, and the soft labels by record id."""
     if not lesson.labels:
-        return training_rows(lesson.records, lesson.slices), {}
+        return [("train", row) for row in training_rows(lesson.records, lesson.slices)], {}
     stores = [(read_soft_labels(store), share) for store, share in lesson.labels.items()]
     soft = join(stores, lesson.space.objective)
     known = labelled_rows(lesson.records, lesson.splits)

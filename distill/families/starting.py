@@ -25,12 +25,14 @@ def source_model(lesson: Lesson) -> PreTrainedModel:
 
 
 def cut(model: PreTrainedModel, config: Any) -> None:
-    """Keep the layers that an entry keeps, all where it names none; embeddings, pooler and head come along.
+    """Keep the layers that an entry keeps, under its token schedule, or all where it names none; embeddings, pooler and
+    head come along.
 
     Raises: UserError when there are fewer.
     """
     from distill.models.encoder import layer_stack
     from distill.models.layer_map import RULES
+    from distill.models.token_schedule import set_schedule
     from distill.models.truncation import keep_layers
 
     if config.layers is None:
@@ -44,3 +46,4 @@ def cut(model: PreTrainedModel, config: Any) -> None:
             do=f"choose a student with at most {available} layers (--student), or a deeper teacher",
         )
     keep_layers(model, RULES[config.keep](available, config.layers))
+    set_schedule(model, config.token_schedule)

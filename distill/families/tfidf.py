@@ -268,7 +268,7 @@ def _examples(lesson: Lesson) -> tuple[list[Record], FloatArray]:
     known = labelled_rows(lesson.records, lesson.splits)
     if not any(record.id in soft for _, record in known):
         raise UserError("no usable soft labels", where=str(next(iter(lesson.labels))), do="label the pool again")
-    records = rows_to_learn(lesson.records, soft, lesson.splits, lesson.selection)
+    records = [record for _, record in rows_to_learn(lesson.records, soft, lesson.splits, lesson.selection)]
     chances = {name: lesson.space.objective.probabilities(logits[None])[0] for name, logits in soft.items()}
     targets = [chances[record.id] if record.id in chances else record.target for record in records]
     return records, np.array(targets, np.float64)

@@ -24,7 +24,8 @@ def load_classifier(
     """The encoder in `folder` with a head over `labels`, float32, in evaluation mode.
 
     The checkpoint's own head is kept when it has as many outputs; otherwise a fresh one is drawn from torch's global
-    generator, so seed it before. Weights come from safetensors only, and no code of the checkpoint runs.
+    generator, so seed it before. Weights come from safetensors only, and no code of the checkpoint runs. Its layers
+    follow the token schedule that its config has.
 
     Args: labels: class names in order; None keeps the checkpoint's names. objective: what the head is for.
         attention: `sdpa`, `eager` (plain operators, which ONNX Runtime's fusions recognise), or None for the fastest
@@ -35,6 +36,8 @@ def load_classifier(
     """
     import torch
     from transformers import AutoModelForSequenceClassification
+
+    from distill.models import token_schedule
 
     config = read_config(folder)
     if labels is None:
@@ -57,6 +60,7 @@ def load_classifier(
         except Exception as error:
             raise UserError("cannot load the model", where=str(folder), found=first_line(error)) from error
     _require_encoder_weights(model, info, folder)
+    token_schedule.install(model)
     return model.eval()
 
 

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from distill.core.errors import UserError
+from distill.models import token_schedule
 from distill.models.encoder import layer_stack
 
 if TYPE_CHECKING:
@@ -44,12 +45,14 @@ def first_token_only(model: PreTrainedModel) -> bool:
         return False
     before = _probe(model)
     stack[-1] = rewritten.train(whole.training)
+    token_schedule.install(model)
     try:
         same = torch.allclose(before, _probe(model), rtol=1e-4, atol=1e-4)
     except Exception:  # a near relative of BERT, or a head that needs all positions, fails in its own way
         same = False
     if not same:
         stack[-1] = whole
+        token_schedule.install(model)
     return same
 
 

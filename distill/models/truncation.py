@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from distill.models.encoder import layer_stack
+from distill.models.token_schedule import install, stored_schedule
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -14,8 +15,9 @@ if TYPE_CHECKING:
 def keep_layers(model: PreTrainedModel, indices: Sequence[int]) -> None:
     """Keep only the layers at `indices`, in that order, in place; embeddings, pooler and head stay as they are.
 
-    The config follows (`num_hidden_layers`, and `layer_types` or `attention_window` where layers differ), and so do
-    the numbers that layers keep of themselves, so that the saved folder loads as an ordinary model of that depth.
+    The config follows (`num_hidden_layers`, and `layer_types`, `attention_window` or a token schedule where layers
+    differ), and so do the numbers that layers keep of themselves, so that the saved folder loads as an ordinary model
+    of that depth.
 
     Raises: ValueError when `indices` is not an increasing choice of the model's layers. UserError when the family has
         no stack of layers.
@@ -29,6 +31,7 @@ def keep_layers(model: PreTrainedModel, indices: Sequence[int]) -> None:
         del stack[index]
     _renumber(stack)
     _fix_config(model.config, chosen)
+    install(model)
 
 
 def _renumber(stack: Any) -> None:
@@ -44,3 +47,5 @@ def _fix_config(config: Any, chosen: Sequence[int]) -> None:
         if isinstance(values, list):
             setattr(config, name, [values[index] for index in chosen])
     config.num_hidden_layers = len(chosen)
+    if schedule := stored_schedule(config):
+        config.distill = {**config.distill, "token_schedule": [schedule[index] for index in chosen]}

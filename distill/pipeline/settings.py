@@ -269,6 +269,10 @@ def _student_problems(name: str, student: StudentEntry, settings: Settings) -> I
     reading = [term for term, one in student.terms.items() if needs_teacher([one])]
     if reading and not family(student.family).layered:
         yield f"students.{name}.losses: {', '.join(reading)} reads layers, and the family {student.family} has none"
+    splits = ["train", *(f"pool.{pool}" for pool in sorted(settings.project.data.pool))]
+    for term, split in ((key, split) for key, one in student.terms.items() for split in one.sources):
+        if split not in splits:
+            yield f"students.{name}.losses.{term}.sources: no such source '{split}', {_hint(split, splits)}"
     if student.source is not None and student.source not in known:
         yield f"students.{name}.source: no such model '{student.source}', {_hint(student.source, known)}"
         return

@@ -27,12 +27,16 @@ class WeightAverage(TrainerCallback):
         section 3.1. For classifiers under a constant rate: Morales-Brotons et al. 2024, "Exponential Moving Average of
         Weights in Deep Learning", arXiv:2411.18704.
 
-    Args: model: whose weights are averaged; starts as its first average. power: larger looks back less far.
+    With a decay it is the exponential moving average instead, which looks back over 1 / (1 − decay) steps however long
+    the run is: β_t = decay, and 1 − 1/t while that is smaller, the plain mean of the first steps.
+
+    Args: model: whose weights are averaged; starts as its first average. power: larger looks back less far. decay:
+        of an exponential average; None: the one of `power`.
     """
 
-    def __init__(self, model: nn.Module, power: float) -> None:
+    def __init__(self, model: nn.Module, power: float, decay: float | None = None) -> None:
         self._weights = dict(model.named_parameters())
-        self._power = power
+        self._power, self._decay = power, decay
         self._average = {name: weight.detach().clone() for name, weight in self._weights.items()}
 
     def on_step_end(self, args: Any, state: Any, control: Any, **unused: Any) -> None:
@@ -42,7 +46,7 @@ class WeightAverage(TrainerCallback):
     @torch.no_grad()
     def take(self, step: int) -> None:
         """Take the weights after step `step`, counted from 1, into the average."""
-        share = 1 - (1 - 1 / step) ** (self._power + 1)
+        share = max(1 - self._decay, 1 / step) if self._decay else 1 - (1 - 1 / step) ** (self._power + 1)
         torch._foreach_lerp_(self._on_device(), [weight.detach() for weight in self._weights.values()], share)
 
     @contextmanager

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import load_model
 from torch import nn
 from transformers import PreTrainedModel, PrinterCallback, Trainer, TrainingArguments
 from transformers import ProgressCallback as BarCallback
@@ -60,6 +61,10 @@ class BaseTrainer(Trainer):
 
     def take_up(self, checkpoint: Path) -> None:
         """Load what a checkpoint holds besides the Trainer's own state."""
+
+    def restore(self, checkpoint: Path) -> None:
+        """Give what is trained the weights of a checkpoint."""
+        load_model(self._whole, checkpoint / "model.safetensors")
 
     def _save_checkpoint(self, *arguments: Any) -> None:
         super()._save_checkpoint(*arguments)

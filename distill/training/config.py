@@ -12,6 +12,16 @@ _RATE, _WIDTH, _EXPONENT = 5e-5, 384, 1.5
 _WARMUP_EPOCHS, _WARMUP_STEPS = 10, 2000
 
 
+class AlterConfig(Config):
+    """How a training row reads otherwise in every epoch; what it is evaluated on stays as it is."""
+
+    field_dropout: float = Field(0, ge=0, lt=1, description="share of fields left out; a side keeps one at least")
+    word_dropout: float = Field(0, ge=0, lt=1, description="share of tokens left out; a side keeps one at least")
+    swapped: float = Field(
+        0, ge=0, le=1, description="share of rows whose sides change places, of a task where their order says nothing"
+    )
+
+
 class TrainingConfig(Config):
     """Optimiser, schedule, end and checkpoints of one training run.
 
@@ -31,6 +41,9 @@ class TrainingConfig(Config):
     )
     average: PositiveFloat = Field(
         7, description="without a fixed length: weights of step t count as t^average; larger looks back less far"
+    )
+    ema: float | None = Field(
+        None, gt=0, lt=1, description="without a fixed length: decay of an exponential average, in place of `average`"
     )
     ceiling_steps: PositiveInt = Field(20_000, description="most optimiser steps of a run without a fixed length")
     ceiling_minutes: PositiveFloat = Field(240, description="most minutes of a run without a fixed length")
@@ -56,6 +69,7 @@ class TrainingConfig(Config):
     max_grad_norm: PositiveFloat = Field(1.0, description="gradients are clipped to this norm")
     dropout: float | None = Field(None, ge=0, lt=1, description="replaces the checkpoint's dropout")
     head_dropout: float | None = Field(None, ge=0, lt=1, description="dropout of the head alone; null: as dropout says")
+    alter: AlterConfig = Field(AlterConfig(), description="what a row reads otherwise in every epoch")
     precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="auto: bf16 where the processor has it")
     checkpoint: Literal["last", "best"] = Field(
         "best", description="best: lowest validation log loss; last: of a fixed length, its end"

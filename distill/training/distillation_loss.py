@@ -14,6 +14,7 @@ from torch import Tensor
 
 from distill.core.objectives.objective import Objective
 from distill.core.objectives.single_label import SINGLE
+from distill.training.losses.by_source import weighted_sum
 from distill.training.losses.gold import Gold
 from distill.training.losses.term import Outputs, Term
 
@@ -22,23 +23,31 @@ from distill.training.losses.term import Outputs, Term
 class DistillationLoss:
     """Σ over terms of  weight · (the term's sum over rows),  divided by the number of rows.
 
-    Attributes: terms: summed in this order; gold labels alone by default. objective: what is learnt.
+    Attributes: terms: summed in this order; gold labels alone by default. objective: what is learnt. sources: names of
+        the splits that rows come from, of which a term may have weight and temperature of its own for each.
     """
 
     terms: Sequence[Term] = (Gold(),)
     objective: Objective = SINGLE
+    sources: Sequence[str] = ()
+
+    def at(self, step: int) -> DistillationLoss:
+        """The loss of the optimiser step after `step` steps, with numbers in place of ramps."""
+        return replace(self, terms=tuple(term.at(step) for term in self.terms))
 
     def __call__(self, student: Outputs, teacher: Outputs, batch: Mapping[str, Tensor]) -> Tensor:
         """The loss () of a batch.
 
-        `batch` holds `target`, float (B, C), and `has_teacher` and `has_gold`, bool (B,). Rows without soft labels or
-        gold may hold anything in their place, finite or not: they are not read.
+        `batch` holds `target`, float (B, C), `has_teacher` and `has_gold`, bool (B,), and where a term asks for it
+        `source`, int (B,), the place of the row's split in `sources`. Rows without soft labels or gold may hold
+        anything in their place, finite or not: they are not read.
         """
         student = replace(student, logits=student.logits.float())
         loss = student.logits.new_zeros(())
         for term in self.terms:
-            if term.weight:
-                loss = loss + term.weight * term(student, teacher, batch)
+            own = weighted_sum(term, student, teacher, batch, self.sources)
+            if own is not None:
+                loss = loss + own
         if not loss.requires_grad:
             # A batch with nothing to learn from still needs a graph for backward.
             loss = loss + student.logits.sum() * 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,11 +19,15 @@ Logits = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Example:
-    """One record, ready to be batched: its windows, and teacher logits (K,) and gold (C,) where it has them."""
+    """One record, ready to be batched: its windows, and teacher logits (K,) and gold (C,) where it has them.
+
+    `source` is the place of its split among those that are learnt from.
+    """
 
     windows: list[Window]
     teacher_logits: Logits | None
     target: Logits | None
+    source: int = 0
 
     @property
     def length(self) -> int:
@@ -32,14 +36,20 @@ class Example:
 
 
 def encode_examples(
-    records: Sequence[Record], renderer: Renderer, soft_labels: Mapping[str, Logits] | None = None
+    records: Sequence[Record],
+    renderer: Renderer,
+    soft_labels: Mapping[str, Logits] | None = None,
+    sources: Sequence[int] | None = None,
 ) -> list[Example]:
-    """Encode records and join each to the teacher's logits for its id, if there are any."""
+    """Encode records and join each to the teacher's logits for its id, if there are any.
+
+    Args: sources: place of each record's split among those that are learnt from; None: all are of the first.
+    """
     soft_labels = soft_labels or {}
     encoded = renderer.encode_batch([record.fields for record in records])
     return [
-        Example(item.windows, soft_labels.get(record.id), record.target)
-        for record, item in zip(records, encoded, strict=True)
+        Example(item.windows, soft_labels.get(record.id), record.target, source)
+        for record, item, source in zip(records, encoded, sources or [0] * len(records), strict=True)
     ]
 
 
@@ -58,7 +68,7 @@ class Collator:
         """The tensors of a batch.
 
         Returns: input_ids, attention_mask, token_type_ids (W, S); owner (W,); teacher_logits (B, K); target (B, C);
-            has_teacher, has_gold (B,).
+            has_teacher, has_gold, source (B,).
         """
         owner = [row for row, example in enumerate(examples) for _ in example.windows]
         windows = [window for example in examples for window in example.windows]
@@ -70,12 +80,20 @@ class Collator:
             "target": _stack([example.target for example in examples], self.classes),
             "has_teacher": torch.tensor([example.teacher_logits is not None for example in examples]),
             "has_gold": torch.tensor([example.target is not None for example in examples]),
+            "source": torch.tensor([example.source for example in examples]),
         }
 
 
 def _stack(rows: Sequence[Logits | None], width: int) -> Tensor:
     empty = np.zeros(width, np.float32)
     return torch.from_numpy(np.stack([empty if row is None else row for row in rows]))
+
+
+def doubled(batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A batch of 2·B rows: those of a batch of B, and after them the same again."""
+    rows = len(batch["has_gold"])
+    found = {name: torch.cat([values, values]) for name, values in batch.items()}
+    return {**found, "owner": torch.cat([batch["owner"], batch["owner"] + rows])}
 
 
 def pool_windows(logits: Tensor, owner: Tensor, how: str) -> Tensor:
@@ -93,10 +111,15 @@ class LengthGroupedSampler(torch.utils.data.Sampler[int]):
 
     Rows are shuffled, cut into blocks of 50 batches and sorted by length within each; then the batches of all blocks
     are shuffled. The order depends only on seed and epoch, so a resumed run sees the rows that it would have seen.
+
+    Args: on_epoch: told each epoch before its rows are read.
     """
 
-    def __init__(self, lengths: Sequence[int], batch_size: int, seed: int) -> None:
+    def __init__(
+        self, lengths: Sequence[int], batch_size: int, seed: int, on_epoch: Callable[[int], None] | None = None
+    ) -> None:
         self.lengths, self.batch_size, self.seed, self.epoch = np.asarray(lengths), batch_size, seed, 0
+        self._on_epoch = on_epoch
 
     def __len__(self) -> int:
         """Number of rows."""
@@ -105,6 +128,8 @@ class LengthGroupedSampler(torch.utils.data.Sampler[int]):
     def set_epoch(self, epoch: int) -> None:
         """Choose the order of this epoch."""
         self.epoch = epoch
+        if self._on_epoch:
+            self._on_epoch(epoch)
 
     def __iter__(self) -> Iterator[int]:
         """Row numbers, each once."""

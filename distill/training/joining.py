@@ -31,16 +31,16 @@ def labelled_rows(records: Path, names: Sequence[str] | None = None) -> list[tup
 
 def rows_to_learn(
     records: Path, soft: Collection[str], names: Sequence[str] | None = None, selection: Path | None = None
-) -> list[Record]:
-    """The rows with gold, and those of the pool with a soft label, of these only the selected ones.
+) -> list[tuple[str, Record]]:
+    """(split, record) of rows with gold, and of those of the pool with a soft label, of these only the selected ones.
 
     Args: soft: ids with a soft label. names: of the splits to read, as `labelled_rows`. selection: the folder of a
         selection; None: the whole pool.
     """
     chosen = None if selection is None else selected_ids(selection)
     return [
-        row
-        for _, row in labelled_rows(records, names)
+        (split, row)
+        for split, row in labelled_rows(records, names)
         if row.target is not None or (row.id in soft and (chosen is None or row.id in chosen))
     ]
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import load_model
 from transformers import PreTrainedModel
 
 from distill.training import convergence, resume, stretch
@@ -60,7 +59,7 @@ def until_converged(
     Args: make: a trainer of a stretch, with further callbacks. rows, valid_rows: of train and validation.
     """
     part = stretch.until_converged(config, rows, valid_rows, folder)
-    average = WeightAverage(model, config.average)
+    average = WeightAverage(model, config.average, config.ema)
     trainer = make(part, StopWhenConverged(config), average)
     if not is_over(saved_history(part.folder), config):
         trainer.go_on()
@@ -86,7 +85,7 @@ def for_fixed_length(
     step = trainer.state.global_step
     if config.checkpoint == "best":
         step = trainer.state.best_global_step or step
-        load_model(model, resume.of_step(step, part.folder) / "model.safetensors")
+        trainer.restore(resume.of_step(step, part.folder))
     history = trainer.state.log_history
     found = evaluations(history)
     slope = convergence.slope_per_epoch(found, 1)

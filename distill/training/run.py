@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from distill.training.altered_rows import Alteration
 from distill.training.distillation_loss import DistillationLoss
 from distill.training.examples import Example
 
@@ -18,7 +19,7 @@ class Run:
         name: shown with the progress. labels: class names in order. loss: what is minimised.
         pad_id: the tokenizer's padding token. pool: how windows become rows. seed: order, dropout and fresh weights.
         threads: processor threads. teacher: model folder for loss terms that read more of it than stored logits.
-        logs: folder for TensorBoard curves; None: none are kept.
+        logs: folder for TensorBoard curves; None: none are kept. alteration: of training rows, in every epoch anew.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Run:
     threads: int | None = None
     teacher: Path | None = None
     logs: Path | None = None
+    alteration: Alteration | None = None
 
 
 @dataclass(frozen=True)

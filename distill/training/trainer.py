@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import PreTrainedModel, TrainerCallback
 
 from distill.core.objectives.objective import Objective
@@ -18,13 +18,16 @@ from distill.core.progress import note, progress
 from distill.evaluation.calibration import fit_temperature
 from distill.evaluation.metrics import tally
 from distill.inference import token_budget
-from distill.models.encoder import input_names
+from distill.models.projections import without_attention_dropout
+from distill.training.altered_rows import AlteredRows
 from distill.training.averaging import WeightAverage
 from distill.training.base_trainer import BaseTrainer
 from distill.training.config import TrainingConfig
-from distill.training.examples import Collator, LengthGroupedSampler, pool_windows
-from distill.training.frozen_teacher import FrozenTeacher, forward_options, inner_states, require_attentions
-from distill.training.losses.term import Outputs, needs, needs_teacher
+from distill.training.examples import Collator, LengthGroupedSampler, doubled, pool_windows
+from distill.training.frozen_teacher import FrozenTeacher
+from distill.training.inner_states import Reader, sizes
+from distill.training.learner import learner
+from distill.training.losses.term import ATTENTIONS, TWICE, Outputs, needs, needs_teacher
 from distill.training.run import Rows, Run
 from distill.training.stretch import Stretch
 
@@ -36,7 +39,7 @@ class DistillTrainer(BaseTrainer):
 
     Args: model: a sequence classifier. config, stretch: see BaseTrainer. run, rows: see there. callbacks: a
         WeightAverage among them is evaluated in place of the weights.
-    Raises: UserError when the run's teacher is read and cannot be loaded.
+    Raises: UserError when the run's teacher is read and cannot be loaded, or not be compared with the student.
     """
 
     loss_is_scaled_for_ga = False
@@ -53,23 +56,36 @@ class DistillTrainer(BaseTrainer):
         classes = len(run.labels)
         self.head_size = run.loss.objective.head_size(classes)
         self.collator = Collator(self.head_size, classes, run.pad_id)
+        self._run, self._rows, self._classifier = run, rows, model
+        read = needs(run.loss.terms)
+        self._teacher = FrozenTeacher(_teacher_folder(run), read) if needs_teacher(run.loss.terms) else None
+        self._read, self._read_logits = Reader(model, read), Reader(model)
+        self._twice = TWICE in read
+        self._train = AlteredRows(rows.train, run.alteration, run.seed) if run.alteration else rows.train
+        if ATTENTIONS in read:
+            without_attention_dropout(model)
         super().__init__(
-            model,
+            self._learner(),
             model,
             config,
             stretch,
             run.seed,
             data_collator=self.collator,
-            train_dataset=rows.train,
+            train_dataset=self._train,
             eval_dataset=rows.valid,
             callbacks=list(callbacks),
         )
         self._average = next((one for one in callbacks if isinstance(one, WeightAverage)), None)
-        self._run, self._rows, self._classifier = run, rows, model
-        read = needs(run.loss.terms)
-        require_attentions(model, read)
-        self._input_names, self._options = input_names(model), forward_options(read)
-        self._teacher = FrozenTeacher(_teacher_folder(run), read) if needs_teacher(run.loss.terms) else None
+
+    def _learner(self) -> nn.Module:
+        """What is trained: the classifier, and what loss terms train beside it."""
+        if self._teacher is None:
+            return self._classifier
+        ours, theirs = sizes(self._classifier), self._teacher.sizes
+        terms = [term for term in self._run.loss.terms if needs_teacher([term])]
+        for term in terms:
+            term.check(ours, theirs)
+        return learner(self._classifier, terms, ours, theirs, self._run.seed)
 
     def compute_loss(
         self,
@@ -78,9 +94,11 @@ class DistillTrainer(BaseTrainer):
         return_outputs: bool = False,
         num_items_in_batch: Tensor | int | None = None,
     ) -> Tensor | tuple[Tensor, Any]:
-        """The distillation loss of one batch."""
-        student = self._outputs(model, inputs, **self._options)
-        loss = self._run.loss(student, self._read_teacher(inputs), inputs)
+        """The distillation loss of one batch, its rows read twice where a term asks for it."""
+        if self._twice:
+            inputs = doubled(inputs)
+        student = self._outputs(self._read, inputs, model)
+        loss = self._run.loss.at(self.state.global_step)(student, self._read_teacher(inputs), inputs)
         return (loss, {"logits": student.logits}) if return_outputs else loss
 
     def evaluate(
@@ -117,14 +135,13 @@ class DistillTrainer(BaseTrainer):
         for rows in token_budget.batches([e.length for e in examples], VALIDATION_TOKENS, 64):
             inputs = self._prepare_inputs(self.collator([examples[row] for row in rows]))
             with self.accelerator.autocast():
-                logits[rows] = self._outputs(model, inputs).logits.float().cpu().numpy()
+                logits[rows] = self._outputs(self._read_logits, inputs).logits.float().cpu().numpy()
         model.train()
         return logits, np.stack([example.target for example in examples if example.target is not None])
 
-    def _outputs(self, model: Any, inputs: dict[str, Any], **options: bool) -> Outputs:
-        found = model(**{name: inputs[name] for name in self._input_names}, **options)
-        logits = pool_windows(found.logits, inputs["owner"], self._run.pool)
-        return Outputs(logits, self._run.loss.objective, *inner_states(found))
+    def _outputs(self, read: Reader, inputs: dict[str, Any], model: Any = None) -> Outputs:
+        logits, states = read(inputs, model)
+        return Outputs(pool_windows(logits, inputs["owner"], self._run.pool), self._run.loss.objective, **states)
 
     def _read_teacher(self, inputs: dict[str, Any]) -> Outputs:
         """The stored logits, and what the loss terms read of the teacher's model."""
@@ -135,7 +152,8 @@ class DistillTrainer(BaseTrainer):
 
     def _get_train_sampler(self, train_dataset: Any = None) -> LengthGroupedSampler:
         lengths = [example.length for example in self._rows.train]
-        return LengthGroupedSampler(lengths, self.args.train_batch_size, self.args.seed)
+        on_epoch = self._train.set_epoch if isinstance(self._train, AlteredRows) else None
+        return LengthGroupedSampler(lengths, self.args.train_batch_size, self.args.seed, on_epoch)
 
 
 def _teacher_folder(run: Run) -> Path:

@@ -8,7 +8,7 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_
 
 from distill.core.config import Config
 from distill.core.project import Files, Share
-from distill.training.config import TrainingConfig
+from distill.training.config import AlterConfig, TrainingConfig
 from teachers.config import FreshEncoder
 
 
@@ -55,9 +55,11 @@ class PretrainTraining(TrainingConfig):
     save_steps: PositiveInt = Field(200, description="steps between checkpoints, the most that a kill loses")
 
     @model_validator(mode="after")
-    def _has_no_classifier(self) -> PretrainTraining:
+    def _is_of_an_encoder_alone(self) -> PretrainTraining:
         if self.head_dropout is not None:
             raise ValueError("head_dropout: pre-training has no classification head; remove it")
+        if self.alter != AlterConfig():
+            raise ValueError("alter: pre-training masks and swaps by itself; set masked and swapped")
         return self
 
 

@@ -12,9 +12,19 @@ from benchmarks.config import BenchConfig
 from distill.core import project
 from distill.core.config import Config
 from distill.core.selection.config import Select
-from distill.training.config import TrainingConfig
+from distill.training.config import AlterConfig, TrainingConfig
+from distill.training.losses.attention import Attention
+from distill.training.losses.attention_relations import AttentionRelations
+from distill.training.losses.embedding_cosine import EmbeddingCosine
 from distill.training.losses.gold import Gold
+from distill.training.losses.hidden_states import HiddenStates
+from distill.training.losses.kl import Kl
+from distill.training.losses.logits_mse import LogitsMse
+from distill.training.losses.r_drop import RDrop
 from distill.training.losses.soft_cross_entropy import SoftCrossEntropy
+from distill.training.losses.term import OfSource
+from distill.training.losses.value_relations import ValueRelations
+from distill.training.ramp import PositiveRamp, Ramp
 from export.targets.onnx_fp32 import OnnxFp32
 from export.targets.onnx_int8_dynamic import OnnxInt8Dynamic
 from students.config import StudentConfig, StudentEntry, TrainedEntry
@@ -63,7 +73,15 @@ TAIL = "benchmarks/test_latency_rows.py::test_tail_percentiles_are_null_until_th
 EXPORTS = "pipeline/test_plan_targets.py::test_teachers_leave_as_every_target_judged_by_parity_and_students_as_all"
 MATCHING = "models/test_mimetic_init.py::test_matching_heads_attend_to_equal_tokens_and_the_others_spread"
 REQUESTS = "benchmarks/test_latency_worker.py::test_every_request_is_sampled_once_per_batch_size"
+RAMPED = "training/test_ramp.py::test_it_moves_from_start_to_end_and_stays"
+WEIGHED = "training/test_ramp.py::test_the_loss_follows_the_step"
+STATES = "training/losses/test_terms.py::test_hidden_states_are_the_mean_over_pairs_tokens_and_width"
+PATIENT = "training/losses/test_terms.py::test_patient_states_are_directions_of_the_first_token"
+PAIRS = "training/losses/test_terms.py::test_pairs_of_layers"
+RELATIONS = "training/losses/test_terms.py::test_relations_equal_a_loop"
+SHORTENED = "families/test_token_schedule.py::test_a_student_is_trained_saved_opened_and_exported_with_it"
 ROUNDS = "benchmarks/test_latency.py::test_processes_visit_every_subject_before_the_next_round"
+BY_SOURCE = "training/losses/test_by_source.py::test_each_row_counts_under_the_settings_of_its_source"
 
 TEACHER = {
     "preset": PRESETS,
@@ -91,8 +109,8 @@ TRAINED = {
 TRAINING = {
     **each(WEIGHTS, "epochs", "max_steps", "batch_size", "accumulate", "optimiser", "learning_rate", "head_rate"),
     **each(WEIGHTS, "layer_decay", "warmup", "schedule", "weight_decay", "max_grad_norm", "dropout", "head_dropout"),
-    **each(WEIGHTS, "precision"),
-    **each(LENGTHS, "patience", "evaluate_steps", "average", "ceiling_steps"),
+    **each(WEIGHTS, "alter", "precision"),
+    **each(LENGTHS, "patience", "evaluate_steps", "average", "ema", "ceiling_steps"),
     "ceiling_minutes": "training/test_lengths.py::test_minutes_end_a_run_too",
     "checkpoint": "training/test_fit.py::test_best_checkpoint_is_kept",
     "may_collapse": "training/test_fit.py::test_a_baseline_may_be_a_constant_predictor",
@@ -245,11 +263,49 @@ EFFECTS: Mapping[type[Config], Mapping[str, str]] = {
         **TRAINED,
         "layers": "families/test_encoder.py::test_saved_student_loads_as_a_model_of_its_depth",
         "keep": "families/test_encoder.py::test_truncated_source_keeps_its_first_layers",
+        "token_schedule": SHORTENED,
     },
-    Gold: each("training/test_losses.py::test_mixed_batch_equals_the_reference", "weight"),
+    OfSource: each(BY_SOURCE, "weight", "temperature"),
+    Gold: {"weight": "training/test_losses.py::test_mixed_batch_equals_the_reference", "sources": BY_SOURCE},
+    Ramp: each(RAMPED, "start", "end", "steps", "shape"),
+    PositiveRamp: {
+        **each(RAMPED, "steps", "shape"),
+        **each("training/test_ramp.py::test_a_term_has_its_numbers_at_a_step", "start", "end"),
+    },
+    RDrop: {
+        "sources": BY_SOURCE,
+        "weight": "training/losses/test_r_drop.py::test_it_pulls_two_passes_together_and_costs_the_other_terms_nothing",
+    },
+    Kl: {
+        "sources": BY_SOURCE,
+        "weight": WEIGHED,
+        "temperature": "training/losses/test_terms.py::test_kl_has_the_gradient_of_the_soft_cross_entropy",
+    },
+    LogitsMse: {
+        "sources": BY_SOURCE,
+        "weight": WEIGHED,
+        "centred": "training/losses/test_terms.py"
+        "::test_logits_mse_is_the_mean_over_classes_and_centred_it_is_blind_to_a_shift",
+    },
+    HiddenStates: {"sources": BY_SOURCE, "weight": WEIGHED, "layers": STATES, **each(PATIENT, "tokens", "normalise")},
+    EmbeddingCosine: {
+        "sources": BY_SOURCE,
+        "weight": WEIGHED,
+        "layers": PAIRS,
+        "tokens": "training/losses/test_terms.py::test_the_cosine_is_that_of_the_last_states",
+    },
+    Attention: {"sources": BY_SOURCE, "weight": WEIGHED, "layers": PAIRS},
+    ValueRelations: {"sources": BY_SOURCE, "weight": WEIGHED, "layers": PAIRS, "relation_heads": RELATIONS},
+    AttentionRelations: {"sources": BY_SOURCE, "weight": WEIGHED, "layers": PAIRS, "relation_heads": RELATIONS},
     SoftCrossEntropy: {
+        "sources": BY_SOURCE,
         "weight": "training/test_losses.py::test_mixed_batch_equals_the_reference",
         "temperature": "training/test_losses.py::test_soft_terms_equal_the_reference",
+    },
+    AlterConfig: {
+        "field_dropout": "training/test_altered_rows.py::test_whole_fields_are_left_out_with_their_separators",
+        "word_dropout": "training/test_altered_rows.py::test_tokens_are_left_out_and_the_frame_stays",
+        "swapped": "training/test_altered_rows.py::test_the_sides_change_places_in_a_share_of_the_rows",
     },
     TrainingConfig: TRAINING,
     PretrainTraining: TRAINING,

@@ -15,9 +15,19 @@ from distill.core import project
 from distill.core.config import Config, parse
 from distill.core.errors import UserError
 from distill.core.selection.config import Select
-from distill.training.config import TrainingConfig
+from distill.training.config import AlterConfig, TrainingConfig
+from distill.training.losses.attention import Attention
+from distill.training.losses.attention_relations import AttentionRelations
+from distill.training.losses.embedding_cosine import EmbeddingCosine
 from distill.training.losses.gold import Gold
+from distill.training.losses.hidden_states import HiddenStates
+from distill.training.losses.kl import Kl
+from distill.training.losses.logits_mse import LogitsMse
+from distill.training.losses.r_drop import RDrop
 from distill.training.losses.soft_cross_entropy import SoftCrossEntropy
+from distill.training.losses.term import OfSource
+from distill.training.losses.value_relations import ValueRelations
+from distill.training.ramp import PositiveRamp, Ramp
 from export.targets.onnx_fp32 import OnnxFp32
 from export.targets.onnx_int8_dynamic import OnnxInt8Dynamic
 from students.config import StudentConfig, StudentEntry, TrainedEntry
@@ -28,8 +38,18 @@ MODULES = (
     "distill.core.project",
     "distill.core.selection.config",
     "distill.training.config",
+    "distill.training.ramp",
+    "distill.training.losses.attention",
+    "distill.training.losses.attention_relations",
+    "distill.training.losses.embedding_cosine",
     "distill.training.losses.gold",
+    "distill.training.losses.hidden_states",
+    "distill.training.losses.kl",
+    "distill.training.losses.logits_mse",
+    "distill.training.losses.r_drop",
     "distill.training.losses.soft_cross_entropy",
+    "distill.training.losses.term",
+    "distill.training.losses.value_relations",
     "teachers.config",
     "teachers.pretraining.config",
     "students.config",
@@ -56,6 +76,8 @@ NEEDED: dict[type[Config], dict[str, Any]] = {
     EmbeddingTeacherConfig: {"encoder": "a"},
     TrainedEntry: {"preset": "bag"},
     StudentConfig: {"preset": "8L", "layers": 8, "keep": "spread"},
+    Ramp: {"start": 1, "end": 0, "steps": 10},
+    PositiveRamp: {"start": 4, "end": 1, "steps": 10},
     OnnxFp32: {"name": "onnx", "target": "onnx_fp32"},
     OnnxInt8Dynamic: {"name": "onnx-int8", "target": "onnx_int8_dynamic"},
 }
@@ -194,16 +216,30 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
     },
     StudentEntry: {"preset": 5, "family": 5, "view": 5, "learns_from": [], "rows": []},
     TrainedEntry: TRAINED,
-    StudentConfig: {**TRAINED, "layers": 0, "keep": "last"},
-    Gold: {"weight": -1},
-    SoftCrossEntropy: {"weight": "heavy", "temperature": 0},
+    StudentConfig: {**TRAINED, "layers": 0, "keep": "last", "token_schedule": [1, 1, 1, 1, 2, 2, 3, 4]},
+    OfSource: {"weight": -1, "temperature": 0},
+    Gold: {"weight": -1, "sources": {"train": {"weight": -1}}},
+    SoftCrossEntropy: {"weight": "heavy", "temperature": 0, "sources": 3},
+    Ramp: {"start": -1, "end": -1, "steps": 0, "shape": "sharp"},
+    PositiveRamp: {"start": 0, "end": 0, "steps": 0, "shape": "sharp"},
+    RDrop: {"sources": 3, "weight": -1},
+    Kl: {"sources": 3, "weight": {"start": 1}, "temperature": {"start": 0, "end": 1, "steps": 5}},
+    LogitsMse: {"sources": 3, "weight": -1, "centred": "some"},
+    HiddenStates: {"sources": 3, "weight": -1, "layers": [[0, -1]], "tokens": "last", "normalise": "some"},
+    EmbeddingCosine: {"sources": 3, "weight": -1, "layers": "first", "tokens": "last"},
+    Attention: {"sources": 3, "weight": -1, "layers": []},
+    ValueRelations: {"sources": 3, "weight": -1, "layers": [[0]], "relation_heads": 0},
+    AttentionRelations: {"sources": 3, "weight": -1, "layers": [[0, 1, 2]], "relation_heads": "all"},
+    AlterConfig: {"field_dropout": 1, "word_dropout": -0.1, "swapped": 2},
     TrainingConfig: {
+        "alter": 0.5,
         "optimiser": "sgd",
         "epochs": 0,
         "max_steps": 0,
         "patience": 0,
         "evaluate_steps": 0,
         "average": 0,
+        "ema": 1,
         "ceiling_steps": 0,
         "ceiling_minutes": 0,
         "batch_size": 0,

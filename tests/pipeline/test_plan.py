@@ -14,7 +14,7 @@ from distill.evaluation.calibrated_predictions import References
 from distill.pipeline import models
 from distill.pipeline.experiment import Experiment
 from distill.pipeline.models import CONTROLS, Start
-from distill.pipeline.plan import Stage, asking, learning, plan, stages_until
+from distill.pipeline.plan import Stage, asking, bundles, learning, plan, stages_until
 from distill.pipeline.settings import resolve_settings
 from distill.training.joining import Share
 from distill.training.losses.term import Term
@@ -243,3 +243,10 @@ def test_no_teacher_on_cards_is_made_up_where_none_was_trained_there(project, im
     assert experiment_of(project, *finished).references.card is None
     on_cards = experiment_of(project, *finished, "teachers.new.view=card")
     assert on_cards.references == References(document=None, card="new@card") and on_cards.cross_view is None
+
+
+def test_a_student_with_settings_that_are_lists_and_mappings_is_handed_off_once(project):
+    experiment = experiment_of(project, "students.4L={losses: {gold: {}, soft_cross_entropy: {}}, learns_from: [new]}")
+    chosen(experiment, {"new": 1.0}, "new@document")
+    made = names(bundles(experiment))
+    assert "bundle 4L" in made and len(made) == len(set(made))

@@ -90,6 +90,10 @@ def test_root_is_the_files_folder_or_the_callers(config, tmp_path, monkeypatch):
         ({"teachers": ["bsae"]}, "did you mean 'base'"),
         ({"sets": ["students.6L.preset=9L"]}, "unknown student preset"),
         ({"sets": ["students.6L.source=other"]}, "no such model 'other', known: base"),
+        (
+            {"sets": ["students.4L.losses={gold: {sources: {tarin: {weight: 1}}}}"]},
+            "students.4L.losses.gold.sources: no such source 'tarin', did you mean 'train'?",
+        ),
         ({"sets": ["students.6L.view=crad"]}, "unknown view 'crad'"),
         ({"sets": ["export=[onnx, onxn]"]}, "unknown target 'onxn', did you mean 'onnx'?"),
         ({"sets": ["teachers.base.weight=0"]}, "every weight is 0"),

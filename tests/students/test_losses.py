@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+import numpy as np
 import pytest
 import torch
 from torch.nn import functional
@@ -10,7 +11,7 @@ from distill.core.errors import UserError
 from distill.models import encoder as encoder_module
 from distill.models.encoder import load_classifier
 from distill.training import frozen_teacher
-from distill.training.joining import Share
+from distill.training.joining import Share, labelled_rows
 from distill.training.losses.term import Term
 from students.config import StudentConfig
 from students.train import train
@@ -74,7 +75,7 @@ def test_the_short_form_means_the_same_terms():
 def test_each_way_is_written_down_without_the_other():
     short, full = _config(temperature=3).as_json(), _config(losses=FULL).as_json()
     assert (short["temperature"], short["alpha"]) == (3, 0.5) and "losses" not in short
-    assert full["losses"]["soft_cross_entropy"] == {"weight": 1, "temperature": 2}
+    assert full["losses"]["soft_cross_entropy"] == {"weight": 1, "temperature": 2, "sources": {}}
     assert not {"temperature", "alpha"} & set(full)
     for values in (short, full):
         assert StudentConfig.model_validate(values).as_json() == values
@@ -126,6 +127,25 @@ def test_a_term_that_reads_attentions_is_given_them(warm, records, tmp_path):
     plain = _train(warm, records, tmp_path / "plain")
     losses = {**FULL, LAST_ATTENTION: {}}
     assert not same_weights(plain, _train(warm, records, tmp_path / "s", teacher=warm, losses=losses))
+
+
+def test_rows_of_a_source_of_weight_0_teach_nothing(warm, records, tmp_path):
+    """Other soft labels of the pool make another student, unless the pool does not count."""
+    pool = [row.id for split, row in labelled_rows(records) if split != "train"]
+
+    def trained(name, losses, values):
+        labels = toy_labels(records, tmp_path / f"{name}-labels", planted=values)
+        lesson = toy_lesson(records, source=warm, labels={labels: Share()})
+        train(_config(losses=losses), lesson, tmp_path / name)
+        return load_classifier(tmp_path / name)
+
+    everywhere, without = (
+        {"gold": {}, "soft_cross_entropy": {"sources": s}} for s in ({}, {"pool.urls": {"weight": 0}})
+    )
+    values = np.random.default_rng(1).normal(0, 3, (len(labelled_rows(records)), 3)).astype(np.float32)
+    other = np.concatenate([values[: -len(pool)], -values[-len(pool) :]])
+    assert not same_weights(trained("a", everywhere, values), trained("b", everywhere, other))
+    assert same_weights(trained("c", without, values), trained("d", without, other))
 
 
 def _loaded(monkeypatch):

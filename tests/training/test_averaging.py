@@ -68,3 +68,16 @@ def test_an_average_goes_on_from_a_checkpoint(tmp_path):
     resumed.load(tmp_path)
     _walk(resumed, layer, 3, start=6)
     assert np.array_equal(_applied(resumed, layer), _applied(undisturbed, whole))
+
+
+def test_an_exponential_average_looks_back_over_a_fixed_number_of_steps():
+    model = torch.nn.Linear(1, 1, bias=False)
+    average, expected = WeightAverage(model, 7, 0.75), 0.0
+    for step, value in enumerate([4.0, 0.0, 8.0, 2.0, 6.0, 1.0], start=1):
+        with torch.no_grad():
+            model.weight.fill_(value)
+        average.take(step)
+        share = max(0.25, 1 / step)
+        expected += share * (value - expected)
+    with average.applied():
+        assert float(model.weight.detach()) == pytest.approx(expected)

@@ -60,7 +60,7 @@ def test_collator_pads_all_windows_together():
         **dict.fromkeys(("input_ids", "attention_mask", "token_type_ids"), (4, 6)),
         "owner": (4,),
         **dict.fromkeys(("teacher_logits", "target"), (3, 3)),
-        **dict.fromkeys(("has_teacher", "has_gold"), (3,)),
+        **dict.fromkeys(("has_teacher", "has_gold", "source"), (3,)),
     }
     assert batch["owner"].tolist() == [0, 1, 1, 2]
     assert batch["input_ids"][2].tolist() == [5, 6, 7, 9, 9, 9] and batch["attention_mask"].sum(1).tolist() == [

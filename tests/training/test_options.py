@@ -26,6 +26,7 @@ WEIGHTS = {
     "max_grad_norm": {"max_grad_norm": 1e-3},
     "dropout": {"dropout": 0.4},
     "head_dropout": {"head_dropout": 0.4},
+    "alter": {"alter": {"word_dropout": 0.3}},
     "precision": {"precision": "bf16"},
 }
 FOUR_STEPS = {"epochs": 3, "max_steps": 4, "dropout": 0, "warmup": 1, "may_collapse": True}
@@ -38,6 +39,7 @@ LENGTHS = {
     "ceiling_steps": {"ceiling_steps": 6},
     "evaluate_steps": {"evaluate_steps": 3},
     "average": {"average": 0.5},
+    "ema": {"ema": 0.9},
     "patience": {"patience": 1},
 }
 

@@ -88,7 +88,7 @@ def test_a_single_teachers_logits_are_tempered_too(tmp_path):
 def test_students_learn_gold_rows_and_the_selected_ones(tmp_path):
     folder, _ = selected(tmp_path, {"rows": 5})
     soft = {f"urls{i}" for i in range(30) if i != 7} | {f"more{i}" for i in range(10)} | {"т0"}
-    rows = rows_to_learn(tmp_path / "records", soft, folder)
+    rows = [row for _, row in rows_to_learn(tmp_path / "records", soft, selection=folder)]
     assert [row.id for row in rows[:4]] == ["т0", "т1", "т2", "т3"]
     assert {row.id for row in rows[4:]} == selected_ids(folder) and len(rows) == 9
     assert len(rows_to_learn(tmp_path / "records", soft)) == 43

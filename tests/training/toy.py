@@ -2,6 +2,7 @@
 
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from distill.core.view import TOKENIZER_FILE, View
 from distill.models.encoder import load_classifier
 from distill.models.fresh import Shape, make_encoder
 from distill.models.pretrained import save_tokenizer
+from distill.training.altered_rows import Alteration
 from distill.training.config import TrainingConfig
 from distill.training.distillation_loss import DistillationLoss
 from distill.training.examples import encode_examples
@@ -105,7 +107,9 @@ def fit_toy(encoder: Path, folder: Path, *, config=CARD, rows=24, run=None, **tr
     torch.manual_seed(5)
     model = load_classifier(encoder, LABELS)
     train, valid = toy_examples(encoder, rows, config), toy_examples(encoder, 12, config, "в")
-    fit(model, train, valid, toy_training(**training), run or toy_run(), folder)
+    settings = toy_training(**training)
+    alteration = Alteration.of(settings.alter, toy_view(encoder, config).renderer())
+    fit(model, train, valid, settings, replace(run or toy_run(), alteration=alteration), folder)
     return model
 
 

@@ -5,20 +5,42 @@ from __future__ import annotations
 import re
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
-from pydantic import Field, NonNegativeFloat
+from pydantic import Field, NonNegativeFloat, PositiveFloat, field_validator, model_validator
 
 from distill.core.config import Config
 from distill.core.objectives.objective import Objective
 from distill.core.objectives.single_label import SINGLE
+from distill.training.ramp import Ramp, Weight
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
 LOGITS, HIDDEN_STATES, ATTENTIONS = "logits", "hidden_states", "attentions"
-_NEEDS = frozenset({LOGITS, HIDDEN_STATES, ATTENTIONS})
+PROJECTIONS, TWICE = "projections", "twice"
+_NEEDS = frozenset({LOGITS, HIDDEN_STATES, ATTENTIONS, PROJECTIONS, TWICE})
+_STUDENTS_OWN = frozenset({LOGITS, TWICE})
+
+
+class Projections(NamedTuple):
+    """Queries, keys and values of a layer, each float (W, S, H), its attention heads side by side."""
+
+    queries: Tensor
+    keys: Tensor
+    values: Tensor
+    heads: int
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Of a model: its layers, H, and attention heads; and whether its layers read fewer and fewer positions."""
+
+    layers: int
+    width: int
+    heads: int
+    shortened: bool = False
 
 
 @dataclass(frozen=True)
@@ -28,13 +50,23 @@ class Outputs:
     Attributes:
         logits: float (B, K), the windows of a row pooled. objective: what they say.
         hidden_states: float (W, S, H), of the embeddings and then of each layer; attentions: float (W, heads, S, S), of
-        each layer. Both are empty unless a term needs them.
+        each layer; projections: of each layer. All are empty unless a term needs them.
+        projected: states that a term's own projection made of the student's, by the term's class.
     """
 
     logits: Tensor
     objective: Objective = SINGLE
     hidden_states: tuple[Tensor, ...] = ()
     attentions: tuple[Tensor, ...] = ()
+    projections: tuple[Projections, ...] = ()
+    projected: Mapping[type[Term], tuple[Tensor, ...]] = field(default_factory=dict)
+
+
+class OfSource(Config):
+    """What a term does otherwise for the rows of one source."""
+
+    weight: NonNegativeFloat | None = Field(None, description="factor of the term there; null: as elsewhere")
+    temperature: PositiveFloat | None = Field(None, description="T there, of a term that has one; null: as elsewhere")
 
 
 class Term(Config):
@@ -44,12 +76,38 @@ class Term(Config):
     Importing a module of terms loads no torch: `__call__` imports it.
     Settings are read where torch is not installed.
 
-    Attributes: needs: what it reads of the models. A teacher is loaded only if that is more than logits.
+    Attributes: needs: what it reads of the models. A teacher is loaded only if that is hidden states, attentions or
+        projections. `twice`: the batch holds each row two times, the second half after the first.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({LOGITS})
 
-    weight: NonNegativeFloat = Field(1.0, description="factor of the term in the loss; 0 leaves it out")
+    weight: Weight = Field(1.0, description="factor of the term in the loss, or a ramp; 0 leaves it out")
+    sources: dict[str, OfSource] = Field(
+        default_factory=dict, description="weight and temperature of rows by source: train, pool.NAME"
+    )
+
+    @field_validator("sources")
+    @classmethod
+    def _in_order(cls, sources: dict[str, OfSource]) -> dict[str, OfSource]:
+        return dict(sorted(sources.items()))  # sums over floats depend on it, fingerprints do not
+
+    @model_validator(mode="after")
+    def _has_what_its_sources_set(self) -> Self:
+        for name, own in self.sources.items():
+            if own.temperature is not None and "temperature" not in type(self).model_fields:
+                raise ValueError(f"sources.{name}.temperature: this term has no temperature")
+        return self
+
+    @property
+    def counts(self) -> bool:
+        """Whether it has a weight above 0 for any row."""
+        return bool(self.weight) or any(own.weight for own in self.sources.values())
+
+    def for_source(self, name: str) -> Self:
+        """The term as it is for the rows of one of its `sources`."""
+        own = {key: value for key, value in self.sources[name] if value is not None}
+        return self.model_copy(update={**own, "sources": {}})
 
     @classmethod
     def __pydantic_init_subclass__(cls, **options: Any) -> None:
@@ -63,24 +121,40 @@ class Term(Config):
         """The term's name in the YAML: `soft_cross_entropy` for `SoftCrossEntropy`."""
         return re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
 
+    def at(self, step: int) -> Self:
+        """The term for the optimiser step after `step` steps: each ramp is the number that it has there."""
+        values = {name: getattr(self, name) for name in type(self).model_fields}
+        ramps = {name: value.at(step) for name, value in values.items() if isinstance(value, Ramp)}
+        return self.model_copy(update=ramps) if ramps else self
+
+    def check(self, student: Sizes, teacher: Sizes) -> None:
+        """Check that the two models can be compared. Only for terms that read a teacher. Raises: UserError."""
+
+    def projection(self, student: Sizes, teacher: Sizes) -> nn.Module | None:
+        """What is trained beside the student and left out of it; None where nothing is.
+
+        Returns: a module from the student's `hidden_states` to the tuple that `Outputs.projected` has for this term.
+        """
+        return None
+
     @abstractmethod
     def __call__(self, student: Outputs, teacher: Outputs, batch: Mapping[str, Tensor]) -> Tensor:
         """The loss (), summed over the rows that the term applies to, without its weight; 0 where there are none.
 
         Args:
-            student: of the model in training, logits float32. teacher: its stored logits, and hidden states or
-            attentions of the teacher's model on the same windows where the term needs them.
+            student: of the model in training, logits float32. teacher: its stored logits, and what else the term needs
+            of the teacher's model on the same windows.
             batch: as `Collator` makes it: `has_teacher`, `has_gold` bool (B,), `target` float (B, C), `owner` (W,), the
             row of each window, `attention_mask` (W, S). Rows without soft labels or gold hold any number in their
-            place.
+            place. Where the term has `sources`, it is called with the rows of one source after the other.
         """
 
 
 def needs(terms: Iterable[Term]) -> frozenset[str]:
     """What these terms read of the models; a term of weight 0 reads nothing."""
-    return frozenset().union(*(term.needs for term in terms if term.weight))
+    return frozenset().union(*(term.needs for term in terms if term.counts))
 
 
 def needs_teacher(terms: Iterable[Term]) -> bool:
     """Whether the teacher's model is read, not its stored logits alone."""
-    return bool(needs(terms) - {LOGITS})
+    return bool(needs(terms) - _STUDENTS_OWN)

@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 class RowLosses(ABC):
     """The losses of one objective. Importing a module of them loads no torch: their methods import it.
 
-    Attributes: name: the objective's.
+    Attributes: name: the objective's. shift_free: whether one number added to all logits of a row changes nothing.
     """
 
     name: ClassVar[str]
+    shift_free: ClassVar[bool] = False
 
     @abstractmethod
     def hard(self, logits: Tensor, target: Tensor) -> Tensor:

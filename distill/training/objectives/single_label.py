@@ -14,6 +14,7 @@ class SingleLabelLosses(RowLosses):
     """Classes compete."""
 
     name = "single"
+    shift_free = True
 
     def hard(self, logits: Tensor, target: Tensor) -> Tensor:
         """Cross-entropy against gold, one-hot or a vote distribution, for each row.

@@ -42,6 +42,15 @@ def test_a_term_is_named_after_its_class_and_module():
             assert term.__module__ == f"distill.training.losses.{name}"
 
 
+def test_every_term_is_in_the_table_of_the_docs():
+    page = (ROOT / "docs" / "losses.md").read_text(encoding="utf-8")
+    for name, term in known_terms().items():
+        (row,) = (line for line in page.splitlines() if line.startswith(f"| `{name}` |"))
+        settings = [field for field in term.model_fields if field not in ("weight", "sources")]
+        assert all(f"`{setting}`" in row for setting in settings), name
+        assert needs_teacher([term()]) == ("| the teacher |" in row)
+
+
 def test_a_term_of_another_module_is_found_by_its_place(module):
     place = f"{module('own_terms', 'EvenLogits')}:EvenLogits"
     (term,) = parse_terms({place: {"scale": 3}}).values()
@@ -53,7 +62,7 @@ def test_a_term_of_another_module_is_found_by_its_place(module):
     ("losses", "message"),
     [
         ({"glod": {}}, "glod: unknown loss term, did you mean 'gold'"),
-        ({"xyz": {}}, "xyz: unknown loss term, known: .*gold, .*soft_cross_entropy, or module:Class"),
+        ({"xyz": {}}, "xyz: unknown loss term, known: .*gold, .*soft_cross_entropy.*, or module:Class"),
         ({"gold": {"wieght": 1}}, "gold.wieght: unknown, did you mean 'weight'"),
         ({"gold": {"weight": -1}}, "gold.weight: .*found -1"),
         ({"soft_cross_entropy": {"temperature": 0}}, "soft_cross_entropy.temperature: .*found 0"),

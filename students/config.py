@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field, PositiveInt, model_validator
 from distill.core.config import Config
 from distill.core.schedule import is_schedule
 from distill.training.config import TrainingConfig
+from distill.training.losses.layer_term import LayerTerm
 from distill.training.losses.registry import Losses, gold_alone, parse_terms
 from distill.training.ramp import Temperature, Weight
 
@@ -115,6 +116,18 @@ class StudentConfig(TrainedEntry):
     token_schedule: list[PositiveInt] | None = Field(
         None, description="for each layer how many neighbouring tokens it reads as one, as [1, 1, 2, 4]; null: one"
     )
+
+    @model_validator(mode="after")
+    def _terms_name_its_layers(self) -> StudentConfig:
+        for name, term in self.terms.items():
+            pairs = term.layers if isinstance(term, LayerTerm) and not isinstance(term.layers, str) else []
+            beyond = [list(pair) for pair in pairs if pair[0] >= self.layers]
+            if beyond:
+                raise ValueError(
+                    f"losses.{name}.layers: {beyond[0]} names layer {beyond[0][0]} of a student whose last is "
+                    f"{self.layers - 1}; layers are counted from 0, the student's first"
+                )
+        return self
 
     @model_validator(mode="after")
     def _schedule_fits_the_layers(self) -> StudentConfig:

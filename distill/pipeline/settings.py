@@ -13,6 +13,7 @@ from distill.core.config import Config, config_error, load_yaml, merge, override
 from distill.core.errors import UserError, nearest
 from distill.core.intake.found_labels import training_labels
 from distill.core.names import folded, name_problems, shown
+from distill.core.objectives.objective import objective
 from distill.core.presets import preset_names
 from distill.core.project import Project
 from distill.families.family import family
@@ -258,6 +259,21 @@ def _check(settings: Settings) -> None:
             adapting(settings, name)
 
 
+def _term_problems(name: str, student: TrainedEntry, project: Project) -> Iterator[str]:
+    """Terms of a student's loss that its family, the task or the pool have nothing for."""
+    reading = [term for term, one in student.terms.items() if needs_teacher([one])]
+    if reading and not family(student.family).layered:
+        yield f"students.{name}.losses: {', '.join(reading)} reads layers, and the family {student.family} has none"
+    splits = ["train", *(f"pool.{pool}" for pool in sorted(project.data.pool))]
+    task = objective(project.task.kind, len(project.task.labels or ()))
+    for key, term in student.terms.items():
+        for split in term.sources:
+            if split not in splits:
+                yield f"students.{name}.losses.{key}.sources: no such source '{split}', {_hint(split, splits)}"
+        if problem := term.problem_with(task):
+            yield f"students.{name}.losses.{key}.{problem}"
+
+
 def _student_problems(name: str, student: StudentEntry, settings: Settings) -> Iterator[str]:
     """Models that a student names and the run has not, and starts that are no start."""
     known = [*settings.teachers, *(other for other in settings.students if other != name)]
@@ -266,13 +282,7 @@ def _student_problems(name: str, student: StudentEntry, settings: Settings) -> I
             yield f"students.{name}.learns_from: no such model '{other}', {_hint(other, known)}"
     if not isinstance(student, TrainedEntry):
         return
-    reading = [term for term, one in student.terms.items() if needs_teacher([one])]
-    if reading and not family(student.family).layered:
-        yield f"students.{name}.losses: {', '.join(reading)} reads layers, and the family {student.family} has none"
-    splits = ["train", *(f"pool.{pool}" for pool in sorted(settings.project.data.pool))]
-    for term, split in ((key, split) for key, one in student.terms.items() for split in one.sources):
-        if split not in splits:
-            yield f"students.{name}.losses.{term}.sources: no such source '{split}', {_hint(split, splits)}"
+    yield from _term_problems(name, student, settings.project)
     if student.source is not None and student.source not in known:
         yield f"students.{name}.source: no such model '{student.source}', {_hint(student.source, known)}"
         return

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor
 
+from distill.core.errors import UserError
 from distill.core.objectives.objective import Objective
 from distill.core.objectives.single_label import SINGLE
 from distill.training.losses.by_source import weighted_sum
@@ -30,6 +31,12 @@ class DistillationLoss:
     terms: Sequence[Term] = (Gold(),)
     objective: Objective = SINGLE
     sources: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        """Check that the terms suit the objective. Raises: UserError."""
+        for term in self.terms:
+            if problem := term.problem_with(self.objective):
+                raise UserError("a loss term does not suit the task", where=f"losses.{term.name()}", found=problem)
 
     def at(self, step: int) -> DistillationLoss:
         """The loss of the optimiser step after `step` steps, with numbers in place of ramps."""

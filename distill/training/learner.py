@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
+from transformers.utils.generic import ModelOutput
 
 from distill.training.losses.term import Sizes, Term
 
@@ -27,8 +29,21 @@ class StateProjection(nn.Module):
         return tuple(self.map(hidden_states[layer + 1]) for layer in self._layers)
 
 
+@dataclass
+class LearnerOutput(ModelOutput):
+    """What a student returns, and `projected`, a tuple of states for each term that has a projection.
+
+    A class of its own: DistributedDataParallel takes outputs apart and builds them again by their fields.
+    """
+
+    logits: Tensor | None = None
+    hidden_states: tuple[Tensor, ...] | None = None
+    attentions: tuple[Tensor, ...] | None = None
+    projected: dict[type[Term], tuple[Tensor, ...]] | None = None
+
+
 class Learner(nn.Module):
-    """Runs the student, and adds to its output as `projected` what the projections make of its hidden states.
+    """Runs the student, and adds to its output what the projections make of its hidden states.
 
     Inside one forward pass, so that several processes average the gradients of both.
     """
@@ -38,13 +53,12 @@ class Learner(nn.Module):
         self.student, self.projections = student, nn.ModuleList(projections)
         self._terms = list(terms)
 
-    def forward(self, **inputs: Any) -> Any:
-        """The student's output; `projected` is a tuple of states for each term."""
+    def forward(self, **inputs: Any) -> LearnerOutput:
+        """The student's output with hidden states, and the projected ones."""
         found = self.student(**inputs)
-        if found.hidden_states:
-            made = (projection(found.hidden_states) for projection in self.projections)
-            found["projected"] = dict(zip(self._terms, made, strict=True))
-        return found
+        made = (projection(found.hidden_states) for projection in self.projections)
+        projected = dict(zip(self._terms, made, strict=True))
+        return LearnerOutput(found.logits, found.hidden_states, found.attentions, projected)
 
 
 def learner(student: PreTrainedModel, terms: Iterable[Term], ours: Sizes, theirs: Sizes, seed: int) -> nn.Module:

@@ -91,6 +91,10 @@ def test_root_is_the_files_folder_or_the_callers(config, tmp_path, monkeypatch):
         ({"sets": ["students.6L.preset=9L"]}, "unknown student preset"),
         ({"sets": ["students.6L.source=other"]}, "no such model 'other', known: base"),
         (
+            {"sets": ["task={kind: multi, positive: null}", "students.4L.losses={logits_mse: {centred: true}}"]},
+            "students.4L.losses.logits_mse.centred: of task.kind multi each class has a sigmoid of its own",
+        ),
+        (
             {"sets": ["students.4L.losses={gold: {sources: {tarin: {weight: 1}}}}"]},
             "students.4L.losses.gold.sources: no such source 'tarin', did you mean 'train'?",
         ),

@@ -114,8 +114,8 @@ def test_terms_are_added_and_repeat(encoder, warm, records, tmp_path):
     ("losses", "message"),
     [
         (
-            {"hidden_states": {"layers": [[1, 0]]}},
-            r"layers that are not there[\s\S]*\[1, 0\] of 1 student's and 2 teacher's",
+            {"hidden_states": {"layers": [[0, 2]]}},
+            r"layers that are not there[\s\S]*\[0, 2\] of 1 student's and 2 teacher's",
         ),
         ({"value_relations": {"relation_heads": 3}}, r"relation_heads[\s\S]*3 heads, widths 8 and 16"),
     ],
@@ -125,3 +125,10 @@ def test_what_cannot_be_compared_ends_before_the_first_step(narrow, warm, record
     with reporting(watch), pytest.raises(UserError, match=message):
         train(_config(losses=losses), _lesson(records, tmp_path / "s", narrow, warm), tmp_path / "s")
     assert not watch.steps and not (tmp_path / "s" / "model.safetensors").exists()
+
+
+def test_a_pair_that_names_no_layer_of_the_student_is_refused_in_the_config():
+    with pytest.raises(
+        ValueError, match=r"losses.attention.layers: \[1, 3\] names layer 1 of a student whose last is 0"
+    ):
+        _config(losses={"attention": {"layers": [[0, 1], [1, 3]]}})

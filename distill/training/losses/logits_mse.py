@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from distill.core.errors import UserError
+from distill.core.objectives.objective import Objective
 from distill.training.losses.term import Outputs, Term
 from distill.training.objectives.row_losses import row_losses
 
@@ -26,19 +26,18 @@ class LogitsMse(Term):
 
     centred: bool = Field(False, description="take off each row's mean first; only where one label is given a record")
 
+    def problem_with(self, objective: Objective) -> str | None:
+        """Centred logits say less than labels need that do not compete."""
+        if self.centred and not row_losses(objective).shift_free:
+            return f"centred: of task.kind {objective.name} each class has a sigmoid of its own, and no logit to spare"
+        return None
+
     def __call__(self, student: Outputs, teacher: Outputs, batch: Mapping[str, Tensor]) -> Tensor:
-        """The sum (). Raises: UserError for centred logits of labels that do not compete."""
+        """The sum ()."""
         rows = batch["has_teacher"]
         if not rows.any():
             return student.logits.new_zeros(())
         difference = student.logits[rows] - teacher.logits[rows]
         if self.centred:
-            if not row_losses(student.objective).shift_free:
-                raise UserError(
-                    "centred logits say less than the labels need",
-                    where="losses.logits_mse.centred",
-                    found=f"task.kind {student.objective.name}: each class has a sigmoid of its own",
-                    do="leave centred out",
-                )
             difference = difference - difference.mean(-1, keepdim=True)
         return difference.square().mean(-1).sum()

@@ -127,6 +127,10 @@ class Term(Config):
         ramps = {name: value.at(step) for name, value in values.items() if isinstance(value, Ramp)}
         return self.model_copy(update=ramps) if ramps else self
 
+    def problem_with(self, objective: Objective) -> str | None:
+        """What of its settings does not suit the task, beginning with the setting's name; None where all does."""
+        return None
+
     def check(self, student: Sizes, teacher: Sizes) -> None:
         """Check that the two models can be compared. Only for terms that read a teacher. Raises: UserError."""
 

@@ -57,8 +57,9 @@ def separate(labelled: Parts, project: Project) -> Iterator[tuple[Rule, list[Rec
         others = [records for name, records in labelled.items() if _is_other(name, rule)]
         records = labelled[rule.split]
         mask = found_among(records, others, project, rule.kind)
-        if rule.unless is not None:
-            mask &= ~found_among(records, others, project, rule.unless)
+        if rule.unless is not None and mask.any():
+            found = [record for record, out in zip(records, mask, strict=True) if out]
+            mask[mask] = ~found_among(found, others, project, rule.unless)
         labelled[rule.split] = [record for record, out in zip(records, mask, strict=True) if not out]
         yield rule, [record for record, out in zip(records, mask, strict=True) if out]
 

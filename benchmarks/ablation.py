@@ -68,6 +68,7 @@ class Bench:
         command = [sys.executable, "-P", "-m", "distill", "evaluate", "--config", str(self.file), "--out", str(run)]
         line = [*command, *options, "--checkpoint", str(self.encoder), *students]
         log = self.folder / "logs" / f"{name}.log"
+        outcome_file(run).unlink(missing_ok=True)  # cut off, it has not ended as it did the last time
         return run_logged(f"{self.dataset} {name}", line, self.distill, log, outcome_file(run))
 
 

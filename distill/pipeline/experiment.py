@@ -139,7 +139,7 @@ class Experiment:
 
     def selection(self, spec: ModelSpec) -> str | None:
         """The artifact with the rows of the pool that a model learns; None: all, or none at all."""
-        if not self.teachers_of(spec):
+        if self.learnt_splits(spec) == [TRAIN]:
             return None
         return spec.selection or (SELECTION if self.project.select is not None else None)
 
@@ -241,7 +241,7 @@ class Experiment:
     def learnt_splits(self, spec: ModelSpec) -> list[str]:
         """The splits whose rows a model learns: training rows for gold alone, else those that its `rows` name."""
         if not self.teachers_of(spec):
-            return ["train"]
+            return [TRAIN]
         rows = set(getattr(spec.config, "rows", [ALL]))
         return [one for one in self.labelled_splits if ALL in rows or _is_named(one, rows)]
 

@@ -7,7 +7,7 @@ import json
 import pytest
 import yaml
 
-from benchmarks import ablation, datasets
+from benchmarks import ablation, datasets, publish
 from benchmarks.ablation import begin_with
 from benchmarks.ablation_summary import Cell, base_of, cell_of, outcome_file
 from benchmarks.ablation_table import change, markdown_ablation, markdown_changes
@@ -150,6 +150,32 @@ def test_the_page_has_a_row_for_each_and_says_what_failed(made, world):
     assert "failed: 1 problem in the config" in page and "left out: needs documents" in page and "falling rates" in page
     value = change(result, "tiny", "layer_decay", "f1_macro")
     assert value in page and value in short and "…" in value
+
+
+def test_publish_makes_the_page_and_words_may_name_its_figures(made, world, tmp_path):
+    (tmp_path / "benchmarks" / "results").mkdir(parents=True)
+    (tmp_path / "README.md").touch()
+    write_json(tmp_path / "benchmarks" / "results" / "ablation.json", read_json(world.results))
+    words = dict.fromkeys(("title", "asked", "ran", "found", "follows"), "Ingredients")
+    words["answer"] = "{change: tiny, layer_decay, log_loss}"
+    summaries = yaml.safe_dump({"ablation": words})
+    (tmp_path / "benchmarks" / "results" / "summaries.yaml").write_text(summaries, encoding="utf-8")
+    assert publish.main(["--root", str(tmp_path)]) == 0
+    page, overview = ((tmp_path / "docs" / name).read_text("utf-8") for name in ("results/ablation.md", "results.md"))
+    assert "`layer_decay`" in page and "python -m benchmarks.ablation SET… --data DATA" in page
+    assert change(read_json(world.results), "tiny", "layer_decay", "log_loss") in overview
+    assert str(world.folder) not in page + overview
+
+
+def test_a_run_that_is_cut_off_does_not_count_as_it_ended_before(world, monkeypatch):
+    """Its report and how it ended are those of an earlier start until it has ended again."""
+    bench = ablation.Bench(
+        "tiny", world.folder / "cut", world.folder, world.folder / "encoder", ("small",), 1, world.folder
+    )
+    write_json(outcome_file(bench.run("base")), {"exit": 0, "end": []})
+    monkeypatch.setattr(ablation, "run_logged", lambda *_: None)
+    bench.make("base")
+    assert not outcome_file(bench.run("base")).exists()
 
 
 @pytest.mark.parametrize(

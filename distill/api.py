@@ -51,8 +51,8 @@ def run(
 ) -> Json:
     """Make a run up to a verb; returns the content of report.json.
 
-    Args: project: the project file. out: the run folder. until: `audit`, `teach`, `label`, `train`, `evaluate`,
-        `export`, `bench`, `bundle` or `report`. sets: `a.b=c` for any field of the project file.
+    Args: project: the project file. out: the run folder. until: `audit`, `teach`, `label`, `select`, `train`,
+        `evaluate`, `export`, `bench`, `bundle` or `report`. sets: `a.b=c` for any field of the project file.
         reporter: shown the progress; silent by default.
     Raises: UserError for what the project file says, GateFailed after the report is written when a gate failed.
     """

@@ -17,6 +17,7 @@ from distill.core.files import read_json, write_text
 from distill.core.progress import Reporter, reporting
 from distill.core.record_store import count_records, sample_records, slice_counts, splits, write_records
 from distill.core.run_folder import LATENCY, RECORDS
+from distill.core.selection.config import Select
 from distill.core.steps import Step, Steps
 from distill.core.work import Counts, Work
 from distill.families.family import family
@@ -186,6 +187,7 @@ def _shortened(settings: Settings, folder: Path) -> Settings:
     quality = project.quality.model_copy(update={"replicates": _REPLICATES})
     controls = project.controls.model_copy(update={"gold_twins": False})  # timed as their students are
     changed = {"labels": labels, "quality": quality, "controls": controls, "pretrain": _few_texts(project.pretrain)}
+    changed["select"] = _any_rows(project.select)
     bench = settings.bench
     requests = min(bench.requests, _REQUESTS)
     return replace(
@@ -204,6 +206,11 @@ def _few_texts(section: Mapping[str, Any]) -> dict[str, Any]:
     """The section `pretrain`, for few rows and as few steps as a fit."""
     few = {"max_steps": STEPS, "warmup": 0}
     return merge(section, {"held_out": _HELD_OUT, "evaluate_steps": STEPS, "training": few})
+
+
+def _any_rows(select: Select | None) -> Select | None:
+    """A selection that finds rows among few, whatever a teacher of four steps says of them."""
+    return None if select is None else select.model_copy(update={"entropy": None, "balance": [], "per_key": None})
 
 
 def _imported(teacher: Any, name: str, folder: Path) -> dict[str, str]:

@@ -29,7 +29,7 @@ def select(
 
     Args: labels: the stores that students learn from, with their shares; logits are divided by the temperatures first,
         those of a single teacher too.
-    Raises: UserError where it balances by slices or caps keys that no pool row has.
+    Raises: UserError where it balances by slices or caps keys that no pool row has, and where it leaves no row.
     """
     stores = [(read_soft_labels(store), share) for store, share in labels.items()]
     soft = join(stores, space.objective)
@@ -42,6 +42,13 @@ def select(
     taken, left_out = choose(config, found, seed)
     if config.rows is not None and taken.sum() < config.rows:
         note(f"{config.rows} rows are to be selected, {taken.sum()} are there to be")
+    if not taken.any():
+        raise UserError(
+            "the selection leaves no row of the pool",
+            where="select",
+            found=", ".join(f"{reason} {count}" for reason, count in left_out.items()) or "no row has a usable label",
+            do="widen select.entropy; distill select shows where the labels' entropies are, with [[0, 1]]",
+        )
     write_selected(folder, {split: _taken_of(split, found, taken) for split in pools})
     write_json(folder / SELECTION_FILE, _figures(config, len(rows), found, taken, left_out))
 

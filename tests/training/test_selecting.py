@@ -77,7 +77,7 @@ def test_ids_of_each_source_and_figures_before_and_after(tmp_path):
 
 def test_a_single_teachers_logits_are_tempered_too(tmp_path):
     def shares(root: Path, temperature: float) -> dict[str, int]:
-        found: dict[str, int] = selected(root, {"entropy": [0.2, 0.9]}, temperature)[1]["after"]["entropy"]
+        found: dict[str, int] = selected(root, {"entropy": [[0, 0.2], [0.2, 0.9]]}, temperature)[1]["after"]["entropy"]
         return found
 
     # Odds of 99 to 1 have 8% of the largest entropy; of its square root 44%.
@@ -104,8 +104,9 @@ def test_two_runs_leave_equal_files(tmp_path):
     [
         ({"rows": 9, "balance": ["slice"]}, {"slice": None}, "no pool row has a slice to balance by"),
         ({"per_key": 1}, {"keys": {"k": ""}}, "no pool row has a key to cap"),
+        ({"entropy": [0.3, 0.5]}, {}, r"(?s)the selection leaves no row of the pool.*outside_bands 39"),
     ],
 )
-def test_columns_that_no_pool_row_has_are_named(tmp_path, config, over, message):
+def test_what_cannot_be_selected_by_is_named(tmp_path, config, over, message):
     with pytest.raises(UserError, match=message):
         selected(tmp_path, config, **over)

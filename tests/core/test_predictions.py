@@ -44,10 +44,11 @@ def test_they_are_taken_from_labelled_records():
     records = [
         Record("а", {}, gold, "аптека", {"product.id": "7", "page.id": "9"}),
         Record("б", {}, gold[::-1], None, {"product.id": "", "page.id": "9"}),
-        Record("в", {}, gold),
+        Record("в", {}, gold, None, {"product.id": "", "page.id": ""}),
     ]
     found = Predictions.of(records, np.ones((3, 2), np.float32))
     assert (found.ids, found.slices, found.clusters) == (["а", "б", "в"], ["аптека", "", ""], ["7", "б", "в"])
+    assert found.further == (["9", "9", "в"],)
     assert found.target.tolist() == [[0, 1], [1, 0], [0, 1]]
 
 

@@ -264,7 +264,9 @@ class Gates(Config):
         0.02, description="mean over rows of the largest change of a probability by int8, after the temperature"
     )
     int8_points: Share | None = Field(
-        0.02, description="largest share of rows that int8 decides otherwise at an operating point of any class"
+        0.02,
+        description="largest share of rows that int8 decides otherwise at an operating point of any class, wherever "
+        "other validation rows may put it",
     )
     int8_class_loss: Share | None = Field(
         0.01, description="most precision or recall that a class may lose by int8; one row is no loss"

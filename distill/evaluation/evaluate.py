@@ -14,6 +14,7 @@ from distill.core.label_space import LabelSpace
 from distill.core.progress import progress
 from distill.core.project import Quality
 from distill.evaluation.baselines import against_baselines, better_twins, valid_log_loss
+from distill.evaluation.bootstrap import Bootstrap
 from distill.evaluation.calibrated_predictions import (
     ALL,
     CalibratedPredictions,
@@ -98,7 +99,8 @@ def evaluate(
         models.append(RANDOM_MODEL)
         predictions[RANDOM] = [random_predictions(lead, measuring.priors) for lead in leads]
     measured = _measured(predictions, measuring)
-    chosen = _chosen(predictions, measuring)
+    on_valid = leads[0].valid.bootstrap(measuring.quality.replicates, (measuring.seed, _ON_VALIDATION))
+    chosen = _chosen(predictions, measuring, on_valid)
     overall = {name: by_test[ALL] for name, by_test in measured.items()}
     twins = better_twins(models, predictions)
     against = against_baselines(models, overall, references, twins, measuring.quality.metric)
@@ -112,7 +114,7 @@ def evaluate(
                 one,
                 predictions[one.name],
                 {test: quality(own, chosen[one.name]) for test, own in measured[one.name].items()},
-                against[one.name] | _kept(one, predictions, measuring),
+                against[one.name] | _kept(one, predictions, measuring, on_valid),
             )
             for one in models
         ],
@@ -143,16 +145,13 @@ def _measured(predictions: Mapping[str, BySeed], measuring: Measuring) -> dict[s
     return found
 
 
-def _chosen(predictions: Mapping[str, BySeed], measuring: Measuring) -> dict[str, list[Thresholds]]:
+def _chosen(
+    predictions: Mapping[str, BySeed], measuring: Measuring, on_valid: Bootstrap
+) -> dict[str, list[Thresholds]]:
     """The thresholds of every model in each seed, chosen again on resamples of validation that all models share."""
-    if measuring.space.positive is None:
-        return {name: [] for name in predictions}
-    settings, valid = measuring.quality, next(iter(predictions.values()))[0].valid
-    draws = valid.bootstrap(settings.replicates, (measuring.seed, _ON_VALIDATION))
-    rules = settings.precision_at_least, settings.recall_at_least
     return {
         name: [
-            Thresholds(one.thresholds, choose_again(one.valid, draws, *rules))
+            Thresholds(one.thresholds, choose_again(one.valid, on_valid, *_rules(measuring)))
             for one in by_seed
             if one.thresholds is not None
         ]
@@ -167,13 +166,16 @@ def _comparisons(models: Sequence[Model], overall: Mapping[str, Seeded], space: 
                 yield comparison(overall[model.name], overall[rival], metric)
 
 
-def _kept(model: Model, predictions: Mapping[str, BySeed], measuring: Measuring) -> Json:
+def _kept(model: Model, predictions: Mapping[str, BySeed], measuring: Measuring, on_valid: Bootstrap) -> Json:
     """`fidelity`: what an exported file changes of its student's answers; nothing for other models."""
     if model.role != "artifact" or model.made_from is None:
         return {}
-    settings = measuring.quality
-    points = settings.precision_at_least, settings.recall_at_least
-    return {"fidelity": fidelity(predictions[model.made_from], predictions[model.name], *points, measuring.seed)}
+    pair, rules = (predictions[model.made_from], predictions[model.name]), _rules(measuring)
+    return {"fidelity": fidelity(*pair, rules, on_valid, measuring.seed)}
+
+
+def _rules(measuring: Measuring) -> tuple[float, float]:
+    return measuring.quality.precision_at_least, measuring.quality.recall_at_least
 
 
 def _entry(model: Model, predictions: BySeed, blocks: Mapping[str, Json], against: Mapping[str, Any]) -> Json:

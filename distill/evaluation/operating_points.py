@@ -85,10 +85,10 @@ class Curves:
 
         Args: weights: how often each row is drawn, (r, N).
         """
-        drawn = weights[:, self._order].astype(np.float64)
-        true_positives = np.cumsum(drawn * self._positive, axis=1)
+        drawn = weights[:, self._order].astype(np.int32)
+        running = np.cumsum(drawn * self._positive, axis=1), np.cumsum(drawn, axis=1)
+        true_positives, predicted = (sums[:, self._last].astype(np.float64) for sums in running)
         actual = true_positives[:, -1:] if len(self._order) else np.zeros((len(drawn), 1))
-        true_positives, predicted = true_positives[:, self._last], np.cumsum(drawn, axis=1)[:, self._last]
         precision, recall = _ratio(true_positives, predicted), _ratio(true_positives, actual)
         f1, found = f1_score(true_positives, predicted, np.broadcast_to(actual, predicted.shape)), recall > 0
         precise, recalled = (precision >= precision_at_least) & found, (recall >= recall_at_least) & found

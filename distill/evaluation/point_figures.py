@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from distill.core.files import Json
 from distill.evaluation.bootstrap import Bootstrap
@@ -109,7 +110,7 @@ def _at(scored: Scored, bootstrap: Bootstrap, thresholds: FloatArray) -> FloatAr
     above = np.searchsorted(-chances[order], -thresholds, side="right")  # rows at or above each threshold
     parts, start = [], 0
     for weights in bootstrap.weights():
-        drawn = bootstrap.by_row(weights)[:, order].astype(np.float64)
+        drawn = bootstrap.by_row(weights)[:, order].astype(np.int32)
         places = above[start : start + len(drawn)]
         start += len(drawn)
         predicted, true_positives = _running(drawn), _running(drawn * actual[order])
@@ -127,8 +128,8 @@ def _at(scored: Scored, bootstrap: Bootstrap, thresholds: FloatArray) -> FloatAr
     return np.where(np.isnan(thresholds)[..., None], np.nan, np.concatenate(parts))
 
 
-def _running(values: FloatArray) -> FloatArray:
+def _running(values: NDArray[np.int32]) -> NDArray[np.int32]:
     """Sums of the first 0, 1, … N columns (r, N + 1)."""
-    found = np.zeros((len(values), values.shape[1] + 1))
+    found = np.zeros((len(values), values.shape[1] + 1), np.int32)
     np.cumsum(values, axis=1, out=found[:, 1:])
     return found

@@ -44,7 +44,15 @@ def test_the_mission_row_reads_as_in_its_table() -> None:
 
 def test_every_markdown_row_has_the_cells_of_the_heading() -> None:
     lines = [line for line in markdown_results(sample_report(), "Результаты").splitlines() if line.startswith("|")]
-    assert {len(re.findall(r"(?<!\\)\|", line)) for line in lines} == {4 + 1, 5 + 1, 6 + 1, 8 + 1, 10 + 1, 15 + 1, 16 + 1}
+    assert {len(re.findall(r"(?<!\\)\|", line)) for line in lines} == {
+        4 + 1,
+        5 + 1,
+        6 + 1,
+        8 + 1,
+        10 + 1,
+        15 + 1,
+        16 + 1,
+    }
 
 
 def test_markdown_results_hold_every_part() -> None:

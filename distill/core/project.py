@@ -170,7 +170,9 @@ class Data(Config):
     )
     label: str = Field("label", description="column with the gold label, votes {label: n}, or a list (kind multi)")
     slice: str | None = Field(None, description="column to report by")
-    keys: list[str] = Field(default_factory=list, description="identity column of each side")
+    keys: list[str] = Field(
+        default_factory=list, description="identity column of each side; intervals draw their values"
+    )
     train: Files = Field(description="labelled training files")
     valid: Files | None = Field(None, description="validation files")
     test: Annotated[dict[str, Files], _become_paths("data.test")] = Field(

@@ -117,7 +117,7 @@ def _between(scores: FloatArray) -> FloatArray:
 
 
 def _ratio(above: FloatArray, below: FloatArray) -> FloatArray:
-    quotient: FloatArray = np.divide(above, below, out=np.zeros(np.shape(above)), where=below > 0)
+    quotient: FloatArray = np.divide(above, below, out=np.zeros(np.shape(above)), where=below != 0)
     return quotient
 
 

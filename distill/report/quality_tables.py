@@ -24,7 +24,6 @@ NOT_A_SHARE = {"log_loss"}
 AT_MOST_PROBABLE = "at the most probable class"
 """The one rule of every table but that of the operating points."""
 DIFFERENCES = f"differences in points (log loss as it is), with 95% intervals, {AT_MOST_PROBABLE}"
-HOLM = "The reading is by p after Holm’s correction for the comparisons of this table,"
 _ORDERED_NOTE = "Weighted kappa (quadratic) and places off: the labels as a scale; 0 places off is right."
 
 
@@ -83,7 +82,8 @@ def pairs_sheet(rows: Sequence[Comparison], caption: str) -> Sheet:
     """Paired differences of any two models, each read by its p-value corrected over the table."""
     known = any(row.p_holm is not None for row in rows)
     by_holm = [Column("p, Holm", lambda row: formats.p_value(row.p_holm))] if known else []
-    caption += f" {HOLM} of {len(rows)}." if known else ""
+    if known:
+        caption += f" The reading is by p after Holm’s correction for the {len(rows)} comparisons of this table."
     seeds = [Column("A − B by seed", _differences)] if any(row.spread for row in rows) else []
     columns = [
         Column("A", lambda row: str(row.a), kind="name"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from distill.evaluation.bootstrap import Bootstrap
 from distill.evaluation.influence import influence
@@ -79,6 +80,12 @@ def any_shared(keys, influences):
     return float(sum(row @ share @ row for row in influences))
 
 
+def for_few(keys):
+    """Student's 97.5% point over the normal one, and what a variance of G sums lacks."""
+    fewest = min(len(np.unique(key)) for key in keys.T)
+    return np.sqrt(fewest / (fewest - 1)) * stats.t.ppf(0.975, fewest - 1) / stats.norm.ppf(0.975)
+
+
 def product_variance(keys, influences):
     """The same of product weights: two rows that share k entities have covariance 2^k − 1."""
     shared = np.array([[len(set(one) & set(other)) for other in keys.tolist()] for one in keys.tolist()])
@@ -94,7 +101,8 @@ def test_deviations_are_narrowed_to_the_variance_of_rows_that_share_an_entity(ke
     influences = sum(effect[:, column] for column in keys.T) + random.normal(size=(figures, len(keys)))
     influences -= influences.mean(axis=1, keepdims=True)
     expected = np.sqrt(any_shared(keys, influences) / product_variance(keys, influences))
-    assert Bootstrap(len(keys), keys, 1).narrowing(influences) == pytest.approx(expected)
+    found = Bootstrap(len(keys), keys, 1).narrowing(influences)
+    assert found == pytest.approx(expected * for_few(keys), rel=1e-3)
     assert 0.4 < expected < 1
 
 
@@ -114,12 +122,12 @@ def test_it_is_never_under_one_key_alone():
     one = (influences.reshape(-1, 4).sum(axis=1) ** 2).sum()
     least = max(one, any_shared(keys, influences))
     found = Bootstrap(ROWS, keys, 1).narrowing(influences)
-    assert found == pytest.approx(np.sqrt(least / product_variance(keys, influences)))
+    assert found == pytest.approx(for_few(keys) * np.sqrt(least / product_variance(keys, influences)), rel=1e-3)
 
 
 @pytest.mark.parametrize("influences", [np.zeros((1, ROWS)), np.full((1, ROWS), np.nan)])
-def test_a_figure_that_no_row_moves_is_left_as_it_is(influences):
-    assert Bootstrap(ROWS, crossed(), 1).narrowing(influences) == 1.0
+def test_a_figure_that_no_row_moves_is_not_narrowed(influences):
+    assert Bootstrap(ROWS, crossed(), 1).narrowing(influences) == pytest.approx(for_few(crossed()), rel=1e-3)
     assert Bootstrap(ROWS, crossed()[:, 0], 1).narrowing(np.ones((1, ROWS))) == 1.0
 
 

@@ -74,8 +74,8 @@ def clusters_of(record: Record) -> tuple[str, ...]:
 def cluster_numbers(predictions: Predictions) -> NDArray[np.int64]:
     """The clusters as numbers from 0 on, int64 (N,); of K keys (N, K), where a value has one number in all keys."""
     columns = [predictions.clusters, *predictions.further]
-    names = np.asarray(columns, dtype=object).astype(str)
-    numbers = np.unique(names, return_inverse=True)[1].reshape(names.shape).T.astype(np.int64)
+    names = {name: number for number, name in enumerate(sorted(set().union(*columns)))}
+    numbers = np.array([[names[name] for name in column] for column in columns], np.int64).T
     return numbers if predictions.further else numbers[:, 0]
 
 

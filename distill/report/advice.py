@@ -90,11 +90,15 @@ def _over_gold(report: Report, model: ModelFigures) -> Iterator[str]:
 
 
 def _under_controls(report: Report) -> Iterator[str]:
-    """Every control that is better than a teacher or student by an interval, and by how much."""
+    """Every control that is shown to be better than a teacher or student, and by how much."""
     models = models_of(report)
     for control in (model.name for model in models if model.control):
         apart = {model.name: dig(model.over_controls, control) for model in models}
-        under = {name: one for name, one in apart.items() if (formats.number(one.get("high")) or 0.0) < 0}
+        under = {
+            name: one
+            for name, one in apart.items()
+            if is_shown(one) and (formats.number(one.get("difference")) or 0.0) < 0
+        }
         if under:
             named = ", ".join(f"{name} by {_points_below(one)}" for name, one in under.items())
             metric = metric_name(str(next(iter(under.values())).get("metric")), positive_label(report))

@@ -256,8 +256,9 @@ def test_every_difference_is_corrected_over_its_table(folder):
     above = [one for model in found["models"] for one in (model["over_majority"] or {}).values()]
     gold = [model["over_gold"] for model in found["models"] if model["over_gold"]]
     assert len(above) == 12 and len(gold) == 1
-    for table in (found["comparisons"], above, gold):
-        assert all(row["p_value"] <= row["p_holm"] <= 1 and "evidence" not in row for row in table)
+    controls = [one for model in found["models"] for one in (model.get("over_controls") or {}).values()]
+    for table in (found["comparisons"], above, gold, controls):
+        assert table and all(row["p_value"] <= row["p_holm"] <= 1 and "evidence" not in row for row in table)
     assert gold[0]["p_holm"] == gold[0]["p_value"]
     unsure = max(found["comparisons"], key=lambda row: row["p_value"])
     assert unsure["p_holm"] > unsure["p_value"] or unsure["p_value"] == 1

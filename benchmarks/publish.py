@@ -25,7 +25,10 @@ from distill.core.sealed import read_sealed
 from distill.evaluation.compare import compare_by
 
 KEPT = ("schema", "task", "tests", "models", "comparisons", "latency", "parity", "gates", "stages", "environment")
-WHERE_THERE = ("seeds", "stopped_seeds", "metric", "twins", "choice", "asked_twins", "training_history", "gates_off")
+WHERE_THERE = (
+    *("training_seed", "seeds", "stopped_seeds", "keys", "metric", "twins", "choice", "asked_twins"),
+    *("training_history", "gates_off"),
+)
 _MARKERS = re.compile(r"(<!-- results:(\S+) -->\n).*?(<!-- /results -->)", re.DOTALL)
 
 

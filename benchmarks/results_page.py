@@ -23,10 +23,11 @@ HEADER = (
 _INTRODUCTION = (
     "Every figure comes from a file in `benchmarks/results/`, which a command of this repository wrote. Macro F1 and "
     "retention are in percent, differences in points, on all test rows and at the most probable class, with 95% "
-    "intervals from a bootstrap over the first key. Retention: (model − majority) / (card teacher − majority) in macro "
-    "F1. Speed-up: the fastest exported file of a model against the document teacher in PyTorch, batch 1, tokenisation "
-    "included, equal threads. `-gold` is the same student on gold labels alone. Each chapter links to a page with its "
-    "command, environment and further tables."
+    "intervals from a bootstrap over the first key, or over the keys that its page names ([how sure a figure "
+    "is](certainty.md)). Retention: (model − majority) / (card teacher − majority) in macro F1. Speed-up: the fastest "
+    "exported file of a model against the document teacher in PyTorch, batch 1, tokenisation included, equal threads. "
+    "`-gold` is the same student on gold labels alone. Each chapter links to a page with its command, environment and "
+    "further tables."
 )
 
 

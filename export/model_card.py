@@ -106,7 +106,8 @@ def _quality(artifacts: Mapping[str, Artifact]) -> list[str]:
     return [
         "## Quality",
         "",
-        "Of the files in this bundle, with 95% bootstrap intervals. F1 per label in the order of the labels.",
+        "Of the files in this bundle, at the most probable label, with 95% bootstrap intervals. F1 per label in the",
+        "order of the labels.",
         "",
         *_table(("file", "split", "rows", "accuracy", "macro F1", "log loss", "ECE", "F1 per label"), rows),
         *_caveats(artifacts),

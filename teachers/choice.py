@@ -14,11 +14,12 @@ from distill.core.files import Json, read_json, write_json
 from distill.core.label_space import LabelSpace
 from distill.core.predictions import Predictions, cluster_numbers, read_predictions
 from distill.core.progress import note
+from distill.evaluation.bootstrap import Bootstrap
 from distill.evaluation.calibration import fit_temperature
+from distill.evaluation.holm import LEVEL, corrected
 from distill.evaluation.metrics import FloatArray, mixture, prior_logits
 from distill.evaluation.over_seeds import METRICS, Seeded, comparison
 from distill.evaluation.scored import Scored
-from distill.evaluation.statistics import Bootstrap
 
 DOCUMENT, CARD, MEAN, AUTO = "document", "card", "mean", "auto"
 PRIORS = "priors"
@@ -64,7 +65,7 @@ def choose(candidates: Sequence[Candidate], asking: Asking, folder: Path) -> Non
     taken = min(losses, key=lambda name: losses[name]) if asking.asked == AUTO else asking.asked
     members = next(one.members for one in candidates if one.name == taken)
     apart = [
-        comparison(scored[a], scored[b], metric).as_json()
+        comparison(scored[a], scored[b], metric)
         for a, b in ((DOCUMENT, CARD), (MEAN, DOCUMENT), (MEAN, CARD))
         if a in scored and b in scored
         for metric in METRICS[: 4 if asking.space.positive else 3]
@@ -79,8 +80,8 @@ def choose(candidates: Sequence[Candidate], asking: Asking, folder: Path) -> Non
         "why": _why(asking, losses),
         "imported": [],
         "rows": pool.rows,
-        "candidates": [{"name": name, **pool.figures(one)} for name, one in scored.items()],
-        "differences": apart,
+        "candidates": pool.candidates(scored),
+        "differences": corrected(apart),
         "worse_classes": worse,
     }
     write_json(folder / CHOICE_FILE, found)
@@ -125,10 +126,10 @@ def ask_twins(twins: Sequence[str], choice: Path, asking: Asking, folder: Path) 
     pool = _Validation(asking, [*taken["teachers"], *twins])
     labels = pool.scored(Candidate(taken["taken"], taken["teachers"]))
     alone = [pool.alone(twin) for twin in twins]
-    rows = [comparison(labels, twin, metric).as_json() for twin in alone for metric in METRICS[:3]]
+    rows = corrected([comparison(labels, twin, metric) for twin in alone for metric in METRICS[:3]])
     write_json(folder / TWINS_FILE, {"labels": taken["taken"], "rows": pool.rows, "comparisons": rows})
     for row in rows:
-        if row["metric"] == "log_loss" and row["low"] is not None and row["low"] > 0:
+        if row["metric"] == "log_loss" and row["low"] is not None and row["low"] > 0 and row["p_holm"] < LEVEL:
             by = f"{row['difference']:.3f} ({row['low']:.3f}–{row['high']:.3f}) in log loss"
             note(
                 f"{row['b']}, trained on gold alone, is better than the labels on validation by {by}: "
@@ -167,19 +168,22 @@ class _Validation:
         logits = mixture(parts, list(candidate.members.values()), self._objective)
         return self._of(candidate.name, self._answers[next(iter(candidate.members))], logits)
 
-    def figures(self, scored: Seeded) -> Json:
-        """Log loss, accuracy and macro F1 with intervals, and the log loss less that of the priors."""
-        figures = {name: scored.metric(name).mean() for name in _FIGURES}
-        return {**figures, "over_priors": comparison(scored, self._priors, "log_loss").as_json()}
+    def candidates(self, scored: Mapping[str, Seeded]) -> list[Json]:
+        """Log loss, accuracy and macro F1 of each with intervals, and the log loss less that of the priors."""
+        over = corrected([comparison(one, self._priors, "log_loss") for one in scored.values()])
+        return [
+            {"name": name, **{figure: one.metric(figure).mean() for figure in _FIGURES}, "over_priors": apart}
+            for (name, one), apart in zip(scored.items(), over, strict=True)
+        ]
 
     def worse_classes(self, a: Seeded, b: Seeded) -> list[Json]:
-        """The classes in which F1 of `a` is under that of `b` by an interval."""
-        found = []
-        for index, label in enumerate(self._asking.space.labels):
-            apart = (a.f1(index) - b.f1(index)).mean_difference()
-            if (high := apart["high"]) is not None and high < 0:
-                found.append({"class": label, "a": a.name, "b": b.name, **apart})
-        return found
+        """The classes in which F1 of `a` is under that of `b`, by p-values corrected over all classes."""
+        labels = self._asking.space.labels
+        apart = [(a.f1(index) - b.f1(index)).mean_difference() for index in range(len(labels))]
+        rows = [{"class": label, "a": a.name, "b": b.name, **one} for label, one in zip(labels, apart, strict=True)]
+        return [
+            row for row in corrected(rows) if row["p_holm"] is not None and row["p_holm"] < LEVEL and row["high"] < 0
+        ]
 
     def _of(self, name: str, rows: Predictions, logits: NDArray[np.floating[Any]]) -> Seeded:
         scored = Scored(name, self._asking.space, rows.ids, logits, rows.target, None, cluster_numbers(rows))

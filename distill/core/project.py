@@ -170,7 +170,9 @@ class Data(Config):
     )
     label: str = Field("label", description="column with the gold label, votes {label: n}, or a list (kind multi)")
     slice: str | None = Field(None, description="column to report by")
-    keys: list[str] = Field(default_factory=list, description="identity column of each side")
+    keys: list[str] = Field(
+        default_factory=list, description="identity column of each side; intervals draw their values"
+    )
     train: Files = Field(description="labelled training files")
     valid: Files | None = Field(None, description="validation files")
     test: Annotated[dict[str, Files], _become_paths("data.test")] = Field(
@@ -264,7 +266,9 @@ class Gates(Config):
         0.02, description="mean over rows of the largest change of a probability by int8, after the temperature"
     )
     int8_points: Share | None = Field(
-        0.02, description="largest share of rows that int8 decides otherwise at an operating point of any class"
+        0.02,
+        description="largest share of rows that int8 decides otherwise at an operating point of any class, wherever "
+        "other validation rows may put it",
     )
     int8_class_loss: Share | None = Field(
         0.01, description="most precision or recall that a class may lose by int8; one row is no loss"

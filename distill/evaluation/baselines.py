@@ -10,10 +10,11 @@ import numpy as np
 from distill.core.files import Json
 from distill.evaluation.calibrated_predictions import CalibratedPredictions, Model, References
 from distill.evaluation.entries import MAJORITY_METRICS
+from distill.evaluation.holm import corrected
 from distill.evaluation.majority import MAJORITY
 from distill.evaluation.over_seeds import Seeded
 from distill.evaluation.random_answers import RANDOM
-from distill.evaluation.statistics import share_interval
+from distill.evaluation.statistics import whole_interval
 
 Twins = Mapping[str, Mapping[str, Any]]
 
@@ -68,7 +69,7 @@ def against_baselines(
             "over_gold": gold,
             "over_controls": over_controls(own, [overall[name] for name in controls], metric) if _held(model) else None,
         }
-    return found
+    return _corrected(found)
 
 
 def over_controls(model: Seeded, controls: Sequence[Seeded], metric: str) -> Json | None:
@@ -90,9 +91,31 @@ def retention(model: Seeded, reference: Seeded, majority: Seeded) -> Json:
     than one resample in 40 says so.
     """
     own, top, bottom = (one.metric("f1_macro") for one in (model, reference, majority))
-    return (own - bottom).share_of(top - bottom).mean(share_interval)
+    return (own - bottom).share_of(top - bottom).mean(whole_interval)
 
 
 def over_majority(model: Seeded, majority: Seeded) -> dict[str, Json]:
     """The paired difference to the majority answer in accuracy and macro F1, and to the class priors in log loss."""
     return {name: (model.metric(name) - majority.metric(name)).mean_difference() for name in MAJORITY_METRICS}
+
+
+def _corrected(found: Mapping[str, Json]) -> dict[str, Json]:
+    """The same with corrected p-values: over all figures against the majority answer, twins and controls each."""
+    tables: dict[str, dict[tuple[str, ...], Json]] = {"over_majority": {}, "over_gold": {}, "over_controls": {}}
+    for name, one in found.items():
+        tables["over_gold"] |= {(name,): one["over_gold"]} if one["over_gold"] else {}
+        for key in ("over_majority", "over_controls"):
+            tables[key] |= {(name, part): apart for part, apart in (one[key] or {}).items()}
+    by_place = {key: dict(zip(rows, corrected(list(rows.values())), strict=True)) for key, rows in tables.items()}
+    return {
+        name: {
+            **one,
+            "over_gold": by_place["over_gold"].get((name,)),
+            **{key: _parts(by_place[key], name, one[key]) for key in ("over_majority", "over_controls")},
+        }
+        for name, one in found.items()
+    }
+
+
+def _parts(rows: Mapping[tuple[str, ...], Json], name: str, parts: Json | None) -> Json | None:
+    return {part: rows[name, part] for part in parts} if parts else parts

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -129,14 +129,18 @@ def _read(model: Model, split: str, predictions: Path, objective: Objective) -> 
         names = ", ".join(name for name, _ in model.members)
         raise UserError("the models of an ensemble were scored on other rows", where=f"{names}: {split}")
     logits = mixture([part.logits for part in parts], [weight for _, weight in model.members], objective)
-    return Predictions(parts[0].ids, logits.astype(np.float32), parts[0].target, parts[0].slices, parts[0].clusters)
+    return replace(parts[0], logits=logits.astype(np.float32))
 
 
 def _concatenate(parts: Sequence[Predictions]) -> Predictions:
+    # Of parts that were predicted before and after a version knew further keys, the first key alone is known.
+    further = [part.further for part in parts]
+    further = further if len({len(keys) for keys in further}) == 1 else []
     return Predictions(
         ids=[value for part in parts for value in part.ids],
         logits=np.concatenate([part.logits for part in parts]),
         target=np.concatenate([part.target for part in parts]),
         slices=[value for part in parts for value in part.slices],
         clusters=[value for part in parts for value in part.clusters],
+        further=tuple([value for key in keys for value in key] for keys in zip(*further, strict=True)),
     )

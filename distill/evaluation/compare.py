@@ -17,11 +17,12 @@ from distill.core.manifest import MANIFEST, require_whole
 from distill.core.project import Quality, Task
 from distill.core.run_folder import read_run
 from distill.core.sealed import read_sealed
+from distill.evaluation.bootstrap import FEWEST_CLUSTERS, Bootstrap
 from distill.evaluation.calibrated_predictions import ALL, Model, read_calibrated
 from distill.evaluation.evaluate import metrics
+from distill.evaluation.holm import corrected
 from distill.evaluation.over_seeds import Seeded, comparison
 from distill.evaluation.scored import Scored, require_same_rows
-from distill.evaluation.statistics import FEWEST_CLUSTERS, Bootstrap
 
 BY = ("slice",)
 
@@ -42,7 +43,7 @@ def compare(run: Path, a: str, b: str, other: Path | None = None) -> list[Json]:
     first, second = source.scored(a), beside.scored(b)
     bootstrap = source.bootstrap(first[0])
     left, right = Seeded(first, bootstrap), Seeded(second, bootstrap)
-    return [comparison(left, right, metric).as_json() for metric in metrics(source.space)]
+    return corrected([comparison(left, right, metric) for metric in metrics(source.space)])
 
 
 def compare_by(run: Path, a: str, b: str, by: str) -> Json:
@@ -52,7 +53,8 @@ def compare_by(run: Path, a: str, b: str, by: str) -> Json:
 
     Args: by: one of `BY`.
     Returns: `{"a", "b", "by", "metric", "seeds", "fewest_clusters", "rows"}`; each row has `name` (None for all test
-        rows, which come last), `rows`, `clusters`, `a`, `b`, `difference`, `low`, `high`, `p_value`.
+        rows, which come last), `rows`, `clusters`, `a`, `b`, `difference`, `low`, `high`, `p_value`,
+        `p_holm`.
     Raises: UserError as `compare`, and where the test rows have no slices.
     """
     if by not in BY:
@@ -67,7 +69,7 @@ def compare_by(run: Path, a: str, b: str, by: str) -> Json:
         "metric": "accuracy",
         "seeds": source.seeds,
         "fewest_clusters": FEWEST_CLUSTERS,
-        "rows": list(_by_slice(source, first, second)),
+        "rows": corrected(list(_by_slice(source, first, second))),
     }
 
 
@@ -138,9 +140,15 @@ def _by_slice(source: _Source, a: Sequence[Scored], b: Sequence[Scored]) -> Iter
 
 
 def _row(source: _Source, a: Sequence[Scored], b: Sequence[Scored]) -> Json:
-    clusters = len(a[0]) if a[0].clusters is None else len(np.unique(a[0].clusters))
+    clusters = len(a[0]) if a[0].clusters is None else len(np.unique(a[0].clusters.reshape(len(a[0]), -1)[:, 0]))
     accuracies = [float(np.mean([one.tally.total().accuracy for one in scored])) for scored in (a, b)]
-    found: Json = {"difference": accuracies[0] - accuracies[1], "low": None, "high": None, "p_value": None}
+    found: Json = {
+        "difference": accuracies[0] - accuracies[1],
+        "low": None,
+        "high": None,
+        "p_value": None,
+        "evidence": None,
+    }
     if clusters >= FEWEST_CLUSTERS:
         bootstrap = source.bootstrap(a[0])
         one, other = (Seeded(scored, bootstrap).metric("accuracy") for scored in (a, b))

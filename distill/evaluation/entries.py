@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
 from distill.core.files import Json
+from distill.evaluation.holm import is_shown
 
 MAJORITY_METRICS = ("accuracy", "f1_macro", "log_loss")
 """What models are compared with the majority answer by."""
@@ -103,8 +104,8 @@ class ModelFigures(Entry):
     def shortfalls(self) -> dict[str, Json]:
         """The differences that do not show it above the majority answer, or under the class priors in log loss.
 
-        Returns: metric -> `{"difference", "low", "high"}`; empty for a model that is above in all three, by its
-            interval, and for one that was not compared.
+        Returns: metric -> `{"difference", "low", "high"}`; empty for a model that is shown above in all three, and for
+            one that was not compared.
         """
         found = self.over_majority if isinstance(self.over_majority, dict) else {}
         known = [name for name in MAJORITY_METRICS if isinstance(found.get(name), dict)]
@@ -113,7 +114,10 @@ class ModelFigures(Entry):
 
 @dataclass(frozen=True)
 class Comparison(Entry):
-    """One of the `comparisons`: the paired difference a − b, with the ends of several seeds in `spread`."""
+    """One of the `comparisons`: the paired difference a − b, with the ends of several seeds in `spread`.
+
+    Attributes: p_holm: the p-value corrected over the comparisons of its table; None in older runs.
+    """
 
     a: str | None = None
     b: str | None = None
@@ -122,7 +126,13 @@ class Comparison(Entry):
     low: float | None = None
     high: float | None = None
     p_value: float | None = None
+    p_holm: float | None = None
     spread: list[float | None] | None = field(default=None, metadata=_OPTIONAL)
+
+    @property
+    def shown(self) -> bool:
+        """Whether the difference is shown, as `is_shown` says."""
+        return is_shown(self.as_json())
 
     @property
     def interval(self) -> tuple[float | None, float | None]:
@@ -257,11 +267,9 @@ def _without_view(model: str) -> str:
 
 
 def _better(metric: str, apart: Json) -> bool:
-    """Whether the whole interval is on the better side of 0."""
-    low, high = (_finite(apart.get(end)) for end in ("low", "high"))
-    if low is None or high is None:
-        return False
-    return high < 0 if metric == "log_loss" else low > 0
+    """Whether the model is shown to be on the better side of 0."""
+    difference = _finite(apart.get("difference"))
+    return is_shown(apart) and difference is not None and (difference < 0 if metric == "log_loss" else difference > 0)
 
 
 def _finite(value: object) -> float | None:

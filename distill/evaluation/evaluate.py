@@ -14,6 +14,7 @@ from distill.core.label_space import LabelSpace
 from distill.core.progress import progress
 from distill.core.project import Quality
 from distill.evaluation.baselines import against_baselines, better_twins, valid_log_loss
+from distill.evaluation.bootstrap import Bootstrap
 from distill.evaluation.calibrated_predictions import (
     ALL,
     CalibratedPredictions,
@@ -22,15 +23,19 @@ from distill.evaluation.calibrated_predictions import (
     read_calibrated,
 )
 from distill.evaluation.calibration import at_bound
-from distill.evaluation.entries import Comparison, ModelFigures
+from distill.evaluation.entries import ModelFigures
 from distill.evaluation.fidelity import fidelity
+from distill.evaluation.holm import corrected
 from distill.evaluation.majority import MAJORITY, MODEL, majority_predictions
 from distill.evaluation.metrics import FloatArray
 from distill.evaluation.over_seeds import METRICS, Seeded, comparison
+from distill.evaluation.point_figures import Thresholds, choose_again
 from distill.evaluation.quality import mean_thresholds, quality
 from distill.evaluation.random_answers import MODEL as RANDOM_MODEL
 from distill.evaluation.random_answers import RANDOM, random_predictions
 from distill.evaluation.scored import require_same_rows
+
+_ON_VALIDATION = 1  # keeps the draws of validation rows apart from those of test rows
 
 BySeed = Sequence[CalibratedPredictions]
 ByTest = Mapping[str, Seeded]
@@ -42,7 +47,8 @@ class Measuring:
     """How a run is measured.
 
     Attributes: space: the classes. quality: the project's settings. seed: of the bootstrap. priors: (C,) share of
-        training rows with each label. random: whether answers drawn by these shares are a model too.
+        training rows with each label. random: whether answers drawn by these shares are a model too. keys: names of
+        `data.keys`.
     """
 
     space: LabelSpace
@@ -50,6 +56,7 @@ class Measuring:
     seed: int
     priors: FloatArray
     random: bool = True
+    keys: Sequence[str] = ()
 
 
 def evaluate(
@@ -59,7 +66,7 @@ def evaluate(
     predictions_by_seed: FoldersBySeed,
     measuring: Measuring,
 ) -> Json:
-    """Quality and comparisons of all models: the `tests`, `models`, `twins` and `comparisons` of report.json.
+    """Quality and comparisons of all models: `tests`, `keys`, `models`, `twins` and `comparisons` of report.json.
 
     Temperature, operating points and the better gold-only twin are chosen on validation; test rows are only measured.
     Probabilities, log loss and ECE are those after the temperature, as they are served. The models end with the
@@ -69,6 +76,9 @@ def evaluate(
     and the greatest of them. Retention is the mean of the ratios in each seed. Temperatures and thresholds are means
     too, of those that each seed chose on validation; an operating point that any seed did not reach is null. A better
     twin has the lowest mean log loss on validation.
+
+    `keys`: of each key its `name`, its number of `values` by test, and the tests in which it has too few of them and is
+    `left_out` of the draws. A key that prediction files of an older version do not have is missing.
 
     Args: tests: names of the test splits (`test.unseen`). predictions_by_seed: seed to its folder of prediction
         folders; a single run has the one key None, and then there are no `seeds` in the result.
@@ -89,6 +99,8 @@ def evaluate(
         models.append(RANDOM_MODEL)
         predictions[RANDOM] = [random_predictions(lead, measuring.priors) for lead in leads]
     measured = _measured(predictions, measuring)
+    on_valid = leads[0].valid.bootstrap(measuring.quality.replicates, (measuring.seed, _ON_VALIDATION))
+    chosen = _chosen(predictions, measuring, on_valid)
     overall = {name: by_test[ALL] for name, by_test in measured.items()}
     twins = better_twins(models, predictions)
     against = against_baselines(models, overall, references, twins, measuring.quality.metric)
@@ -96,14 +108,18 @@ def evaluate(
     return {
         **({"seeds": named} if named else {}),
         "tests": [_short(test) for test in tests],
+        "keys": _keys(measured[MAJORITY], measuring.keys),
         "models": [
             _entry(
-                one, predictions[one.name], measured[one.name], against[one.name] | _kept(one, predictions, measuring)
+                one,
+                predictions[one.name],
+                {test: quality(own, chosen[one.name]) for test, own in measured[one.name].items()},
+                against[one.name] | _kept(one, predictions, measuring, on_valid),
             )
             for one in models
         ],
         "twins": twins,
-        "comparisons": [one.as_json() for one in _comparisons(models, overall, space)],
+        "comparisons": corrected(list(_comparisons(models, overall, space))),
     }
 
 
@@ -129,26 +145,42 @@ def _measured(predictions: Mapping[str, BySeed], measuring: Measuring) -> dict[s
     return found
 
 
-def _comparisons(models: Sequence[Model], overall: Mapping[str, Seeded], space: LabelSpace) -> Iterator[Comparison]:
+def _chosen(
+    predictions: Mapping[str, BySeed], measuring: Measuring, on_valid: Bootstrap
+) -> dict[str, list[Thresholds]]:
+    """The thresholds of every model in each seed, chosen again on resamples of validation that all models share."""
+    return {
+        name: [
+            Thresholds(one.thresholds, choose_again(one.valid, on_valid, *_rules(measuring)))
+            for one in by_seed
+            if one.thresholds is not None
+        ]
+        for name, by_seed in predictions.items()
+    }
+
+
+def _comparisons(models: Sequence[Model], overall: Mapping[str, Seeded], space: LabelSpace) -> Iterator[Json]:
     for model in models:
         for rival in model.rivals:
             for metric in metrics(space):
                 yield comparison(overall[model.name], overall[rival], metric)
 
 
-def _kept(model: Model, predictions: Mapping[str, BySeed], measuring: Measuring) -> Json:
+def _kept(model: Model, predictions: Mapping[str, BySeed], measuring: Measuring, on_valid: Bootstrap) -> Json:
     """`fidelity`: what an exported file changes of its student's answers; nothing for other models."""
     if model.role != "artifact" or model.made_from is None:
         return {}
-    settings = measuring.quality
-    points = settings.precision_at_least, settings.recall_at_least
-    return {"fidelity": fidelity(predictions[model.made_from], predictions[model.name], *points, measuring.seed)}
+    pair, rules = (predictions[model.made_from], predictions[model.name]), _rules(measuring)
+    return {"fidelity": fidelity(*pair, rules, on_valid, measuring.seed)}
 
 
-def _entry(model: Model, predictions: BySeed, own: ByTest, against: Mapping[str, Any]) -> Json:
-    """One of the `models` of report.json. Args: against: of `against_baselines` and `_kept`."""
+def _rules(measuring: Measuring) -> tuple[float, float]:
+    return measuring.quality.precision_at_least, measuring.quality.recall_at_least
+
+
+def _entry(model: Model, predictions: BySeed, blocks: Mapping[str, Json], against: Mapping[str, Any]) -> Json:
+    """One of the `models` of report.json. Args: blocks: quality by test. against: of `against_baselines`, `_kept`."""
     thresholds = [one.thresholds for one in predictions if one.thresholds is not None]
-    blocks = {test: quality(one, thresholds) for test, one in own.items()}
     return ModelFigures(
         name=model.name,
         role=model.role,
@@ -168,6 +200,20 @@ def _entry(model: Model, predictions: BySeed, own: ByTest, against: Mapping[str,
         only_measured=model.only_measured,
         control=model.control,
     ).as_json()
+
+
+def _keys(any_model: ByTest, names: Sequence[str]) -> list[Json]:
+    """How each key is drawn in each test and in all."""
+    draws = {_short(test): seeded.bootstrap for test, seeded in any_model.items()}
+    known = min(len(one.values) for one in draws.values())
+    return [
+        {
+            "name": name,
+            "values": {test: one.values[place] for test, one in draws.items()},
+            "left_out": [test for test, one in draws.items() if not one.drawn[place]],
+        }
+        for place, name in enumerate(names[:known])
+    ]
 
 
 def _short(test: str) -> str:

@@ -13,9 +13,10 @@ import numpy as np
 
 from distill.core.files import Json
 from distill.core.halves import choosing_half
+from distill.evaluation.bootstrap import Bootstrap
 from distill.evaluation.calibrated_predictions import ALL, CalibratedPredictions
+from distill.evaluation.flipped import Flips, flipped_points
 from distill.evaluation.metrics import BoolArray, FloatArray
-from distill.evaluation.operating_points import choose
 
 _LEAST_ROWS = 1  # lost by a class: one row more or less is no evidence, however few rows the class has
 _NOTHING: Json = {"value": 0.0, "at": None}
@@ -24,8 +25,8 @@ _NOTHING: Json = {"value": 0.0, "at": None}
 def fidelity(
     original: Sequence[CalibratedPredictions],
     exported: Sequence[CalibratedPredictions],
-    precision_at_least: float,
-    recall_at_least: float,
+    rules: tuple[float, float],
+    draws: Bootstrap,
     seed: int = 1,
 ) -> Json:
     """What a file changes on validation and test rows; over several seeds each figure of the worst.
@@ -33,14 +34,19 @@ def fidelity(
     Of validation only the half counts that nothing of the file was chosen on, where there are rows enough to halve.
 
     Args: original: the student's predictions in PyTorch, one for each seed. exported: the file's, on the same rows.
-        precision_at_least, recall_at_least: of the operating points, which every class gets here. seed: of the halves.
+        rules: least precision and recall of the operating points, which every class gets here. draws: resamples of the
+        validation rows, on which the operating points are chosen again. seed: of the halves.
     Returns: `rows`; `shift_max` and `shift_mean`, over rows, of the class whose probability changes most; `points`:
-        `{"value", "at"}`, the largest share of rows that an operating point decides otherwise; `class_loss`:
+        `{"value", "high", "at"}`, the share of rows that an operating point decides otherwise, of the point with the
+        largest `high`, the share with the threshold that other validation rows may choose; `class_loss`:
         `{"value", "at"}`, the most precision or recall that a class loses by more than one row.
     """
-    points, pairs = (precision_at_least, recall_at_least), zip(original, exported, strict=True)
-    found = [_of_seed(one, other, points, _judging(one, seed)) for one, other in pairs]
-    named = {key: max((one[key] for one in found), key=_value) for key in ("points", "class_loss")}
+    pairs = zip(original, exported, strict=True)
+    found = [_of_seed(one, other, rules, draws, _judging(one, seed)) for one, other in pairs]
+    named = {
+        "points": max((one["points"] for one in found), key=_high),
+        "class_loss": max((one["class_loss"] for one in found), key=_value),
+    }
     shifts = {key: max(one[key] for one in found) for key in ("shift_max", "shift_mean")}
     return {"rows": found[0]["rows"], **shifts, **named}
 
@@ -52,7 +58,11 @@ def _judging(predictions: CalibratedPredictions, seed: int) -> BoolArray:
 
 
 def _of_seed(
-    original: CalibratedPredictions, exported: CalibratedPredictions, at_least: tuple[float, float], judging: BoolArray
+    original: CalibratedPredictions,
+    exported: CalibratedPredictions,
+    rules: tuple[float, float],
+    draws: Bootstrap,
+    judging: BoolArray,
 ) -> Json:
     space, objective = original.valid.space, original.valid.space.objective
     here, target = _rows(original, judging)
@@ -61,14 +71,11 @@ def _of_seed(
     shift = np.abs(before - after).max(axis=1)
     valid = objective.probabilities(original.valid.logits)
     gold = objective.gold_decisions(np.asarray(original.valid.target, np.float64))
-    changed: list[Json] = [_NOTHING]
+    flips = [Flips(before[:, index], after[:, index]) for index in range(len(space))]
+    changed: list[Json] = [{**_NOTHING, "high": 0.0}]
+    for index, name, share in flipped_points(flips, (valid, gold), rules, draws):
+        changed.append({**share, "at": f"{name} of {space.labels[index]}"})
     lost: list[Json] = [_NOTHING]
-    for index, label in enumerate(space.labels):
-        points = choose(valid[:, index], gold[:, index], *at_least)
-        for name, least in points.items():
-            if least is not None:
-                share = ((before[:, index] >= least) != (after[:, index] >= least)).mean()
-                changed.append({"value": float(share), "at": f"{name} of {label}"})
     decisions = objective.decisions(here), objective.decisions(there)
     for name, losses in _losses(*decisions, objective.gold_decisions(target)):
         lost += [
@@ -78,9 +85,13 @@ def _of_seed(
         "rows": len(here),
         "shift_max": float(shift.max()),
         "shift_mean": float(shift.mean()),
-        "points": max(changed, key=_value),
+        "points": max(changed, key=_high),
         "class_loss": max(lost, key=_value),
     }
+
+
+def _high(figure: Json) -> tuple[float, float]:
+    return float(figure["high"]), _value(figure)
 
 
 def _value(figure: Json) -> float:

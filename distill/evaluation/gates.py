@@ -83,11 +83,19 @@ def fidelity_gates(gates: Gates, models: Sequence[ModelFigures], parity: Sequenc
         if model.fidelity and any(check.is_of(model.name) for check in judged):
             for metric, key in _FIDELITY.items():
                 required, figure = getattr(gates, metric), model.fidelity[key]
-                measured, at = (figure["value"], figure["at"]) if isinstance(figure, dict) else (figure, None)
+                measured, at = _upper(figure)
                 if required is not None:
                     passed = measured <= required
                     found.append(Gate(metric, model.name, required, measured, passed, None if passed else at))
     return found
+
+
+def _upper(figure: float | Json) -> tuple[float, str | None]:
+    """A figure of `fidelity` and where it was found; of one that depends on a chosen threshold its upper end."""
+    if not isinstance(figure, dict):
+        return figure, None
+    upper: float = figure["high"] if "high" in figure else figure["value"]
+    return upper, figure["at"]
 
 
 def retention_gates(gates: Gates, models: Sequence[ModelFigures]) -> list[Gate]:

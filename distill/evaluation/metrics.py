@@ -90,6 +90,13 @@ class Tally:
         return np.asarray(self._per_class()[2] == 0)
 
     @property
+    def class_accuracy(self) -> FloatArray:
+        """Per class (..., C): share of rows where predicted and gold agree on whether they have it."""
+        true_positives, predicted, actual = self._per_class()
+        rows = self.columns[..., :1]
+        return _ratio(rows - predicted - actual + 2 * true_positives, np.broadcast_to(rows, actual.shape), np.nan)
+
+    @property
     def precision(self) -> FloatArray:
         """Per class (..., C): true positives / predicted, 0 where the class was never predicted."""
         true_positives, predicted, _ = self._per_class()

@@ -5,10 +5,10 @@ A row counts as positive when its probability of the positive class, one against
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from distill.evaluation.metrics import BoolArray, FloatArray, f1_score
 
@@ -27,16 +27,9 @@ def choose(
         positive row.
     Raises: ValueError when the shapes differ.
     """
-    curve = _curve(*_checked(valid_probability, valid_positive))
-    return {
-        "f1": curve.best(curve.f1, curve.precision, curve.recall > 0),
-        f"recall@P>={precision_at_least}": curve.best(
-            curve.recall, curve.precision, (curve.precision >= precision_at_least) & (curve.recall > 0)
-        ),
-        f"precision@R>={recall_at_least}": curve.best(
-            curve.precision, curve.recall, (curve.recall >= recall_at_least) & (curve.recall > 0)
-        ),
-    }
+    chances, actual = _checked(valid_probability, valid_positive)
+    found = Curves(chances, actual).best(np.ones((1, len(chances))), precision_at_least, recall_at_least)
+    return {name: None if np.isnan(one[0]) else float(one[0]) for name, one in found.items()}
 
 
 def measured(probability: ArrayLike, positive: ArrayLike, threshold: float) -> dict[str, float]:
@@ -49,43 +42,70 @@ def measured(probability: ArrayLike, positive: ArrayLike, threshold: float) -> d
     if not len(actual):
         raise ValueError("an operating point needs rows to be measured on")
     predicted = chances >= threshold
-    true_positives, predicted_rows, actual_rows = (
-        float(rows.sum()) for rows in (predicted & actual, predicted, actual)
-    )
-    return {
-        "threshold": float(threshold),
-        "accuracy": float((predicted == actual).mean()),
-        "precision": true_positives / predicted_rows if predicted_rows else 0.0,
-        "recall": true_positives / actual_rows if actual_rows else 0.0,
-        "f1": 2 * true_positives / (predicted_rows + actual_rows) if predicted_rows + actual_rows else 0.0,
-    }
+    columns = counts(predicted, actual).sum(axis=0)
+    return {"threshold": float(threshold), **{name: float(figure(columns)) for name, figure in FIGURES.items()}}
 
 
-@dataclass(frozen=True)
-class _Curve:
-    """What every distinct threshold gives, from the highest to the lowest; all float64 (K,)."""
-
-    threshold: FloatArray
-    precision: FloatArray
-    recall: FloatArray
-    f1: FloatArray
-
-    def best(self, wanted: FloatArray, then: FloatArray, allowed: BoolArray) -> float | None:
-        """The allowed threshold with the most `wanted`, then `then`, then the highest; None where none is allowed."""
-        if not allowed.any():
-            return None
-        order = np.lexsort((self.threshold[allowed], then[allowed], wanted[allowed]))
-        return float(self.threshold[allowed][order[-1]])
+def counts(predicted: BoolArray, actual: BoolArray) -> FloatArray:
+    """What the `FIGURES` add up, (N, 4): of each row whether it is a true positive, predicted, actual; and 1."""
+    return np.stack([predicted & actual, predicted, actual, np.ones(len(actual))], axis=1).astype(np.float64)
 
 
-def _curve(probability: FloatArray, positive: BoolArray) -> _Curve:
-    scores, group = np.unique(-probability, return_inverse=True)
-    true_positives = np.cumsum(np.bincount(group, positive, len(scores))).astype(np.float64)
-    predicted = np.cumsum(np.bincount(group, minlength=len(scores))).astype(np.float64)
-    actual = np.full(len(scores), float(positive.sum()))
-    recall = np.divide(true_positives, actual, out=np.zeros(len(scores)), where=actual > 0)
-    f1 = f1_score(true_positives, predicted, actual)
-    return _Curve(_between(-scores), true_positives / predicted, recall, f1)
+def _accuracy(sums: FloatArray) -> FloatArray:
+    true_positives, predicted, actual, rows = np.moveaxis(sums, -1, 0)
+    return _ratio(rows - predicted - actual + 2 * true_positives, rows)
+
+
+FIGURES: dict[str, Callable[[FloatArray], FloatArray]] = {
+    "accuracy": _accuracy,
+    "precision": lambda sums: _ratio(sums[..., 0], sums[..., 1]),
+    "recall": lambda sums: _ratio(sums[..., 0], sums[..., 2]),
+    "f1": lambda sums: f1_score(sums[..., 0], sums[..., 1], sums[..., 2]),
+}
+"""The figures of an operating point, each from sums (..., 4) of `counts`; 0 where one is undefined."""
+
+
+class Curves:
+    """What every distinct threshold of N rows gives when the rows are drawn again.
+
+    Args: probability: (N,) of the positive class. positive: bool (N,).
+    """
+
+    def __init__(self, probability: FloatArray, positive: BoolArray) -> None:
+        self._order = np.argsort(-probability, kind="stable")
+        scores = probability[self._order]
+        self._last = np.flatnonzero(np.append(scores[1:] != scores[:-1], True)) if len(scores) else np.arange(0)
+        self._positive = positive[self._order]
+        self._thresholds = _between(scores[self._last])
+
+    def best(
+        self, weights: NDArray[np.generic], precision_at_least: float, recall_at_least: float
+    ) -> dict[str, FloatArray]:
+        """The thresholds of `choose` on each draw, (r,); NaN where none is good enough there.
+
+        Args: weights: how often each row is drawn, (r, N).
+        """
+        drawn = weights[:, self._order].astype(np.int32)
+        running = np.cumsum(drawn * self._positive, axis=1), np.cumsum(drawn, axis=1)
+        true_positives, predicted = (sums[:, self._last].astype(np.float64) for sums in running)
+        actual = true_positives[:, -1:] if len(self._order) else np.zeros((len(drawn), 1))
+        precision, recall = _ratio(true_positives, predicted), _ratio(true_positives, actual)
+        f1, found = f1_score(true_positives, predicted, np.broadcast_to(actual, predicted.shape)), recall > 0
+        precise, recalled = (precision >= precision_at_least) & found, (recall >= recall_at_least) & found
+        return {
+            "f1": self._best(f1, precision, found),
+            f"recall@P>={precision_at_least}": self._best(recall, precision, precise),
+            f"precision@R>={recall_at_least}": self._best(precision, recall, recalled),
+        }
+
+    def _best(self, wanted: FloatArray, then: FloatArray, allowed: BoolArray) -> FloatArray:
+        """The allowed threshold with the most `wanted`, then `then`, then the highest; NaN where none is allowed."""
+        if not allowed.shape[1]:
+            return np.full(len(allowed), np.nan)
+        most = np.where(allowed, wanted, -1.0)
+        best = most == most.max(axis=1, keepdims=True)
+        first = np.where(best & allowed, then, -1.0).argmax(axis=1)
+        return np.where(allowed.any(axis=1), self._thresholds[first], np.nan)
 
 
 def _between(scores: FloatArray) -> FloatArray:
@@ -94,6 +114,11 @@ def _between(scores: FloatArray) -> FloatArray:
     middle = lower + (scores - lower) / 2
     # Two neighbouring floats have no midpoint: rounding may fall on the lower one, which must stay outside.
     return np.where(middle > lower, middle, scores)
+
+
+def _ratio(above: FloatArray, below: FloatArray) -> FloatArray:
+    quotient: FloatArray = np.divide(above, below, out=np.zeros(np.shape(above)), where=below != 0)
+    return quotient
 
 
 def _checked(probability: ArrayLike, positive: ArrayLike) -> tuple[FloatArray, BoolArray]:

@@ -7,20 +7,20 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from distill.core.files import Json
-from distill.evaluation.metrics import BoolArray, Tally, f1_score
-from distill.evaluation.operating_points import measured
-from distill.evaluation.over_seeds import Figure, Seeded
+from distill.evaluation.figure import Figure
+from distill.evaluation.metrics import BoolArray, Tally
+from distill.evaluation.over_seeds import Seeded
+from distill.evaluation.point_figures import Thresholds, points
 from distill.evaluation.statistics import ece_interval
 
-Thresholds = Mapping[str, float | None]
 ORDERED_METRICS = ("kappa_quadratic", "grade_distance")
 
 
 def quality(model: Seeded, thresholds: Sequence[Thresholds]) -> Json:
     """The `quality` block of report.json; every value is JSON, None where undefined.
 
-    Args: model: on the rows to report. thresholds: of the positive class by name, one mapping for each seed, chosen on
-        other rows; empty without any.
+    Args: model: on the rows to report. thresholds: of the positive class, one for each seed, chosen on other rows;
+        empty without any.
     Returns: `rows`; `absent`, the labels that no row has, where there are any; `accuracy`, `f1_macro`, `log_loss`,
         `ece` as `{"value", "low", "high"}`, of ordered labels `kappa_quadratic` and `grade_distance` too; `per_class`;
         `positive` and `slices`, which are None without a positive class and without slices. Each figure with an
@@ -38,7 +38,7 @@ def quality(model: Seeded, thresholds: Sequence[Thresholds]) -> Json:
     }
 
 
-def mean_thresholds(thresholds: Sequence[Thresholds]) -> Thresholds | None:
+def mean_thresholds(thresholds: Sequence[Mapping[str, float | None]]) -> dict[str, float | None] | None:
     """The mean threshold over seeds by name; None for one that any seed did not reach, and without any at all."""
     if not thresholds:
         return None
@@ -53,6 +53,7 @@ def _absent(model: Seeded, total: Tally) -> Json:
 
 def _per_class(model: Seeded, index: int) -> Json:
     return {
+        "accuracy": float(np.mean([total.class_accuracy[index] for total in model.totals])),
         "precision": float(np.mean([total.precision[index] for total in model.totals])),
         "recall": float(np.mean([total.recall[index] for total in model.totals])),
         **_f1_with_bounds(model.f1(index)),
@@ -67,27 +68,7 @@ def _f1_with_bounds(figure: Figure) -> Json:
 
 
 def _positive(model: Seeded, thresholds: Sequence[Thresholds]) -> Json | None:
-    if model.space.positive is None:
-        return None
-    names = thresholds[0] if thresholds else {}
-    return {"operating_points": {name: _point(model, [one[name] for one in thresholds]) for name in names}}
-
-
-def _point(model: Seeded, thresholds: Sequence[float | None]) -> Json | None:
-    """The mean figures of every seed at its own threshold; None where validation reached no threshold in a seed."""
-    chosen = [threshold for threshold in thresholds if threshold is not None]
-    if len(chosen) < len(thresholds):
-        return None
-    figures, resampled = [], []
-    for scored, threshold in zip(model.scored, chosen, strict=True):
-        chances, actual = scored.positive()
-        predicted = chances >= threshold
-        figures.append(measured(chances, actual, threshold))
-        counts = model.bootstrap.resample(np.stack([predicted & actual, predicted, actual], axis=1))
-        resampled.append(f1_score(*counts.T))
-    means = {name: float(np.mean([figure[name] for figure in figures])) for name in figures[0]}
-    f1 = Figure(np.array([figure["f1"] for figure in figures]), np.stack(resampled))
-    return {**means, **_f1_with_bounds(f1)}
+    return None if model.space.positive is None else {"operating_points": points(model, thresholds)}
 
 
 def _slices(model: Seeded) -> Json | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from distill.core.files import Json
 from distill.evaluation.calibrated_predictions import ALL, Model, read_calibrated
 from distill.evaluation.evaluate import Measuring
+from distill.evaluation.holm import corrected
 from distill.evaluation.over_seeds import Seeded, comparison
 from distill.evaluation.scored import Scored
 
@@ -22,8 +23,8 @@ def scale_figures(
 
     Args: labels: names of the models, by rising size. tests: the test splits. predictions: seed to its folder.
     Returns: `{"points": [{"valid": {metric: {"value", "low", "high"}}, "test": …}], "over": [{"from", "to",
-        "valid": {metric: {"difference", "low", "high", "p_value"}}, "test": …}]}`; `over` has every pair of sizes, by
-        number, as larger minus smaller.
+        "valid": {metric: {"difference", "low", "high", "p_value", "p_holm"}}, "test": …}]}`; `over` has every pair of
+        sizes, by number, as larger minus smaller.
     """
     read = [_seeds(label, tests, predictions, measuring) for label in labels]
     both = {split: _on(split, read, measuring) for split in (VALID, TEST)}
@@ -33,14 +34,7 @@ def scale_figures(
             {split: {name: models[index].metric(name).mean() for name in names} for split, models in both.items()}
             for index in range(len(labels))
         ],
-        "over": [
-            {
-                "from": smaller,
-                "to": larger,
-                **{split: _apart(models[larger], models[smaller], names) for split, models in both.items()},
-            }
-            for smaller, larger in combinations(range(len(labels)), 2)
-        ],
+        "over": _over(both, names),
     }
 
 
@@ -78,6 +72,14 @@ def _on(split: str, read: Sequence[Mapping[str, list[Scored]]], measuring: Measu
     return [Seeded(one[split], bootstrap) for one in read]
 
 
-def _apart(a: Seeded, b: Seeded, names: Sequence[str]) -> Json:
-    found = {name: comparison(a, b, name).as_json() for name in names}
-    return {name: {key: one[key] for key in ("difference", "low", "high", "p_value")} for name, one in found.items()}
+def _over(both: Mapping[str, Sequence[Seeded]], names: Sequence[str]) -> list[Json]:
+    """Every pair of sizes on each split, with p-values corrected over all of them."""
+    sizes = range(len(next(iter(both.values()))))
+    places = [(pair, split, name) for pair in combinations(sizes, 2) for split in both for name in names]
+    rows = [comparison(both[split][larger], both[split][smaller], name) for (smaller, larger), split, name in places]
+    found: dict[tuple[int, int], Json] = {
+        pair: {"from": pair[0], "to": pair[1], **{split: {} for split in both}} for pair in combinations(sizes, 2)
+    }
+    for (pair, split, name), row in zip(places, corrected(rows), strict=True):
+        found[pair][split][name] = {key: row[key] for key in ("difference", "low", "high", "p_value", "p_holm")}
+    return list(found.values())

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from distill.core.errors import UserError
 from distill.core.label_space import LabelSpace
+from distill.evaluation.bootstrap import Bootstrap, Seed
 from distill.evaluation.metrics import BoolArray, FloatArray, Tally, tally
-from distill.evaluation.statistics import Bootstrap
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Scored:
 
     Args: name: of the model. space: the classes. ids: record ids, N. logits: float (N, K).
         target: gold (N, C), one-hot, vote shares, or 0/1 per class in multi-label. slices: reporting column, N.
-        clusters: int (N,), rows that share the first key; None makes every row its own.
+        clusters: int (N,) or (N, K), the value of each key, as `Bootstrap` takes them; None makes every row its own.
     Raises: UserError when there are no rows or a logit is NaN or infinite. ValueError when the lengths differ.
     """
 
@@ -55,8 +55,8 @@ class Scored:
         """What each row adds to the figures."""
         return tally(self.logits, self.target, self.space.objective)
 
-    def bootstrap(self, replicates: int = 1000, seed: int = 1) -> Bootstrap:
-        """Resamples of these rows' clusters, to be shared by every model on the same rows. Raises: as `Bootstrap`."""
+    def bootstrap(self, replicates: int = 1000, seed: Seed = 1) -> Bootstrap:
+        """Resamples of these rows, to be shared by every model on the same rows. Raises: as `Bootstrap`."""
         return Bootstrap(len(self), self.clusters, replicates, seed)
 
     def positive(self) -> tuple[FloatArray, BoolArray]:

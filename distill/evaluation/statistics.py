@@ -1,85 +1,24 @@
-"""How sure a figure is: intervals and paired tests by resampling clusters of rows.
+"""How sure a figure is: intervals and paired tests from the figure on resamples of the rows.
 
-Rows that share a product are not independent, so whole clusters are drawn, with replacement, and a figure is computed
-again from each draw. Drawing a cluster w times adds its sums w times: R resamples are one product of weights (R, K) and
-sums (K, M).
-
-Source: Efron & Tibshirani 1993, "An Introduction to the Bootstrap", chapter 13 (percentile interval); Field & Welsh
-2007, "Bootstrapping clustered data", JRSS B 69 (clusters as the unit). Departures: plain percentiles, without the BCa
-correction that would leave out one cluster at a time for every figure; no interval under 30 clusters, where it would be
-too narrow; a reflected interval for calibration error.
+Source: Efron & Tibshirani 1993, "An Introduction to the Bootstrap", chapter 13 (percentile interval). Departures: plain
+percentiles, without the BCa correction that would leave out one cluster at a time for every figure; a reflected
+interval for calibration error.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from statistics import NormalDist
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from distill.core.errors import UserError
 from distill.evaluation.metrics import FloatArray
 
-FEWEST_CLUSTERS = 30
 _TAILS = (0.025, 0.975)
-_CHUNK_REPLICATES = 50
-_KEEP_BYTES = 1 << 28
+_COUNTED = 10
+_NORMAL = NormalDist()
 
 Interval = dict[str, float | None]
-
-
-def require_clusters(clusters: int, rows: int, *, by_row: bool, where: str | None = None) -> None:
-    """Check that there are clusters enough to resample. Raises: UserError with their number under 30."""
-    if clusters < FEWEST_CLUSTERS:
-        more = "rows" if by_row else "values of the first key in data.keys"
-        raise UserError(
-            f"an interval needs at least {FEWEST_CLUSTERS} clusters",
-            where=where,
-            found=f"{clusters} clusters in {rows} rows",
-            do=f"give a split with more {more}",
-        )
-
-
-class Bootstrap:
-    """R resamples of the clusters of N rows, the same ones for every model: that is what pairs two models.
-
-    Args: rows: N. clusters: cluster id of each row, int (N,); None makes every row its own. replicates: R. seed: of the
-        draws.
-    Raises: UserError under 30 clusters, with their number. ValueError when `clusters` is not (N,).
-    """
-
-    def __init__(self, rows: int, clusters: ArrayLike | None = None, replicates: int = 1000, seed: int = 1) -> None:
-        ids = np.arange(rows) if clusters is None else np.asarray(clusters)
-        if ids.shape != (rows,):
-            raise ValueError(f"{rows} rows need clusters of shape ({rows},), got {ids.shape}")
-        names, self._cluster = np.unique(ids, return_inverse=True)
-        require_clusters(len(names), rows, by_row=clusters is None)
-        self.rows, self.clusters, self.replicates, self.seed = rows, len(names), replicates, seed
-        # Drawing takes longer than the product, and every model and pair needs it: kept where it is small.
-        small = replicates * self.clusters * np.dtype(np.uint16).itemsize <= _KEEP_BYTES
-        self._kept = list(self._drawn()) if small else None
-
-    def resample(self, columns: ArrayLike) -> FloatArray:
-        """Sums of each resample (R, M) from one value per row and column (N, M).
-
-        Raises: ValueError when the rows are not the N of this bootstrap.
-        """
-        values = np.asarray(columns, np.float64)
-        if values.ndim != 2 or len(values) != self.rows:
-            raise ValueError(f"this bootstrap resamples ({self.rows}, M), got {values.shape}")
-        by_cluster = [np.bincount(self._cluster, column, self.clusters) for column in values.T]
-        sums = np.stack(by_cluster, axis=1)
-        return np.concatenate([weights.astype(np.float64) @ sums for weights in self._kept or self._drawn()])
-
-    def _drawn(self) -> Iterator[NDArray[np.uint16]]:
-        """How often each cluster is drawn, in chunks (r, K) that together have R rows; each row sums to K."""
-        random = np.random.default_rng(self.seed)
-        for start in range(0, self.replicates, _CHUNK_REPLICATES):
-            count = min(_CHUNK_REPLICATES, self.replicates - start)
-            picks = random.integers(0, self.clusters, (count, self.clusters))
-            picks += np.arange(count)[:, None] * self.clusters
-            weights = np.bincount(picks.ravel(), minlength=count * self.clusters)
-            yield weights.reshape(count, self.clusters).astype(np.uint16)
 
 
 def interval(value: ArrayLike, resampled: FloatArray) -> Interval:
@@ -96,10 +35,11 @@ def interval(value: ArrayLike, resampled: FloatArray) -> Interval:
     return {"value": float(np.asarray(value)), "low": float(low), "high": float(high)}
 
 
-def share_interval(value: ArrayLike, resampled: FloatArray) -> Interval:
-    """A share of a gain with its interval, which is None where more than one resample in 40 has no gain to share (NaN).
+def whole_interval(value: ArrayLike, resampled: FloatArray) -> Interval:
+    """A figure with its interval, which is None where more than one resample in 40 is undefined (NaN).
 
-    Leaving those out, as `interval` does, would hide that the interval has no end there.
+    Of a share of a gain that is where there is no gain, of a threshold where none is good enough. Leaving those out, as
+    `interval` does, would hide that the interval has no end there.
     """
     found = interval(value, resampled)
     if np.isnan(resampled).mean() > _TAILS[0]:
@@ -144,6 +84,23 @@ def p_value(gaps: FloatArray) -> float | None:
         return None
     below, above = int((defined <= 0).sum()), int((defined >= 0).sum())
     return min(1.0, 2 * (1 + min(below, above)) / (1 + len(defined)))
+
+
+def evidence(value: float, rows: FloatArray, noise: FloatArray) -> float | None:
+    """The p-value of a difference, told apart beyond what R resamples can count.
+
+    With fewer than ten resamples on one side of 0 it is that of a normal curve over the rows around each draw of the
+    seeds' noise, at most `p_value`: 2 · min over both signs of mean_r Φ(± (d + noise_r) / sd(rows)).
+
+    Args: value: the difference d. rows: its resamples over rows (R,). noise: what seeds add to each (R,).
+    """
+    counted, known = p_value(rows + noise), rows[np.isfinite(rows)]
+    if counted is None or counted >= 2 * (1 + _COUNTED) / (1 + len(known)) or known.std() == 0:
+        return counted
+    shifts, times = np.unique(noise, return_counts=True)
+    places = (value + shifts) / known.std()
+    tails = (sum(n * _NORMAL.cdf(sign * z) for z, n in zip(places, times, strict=True)) for sign in (-1, 1))
+    return min(counted, 2 * float(min(tails)) / len(noise))
 
 
 def _number(value: ArrayLike) -> float | None:

@@ -8,7 +8,7 @@ from distill.core.model_folder import layer_count, width
 from distill.core.predictions import cluster_of
 from distill.core.record_store import iter_records, read_records
 from distill.core.run_folder import RECORDS
-from distill.evaluation.statistics import require_clusters
+from distill.evaluation.bootstrap import require_clusters
 from distill.pipeline.experiment import Experiment
 from distill.pipeline.settings import Settings
 from students.config import StudentConfig

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from distill.core.files import Json
 from distill.evaluation.entries import ModelFigures
 from distill.evaluation.gates import OVER_GOLD
+from distill.evaluation.holm import is_shown
 from distill.report import formats
 from distill.report.causes import explained, labellers
 from distill.report.contents import Report, dig, entries, gates_of, models_of, over_majority_known, positive_label
@@ -80,20 +81,24 @@ def _over_gold(report: Report, model: ModelFigures) -> Iterator[str]:
     gap, pair = formats.number(apart.get("difference")), formats.bounds(apart)
     if gap is None or pair is None:
         yield f"{name} was not compared with training on gold alone."
-    elif _gate_failed(report, OVER_GOLD, name) or pair[1] < 0:
+    elif _gate_failed(report, OVER_GOLD, name) or (pair[1] < 0 and is_shown(apart)):
         yield f"{name}: {explained(report, model)}."
     else:
         figure = formats.signed_interval(gap, pair, 100, 2)
-        shown = "is better than" if pair[0] > 0 else "is not shown to differ from"
+        shown = "is better than" if pair[0] > 0 and is_shown(apart) else "is not shown to differ from"
         yield f"{name} {shown} training on gold alone: {figure} points."
 
 
 def _under_controls(report: Report) -> Iterator[str]:
-    """Every control that is better than a teacher or student by an interval, and by how much."""
+    """Every control that is shown to be better than a teacher or student, and by how much."""
     models = models_of(report)
     for control in (model.name for model in models if model.control):
         apart = {model.name: dig(model.over_controls, control) for model in models}
-        under = {name: one for name, one in apart.items() if (formats.number(one.get("high")) or 0.0) < 0}
+        under = {
+            name: one
+            for name, one in apart.items()
+            if is_shown(one) and (formats.number(one.get("difference")) or 0.0) < 0
+        }
         if under:
             named = ", ".join(f"{name} by {_points_below(one)}" for name, one in under.items())
             metric = metric_name(str(next(iter(under.values())).get("metric")), positive_label(report))
@@ -115,7 +120,7 @@ def _not_above(report: Report) -> Iterator[str]:
         f"{name} ({', '.join(_difference(*item) for item in found.items())})" for name, found in short.items() if found
     ]
     if named:
-        yield f"Not above the majority answer by an interval: {'; '.join(named)}."
+        yield f"Not shown to be above the majority answer: {'; '.join(named)}."
     for teacher in labellers(report):
         if short.get(teacher):
             more = (

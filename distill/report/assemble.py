@@ -57,7 +57,9 @@ def assemble(
         "schema": SCHEMA,
         "task": {"labels": task.labels, "positive": task.positive, "kind": task.kind, "rows": _rows(audit)},
         "metric": project.quality.metric,
+        "training_seed": project.weights_seed,
         "tests": evaluation["tests"],
+        "keys": evaluation["keys"],
         "models": evaluation["models"],
         "twins": evaluation["twins"],
         "comparisons": evaluation["comparisons"],
@@ -102,6 +104,7 @@ def assemble_seeds(
         "seeds": evaluation.get("seeds", []),
         "stopped_seeds": list(stopped),
         "tests": evaluation["tests"],
+        "keys": evaluation["keys"],
         "models": evaluation["models"],
         "twins": evaluation["twins"],
         "comparisons": evaluation["comparisons"],
@@ -133,7 +136,7 @@ def _as_json(gates: Sequence[Gate]) -> list[Json]:
 
 
 def _evaluation(run: Path) -> Json:
-    empty: Json = {"tests": [], "models": [], "twins": {}, "comparisons": []}
+    empty: Json = {"tests": [], "keys": [], "models": [], "twins": {}, "comparisons": []}
     return {**empty, **(read_whole(run / EVALUATION, "evaluation.json") or {})}
 
 

@@ -71,8 +71,13 @@ def slice_rows_sheet(found: Json) -> Sheet:
         Column(f"B: {found.get('b')}", lambda row: formats.percent(row.get("b"))),
         Column("A − B", _points_apart),
         Column("p", lambda row: formats.p_value(row.get("p_value"))),
+        *([Column("p, Holm", lambda row: formats.p_value(row.get("p_holm")))] if _corrected(found) else []),
     ]
     return Sheet(_by_slice_caption(found), columns, entries(found, "rows"))
+
+
+def _corrected(found: Json) -> bool:
+    return any(row.get("p_holm") is not None for row in entries(found, "rows"))
 
 
 def slices_across_sheet(found: Json) -> Sheet:
@@ -91,13 +96,16 @@ def points_sheet(report: Report) -> Sheet:
     rows = [row for row in _scored(report) if row.points]
     rules = list(dict.fromkeys(rule for row in rows for rule in row.points))
     columns = [column for rule in rules for column in _point_columns(rule)]
-    caption = f"“{positive_label(report)}” against the rest on all test rows; thresholds chosen on validation."
+    caption = (
+        f"“{positive_label(report)}” against the rest on all test rows, at the threshold that each rule chose on "
+        "validation; percent with 95% intervals, over other test rows and other thresholds."
+    )
     return Sheet(caption, [Column("Model", lambda row: row.name, kind="name"), *columns], rows, role_heading)
 
 
 def _point_columns(rule: str) -> list[Column]:
     group = "Best F1" if rule == "f1" else rule
-    parts = ("precision", "recall", "f1")
+    parts = ("accuracy", "precision", "recall", "f1")
     return [
         Column("Threshold", _threshold_cell(rule), group, f"{group}: threshold"),
         *(Column(part.capitalize(), _point_cell(rule, part), group, f"{group}: {part}") for part in parts),
@@ -152,7 +160,9 @@ def _slice_heading(rows: Sequence[ModelRow], name: str) -> str:
 
 
 def _point_cell(rule: str, part: str) -> Callable[[ModelRow], str]:
-    return lambda row: formats.percent(dig(row.points, rule).get(part))
+    return lambda row: formats.percent_interval(
+        dig(row.points, rule).get(part), dig(row.points, rule).get(f"{part}_interval", ())
+    )
 
 
 def _threshold_cell(rule: str) -> Callable[[ModelRow], str]:

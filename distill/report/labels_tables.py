@@ -9,7 +9,7 @@ from distill.core.files import Json
 from distill.evaluation.entries import Comparison
 from distill.report import formats
 from distill.report.contents import Report, comparisons_of, dig, entries
-from distill.report.quality_tables import pairs_sheet
+from distill.report.quality_tables import AT_MOST_PROBABLE, DIFFERENCES, pairs_sheet
 from distill.report.table_model import Column, Sheet
 
 
@@ -53,7 +53,7 @@ def choice_sheet(report: Report) -> Sheet:
         Column("Log loss against the priors", _over_priors),
     ]
     rows = formats.integer(choice.get("rows"))
-    caption = f"Candidates on {rows} validation rows, with 95% intervals; the one taken stands out."
+    caption = f"Candidates on {rows} validation rows, {AT_MOST_PROBABLE}, with 95% intervals; the one taken stands out."
     return Sheet(
         caption, columns, entries(choice, "candidates"), marked=lambda row: row.get("name") == choice.get("taken")
     )
@@ -61,7 +61,7 @@ def choice_sheet(report: Report) -> Sheet:
 
 def choice_pairs_sheet(report: Report) -> Sheet:
     """Paired differences between the candidates."""
-    caption = "Paired bootstrap on the same validation rows; points (log loss as it is), with 95% intervals."
+    caption = f"Paired bootstrap on the same validation rows; {DIFFERENCES}."
     return pairs_sheet(comparisons_of(dig(report, "choice"), "differences"), caption)
 
 
@@ -70,7 +70,7 @@ def asked_twins_sheet(report: Report) -> Sheet:
     asked = dig(report, "asked_twins")
     caption = (
         f"The labels ({asked.get('labels')}) against training on gold alone, on the same "
-        f"{formats.integer(asked.get('rows'))} validation rows; points (log loss as it is), with 95% intervals."
+        f"{formats.integer(asked.get('rows'))} validation rows; {DIFFERENCES}."
     )
     return replace(pairs_sheet(comparisons_of(asked), caption), marked=_twin_is_better)
 
@@ -82,7 +82,7 @@ def better_twins(report: Report) -> list[str]:
 
 def _twin_is_better(row: Comparison) -> bool:
     pair = formats.bounds(row.interval)
-    return row.metric == "log_loss" and pair is not None and pair[0] > 0
+    return row.metric == "log_loss" and pair is not None and pair[0] > 0 and row.shown
 
 
 def _better(row: Comparison) -> str:

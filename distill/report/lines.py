@@ -30,4 +30,4 @@ def _comparison(row: Json) -> str:
     ends = [scale * end for end in row.get("spread", [])]
     spread = f", seeds {ends[0]:+.3f} to {ends[1]:+.3f}" if ends else ""
     around = f"({low:+.3f} to {high:+.3f}){unit}"
-    return f"{row['metric']:<12} {difference:+.3f} {around}, p = {row['p_value']:.3f}{spread}"
+    return f"{row['metric']:<12} {difference:+.3f} {around}, p = {row['p_value']:.3f}, Holm {row['p_holm']:.3f}{spread}"

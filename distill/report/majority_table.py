@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from distill.report import formats
 from distill.report.contents import Report, dig
+from distill.report.quality_tables import AT_MOST_PROBABLE
 from distill.report.table_model import Column, ModelRow, Sheet, model_rows, role_heading
 
 
@@ -20,9 +21,16 @@ def majority_sheet(report: Report) -> Sheet:
     ]
     caption = (
         "Model − majority answer in points of accuracy and macro F1, model − class priors in log loss (negative is "
-        "better), paired, with 95% intervals; models that are not better in all three stand out."
+        f"better), paired, with 95% intervals, {AT_MOST_PROBABLE}; models that are not shown to be better in all three "
+        f"stand out{', by p after Holm’s correction over the table' if _corrected(rows) else ''}."
     )
     return Sheet(caption, columns, rows, role_heading, lambda row: bool(row.model.shortfalls()))
+
+
+def _corrected(rows: Sequence[ModelRow]) -> bool:
+    return any(
+        "p_holm" in dig(row.model.over_majority, metric) for row in rows for metric in row.model.over_majority or {}
+    )
 
 
 def _apart(metric: str, scale: float, decimals: int) -> Callable[[ModelRow], str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from distill.core.files import Json
 from distill.core.output import for_html
 from distill.report import formats, scales
-from distill.report.contents import Report, latency_of, positive_label
+from distill.report.contents import Report, dig, latency_of, positive_label
 from distill.report.markup import element
 from distill.report.scales import Scale
 from distill.report.table_model import model_rows
@@ -63,7 +63,7 @@ class Frame:
 
 
 def quality_name(report: Report) -> str:
-    """What the vertical axis shows: F1 of the positive class, or macro F1 where the task has none."""
+    """What the vertical axis shows: F1 of the positive class, or macro F1 where the task has none; as in the tables."""
     label = positive_label(report)
     return "Macro F1, %" if label is None else f"F1 of “{label}”, %"
 
@@ -76,7 +76,7 @@ def measured_points(report: Report) -> list[Point]:
         row, p50 = rows.get(str(latency.model)), formats.number(latency.p50_ms)
         if row is None or p50 is None or p50 <= 0 or not latency.single:
             continue
-        figure = _figure(row.quality, row.point, positive_label(report) is not None)
+        figure = _figure(row.quality, positive_label(report))
         if figure is not None:
             points.append(Point(row.name, str(row.model.role), p50, *figure))
     return points
@@ -134,12 +134,13 @@ def histogram(
     return svg(body, frame, title, text)
 
 
-def _figure(quality: Json, point: Json, one_vs_rest: bool) -> tuple[float, tuple[float, float]] | None:
-    value = point.get("f1") if one_vs_rest else quality.get("f1_macro")
+def _figure(quality: Json, label: str | None) -> tuple[float, tuple[float, float]] | None:
+    of_class = dig(quality, "per_class", str(label))
+    value = quality.get("f1_macro") if label is None else of_class.get("f1")
     share = formats.number(value)
     if share is None:
         return None
-    low, high = formats.bounds(point.get("f1_interval") if one_vs_rest else value) or (share, share)
+    low, high = formats.bounds(value if label is None else of_class.get("f1_interval")) or (share, share)
     return 100 * share, (100 * low, 100 * high)
 
 

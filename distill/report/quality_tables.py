@@ -21,16 +21,19 @@ from distill.report.table_model import Column, ModelRow, Sheet, model_rows, role
 
 LOWER_IS_BETTER = {"log_loss", "ece"}
 NOT_A_SHARE = {"log_loss"}
+AT_MOST_PROBABLE = "at the most probable class"
+"""The one rule of every table but that of the operating points."""
+DIFFERENCES = f"differences in points (log loss as it is), with 95% intervals, {AT_MOST_PROBABLE}"
 _ORDERED_NOTE = "Weighted kappa (quadratic) and places off: the labels as a scale; 0 places off is right."
 
 
 def quality_columns(report: Report) -> list[Column]:
-    """Model, size and quality; the columns that every table of models starts with."""
+    """Model, size and quality at the most probable class; the columns that every table of models starts with."""
     return [
         Column("Model", lambda row: row.name, kind="name"),
         Column("Layers", lambda row: formats.plain(row.model.layers), spare=5),
         Column("Parameters", lambda row: formats.millions(row.model.parameters), spare=8),
-        *_positive_columns(positive_label(report)),
+        *_positive_columns(report),
         Column("Macro F1", lambda row: formats.percent_interval(row.quality.get("f1_macro")), "All classes", spare=3),
         *_ordered_columns(report),
     ]
@@ -45,13 +48,14 @@ def quality_sheet(report: Report, marked: str | None = None) -> Sheet:
     first = next((row.quality for row in model_rows(report) if row.quality), {})
     notes = [
         *absent_classes(report, first),
-        _positive_note(report),
+        _rule_note(report),
         _ORDERED_NOTE if _ordered_columns(report) else "",
         *_retention_notes(report),
         "Latency at batch 1; speed-up over the document teacher.",
     ]
-    seed = "" if len(report.get("seeds") or []) > 1 else ", one training seed"
-    caption = " ".join([f"All test rows{seed}; percent with 95% intervals.", *(note for note in notes if note)])
+    caption = " ".join(
+        [f"All test rows{_seed(report)}; percent with 95% intervals.", *(note for note in notes if note)]
+    )
     hidden = other_twins(report)
     rows = [row for row in model_rows(report) if row.name not in hidden]
     return Sheet(caption, columns, rows, role_heading, lambda row: row.name == marked)
@@ -63,18 +67,23 @@ def per_test_sheet(report: Report, test: str) -> Sheet:
     counts = {formats.integer(row.quality["rows"]) for row in rows if row.quality.get("rows") is not None}
     size = f" ({counts.pop()} rows)" if len(counts) == 1 else ""
     lacking = absent_classes(report, rows[0].quality, f"row of test “{test}”") if rows else []
-    caption = " ".join([f"Test “{test}”{size}: quality in percent with 95% intervals.", *lacking])
+    rule = f"{AT_MOST_PROBABLE[0].upper()}{AT_MOST_PROBABLE[1:]}."
+    caption = f"Test “{test}”{size}{_seed(report)}: quality in percent with 95% intervals. {' '.join([rule, *lacking])}"
     return Sheet(caption, quality_columns(report), rows, role_heading)
 
 
 def comparison_sheet(report: Report) -> Sheet:
     """Paired differences between two models on the same rows; over several seeds also the least and the greatest."""
-    caption = "Paired bootstrap on the same test rows; differences in points (log loss as it is), with 95% intervals."
+    caption = f"Paired bootstrap on the same test rows{_seed(report)}; {DIFFERENCES}."
     return pairs_sheet(comparisons_of(report), caption)
 
 
 def pairs_sheet(rows: Sequence[Comparison], caption: str) -> Sheet:
-    """Paired differences of any two models."""
+    """Paired differences of any two models, each read by its p-value corrected over the table."""
+    known = any(row.p_holm is not None for row in rows)
+    by_holm = [Column("p, Holm", lambda row: formats.p_value(row.p_holm))] if known else []
+    if known:
+        caption += f" The reading is by p after Holm’s correction for the {len(rows)} comparisons of this table."
     seeds = [Column("A − B by seed", _differences)] if any(row.spread for row in rows) else []
     columns = [
         Column("A", lambda row: str(row.a), kind="name"),
@@ -83,31 +92,43 @@ def pairs_sheet(rows: Sequence[Comparison], caption: str) -> Sheet:
         Column("A − B", _difference),
         *seeds,
         Column("p", lambda row: formats.p_value(row.p_value)),
+        *by_holm,
         Column("Reading", reading, kind="text"),
     ]
     return Sheet(caption, columns, rows)
 
 
 def reading(row: Comparison) -> str:
-    """Which of two compared models is better, as far as the interval shows."""
+    """Which of two compared models is better, as far as that is shown (`is_shown`)."""
     pair = formats.bounds(row.interval)
     if pair is None:
         return formats.MISSING
-    if pair[0] <= 0 <= pair[1]:
+    if not row.shown:
         return "no difference shown"
-    return "A is better" if (pair[0] > 0) != (row.metric in LOWER_IS_BETTER) else "B is better"
+    return "A is better" if (sum(pair) > 0) != (row.metric in LOWER_IS_BETTER) else "B is better"
 
 
-def _positive_columns(label: str | None) -> list[Column]:
+def _positive_columns(report: Report) -> list[Column]:
+    """Accuracy, and of the positive class against the rest also precision, recall and F1, all at one rule."""
+    label = positive_label(report)
+    everything = Column("Accuracy", lambda row: formats.percent_interval(row.quality.get("accuracy")), "All classes")
     if label is None:
-        accuracy = Column("Accuracy", lambda row: formats.percent_interval(row.quality.get("accuracy")), "All classes")
-        return [accuracy]
+        return [everything]
+
+    def cell(name: str) -> Callable[[ModelRow], str]:
+        return lambda row: formats.percent(dig(row.quality, "per_class", label).get(name))
+
+    def f1(row: ModelRow) -> str:
+        figures = dig(row.quality, "per_class", label)
+        return formats.percent_interval(figures.get("f1"), figures.get("f1_interval"))
+
     group = f"{label} against the rest"
+    known = any("accuracy" in dig(row.quality, "per_class", label) for row in model_rows(report))
     return [
-        Column("Accuracy", lambda row: formats.percent(row.point.get("accuracy")), group, spare=4),
-        Column("Precision", lambda row: formats.percent(row.point.get("precision")), group, spare=6),
-        Column("Recall", lambda row: formats.percent(row.point.get("recall")), group, spare=6),
-        Column("F1", lambda row: formats.percent_interval(row.point.get("f1"), row.point.get("f1_interval")), group),
+        Column("Accuracy", cell("accuracy"), group, spare=4) if known else everything,
+        Column("Precision", cell("precision"), group, spare=6),
+        Column("Recall", cell("recall"), group, spare=6),
+        Column("F1", f1, group),
     ]
 
 
@@ -164,12 +185,23 @@ def _latency_columns() -> list[Column]:
     ]
 
 
-def _positive_note(report: Report) -> str:
+def _rule_note(report: Report) -> str:
+    """What precision, recall and every F1 of the table are of, and the rule by which labels are given."""
     label = positive_label(report)
     if label is None:
+        return f"Macro F1 {AT_MOST_PROBABLE}."
+    known = any("accuracy" in dig(row.quality, "per_class", label) for row in model_rows(report))
+    which = "Accuracy, precision, recall and F1" if known else "Precision, recall and F1"
+    return f"{which}: “{label}” against the rest; these and macro F1 {AT_MOST_PROBABLE}."
+
+
+def _seed(report: Report) -> str:
+    """The seed of a run that has one: its figures say nothing of others."""
+    seeds = report.get("seeds") or []
+    if len(seeds) > 1:
         return ""
-    rule = "at the threshold with the best F1 on validation"
-    return f"Accuracy, precision, recall and F1: “{label}” against the rest, {rule}."
+    seed = seeds[0] if seeds else report.get("training_seed")
+    return ", one training seed" if seed is None else f", one seed: {seed}"
 
 
 def _retention_cell(view: str) -> Callable[[ModelRow], str]:

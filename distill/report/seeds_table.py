@@ -7,13 +7,14 @@ from typing import Any
 
 from distill.report import formats
 from distill.report.contents import Report, dig, positive_label
+from distill.report.quality_tables import AT_MOST_PROBABLE
 from distill.report.table_model import Column, ModelRow, Sheet, model_rows, role_heading
 
 
 def spread_sheet(report: Report) -> Sheet:
     """The lowest and the highest seed of each model's figures; without rows where seeds are not repeated."""
     positive = positive_label(report)
-    one_class = [Column(f"F1, {positive}", lambda row: _range(row.point.get("f1_spread")))] if positive else []
+    one_class = [Column(f"F1, {positive}", _class_f1(positive))] if positive else []
     columns = [
         Column("Model", lambda row: row.name, kind="name"),
         *one_class,
@@ -23,13 +24,16 @@ def spread_sheet(report: Report) -> Sheet:
         *(Column(f"Retention, {view} teacher", _retention(view)) for view in ("document", "card")),
     ]
     rows = [row for row in model_rows(report) if dig(row.quality, "f1_macro").get("spread")]
-    point = f"“{positive}” at its threshold, the others at the most probable class." if positive else ""
-    caption = f"Lowest and highest of {_seeds(report)}, percent, log loss as it is; the means are above. {point}"
-    return Sheet(caption.strip(), columns, rows, role_heading)
+    what = f"Lowest and highest of {_seeds(report)}, {AT_MOST_PROBABLE}"
+    return Sheet(f"{what}; percent, log loss as it is; the means are above.", columns, rows, role_heading)
 
 
 def _seeds(report: Report) -> str:
     return f"seeds {', '.join(map(str, report.get('seeds') or []))}"
+
+
+def _class_f1(label: str) -> Callable[[ModelRow], str]:
+    return lambda row: _range(dig(row.quality, "per_class", label).get("f1_spread"))
 
 
 def _figure(name: str) -> Callable[[ModelRow], str]:

@@ -66,11 +66,6 @@ class ModelRow:
         """The operating points of the positive class by rule, null where validation never reached one."""
         return dig(self.quality, "positive", "operating_points")
 
-    @property
-    def point(self) -> Json:
-        """The F1 operating point of the positive class; empty where the task has none."""
-        return dig(self.points, "f1")
-
 
 def model_rows(report: Report, test: str | None = None) -> list[ModelRow]:
     """Every model in the order of roles, with its figures over all test rows or over one test."""

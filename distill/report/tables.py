@@ -59,6 +59,7 @@ def markdown_results(report: Report, title: str) -> str:
     parts += _chapter("Each class", [breakdown_tables.class_sheet(report), breakdown_tables.chances_sheet(report)])
     parts += _chapter("Each test", per_test)
     parts += _chapter("Each slice", by_slice)
+    parts += _chapter("Operating points", [breakdown_tables.points_sheet(report)])
     parts += _chapter("Against the majority answer", [majority_table.majority_sheet(report)])
     parts += _chapter("Gold-only twins", [twins_table.twin_sheet(report)])
     parts += _chapter("Labels", [labels_tables.choice_sheet(report), labels_tables.asked_twins_sheet(report)])

@@ -7,6 +7,7 @@ from typing import Any
 
 from distill.report import formats
 from distill.report.contents import Report, dig
+from distill.report.quality_tables import AT_MOST_PROBABLE
 from distill.report.table_model import Column, ModelRow, Sheet, model_rows
 
 Pair = tuple[str, ModelRow, bool]
@@ -30,7 +31,10 @@ def twin_sheet(report: Report) -> Sheet:
         Column("Log loss", lambda row: _decimals(row[1].quality.get("log_loss")), "All test rows", "Log loss on test"),
         Column("Taken", _taken, kind="text"),
     ]
-    caption = "The same student trained on gold labels alone; the one with the lower log loss on validation is taken."
+    caption = (
+        "The same student trained on gold labels alone; the one with the lower log loss on validation is taken. "
+        f"Figures {AT_MOST_PROBABLE}."
+    )
     return Sheet(caption, columns, rows, lambda row: f"Twins of {row[0]}", lambda row: row[2])
 
 

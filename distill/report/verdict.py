@@ -8,6 +8,7 @@ from distill.evaluation.majority import MAJORITY
 from distill.report import formats
 from distill.report.advice import advice, kept_of_teachers
 from distill.report.caveats import caveats
+from distill.report.certainty import drawn_keys
 from distill.report.contents import Report, dig, gates_of, metric_figure, models_of, parity_of, positive_label
 from distill.report.labels_tables import choice_sentence
 from distill.report.names import CONTROLS, metric_name, teacher_of
@@ -70,9 +71,13 @@ def seeds_sentence(report: Report) -> str:
     seeds, stopped = (report.get(key) or [] for key in ("seeds", "stopped_seeds"))
     parts = []
     if len(seeds) > 1:
-        parts.append(f"Quality: mean of {len(seeds)} seeds ({_listed(seeds)}); intervals are over test rows.")
+        over = "test rows and seeds" if "keys" in report else "test rows"
+        parts.append(f"Quality: mean of {len(seeds)} seeds ({_listed(seeds)}); intervals are over {over}.")
     elif headline_model(report) is not None:
-        parts.append("Quality: one training seed; intervals are over test rows, another seed may be outside them.")
+        one = seeds[0] if seeds else report.get("training_seed")
+        named = "one training seed" if one is None else f"one seed: {one}"
+        parts.append(f"Quality: {named}; intervals are over test rows, another seed may be outside them.")
+    parts += drawn_keys(report) if headline_model(report) is not None else []
     if seeds and report.get("latency"):
         parts.append(f"Latency: seed {seeds[0]}.")
     if stopped:

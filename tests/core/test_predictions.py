@@ -26,7 +26,7 @@ def predictions(rows: int = 50) -> Predictions:
 
 
 def same(a: Predictions, b: Predictions) -> bool:
-    lists = (a.ids, a.slices, a.clusters) == (b.ids, b.slices, b.clusters)
+    lists = (a.ids, a.slices, a.clusters, a.further) == (b.ids, b.slices, b.clusters, b.further)
     return lists and np.array_equal(a.logits, b.logits) and np.array_equal(a.target, b.target)
 
 
@@ -39,15 +39,34 @@ def test_what_is_written_is_read(tmp_path, rows):
     assert found.logits.shape == (rows, 3) and found.logits.dtype == np.float32
 
 
+def test_further_keys_are_written_where_there_are_any_and_files_without_them_have_the_first(tmp_path):
+    path, one = tmp_path / "valid.parquet", predictions(6)
+    both = replace(one, further=([f"страница{i % 3}" for i in range(6)], list("абвгде")))
+    write_predictions(path, both)
+    assert same(read_predictions(path), both)
+    write_predictions(path, one)
+    assert pq.read_table(path).column_names == ["id", "logits", "label", "slice", "cluster"]
+    assert read_predictions(path).further == () and cluster_numbers(read_predictions(path)).shape == (6,)
+
+
+def test_a_value_has_one_number_in_all_keys():
+    both = replace(predictions(4), clusters=["а", "б", "в", "а"], further=(["в", "а", "г", "а"],))
+    found = cluster_numbers(both)
+    assert found.shape == (4, 2) and found.dtype == np.int64
+    assert found[0, 1] == found[2, 0] and found[1, 1] == found[0, 0] == found[3, 1]
+    assert len(np.unique(found)) == 4
+
+
 def test_they_are_taken_from_labelled_records():
     gold = np.array([0, 1], np.float32)
     records = [
         Record("а", {}, gold, "аптека", {"product.id": "7", "page.id": "9"}),
         Record("б", {}, gold[::-1], None, {"product.id": "", "page.id": "9"}),
-        Record("в", {}, gold),
+        Record("в", {}, gold, None, {"product.id": "", "page.id": ""}),
     ]
     found = Predictions.of(records, np.ones((3, 2), np.float32))
     assert (found.ids, found.slices, found.clusters) == (["а", "б", "в"], ["аптека", "", ""], ["7", "б", "в"])
+    assert found.further == (["9", "9", "в"],)
     assert found.target.tolist() == [[0, 1], [1, 0], [0, 1]]
 
 

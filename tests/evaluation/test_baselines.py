@@ -13,12 +13,12 @@ from distill.core.objectives.multi_label import MultiLabel
 from distill.core.predictions import write_predictions
 from distill.core.project import Quality
 from distill.evaluation.baselines import over_majority, retention
+from distill.evaluation.bootstrap import Bootstrap
 from distill.evaluation.calibrated_predictions import CalibratedPredictions, Model, References
 from distill.evaluation.evaluate import Measuring, evaluate
 from distill.evaluation.majority import majority_predictions
 from distill.evaluation.over_seeds import Seeded
 from distill.evaluation.scored import Scored
-from distill.evaluation.statistics import Bootstrap
 from tests.evaluation.test_evaluate import (
     MODELS,
     PRIORS,

@@ -50,7 +50,8 @@ def test_what_a_report_says_goes_before_the_name():
 def test_optional_keys_are_written_only_where_they_are_set():
     assert not {"made_from", "recipe_of", "asked_over_gold"} & ModelFigures("m").as_json().keys()
     assert ModelFigures("m", made_from="s").as_json()["made_from"] == "s"
-    assert list(Comparison("a", "b").as_json()) == ["a", "b", "metric", "difference", "low", "high", "p_value"]
+    keys = ["a", "b", "metric", "difference", "low", "high", "p_value", "p_holm"]
+    assert list(Comparison("a", "b").as_json()) == keys
 
 
 def test_a_parity_check_is_of_the_file_that_it_names_or_in_older_reports_of_the_one_without_the_view():

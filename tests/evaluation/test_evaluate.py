@@ -248,3 +248,17 @@ def test_the_settings_of_quality_reach_the_figures(folder):
     assert recalled["thresholds"]["precision@R>=0.5"] > plain["thresholds"]["precision@R>=0.9"]
     more = under(replicates=150)["quality"]["accuracy"]
     assert more["value"] == plain["quality"]["accuracy"]["value"] and more != plain["quality"]["accuracy"]
+
+
+def test_every_difference_is_corrected_over_its_table(folder):
+    twinned = [*MODELS, Model("small@document", "baseline", "8L", "card", twin_of="8L@card")]
+    found = run(folder, twinned)
+    above = [one for model in found["models"] for one in (model["over_majority"] or {}).values()]
+    gold = [model["over_gold"] for model in found["models"] if model["over_gold"]]
+    assert len(above) == 12 and len(gold) == 1
+    controls = [one for model in found["models"] for one in (model.get("over_controls") or {}).values()]
+    for table in (found["comparisons"], above, gold, controls):
+        assert table and all(row["p_value"] <= row["p_holm"] <= 1 and "evidence" not in row for row in table)
+    assert gold[0]["p_holm"] == gold[0]["p_value"]
+    unsure = max(found["comparisons"], key=lambda row: row["p_value"])
+    assert unsure["p_holm"] > unsure["p_value"] or unsure["p_value"] == 1

@@ -12,13 +12,16 @@ from distill.core.halves import choosing_half
 from distill.core.label_space import LabelSpace
 from distill.core.objectives.multi_label import MultiLabel
 from distill.core.project import Gates
+from distill.evaluation.bootstrap import Bootstrap
 from distill.evaluation.calibrated_predictions import ALL, CalibratedPredictions
 from distill.evaluation.calibration import fit_temperature
 from distill.evaluation.entries import ModelFigures, Parity
 from distill.evaluation.fidelity import fidelity
+from distill.evaluation.flipped import Flips
 from distill.evaluation.gates import fidelity_gates
 from distill.evaluation.scored import Scored
 
+DRAWS = Bootstrap(400, None, 100)
 SPACE = LabelSpace(("мимо", "рядом", "точно"))
 FILE, STUDENT = "8L@card.onnx-int8", "8L@card"
 PARITY = [Parity(name="8L", target="onnx-int8", criterion="decisions", model=FILE)]
@@ -44,7 +47,7 @@ def calibrated(change=lambda logits: logits, space=SPACE):
 
 
 def changed(change, space=SPACE):
-    return fidelity([calibrated(space=space)], [calibrated(change, space)], 0.9, 0.9)
+    return fidelity([calibrated(space=space)], [calibrated(change, space)], (0.9, 0.9), DRAWS)
 
 
 def failed(figures, **gates):
@@ -59,7 +62,8 @@ def rounded(logits):
 
 def test_the_same_answers_change_nothing():
     nothing = {"value": 0.0, "at": None}
-    figures = {"rows": 800, "shift_max": 0.0, "shift_mean": 0.0, "points": nothing, "class_loss": nothing}
+    points = {**nothing, "high": 0.0}
+    figures = {"rows": 800, "shift_max": 0.0, "shift_mean": 0.0, "points": points, "class_loss": nothing}
     assert changed(lambda logits: logits) == figures and failed(figures) == {}
 
 
@@ -115,14 +119,14 @@ def test_one_row_is_no_evidence_of_a_loss():
     wrong = part.logits.copy()
     wrong[part.logits.argmax(1).tolist().index(2), 0] = 9
     one, other = (
-        CalibratedPredictions(part, 1.0, None, {ALL: Scored("8L", SPACE, part.ids, logits, part.target)})
+        CalibratedPredictions(small.valid, 1.0, None, {ALL: Scored("8L", SPACE, part.ids, logits, part.target)})
         for logits in (part.logits, wrong)
     )
-    assert fidelity([one], [other], 0.9, 0.9)["class_loss"] == {"value": 0.0, "at": None}
+    assert fidelity([one], [other], (0.9, 0.9), DRAWS)["class_loss"] == {"value": 0.0, "at": None}
 
 
 def test_of_several_seeds_the_worst_counts():
-    both = fidelity([calibrated()] * 2, [calibrated(rounded), calibrated(lambda logits: 3 * logits)], 0.9, 0.9)
+    both = fidelity([calibrated()] * 2, [calibrated(rounded), calibrated(lambda logits: 3 * logits)], (0.9, 0.9), DRAWS)
     worst = changed(lambda logits: 3 * logits)
     assert {key: both[key] for key in ("shift_max", "points")} == {key: worst[key] for key in ("shift_max", "points")}
 
@@ -143,8 +147,33 @@ def test_validation_rows_that_a_file_was_chosen_on_do_not_judge_it():
     student = calibrated()
     spoilt = replace(student.valid, logits=np.where(chosen[:, None], -student.valid.logits, student.valid.logits))
     pair = [[replace(one, valid_clusters=clusters)] for one in (student, replace(student, valid=spoilt))]
-    found = fidelity(*pair, 0.9, 0.9, 1)
+    found = fidelity(*pair, (0.9, 0.9), DRAWS, 1)
     assert found["rows"] == 600 and found["shift_max"] == 0 and found["points"]["value"] == 0
-    assert fidelity(*pair, 0.9, 0.9, 2)["shift_max"] > 0.5
+    assert fidelity(*pair, (0.9, 0.9), DRAWS, 2)["shift_max"] > 0.5
     few = [[replace(one[0], valid_clusters=["a"] * 400)] for one in pair]
-    assert fidelity(*few, 0.9, 0.9, 1)["rows"] == 800 and fidelity(*few, 0.9, 0.9, 1)["shift_max"] > 0.5
+    assert (
+        fidelity(*few, (0.9, 0.9), DRAWS, 1)["rows"] == 800 and fidelity(*few, (0.9, 0.9), DRAWS, 1)["shift_max"] > 0.5
+    )
+
+
+def test_the_share_of_rows_decided_otherwise_at_any_threshold():
+    """Against the definition, at scores and between them."""
+    random = np.random.default_rng(0)
+    before, after = random.random(60).round(1), random.random(60).round(1)
+    at = np.linspace(-0.05, 1.05, 23).round(2)
+    expected = [((before >= threshold) != (after >= threshold)).mean() for threshold in at]
+    np.testing.assert_allclose(Flips(before, after).share(at), expected)
+    assert Flips(before, after).most == pytest.approx(max(expected))
+
+
+def test_the_gate_asks_for_the_thresholds_that_other_validation_rows_choose():
+    """The planted fault: rows change just beside the threshold that validation chose, and none at it."""
+    points = changed(rounded)["points"]
+    assert points["value"] < points["high"] and points["at"]
+    between = (points["value"] + points["high"]) / 2
+    assert failed(changed(rounded), int8_points=between)["int8_points"].measured == points["high"]
+    assert failed(changed(rounded), int8_points=points["high"]) == {}
+    older = ModelFigures(FILE, "artifact", fidelity={**changed(rounded), "points": {"value": 0.01, "at": "f1 of a"}})
+    assert [gate.measured for gate in fidelity_gates(Gates(), [older], PARITY) if gate.metric == "int8_points"] == [
+        0.01
+    ]

@@ -9,10 +9,10 @@ import pytest
 
 from distill.core.errors import UserError
 from distill.core.predictions import Predictions, read_predictions, write_predictions
+from distill.evaluation.bootstrap import Bootstrap
 from distill.evaluation.evaluate import Measuring, evaluate
 from distill.evaluation.over_seeds import Seeded
 from distill.evaluation.scored import Scored
-from distill.evaluation.statistics import Bootstrap
 from tests.evaluation.test_evaluate import MODELS, PRIORS, REFERENCES, ROWS, SETTINGS, SIGNAL, SPACE, TESTS, predictions
 
 SEEDS = (3, 1, 8)

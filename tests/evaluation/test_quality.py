@@ -13,6 +13,7 @@ from distill.core.objectives.multi_label import MultiLabel
 from distill.evaluation import metrics
 from distill.evaluation.operating_points import measured
 from distill.evaluation.over_seeds import METRICS, Seeded, comparison
+from distill.evaluation.point_figures import Thresholds
 from distill.evaluation.quality import quality
 from distill.evaluation.scored import Scored
 from distill.evaluation.statistics import ece_interval, interval
@@ -37,12 +38,14 @@ def scored(seed=0, signal=1.5, name="8L_trunc@card", space=SPACE, **changes):
 
 
 def block(one, points=None):
-    return quality(Seeded([one], one.bootstrap(replicates=200)), [] if points is None else [points])
+    """The quality block; `points`: thresholds that every resample of validation would choose too."""
+    drawn = {rule: np.full(200, np.nan if least is None else least) for rule, least in (points or {}).items()}
+    return quality(Seeded([one], one.bootstrap(replicates=200)), [] if points is None else [Thresholds(points, drawn)])
 
 
 def compared(a, b, metric, replicates=50):
     one, other = (Seeded([scored], scored.bootstrap(replicates)) for scored in (a, b))
-    return comparison(one, other, metric).as_json()
+    return comparison(one, other, metric)
 
 
 def test_the_block_has_the_shape_of_the_contract():
@@ -55,7 +58,7 @@ def test_the_block_has_the_shape_of_the_contract():
     for figure in ("accuracy", "f1_macro", "log_loss", "ece", "kappa_quadratic", "grade_distance"):
         assert found[figure]["low"] <= found[figure]["value"] <= found[figure]["high"]
     assert list(found["per_class"]) == list(SPACE.labels)
-    assert set(found["per_class"]["ment_pr"]) == {"precision", "recall", "f1", "f1_interval"}
+    assert set(found["per_class"]["ment_pr"]) == {"accuracy", "precision", "recall", "f1", "f1_interval"}
     assert set(found["slices"]["аптека"]) == {"rows", "accuracy", "f1_macro", "f1_positive"}
     assert found["positive"]["operating_points"]["recall@P>=0.9"] is None
     assert json.loads(json.dumps(found, allow_nan=False)) == found
@@ -106,9 +109,9 @@ def test_slices_add_up_and_are_measured_on_their_own_rows():
 def test_operating_points_are_measured_one_against_the_rest():
     one = scored()
     point = block(one, {"f1": 0.4})["positive"]["operating_points"]["f1"]
-    low, high = point.pop("f1_interval")
+    ends = {name: point.pop(f"{name}_interval") for name in ("accuracy", "precision", "recall", "f1")}
     assert point == measured(softmax(one.logits)[:, 2], one.target[:, 2] == 1, 0.4)
-    assert low < point["f1"] < high
+    assert all(low < point[name] < high for name, (low, high) in ends.items())
 
 
 def test_a_threshold_above_every_score_measures_zero():

@@ -50,6 +50,8 @@ def test_every_pair_of_sizes_is_compared_on_the_same_rows(tmp_path):
     assert first["valid"]["f1_macro"]["difference"] == pytest.approx(0.2) and first["valid"]["f1_macro"]["low"] > 0.1
     assert last["valid"]["f1_macro"]["difference"] == 0 and last["test"]["f1_macro"]["low"] > 0
     assert set(found["points"][0]["valid"]) == {"f1_macro", "log_loss"}
+    rows = [one[split][metric] for one in found["over"] for split in ("valid", "test") for metric in one[split]]
+    assert len(rows) == 12 and all(row["p_value"] <= row["p_holm"] <= 1 for row in rows)
 
 
 @pytest.mark.parametrize(

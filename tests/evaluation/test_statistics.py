@@ -5,8 +5,9 @@ import pytest
 
 from distill.core.activations import softmax
 from distill.core.errors import UserError
+from distill.evaluation.bootstrap import Bootstrap
 from distill.evaluation.metrics import Tally, ece, tally
-from distill.evaluation.statistics import Bootstrap, difference, ece_interval, interval, p_value, share_interval
+from distill.evaluation.statistics import difference, ece_interval, interval, p_value, whole_interval
 
 
 def mean_of(sums):
@@ -32,7 +33,7 @@ def test_resampled_sums_equal_a_slow_loop():
     clusters, values = random.integers(0, 40, 200), random.normal(size=(200, 3))
     bootstrap = Bootstrap(200, clusters, replicates=120, seed=3)
     names = np.unique(clusters)
-    weights = np.concatenate(list(bootstrap._drawn()))
+    weights = np.concatenate(list(bootstrap.weights()))
     slow = [
         sum(w * values[clusters == name].sum(axis=0) for w, name in zip(row, names, strict=True)) for row in weights
     ]
@@ -44,7 +45,7 @@ def test_resampled_sums_equal_a_slow_loop():
 def test_weights_drawn_again_equal_weights_kept(monkeypatch):
     values = columns(np.arange(100.0))
     kept = Bootstrap(100).resample(values)
-    monkeypatch.setattr("distill.evaluation.statistics._KEEP_BYTES", 0)
+    monkeypatch.setattr("distill.evaluation.bootstrap._KEEP_BYTES", 0)
     drawn = Bootstrap(100)
     np.testing.assert_array_equal(drawn.resample(values), kept)
     np.testing.assert_array_equal(drawn.resample(values), kept)
@@ -142,12 +143,12 @@ def test_p_value_counts_both_sides_and_is_never_zero():
 def test_a_share_of_no_gain_has_no_interval():
     """Up to one resample in 40 without a gain is left out; more of them are a tail that has no end."""
     resampled = np.linspace(0.4, 0.6, 200)
-    assert share_interval(0.5, resampled) == interval(0.5, resampled)
+    assert whole_interval(0.5, resampled) == interval(0.5, resampled)
     few, many = resampled.copy(), resampled.copy()
     few[:5], many[:6] = np.nan, np.nan
-    assert share_interval(0.5, few) == interval(0.5, few)
-    assert share_interval(0.5, many) == {"value": 0.5, "low": None, "high": None}
-    assert share_interval(np.nan, many) == {"value": None, "low": None, "high": None}
+    assert whole_interval(0.5, few) == interval(0.5, few)
+    assert whole_interval(0.5, many) == {"value": 0.5, "low": None, "high": None}
+    assert whole_interval(np.nan, many) == {"value": None, "low": None, "high": None}
 
 
 def test_undefined_resamples_are_left_out():

@@ -7,6 +7,7 @@ import pytest
 from onnx import helper, numpy_helper
 
 from distill.core.project import Gates
+from distill.evaluation.bootstrap import Bootstrap
 from distill.evaluation.calibrated_predictions import ALL, CalibratedPredictions
 from distill.evaluation.calibration import fit_temperature
 from distill.evaluation.entries import ModelFigures, Parity
@@ -66,7 +67,12 @@ def student(tmp_path_factory):
 
 def failed(student, model):
     _, logits, target = student
-    figures = fidelity([calibrated(logits, target)], [calibrated(logits_of(model), target)], 0.9, 0.9)
+    figures = fidelity(
+        [calibrated(logits, target)],
+        [calibrated(logits_of(model), target)],
+        (0.9, 0.9),
+        Bootstrap(ROWS // 2, None, 100),
+    )
     entry = ModelFigures(NAME, "artifact", fidelity=figures)
     checks = [Parity(name="tiny", target="onnx-int8", criterion="decisions", model=NAME)]
     return {gate.metric for gate in fidelity_gates(Gates(), [entry], checks) if not gate.passed}

@@ -46,7 +46,8 @@ def test_every_artifact_finds_its_section(tmp_path):
     parity = {**figures, "finite": True}
     left(tmp_path / "audit" / "audit.json", audit)
     twins = {"8L@card": {"best": "8L-gold@card", "other": []}}
-    evaluation = {"tests": ["unseen"], "models": [model], "twins": twins, "comparisons": [{"a": "x"}]}
+    keys = [{"name": "product.id", "values": {"all": 40}, "left_out": []}]
+    evaluation = {"tests": ["unseen"], "keys": keys, "models": [model], "twins": twins, "comparisons": [{"a": "x"}]}
     left(tmp_path / "evaluation" / "evaluation.json", evaluation)
     latency = {"rows": [{"model": "8L@card"}], "environment": {"cpu": "x"}, "settings": {"requests": 9}}
     left(tmp_path / "latency" / "latency.json", latency)
@@ -59,6 +60,7 @@ def test_every_artifact_finds_its_section(tmp_path):
     folders = {"8L@card": tmp_path / "students" / "8L"}
     exports = {"8L@card.onnx": tmp_path / "onnx", "8L@card.onnx-int8": tmp_path / "missing"}
     report = assemble(PROJECT, tmp_path, exports, STAGES, {"python": "3"}, folders)
+    assert (report["keys"], report["training_seed"]) == (keys, PROJECT.seed)
     assert report["choice"] == chosen("card") and report["asked_twins"] == asked and report["metric"] == "f1_macro"
     assert [(one["model"], one["steps"], one["step"]) for one in report["training_history"]] == [("8L@card", 30, 20)]
     assert report["task"]["rows"] == {"train": 7, "valid": 99}

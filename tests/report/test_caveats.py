@@ -6,6 +6,7 @@ from typing import Any
 
 from distill.report import quality_tables, verdict
 from distill.report.page import page
+from distill.report.quality_tables import comparison_sheet, per_test_sheet
 from distill.report.tables import markdown_results, markdown_table
 from tests.report.sample import LABELS, sample_report
 from tests.report.test_page import visible
@@ -61,11 +62,15 @@ def test_operating_points_that_validation_did_not_reach_are_told() -> None:
 
 
 def test_one_seed_is_told_in_the_first_sentences_and_in_the_caption() -> None:
-    told = "Quality: one training seed; intervals are over test rows, another seed may be outside them."
-    for report in (sample_report(), sample_report() | {"seeds": [3]}):
-        assert told in said(report) and "All test rows, one training seed;" in markdown_table(report)
-    several = sample_report() | {"seeds": [1, 2]}
-    assert told not in said(several) and "one training seed" not in markdown_table(several)
+    told = "Quality: {}; intervals are over test rows, another seed may be outside them."
+    named = [({"seeds": [3]}, "one seed: 3"), ({"training_seed": 1}, "one seed: 1"), ({}, "one training seed")]
+    for more, seed in named:  # older reports have the seed in no place of its own
+        report = sample_report() | more
+        assert told.format(seed) in said(report) and f"All test rows, {seed};" in markdown_table(report)
+        assert f"test rows, {seed};" in comparison_sheet(report).caption
+        assert f"rows), {seed}:" in per_test_sheet(report, "seen").caption
+    several = sample_report() | {"seeds": [1, 2], "training_seed": 1}
+    assert "another seed" not in said(several) and "one seed" not in markdown_table(several)
 
 
 def test_labels_on_a_scale_have_their_own_columns() -> None:

@@ -10,13 +10,13 @@ def figure(*spread):
 
 def report_over(*spread):
     """A report of one student with figures that were `spread` over seeds 1 and 4, or of a single run."""
-    point = {"f1": 0.5, "f1_interval": [0.4, 0.6], **({"f1_spread": list(spread)} if spread else {})}
+    positive = {"f1": 0.5, "f1_interval": [0.4, 0.6], **({"f1_spread": list(spread)} if spread else {})}
     student = {
         "name": "6L@card",
         "role": "student",
         "quality": {
             **dict.fromkeys(("accuracy", "f1_macro", "log_loss"), figure(*spread)),
-            "positive": {"operating_points": {"f1": point}},
+            "per_class": {"b": positive},
         },
         "retention": {"card": figure(0.99, 1.03) if spread else figure(), "document": None},
     }

@@ -65,7 +65,7 @@ def test_the_metric_of_the_project_is_the_one_that_is_named() -> None:
     for one in report["models"]:
         for block in one["quality"]["per_class"].values():
             block["f1_interval"] = [0.1, 0.9]
-    assert "int8: F1 of “о товаре” 75.7 (10.0–90.0)" in verdict.headline(report)
+    assert "int8: F1 of “о товаре” 75.9 (10.0–90.0)" in verdict.headline(report)
 
 
 def test_of_teachers_alone_the_first_sentence_names_the_best_without_a_speed() -> None:
@@ -156,7 +156,7 @@ def test_a_model_under_the_majority_answer_is_named_everywhere_with_what_to_do()
         over["accuracy"] = {"difference": -0.074, "low": -0.085, "high": -0.063}
     over["log_loss"] = {"difference": 0.01, "low": -0.01, "high": 0.03}
     expected = (
-        "Not above the majority answer by an interval: base@document (accuracy −7.40 (−8.5…−6.3)); 6L_trunc@card "
+        "Not shown to be above the majority answer: base@document (accuracy −7.40 (−8.5…−6.3)); 6L_trunc@card "
         "(accuracy −7.40 (−8.5…−6.3), log loss +0.010 (−0.01…+0.03))."
     )
     advice = (
@@ -173,7 +173,7 @@ def test_a_model_under_the_majority_answer_is_named_everywhere_with_what_to_do()
 def test_a_difference_whose_interval_holds_0_is_not_above() -> None:
     report = sample_report()
     model(report, "8L_trunc@card")["over_majority"]["accuracy"] = {"difference": 0.01, "low": -0.001, "high": 0.02}
-    assert "Not above the majority answer by an interval: 8L_trunc@card (accuracy +1.00 (−0.1…+2.0))." in said(report)
+    assert "Not shown to be above the majority answer: 8L_trunc@card (accuracy +1.00 (−0.1…+2.0))." in said(report)
     assert "Not above" not in said(sample_report())
 
 

@@ -293,3 +293,23 @@ def test_a_twin_that_is_better_within_the_interval_is_not_spoken_of(tmp_path):
 
 def test_nothing_is_chosen_before():
     assert read_choice(Path("nowhere")) is None
+
+
+def test_every_table_of_the_choice_is_corrected_for_its_comparisons(better_card):
+    found = chosen(better_card)
+    priors = [one["over_priors"] for one in found["candidates"]]
+    ask_twins([CARD, DOCUMENT], better_card, asking(better_card), better_card)
+    asked = json.loads((better_card / TWINS_FILE).read_text(encoding="utf-8"))["comparisons"]
+    for table in (found["differences"], priors, asked, found["worse_classes"]):
+        assert table and all(row["p_value"] <= row["p_holm"] <= 1 and "evidence" not in row for row in table)
+
+
+def test_a_class_that_is_worse_once_in_many_is_not_named(tmp_path):
+    """The planted fault: of 40 classes that both teachers know alike, one is worse by an interval of 95%."""
+    random, names = np.random.default_rng(5), tuple(f"класс {number}" for number in range(40))
+    target = np.eye(40)[np.arange(ROWS) % 40]
+    answers = {name: 2 * target + random.normal(size=(ROWS, 40)) for name in (DOCUMENT, CARD)}
+    folder = plant(tmp_path, answers, target)
+    priors = np.full(40, 1 / 40)
+    choose(CANDIDATES, Asking("auto", folder / "predictions", LabelSpace(names), priors, 400, 1), folder)
+    assert read_choice(folder)["worse_classes"] == []

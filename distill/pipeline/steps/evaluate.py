@@ -42,7 +42,7 @@ def _step(name: str, experiments: Mapping[int | None, Experiment], reads: tuple[
         from distill.evaluation.evaluate import Measuring, evaluate
 
         priors, random = class_shares(first.run / RECORDS), project.controls.random
-        measuring = Measuring(first.space, project.quality, project.seed, priors, random)
+        measuring = Measuring(first.space, project.quality, project.seed, priors, random, project.data.keys)
         folders: Mapping[Any, Path] = {seed: one.run.predictions for seed, one in experiments.items()}
         result = evaluate(report_models(first), tests, first.references, folders, measuring)
         write_json(folder / "evaluation.json", result)
@@ -61,6 +61,6 @@ def _step(name: str, experiments: Mapping[int | None, Experiment], reads: tuple[
             **({"seeds": seeds} if seeds else {}),
         },
         reads=reads,
-        version=3,
+        version=4,
         work=lambda rows: Work(rows=sum(rows.get(test, 0) for test in tests) * project.quality.replicates * models),
     )

@@ -5,9 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    model_validator,
+)
 
 from distill.core.config import Config
+from distill.models.config import FreshEncoder, VocabularyConfig
 from distill.training.config import TrainingConfig
 from distill.training.losses.registry import Losses, gold_alone, parse_terms
 
@@ -61,6 +70,13 @@ class TrainedEntry(StudentEntry):
     source: str | None = Field(
         None, description="model whose weights it starts from; null: the better of the teachers that label"
     )
+    start: str | None = Field(
+        None, description="folder or hub id of an encoder of its own, with its tokenizer and width; null: of its source"
+    )
+    fresh: FreshEncoder | None = Field(None, description="architecture of random weights of its own; null: no")
+    vocabulary: VocabularyConfig | None = Field(
+        None, description="cut the vocabulary of what it starts from to the tokens of the texts; null: as it is"
+    )
     losses: Losses | None = Field(None, description="terms of the loss by name, each with its settings")
     temperature: PositiveFloat = Field(2.0, description="T of the soft cross-entropy; larger is softer")
     alpha: NonNegativeFloat = Field(0.5, description="weight of the hard cross-entropy on rows with gold")
@@ -68,6 +84,19 @@ class TrainedEntry(StudentEntry):
         TrainingConfig(ceiling_steps=_CEILING_STEPS),
         description="as for teachers, with 30,000 steps at most: a student reads the pool too",
     )
+
+    @model_validator(mode="after")
+    def _starts_once(self) -> TrainedEntry:
+        own = [name for name in ("start", "fresh") if getattr(self, name) is not None]
+        if len(own) == 2:
+            raise ValueError("fresh: start names an encoder of its own already; remove one of the two")
+        if own and self.source is not None:
+            raise ValueError(f"source: the student has a start of its own, by {own[0]}; remove one of the two")
+        if own and self.init == "pretrained":
+            raise ValueError(f"init: the student has a start of its own, by {own[0]}; remove one of the two")
+        if self.fresh is not None and self.vocabulary is not None:
+            raise ValueError("vocabulary: random weights have one that is learnt from the texts; remove it")
+        return self
 
     @model_validator(mode="after")
     def _losses_in_one_way(self) -> TrainedEntry:
@@ -85,9 +114,25 @@ class TrainedEntry(StudentEntry):
             return self.losses
         return parse_terms({"soft_cross_entropy": {"temperature": self.temperature}, "gold": {"weight": self.alpha}})
 
+    @property
+    def has_own_start(self) -> bool:
+        """Whether it starts from an encoder that no teacher of the run has anything to do with."""
+        return self.start is not None or self.fresh is not None
+
+    @property
+    def checkpoint(self) -> str | None:
+        """The encoder of its own; None: random weights."""
+        return self.start
+
+    @property
+    def architecture(self) -> FreshEncoder:
+        """What is built of random weights."""
+        return self.fresh or FreshEncoder()
+
     def fit_settings(self) -> dict[str, Any]:
         """The settings that its weights depend on; the weights that it starts from are an artifact of their own."""
-        return self.as_fingerprint("preset", "view", "learns_from", "rows", "source", "init")
+        elsewhere = ("source", "init", "start", "fresh", "vocabulary")
+        return self.as_fingerprint("preset", "view", "learns_from", "rows", *elsewhere)
 
     def on_gold_alone(self) -> Self:
         """The entry of its twin: the same start, view and recipe, gold labels alone, until it has converged.
@@ -108,5 +153,30 @@ class TrainedEntry(StudentEntry):
 class StudentConfig(TrainedEntry):
     """A student of the family `encoder`: some layers of its source."""
 
-    layers: PositiveInt = Field(description="layers kept of the source")
-    keep: Literal["spread", "first"] = Field(description="spread: evenly over the source; first: the source truncated")
+    layers: PositiveInt | None = Field(None, description="layers kept of the source; null: all, or those of `keep`")
+    keep: Literal["spread", "first", "last", "probe"] | Annotated[list[NonNegativeInt], Field(min_length=1)] = Field(
+        description="which: spread evenly, first, last, those whose removal costs most (probe), or their numbers"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _counted(cls, values: object) -> object:
+        """`layers` of the layers that `keep` lists, where it is not given."""
+        if isinstance(values, Mapping) and isinstance(values.get("keep"), list) and values.get("layers") is None:
+            return {**values, "layers": len(values["keep"]) or None}
+        return values
+
+    @model_validator(mode="after")
+    def _layers_in_order(self) -> StudentConfig:
+        if isinstance(self.keep, str):
+            return self
+        if self.keep != sorted(set(self.keep)):
+            raise ValueError(f"keep: layers are numbered from 0 and listed once, in their order (found {self.keep})")
+        if len(self.keep) != self.layers:
+            raise ValueError(f"keep: {len(self.keep)} layers are listed, and layers is {self.layers}; make them equal")
+        return self
+
+    @property
+    def least_layers(self) -> int:
+        """How many layers its source must have."""
+        return self.layers or 1 if isinstance(self.keep, str) else self.keep[-1] + 1

@@ -50,20 +50,18 @@ RULES: Mapping[str, Callable[[int, int], list[int]]] = {"spread": evenly_spread,
 """Each rule by the name that a student's `keep` has."""
 
 
-def kept_layers(
-    source: int, kept: int | None, keep: str | Sequence[int], measured: Sequence[int] | None = None
-) -> list[int]:
+def kept_layers(source: int, kept: int | None, keep: str | Sequence[int]) -> list[int]:
     """Indices of the layers that a student keeps of `source` layers, in order.
 
-    Args: kept: how many, at most `source`; None: all. keep: a rule's name, `probe`, or the indices themselves, below
-        `source`. measured: the layers that a probe chose; where there are none yet, `probe` stands for an even spread.
+    Args: kept: how many, at most `source`; None: all. keep: a rule's name, or the indices themselves, below `source`;
+        `probe`, before anything was measured, stands for an even spread.
     """
     if not isinstance(keep, str):
         return list(keep)
     if kept is None:
         return list(range(source))
     if keep == PROBE:
-        return evenly_spread(source, kept) if measured is None else list(measured)
+        return evenly_spread(source, kept)
     return RULES[keep](source, kept)
 
 

@@ -47,19 +47,18 @@ def test_impossible_depth_names_both_numbers(choose, source, kept):
 
 
 @pytest.mark.parametrize(
-    ("kept", "keep", "measured", "expected"),
+    ("kept", "keep", "expected"),
     [
-        (3, "spread", None, [0, 3, 5]),
-        (3, "last", None, [3, 4, 5]),
-        (None, "first", None, [0, 1, 2, 3, 4, 5]),
-        (3, [0, 2, 5], None, [0, 2, 5]),
-        (3, "probe", [1, 2, 4], [1, 2, 4]),
-        (3, "probe", None, [0, 3, 5]),  # not measured yet
+        (3, "spread", [0, 3, 5]),
+        (3, "last", [3, 4, 5]),
+        (None, "first", [0, 1, 2, 3, 4, 5]),
+        (3, [0, 2, 5], [0, 2, 5]),
+        (3, "probe", [0, 3, 5]),  # not measured yet
     ],
 )
-def test_every_way_to_name_layers(kept, keep, measured, expected):
+def test_every_way_to_name_layers(kept, keep, expected):
     require_source("small", 6, kept, keep)
-    assert kept_layers(6, kept, keep, measured) == expected
+    assert kept_layers(6, kept, keep) == expected
 
 
 @pytest.mark.parametrize(

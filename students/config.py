@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, PositiveInt, model_validator
+from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveInt, model_validator
 
 from distill.core.config import Config
 from distill.core.schedule import is_schedule
+from distill.models.config import FreshEncoder, VocabularyConfig
 from distill.training.config import TrainingConfig
 from distill.training.losses.layer_term import LayerTerm
 from distill.training.losses.registry import Losses, gold_alone, parse_terms
@@ -64,6 +65,13 @@ class TrainedEntry(StudentEntry):
     source: str | None = Field(
         None, description="model whose weights it starts from; null: the better of the teachers that label"
     )
+    start: str | None = Field(
+        None, description="folder or hub id of an encoder of its own, with its tokenizer and width; null: of its source"
+    )
+    fresh: FreshEncoder | None = Field(None, description="architecture of random weights of its own; null: no")
+    vocabulary: VocabularyConfig | None = Field(
+        None, description="cut the vocabulary of what it starts from to the tokens of the texts; null: as it is"
+    )
     losses: Losses | None = Field(None, description="terms of the loss by name, each with its settings")
     temperature: Temperature = Field(2.0, description="T of the soft cross-entropy, or a ramp; larger is softer")
     alpha: Weight = Field(0.5, description="weight of the hard cross-entropy on rows with gold, or a ramp")
@@ -71,6 +79,19 @@ class TrainedEntry(StudentEntry):
         TrainingConfig(ceiling_steps=_CEILING_STEPS),
         description="as for teachers, with 30,000 steps at most: a student reads the pool too",
     )
+
+    @model_validator(mode="after")
+    def _starts_once(self) -> TrainedEntry:
+        own = [name for name in ("start", "fresh") if getattr(self, name) is not None]
+        if len(own) == 2:
+            raise ValueError("fresh: start names an encoder of its own already; remove one of the two")
+        if own and self.source is not None:
+            raise ValueError(f"source: the student has a start of its own, by {own[0]}; remove one of the two")
+        if own and self.init == "pretrained":
+            raise ValueError(f"init: the student has a start of its own, by {own[0]}; remove one of the two")
+        if self.fresh is not None and self.vocabulary is not None:
+            raise ValueError("vocabulary: random weights have one that is learnt from the texts; remove it")
+        return self
 
     @model_validator(mode="after")
     def _losses_in_one_way(self) -> TrainedEntry:
@@ -88,9 +109,25 @@ class TrainedEntry(StudentEntry):
             return self.losses
         return parse_terms({"soft_cross_entropy": {"temperature": self.temperature}, "gold": {"weight": self.alpha}})
 
+    @property
+    def has_own_start(self) -> bool:
+        """Whether it starts from an encoder that no teacher of the run has anything to do with."""
+        return self.start is not None or self.fresh is not None
+
+    @property
+    def checkpoint(self) -> str | None:
+        """The encoder of its own; None: random weights."""
+        return self.start
+
+    @property
+    def architecture(self) -> FreshEncoder:
+        """What is built of random weights."""
+        return self.fresh or FreshEncoder()
+
     def fit_settings(self) -> dict[str, Any]:
         """The settings that its weights depend on; the weights that it starts from are an artifact of their own."""
-        return self.as_fingerprint("preset", "view", "learns_from", "rows", "source", "init")
+        elsewhere = ("source", "init", "start", "fresh", "vocabulary")
+        return self.as_fingerprint("preset", "view", "learns_from", "rows", *elsewhere)
 
     def on_gold_alone(self) -> Self:
         """The entry of its twin: the same start, view and recipe, gold labels alone, until it has converged.
@@ -111,29 +148,57 @@ class TrainedEntry(StudentEntry):
 class StudentConfig(TrainedEntry):
     """A student of the family `encoder`: some layers of its source."""
 
-    layers: PositiveInt = Field(description="layers kept of the source")
-    keep: Literal["spread", "first"] = Field(description="spread: evenly over the source; first: the source truncated")
+    layers: PositiveInt | None = Field(None, description="layers kept of the source; null: all, or those of `keep`")
+    keep: Literal["spread", "first", "last", "probe"] | Annotated[list[NonNegativeInt], Field(min_length=1)] = Field(
+        description="which: spread evenly, first, last, those whose removal costs most (probe), or their numbers"
+    )
     token_schedule: list[PositiveInt] | None = Field(
         None, description="for each layer how many neighbouring tokens it reads as one, as [1, 1, 2, 4]; null: one"
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _counted(cls, values: object) -> object:
+        """`layers` of the layers that `keep` lists, where it is not given."""
+        if isinstance(values, Mapping) and isinstance(values.get("keep"), list) and values.get("layers") is None:
+            return {**values, "layers": len(values["keep"]) or None}
+        return values
+
+    @model_validator(mode="after")
+    def _layers_in_order(self) -> StudentConfig:
+        if isinstance(self.keep, str):
+            return self
+        if self.keep != sorted(set(self.keep)):
+            raise ValueError(f"keep: layers are numbered from 0 and listed once, in their order (found {self.keep})")
+        if len(self.keep) != self.layers:
+            raise ValueError(f"keep: {len(self.keep)} layers are listed, and layers is {self.layers}; make them equal")
+        return self
 
     @model_validator(mode="after")
     def _terms_name_its_layers(self) -> StudentConfig:
         for name, term in self.terms.items():
             pairs = term.layers if isinstance(term, LayerTerm) and not isinstance(term.layers, str) else []
-            beyond = [list(pair) for pair in pairs if pair[0] >= self.layers]
+            beyond = [list(pair) for pair in pairs if self.layers is not None and pair[0] >= self.layers]
             if beyond:
                 raise ValueError(
                     f"losses.{name}.layers: {beyond[0]} names layer {beyond[0][0]} of a student whose last is "
-                    f"{self.layers - 1}; layers are counted from 0, the student's first"
+                    f"{self.layers - 1 if self.layers else 0}; layers are counted from 0, the student's first"
                 )
         return self
 
     @model_validator(mode="after")
     def _schedule_fits_the_layers(self) -> StudentConfig:
-        if self.token_schedule is not None:
-            if len(self.token_schedule) != self.layers:
-                raise ValueError(f"token_schedule: {len(self.token_schedule)} numbers for {self.layers} layers")
-            if not is_schedule(self.token_schedule):
-                raise ValueError(f"token_schedule: each has to be a multiple of the one before: {self.token_schedule}")
+        if self.token_schedule is None:
+            return self
+        if self.layers is None:
+            raise ValueError("token_schedule: it has a number for each layer; write how many layers there are")
+        if len(self.token_schedule) != self.layers:
+            raise ValueError(f"token_schedule: {len(self.token_schedule)} numbers for {self.layers} layers")
+        if not is_schedule(self.token_schedule):
+            raise ValueError(f"token_schedule: each has to be a multiple of the one before: {self.token_schedule}")
         return self
+
+    @property
+    def least_layers(self) -> int:
+        """How many layers its source must have."""
+        return self.layers or 1 if isinstance(self.keep, str) else self.keep[-1] + 1

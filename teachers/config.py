@@ -4,30 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt, model_validator
+from pydantic import Field, NonNegativeFloat, PositiveInt, model_validator
 
 from distill.core.config import Config
+from distill.models.config import FreshEncoder, VocabularyConfig
 from distill.training.config import TrainingConfig
 from distill.training.losses.registry import gold_alone
 from distill.training.losses.term import Term
-
-
-class FreshEncoder(Config):
-    """The architecture built when no checkpoint is given: a BERT with random weights."""
-
-    layers: PositiveInt = Field(12, description="transformer layers")
-    width: PositiveInt = Field(128, description="hidden size, a multiple of heads")
-    heads: PositiveInt = Field(4, description="attention heads")
-    matching_heads: NonNegativeInt = Field(0, description="heads of a layer that start out attending to equal tokens")
-    vocabulary: int = Field(8000, ge=100, description="WordPiece vocabulary, learnt from the training and pool texts")
-
-    @model_validator(mode="after")
-    def _heads_fit(self) -> FreshEncoder:
-        if self.width % self.heads:
-            raise ValueError(f"width: {self.width} is no multiple of heads, {self.heads}")
-        if self.matching_heads > self.heads:
-            raise ValueError(f"matching_heads: {self.matching_heads} is more than heads, {self.heads}")
-        return self
 
 
 class LabellingConfig(Config):
@@ -74,6 +57,10 @@ class TeacherConfig(TeacherEntry):
     )
     labels: str | None = Field(None, description="file with this teacher's logits, made elsewhere; nothing is labelled")
     fresh: FreshEncoder | None = Field(None, description="architecture of random weights; needs checkpoint: null")
+    vocabulary: VocabularyConfig | None = Field(
+        None,
+        description="cut the checkpoint's vocabulary to the tokens of the texts before fine-tuning; null: no",
+    )
     training: TrainingConfig = Field(default_factory=TrainingConfig)
 
     @model_validator(mode="after")
@@ -82,6 +69,10 @@ class TeacherConfig(TeacherEntry):
             raise ValueError(
                 f"fresh: the teacher starts from '{self.checkpoint}'; set checkpoint: null for random weights"
             )
+        if self.vocabulary is not None and self.finished is not None:
+            raise ValueError("vocabulary: a finished teacher is taken as it is; trim its students instead")
+        if self.vocabulary is not None and self.checkpoint is None:
+            raise ValueError("vocabulary: random weights have one that is learnt from the texts; remove it")
         return self
 
     @property
@@ -95,7 +86,7 @@ class TeacherConfig(TeacherEntry):
         return None
 
     @property
-    def keep(self) -> str:
+    def keep(self) -> str | list[int]:
         """A teacher keeps every layer."""
         return "spread"
 
@@ -111,7 +102,7 @@ class TeacherConfig(TeacherEntry):
 
     def fit_settings(self) -> dict[str, Any]:
         """The settings that its weights depend on; what it starts from is an artifact of its own."""
-        starts = ("checkpoint", "fresh", "finished", "starts_from", "pretrain")
+        starts = ("checkpoint", "fresh", "vocabulary", "finished", "starts_from", "pretrain")
         kept = self.as_fingerprint("preset", "view", "weight", "labelling", "labels", *starts)
         return {"finished": True} if self.finished is not None else kept
 

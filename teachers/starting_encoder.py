@@ -1,4 +1,4 @@
-"""The untouched encoder that a teacher starts from, kept in the run for students with `init: pretrained`."""
+"""The untouched encoder that a teacher starts from, or a student with a start of its own, kept in the run."""
 
 from __future__ import annotations
 
@@ -6,25 +6,38 @@ import shutil
 from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
+from typing import Protocol
 
 from distill.core.progress import note
 from distill.core.record_store import read_records, splits
 from distill.models import pretrained
+from distill.models.config import FreshEncoder
 from distill.models.encoder_config import settle_padding
 from distill.models.fresh import Shape, make_encoder
-from teachers.config import FreshEncoder, TeacherConfig
 from teachers.embedded import local_folder
 
 _VOCABULARY_TEXTS = 50_000
 
 
-def prepare_checkpoint(config: TeacherConfig, records: Path, seed: int, folder: Path) -> None:
+class Starting(Protocol):
+    """What an entry of the project says of its encoder."""
+
+    @property
+    def checkpoint(self) -> str | None:
+        """An embedded encoder, a folder or a hub id; None: random weights."""
+
+    @property
+    def architecture(self) -> FreshEncoder:
+        """Of random weights."""
+
+
+def prepare_checkpoint(config: Starting, records: Path, seed: int, folder: Path) -> None:
     """Step body: `folder` becomes a Hugging Face folder with safetensors weights and a `tokenizer.json`.
 
     Raises: UserError for a missing folder, an unreachable hub id, pickled weights or remote code.
     """
     if config.checkpoint is None:
-        note("no checkpoint: the teacher starts from random weights (--checkpoint takes a name, a folder or a hub id)")
+        note("no checkpoint: random weights are the start (--checkpoint takes a name, a folder or a hub id)")
         make_fresh(config.architecture, _texts(records), seed, folder)
     else:
         adopt_checkpoint(config.checkpoint, folder)

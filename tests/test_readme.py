@@ -120,7 +120,7 @@ def test_config_parses():
 
 def test_lines_that_select_layers_are_fields_of_a_student():
     lines = re.findall(r"`students: (\{.*?\}\})`", README)
-    assert len(lines) == 4
+    assert len(lines) == 8
     for line in lines:
         for entry in parse_yaml(f"students: {line}", "README")["students"].values():
             assert set(entry) <= set(StudentConfig.model_fields)

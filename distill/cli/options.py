@@ -24,7 +24,7 @@ class Options:
     student: Annotated[list[str] | None, typer.Option("--student", help="Name or preset; repeats.")] = None
     config: Annotated[
         Path | None,
-        typer.Option("--config", help="Project file, or demo, demo-full, base-check, base; without it, demo."),
+        typer.Option("--config", help="Project file, or demo, demo-full, demo-ru, base-check, base; without it, demo."),
     ] = None
     checkpoint: Annotated[
         str | None, typer.Option("--checkpoint", help="Encoder the teacher starts from: folder or hub id.")

@@ -10,6 +10,7 @@ from distill.core.errors import UserError
 from distill.core.files import read_json
 
 HISTORY_FILE = "training_history.json"  # what training writes of itself, next to the weights
+START_FILE = "start.json"  # what an encoder started from: its source and the layers kept of it
 _WIDTH_KEYS = ("hidden_size", "dim", "d_model", "n_embd", "emb_dim")
 _LAYER_KEYS = ("num_hidden_layers", "n_layers", "n_layer", "num_layers")
 

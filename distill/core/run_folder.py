@@ -9,7 +9,9 @@ from distill.core.errors import UserError
 from distill.core.files import Json, read_json
 
 RECORDS, AUDIT, CHOICE, TWINS, SELECTION = "records", "audit", "choice", "twins", "selection"
+VOCABULARIES = "vocabularies"
 EVALUATION, LATENCY, PREDICTIONS = "evaluation", "latency", "predictions"
+LAYERS = "layers.json"  # which layers a probe chose
 HASHES = ".cache/sha256.json"  # of the files that steps read, and of what they made
 
 
@@ -82,9 +84,19 @@ class RunFolder:
         return self.path / "logs" / artifact
 
     @staticmethod
-    def checkpoint(teacher: str) -> str:
-        """A teacher's untouched encoder."""
-        return f"checkpoints/{teacher}"
+    def checkpoint(model: str) -> str:
+        """The untouched encoder of a teacher, or of a student with a start of its own."""
+        return f"checkpoints/{model}"
+
+    @staticmethod
+    def trimmed(model: str) -> str:
+        """What a model starts from, with a smaller vocabulary."""
+        return f"trimmed/{model}"
+
+    @staticmethod
+    def probed(student: str) -> str:
+        """The layers of its source that a student keeps, chosen by measuring."""
+        return f"layers/{student}"
 
     @staticmethod
     def adapted(teacher: str) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 
 from distill.core.files import write_text
+from distill.demo.messages import message_files
 from distill.demo.names import Part
 from distill.demo.pairs import pairs
 from distill.demo.pool import Row, pool_lines
@@ -32,15 +33,25 @@ def generate(folder: Path, seed: int = 1, sizes: Sizes | None = None, project: s
     Raises: UserError for an unknown project, or when the folder cannot be written.
     """
     settings, sizes = settings_of(project), sizes or sizes_of(project)
+    for name, lines in _WORLDS.get(project, _page_files)(sizes, seed).items():
+        _write(folder / name, lines)
+    write_text(folder / "project.yaml", settings)
+
+
+def _page_files(sizes: Sizes, seed: int) -> Mapping[str, Sequence[str]]:
+    """The lines of each file of products and pages, by its name."""
     counts = {"train": sizes.train, "valid": sizes.valid, "test": sizes.test}
     rows = {part: _labelled(part, counts[part], seed) for part in _LABELLED}
-    for part, found in rows.items():
-        _write(folder / f"{part}.jsonl", [json.dumps(row, ensure_ascii=False) for row in found])
-    _write(folder / "pool.jsonl", pool_lines(sizes.pool, _random("pool", seed), rows))
+    files = {f"{part}.jsonl": [json.dumps(row, ensure_ascii=False) for row in found] for part, found in rows.items()}
+    files["pool.jsonl"] = pool_lines(sizes.pool, _random("pool", seed), rows)
     if sizes.pretraining:
-        rows_to_read = training_rows(sizes.pretraining, seed)
-        _write(folder / "pretraining.jsonl", [json.dumps(row, ensure_ascii=False) for row in rows_to_read])
-    write_text(folder / "project.yaml", settings)
+        read = training_rows(sizes.pretraining, seed)
+        files["pretraining.jsonl"] = [json.dumps(row, ensure_ascii=False) for row in read]
+    return files
+
+
+_WORLDS: Mapping[str, Callable[[Sizes, int], Mapping[str, Sequence[str]]]] = {"demo-ru": message_files}
+"""What embedded projects are about, by name; products and pages where none is named."""
 
 
 def training_rows(rows: int, seed: int) -> Iterator[Row]:

@@ -149,23 +149,23 @@ def wording() -> Wording:
 
     Raises: UserError for a broken file. KeyError for a share of a kind of page that does not exist.
     """
-    shared = _load(PageKinds, "pages_about").page_kinds | _load(PageKinds, "pages_mention").page_kinds
+    shared = load_wording(PageKinds, "pages_about").page_kinds | load_wording(PageKinds, "pages_mention").page_kinds
     return Wording(
         {name: _slice(name, shared) for name in SLICES},
-        _load(Filler, "filler"),
-        _load(ProductNames, "names"),
-        _load(Junk, "junk"),
+        load_wording(Filler, "filler"),
+        load_wording(ProductNames, "names"),
+        load_wording(Junk, "junk"),
     )
 
 
 def _slice(name: str, shared: Mapping[str, PageKind]) -> Slice:
-    file = _load(SliceFile, f"slices/{name}", segment=name)
+    file = load_wording(SliceFile, f"slices/{name}", segment=name)
     known = {**shared, **file.page_kinds}
     kinds = tuple(known[kind] for kind in file.page_shares)
     return Slice(file.goods, kinds, tuple(file.page_shares.values()), file.sentences)
 
 
-def _load(model: type[ConfigT], name: str, segment: str | None = None) -> ConfigT:
+def load_wording(model: type[ConfigT], name: str, segment: str | None = None) -> ConfigT:
     """A file of wording; kinds of pages get their key as name, goods the slice."""
     path = files("distill.demo").joinpath("wording", *f"{name}.yaml".split("/"))
     values: dict[str, Any] = parse_yaml(path.read_text(encoding="utf-8"), str(path))

@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from distill.core.errors import UserError
-from distill.core.model_folder import layer_count, parameter_count
+from distill.core.files import write_json
+from distill.core.model_folder import START_FILE, layer_count, parameter_count
 from distill.core.record_store import read_records, training_rows
 from distill.core.records import Record
 from distill.core.soft_labels import read_soft_labels
 from distill.core.view import TOKENIZER_FILE, View
 from distill.families.family import DEFAULT, Facts, Family, Lesson, Opening, renderer
-from distill.families.starting import cut, source_model
+from distill.families.starting import beginning, cut, source_model
 from distill.inference.runner_scorer import RunnerScorer
 from distill.inference.scorer import Scorer
 from distill.training.config import TrainingConfig
@@ -37,8 +38,8 @@ class Recipe(Protocol):
         """Layers kept of the source; None: all."""
 
     @property
-    def keep(self) -> str:
-        """Which layers are kept: `spread` or `first`."""
+    def keep(self) -> str | list[int]:
+        """Which layers are kept: the name of a rule, or their numbers."""
 
     @property
     def token_schedule(self) -> list[int] | None:
@@ -102,6 +103,7 @@ class Encoder(Family):
         train = encode_examples([row for _, row in rows], render, soft, places)
         valid = encode_examples(read_records(lesson.records, "valid"), render)
         fit(model, train, valid, _length(config.training, lesson.steps), run, folder)
+        write_json(folder / START_FILE, beginning(lesson, config))
         copy_tokenizer(lesson.source, folder)
         View(view.name, view.config, folder / TOKENIZER_FILE).save(folder)
 

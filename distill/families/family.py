@@ -34,6 +34,7 @@ class Lesson:
         labels: soft-label stores with their shares; empty: gold alone. splits: whose rows are learnt with such labels;
             None: training rows and all of the pool. selection: of the rows of the pool that are learnt; None: all.
         slices: train on rows of these only; None: on all. members: folders of the models that an ensemble is made of.
+        measured: whether its layers were chosen by measuring; its entry and those in `through` list them then.
         teacher: the model whose hidden states a loss may ask for. steps: a fixed number of optimiser steps.
         seed: order, dropout and fresh weights. threads: of the processor. logs: folder for TensorBoard.
     """
@@ -50,6 +51,7 @@ class Lesson:
     selection: Path | None = None
     slices: Sequence[str] | None = None
     members: Mapping[str, Path] = field(default_factory=dict)
+    measured: bool = False
     teacher: Path | None = None
     steps: int | None = None
     seed: int = 1

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from distill.core.errors import UserError
+from distill.core.files import Json
+from distill.core.model_folder import layer_count
 from distill.families.family import Lesson
+from distill.models.layer_map import PROBE
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -31,19 +33,28 @@ def cut(model: PreTrainedModel, config: Any) -> None:
     Raises: UserError when there are fewer.
     """
     from distill.models.encoder import layer_stack
-    from distill.models.layer_map import RULES
+    from distill.models.layer_map import kept_layers, require_source
     from distill.models.token_schedule import set_schedule
     from distill.models.truncation import keep_layers
 
     if config.layers is None:
         return
     available = len(layer_stack(model))
-    if config.layers > available:
-        raise UserError(
-            "the student has more layers than its source",
-            where=f"students.{config.preset}.layers",
-            found=f"{config.layers} of {available}",
-            do=f"choose a student with at most {available} layers (--student), or a deeper teacher",
-        )
-    keep_layers(model, RULES[config.keep](available, config.layers))
+    require_source(config.preset, available, config.layers, config.keep)
+    keep_layers(model, kept_layers(available, config.layers, config.keep))
     set_schedule(model, config.token_schedule)
+
+
+def beginning(lesson: Lesson, config: Any) -> Json:
+    """What is written of a start: its folder in the run, and the layers that are kept of it, where some are."""
+    from distill.models.layer_map import kept_layers
+
+    assert lesson.source is not None
+    found: Json = {"source": f"{lesson.source.parent.name}/{lesson.source.name}"}
+    available = layer_count(lesson.source)
+    if available is None or getattr(config, "layers", None) is None:
+        return found
+    kept = list(range(available))
+    for one in (*lesson.through, config):
+        kept = [kept[index] for index in kept_layers(len(kept), one.layers, one.keep)]
+    return {**found, "layers": kept, "of": available, "keep": PROBE if lesson.measured else config.keep}

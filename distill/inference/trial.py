@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +21,7 @@ from distill.models.encoder import input_names, load_classifier, position_limit,
 from distill.models.encoder_config import CONFIG, first_line, settle_padding
 from distill.models.first_token import first_token_only
 from distill.models.pretrained import save_tokenizer
-from distill.models.truncation import keep_layers
+from distill.models.truncation import keep_layers, shared_copy
 from distill.models.weights_check import require_embeddings, require_finite
 
 if TYPE_CHECKING:
@@ -128,7 +126,7 @@ class _Subject:
 
     def require_first_token(self, rows: Sequence[Window]) -> None:
         """Check that the faster last layer, where it is used, answers as the whole one. Raises: UserError."""
-        fast = _shared_copy(self.model)
+        fast = shared_copy(self.model)
         if first_token_only(fast) and not _gap(self.logits(rows), fast(**self.inputs(rows)).logits) <= _NOISE:
             raise self.refusal(
                 "the last layer computed for the first token answers otherwise than the whole one",
@@ -181,7 +179,7 @@ def _require_cut(
     subject: _Subject, student: str, layers: Sequence[int], rows: Sequence[Window], trial: Trial, folder: Path
 ) -> None:
     """Check that the model can be cut to these layers, saved and loaded again. Raises: UserError naming the student."""
-    small = _shared_copy(subject.model)
+    small = shared_copy(subject.model)
     try:
         keep_layers(small, layers)
         before = small(**subject.inputs(rows)).logits
@@ -225,12 +223,6 @@ def _filled(renderer: Renderer, tokens: int) -> dict[str, str]:
     chosen = [ids[(2 * index + 1) * len(ids) // (2 * tokens)] for index in range(tokens)]
     text = " ".join(renderer.tokenizer.decode([token_id]) for token_id in chosen)
     return dict.fromkeys([*renderer.left, *renderer.right], text)
-
-
-def _shared_copy(model: PreTrainedModel) -> PreTrainedModel:
-    """A copy that can be rewritten, over the same weights."""
-    tensors = {id(tensor): tensor for tensor in chain(model.parameters(), model.buffers())}
-    return copy.deepcopy(model, tensors)
 
 
 def _gap(one: torch.Tensor, other: torch.Tensor) -> float:

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
+
+from distill.core.errors import UserError
+
+PROBE = "probe"
+"""The `keep` of layers that are chosen by measuring the source, see `distill/training/layer_probe.py`."""
+
 
 def evenly_spread(source: int, kept: int) -> list[int]:
     """Indices of `kept` layers spread evenly over `source` layers, the first and the last among them.
@@ -29,8 +36,55 @@ def first(source: int, kept: int) -> list[int]:
     return list(range(kept))
 
 
-RULES = {"spread": evenly_spread, "first": first}
+def last(source: int, kept: int) -> list[int]:
+    """Indices of the last `kept` of `source` layers.
+
+    Raises: ValueError when `kept` is not between 1 and `source`; the message shows both.
+    Source: Sajjad et al. 2020, "Poor Man's BERT", arXiv:2004.03844, bottom-layer dropping.
+    """
+    _check(source, kept)
+    return list(range(source - kept, source))
+
+
+RULES: Mapping[str, Callable[[int, int], list[int]]] = {"spread": evenly_spread, "first": first, "last": last}
 """Each rule by the name that a student's `keep` has."""
+
+
+def kept_layers(source: int, kept: int | None, keep: str | Sequence[int]) -> list[int]:
+    """Indices of the layers that a student keeps of `source` layers, in order.
+
+    Args: kept: how many, at most `source`; None: all. keep: a rule's name, or the indices themselves, below `source`;
+        `probe`, before anything was measured, stands for an even spread.
+    """
+    if not isinstance(keep, str):
+        return list(keep)
+    if kept is None:
+        return list(range(source))
+    if keep == PROBE:
+        return evenly_spread(source, kept)
+    return RULES[keep](source, kept)
+
+
+def require_source(student: str, source: int, kept: int | None, keep: str | Sequence[int]) -> None:
+    """Check that a source has the layers that a student keeps.
+
+    Args: student: its entry, for the message. source, kept, keep: as `kept_layers`.
+    Raises: UserError naming the student and both numbers.
+    """
+    if not isinstance(keep, str) and keep[-1] >= source:
+        raise UserError(
+            "the student keeps a layer that its source has not",
+            where=f"students.{student}.keep",
+            found=f"layer {keep[-1]} of layers 0 to {source - 1}",
+            do="name layers that there are, counted from 0, or give the student a start of its own (start)",
+        )
+    if kept is not None and kept > source:
+        raise UserError(
+            "the student has more layers than its source",
+            where=f"students.{student}.layers",
+            found=f"{kept} of {source}",
+            do=f"choose a student with at most {source} layers (--student), a deeper teacher, or a start of its own",
+        )
 
 
 def _check(source: int, kept: int) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from distill.models.encoder import layer_stack
@@ -32,6 +34,12 @@ def keep_layers(model: PreTrainedModel, indices: Sequence[int]) -> None:
     _renumber(stack)
     _fix_config(model.config, chosen)
     install(model)
+
+
+def shared_copy(model: PreTrainedModel) -> PreTrainedModel:
+    """A copy that can be rewritten, over the same weights."""
+    tensors = {id(tensor): tensor for tensor in chain(model.parameters(), model.buffers())}
+    return copy.deepcopy(model, tensors)
 
 
 def _renumber(stack: Any) -> None:

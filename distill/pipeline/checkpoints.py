@@ -14,14 +14,15 @@ from distill.core.progress import note
 from distill.core.project import ViewConfig
 from distill.core.steps import Steps
 from distill.core.view import too_long
-from distill.models.layer_map import RULES
+from distill.models.layer_map import kept_layers, require_source
+from distill.pipeline.ancestry import root_of
 from distill.pipeline.experiment import Experiment
 from distill.pipeline.extras import naming_extras
 from distill.pipeline.plan import Stage
-from distill.pipeline.preflight import layers_of, require_equal_starts, too_few_layers
+from distill.pipeline.preflight import layers_of, require_equal_starts
 from distill.pipeline.settings import Settings
 from distill.training.config import TrainingConfig
-from students.config import StudentConfig
+from students.config import StudentConfig, TrainedEntry
 from teachers.config import TeacherConfig
 from teachers.embedded import local_folder
 
@@ -47,19 +48,29 @@ def try_checkpoints(experiment: Experiment, stages: Sequence[Stage], steps: Step
         return
     verbs, settings = {stage.verb for stage in stages}, experiment.settings
     require_equal_starts(settings)
-    for name, teacher in settings.teachers.items():
-        if not isinstance(teacher, TeacherConfig) or settings.root_of(name) != name:
-            continue
+    for name, entry in _starting(settings).items():
         students = dict(_students_of(name, settings)) if "train" in verbs else {}
         views = _views(experiment, name, students.values())
-        given = teacher.finished or teacher.checkpoint
-        if teacher.labels is not None and not students:
+        given = (entry.finished if isinstance(entry, TeacherConfig) else None) or entry.checkpoint
+        if isinstance(entry, TeacherConfig) and entry.labels is not None and not students:
+            continue
+        if isinstance(entry, TrainedEntry) and "train" not in verbs:
             continue
         with naming_extras(f"trying the checkpoint of '{name}'"):
             if given is None:
                 _require_fresh_positions(views)
             else:
-                _try_teacher(experiment, name, given, views, students, "export" in verbs)
+                _try_start(experiment, name, given, views, students, "export" in verbs)
+
+
+def _starting(settings: Settings) -> dict[str, TeacherConfig | TrainedEntry]:
+    """The entries that bring an encoder: teachers, and students with a start of their own."""
+    teachers = {name: one for name, one in settings.teachers.items() if isinstance(one, TeacherConfig)}
+    students = {name: one for name, one in settings.students.items() if isinstance(one, TrainedEntry)}
+    return {
+        **{name: one for name, one in teachers.items() if settings.root_of(name) == name},
+        **{name: one for name, one in students.items() if one.has_own_start},
+    }
 
 
 def try_encoders(given: Mapping[str, tuple[str, Mapping[str, ViewConfig]]]) -> None:
@@ -75,7 +86,7 @@ def try_encoders(given: Mapping[str, tuple[str, Mapping[str, ViewConfig]]]) -> N
             _try(key, _resolved(checkpoint), Trial(("0", "1"), SINGLE, views, {}))
 
 
-def _try_teacher(
+def _try_start(
     experiment: Experiment,
     name: str,
     given: str,
@@ -86,16 +97,17 @@ def _try_teacher(
     from distill.families.finished import require_finished
     from distill.inference.trial import Trial
 
-    teacher, space = experiment.settings.teachers[name], experiment.space
+    entry, space = experiment.settings.entry(name), experiment.space
+    section = "teachers" if isinstance(entry, TeacherConfig) else "students"
     source = _resolved(given)
-    if isinstance(teacher, TeacherConfig) and teacher.finished:
+    if isinstance(entry, TeacherConfig) and entry.finished:
         require_finished(source, space)
     cuts = {student: partial(_kept, student, chain) for student, chain in students.items()}
     checks = [
         *_recipe_checks(_recipes(name, experiment.settings, students)),
         *(_export_checks(experiment.settings) if export else []),
     ]
-    _try(f"teachers.{name}", source, Trial(space.labels, space.objective, views, cuts, checks))
+    _try(f"{section}.{name}", source, Trial(space.labels, space.objective, views, cuts, checks))
 
 
 def _resolved(given: str) -> Path:
@@ -118,10 +130,10 @@ def _try(key: str, source: Path, trial: Trial) -> None:
 def _views(experiment: Experiment, name: str, students: Iterable[Chain]) -> dict[str, ViewConfig]:
     """What a teacher, where there is its model, those that start from it, its card teacher and its students read.
 
-    By key, its own view first.
+    Or a student with a start of its own, and those that start from it. By key, its own view first.
     """
     settings, card = experiment.settings, experiment.card_teacher
-    rooted = [experiment.models[one] for one in _rooted(name, settings)]
+    rooted = [experiment.models[one] for one in _rooted(name, settings) or [name]]
     read = [spec.view for spec in rooted if spec.has_folder]
     read += [chain[-1].view for chain in students]
     read += [card.view] if card is not None and card.entry in [spec.name for spec in rooted] else []
@@ -136,13 +148,13 @@ def _students_of(name: str, settings: Settings) -> Iterator[tuple[str, Chain]]:
             continue
         between = [settings.students[one] for one in settings.chain_of(student)]
         chain = [one for one in (*between, config) if isinstance(one, StudentConfig)]
-        source = chain[0].source
-        if source is None:
+        root = root_of(student, settings)
+        if root is None:
             first = name == settings.root_of(settings.first_teacher)
             # One that names nothing and is deeper than this teacher starts from the first.
             if labels and (first or not _shallower(name, chain[0], settings)):
                 yield student, chain
-        elif settings.root_of(source) == name:
+        elif root == name:
             yield student, chain
 
 
@@ -153,16 +165,15 @@ def _rooted(name: str, settings: Settings) -> list[str]:
 
 def _shallower(name: str, student: StudentConfig, settings: Settings) -> bool:
     available = layers_of(settings, name)
-    return available is not None and available < student.layers
+    return available is not None and available < student.least_layers
 
 
 def _kept(name: str, chain: Chain, depth: int) -> list[int]:
-    """The teacher's layers that a student keeps. Raises: UserError where there are too few."""
+    """The encoder's layers that a student keeps; of a probe as many. Raises: UserError where they are not there."""
     kept = list(range(depth))
     for student in chain:
-        if student.layers > len(kept):
-            raise too_few_layers(name, student.layers, len(kept))
-        kept = [kept[index] for index in RULES[student.keep](len(kept), student.layers)]
+        require_source(name, len(kept), student.layers, student.keep)
+        kept = [kept[index] for index in kept_layers(len(kept), student.layers, student.keep)]
     return kept
 
 

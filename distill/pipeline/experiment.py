@@ -12,10 +12,11 @@ from distill.core.model_folder import layer_count
 from distill.core.run_folder import CHOICE, SELECTION, RunFolder
 from distill.evaluation.calibrated_predictions import References
 from distill.families.family import family
-from distill.pipeline.models import BASELINE, CONTROL, STUDENT, TEACHER, ModelSpec, Start, in_order, table
+from distill.models.layer_map import PROBE
+from distill.pipeline.models import BASELINE, CONTROL, GOLD, STUDENT, TEACHER, ModelSpec, Start, in_order, table
 from distill.pipeline.settings import Settings
 from distill.training.joining import Share
-from students.config import ALL, POOL, TRAIN
+from students.config import ALL, POOL, TRAIN, TrainedEntry
 from teachers.choice import CARD, CHOICE_FILE, DOCUMENT, MEAN
 
 
@@ -157,15 +158,19 @@ class Experiment:
 
         Of a student that names nothing: from the better of the teachers that label, or from the first teacher where the
         better one has fewer layers than the student. Of labels made elsewhere there is no model: then from the
-        teacher's checkpoint.
+        teacher's checkpoint. What a student starts from is trimmed where its entry asks for a smaller vocabulary.
         """
         if not family(spec.family).starts:
             return None
-        if spec.through:
-            return self.start(self.models[spec.through[0]])
-        if spec.starts_from is not None:
-            return spec.starts_from
-        choice, layers = self.choice, getattr(spec.config, "layers", None) or 0
+        first = self.start(self.models[spec.through[0]]) if spec.through else None
+        found = first or spec.starts_from or self._better_start(spec)
+        if not isinstance(spec.config, TrainedEntry):
+            return found
+        return found.trimmed_as(spec.entry, spec.config, f"{spec.entry}{GOLD}" if spec.through else spec.entry)
+
+    def _better_start(self, spec: ModelSpec) -> Start:
+        """Where a student starts that names nothing."""
+        choice, layers = self.choice, getattr(spec.config, "least_layers", 0)
         if choice is not None and choice.get("start") is not None:
             better = Start(self.labelled(choice["start"]).artifact)
             made = (self.run / better.artifact / "config.json").is_file()
@@ -177,9 +182,17 @@ class Experiment:
     def needs(self, spec: ModelSpec) -> list[str]:
         """Names of the models that a model's fit waits for."""
         start = self.start(spec)
-        found = [name for name, one in self.models.items() if start is not None and one.artifact == start.artifact]
+        made_from = start.chain[0].artifact if start else None
+        found = [name for name, one in self.models.items() if one.artifact == made_from]
         waits = [] if spec.copy_of is None else [spec.copy_of]
+        # Layers that are measured in a student are known once it is made.
+        cut = [*spec.through, spec.entry][1:]
+        waits += [source for source, name in zip(spec.through, cut, strict=True) if self.is_probed(name)]
         return [*found, *waits, *spec.steps_of, *spec.members, *self.teachers_of(spec)]
+
+    def is_probed(self, student: str) -> bool:
+        """Whether a student's layers are chosen by measuring. Args: student: or any other entry."""
+        return getattr(self.settings.students.get(student), "keep", None) == PROBE
 
     def in_order(self, specs: list[ModelSpec]) -> list[ModelSpec]:
         """The models in an order in which each comes after those that it needs."""

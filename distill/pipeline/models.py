@@ -22,18 +22,36 @@ GOLD, GOLD_STEPS = "-gold", "-gold-steps"
 class Start:
     """What a model starts from.
 
-    Attributes: artifact: its folder. checkpoint_of: the teacher whose pre-trained encoder it is; None for a model.
+    Attributes: artifact: its folder. checkpoint_of: the entry whose pre-trained encoder it is; None for a model.
+        trimmed_for: the entry whose `vocabulary` it has. untrimmed: what it was before that.
     """
 
     artifact: str
     checkpoint_of: str | None = None
+    trimmed_for: str | None = None
+    untrimmed: Start | None = None
 
     @classmethod
     def of_checkpoint(cls, teacher: str, settings: Settings) -> Start:
-        """The pre-trained encoder that a teacher's weights go back to, after its adaptation where it has one."""
+        """The pre-trained encoder that a teacher's weights go back to, as its entry wants it: adapted, trimmed."""
         root = settings.root_of(teacher)
         adapted = getattr(settings.teachers[root], "pretrain", False)
-        return cls(RunFolder.adapted(root) if adapted else RunFolder.checkpoint(root), root)
+        found = cls(RunFolder.adapted(root) if adapted else RunFolder.checkpoint(root), root)
+        return found.trimmed_as(root, settings.teachers[root])
+
+    def trimmed_as(self, name: str, entry: TeacherEntry | StudentEntry, place: str | None = None) -> Start:
+        """This start with the vocabulary that an entry asks for.
+
+        Args: name: of the entry. place: of the artifact, where it is not the entry's.
+        """
+        if getattr(entry, "vocabulary", None) is None:
+            return self
+        return Start(RunFolder.trimmed(place or name), trimmed_for=name, untrimmed=self)
+
+    @property
+    def chain(self) -> list[Start]:
+        """All that is made one from the other, this one last."""
+        return [*(self.untrimmed.chain if self.untrimmed else []), self]
 
 
 @dataclass(frozen=True)
@@ -48,7 +66,8 @@ class ModelSpec:
         artifact: its folder below the run folder.
         learns_from: names of the models whose soft labels it learns, with gold; empty: gold alone; None: the labels
             that the run chooses.
-        starts_from: a checkpoint, or the model whose layers it takes; None: the better of the teachers that label.
+        starts_from: a checkpoint, or the model whose layers it takes, before its own `vocabulary`; None: the better of
+            the teachers that label.
         weight: of a teacher's labels among several; 0: it is trained and measured only.
         twin_of: the student that it is the gold-only twin of. steps_of: the models whose steps it takes in all.
         through: the students whose layers its own are taken from, the first one first: it starts as that one does, and
@@ -126,7 +145,7 @@ def _entry(name: str, config: TeacherEntry | StudentEntry, role: str, made_by: s
 
 def _control(name: str, settings: Settings) -> ModelSpec:
     config = control_entry(name, len(settings.project.task.labels))
-    return replace(_entry(name, config, CONTROL, config.family), starts_from=_start(config, settings))
+    return replace(_entry(name, config, CONTROL, config.family), starts_from=_start(name, config, settings))
 
 
 def _teacher(name: str, settings: Settings) -> ModelSpec:
@@ -178,14 +197,16 @@ def _student(name: str, settings: Settings) -> ModelSpec:
     return replace(
         _entry(name, config, STUDENT, config.family),
         learns_from=None if config.learns_from is None else tuple(config.learns_from),
-        starts_from=_start(config, settings),
+        starts_from=_start(name, config, settings),
     )
 
 
-def _start(config: StudentEntry, settings: Settings) -> Start | None:
+def _start(name: str, config: StudentEntry, settings: Settings) -> Start | None:
     """Where a student starts by its own words; None where it names nothing. Imported labels have a checkpoint only."""
     if not isinstance(config, TrainedEntry):
         return None
+    if config.has_own_start:
+        return Start(RunFolder.checkpoint(name), name)
     if config.init == "pretrained":
         return Start.of_checkpoint(config.source or settings.first_teacher, settings)
     if config.source is None:

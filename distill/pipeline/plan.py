@@ -17,8 +17,9 @@ from distill.pipeline.steps.export import bundle_step, export_step
 from distill.pipeline.steps.fit import fit_step
 from distill.pipeline.steps.label import label_step
 from distill.pipeline.steps.predict import cross_view_step, predict_exported_step, predict_step
-from distill.pipeline.steps.pretrain import starting_steps
 from distill.pipeline.steps.select import select_step
+from distill.pipeline.steps.start import start_steps
+from distill.pipeline.steps.vocabulary import vocabulary_steps
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,8 @@ def learning(experiment: Experiment) -> Iterator[Stage]:
     """From the choice of the labels on: gold-only twins first, labels, students, and what they are worth."""
     early = experiment.early_twins
     asked = {spec.name for spec in [*experiment.asked, *early]}
-    starts = [experiment.start(spec) for spec in experiment.of_role(TEACHER) if spec.has_folder]
-    made = {start.artifact for start in starts if start is not None}
+    taught = [spec for spec in experiment.of_role(TEACHER) if spec.has_folder]
+    made = {step.artifact for spec in taught for step in start_steps(experiment, spec)}
     for spec in early:
         yield from fitting("train", experiment, spec, made)
         yield Stage("train", predict_step(experiment, spec))
@@ -73,6 +74,8 @@ def learning(experiment: Experiment) -> Iterator[Stage]:
         yield Stage("export", export_step(experiment, spec, target))
     for spec, target in experiment.shipped():
         yield Stage("evaluate", predict_exported_step(experiment, spec, target))
+    for step in vocabulary_steps(experiment):
+        yield Stage("evaluate", step)
     yield Stage("evaluate", evaluate_step(experiment))
     yield Stage("bench", bench_step(experiment))
 
@@ -96,11 +99,10 @@ def _distilling(experiment: Experiment, made: set[str]) -> Iterator[Stage]:
 
 
 def fitting(verb: str, experiment: Experiment, spec: ModelSpec, made: set[str]) -> Iterator[Stage]:
-    """A model's fit, after the encoder that it starts from. Args: made: encoders that the plan has already."""
-    start = experiment.start(spec) if spec.copy_of is None else None
-    if start is not None and start.checkpoint_of is not None and start.artifact not in made:
-        made.add(start.artifact)
-        for step in starting_steps(experiment, start):
+    """A model's fit, after what it starts from. Args: made: starts that the plan has already."""
+    for step in start_steps(experiment, spec) if spec.copy_of is None else ():
+        if step.artifact not in made:
+            made.add(step.artifact)
             yield Stage(verb, step)
     yield Stage(verb, fit_step(experiment, spec))
 

@@ -9,9 +9,10 @@ from distill.core.predictions import cluster_of
 from distill.core.record_store import iter_records, read_records
 from distill.core.run_folder import RECORDS
 from distill.evaluation.bootstrap import require_clusters
+from distill.models.layer_map import require_source
 from distill.pipeline.experiment import Experiment
 from distill.pipeline.settings import Settings
-from students.config import StudentConfig
+from students.config import StudentConfig, TrainedEntry
 from teachers.config import TeacherConfig
 from teachers.embedded import local_folder
 
@@ -28,26 +29,15 @@ def require_students(settings: Settings, until: str) -> None:
 
 
 def require_layers(experiment: Experiment) -> None:
-    """Check that each student keeps at most the layers of the model that it starts from, as far as these are known.
+    """Check that each student keeps layers that what it starts from has, as far as these are known.
 
     Raises: UserError naming the student and both numbers.
     """
     for name, student in experiment.settings.students.items():
-        if not isinstance(student, StudentConfig):
-            continue
-        available = layers_of(experiment.settings, experiment.settings.source_of(student))
-        if available is not None and student.layers > available:
-            raise too_few_layers(name, student.layers, available)
-
-
-def too_few_layers(student: str, wanted: int, available: int) -> UserError:
-    """The error of a student that keeps more layers than there are."""
-    return UserError(
-        "the student has more layers than its teacher",
-        where=f"students.{student}.layers",
-        found=f"{wanted} of {available}",
-        do=f"choose a student with at most {available} layers (--student), or a deeper teacher",
-    )
+        if isinstance(student, StudentConfig):
+            available = _source_layers(experiment.settings, student)
+            if available is not None:
+                require_source(name, available, student.layers, student.keep)
 
 
 def require_equal_starts(settings: Settings) -> None:
@@ -124,10 +114,20 @@ def layers_of(settings: Settings, name: str) -> int | None:
     """Layers of a teacher's encoder or of a student; None where they are not known yet."""
     entry = settings.teachers[settings.root_of(name)] if name in settings.teachers else settings.students[name]
     if isinstance(entry, StudentConfig):
-        return entry.layers
+        return entry.layers or _source_layers(settings, entry)
     if not isinstance(entry, TeacherConfig):
         return None
-    source = entry.finished or entry.checkpoint
+    return _checkpoint_layers(entry, entry.finished or entry.checkpoint)
+
+
+def _source_layers(settings: Settings, student: TrainedEntry) -> int | None:
+    """Layers of what a student starts from; None where they are not known yet."""
+    if student.has_own_start:
+        return _checkpoint_layers(student, student.start)
+    return layers_of(settings, settings.source_of(student))
+
+
+def _checkpoint_layers(entry: TeacherConfig | TrainedEntry, source: str | None) -> int | None:
     if source is None:
         return entry.architecture.layers
     folder = local_folder(source)

@@ -264,6 +264,10 @@ def _term_problems(name: str, student: TrainedEntry, project: Project) -> Iterat
     reading = [term for term, one in student.terms.items() if needs_teacher([one])]
     if reading and not family(student.family).layered:
         yield f"students.{name}.losses: {', '.join(reading)} reads layers, and the family {student.family} has none"
+    own = next((key for key in ("fresh", "vocabulary") if getattr(student, key) is not None), None)
+    if reading and own is not None:
+        why = f"reads the teacher's model token by token, and by {own} the student has other tokens"
+        yield f"students.{name}.losses: {', '.join(reading)} {why}; remove one of the two"
     splits = ["train", *(f"pool.{pool}" for pool in sorted(project.data.pool))]
     task = objective(project.task.kind, len(project.task.labels or ()))
     for key, term in student.terms.items():
@@ -283,6 +287,8 @@ def _student_problems(name: str, student: StudentEntry, settings: Settings) -> I
     if not isinstance(student, TrainedEntry):
         return
     yield from _term_problems(name, student, settings.project)
+    if student.has_own_start:
+        return
     if student.source is not None and student.source not in known:
         yield f"students.{name}.source: no such model '{student.source}', {_hint(student.source, known)}"
         return

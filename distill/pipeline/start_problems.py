@@ -69,6 +69,8 @@ def _teacher(name: str, teacher: TeacherConfig, settings: Settings) -> Iterator[
     other_root = settings.root_of(name) != name
     if teacher.pretrain and other_root:
         yield f"{key}.pretrain: goes on from a checkpoint, and starts_from names '{teacher.starts_from}'; remove one"
+    if teacher.vocabulary is not None and other_root:
+        yield f"{key}.vocabulary: the teacher starts from '{teacher.starts_from}', whose vocabulary it has; remove it"
     if teacher.fresh is not None and other_root:
         yield f"{key}.fresh: the teacher starts from '{teacher.starts_from}'; remove fresh"
     yield from (f"{key}.starts_from: {why}" for why in _no_start(name, teacher.starts_from, settings))

@@ -21,7 +21,8 @@ def first_tokenizer(settings: Settings) -> Path:
     name, run = settings.first_teacher, RunFolder(first_run(settings).run)
     teacher = settings.teachers[name]
     given = [getattr(teacher, "finished", None), getattr(teacher, "checkpoint", None)]
-    places = [*given, run / f"teachers/{name}", run / RunFolder.checkpoint(name)]
+    trimmed = [run / RunFolder.trimmed(name)] if getattr(teacher, "vocabulary", None) else []
+    places = [*trimmed, *given, run / f"teachers/{name}", run / RunFolder.checkpoint(name)]
     for folder in (local_folder(str(place)) for place in places if place):
         if folder and (folder / TOKENIZER_FILE).is_file():
             return folder / TOKENIZER_FILE

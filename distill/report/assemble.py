@@ -11,7 +11,7 @@ from typing import Any
 from distill.core.files import Json
 from distill.core.manifest import read_whole
 from distill.core.project import Controls, Project
-from distill.core.run_folder import AUDIT, CHOICE, EVALUATION, LATENCY, SELECTION, TWINS
+from distill.core.run_folder import AUDIT, CHOICE, EVALUATION, LATENCY, SELECTION, TWINS, VOCABULARIES
 from distill.core.selection.store import SELECTION_FILE
 from distill.evaluation.entries import Gate, Parity
 from distill.evaluation.gates import (
@@ -28,6 +28,7 @@ from distill.evaluation.gates import (
 )
 from distill.report.causes import explained
 from distill.report.contents import Report, gates_of, models_of, parity_of
+from distill.report.starts import start_entries
 from distill.report.training import training_entries
 
 SCHEMA = 1
@@ -66,6 +67,8 @@ def assemble(
         "choice": read_whole(run / CHOICE, "choice.json"),
         "asked_twins": read_whole(run / TWINS, "twins.json"),
         "training_history": training_entries(folders),
+        "starts": start_entries(folders),
+        **(read_whole(run / VOCABULARIES, "vocabularies.json") or {}),
         "latency": latency["rows"],
         "parity": parity,
         "audit": audit,

@@ -8,8 +8,8 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_
 
 from distill.core.config import Config
 from distill.core.project import Files, Share
+from distill.models.config import FreshEncoder
 from distill.training.config import AlterConfig, TrainingConfig
-from teachers.config import FreshEncoder
 
 
 class TextSource(Config):

@@ -12,6 +12,7 @@ from benchmarks.config import BenchConfig
 from distill.core import project
 from distill.core.config import Config
 from distill.core.selection.config import Select
+from distill.models.config import FreshEncoder, VocabularyConfig
 from distill.training.config import AlterConfig, TrainingConfig
 from distill.training.losses.attention import Attention
 from distill.training.losses.attention_relations import AttentionRelations
@@ -28,7 +29,7 @@ from distill.training.ramp import PositiveRamp, Ramp
 from export.targets.onnx_fp32 import OnnxFp32
 from export.targets.onnx_int8_dynamic import OnnxInt8Dynamic
 from students.config import StudentConfig, StudentEntry, TrainedEntry
-from teachers.config import FreshEncoder, LabellingConfig, TeacherConfig, TeacherEntry
+from teachers.config import LabellingConfig, TeacherConfig, TeacherEntry
 from teachers.pretraining.config import EmbeddingTeacherConfig, PretrainConfig, PretrainTraining, TextSource
 from tests.core.test_project import REJECTED
 
@@ -102,6 +103,9 @@ TRAINED = {
     **STUDENT,
     "init": "families/test_encoder.py::test_pretrained_source_brings_its_layers_and_a_fresh_head",
     "source": "pipeline/test_plan.py::test_a_student_with_a_source_of_its_own_keeps_it",
+    "start": "pipeline/test_starts.py::test_a_start_of_its_own_is_the_students_and_its_twins",
+    "fresh": "pipeline/test_starts.py::test_random_weights_of_its_own_have_their_shape_and_vocabulary",
+    "vocabulary": "pipeline/test_starts.py::test_a_students_vocabulary_is_trimmed_once_for_it_and_its_twins",
     "losses": "students/test_losses.py::test_a_feature_term_is_added_to_the_others",
     **each("students/test_losses.py::test_the_short_form_means_the_same_terms", "temperature", "alpha"),
     "training": "core/test_presets.py::test_a_part_of_the_training_leaves_the_student_its_other_defaults",
@@ -244,6 +248,10 @@ EFFECTS: Mapping[type[Config], Mapping[str, str]] = {
         "half": "teachers/test_label.py::test_half_the_bytes",
         "precision": "teachers/test_label.py::test_labelling_runs_where_the_precision_was_chosen_for",
     },
+    VocabularyConfig: {
+        "keep": "models/vocabulary/test_trim.py::test_logits_are_those_of_the_whole_encoder",
+        "min_count": "models/vocabulary/test_trim.py::test_rare_tokens_go_too_where_asked",
+    },
     TeacherEntry: TEACHER,
     TeacherConfig: {
         **TEACHER,
@@ -255,6 +263,7 @@ EFFECTS: Mapping[type[Config], Mapping[str, str]] = {
         "::test_the_adapted_encoder_is_another_one_with_texts_of_training_and_pool_alone",
         "labels": "families/test_imported.py::test_the_file_stands_in_for_the_first_teacher_that_labels",
         "fresh": "teachers/test_starting_encoder.py::test_fresh_encoder_is_made_from_the_records",
+        "vocabulary": "pipeline/test_starts.py::test_a_teachers_vocabulary_is_trimmed_before_it_is_fine_tuned",
         "training": "core/test_presets.py::test_what_the_teacher_preset_comes_to",
     },
     StudentEntry: STUDENT,

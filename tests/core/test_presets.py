@@ -106,6 +106,9 @@ def test_what_a_student_preset_comes_to(layers, keep):
         "keep": keep,
         "init": "teacher",
         "source": None,
+        "start": None,
+        "fresh": None,
+        "vocabulary": None,
         "temperature": 2.0,
         "alpha": 0.5,
         "training": TRAINING,
@@ -125,6 +128,7 @@ def test_what_the_teacher_preset_comes_to():
         "fresh": None,
         "starts_from": None,
         "pretrain": False,
+        "vocabulary": None,
         "training": {**TRAINING, "ceiling_steps": 20_000, "batch_size": 16, "head_rate": 5.0},
         "labelling": FRESH_LABELLING,
     }
@@ -193,9 +197,11 @@ def test_a_bad_preset_is_named_by_its_file(tmp_path, text, problem):
 
 
 def test_a_bad_entry_over_a_good_preset_is_named_by_the_project_file(tmp_path):
-    _own(tmp_path, "students", "part", "keep: first\n")
-    assert resolve("students", StudentConfig, "mine", {"preset": "part", "layers": 2}, "p.yaml", tmp_path).layers == 2
-    for entry, problem in (({}, "students.mine.layers: missing"), ({"layers": 0}, "students.mine.layers: ")):
+    _own(tmp_path, "students", "part", "layers: 2\n")
+    assert (
+        resolve("students", StudentConfig, "mine", {"preset": "part", "keep": "last"}, "p.yaml", tmp_path).layers == 2
+    )
+    for entry, problem in (({}, "students.mine.keep: missing"), ({"keep": "middle"}, "students.mine.keep: ")):
         with pytest.raises(UserError, match=problem) as caught:
             resolve("students", StudentConfig, "mine", {"preset": "part", **entry}, "p.yaml", tmp_path)
         assert "where: p.yaml" in str(caught.value)

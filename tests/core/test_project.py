@@ -15,6 +15,7 @@ from distill.core import project
 from distill.core.config import Config, parse
 from distill.core.errors import UserError
 from distill.core.selection.config import Select
+from distill.models.config import FreshEncoder, VocabularyConfig
 from distill.training.config import AlterConfig, TrainingConfig
 from distill.training.losses.attention import Attention
 from distill.training.losses.attention_relations import AttentionRelations
@@ -31,12 +32,13 @@ from distill.training.ramp import PositiveRamp, Ramp
 from export.targets.onnx_fp32 import OnnxFp32
 from export.targets.onnx_int8_dynamic import OnnxInt8Dynamic
 from students.config import StudentConfig, StudentEntry, TrainedEntry
-from teachers.config import FreshEncoder, LabellingConfig, TeacherConfig, TeacherEntry
+from teachers.config import LabellingConfig, TeacherConfig, TeacherEntry
 from teachers.pretraining.config import EmbeddingTeacherConfig, PretrainConfig, PretrainTraining, TextSource
 
 MODULES = (
     "distill.core.project",
     "distill.core.selection.config",
+    "distill.models.config",
     "distill.training.config",
     "distill.training.ramp",
     "distill.training.losses.attention",
@@ -90,6 +92,9 @@ TRAINED: dict[str, Any] = {
     "view": 5,
     "init": "random",
     "source": 5,
+    "start": 5,
+    "fresh": 5,
+    "vocabulary": "seen",
     "losses": {"soft_cross_entropy": {"temperature": 0}},
     "temperature": 0,
     "alpha": -0.5,
@@ -211,12 +216,14 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
         "fresh": 5,
         "starts_from": 5,
         "pretrain": "perhaps",
+        "vocabulary": "seen",
         "training": 5,
         "labelling": 5,
     },
+    VocabularyConfig: {"keep": "all", "min_count": 0},
     StudentEntry: {"preset": 5, "family": 5, "view": 5, "learns_from": [], "rows": []},
     TrainedEntry: TRAINED,
-    StudentConfig: {**TRAINED, "layers": 0, "keep": "last", "token_schedule": [1, 1, 1, 1, 2, 2, 3, 4]},
+    StudentConfig: {**TRAINED, "layers": 0, "keep": "middle", "token_schedule": [1, 1, 1, 1, 2, 2, 3, 4]},
     OfSource: {"weight": -1, "temperature": 0},
     Gold: {"weight": -1, "sources": {"train": {"weight": -1}}},
     SoftCrossEntropy: {"weight": "heavy", "temperature": 0, "sources": 3},
@@ -386,6 +393,38 @@ def test_every_field_of_plain_values_is_described(model: type[BaseModel]):
             TeacherConfig,
             {"preset": "base", "checkpoint": "base", "fresh": {"layers": 2}},
             "fresh: the teacher starts from 'base'; set checkpoint: null",
+        ),
+        (
+            TeacherConfig,
+            {"preset": "base", "checkpoint": "base", "finished": "a", "vocabulary": {}},
+            "vocabulary: a finished teacher is taken as it is; trim its students instead",
+        ),
+        (TeacherConfig, {"preset": "base", "vocabulary": {}}, "vocabulary: random weights have one that is learnt"),
+        (
+            StudentConfig,
+            {**NEEDED[StudentConfig], "keep": [0, 2, 2]},
+            "keep: layers are numbered from 0 and listed once, in their order (found [0, 2, 2])",
+        ),
+        (StudentConfig, {**NEEDED[StudentConfig], "keep": [0, 2]}, "keep: 2 layers are listed, and layers is 8"),
+        (
+            StudentConfig,
+            {**NEEDED[StudentConfig], "start": "a", "fresh": {}},
+            "fresh: start names an encoder of its own already",
+        ),
+        (
+            StudentConfig,
+            {**NEEDED[StudentConfig], "fresh": {}, "source": "base"},
+            "source: the student has a start of its own, by fresh",
+        ),
+        (
+            StudentConfig,
+            {**NEEDED[StudentConfig], "start": "a", "init": "pretrained"},
+            "init: the student has a start of its own, by start",
+        ),
+        (
+            StudentConfig,
+            {**NEEDED[StudentConfig], "fresh": {}, "vocabulary": {}},
+            "vocabulary: random weights have one that is learnt from the texts",
         ),
         (PretrainConfig, {"own": False}, "texts: with own: false there is nothing to read"),
         (

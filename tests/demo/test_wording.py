@@ -53,7 +53,7 @@ def test_an_unquoted_text_or_a_misspelt_key_is_refused(monkeypatch, tmp_path, mo
     (tmp_path / "wording" / "filler.yaml").write_text("\n".join(lines), encoding="utf-8")
     monkeypatch.setattr(module, "files", lambda package: tmp_path)
     with pytest.raises(UserError, match=message):
-        module._load(model, "filler")
+        module.load_wording(model, "filler")
 
 
 def test_goods_and_kinds_of_pages_are_named_by_their_place():

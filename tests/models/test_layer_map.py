@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from distill.models.layer_map import evenly_spread, first
+from distill.core.errors import UserError
+from distill.models.layer_map import evenly_spread, first, kept_layers, last, require_source
 
 
 @pytest.mark.parametrize(
@@ -34,8 +35,41 @@ def test_first_takes_the_lowest_layers():
     assert first(12, 8) == [0, 1, 2, 3, 4, 5, 6, 7]
 
 
-@pytest.mark.parametrize("choose", [evenly_spread, first])
+def test_last_takes_the_highest_layers():
+    assert last(12, 4) == [8, 9, 10, 11]
+
+
+@pytest.mark.parametrize("choose", [evenly_spread, first, last])
 @pytest.mark.parametrize(("source", "kept"), [(6, 8), (6, 0), (6, -1), (0, 0)])
 def test_impossible_depth_names_both_numbers(choose, source, kept):
     with pytest.raises(ValueError, match=rf"{kept} of {source}"):
         choose(source, kept)
+
+
+@pytest.mark.parametrize(
+    ("kept", "keep", "expected"),
+    [
+        (3, "spread", [0, 3, 5]),
+        (3, "last", [3, 4, 5]),
+        (None, "first", [0, 1, 2, 3, 4, 5]),
+        (3, [0, 2, 5], [0, 2, 5]),
+        (3, "probe", [0, 3, 5]),  # not measured yet
+    ],
+)
+def test_every_way_to_name_layers(kept, keep, expected):
+    require_source("small", 6, kept, keep)
+    assert kept_layers(6, kept, keep) == expected
+
+
+@pytest.mark.parametrize(
+    ("kept", "keep", "key", "found"),
+    [
+        (8, "spread", "layers", "8 of 6"),
+        (8, "probe", "layers", "8 of 6"),
+        (3, [0, 2, 6], "keep", "layer 6 of layers 0 to 5"),
+    ],
+)
+def test_layers_that_the_source_has_not_are_named(kept, keep, key, found):
+    with pytest.raises(UserError) as caught:
+        require_source("small", 6, kept, keep)
+    assert (caught.value.where, caught.value.found) == (f"students.small.{key}", found)

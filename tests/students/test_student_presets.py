@@ -11,7 +11,7 @@ from distill.pipeline.entries import student_entry
 from students.config import StudentConfig
 
 OTHERS = {"words": "tfidf", "bag": "bag", "lstm": "lstm", "mlp": "frozen_mlp"}
-NAMES = [name for name in preset_names("students") if name not in OTHERS]
+NAMES = [name for name in preset_names("students") if name not in ("own", *OTHERS)]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -20,6 +20,11 @@ def test_preset_is_what_its_name_says(name):
     layers, truncated = re.fullmatch(r"(\d+)L(_trunc)?", name).groups()
     assert config.layers == int(layers) and config.keep == ("first" if truncated else "spread")
     assert (config.preset, config.view, config.init) == (name, "card", "teacher")
+
+
+def test_a_student_with_a_start_of_its_own_keeps_all_of_it():
+    config = resolve("students", StudentConfig, "mini", {"preset": "own", "start": "some/encoder"}, "test")
+    assert (config.layers, config.start, config.view) == (None, "some/encoder", "card")
 
 
 def test_the_students_of_the_project_are_there():
@@ -53,7 +58,7 @@ def test_numbers_are_numbers():
     [
         ({"preset": "8L_trunk"}, "8L_trunc"),
         ({"layers": 0}, "students.8L.layers"),
-        ({"keep": "last"}, "students.8L.keep"),
+        ({"keep": "middle"}, "students.8L.keep"),
         ({"init": "random"}, "students.8L.init"),
         ({"temperature": 0}, "students.8L.temperature"),
         ({"alpha": -1}, "students.8L.alpha"),

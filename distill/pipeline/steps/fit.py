@@ -9,7 +9,7 @@ from typing import Any
 
 from distill.core.files import read_json
 from distill.core.model_folder import HISTORY_FILE
-from distill.core.run_folder import RECORDS, RunFolder
+from distill.core.run_folder import LAYERS, RECORDS, RunFolder
 from distill.core.selection.config import Select
 from distill.core.steps import Read, Step
 from distill.core.view import TOKENIZER_FILE, View
@@ -20,15 +20,15 @@ from distill.pipeline.models import STUDENT, TEACHER, ModelSpec
 from distill.training.joining import Share
 from distill.training.losses.term import needs_teacher
 from distill.training.work import fit_work, in_all
-from students.config import StudentConfig
+from students.config import StudentConfig, TrainedEntry
 from teachers.config import TeacherConfig
 from teachers.embedded import local_folder
 
 
 def checkpoint_step(experiment: Experiment, name: str) -> Step:
-    """The untouched encoder that a teacher starts from."""
-    config, seed = experiment.settings.teachers[name], experiment.project.weights_seed
-    assert isinstance(config, TeacherConfig)
+    """The untouched encoder that a teacher, or a student with a start of its own, begins with."""
+    config, seed = experiment.settings.entry(name), experiment.project.weights_seed
+    assert isinstance(config, TeacherConfig | TrainedEntry)
 
     def body(folder: Path) -> None:
         from teachers.starting_encoder import prepare_checkpoint
@@ -55,7 +55,7 @@ def fit_step(experiment: Experiment, spec: ModelSpec) -> Step:
     own, project, sources = family(spec.family), experiment.project, _Sources.of(experiment, spec)
 
     def body(folder: Path) -> None:
-        fit(spec.family, spec.config, _lesson(experiment, spec, sources), folder)
+        fit(spec.family, _measured(experiment, spec.entry, spec.config), _lesson(experiment, spec, sources), folder)
 
     recipe = {"threads": project.threads, "seed": project.weights_seed} if own.learns else {}
     finished = getattr(spec.config, "finished", None)
@@ -84,7 +84,7 @@ class _Sources:
 
     Attributes: start: the artifact that it starts from. labels: soft-label stores with their shares. members: of an
         ensemble, by name. teacher: the model that a loss term reads. steps_of: the models whose steps it takes.
-        selection: of the pool's rows.
+        selection: of the pool's rows. layers: that were chosen by measuring, its own and those that it goes through.
     """
 
     start: str | None
@@ -93,6 +93,7 @@ class _Sources:
     teacher: str | None
     steps_of: tuple[str, ...]
     selection: str | None
+    layers: tuple[str, ...]
 
     @classmethod
     def of(cls, experiment: Experiment, spec: ModelSpec) -> _Sources:
@@ -105,12 +106,13 @@ class _Sources:
             teacher=_read_teacher(experiment, spec),
             steps_of=tuple(models[name].artifact for name in spec.steps_of),
             selection=experiment.selection(spec),
+            layers=tuple(RunFolder.probed(name) for name in (*spec.through, spec.entry) if experiment.is_probed(name)),
         )
 
     def reads(self) -> tuple[Read, ...]:
         """Each artifact once."""
         steps = [Read(name, (HISTORY_FILE,)) for name in self.steps_of]
-        named = (self.start, *self.labels, self.selection, *self.members.values(), self.teacher)
+        named = (self.start, *self.labels, self.selection, *self.members.values(), *self.layers, self.teacher)
         whole = [name for name in named if name]
         return (*(Read(name) for name in dict.fromkeys(whole)), *steps)
 
@@ -124,7 +126,8 @@ def _lesson(experiment: Experiment, spec: ModelSpec, sources: _Sources) -> Lesso
         view_config=project.views[spec.view],
         records=run / RECORDS,
         source=run / sources.start if sources.start else None,
-        through=[experiment.settings.students[name] for name in spec.through],
+        through=[_measured(experiment, name, experiment.settings.students[name]) for name in spec.through],
+        measured=experiment.is_probed(spec.entry),
         splits=experiment.learnt_splits(spec),
         labels={run / store: share for store, share in sources.labels.items()},
         selection=run / sources.selection if sources.selection else None,
@@ -171,6 +174,13 @@ def _title(spec: ModelSpec) -> str:
     if spec.role == TEACHER:
         return f"fine-tuning on {spec.view}"
     return "distilling" if spec.role == STUDENT else "training on gold only"
+
+
+def _measured(experiment: Experiment, name: str, config: Any) -> Any:
+    """An entry with the layers that were measured for it, where it asks for that."""
+    if not experiment.is_probed(name):
+        return config
+    return config.model_copy(update={"keep": read_json(experiment.run / RunFolder.probed(name) / LAYERS)["layers"]})
 
 
 def _cut(experiment: Experiment, student: str) -> list[object]:

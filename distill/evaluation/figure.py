@@ -95,8 +95,9 @@ class Figure:
         if seeds == 1:
             return np.zeros(replicates)
         on_resamples = self.resampled if self.chosen is None else self.resampled + self.chosen
-        between = self.values.var(ddof=1)
-        by_rows = np.nanmean(on_resamples.var(axis=0, ddof=1)) - between if np.isfinite(on_resamples).any() else 0.0
+        between, varied = self.values.var(ddof=1), on_resamples.var(axis=0, ddof=1)
+        known = varied[np.isfinite(varied)]
+        by_rows = known.mean() - between if len(known) else 0.0
         if self.influence is not None:
             by_rows *= self.bootstrap.narrowing(self.influence - self.influence.mean(axis=0)) ** 2
         spread = math.sqrt(max(0.0, between - by_rows) / seeds) if np.isfinite(between) else 0.0

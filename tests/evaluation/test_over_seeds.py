@@ -6,11 +6,13 @@ import dataclasses
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from distill.core.errors import UserError
 from distill.core.predictions import Predictions, read_predictions, write_predictions
 from distill.evaluation.bootstrap import Bootstrap
 from distill.evaluation.evaluate import Measuring, evaluate
+from distill.evaluation.figure import SHARE, Figure
 from distill.evaluation.over_seeds import Seeded
 from distill.evaluation.scored import Scored
 from tests.evaluation.test_evaluate import MODELS, PRIORS, REFERENCES, ROWS, SETTINGS, SIGNAL, SPACE, TESTS, predictions
@@ -142,3 +144,39 @@ def test_seeds_on_other_rows_are_refused(folders):
     write_predictions(path, dataclasses.replace(rows, ids=rows.ids[::-1]))
     with pytest.raises(UserError, match="same rows only"):
         combined(folders)
+
+
+def figure(values, resampled):
+    rows = np.asarray(resampled, float)
+    return Figure(np.asarray(values, float), rows, Bootstrap(30, None, rows.shape[1]))
+
+
+def test_seeds_that_are_apart_widen_the_interval_by_students_t():
+    """Rows that change nothing: what is left is the textbook interval of a mean of 3."""
+    values = [0.70, 0.74, 0.69]
+    found = figure(values, np.tile(np.array(values)[:, None], 4000)).mean()
+    half = stats.t.ppf(0.975, 2) * np.std(values, ddof=1) / np.sqrt(3)
+    mean = np.mean(values)
+    assert (found["low"], found["high"]) == pytest.approx((mean - half, mean + half), abs=0.15 * half)
+
+
+def test_what_rows_explain_of_the_seeds_is_not_counted_twice():
+    random = np.random.default_rng(0)
+    drawn = 0.7 + random.normal(scale=0.02, size=(3, 500))
+    values = [0.70, 0.71, 0.69]  # less apart than three sets of rows would be
+    one = figure(values, drawn)
+    low, high = np.quantile(drawn.mean(axis=0), [0.025, 0.975])
+    assert (one.mean()["low"], one.mean()["high"]) == pytest.approx((low, high))
+
+
+def test_an_interval_stays_where_the_figure_can_be():
+    wide = figure([0.2, 0.9], np.tile([[0.2], [0.9]], 200))
+    assert wide.mean()["low"] < 0 and wide.mean()["high"] > 1
+    share = dataclasses.replace(wide, limits=SHARE).mean()
+    assert (share["low"], share["high"]) == (0.0, 1.0)
+
+
+def test_a_seed_without_a_figure_leaves_none():
+    one = figure([0.5, np.nan], np.array([[0.5] * 50, [np.nan] * 50]))
+    assert one.mean() == {"value": None, "low": None, "high": None, "spread": [None, None]}
+    assert one.mean_difference()["p_value"] is None

@@ -187,6 +187,18 @@ def test_each_of_several_labels_is_learnt_by_itself(tmp_path):
     assert (_of_texts(load_words(tmp_path), TEXTS) == logits).all()
 
 
+class Grade(SingleLabel):
+    """One output: the expected place of the label."""
+
+    def logits(self, probabilities, least=1e-12):
+        return np.asarray(probabilities) @ np.arange(3)[:, None]
+
+
+def test_an_objective_with_another_head_gets_its_own_logits():
+    logits = _of_texts(fit_words(TEXTS, TARGETS, Tfidf.Settings(inverse_penalty=100.0), Grade()), TEXTS[:5])
+    assert logits.shape == (5, 1) and (np.rint(logits[:, 0]) == TARGETS[:5].argmax(1)).all()
+
+
 def test_one_class_alone_is_the_answer_to_everything(tmp_path):
     fitted = fit_words(TEXTS, np.eye(3)[[1] * 6], Tfidf.Settings())
     save_words(fitted, SPACE, tmp_path)

@@ -110,7 +110,7 @@ def shared_steps(settings: Settings) -> list[Step]:
 
 
 def curve_students(experiment: Experiment) -> list[ModelSpec]:
-    """The students of the curves: all that learn the labels of the run and start from no other student.
+    """The students of the curves: all that learn the labels of the run on all rows and start from no other student.
 
     Raises: UserError where there is none, or no pool.
     """
@@ -118,13 +118,14 @@ def curve_students(experiment: Experiment) -> list[ModelSpec]:
         raise UserError("there is no pool to take rows of", where="data.pool", do="name one: files, or pairs: {}")
     artifacts = {spec.artifact for spec in experiment.students}
     found = [spec for spec in experiment.students if spec.learns_from is None]
+    found = [spec for spec in found if experiment.learnt_splits(spec) == experiment.labelled_splits]
     found = [spec for spec in found if spec.starts_from is None or spec.starts_from.artifact not in artifacts]
     if not found:
         raise UserError(
             "no student learns from the labels of the run alone",
             where=f"{experiment.settings.where}: students",
             found=", ".join(experiment.settings.students) or "{}",
-            do="name one without learns_from, and with a teacher as its source, here or with --student",
+            do="name one without learns_from and rows, and with a teacher as its source, here or with --student",
         )
     return found
 

@@ -155,11 +155,13 @@ def test_a_project_without_a_pool_or_a_student_is_refused(project, tmp_path):
     settings = settings_of(project, tmp_path / "run")
     no_pool = settings.project.model_copy(update={"data": settings.project.data.model_copy(update={"pool": {}})})
     own = settings_of(project, tmp_path / "run", "students.small.learns_from=[base]")
+    gold = settings_of(project, tmp_path / "run", "students.small.rows=train")
     nobody = "no student learns from the labels of the run alone"
     for one, message in (
         (replace(settings, project=no_pool), "there is no pool to take rows of"),
         (replace(settings, students={}), nobody),
         (own, nobody),
+        (gold, nobody),
     ):
         with pytest.raises(UserError, match=message):
             curve_students(Experiment(one))

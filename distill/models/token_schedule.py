@@ -71,15 +71,20 @@ def install(model: PreTrainedModel) -> None:
             layer.register_forward_pre_hook(_Pooling(before, now), with_kwargs=True)
 
 
-def _require_fit(model: PreTrainedModel, schedule: list[int]) -> None:
-    depth, family = model.config.num_hidden_layers, model.config.model_type
-    if family not in FAMILIES:
+def require_family(model: PreTrainedModel) -> None:
+    """Check that the model's layers can read several tokens as one. Raises: UserError naming the family."""
+    if model.config.model_type not in FAMILIES:
         raise UserError(
             "this family's layers cannot read several tokens as one",
             where="token_schedule",
-            found=f"model_type '{family}'",
+            found=f"model_type '{model.config.model_type}'",
             do=f"leave token_schedule out, or start from one of {', '.join(FAMILIES)}",
         )
+
+
+def _require_fit(model: PreTrainedModel, schedule: list[int]) -> None:
+    require_family(model)
+    depth = model.config.num_hidden_layers
     if not is_schedule(schedule) or len(schedule) != depth:
         raise UserError(
             "a token schedule has a number for each layer, 1 or a multiple of the layer before's",

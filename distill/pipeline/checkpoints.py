@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +23,7 @@ from distill.pipeline.plan import Stage
 from distill.pipeline.preflight import layers_of, require_equal_starts
 from distill.pipeline.settings import Settings
 from distill.training.config import TrainingConfig
+from distill.training.losses.term import ATTENTIONS, PROJECTIONS, needs
 from students.config import StudentConfig, TrainedEntry
 from teachers.config import TeacherConfig
 from teachers.embedded import local_folder
@@ -105,6 +107,7 @@ def _try_start(
     cuts = {student: partial(_kept, student, chain) for student, chain in students.items()}
     checks = [
         *_recipe_checks(_recipes(name, experiment.settings, students)),
+        *_family_checks(students),
         *(_export_checks(experiment.settings) if export else []),
     ]
     _try(f"{section}.{name}", source, Trial(space.labels, space.objective, views, cuts, checks))
@@ -198,6 +201,39 @@ def _recipe_checks(recipes: Iterable[tuple[str, TrainingConfig]]) -> Iterator[Ch
             yield partial(_require_head_dropout, f"{key}.head_dropout")
 
 
+def _family_checks(students: Mapping[str, Chain]) -> Iterator[Check]:
+    """What students read inside a model, or change there, is known for some families only."""
+    for name, chain in students.items():
+        student = chain[-1]
+        if needs(student.terms.values()) & {ATTENTIONS, PROJECTIONS}:
+            yield partial(_require_attention, f"students.{name}.losses")
+        if student.token_schedule is not None:
+            yield partial(_require_pooling, f"students.{name}.token_schedule")
+
+
+def _require_attention(key: str, model: PreTrainedModel) -> None:
+    from distill.models.projections import attention_modules
+
+    with _at(key):
+        attention_modules(model)
+
+
+def _require_pooling(key: str, model: PreTrainedModel) -> None:
+    from distill.models.token_schedule import require_family
+
+    with _at(key):
+        require_family(model)
+
+
+@contextmanager
+def _at(key: str) -> Iterator[None]:
+    """Name the key of the project in a UserError."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(error.what, where=key, found=error.found, do=error.do) from None
+
+
 def _require_stack(key: str, what: str, do: str, model: PreTrainedModel) -> None:
     from distill.models.encoder import layer_stack
 
@@ -211,10 +247,8 @@ def _require_stack(key: str, what: str, do: str, model: PreTrainedModel) -> None
 def _require_head_dropout(key: str, model: PreTrainedModel) -> None:
     from distill.models.head import head_dropouts
 
-    try:
+    with _at(key):
         head_dropouts(model)
-    except UserError as error:
-        raise UserError(error.what, where=key, found=error.found, do=error.do) from None
 
 
 def _export_checks(settings: Settings) -> Iterator[Check]:

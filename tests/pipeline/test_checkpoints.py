@@ -8,6 +8,7 @@ from benchmarks.family_checkpoints import FAMILIES, write_checkpoint
 from distill.core.errors import UserError
 from distill.core.progress import Reporter, reporting
 from distill.inference import trial
+from distill.pipeline.checkpoints import _family_checks
 from distill.pipeline.outlook import outlook
 from distill.pipeline.pretrain import pretrain
 from distill.pipeline.seeds import execute_run
@@ -151,6 +152,22 @@ def test_a_students_recipe_is_tried_too(make):
     with pytest.raises(UserError, match="no dropout") as caught:
         execute_run(settings, Noting(), "train")
     assert caught.value.where == "students.small.training.head_dropout"
+
+
+@pytest.mark.parametrize(
+    ("family", "student", "key"),
+    [
+        ("DeBERTa v1", "losses={attention_relations: {}}", "losses"),
+        ("DeBERTa v1", "token_schedule=[2]", "token_schedule"),
+    ],
+)
+def test_what_a_student_reads_or_changes_inside_an_encoder_is_known_of_its_family(make, family, student, key):
+    watch = Noting()
+    with pytest.raises(UserError, match="model_type 'deberta'") as caught:
+        execute_run(make(family, f"students.small.{student}"), watch, "train")
+    assert caught.value.where == f"students.small.{key}" and not [name for name in watch.made if "teach" in name]
+    plain = make(family, "students.small.losses={gold: {}, hidden_states: {}}")
+    assert not list(_family_checks({"small": [plain.students["small"]]}))
 
 
 def test_random_weights_have_positions_too(planted, tmp_path):

@@ -14,7 +14,7 @@ from distill.core.intake.json_rows import json_value
 from distill.core.intake.sources import Reading, read_rows
 from distill.core.label_space import LabelSpace, label_name
 from distill.core.soft_labels import SoftLabels, shard_ranges, statuses, write_shard
-from distill.training.joining import labelled_rows
+from distill.training.learnt_rows import labelled_rows
 from teachers.config import LabellingConfig
 
 _JSON_CELLS = Reading(quotes="double")  # whoever writes JSON into a TSV has it quoted by a CSV writer
@@ -30,7 +30,7 @@ def import_labels(config: LabellingConfig, file: Path, space: LabelSpace, record
         not in the project, and training or pool rows that the file leaves out.
     """
     logits = _read(file, space)
-    rows = labelled_rows(records)
+    rows = list(labelled_rows(records))
     ids = [record.id for _, record in rows]
     _same_ids(file, ids, logits)
     _refuse_probabilities(file, list(logits.values()))

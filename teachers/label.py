@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
 from pathlib import Path
 
 import numpy as np
 
 from distill.core.progress import progress
+from distill.core.record_store import count_records, records_between
 from distill.core.records import Record
-from distill.core.soft_labels import SoftLabels, shard_is_done, shard_ranges, statuses, write_shard
+from distill.core.soft_labels import SoftLabels, shard_is_done, shard_path, shard_ranges, statuses, write_shard
 from distill.families.family import Opening, family_of
 from distill.inference.scorer import Scores
 from distill.training import device
-from distill.training.joining import labelled_rows
+from distill.training.learnt_rows import labelled_splits
 from teachers.config import LabellingConfig
 
 
@@ -22,19 +25,51 @@ def label(config: LabellingConfig, teacher: Path, records: Path, threads: int, f
 
     Args: teacher: a model folder of any family.
     """
-    rows = labelled_rows(records)
-    shards = [(index, rows[start:stop]) for index, start, stop in shard_ranges(len(rows), config.shard_rows)]
-    missing = [(index, part) for index, part in shards if not shard_is_done(folder, index, _ids(part))]
+    shards = list(_shards(records, config.shard_rows))
+    missing = [shard for shard in shards if not _is_done(shard, records, folder)]
     if not missing:
         return
-    finished = len(rows) - sum(len(part) for _, part in missing)
+    total = sum(map(len, shards))
+    finished = total - sum(map(len, missing))
     how = Opening(threads, device.resolve(config.precision), device.device(), config.batch_tokens)
     scorer = family_of(teacher).open(teacher, how)
-    with progress("labelling", len(rows), finished) as advance:
-        fields = ([record.fields for _, record in part] for _, part in missing)
+    with progress("labelling", total, finished) as advance:
+        fields = ([record.fields for _, record in shard.rows(records)] for shard in missing)
         scored = scorer.score_chunks(fields, lambda done: advance(finished + done))
-        for (index, part), scores in zip(missing, scored, strict=True):
-            write_shard(folder, index, _soft_labels(part, scores), half=config.half)
+        for shard, scores in zip(missing, scored, strict=True):
+            write_shard(folder, shard.index, _soft_labels(shard.rows(records), scores), half=config.half)
+
+
+def _is_done(shard: _Shard, records: Path, folder: Path) -> bool:
+    there = shard_path(folder, shard.index).exists()
+    return there and shard_is_done(folder, shard.index, _ids(shard.rows(records)))
+
+
+@dataclass(frozen=True)
+class _Shard:
+    """A run of the labelled rows. Attributes: parts: (split, start, stop) of the rows in each record file."""
+
+    index: int
+    parts: Sequence[tuple[str, int, int]]
+
+    def __len__(self) -> int:
+        return sum(stop - start for _, start, stop in self.parts)
+
+    def rows(self, records: Path) -> list[tuple[str, Record]]:
+        """(split, record) of each row, read when asked for: a pool is never all in memory."""
+        return [(split, row) for split, *span in self.parts for row in records_between(records, split, *span)]
+
+
+def _shards(records: Path, shard_rows: int) -> Iterator[_Shard]:
+    """All labelled rows, cut into shards."""
+    names = labelled_splits(records)
+    starts = [0, *accumulate(count_records(records, name) for name in names)]
+    for index, start, stop in shard_ranges(starts[-1], shard_rows):
+        spans = (
+            (name, max(start, first) - first, min(stop, end) - first)
+            for name, (first, end) in zip(names, pairwise(starts), strict=True)
+        )
+        yield _Shard(index, [(name, low, high) for name, low, high in spans if low < high])
 
 
 def _soft_labels(part: Sequence[tuple[str, Record]], scores: Scores) -> SoftLabels:

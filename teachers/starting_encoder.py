@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from distill.core.progress import note
-from distill.core.record_store import read_records, splits
+from distill.core.record_store import iter_records, splits
 from distill.models import pretrained
 from distill.models.config import FreshEncoder
 from distill.models.encoder_config import settle_padding
@@ -62,6 +62,6 @@ def _texts(records: Path) -> Iterable[str]:
     """Texts of the training rows, then of the pool, up to a bound."""
     names = [name for name in splits(records) if name == "train" or name.startswith("pool.")]
     texts = (
-        text for name in sorted(names, reverse=True) for r in read_records(records, name) for text in r.fields.values()
+        text for name in sorted(names, reverse=True) for r in iter_records(records, name) for text in r.fields.values()
     )
     return islice((text for text in texts if text), _VOCABULARY_TEXTS)

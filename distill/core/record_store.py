@@ -6,8 +6,10 @@ Columns: `id`, `field.<path>`, `target` (fixed_size_list<float32>[C] or null), `
 from __future__ import annotations
 
 import random
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,21 +61,13 @@ def read_records(folder: Path, split: str) -> list[Record]:
 
 def iter_records(folder: Path, split: str, record_id: str | None = None) -> Iterator[Record]:
     """The records of a split, one at a time; only the one named `record_id` where given. Raises as `read_records`."""
-    import pyarrow as pa
     import pyarrow.compute as pc
-    import pyarrow.parquet as pq
 
-    path = _path(folder, split)
-    try:
-        with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(_BATCH_ROWS):
-                if record_id is not None:
-                    batch = batch.filter(pc.equal(batch.column("id"), record_id))
-                yield from _records(batch)
-    except MemoryError:
-        raise
-    except (pa.ArrowException, OSError) as error:
-        raise UserError("broken record file", where=str(path), found=error, do="redo the records step") from None
+    with _open(folder, split) as file:
+        for batch in file.iter_batches(_BATCH_ROWS):
+            if record_id is not None:
+                batch = batch.filter(pc.equal(batch.column("id"), record_id))
+            yield from _records(batch)
 
 
 def sample_records(folder: Path, split: str, rows: int, seed: int) -> list[Record]:
@@ -81,15 +75,39 @@ def sample_records(folder: Path, split: str, rows: int, seed: int) -> list[Recor
 
     Raises: as `read_records`.
     """
+    with _open(folder, split) as file:
+        total = file.metadata.num_rows
+        chosen = sorted(random.Random(seed).sample(range(total), min(rows, total)))
+        return [record for piece in _pieces(file, chosen) for record in _records(piece)]
+
+
+def records_between(folder: Path, split: str, start: int, stop: int) -> list[Record]:
+    """Rows `start` to `stop` of a split, in its order. Reads only the pieces they are in. Raises: as `read_records`."""
+    with _open(folder, split) as file:
+        return [record for piece in _pieces(file, range(start, stop)) for record in _records(piece)]
+
+
+def read_columns(folder: Path, split: str, names: Sequence[str]) -> pa.Table:
+    """Columns of a split without its texts: `id`, `target`, `slice`. Raises: as `read_records`."""
+    with _open(folder, split) as file:
+        return file.read(columns=list(names))
+
+
+def target_matrix(column: pa.ChunkedArray) -> NDArray[np.float32] | None:
+    """The column `target` as float32 (N, C); None for rows without gold."""
+    return None if not len(column) else _target_rows(column.combine_chunks())
+
+
+@contextmanager
+def _open(folder: Path, split: str) -> Iterator[pq.ParquetFile]:
+    """The file of a split. Raises: as `read_records`."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     path = _path(folder, split)
     try:
         with pq.ParquetFile(path) as file:
-            total = file.metadata.num_rows
-            chosen = sorted(random.Random(seed).sample(range(total), min(rows, total)))
-            return [record for piece in _pieces(file, chosen) for record in _records(piece)]
+            yield file
     except MemoryError:
         raise
     except (pa.ArrowException, OSError) as error:
@@ -101,7 +119,7 @@ def _pieces(file: pq.ParquetFile, rows: Sequence[int]) -> Iterator[Any]:
     first = 0
     for group in range(file.num_row_groups):
         end = first + file.metadata.row_group(group).num_rows
-        wanted = [row - first for row in rows if first <= row < end]
+        wanted = [row - first for row in rows[bisect_left(rows, first) : bisect_left(rows, end)]]
         if wanted:
             yield from file.read_row_group(group).take(wanted).to_batches()
         first = end
@@ -118,21 +136,6 @@ def slice_counts(folder: Path, split: str) -> dict[str, int]:
     """Rows of each slice of a split."""
     found = Counter(record.slice for record in iter_records(folder, split))
     return {name: rows for name, rows in found.items() if name is not None}
-
-
-def training_rows(folder: Path, slices: Collection[str] | None) -> list[Record]:
-    """The training rows of these slices; all for None.
-
-    Raises: UserError for a slice that no training row has, with those there are.
-    """
-    rows = read_records(folder, "train")
-    if slices is None:
-        return rows
-    known = {row.slice for row in rows if row.slice is not None}
-    for name in slices:
-        if name not in known:
-            raise unknown_name("slice", name, known, "a teacher's slices")
-    return [row for row in rows if row.slice in slices]
 
 
 def class_shares(folder: Path, split: str = "train") -> NDArray[np.float64]:

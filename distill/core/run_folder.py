@@ -13,6 +13,7 @@ VOCABULARIES = "vocabularies"
 EVALUATION, LATENCY, PREDICTIONS = "evaluation", "latency", "predictions"
 LAYERS = "layers.json"  # which layers a probe chose
 HASHES = ".cache/sha256.json"  # of the files that steps read, and of what they made
+ENCODED = ".cache/encoded"  # rows as token ids, for all fits of a run
 
 
 def read_run(run: Path) -> Json:

@@ -6,13 +6,14 @@ run give equal shards; `manifest.json` of the step lists them with sha256 and ro
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from distill.core.errors import UserError
@@ -103,7 +104,7 @@ def write_shard(folder: Path, index: int, labels: SoftLabels, *, half: bool = Fa
 
 def read_shard(path: Path) -> SoftLabels:
     """One shard. Raises: UserError when the file is damaged."""
-    table = read_table(path, _COLUMNS, "delete this shard and start again: only its rows are labelled anew")
+    table = _read(path)
     return SoftLabels(
         ids=table["id"].to_pylist(),
         sources=table["source"].to_pylist(),
@@ -127,10 +128,53 @@ def shard_is_done(folder: Path, index: int, ids: Sequence[str]) -> bool:
     return True
 
 
+class LabelStore:
+    """A finished store that is read as it is asked for: one shard is in memory, and no Python object for each row.
+
+    Attributes: ids: of the M rows that are for training (status `ok`).
+    Raises: UserError when there is no store or a shard is damaged.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._paths = _shards(folder)
+        tables = [_read(path).select(["id", "status"]) for path in self._paths]
+        usable = [np.asarray(pc.equal(table["status"], OK)).nonzero()[0] for table in tables]
+        self._rows = np.concatenate(usable)
+        self._starts = np.cumsum([0, *map(len, usable)])
+        parts = [table["id"].take(pa.array(rows)) for table, rows in zip(tables, usable, strict=True)]
+        self.ids: pa.Array = pa.chunked_array([chunk for part in parts for chunk in part.chunks], pa.string())
+        self._held: tuple[int, NDArray[np.float32]] | None = None
+
+    def logits(self, places: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Logits (N, K) of the rows at N ≥ 1 places of `ids`; quick where neighbours are of one shard."""
+        shards = np.searchsorted(self._starts, places, side="right") - 1
+        found = None
+        for shard in np.unique(shards):
+            here = shards == shard
+            values = self._shard(int(shard))[self._rows[places[here]]]
+            found = np.empty((len(places), values.shape[1]), np.float32) if found is None else found
+            found[here] = values
+        assert found is not None
+        return found
+
+    def _shard(self, index: int) -> NDArray[np.float32]:
+        if self._held is None or self._held[0] != index:
+            self._held = (index, matrix(_read(self._paths[index])["logits"]))
+        return self._held[1]
+
+
+def _shards(folder: Path) -> list[Path]:
+    """The shards of a store, in order. Raises: UserError when there is none."""
+    paths = sorted(folder.glob("shard-*.parquet"))
+    if not paths:
+        raise UserError("no soft labels here", where=str(folder), do="run distill label first")
+    return paths
+
+
+def _read(path: Path) -> pa.Table:
+    return read_table(path, _COLUMNS, "delete this shard and start again: only its rows are labelled anew")
+
+
 def read_soft_labels(folder: Path) -> SoftLabels:
     """All shards of a finished store, in order. Raises: UserError when there is none or one is damaged."""
-    paths: Iterable[Path] = sorted(folder.glob("shard-*.parquet"))
-    parts = [read_shard(path) for path in paths]
-    if not parts:
-        raise UserError("no soft labels here", where=str(folder), do="run distill label first")
-    return SoftLabels.concatenate(parts)
+    return SoftLabels.concatenate([read_shard(path) for path in _shards(folder)])

@@ -6,24 +6,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from distill.core.errors import UserError
-from distill.core.files import write_json
+from distill.core.files import remove, write_json
 from distill.core.model_folder import START_FILE, layer_count, parameter_count
-from distill.core.record_store import read_records, training_rows
-from distill.core.records import Record
-from distill.core.soft_labels import read_soft_labels
+from distill.core.run_folder import ENCODED
 from distill.core.view import TOKENIZER_FILE, View
-from distill.families.family import DEFAULT, Facts, Family, Lesson, Opening, renderer
+from distill.families.family import DEFAULT, Facts, Family, Lesson, Opening, learnt_rows, renderer
 from distill.families.starting import beginning, cut, source_model
 from distill.inference.runner_scorer import RunnerScorer
 from distill.inference.scorer import Scorer
 from distill.training.config import TrainingConfig
-from distill.training.joining import join, labelled_rows, rows_to_learn
+from distill.training.learnt_rows import gold_rows
 from distill.training.losses.term import Term, needs_teacher
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
-
-    from distill.training.examples import Logits
 
 
 class Recipe(Protocol):
@@ -76,7 +72,8 @@ class Encoder(Family):
         from distill.models.pretrained import copy_tokenizer
         from distill.training.altered_rows import Alteration
         from distill.training.distillation_loss import DistillationLoss
-        from distill.training.examples import encode_examples
+        from distill.training.encoded_store import EncodedStore
+        from distill.training.examples import Examples
         from distill.training.fit import fit
         from distill.training.run import Run
 
@@ -85,12 +82,11 @@ class Encoder(Family):
         view = View(lesson.view, lesson.view_config, lesson.source / TOKENIZER_FILE)
         render, windows = view.renderer(), lesson.view_config.windows
         model = self.start(config, lesson, view)
-        rows, soft = _rows(lesson)
-        sources = list(dict.fromkeys(source for source, _ in rows))
+        learnt = learnt_rows(lesson, folder)
         run = Run(
             name=lesson.title,
             labels=lesson.space.labels,
-            loss=DistillationLoss(tuple(config.terms.values()), lesson.space.objective, sources),
+            loss=DistillationLoss(tuple(config.terms.values()), lesson.space.objective, learnt.splits),
             pad_id=render.pad_id,
             pool=windows.pool if windows else "mean",
             seed=lesson.seed,
@@ -99,10 +95,10 @@ class Encoder(Family):
             logs=lesson.logs,
             alteration=Alteration.of(config.training.alter, render),
         )
-        places = [sources.index(source) for source, _ in rows]
-        train = encode_examples([row for _, row in rows], render, soft, places)
-        valid = encode_examples(read_records(lesson.records, "valid"), render)
+        store = EncodedStore(lesson.encoded or folder / ENCODED, lesson.records, view, lesson.threads)
+        train, valid = (Examples(one, store.rows(one.splits)) for one in (learnt, gold_rows(lesson.records, "valid")))
         fit(model, train, valid, _length(config.training, lesson.steps), run, folder)
+        remove(folder / ENCODED)
         write_json(folder / START_FILE, beginning(lesson, config))
         copy_tokenizer(lesson.source, folder)
         View(view.name, view.config, folder / TOKENIZER_FILE).save(folder)
@@ -134,17 +130,6 @@ class Encoder(Family):
         return Facts(layer_count(folder), parameter_count(folder))
 
 
-def _rows(lesson: Lesson) -> tuple[list[tuple[str, Record]], dict[str, Logits]]:
-    """(split, record) of the rows to learn from, and the soft labels by record id."""
-    if not lesson.labels:
-        return [("train", row) for row in training_rows(lesson.records, lesson.slices)], {}
-    stores = [(read_soft_labels(store), share) for store, share in lesson.labels.items()]
-    soft = join(stores, lesson.space.objective)
-    known = labelled_rows(lesson.records, lesson.splits)
-    if not any(row.id in soft for _, row in known):
-        store, found = str(next(iter(lesson.labels))), "every row is empty or not finite"
-        raise UserError("no usable soft labels", where=store, found=found, do="label the pool again")
-    return rows_to_learn(lesson.records, soft, lesson.splits, lesson.selection), soft
 
 
 def _teacher(config: Recipe, lesson: Lesson) -> Path | None:

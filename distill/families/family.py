@@ -19,6 +19,7 @@ from distill.core.view import VIEW_FILE, View
 from distill.inference.runner_scorer import RunnerScorer
 from distill.inference.scorer import Scorer
 from distill.training.joining import Share
+from distill.training.learnt_rows import LearntRows, gold_rows, soft_rows
 
 CONFIG_FILE = "config.json"
 
@@ -37,6 +38,7 @@ class Lesson:
         measured: whether its layers were chosen by measuring; its entry and those in `through` list them then.
         teacher: the model whose hidden states a loss may ask for. steps: a fixed number of optimiser steps.
         seed: order, dropout and fresh weights. threads: of the processor. logs: folder for TensorBoard.
+        encoded: where encoded rows are kept for other fits; None: only while this one lasts.
     """
 
     title: str
@@ -57,6 +59,7 @@ class Lesson:
     seed: int = 1
     threads: int = 1
     logs: Path | None = None
+    encoded: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -149,6 +152,18 @@ def fit(name: str, config: Any, lesson: Lesson, folder: Path) -> None:
         stored = read_json(folder / CONFIG_FILE) if (folder / CONFIG_FILE).exists() else {}
         signed = {**stored.get("distill", {}), "family": name, "view": lesson.view}
         write_json(folder / CONFIG_FILE, {**stored, "distill": signed})
+
+
+def learnt_rows(lesson: Lesson, folder: Path) -> LearntRows:
+    """The rows that a lesson's model learns from: gold, or soft labels with gold beside them.
+
+    Args: folder: of the fit, for what it keeps on disk meanwhile.
+    Raises: UserError when no row has a usable soft label, or a slice has no rows.
+    """
+    if not lesson.labels:
+        return gold_rows(lesson.records, slices=lesson.slices)
+    own = lesson.space.objective
+    return soft_rows(lesson.records, lesson.labels, own, folder, lesson.splits, lesson.selection)
 
 
 def renderer(folder: Path, how: Opening) -> Renderer:

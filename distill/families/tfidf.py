@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -22,15 +22,12 @@ from distill.core.objectives.multi_label import MultiLabel
 from distill.core.objectives.objective import Objective, objective
 from distill.core.objectives.single_label import SINGLE
 from distill.core.progress import progress
-from distill.core.record_store import training_rows
-from distill.core.records import Record
 from distill.core.rendering import Renderer
-from distill.core.soft_labels import read_soft_labels
 from distill.core.view import TOKENIZER_FILE, View
 from distill.evaluation.metrics import FloatArray
-from distill.families.family import CONFIG_FILE, DEFAULT, Facts, Family, Lesson, Opening, renderer
+from distill.families.family import CONFIG_FILE, DEFAULT, Facts, Family, Lesson, Opening, learnt_rows, renderer
 from distill.inference.scorer import Logits, Progress, Row, Scorer
-from distill.training.joining import join, labelled_rows, rows_to_learn
+from distill.training.learnt_rows import LearntRows
 
 if TYPE_CHECKING:
     from sklearn.feature_extraction.text import TfidfVectorizer
@@ -82,7 +79,7 @@ Linear: TypeAlias = "LogisticRegression | Alone"
 
 
 def fit_words(
-    texts: Sequence[str], targets: FloatArray, settings: Tfidf.Settings, objective: Objective = SINGLE
+    texts: Iterable[str], targets: FloatArray, settings: Tfidf.Settings, objective: Objective = SINGLE
 ) -> Words:
     """Fit vocabulary and linear model.
 
@@ -158,7 +155,7 @@ class WordScorer(Scorer):
 
     def prepare(self, rows: Sequence[Row]) -> list[Terms]:
         """Records as weights of their terms."""
-        features = self._words.features(_texts(self._renderer, rows))
+        features = self._words.features([_text(self._renderer, row) for row in rows])
         return [Terms(features, index, row, self._renderer) for index, row in enumerate(rows)]
 
     def answer(self, prepared: Sequence[Terms], on_progress: Progress | None = None) -> Logits:
@@ -195,12 +192,12 @@ class Tfidf(Family):
         word_tokenizer().save(str(folder / TOKENIZER_FILE))
         view = View(lesson.view, lesson.view_config, folder / TOKENIZER_FILE)
         view.save(folder)
-        records, targets = _examples(lesson)
-        texts = _texts(view.renderer(), [record.fields for record in records])
+        learnt, render = learnt_rows(lesson, folder), view.renderer()
+        texts = (_text(render, record.fields) for record in learnt.records(lesson.records))
         try:
-            with progress(lesson.title, len(records)) as advance:
-                words = fit_words(texts, targets, config, lesson.space.objective)
-                advance(len(records))
+            with progress(lesson.title, len(learnt)) as advance:
+                words = fit_words(texts, _chances(learnt, lesson.space.objective), config, lesson.space.objective)
+                advance(len(learnt))
         except ValueError as error:
             do = "give the view fields with words, or leave the model out (the control: controls.tfidf: false)"
             raise UserError("cannot fit words", where=f"views.{lesson.view}", found=error, do=do) from None
@@ -259,21 +256,15 @@ def load_words(folder: Path) -> Words:
     return Words(vectors, model, classes, kind)
 
 
-def _examples(lesson: Lesson) -> tuple[list[Record], FloatArray]:
-    """Records and targets (N, C): soft labels where a record has them, else gold."""
-    if not lesson.labels:
-        records = training_rows(lesson.records, lesson.slices)
-        return records, np.stack([record.target for record in records if record.target is not None]).astype(np.float64)
-    soft = join([(read_soft_labels(store), share) for store, share in lesson.labels.items()], lesson.space.objective)
-    known = labelled_rows(lesson.records, lesson.splits)
-    if not any(record.id in soft for _, record in known):
-        raise UserError("no usable soft labels", where=str(next(iter(lesson.labels))), do="label the pool again")
-    records = [record for _, record in rows_to_learn(lesson.records, soft, lesson.splits, lesson.selection)]
-    chances = {name: lesson.space.objective.probabilities(logits[None])[0] for name, logits in soft.items()}
-    targets = [chances[record.id] if record.id in chances else record.target for record in records]
-    return records, np.array(targets, np.float64)
+def _chances(learnt: LearntRows, objective: Objective) -> FloatArray:
+    """Targets (N, C): soft labels where a row has them, else gold."""
+    targets = learnt.target[learnt.rows].astype(np.float64)
+    if learnt.soft is not None:
+        labelled = learnt.soft.labelled[learnt.rows]
+        targets[labelled] = objective.probabilities(learnt.soft.logits[learnt.rows[labelled]])
+    return targets
 
 
-def _texts(renderer: Renderer, rows: Sequence[Row]) -> list[str]:
-    """The rendered sides of each record as one text."""
-    return [" ".join(side for side in renderer.text(row) if side) for row in rows]
+def _text(renderer: Renderer, row: Row) -> str:
+    """The rendered sides of a record as one text."""
+    return " ".join(side for side in renderer.text(row) if side)

@@ -11,7 +11,7 @@ NO_LIMIT = 2**31
 """More tokens and rows than any batch has: all in one batch."""
 
 
-def batches(lengths: Sequence[int], max_tokens: int, max_rows: int) -> list[NDArray[np.int64]]:
+def batches(lengths: Sequence[int] | NDArray[np.int32], max_tokens: int, max_rows: int) -> list[NDArray[np.int64]]:
     """Indices of rows, batched so that rows × longest row stays within `max_tokens`.
 
     Longest rows come first, equal lengths in their given order: the same lengths always give the same batches, and

@@ -26,7 +26,7 @@ from distill.pipeline.experiment import Experiment
 from distill.pipeline.models import ModelSpec
 from distill.pipeline.plan import asking, learning
 from distill.pipeline.settings import Settings
-from distill.training.joining import labelled_rows
+from distill.training.learnt_rows import labelled_rows
 
 ROWS, STEPS, _HELD_OUT = 50, 4, 10
 _REQUESTS, _REPLICATES = 24, 100
@@ -193,6 +193,7 @@ def _shortened(settings: Settings, folder: Path) -> Settings:
     return replace(
         settings,
         run=folder,
+        seeds_in=None,
         project=project.model_copy(update=changed),
         teachers={
             name: shorter(one, slices=None, **_imported(one, name, folder)) for name, one in settings.teachers.items()

@@ -43,6 +43,7 @@ def seed_runs(settings: Settings) -> list[Settings]:
         replace(
             settings,
             run=settings.run / f"seed-{seed}",
+            seeds_in=settings.run,
             project=settings.project.model_copy(update={"seeds": None, "training_seed": seed}),
         )
         for seed in settings.project.seeds

@@ -40,6 +40,7 @@ class Settings:
     Attributes:
         run: the run folder. where: the project file, named in messages.
         project: task, data, views, gates. teachers, students, targets: by name, in the order of the report.
+        seeds_in: the folder that this run and those of other seeds are in; None: it is not one of several.
     """
 
     run: Path
@@ -49,6 +50,12 @@ class Settings:
     students: dict[str, StudentEntry]
     targets: dict[str, Target]
     bench: BenchConfig
+    seeds_in: Path | None = None
+
+    @property
+    def shared(self) -> Path:
+        """The folder of what runs of several seeds have in common."""
+        return self.seeds_in or self.run
 
     def as_json(self) -> dict[str, Any]:
         """The resolved config for `run.json`."""

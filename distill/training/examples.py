@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from distill.core.records import Record
-from distill.core.rendering import Renderer, Window
+from distill.core.rendering import Window
 from distill.inference.collate import collate
+from distill.training.encoded_rows import EncodedRows
+from distill.training.learnt_rows import LearntRows
 
 Logits = NDArray[np.float32]
 
@@ -35,22 +37,38 @@ class Example:
         return max(len(window.ids) for window in self.windows)
 
 
-def encode_examples(
-    records: Sequence[Record],
-    renderer: Renderer,
-    soft_labels: Mapping[str, Logits] | None = None,
-    sources: Sequence[int] | None = None,
-) -> list[Example]:
-    """Encode records and join each to the teacher's logits for its id, if there are any.
+class Examples(Sequence[Example]):
+    """The rows that a model learns from, made into an Example only when a batch asks for one.
 
-    Args: sources: place of each record's split among those that are learnt from; None: all are of the first.
+    Args: learnt: which rows, and what of each. encoded: all rows of their splits, end to end.
+    Attributes: lengths: tokens of each row's longest window, int32 (N,).
     """
-    soft_labels = soft_labels or {}
-    encoded = renderer.encode_batch([record.fields for record in records])
-    return [
-        Example(item.windows, soft_labels.get(record.id), record.target, source)
-        for record, item, source in zip(records, encoded, sources or [0] * len(records), strict=True)
-    ]
+
+    def __init__(self, learnt: LearntRows, encoded: EncodedRows) -> None:
+        self._learnt, self._encoded, self._source = learnt, encoded, learnt.source
+        self.lengths = encoded.lengths[learnt.rows]
+
+    def __len__(self) -> int:
+        """N."""
+        return len(self._learnt)
+
+    def __getitem__(self, index: Any) -> Any:
+        """The example of a row. Args: index: 0 to N − 1."""
+        learnt, soft = self._learnt, self._learnt.soft
+        row = learnt.rows[index]
+        return Example(
+            self._encoded[row],
+            soft.logits[row] if soft is not None and soft.labelled[row] else None,
+            learnt.target[row] if learnt.has_gold[row] else None,
+            int(self._source[index]),
+        )
+
+
+def lengths(examples: Sequence[Example]) -> NDArray[np.int32]:
+    """Tokens of each example's longest window, int32 (N,)."""
+    if isinstance(examples, Examples):
+        return examples.lengths
+    return np.array([example.length for example in examples], np.int32)
 
 
 @dataclass(frozen=True)
@@ -116,7 +134,11 @@ class LengthGroupedSampler(torch.utils.data.Sampler[int]):
     """
 
     def __init__(
-        self, lengths: Sequence[int], batch_size: int, seed: int, on_epoch: Callable[[int], None] | None = None
+        self,
+        lengths: Sequence[int] | NDArray[np.int32],
+        batch_size: int,
+        seed: int,
+        on_epoch: Callable[[int], None] | None = None,
     ) -> None:
         self.lengths, self.batch_size, self.seed, self.epoch = np.asarray(lengths), batch_size, seed, 0
         self._on_epoch = on_epoch

@@ -19,7 +19,7 @@ from distill.training import resume
 from distill.training.attention import choose_attention
 from distill.training.collapse import require_finite, require_spread
 from distill.training.config import TrainingConfig
-from distill.training.examples import Example
+from distill.training.examples import Example, lengths
 from distill.training.lengths import End, for_fixed_length, until_converged
 from distill.training.run import Rows, Run
 from distill.training.stretch import Stretch
@@ -48,7 +48,8 @@ def fit(
     quiet_trainer()
     set_dropout(model, config.dropout)
     set_head_dropout(model, config.head_dropout)
-    choose_attention(model, config.precision, max((example.length for example in (*train, *valid)), default=0))
+    longest = max(int(lengths(part).max(initial=0)) for part in (train, valid))
+    choose_attention(model, config.precision, longest)
     with ExitStack() as tasks:
 
         def trainer(stretch: Stretch, *callbacks: TrainerCallback) -> DistillTrainer:

@@ -1,48 +1,23 @@
-"""The rows that soft labels are made for, and several teachers' labels joined into one set of logits by record id."""
+"""Several teachers' labels joined into one set of logits by record id."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from distill.core.objectives.objective import Objective
-from distill.core.record_store import read_records, splits
-from distill.core.records import Record
-from distill.core.selection.store import selected_ids
-from distill.core.soft_labels import OK, SoftLabels
+from distill.core.soft_labels import LabelStore
 from distill.evaluation.metrics import mixture
 
 Logits = NDArray[np.float32]
-
-
-def labelled_rows(records: Path, names: Sequence[str] | None = None) -> list[tuple[str, Record]]:
-    """(split, record) of every row that a teacher labels: training rows, then the pool's sources by name.
-
-    Args: names: of the splits to read; None: all of these.
-    """
-    if names is None:
-        names = ["train", *sorted(name for name in splits(records) if name.startswith("pool."))]
-    return [(name, record) for name in names for record in read_records(records, name)]
-
-
-def rows_to_learn(
-    records: Path, soft: Collection[str], names: Sequence[str] | None = None, selection: Path | None = None
-) -> list[tuple[str, Record]]:
-    """(split, record) of rows with gold, and of those of the pool with a soft label, of these only the selected ones.
-
-    Args: soft: ids with a soft label. names: of the splits to read, as `labelled_rows`. selection: the folder of a
-        selection; None: the whole pool.
-    """
-    chosen = None if selection is None else selected_ids(selection)
-    return [
-        (split, row)
-        for split, row in labelled_rows(records, names)
-        if row.target is not None or (row.id in soft and (chosen is None or row.id in chosen))
-    ]
+_BLOCK_ROWS = 16_384
 
 
 @dataclass(frozen=True)
@@ -53,25 +28,64 @@ class Share:
     temperature: float = 1.0
 
 
-def join(stores: Sequence[tuple[SoftLabels, Share]], objective: Objective) -> dict[str, Logits]:
-    """Logits (K,) by record id, for rows that every teacher labelled with status `ok`.
+@dataclass(frozen=True)
+class Joined:
+    """Soft labels of N rows. Attributes: labelled: bool (N,). logits: float32 (N, K), 0 where a row has none."""
+
+    labelled: NDArray[np.bool_]
+    logits: Logits
+
+
+def join(stores: Sequence[tuple[LabelStore, Share]], objective: Objective, ids: pa.Array, scratch: Path) -> Joined:
+    """Logits for the rows of these ids that every teacher labelled with status `ok`.
 
     One teacher's logits are taken as they are. Several are mixed as `metrics.mixture` does, each after its temperature.
+    They are kept in a nameless file in `scratch`, mapped into memory, so that a large pool's are never all in it.
 
-    Args: stores: soft labels and share of each teacher. objective: of the task.
+    Args: stores: soft labels and share of each teacher. objective: of the task. ids: of N rows, each once.
     """
-    tables = [_usable(labels) for labels, _ in stores]
-    if len(tables) == 1:
-        return tables[0]
-    names = [name for name in tables[0] if all(name in table for table in tables[1:])]
-    if not names:
-        return {}
-    stacked = [np.stack([table[name] for name in names]) for table in tables]
-    parts = [logits / share.temperature for logits, (_, share) in zip(stacked, stores, strict=True)]
-    mean = mixture(parts, [share.weight for _, share in stores], objective).astype(np.float32)
-    return dict(zip(names, mean, strict=True))
+    places = [_places(ids, store.ids) for store, _ in stores]
+    labelled = np.logical_and.reduce([place >= 0 for place in places])
+    rows = labelled.nonzero()[0]
+    logits: Logits | None = None
+    for start in range(0, len(rows), _BLOCK_ROWS):
+        block = rows[start : start + _BLOCK_ROWS]
+        mixed = _mixed(
+            [(store.logits(place[block]), share) for (store, share), place in zip(stores, places, strict=True)],
+            objective,
+        )
+        logits = _nameless(scratch, (len(ids), mixed.shape[1])) if logits is None else logits
+        logits[block] = mixed
+    return Joined(labelled, np.zeros((len(ids), 0), np.float32) if logits is None else logits)
 
 
-def _usable(labels: SoftLabels) -> dict[str, Logits]:
-    rows = zip(labels.ids, labels.logits, labels.status, strict=True)
-    return {name: logits for name, logits, status in rows if status == OK}
+def join_by_id(stores: Mapping[Path, Share], objective: Objective, scratch: Path) -> dict[str, Logits]:
+    """As `join`, for all rows of the first store: logits (K,) by record id, in its order."""
+    opened = [(LabelStore(store), share) for store, share in stores.items()]
+    ids = opened[0][0].ids
+    joined = join(opened, objective, ids, scratch)
+    return {name: joined.logits[row] for row, name in enumerate(ids.to_pylist()) if joined.labelled[row]}
+
+
+def _places(ids: pa.Array, known: pa.Array) -> NDArray[np.int64]:
+    """Where each id is among the known ones; −1 for one that is not, int64 (N,)."""
+    found = pc.fill_null(pc.index_in(ids, value_set=known), -1)
+    return np.asarray(found, np.int64)
+
+
+def _mixed(parts: Sequence[tuple[Logits, Share]], objective: Objective) -> Logits:
+    if len(parts) == 1:
+        return parts[0][0]
+    softened = [logits / share.temperature for logits, share in parts]
+    return mixture(softened, [share.weight for _, share in parts], objective).astype(np.float32)
+
+
+def _nameless(folder: Path, shape: tuple[int, int]) -> Logits:
+    """Zeros in a file that is gone from the folder already, and from the disk with the array."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f".logits.{os.getpid()}.partial"  # a name that is removed after a kill
+    with path.open("w+b") as file:
+        file.truncate(4 * shape[0] * shape[1])
+        array: Logits = np.memmap(file, np.float32, "r+", shape=shape)
+    path.unlink()
+    return array

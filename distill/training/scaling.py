@@ -10,7 +10,7 @@ from distill.core.intake.hashing import unit
 from distill.core.objectives.objective import Objective
 from distill.core.selection.store import read_order, selected_ids, write_order, write_selected
 from distill.core.soft_labels import read_soft_labels
-from distill.training.joining import Share, join
+from distill.training.joining import Share, join_by_id
 
 
 def order_pool(
@@ -20,10 +20,9 @@ def order_pool(
 
     Args: stores: labels with their shares. selection: only rows of it; None: all that have a usable label.
     """
-    read = [(read_soft_labels(store), share) for store, share in stores.items()]
-    soft = join(read, objective)
+    soft = join_by_id(stores, objective, folder)
     known = set(soft) if selection is None else set(soft) & selected_ids(selection)
-    labels, _ = read[0]
+    labels = read_soft_labels(next(iter(stores)))
     rows = [(name, source) for name, source in zip(labels.ids, labels.sources, strict=True) if source != "train"]
     kept = [row for row in rows if row[0] in known]
     write_order(folder, sorted(kept, key=lambda row: (unit(seed, "scale", row[0]), row[0])))

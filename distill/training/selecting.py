@@ -18,8 +18,7 @@ from distill.core.records import Record
 from distill.core.selection.choose import Candidates, choose, distributions, entropy_shares
 from distill.core.selection.config import Select
 from distill.core.selection.store import SELECTION_FILE, write_selected
-from distill.core.soft_labels import read_soft_labels
-from distill.training.joining import Logits, Share, join
+from distill.training.joining import Logits, Share, join_by_id
 
 
 def select(
@@ -31,8 +30,7 @@ def select(
         those of a single teacher too.
     Raises: UserError where it balances by slices or caps keys that no pool row has, and where it leaves no row.
     """
-    stores = [(read_soft_labels(store), share) for store, share in labels.items()]
-    soft = join(stores, space.objective)
+    soft = join_by_id(labels, space.objective, folder)
     single = next(iter(labels.values())).temperature if len(labels) == 1 else 1.0
     pools = [split for split in splits(records) if split.startswith("pool.")]
     rows = [(split, replace(record, fields={})) for split in pools for record in iter_records(records, split)]

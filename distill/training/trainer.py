@@ -23,7 +23,7 @@ from distill.training.altered_rows import AlteredRows
 from distill.training.averaging import WeightAverage
 from distill.training.base_trainer import BaseTrainer
 from distill.training.config import TrainingConfig
-from distill.training.examples import Collator, LengthGroupedSampler, doubled, pool_windows
+from distill.training.examples import Collator, LengthGroupedSampler, doubled, lengths, pool_windows
 from distill.training.frozen_teacher import FrozenTeacher
 from distill.training.inner_states import Reader, sizes
 from distill.training.learner import learner
@@ -132,7 +132,7 @@ class DistillTrainer(BaseTrainer):
         examples, model = self._rows.valid, self._classifier
         model.train(False)
         logits = np.zeros((len(examples), self.head_size), np.float32)
-        for rows in token_budget.batches([e.length for e in examples], VALIDATION_TOKENS, 64):
+        for rows in token_budget.batches(lengths(examples), VALIDATION_TOKENS, 64):
             inputs = self._prepare_inputs(self.collator([examples[row] for row in rows]))
             with self.accelerator.autocast():
                 logits[rows] = self._outputs(self._read_logits, inputs).logits.float().cpu().numpy()
@@ -151,9 +151,9 @@ class DistillTrainer(BaseTrainer):
             return self._teacher.read(inputs, self._run.loss.objective)
 
     def _get_train_sampler(self, train_dataset: Any = None) -> LengthGroupedSampler:
-        lengths = [example.length for example in self._rows.train]
         on_epoch = self._train.set_epoch if isinstance(self._train, AlteredRows) else None
-        return LengthGroupedSampler(lengths, self.args.train_batch_size, self.args.seed, on_epoch)
+        own = lengths(self._rows.train)
+        return LengthGroupedSampler(own, self.args.train_batch_size, self.args.seed, on_epoch)
 
 
 def _teacher_folder(run: Run) -> Path:

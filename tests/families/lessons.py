@@ -8,7 +8,7 @@ import numpy as np
 
 from distill.core.soft_labels import SoftLabels, write_shard
 from distill.families.family import Lesson
-from distill.training.joining import labelled_rows
+from distill.training.learnt_rows import labelled_rows
 from tests.training.toy import CARD, SIGNS, SPACE
 
 
@@ -20,7 +20,7 @@ def toy_lesson(records: Path, view=CARD, name="card", **changes) -> Lesson:
 
 def toy_labels(records: Path, folder: Path, *, without=(), planted=None) -> Path:
     """Soft labels that know the answer; ids in `without` are not usable; `planted` replaces all logits."""
-    rows = labelled_rows(records)
+    rows = list(labelled_rows(records))
     answers = [next(i for i, sign in enumerate(SIGNS) if sign in row.fields["page.title"]) for _, row in rows]
     logits = np.eye(3, dtype=np.float32)[answers] * 6
     if planted is not None:

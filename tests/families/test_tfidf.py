@@ -141,7 +141,9 @@ def test_soft_labels_are_learnt_instead_of_gold(records, tmp_path):
 
 def test_gold_stands_in_where_a_soft_label_is_not_usable(records, tmp_path, monkeypatch):
     told = []
-    monkeypatch.setattr(tfidf, "fit_words", lambda texts, targets, *others: told.append((texts, targets)) or _stop())
+    monkeypatch.setattr(
+        tfidf, "fit_words", lambda texts, targets, *others: told.append((list(texts), targets)) or _stop()
+    )
     store = toy_labels(records, tmp_path / "labels", without=("т3", "п5"))
     with pytest.raises(UserError, match="cannot fit words"):
         _fitted(records, tmp_path, labels={store: Share()})

@@ -9,10 +9,10 @@ from distill.core.errors import GateFailed, UserError
 from distill.core.project import ViewConfig
 from distill.core.record_store import read_records
 from distill.core.view import View
-from distill.families import encoder as encoder_family
 from distill.models import encoder as encoder_module
 from distill.models.encoder import load_classifier
 from distill.training import fit as fit_module
+from distill.training import learnt_rows
 from distill.training.distillation_loss import DistillationLoss
 from distill.training.joining import Share
 from distill.training.losses.gold import Gold
@@ -199,7 +199,7 @@ def test_a_twin_of_the_students_steps_takes_exactly_them(teacher, records, tmp_p
 
 @pytest.mark.parametrize(("steps", "converges"), [(7, False), (None, True)], ids=["student's steps", "convergence"])
 def test_a_twin_learns_from_gold_alone(teacher, records, tmp_path, monkeypatch, steps, converges):
-    monkeypatch.setattr(encoder_family, "read_soft_labels", None)
+    monkeypatch.setattr(learnt_rows, "LabelStore", None)
     options = {"steps": steps, "labels": tmp_path / "labels", "training": {"epochs": 2}, "temperature": 3, "alpha": 0}
     rows, valid, config, run = _examples(monkeypatch, lambda: _twin(teacher, records, tmp_path / "s", **options))
     assert len(rows) == 24 and all(row.teacher_logits is None and row.target is not None for row in rows)

@@ -10,13 +10,14 @@ import pytest
 
 from distill.core.errors import UserError
 from distill.core.presets import preset_names
-from distill.core.record_store import read_records, training_rows, write_records
+from distill.core.record_store import read_records, write_records
 from distill.core.view import View
 from distill.families.copying import copy_model
 from distill.inference.runner_scorer import RunnerScorer
 from distill.inference.torch_runner import TorchRunner
 from distill.models.encoder import labels_of, load_classifier
 from distill.pipeline.entries import teacher_entry
+from distill.training.learnt_rows import gold_rows
 from teachers.config import TeacherConfig
 from teachers.teach import teach
 from tests.families.lessons import toy_lesson
@@ -102,9 +103,9 @@ def _sliced(folder, slices):
 
 def test_only_rows_of_the_wanted_slices_are_learnt_from(warm, tmp_path):
     all_rows = _sliced(tmp_path / "all", ("стройка", "аптека"))
-    wanted = training_rows(all_rows, ["аптека"])
+    wanted = list(gold_rows(all_rows, slices=["аптека"]).records(all_rows))
     assert {row.slice for row in wanted} == {"аптека"} and len(wanted) == 7
-    assert len(training_rows(all_rows, None)) == 24 and len(training_rows(all_rows, ["аптека", "стройка"])) == 23
+    assert len(gold_rows(all_rows)) == 24 and len(gold_rows(all_rows, slices=["аптека", "стройка"])) == 23
     shutil.copytree(all_rows, tmp_path / "few")
     write_records(tmp_path / "few" / "train.parquet", wanted)
     config = _config(max_steps=2, warmup=0)

@@ -4,10 +4,15 @@ import numpy as np
 import pytest
 import torch
 
-from distill.core.records import Record
+from distill.core.objectives.single_label import SINGLE
+from distill.core.record_store import read_records
 from distill.core.rendering import Window
-from distill.training.examples import Collator, Example, LengthGroupedSampler, encode_examples, pool_windows
-from tests.training.toy import CARD, WINDOWED, random_logits, toy_records, toy_view
+from distill.training.encoded_store import EncodedStore
+from distill.training.examples import Collator, Example, Examples, LengthGroupedSampler, lengths, pool_windows
+from distill.training.joining import Share
+from distill.training.learnt_rows import soft_rows
+from tests.families.lessons import toy_labels
+from tests.training.toy import SIGNS, WINDOWED, random_logits, toy_examples, toy_view, write_toy
 
 LENGTHS = np.random.default_rng(0).integers(4, 200, 3017)
 
@@ -31,21 +36,55 @@ def _order(seed=1, epoch=0, size=16, lengths=LENGTHS):
     return list(sampler)
 
 
-def test_soft_labels_are_joined_by_id(encoder):
-    records = [*toy_records("т", 4), *toy_records("п", 3, labelled=False)]
-    soft = {"п2": random_logits(1)[0], "т1": random_logits(1, seed=1)[0], "чужой": random_logits(1)[0]}
-    examples = encode_examples(records, toy_view(encoder).renderer(), soft)
-    assert [e.teacher_logits is not None for e in examples] == [False, True, False, False, False, False, True]
-    assert examples[1].teacher_logits is soft["т1"] and examples[6].teacher_logits is soft["п2"]
-    assert [e.target is not None for e in examples] == [True] * 4 + [False] * 3
-    assert np.array_equal(examples[1].target, records[1].target)
+@pytest.fixture(scope="module")
+def stored(encoder, tmp_path_factory):
+    """Six training rows, a pool of four, labels of some of both; and the same rows as they are read."""
+    folder = write_toy(tmp_path_factory.mktemp("stored"), train=6, pool=4)
+    labels = toy_labels(folder, tmp_path_factory.mktemp("labels"), without={"т1", "п0", "п3"})
+    learnt = soft_rows(folder, {labels: Share()}, SINGLE, tmp_path_factory.mktemp("scratch"))
+    view = toy_view(encoder, WINDOWED)
+    store = EncodedStore(tmp_path_factory.mktemp("cache"), folder, view)
+    rows = [row for split in learnt.splits for row in read_records(folder, split)]
+    return Examples(learnt, store.rows(learnt.splits)), [row for row in rows if row.id not in {"п0", "п3"}], view
 
 
-def test_examples_hold_what_the_view_renders(encoder):
-    record = Record("1", {"product.title": "дрель 3", "page.title": "купить дрель"})
-    (example,) = encode_examples([record], toy_view(encoder, CARD).renderer())
-    assert example.windows == toy_view(encoder, CARD).renderer().encode(record.fields).windows
-    assert example.length == len(example.windows[0].ids)
+def test_stored_rows_are_those_that_the_view_renders(stored):
+    examples, rows, view = stored
+    encoded = view.renderer().encode_batch([row.fields for row in rows])
+    assert [example.windows for example in examples] == [one.windows for one in encoded]
+    assert any(len(example.windows) > 1 for example in examples) and len(examples) == 8
+    assert lengths(examples).tolist() == [example.length for example in examples]
+
+
+def test_stored_rows_have_the_labels_of_their_ids(stored):
+    examples, rows, _ = stored
+    assert [e.teacher_logits is not None for e in examples] == [row.id != "т1" for row in rows]
+    signs = [next(i for i, sign in enumerate(SIGNS) if sign in row.fields["page.title"]) for row in rows]
+    assert [e.teacher_logits is None or int(e.teacher_logits.argmax()) for e in examples] == [
+        sign if row.id != "т1" else True for sign, row in zip(signs, rows, strict=True)
+    ]
+    assert [e.target is not None for e in examples] == [True] * 6 + [False] * 2
+    assert all(np.array_equal(e.target, row.target) for e, row in zip(examples, rows[:6], strict=False))
+    assert [e.source for e in examples] == [0] * 6 + [1] * 2
+
+
+def test_stored_rows_make_the_batches_that_rows_in_memory_make(stored):
+    examples, rows, view = stored
+    encoded = view.renderer().encode_batch([row.fields for row in rows])
+    plain = [
+        Example(own.windows, stored.teacher_logits, row.target, stored.source)
+        for own, row, stored in zip(encoded, rows, examples, strict=True)
+    ]
+    collator, order = Collator(3, 3, 9), [7, 0, 3, 1]
+    found, expected = (collator([part[index] for index in order]) for part in (examples, plain))
+    assert found.keys() == expected.keys()
+    for name, values in expected.items():
+        assert torch.equal(found[name], values) and found[name].dtype == values.dtype
+
+
+def test_rows_beyond_the_end_are_refused(stored):
+    with pytest.raises(IndexError):
+        stored[0][8]
 
 
 def test_length_is_that_of_the_longest_window():
@@ -75,7 +114,7 @@ def test_collator_pads_all_windows_together():
 
 
 def test_windows_of_a_view_reach_the_batch(encoder):
-    examples = encode_examples(toy_records("т", 12), toy_view(encoder, WINDOWED).renderer())
+    examples = toy_examples(encoder, 12, WINDOWED)
     batch = Collator(3, 3, 0)(examples)
     assert max(len(e.windows) for e in examples) > 1
     assert batch["owner"].bincount().tolist() == [len(e.windows) for e in examples]

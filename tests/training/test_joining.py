@@ -1,19 +1,44 @@
-"""Rows to label, and several teachers' labels joined by record id."""
+"""Several teachers' labels joined by record id."""
 
 from __future__ import annotations
 
+from itertools import count
+
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from distill.core.activations import sigmoid, softmax
 from distill.core.objectives.objective import objective
 from distill.core.objectives.single_label import SINGLE
-from distill.core.record_store import write_records
-from distill.core.records import Record
-from distill.core.soft_labels import SoftLabels
-from distill.training.joining import Share, join, labelled_rows
+from distill.core.soft_labels import LabelStore, SoftLabels, shard_ranges, write_shard
+from distill.training.joining import Share, join
 
 IDS = [f"т{i}" for i in range(8)]
+
+
+@pytest.fixture
+def joined(tmp_path):
+    """`joined(stores, objective)`: logits by id of the rows of IDS that are labelled, through stores on disk."""
+    numbers = count()
+
+    def join_stored(stores, kind=SINGLE, ids=IDS):
+        opened = []
+        for labels, share in stores:
+            folder = tmp_path / str(next(numbers))
+            for index, start, stop in shard_ranges(len(labels), 3):
+                write_shard(folder, index, part_of(labels, start, stop))
+            opened.append((LabelStore(folder), share))
+        found = join(opened, kind, pa.array(ids), tmp_path)
+        assert not list(tmp_path.glob(".*"))
+        return {name: found.logits[row] for row, name in enumerate(ids) if found.labelled[row]}
+
+    return join_stored
+
+
+def part_of(labels, start, stop) -> SoftLabels:
+    """Rows of a store."""
+    return SoftLabels(**{name: value[start:stop] for name, value in vars(labels).items()})
 
 
 def store(seed, ids=IDS, status=None, scale=3.0) -> SoftLabels:
@@ -30,81 +55,73 @@ def store(seed, ids=IDS, status=None, scale=3.0) -> SoftLabels:
     )
 
 
-def test_training_rows_come_first_then_the_pools_by_name(tmp_path):
-    for split in ("pool.urls", "valid", "pool.runtime", "train", "test.unseen"):
-        records = [Record(f"{split}-{i}", {"page.title": "дрель"}) for i in range(2)]
-        write_records(tmp_path / f"{split}.parquet", records)
-    found = [(split, record.id) for split, record in labelled_rows(tmp_path)]
-    assert found == [(split, f"{split}-{i}") for split in ("train", "pool.runtime", "pool.urls") for i in range(2)]
-
-
-def test_one_teachers_logits_are_taken_as_they_are():
-    found = join([(store(1), Share(0.3))], SINGLE)
+def test_one_teachers_logits_are_taken_as_they_are(joined):
+    found = joined([(store(1), Share(0.3))], SINGLE)
     assert list(found) == IDS
     np.testing.assert_array_equal(np.stack(list(found.values())), store(1).logits)
 
 
 @pytest.mark.parametrize(("kind", "chances"), [("single", softmax), ("multi", sigmoid)])
-def test_several_teachers_are_averaged_as_probabilities(kind, chances):
+def test_several_teachers_are_averaged_as_probabilities(joined, kind, chances):
     stores = [(store(1), Share(2.0)), (store(2), Share(0.5)), (store(3), Share(1.5))]
     expected = sum(share.weight * chances(labels.logits) for labels, share in stores) / 4.0
-    found = join(stores, objective(kind, 3))
+    found = joined(stores, objective(kind, 3))
     assert list(found) == IDS
-    joined = np.stack(list(found.values()))
-    assert joined.dtype == np.float32
-    np.testing.assert_allclose(chances(joined), expected, rtol=1e-5)
+    logits = np.stack(list(found.values()))
+    assert logits.dtype == np.float32
+    np.testing.assert_allclose(chances(logits), expected, rtol=1e-5)
 
 
 @pytest.mark.parametrize(("kind", "chances"), [("single", softmax), ("multi", sigmoid)])
-def test_among_several_each_teacher_is_taken_at_its_own_temperature(kind, chances):
+def test_among_several_each_teacher_is_taken_at_its_own_temperature(joined, kind, chances):
     stores = [(store(1), Share(3, 2.5)), (store(2), Share(1, 0.5))]
     expected = (3 * chances(store(1).logits / 2.5) + chances(store(2).logits / 0.5)) / 4
-    joined = np.stack(list(join(stores, objective(kind, 3)).values()))
-    np.testing.assert_allclose(chances(joined), expected, rtol=1e-5)
+    logits = np.stack(list(joined(stores, objective(kind, 3)).values()))
+    np.testing.assert_allclose(chances(logits), expected, rtol=1e-5)
     plain = np.stack(
-        list(join([(labels, Share(share.weight)) for labels, share in stores], objective(kind, 3)).values())
+        list(joined([(labels, Share(share.weight)) for labels, share in stores], objective(kind, 3)).values())
     )
     assert not np.allclose(chances(plain), expected, rtol=1e-2)
 
 
-def test_the_temperature_of_a_teacher_alone_is_left_to_the_loss():
-    found = join([(store(1), Share(1, 4.0))], SINGLE)
+def test_the_temperature_of_a_teacher_alone_is_left_to_the_loss(joined):
+    found = joined([(store(1), Share(1, 4.0))], SINGLE)
     np.testing.assert_array_equal(np.stack(list(found.values())), store(1).logits)
 
 
-def test_weights_count_by_their_ratio():
-    one, other = (join([(store(1), Share(a)), (store(2), Share(b))], SINGLE) for a, b in ((1, 3), (10, 30)))
+def test_weights_count_by_their_ratio(joined):
+    one, other = (joined([(store(1), Share(a)), (store(2), Share(b))], SINGLE) for a, b in ((1, 3), (10, 30)))
     np.testing.assert_allclose(np.stack(list(one.values())), np.stack(list(other.values())), rtol=1e-6)
 
 
-def test_a_teacher_joined_with_itself_keeps_its_probabilities():
-    found = join([(store(1), Share()), (store(1), Share())], SINGLE)
+def test_a_teacher_joined_with_itself_keeps_its_probabilities(joined):
+    found = joined([(store(1), Share()), (store(1), Share())], SINGLE)
     np.testing.assert_allclose(softmax(np.stack(list(found.values()))), softmax(store(1).logits), rtol=1e-5)
 
 
-def test_rows_are_joined_by_id_and_not_by_place():
-    straight = join([(store(1), Share()), (store(2), Share(2.0))], SINGLE)
-    turned = join([(store(1), Share()), (store(2, IDS[::-1]), Share(2.0))], SINGLE)
+def test_rows_are_joined_by_id_and_not_by_place(joined):
+    straight = joined([(store(1), Share()), (store(2), Share(2.0))], SINGLE)
+    turned = joined([(store(1), Share()), (store(2, IDS[::-1]), Share(2.0))], SINGLE)
     assert list(turned) == IDS
     for name in IDS:
         np.testing.assert_array_equal(turned[name], straight[name])
 
 
-def test_only_rows_that_every_teacher_labelled_well_remain():
+def test_only_rows_that_every_teacher_labelled_well_remain(joined):
     status = ["ok", "empty", "ok", "nonfinite", "ok", "ok", "ok", "ok"]
-    assert list(join([(store(1, status=status), Share())], SINGLE)) == [IDS[i] for i in (0, 2, 4, 5, 6, 7)]
-    found = join([(store(1, status=status), Share()), (store(2, IDS[2:7]), Share())], SINGLE)
+    assert list(joined([(store(1, status=status), Share())], SINGLE)) == [IDS[i] for i in (0, 2, 4, 5, 6, 7)]
+    found = joined([(store(1, status=status), Share()), (store(2, IDS[2:7]), Share())], SINGLE)
     assert list(found) == [IDS[i] for i in (2, 4, 5, 6)]
 
 
 @pytest.mark.parametrize("kind", ["single", "multi"])
-def test_teachers_without_a_common_row_give_nothing(kind):
-    assert join([(store(1, IDS[:3]), Share()), (store(2, IDS[3:]), Share())], objective(kind, 3)) == {}
+def test_teachers_without_a_common_row_give_nothing(joined, kind):
+    assert joined([(store(1, IDS[:3]), Share()), (store(2, IDS[3:]), Share())], objective(kind, 3)) == {}
 
 
 @pytest.mark.parametrize("kind", ["single", "multi"])
-def test_certain_teachers_give_finite_logits_and_the_same_answers(kind):
+def test_certain_teachers_give_finite_logits_and_the_same_answers(joined, kind):
     certain = store(1, scale=1e4)
-    found = np.stack(list(join([(certain, Share()), (certain, Share())], objective(kind, 3)).values()))
+    found = np.stack(list(joined([(certain, Share()), (certain, Share())], objective(kind, 3)).values()))
     assert np.isfinite(found).all()
     np.testing.assert_array_equal(objective(kind, 3).decisions(found), objective(kind, 3).decisions(certain.logits))

@@ -13,12 +13,14 @@ from distill.core.config import parse
 from distill.core.errors import UserError
 from distill.core.files import read_json, sha256
 from distill.core.label_space import LabelSpace
+from distill.core.objectives.single_label import SINGLE
 from distill.core.record_store import write_records
 from distill.core.records import Record
 from distill.core.selection.config import Select
 from distill.core.selection.store import selected_ids
 from distill.core.soft_labels import SoftLabels, write_shard
-from distill.training.joining import Share, rows_to_learn
+from distill.training.joining import Share
+from distill.training.learnt_rows import soft_rows
 from distill.training.selecting import select
 
 SPACE = LabelSpace(("мимо", "точно"))
@@ -87,11 +89,12 @@ def test_a_single_teachers_logits_are_tempered_too(tmp_path):
 
 def test_students_learn_gold_rows_and_the_selected_ones(tmp_path):
     folder, _ = selected(tmp_path, {"rows": 5})
-    soft = {f"urls{i}" for i in range(30) if i != 7} | {f"more{i}" for i in range(10)} | {"т0"}
-    rows = [row for _, row in rows_to_learn(tmp_path / "records", soft, selection=folder)]
+    records, stores = tmp_path / "records", {tmp_path / "labels": Share()}
+    rows = list(soft_rows(records, stores, SINGLE, tmp_path, selection=folder).records(records))
     assert [row.id for row in rows[:4]] == ["т0", "т1", "т2", "т3"]
     assert {row.id for row in rows[4:]} == selected_ids(folder) and len(rows) == 9
-    assert len(rows_to_learn(tmp_path / "records", soft)) == 43
+    assert len(soft_rows(records, stores, SINGLE, tmp_path)) == 43
+    assert len(soft_rows(records, stores, SINGLE, tmp_path, ["train", "pool.more"])) == 14
 
 
 def test_two_runs_leave_equal_files(tmp_path):

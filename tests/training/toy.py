@@ -21,7 +21,7 @@ from distill.models.pretrained import save_tokenizer
 from distill.training.altered_rows import Alteration
 from distill.training.config import TrainingConfig
 from distill.training.distillation_loss import DistillationLoss
-from distill.training.examples import encode_examples
+from distill.training.examples import Example
 from distill.training.fit import fit
 from distill.training.losses.gold import Gold
 from distill.training.losses.soft_cross_entropy import SoftCrossEntropy
@@ -81,7 +81,10 @@ def toy_view(encoder: Path, config=CARD, name="card") -> View:
 
 def toy_examples(encoder: Path, count, config=CARD, prefix="т", soft=None):
     """Encoded labelled examples."""
-    return encode_examples(toy_records(prefix, count), toy_view(encoder, config).renderer(), soft)
+    records = toy_records(prefix, count)
+    encoded = toy_view(encoder, config).renderer().encode_batch([record.fields for record in records])
+    soft = soft or {}
+    return [Example(own.windows, soft.get(row.id), row.target) for row, own in zip(records, encoded, strict=True)]
 
 
 def toy_training(**changes) -> TrainingConfig:

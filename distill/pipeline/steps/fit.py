@@ -9,7 +9,7 @@ from typing import Any
 
 from distill.core.files import read_json
 from distill.core.model_folder import HISTORY_FILE
-from distill.core.run_folder import LAYERS, RECORDS, RunFolder
+from distill.core.run_folder import ENCODED, LAYERS, RECORDS, RunFolder
 from distill.core.selection.config import Select
 from distill.core.steps import Read, Step
 from distill.core.view import TOKENIZER_FILE, View
@@ -138,6 +138,7 @@ def _lesson(experiment: Experiment, spec: ModelSpec, sources: _Sources) -> Lesso
         seed=project.weights_seed,
         threads=project.threads,
         logs=run.logs(spec.artifact),
+        encoded=experiment.settings.shared / ENCODED,
     )
 
 

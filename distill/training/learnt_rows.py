@@ -1,0 +1,135 @@
+"""Which rows a model learns from, and what of each, without their texts."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from distill.core.errors import UserError, unknown_name
+from distill.core.objectives.objective import Objective
+from distill.core.record_store import iter_records, read_columns, splits, target_matrix
+from distill.core.records import Record
+from distill.core.selection.store import selected_ids
+from distill.core.soft_labels import LabelStore
+from distill.training.joining import Joined, Share, join
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class LearntRows:
+    """N of the M rows of some splits, and what all M are labelled.
+
+    Attributes:
+        splits: the record files, laid end to end. starts: of each split, int64 (splits + 1,).
+        rows: places of the N rows among the M, rising, int64 (N,).
+        target: gold, float32 (M, C), 0 where there is none; has_gold: bool (M,).
+        soft: teachers' logits of the M rows; None where none are learnt.
+    """
+
+    splits: Sequence[str]
+    starts: NDArray[np.int64]
+    rows: NDArray[np.int64]
+    target: Floats
+    has_gold: NDArray[np.bool_]
+    soft: Joined | None = None
+
+    def __len__(self) -> int:
+        """N."""
+        return len(self.rows)
+
+    @property
+    def source(self) -> NDArray[np.int16]:
+        """The place of each row's split in `splits`, int16 (N,)."""
+        return (np.searchsorted(self.starts, self.rows, side="right") - 1).astype(np.int16)
+
+    def records(self, folder: Path) -> Iterator[Record]:
+        """The rows with their texts, one at a time. Args: folder: the records artifact."""
+        wanted = np.zeros(int(self.starts[-1]), bool)
+        wanted[self.rows] = True
+        records = (record for split in self.splits for record in iter_records(folder, split))
+        return (record for record, is_in in zip(records, wanted, strict=True) if is_in)
+
+
+def labelled_splits(records: Path) -> list[str]:
+    """The splits that a teacher labels: training rows, then the pool's sources by name."""
+    return ["train", *sorted(name for name in splits(records) if name.startswith("pool."))]
+
+
+def labelled_rows(records: Path) -> Iterator[tuple[str, Record]]:
+    """(split, record) of every row that a teacher labels, in their order."""
+    return ((name, record) for name in labelled_splits(records) for record in iter_records(records, name))
+
+
+def gold_rows(records: Path, split: str = "train", slices: Collection[str] | None = None) -> LearntRows:
+    """The rows of a split, for their gold. Args: slices: rows of these only; None: all.
+
+    Raises: UserError for a slice that no row has, with those there are; as `read_records`.
+    """
+    columns = read_columns(records, split, ["target", "slice"])
+    rows = _of_slices(columns["slice"], slices)
+    target, has_gold = _gold([columns["target"]])
+    starts = np.array([0, len(columns)], np.int64)
+    return LearntRows([split], starts, rows, target, has_gold)
+
+
+def soft_rows(
+    records: Path,
+    stores: Mapping[Path, Share],
+    objective: Objective,
+    scratch: Path,
+    names: Sequence[str] | None = None,
+    selection: Path | None = None,
+) -> LearntRows:
+    """The rows with gold, and those of the pool that a teacher labelled, of these only the selected ones.
+
+    Args: stores: soft-label stores with their shares. scratch: folder of a run, as `join` takes it. names: of the
+        splits to read; None: all that teachers label. selection: the folder of a selection; None: the whole pool.
+    Raises: UserError when no row has a usable label, or a store is damaged.
+    """
+    names = labelled_splits(records) if names is None else names
+    columns = [read_columns(records, name, ["id", "target"]) for name in names]
+    ids = pa.chunked_array([chunk for one in columns for chunk in one["id"].chunks], pa.string())
+    joined = join([(LabelStore(store), share) for store, share in stores.items()], objective, ids, scratch)
+    if not joined.labelled.any():
+        store, found = str(next(iter(stores))), "every row is empty or not finite"
+        raise UserError("no usable soft labels", where=store, found=found, do="label the pool again")
+    target, has_gold = _gold([one["target"] for one in columns])
+    starts = np.array([0, *accumulate(len(one) for one in columns)], np.int64)
+    wanted = joined.labelled if selection is None else joined.labelled & _among(ids, selected_ids(selection))
+    return LearntRows(names, starts, (wanted | has_gold).nonzero()[0], target, has_gold, joined)
+
+
+def _among(column: pa.ChunkedArray, values: Collection[str]) -> NDArray[np.bool_]:
+    """Whether each value of a column is one of these, bool (N,); null is none."""
+    return np.asarray(pc.is_in(column, value_set=pa.array(list(values), pa.string())))
+
+
+def _gold(columns: Sequence[pa.ChunkedArray]) -> tuple[Floats, NDArray[np.bool_]]:
+    """Gold of several splits end to end, float32 (N, C), 0 where there is none; and where there is some, bool (N,)."""
+    parts = [target_matrix(column) for column in columns]
+    classes = next((part.shape[1] for part in parts if part is not None), 0)
+    target = np.zeros((sum(map(len, columns)), classes), np.float32)
+    has_gold, start = np.zeros(len(target), bool), 0
+    for column, part in zip(columns, parts, strict=True):
+        if part is not None:
+            target[start : start + len(column)], has_gold[start : start + len(column)] = part, True
+        start += len(column)
+    return target, has_gold
+
+
+def _of_slices(column: pa.ChunkedArray, slices: Collection[str] | None) -> NDArray[np.int64]:
+    if slices is None:
+        return np.arange(len(column))
+    known = {name for name in column.unique().to_pylist() if name is not None}
+    for name in slices:
+        if name not in known:
+            raise unknown_name("slice", name, known, "a teacher's slices")
+    return _among(column, slices).nonzero()[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from distill.core.processes import rank, world
 from distill.core.progress import progress
 from distill.core.record_store import count_records, records_between
 from distill.core.records import Record
@@ -19,9 +21,13 @@ from distill.training import device
 from distill.training.learnt_rows import labelled_splits
 from teachers.config import LabellingConfig
 
+_POLL_S = 0.2
+
 
 def label(config: LabellingConfig, teacher: Path, records: Path, threads: int, folder: Path) -> None:
     """Step body: `folder` becomes a soft-label store for all train and pool rows; finished shards are kept.
+
+    Several processes of torchrun share the shards; the first one waits for the others'.
 
     Args: teacher: a model folder of any family.
     """
@@ -30,14 +36,17 @@ def label(config: LabellingConfig, teacher: Path, records: Path, threads: int, f
     if not missing:
         return
     total = sum(map(len, shards))
-    finished = total - sum(map(len, missing))
+    finished, own = total - sum(map(len, missing)), [one for one in missing if one.index % world() == rank()]
     how = Opening(threads, device.resolve(config.precision), device.device(), config.batch_tokens)
     scorer = family_of(teacher).open(teacher, how)
     with progress("labelling", total, finished) as advance:
-        fields = ([record.fields for _, record in shard.rows(records)] for shard in missing)
-        scored = scorer.score_chunks(fields, lambda done: advance(finished + done))
-        for shard, scores in zip(missing, scored, strict=True):
+        fields = ([record.fields for _, record in shard.rows(records)] for shard in own)
+        # The other processes are as far as this one, more or less.
+        scored = scorer.score_chunks(fields, lambda done: advance(min(total, finished + world() * done)))
+        for shard, scores in zip(own, scored, strict=True):
             write_shard(folder, shard.index, _soft_labels(shard.rows(records), scores), half=config.half)
+        while rank() == 0 and not all(shard_path(folder, shard.index).exists() for shard in missing):
+            time.sleep(_POLL_S)
 
 
 def _is_done(shard: _Shard, records: Path, folder: Path) -> bool:

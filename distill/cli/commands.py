@@ -35,6 +35,8 @@ def run_until(until: str, settings: Settings, as_json: bool) -> None:
     console = _console(as_json)
     try:
         report = execute_run(settings, ConsoleReporter(console), until)
+        if report is None:
+            return
         _print_outcome(until, settings, report, console)
     except GateFailed:
         if (settings.run / "report.json").exists():

@@ -65,6 +65,8 @@ class Step:
         publish: files of the artifact that are also put into the run folder itself.
         manifest: the step's manifest, where the artifact has a `manifest.json` of its own.
         work: what its time grows with, once the rows of each split are counted.
+        together: several processes of torchrun may run the body at once, in the same folder. alone: it is long work
+        that they may not share.
     """
 
     name: str
@@ -77,6 +79,8 @@ class Step:
     publish: tuple[str, ...] = ()
     manifest: str = MANIFEST
     work: Workload = no_work
+    together: bool = False
+    alone: bool = False
 
     @property
     def upstream(self) -> tuple[str, ...]:
@@ -84,11 +88,16 @@ class Step:
         return tuple(dict.fromkeys(read.artifact for read in self.reads))
 
 
+def nobody(run: Path, step: Step) -> None:
+    """Tells nobody that a step's body begins."""
+
+
 class Steps:
     """Runs steps in one run folder.
 
     Args: run: the run folder. config: the resolved config, kept in `run.json`. versions: of libraries, kept there too.
-        on_start, on_end: told the step's name, and in the end its status and seconds.
+        on_start, on_end: told the step's name, and in the end its status and seconds. on_body: told the run folder and
+        the step when its body begins.
     """
 
     def __init__(
@@ -98,8 +107,9 @@ class Steps:
         versions: Mapping[str, str],
         on_start: Callable[[str], None] = lambda name: None,
         on_end: Callable[[str, str, float], None] = lambda name, status, seconds: None,
+        on_body: Callable[[Path, Step], None] = nobody,
     ) -> None:
-        self.run_folder, self.on_start, self.on_end = run, on_start, on_end
+        self.run_folder, self.on_start, self.on_end, self.on_body = run, on_start, on_end, on_body
         self._state: Json = {"schema": 1, "config": config, "versions": versions, "stages": []}
         self._hashes = HashCache(run / HASHES)
 
@@ -161,6 +171,7 @@ class Steps:
             if not is_finished(partial, fingerprint, step.manifest):
                 _open_partial(partial, fingerprint, self.run_folder)
                 started = time.monotonic()
+                self.on_body(self.run_folder, step)
                 step.body(partial)
                 seconds = time.monotonic() - started
                 _close_partial(partial, step, fingerprint, inputs, seconds)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from distill.core.errors import UserError
 from distill.core.files import remove, write_json
 from distill.core.model_folder import START_FILE, layer_count, parameter_count
+from distill.core.processes import rank
 from distill.core.run_folder import ENCODED
 from distill.core.view import TOKENIZER_FILE, View
 from distill.families.family import DEFAULT, Facts, Family, Lesson, Opening, learnt_rows, renderer
@@ -54,6 +55,7 @@ class Encoder(Family):
     """A Hugging Face model folder with its tokenizer and `view.json`."""
 
     name = "encoder"
+    together = True
     starts = True
     layered = True
     exports = True
@@ -98,6 +100,8 @@ class Encoder(Family):
         store = EncodedStore(lesson.encoded or folder / ENCODED, lesson.records, view, lesson.threads)
         train, valid = (Examples(one, store.rows(one.splits)) for one in (learnt, gold_rows(lesson.records, "valid")))
         fit(model, train, valid, _length(config.training, lesson.steps), run, folder)
+        if rank():
+            return
         remove(folder / ENCODED)
         write_json(folder / START_FILE, beginning(lesson, config))
         copy_tokenizer(lesson.source, folder)

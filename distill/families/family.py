@@ -12,6 +12,7 @@ from distill.core.config import Config
 from distill.core.errors import UserError
 from distill.core.files import read_json, write_json
 from distill.core.label_space import LabelSpace
+from distill.core.processes import rank
 from distill.core.project import ViewConfig
 from distill.core.rendering import Renderer
 from distill.core.siblings import sibling
@@ -97,7 +98,8 @@ class Family:
     Attributes:
         name: in a preset's `family:` and in the model folder's config.json.
         key: of a teacher's entry, by which it is chosen there instead of by `family`.
-        learns: whether its fit reads training rows. starts: whether it starts from a checkpoint or another model.
+        learns: whether its fit reads training rows. together: whether several processes of torchrun can share it.
+        starts: whether it starts from a checkpoint or another model.
         layered: whether others may start from its layers, and loss terms read its hidden states.
         exports: whether export targets can write it. products: whether its layers multiply by constant matrices, which
         targets of few bits replace. signs: whether its config.json names family and view.
@@ -108,6 +110,7 @@ class Family:
     name: ClassVar[str]
     key: ClassVar[str | None] = None
     learns: ClassVar[bool] = True
+    together: ClassVar[bool] = False
     starts: ClassVar[bool] = False
     layered: ClassVar[bool] = False
     exports: ClassVar[bool] = False
@@ -148,7 +151,7 @@ def fit(name: str, config: Any, lesson: Lesson, folder: Path) -> None:
     """
     own = family(name)
     own.fit(config, lesson, folder)
-    if own.signs:
+    if own.signs and not rank():
         stored = read_json(folder / CONFIG_FILE) if (folder / CONFIG_FILE).exists() else {}
         signed = {**stored.get("distill", {}), "family": name, "view": lesson.view}
         write_json(folder / CONFIG_FILE, {**stored, "distill": signed})

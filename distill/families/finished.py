@@ -19,6 +19,7 @@ class Finished(Encoder):
     name = key = "finished"
     starts = False
     learns = False
+    together = False
 
     def fit(self, config: Any, lesson: Lesson, folder: Path) -> None:
         """Copy the classifier and bind it to the view; nothing is trained.

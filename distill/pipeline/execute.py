@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Callable
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 from distill.core.errors import DistillError, UserError
 from distill.core.files import Json
@@ -13,7 +15,7 @@ from distill.core.manifest import require_whole
 from distill.core.progress import Reporter, reporting
 from distill.core.run_folder import RunFolder
 from distill.core.sealed import write_sealed
-from distill.core.steps import Step, Steps
+from distill.core.steps import Step, Steps, nobody
 from distill.evaluation.gates import VALIDATION
 from distill.pipeline.checkpoints import try_checkpoints
 from distill.pipeline.experiment import Experiment
@@ -21,6 +23,7 @@ from distill.pipeline.extras import naming_extras
 from distill.pipeline.plan import asking, bundles, plan, stages_until
 from distill.pipeline.preflight import require_intervals, require_layers, require_positive, require_slices
 from distill.pipeline.settings import Settings
+from distill.pipeline.together import require_together
 from distill.report.assemble import assemble
 from distill.report.contents import gates_of
 from distill.report.failed_gates import require, require_no_leak, require_teacher
@@ -30,12 +33,16 @@ from distill.report.page import write_page
 VERSIONED = ("distill", "numpy", "pyarrow", "tokenizers", "torch", "transformers", "onnx", "onnxruntime")
 
 
-def execute(settings: Settings, reporter: Reporter, until: str = "report") -> Json:
+def execute(
+    settings: Settings, reporter: Reporter, until: str = "report", on_body: Callable[[Path, Step], None] = nobody
+) -> Json:
     """Make every artifact up to the last step of the verb `until`; returns report.json's content.
 
     The report is written as the run goes on, and says of itself whether the run has ended, and how.
 
     Checkpoints and finished teachers are tried before the first step.
+
+    Args: on_body: told the run folder and each step that is made, when its work begins.
 
     Raises: GateFailed after the report is written, when a gate failed: a leak or too few validation rows stop the run
         before anything is trained, a teacher that knows too little before anything is labelled, every other gate before
@@ -43,7 +50,8 @@ def execute(settings: Settings, reporter: Reporter, until: str = "report") -> Js
     """
     experiment = Experiment(settings)
     with at_work(settings.run), reporting(reporter):
-        steps = Steps(settings.run, settings.as_json(), versions(), reporter.step_starts, reporter.step_ends)
+        told = reporter.step_starts, reporter.step_ends, on_body
+        steps = Steps(settings.run, settings.as_json(), versions(), *told)
         try:
             _make(experiment, steps, until)
         except DistillError as error:
@@ -60,6 +68,7 @@ def _make(experiment: Experiment, steps: Steps, until: str) -> None:
     stages = stages_until(list(plan(experiment)), until)
     if any(stage.verb == "train" for stage in stages):
         require_layers(experiment)
+    require_together([stage.step for stage in stages], steps)
     try_checkpoints(experiment, stages, steps)
     for stage in (stage for stage in stages if stage.step.artifact in first):
         run_step(steps, stage.step)

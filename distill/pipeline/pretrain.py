@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import os
-import time
-from pathlib import Path
-
 from distill.core.config import parse
 from distill.core.files import Json, read_json
 from distill.core.lock import at_work
 from distill.core.model_folder import HISTORY_FILE
 from distill.core.progress import Reporter, reporting
 from distill.core.project import ViewConfig
-from distill.core.steps import Step, Steps, working_folder
+from distill.core.steps import Step, Steps
 from distill.pipeline.checkpoints import try_encoders
 from distill.pipeline.execute import run_step, versions
 from distill.pipeline.experiment import Experiment
 from distill.pipeline.settings import Settings
 from distill.pipeline.steps.pretrain import PRETRAINED, pretraining_steps
+from distill.pipeline.together import follow, is_follower, leading
 from teachers.pretraining.collect import reading_view
 from teachers.pretraining.config import PretrainConfig
-
-_POLL_S = 0.5
 
 
 def pretrain(settings: Settings, checkpoint: str | None, reporter: Reporter) -> Json | None:
@@ -32,8 +27,8 @@ def pretrain(settings: Settings, checkpoint: str | None, reporter: Reporter) -> 
     """
     config = pretraining_of(settings, checkpoint)
     steps = pretraining_steps(Experiment(settings), config)
-    if int(os.environ.get("RANK", "0")):
-        _join(settings.run, steps)
+    if is_follower():
+        follow(lambda run, name: next(step for step in steps if step.name == name))
         return None
     _lead(settings, config, steps, reporter)
     curve: Json = read_json(settings.run / PRETRAINED / HISTORY_FILE)
@@ -48,9 +43,10 @@ def pretraining_of(settings: Settings, checkpoint: str | None) -> PretrainConfig
 
 def _lead(settings: Settings, config: PretrainConfig, steps: list[Step], reporter: Reporter) -> None:
     """The only process, or the first of several: makes every artifact."""
-    with at_work(settings.run), reporting(reporter):
+    with leading() as announcer, at_work(settings.run), reporting(reporter):
         made = {**settings.as_json(), "pretrain": config.as_json()}
-        runner = Steps(settings.run, made, versions(), reporter.step_starts, reporter.step_ends)
+        told = reporter.step_starts, reporter.step_ends, announcer.begins
+        runner = Steps(settings.run, made, versions(), *told)
         if not all(map(runner.is_done, steps)):
             try_encoders(_encoders(settings, config))
         for step in steps:
@@ -67,17 +63,3 @@ def _encoders(settings: Settings, config: PretrainConfig) -> dict[str, tuple[str
         view = ViewConfig(left=["text"], max_tokens=teacher.max_tokens)
         found["pretrain.embedding_teacher"] = (teacher.encoder, {"pretrain.embedding_teacher": view})
     return found
-
-
-def _join(run: Path, steps: list[Step]) -> None:
-    """Another process of torchrun: waits for what the first one makes, trains along with it, waits for what it writes.
-
-    Where the first process fails, torchrun ends this one.
-    """
-    runner, (*before, last) = Steps(run, {}, {}), steps
-    trained = False
-    while not runner.is_done(last):
-        if not trained and all(map(runner.is_done, before)) and runner.is_open(last):
-            last.body(working_folder(run / last.artifact))
-            trained = True
-        time.sleep(_POLL_S)

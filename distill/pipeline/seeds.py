@@ -7,7 +7,7 @@ Another seed is timed or bundled by running it on its own: `--set seeds=null --s
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,12 +18,13 @@ from distill.core.lock import at_work, is_held
 from distill.core.progress import Reporter, reporting
 from distill.core.run_folder import read_run
 from distill.core.sealed import read_sealed, write_sealed
-from distill.core.steps import Steps
+from distill.core.steps import Step, Steps, nobody
 from distill.pipeline.execute import execute, versions
 from distill.pipeline.experiment import Experiment
 from distill.pipeline.plan import Stage, bundles, plan, stages_until
 from distill.pipeline.settings import Settings
 from distill.pipeline.steps.evaluate import evaluate_seeds_step
+from distill.pipeline.together import follow, is_follower, leading
 from distill.report.assemble import assemble_seeds
 from distill.report.contents import gates_of
 from distill.report.failed_gates import gate_line
@@ -85,12 +86,26 @@ def _alive(run: Path, stages: Sequence[Json]) -> list[Json]:
     return [{**stage, "status": "killed"} if gone and stage["status"] == "running" else stage for stage in stages]
 
 
-def execute_run(settings: Settings, reporter: Reporter, until: str = "report") -> Json:
-    """Make a run up to the verb `until`, one or several seeds as the project says. Raises: as `execute`."""
-    return (execute_seeds if settings.project.seeds else execute)(settings, reporter, until)
+def execute_run(settings: Settings, reporter: Reporter, until: str = "report") -> Json | None:
+    """Make a run up to the verb `until`, one or several seeds as the project says. Raises: as `execute`.
+
+    None in processes of torchrun that only help the first one.
+    """
+    if is_follower():
+        follow(lambda run, name: _shared_step(settings, run, name))
+        return None
+    with leading() as announcer:
+        return (execute_seeds if settings.project.seeds else execute)(settings, reporter, until, announcer.begins)
 
 
-def execute_seeds(settings: Settings, reporter: Reporter, until: str = "report") -> Json:
+def _shared_step(settings: Settings, run: Path, name: str) -> Step:
+    own = next(one for one in seed_runs(settings) if one.run == run)
+    return next(stage.step for stage in plan(Experiment(own)) if stage.step.name == name)
+
+
+def execute_seeds(
+    settings: Settings, reporter: Reporter, until: str = "report", on_body: Callable[[Path, Step], None] = nobody
+) -> Json:
     """Make every seed's run up to the verb `until`, then their combination; returns the combined report.json's content.
 
     Raises: GateFailed after the combined report is written, naming the gates and seeds; a run that a gate stops does
@@ -102,13 +117,14 @@ def execute_seeds(settings: Settings, reporter: Reporter, until: str = "report")
         # The rows are the same in every run.
         runs = seed_runs(settings)[: 1 if until == "audit" else None]
         try:
-            failed = {_seed(one): _attempt(one, reporter, "evaluate" if until in _BEYOND else until) for one in runs}
+            first = "evaluate" if until in _BEYOND else until
+            failed = {_seed(one): _attempt(one, reporter, first, on_body) for one in runs}
         except UserError as error:
             _tell_of(settings, error)
             raise
         stopped = {seed: error for seed, error in failed.items() if error is not None}
         finished = [one for one in runs if _seed(one) not in stopped]
-        late = _attempt(runs[0], reporter, until) if until in _BEYOND and runs[0] in finished else None
+        late = _attempt(runs[0], reporter, until, on_body) if until in _BEYOND and runs[0] in finished else None
         report = _combine(settings, finished, stopped, reporter, evaluated=until in _EVALUATED)
     _require(settings, report, stopped, late, asked=_BEYOND.get(until, False))
     return report
@@ -118,11 +134,11 @@ def _seed(run: Settings) -> int:
     return run.project.weights_seed
 
 
-def _attempt(run: Settings, reporter: Reporter, until: str) -> GateFailed | None:
+def _attempt(run: Settings, reporter: Reporter, until: str, on_body: Callable[[Path, Step], None]) -> GateFailed | None:
     """Make one seed's run up to a verb; returns the failed gate that stopped it."""
     reporter.heading(f"seed {_seed(run)}: {run.run}")
     try:
-        execute(run, reporter, until)
+        execute(run, reporter, until, on_body)
     except GateFailed as error:
         reporter.note(str(error))
         return error

@@ -11,6 +11,8 @@ from torch import nn
 from transformers import PreTrainedModel, PrinterCallback, Trainer, TrainingArguments
 from transformers import ProgressCallback as BarCallback
 
+from distill.core.errors import UserError
+from distill.core.processes import world
 from distill.core.progress import note
 from distill.models.encoder import layer_stack
 from distill.training import device, resume
@@ -43,11 +45,7 @@ class BaseTrainer(Trainer):
         self._whole, self._encoder = model, encoder
 
     def go_on(self) -> None:
-        """Train to the end, from the last whole checkpoint where an earlier run was cut off.
-
-        Several processes part here. One that ended while still in their group could be aborted: gloo's threads may
-        free tensors when the interpreter is already gone.
-        """
+        """Train to the end, from the last whole checkpoint where an earlier run was cut off."""
         folder = self._stretch.folder
         last = resume.last_complete(folder)
         self.accelerator.wait_for_everyone()
@@ -57,7 +55,6 @@ class BaseTrainer(Trainer):
             self.take_up(last)
         self.train(resume_from_checkpoint=str(last) if last else None)
         self.accelerator.wait_for_everyone()
-        self.accelerator.end_training()
 
     def take_up(self, checkpoint: Path) -> None:
         """Load what a checkpoint holds besides the Trainer's own state."""
@@ -89,6 +86,21 @@ class BaseTrainer(Trainer):
             super()._run_epoch(*arguments, **options)  # type: ignore[no-untyped-call]
 
 
+def rows_of_a_process(config: TrainingConfig) -> int:
+    """Rows of a forward pass that each process reads: batches are as large as one process has them.
+
+    Raises: UserError where they do not divide.
+    """
+    if config.batch_size % world():
+        raise UserError(
+            "the batch does not divide among the processes of torchrun",
+            where="training.batch_size",
+            found=f"{config.batch_size} rows, {world()} processes",
+            do="give a multiple of their number",
+        )
+    return config.batch_size // world()
+
+
 def _arguments(config: TrainingConfig, stretch: Stretch, seed: int) -> TrainingArguments:
     assert config.learning_rate is not None
     best = config.checkpoint == "best"
@@ -96,7 +108,7 @@ def _arguments(config: TrainingConfig, stretch: Stretch, seed: int) -> TrainingA
         output_dir=str(stretch.folder),
         num_train_epochs=config.epochs or 1,
         max_steps=stretch.steps or -1,
-        per_device_train_batch_size=config.batch_size,
+        per_device_train_batch_size=rows_of_a_process(config),
         gradient_accumulation_steps=config.accumulate,
         learning_rate=config.learning_rate,
         warmup_steps=stretch.warmup if stretch.warmup < 1 else int(stretch.warmup),

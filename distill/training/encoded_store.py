@@ -11,6 +11,7 @@ import multiprocessing
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ from distill.core import manifest
 from distill.core.files import sha256, sha256_json
 from distill.core.leftovers import remove_half_written
 from distill.core.manifest import MANIFEST
+from distill.core.processes import rank
 from distill.core.progress import progress
 from distill.core.project import ViewConfig
 from distill.core.record_store import count_records, records_between
@@ -30,6 +32,7 @@ from distill.training.encoded_rows import EncodedPart, EncodedRows, encoded_batc
 
 _VERSION = 1  # of what is stored
 _SHARD_ROWS = 8192
+_POLL_S = 0.2
 _WORTH_PROCESSES = 4  # shards: under 30,000 rows, starting processes takes longer than they save
 
 
@@ -51,6 +54,8 @@ class EncodedStore:
 
     def _parts(self, split: str) -> list[EncodedPart]:
         folder = self.folder(split)
+        while rank() and not (folder / MANIFEST).exists():
+            time.sleep(_POLL_S)  # the first of several processes makes it
         if not (folder / MANIFEST).exists():
             self._make(split, folder)
         manifest.require_whole(folder)

@@ -13,6 +13,7 @@ from transformers.utils import logging as transformers_logging
 
 from distill.core.files import remove, write_json
 from distill.core.model_folder import HISTORY_FILE
+from distill.core.processes import rank
 from distill.core.progress import note
 from distill.models.head import head_dropouts
 from distill.training import resume
@@ -36,6 +37,8 @@ def fit(
 ) -> None:
     """Train `model` in place and save it into `folder` with `training_history.json`.
 
+    Several processes of torchrun share the rows of each batch; the first one saves.
+
     `training_history.json` holds the figures of every evaluation, the step whose weights were kept, the steps taken in
     all and why the run ended (`converged`, `ceiling` or `fixed`, with a sentence and the slope of the log loss).
 
@@ -55,13 +58,14 @@ def fit(
         def trainer(stretch: Stretch, *callbacks: TrainerCallback) -> DistillTrainer:
             saving = [EvaluateBeforeSaving()] if stretch.evaluate_steps is None else []
             bar = ProgressCallback(run.name, tasks, at_most=stretch.at_most)
-            curves = [tensorboard(run.logs)] if run.logs else []
+            curves = [tensorboard(run.logs)] if run.logs and not rank() else []
             all_callbacks = [*callbacks, *saving, bar, *curves]
             return DistillTrainer(model, config, stretch, run, Rows(train, valid), all_callbacks)
 
         fitted = until_converged if config.converges else for_fixed_length
         end = fitted(trainer, model, config, len(train), len(valid), folder)
-    _finish(end, model, config, run, folder)
+    if end is not None:
+        _finish(end, model, config, run, folder)
 
 
 def _finish(end: End, model: PreTrainedModel, config: TrainingConfig, run: Run, folder: Path) -> None:

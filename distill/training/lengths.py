@@ -10,6 +10,7 @@ from typing import Any
 
 from transformers import PreTrainedModel
 
+from distill.core.processes import rank
 from distill.training import convergence, resume, stretch
 from distill.training.averaging import WeightAverage
 from distill.training.collapse import require_finite_loss
@@ -53,16 +54,22 @@ class End:
 
 def until_converged(
     make: MakeTrainer, model: PreTrainedModel, config: TrainingConfig, rows: int, valid_rows: int, folder: Path
-) -> End:
+) -> End | None:
     """Train at a constant rate until log loss stops falling or a ceiling is met; keep the best average of the weights.
+
+    None in processes that only train along with the first one.
 
     Args: make: a trainer of a stretch, with further callbacks. rows, valid_rows: of train and validation.
     """
     part = stretch.until_converged(config, rows, valid_rows, folder)
     average = WeightAverage(model, config.average, config.ema)
     trainer = make(part, StopWhenConverged(config), average)
-    if not is_over(saved_history(part.folder), config):
+    over = is_over(saved_history(part.folder), config)
+    trainer.accelerator.wait_for_everyone()  # the first process removes what the others have read by now
+    if not over:
         trainer.go_on()
+    if rank():
+        return None
     history = saved_history(part.folder)
     found = evaluations(history)
     best = convergence.best(found)
@@ -76,12 +83,17 @@ def until_converged(
 
 def for_fixed_length(
     make: MakeTrainer, model: PreTrainedModel, config: TrainingConfig, rows: int, valid_rows: int, folder: Path
-) -> End:
-    """Train for the config's epochs or steps; keep the last weights, or those with the lowest log loss."""
+) -> End | None:
+    """Train for the config's epochs or steps; keep the last weights, or those with the lowest log loss.
+
+    None as of `until_converged`.
+    """
     every = max(1, math.ceil(rows / (config.batch_size * config.accumulate))) if config.max_steps else None
     part = stretch.fixed(config, folder, every)
     trainer = make(part)
     trainer.go_on()
+    if rank():
+        return None
     step = trainer.state.global_step
     if config.checkpoint == "best":
         step = trainer.state.best_global_step or step

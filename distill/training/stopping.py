@@ -12,6 +12,7 @@ from typing import Any
 from transformers import TrainerCallback
 
 from distill.training import resume
+from distill.training.agreed import agreed
 from distill.training.config import TrainingConfig
 from distill.training.convergence import Evaluation, has_converged
 
@@ -31,7 +32,7 @@ class StopWhenConverged(TrainerCallback):
 
     def on_evaluate(self, args: Any, state: Any, control: Any, **unused: Any) -> None:
         """Take note of the time and decide."""
-        state.log_history[-1]["eval_minutes"] = self._before + (time.monotonic() - self._started) / 60
+        state.log_history[-1]["eval_minutes"] = agreed(self._before + (time.monotonic() - self._started) / 60)
         if is_over(state.log_history, self._config):
             control.should_training_stop = control.should_save = True
 

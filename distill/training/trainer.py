@@ -14,11 +14,13 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel, TrainerCallback
 
 from distill.core.objectives.objective import Objective
+from distill.core.processes import world
 from distill.core.progress import note, progress
 from distill.evaluation.calibration import fit_temperature
 from distill.evaluation.metrics import tally
 from distill.inference import token_budget
 from distill.models.projections import without_attention_dropout
+from distill.training.agreed import agreed
 from distill.training.altered_rows import AlteredRows
 from distill.training.averaging import WeightAverage
 from distill.training.base_trainer import BaseTrainer
@@ -107,7 +109,7 @@ class DistillTrainer(BaseTrainer):
         """The figures of `validation_figures`, logged and returned."""
         with self._average.applied() if self._average else nullcontext():
             logits, target = self.validate()
-        figures = validation_figures(logits, target, self._run.labels, self._run.loss.objective)
+        figures = agreed(validation_figures(logits, target, self._run.labels, self._run.loss.objective))
         epoch, loss, accuracy, f1 = self.state.epoch or 0, *(figures[n] for n in ("log_loss", "accuracy", "f1_macro"))
         note(f"epoch {epoch:.4g}: log loss {loss:.4f}, accuracy {accuracy:.4f}, macro F1 {f1:.4f} on validation")
         metrics = {f"{metric_key_prefix}_{name}": value for name, value in figures.items()}
@@ -153,7 +155,7 @@ class DistillTrainer(BaseTrainer):
     def _get_train_sampler(self, train_dataset: Any = None) -> LengthGroupedSampler:
         on_epoch = self._train.set_epoch if isinstance(self._train, AlteredRows) else None
         own = lengths(self._rows.train)
-        return LengthGroupedSampler(own, self.args.train_batch_size, self.args.seed, on_epoch)
+        return LengthGroupedSampler(own, self.args.train_batch_size * world(), self.args.seed, on_epoch)
 
 
 def _teacher_folder(run: Run) -> Path:

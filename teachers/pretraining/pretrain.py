@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from distill.core.errors import GateFailed, UserError
 from distill.core.files import Json, read_json, remove, sha256, write_json
 from distill.core.model_folder import HISTORY_FILE
 from distill.core.padding import pad_id
+from distill.core.processes import rank
 from distill.core.view import TOKENIZER_FILE
 from distill.models import pretrained
 from distill.training import resume
@@ -108,7 +108,7 @@ def _collator(
 
 def _callbacks(logs: Path | None, tasks: ExitStack) -> list[TrainerCallback]:
     """Progress and curves; only the first of several processes writes curves."""
-    curves = [] if logs is None or int(os.environ.get("RANK", "0")) else [tensorboard(logs)]
+    curves = [] if logs is None or rank() else [tensorboard(logs)]
     return [ProgressCallback("pre-training", tasks), *curves]
 
 

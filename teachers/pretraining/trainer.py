@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from transformers import TrainerCallback
 
+from distill.core.processes import world
 from distill.core.progress import note
 from distill.training.base_trainer import BaseTrainer
 from distill.training.config import TrainingConfig
@@ -112,7 +113,7 @@ class PretrainTrainer(BaseTrainer):
 
     def _get_train_sampler(self, train_dataset: Any = None) -> DrawSampler:
         pairs = self.collator.pairs
-        return DrawSampler(pairs, self.args.train_batch_size, self.config.swapped, self.args.seed)
+        return DrawSampler(pairs, self.args.train_batch_size * world(), self.config.swapped, self.args.seed)
 
 
 def held_figures(batches: list[dict[str, Tensor]]) -> dict[str, float]:

@@ -11,7 +11,8 @@ from distill.core.errors import UserError
 from distill.models import encoder as encoder_module
 from distill.models.encoder import load_classifier
 from distill.training import frozen_teacher
-from distill.training.joining import Share, labelled_rows
+from distill.training.joining import Share
+from distill.training.learnt_rows import labelled_rows
 from distill.training.losses.term import Term
 from students.config import StudentConfig
 from students.train import train
@@ -142,7 +143,7 @@ def test_rows_of_a_source_of_weight_0_teach_nothing(warm, records, tmp_path):
     everywhere, without = (
         {"gold": {}, "soft_cross_entropy": {"sources": s}} for s in ({}, {"pool.urls": {"weight": 0}})
     )
-    values = np.random.default_rng(1).normal(0, 3, (len(labelled_rows(records)), 3)).astype(np.float32)
+    values = np.random.default_rng(1).normal(0, 3, (len(list(labelled_rows(records))), 3)).astype(np.float32)
     other = np.concatenate([values[: -len(pool)], -values[-len(pool) :]])
     assert not same_weights(trained("a", everywhere, values), trained("b", everywhere, other))
     assert same_weights(trained("c", without, values), trained("d", without, other))

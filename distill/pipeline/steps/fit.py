@@ -75,6 +75,8 @@ def fit_step(experiment: Experiment, spec: ModelSpec) -> Step:
         reads=(*_rows(experiment, spec, own), *sources.reads()),
         files=local_files(local_folder(finished) if finished else None),
         work=_work(experiment, spec, own),
+        together=own.learns and own.together,
+        alone=own.learns and not own.together,
     )
 
 

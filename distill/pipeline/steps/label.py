@@ -38,4 +38,5 @@ def label_step(experiment: Experiment, spec: ModelSpec) -> Step:
         reads=(rows,) if file else (rows, Read(spec.artifact)),
         files=(file,) if file else (),
         work=reading(*splits),
+        together=file is None,
     )

@@ -138,4 +138,5 @@ def _pretrain_step(experiment: Experiment, config: PretrainConfig, places: _Plac
         files=local_files(teacher),
         version=2,
         work=work,
+        together=True,
     )

@@ -1,0 +1,116 @@
+"""Runs by several processes of torchrun: the first makes the run, the others help with the steps that they can share.
+
+The first process tells the others of each shared step when it begins, over the store through which torchrun's
+processes meet. They work on it in the same folder, then wait for the next. Where one process fails, torchrun ends all.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from distill.core.errors import UserError
+from distill.core.processes import rank, world
+from distill.core.steps import Step, Steps, working_folder
+
+Find = Callable[[Path, str], Step]
+_END = ""
+_PATIENCE = timedelta(days=30)
+
+
+class Announcer:
+    """What the first process tells the others; tells nobody where there are none."""
+
+    def __init__(self) -> None:
+        self._store = _store() if world() > 1 else None
+        self._told = 0
+
+    def begins(self, run: Path, step: Step) -> None:
+        """The body of a step of a run begins."""
+        if step.together:
+            self._tell(json.dumps([str(run), step.name]))
+
+    def end(self) -> None:
+        """Nothing more comes."""
+        self._tell(_END)
+        self._store = None
+
+    def _tell(self, message: str) -> None:
+        if self._store is not None:
+            self._store.set(str(self._told), message)
+            self._told += 1
+
+
+@contextmanager
+def leading() -> Iterator[Announcer]:
+    """The first process at work; the others leave when it is done."""
+    announcer = Announcer()
+    try:
+        yield announcer
+        announcer.end()
+        _part(wait=True)
+    finally:
+        _part(wait=False)
+
+
+def follow(find: Find) -> None:
+    """Another process: help with each step that the first one tells of, until it is done.
+
+    Args: find: the step of a name, in the plan of the run in a folder.
+    """
+    store, heard = _store(), 0
+    while message := store.get(str(heard)).decode():
+        heard += 1
+        run, name = json.loads(message)
+        step = find(Path(run), name)
+        step.body(working_folder(Path(run) / step.artifact))
+    _part(wait=True)
+
+
+def is_follower() -> bool:
+    """Whether this process only helps."""
+    return rank() > 0
+
+
+def require_together(steps: Iterable[Step], runner: Steps) -> None:
+    """Refuse to start several processes for a model that one process trains. Raises: UserError naming the steps."""
+    if world() == 1:
+        return
+    alone = [step.name for step in steps if step.alone and not (runner.is_readable(step) and runner.is_done(step))]
+    if alone:
+        raise UserError(
+            "a model of this family is trained by one process",
+            where="torchrun",
+            found=f"{', '.join(alone)}, and {world()} processes",
+            do="make it first, without torchrun: finished steps are kept",
+        )
+
+
+def _store() -> Any:
+    """A part of the store that torchrun keeps for its processes."""
+    from torch.distributed.distributed_c10d import PrefixStore
+    from torch.distributed.rendezvous import rendezvous
+
+    store, _, _ = next(rendezvous("env://"))
+    own = PrefixStore("distill", store)
+    own.set_timeout(_PATIENCE)
+    return own
+
+
+def _part(*, wait: bool) -> None:
+    """Leave the group that training formed. Args: wait: for the others to leave too.
+
+    A process that ended in it could be aborted: gloo's threads may free tensors when the interpreter is already gone.
+    """
+    if world() == 1:
+        return
+    from torch import distributed
+
+    if distributed.is_initialized():
+        if wait:
+            distributed.barrier()
+        distributed.destroy_process_group()

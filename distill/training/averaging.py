@@ -30,12 +30,12 @@ class WeightAverage(TrainerCallback):
     With a decay it is the exponential moving average instead, which looks back over 1 / (1 − decay) steps however long
     the run is: β_t = decay, and 1 − 1/t while that is smaller, the plain mean of the first steps.
 
-    Args: model: whose weights are averaged; starts as its first average. power: larger looks back less far. decay:
-        of an exponential average; None: the one of `power`.
+    Args: model: whose trained weights are averaged; starts as its first average. power: larger looks back less far.
+        decay: of an exponential average; None: the one of `power`.
     """
 
     def __init__(self, model: nn.Module, power: float, decay: float | None = None) -> None:
-        self._weights = dict(model.named_parameters())
+        self._weights = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
         self._power, self._decay = power, decay
         self._average = {name: weight.detach().clone() for name, weight in self._weights.items()}
 

@@ -71,6 +71,12 @@ class TrainingConfig(Config):
     head_dropout: float | None = Field(None, ge=0, lt=1, description="dropout of the head alone; null: as dropout says")
     alter: AlterConfig = Field(AlterConfig(), description="what a row reads otherwise in every epoch")
     precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="auto: bf16 where the processor has it")
+    embeddings: Literal["train", "frozen"] = Field(
+        "train", description="frozen: the table of token embeddings stays as it is; large vocabularies train faster"
+    )
+    last_layer: Literal["whole", "first_token"] = Field(
+        "whole", description="first_token: computed for the token that the head reads only; exact, faster"
+    )
     checkpoint: Literal["last", "best"] = Field(
         "best", description="best: lowest validation log loss; last: of a fixed length, its end"
     )

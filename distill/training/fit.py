@@ -15,6 +15,7 @@ from distill.core.files import remove, write_json
 from distill.core.model_folder import HISTORY_FILE
 from distill.core.processes import rank
 from distill.core.progress import note
+from distill.models.first_token import first_token_only
 from distill.models.head import head_dropouts
 from distill.training import resume
 from distill.training.attention import choose_attention
@@ -22,6 +23,7 @@ from distill.training.collapse import require_finite, require_spread
 from distill.training.config import TrainingConfig
 from distill.training.examples import Example, lengths
 from distill.training.lengths import End, for_fixed_length, until_converged
+from distill.training.losses.term import needs_teacher
 from distill.training.run import Rows, Run
 from distill.training.stretch import Stretch
 from distill.training.trainer import DistillTrainer, EvaluateBeforeSaving, ProgressCallback
@@ -51,8 +53,12 @@ def fit(
     quiet_trainer()
     set_dropout(model, config.dropout)
     set_head_dropout(model, config.head_dropout)
+    if config.embeddings == "frozen":
+        model.get_input_embeddings().requires_grad_(False)
     longest = max(int(lengths(part).max(initial=0)) for part in (train, valid))
     choose_attention(model, config.precision, longest)
+    if config.last_layer == "first_token":
+        _shorten_last_layer(model, run)
     with ExitStack() as tasks:
 
         def trainer(stretch: Stretch, *callbacks: TrainerCallback) -> DistillTrainer:
@@ -68,9 +74,17 @@ def fit(
         _finish(end, model, config, run, folder)
 
 
+def _shorten_last_layer(model: PreTrainedModel, run: Run) -> None:
+    """Compute the last layer for the first token only, where neither the head nor a loss term reads another one."""
+    if needs_teacher(run.loss.terms):
+        note("the last layer is trained whole: a loss term reads all of its tokens")
+    elif not first_token_only(model):
+        note("the last layer is trained whole: this encoder's head or attention needs all of its tokens")
+
+
 def _finish(end: End, model: PreTrainedModel, config: TrainingConfig, run: Run, folder: Path) -> None:
     note(end.reason)
-    logits, target = end.trainer.validate()
+    logits, target = end.trainer.answers_of(end.step)
     require_finite(logits, end.trainer.args.learning_rate)
     if not config.may_collapse:
         require_spread(logits, target, run.labels, run.loss.objective, end.trainer.args.learning_rate)

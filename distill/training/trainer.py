@@ -78,6 +78,7 @@ class DistillTrainer(BaseTrainer):
             callbacks=list(callbacks),
         )
         self._average = next((one for one in callbacks if isinstance(one, WeightAverage)), None)
+        self._answers: dict[int, tuple[NDArray[np.float32], NDArray[np.float32]]] = {}
 
     def _learner(self) -> nn.Module:
         """What is trained: the classifier, and what loss terms train beside it."""
@@ -109,6 +110,7 @@ class DistillTrainer(BaseTrainer):
         """The figures of `validation_figures`, logged and returned."""
         with self._average.applied() if self._average else nullcontext():
             logits, target = self.validate()
+        self._keep(logits, target)
         figures = agreed(validation_figures(logits, target, self._run.labels, self._run.loss.objective))
         epoch, loss, accuracy, f1 = self.state.epoch or 0, *(figures[n] for n in ("log_loss", "accuracy", "f1_macro"))
         note(f"epoch {epoch:.4g}: log loss {loss:.4f}, accuracy {accuracy:.4f}, macro F1 {f1:.4f} on validation")
@@ -116,6 +118,16 @@ class DistillTrainer(BaseTrainer):
         self.log(dict(metrics))
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
+
+    def answers_of(self, step: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """`validate` of the model with the weights of a step, unless an evaluation of this process has found it."""
+        return self._answers.get(step) or self.validate()
+
+    def _keep(self, logits: NDArray[np.float32], target: NDArray[np.float32]) -> None:
+        """Remember the answers of the last evaluation, and of the best before it."""
+        kept = self.state.best_global_step
+        self._answers = {step: found for step, found in self._answers.items() if step == kept}
+        self._answers[self.state.global_step] = (logits, target)
 
     def take_up(self, checkpoint: Path) -> None:
         """An average of the weights goes on too."""

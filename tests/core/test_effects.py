@@ -117,6 +117,8 @@ TRAINING = {
     **each(LENGTHS, "patience", "evaluate_steps", "average", "ema", "ceiling_steps"),
     "ceiling_minutes": "training/test_lengths.py::test_minutes_end_a_run_too",
     "checkpoint": "training/test_fit.py::test_best_checkpoint_is_kept",
+    "embeddings": "training/test_options.py::test_frozen_embeddings_stay_and_the_rest_learns",
+    "last_layer": "training/test_options.py::test_a_last_layer_for_the_first_token_learns_the_same",
     "may_collapse": "training/test_fit.py::test_a_baseline_may_be_a_constant_predictor",
     "save_steps": "training/test_fit.py::test_figures_of_an_epoch_survive_a_kill_right_after_it",
 }

@@ -261,6 +261,8 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
         "dropout": 1,
         "head_dropout": 1,
         "precision": "fp16",
+        "embeddings": "sparse",
+        "last_layer": "first",
         "checkpoint": "first",
         "may_collapse": "perhaps",
         "save_steps": 0,

@@ -31,6 +31,20 @@ def test_logits_are_exact(family, attention, make_model, make_inputs):
 
 @pytest.mark.parametrize("attention", ["sdpa", "eager"])
 @pytest.mark.parametrize("family", SUPPORTED)
+def test_gradients_are_exact(family, attention, make_model, make_inputs):
+    whole = make_model(family, attention=attention).to(torch.float64)
+    fast = copy.deepcopy(whole)
+    assert first_token_only(fast)
+    for model in (whole, fast):
+        model(**make_inputs([9, 4, 1])).logits.square().sum().backward()
+    expected = {name: weight.grad for name, weight in whole.named_parameters()}
+    assert any(grad is not None and grad.abs().max() > 1e-3 for grad in expected.values())
+    for name, weight in fast.named_parameters():
+        torch.testing.assert_close(weight.grad, expected[name], atol=1e-9, rtol=1e-6)
+
+
+@pytest.mark.parametrize("attention", ["sdpa", "eager"])
+@pytest.mark.parametrize("family", SUPPORTED)
 @torch.no_grad()
 def test_padding_leaves_rows_alone(family, attention, make_model, make_inputs):
     model = make_model(family, attention=attention)

@@ -322,3 +322,29 @@ def test_a_run_on_cuda_learns_and_survives_an_interrupt(warm, tmp_path, precisio
     interrupted(warm, tmp_path / "broken", 10, precision=precision, optimiser=optimiser)
     assert _resume(warm, tmp_path / "broken", precision=precision, optimiser=optimiser).resumed_from == 8
     _assert_same(tmp_path / "whole", tmp_path / "broken")
+
+
+ENDLESS = {"epochs": None, "checkpoint": "best", "ceiling_steps": 12, "evaluate_steps": 4, "warmup": 1}
+
+
+@pytest.mark.parametrize("training", [{"epochs": 2}, {"epochs": 2, "checkpoint": "best"}, ENDLESS])
+def test_validation_is_read_once_for_each_evaluation(warm, tmp_path, monkeypatch, training):
+    """The figures of the kept weights are known when the run ends."""
+    validate, read = trainer_module.DistillTrainer.validate, []
+
+    def counting(self):
+        read.append(self.state.global_step)
+        return validate(self)
+
+    monkeypatch.setattr(trainer_module.DistillTrainer, "validate", counting)
+    fit_toy(warm, tmp_path, **training)
+    assert read == [entry["step"] for entry in _quality(tmp_path)["history"]]
+
+
+def test_answers_that_an_earlier_process_found_are_asked_again(warm, tmp_path, monkeypatch):
+    watch = interrupted(warm, tmp_path, "end", epochs=2)
+    assert watch.ended
+    with monkeypatch.context() as patched:
+        patched.setattr(trainer_module.DistillTrainer, "validate", lambda self: pytest.fail("asked"))
+        with pytest.raises(pytest.fail.Exception):
+            fit_toy(warm, tmp_path, epochs=2)

@@ -5,10 +5,15 @@ from __future__ import annotations
 import json
 
 import pytest
+import torch
 
-from distill.models.encoder import load_classifier
+from distill.core.progress import reporting
+from distill.models.encoder import layer_stack, load_classifier
 from distill.models.pretrained import save_tokenizer
-from tests.training.toy import fit_toy, same_weights
+from distill.training.distillation_loss import DistillationLoss
+from distill.training.losses.gold import Gold
+from distill.training.losses.term import HIDDEN_STATES
+from tests.training.toy import Watch, fit_toy, same_weights, toy_run
 
 # Of a fixed length of four steps: each of these gives other weights.
 WEIGHTS = {
@@ -82,3 +87,31 @@ def test_an_option_changes_a_run_that_ends_by_itself(encoder, endless, tmp_path,
         assert steps[0] == [3, 6, 9, 12] and steps[1] == [2, 4, 6, 8, 10, 12]
     if name == "patience":
         assert history["ended"] == "converged" and history["steps"] < before["steps"]
+
+
+def test_frozen_embeddings_stay_and_the_rest_learns(warm, tmp_path):
+    before, table = load_classifier(warm).state_dict(), "bert.embeddings.word_embeddings.weight"
+    for name, options in (("fixed", FOUR_STEPS), ("endless", ENDLESS)):
+        after = fit_toy(warm, tmp_path / name, embeddings="frozen", **options).state_dict()
+        assert [name for name in before if torch.equal(before[name], after[name].cpu())] == [table]
+
+
+def test_a_last_layer_for_the_first_token_learns_the_same(warm, tmp_path):
+    one, other = (fit_toy(warm, tmp_path / name, last_layer=name, **FOUR_STEPS) for name in ("whole", "first_token"))
+    mine, theirs = one.state_dict(), load_classifier(tmp_path / "first_token").state_dict()
+    assert mine.keys() == theirs.keys()
+    for name, values in mine.items():
+        torch.testing.assert_close(theirs[name], values.cpu(), atol=2e-5, rtol=0)
+    assert layer_stack(other)[-1](torch.zeros(2, 5, 16)).shape == (2, 1, 16)
+
+
+def test_a_last_layer_that_others_read_stays_whole_and_the_run_says_so(warm, tmp_path):
+    class Reads(Gold):
+        needs = frozenset({HIDDEN_STATES})
+
+    (tmp_path / "run").mkdir()
+    run, watch = toy_run(DistillationLoss((Reads(),)), teacher=warm), Watch()
+    with reporting(watch):
+        model = fit_toy(warm, tmp_path / "run", run=run, last_layer="first_token", **FOUR_STEPS)
+    assert "the last layer is trained whole: a loss term reads all of its tokens" in watch.notes
+    assert type(layer_stack(model)[-1]).__name__ == "BertLayer"

@@ -1,0 +1,158 @@
+"""How fast a student is trained, and how much memory its rows take.
+
+`python -m benchmarks.training --against textbrewer --run RUN --peer-python PATH` times our whole (every row labelled
+once, then three epochs) against TextBrewer's loop in its own environment, with the teacher in each step and with its
+cached logits, and against our own loop with the teacher in each step: same rows, batches, models, threads, numbers. RUN
+is one that `distill teach` has made. Each cell is a process of its own and is kept in `--work`, so an interrupted
+measurement goes on. `python -m benchmarks.training --rows 1000000 --memory` measures memory instead.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from benchmarks.environment import environment
+from benchmarks.training_inputs import Job, export
+from benchmarks.training_loops import CELLS, JOB_FILE
+from benchmarks.training_memory import rows_take
+from distill.core.config import overrides
+from distill.core.errors import DistillError, UserError
+from distill.core.files import Json, read_object, write_json
+
+_RESULTS = Path(__file__).resolve().parent / "results"
+_PEERS = Path(__file__).resolve().parent / "peers"
+PEER_CELLS = ("textbrewer_online", "textbrewer_cached")
+_NAME = "training_speed"
+_ERROR_LINES = 8
+
+
+def measure(job: Job, peer: Path, work: Path) -> Json:
+    """The seconds of every cell, those in `work` that were made from the same taken from there; and the ratios.
+
+    Raises: UserError for a run without a teacher, an interpreter without the peer, and a loop that fails.
+    """
+    inputs, digest, cells = work / "inputs", job.digest, {}
+    if read_object(work / "inputs.json").get("digest") != digest:
+        export(job, inputs)
+        own = {**asdict(job), "run": str(job.run.resolve()), "teacher": str(job.teacher.resolve())}
+        write_json(inputs / JOB_FILE, own)
+        write_json(work / "inputs.json", {"digest": digest})
+    for cell in (*CELLS, *PEER_CELLS):
+        kept = read_object(work / "cells" / f"{cell}.json")
+        if kept.get("digest") != digest:
+            kept = {"digest": digest, **_cell(cell, inputs, peer, job.threads)}
+            write_json(work / "cells" / f"{cell}.json", kept)
+        cells[cell] = {name: value for name, value in kept.items() if name != "digest"}
+    return {"cells": cells, "ratios": ratios({name: float(one["seconds"]) for name, one in cells.items()})}
+
+
+def ratios(seconds: Mapping[str, float]) -> dict[str, float]:
+    """How many times as fast our whole is as each other loop. Args: seconds: by cell."""
+    others = {"total_vs_textbrewer_online": "textbrewer_online", "total_vs_textbrewer_cached": "textbrewer_cached"}
+    others["vs_own_online"] = "own_online"
+    return {name: round(seconds[cell] / seconds["own"], 3) for name, cell in others.items()}
+
+
+def _cell(cell: str, inputs: Path, peer: Path, threads: int) -> Json:
+    """One loop, in a process of its own."""
+    if cell in CELLS:
+        command = [sys.executable, "-P", "-m", "benchmarks.training_loops", str(inputs), cell]
+    else:
+        mode = cell.removeprefix("textbrewer_")
+        command = [str(peer), str(_PEERS / "textbrewer_loop.py"), str(inputs), "--mode", mode]
+    root, pools = str(_PEERS.parents[1]), dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
+    path = {"PYTHONPATH": root} if cell in CELLS else {}
+    variables = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    environ = {**variables, **pools, **path, "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "true"}
+    print(f"{cell} …", file=sys.stderr)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, env=environ)
+    except OSError as error:
+        raise UserError("cannot run the peer", where=str(peer), found=error.strerror, do=_INSTALL) from None
+    if done.returncode:
+        found = "\n".join(done.stderr.strip().splitlines()[-_ERROR_LINES:])
+        raise UserError(f"the loop '{cell}' ended without a result", where=command[0], found=found, do=_INSTALL)
+    result: Json = json.loads(done.stdout.strip().splitlines()[-1])
+    return result
+
+
+_INSTALL = "install requirements/textbrewer.txt in the environment of --peer-python; cells that are done are kept"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        found = _memory(options) if options.memory else _speed(options)
+    except DistillError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    print(json.dumps(found))
+    return 0
+
+
+def _memory(options: argparse.Namespace) -> Json:
+    with tempfile.TemporaryDirectory() as folder:
+        return rows_take(options.rows, options.words, Path(folder))
+
+
+def _speed(options: argparse.Namespace) -> Json:
+    if options.run is None or options.peer_python is None:
+        do = "give --run RUN, made by distill teach, and --peer-python PATH"
+        raise UserError("nothing to measure against", where="--against textbrewer", do=do)
+    job = Job(
+        run=options.run,
+        teacher=options.run / "teachers" / options.teacher,
+        layers=options.layers,
+        rows=options.rows,
+        epochs=options.epochs,
+        threads=options.threads,
+        view=options.view,
+        settings=overrides(options.set),
+    )
+    found = measure(job, options.peer_python, options.work or options.run / "speed")
+    about = {
+        "kind": _NAME,
+        "title": "Speed of training",
+        "command": "python -m benchmarks.training --against textbrewer --run RUN --peer-python PATH",
+        "rows": options.rows,
+        "layers": options.layers,
+        "epochs": options.epochs,
+        "threads": options.threads,
+        "settings": job.settings,
+    }
+    result = {**about, **found, "environment": environment()}
+    write_json(options.results / f"{_NAME}.json", result)
+    return result
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.training", description=__doc__)
+    add = parser.add_argument
+    add("--against", choices=["textbrewer"], default="textbrewer", help="the peer")
+    add("--run", type=Path, help="a run with a fitted teacher")
+    add("--teacher", default="base", help="name of the teacher in it")
+    add("--view", default="card", help="what teacher and student read")
+    add("--layers", type=int, default=3, help="of the student")
+    add("--rows", type=int, default=20_000, help="training and pool rows, at most; with --memory made-up rows")
+    add("--epochs", type=int, default=3)
+    add("--threads", type=int, default=2)
+    add("--set", action="append", default=[], help="a field of the student's training: last_layer=first_token; repeats")
+    add("--peer-python", type=Path, help="interpreter of an environment with requirements/textbrewer.txt")
+    add("--work", type=Path, help="folder of inputs and cells; by default speed in RUN")
+    add("--results", type=Path, default=_RESULTS, help="folder of the result's file")
+    add("--memory", action="store_true", help="measure memory of --rows rows instead")
+    add("--words", type=int, default=36, help="of a made-up row")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

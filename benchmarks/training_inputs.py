@@ -52,9 +52,10 @@ class Job:
     @property
     def digest(self) -> str:
         """Of everything that a cell depends on. Raises: UserError as `space`."""
+        view = self.view_config.as_json()  # first of all: it tells whether there is a run
         own = {name: value for name, value in asdict(self).items() if name not in ("run", "teacher")}
         files = [self.run / "records" / "train.parquet", *sorted(self.teacher.glob("*.safetensors"))]
-        return sha256_json([own, [sha256(path) for path in files], self.view_config.as_json()])
+        return sha256_json([own, [sha256(path) for path in files], view])
 
     @property
     def config(self) -> dict[str, Any]:

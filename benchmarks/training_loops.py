@@ -13,12 +13,14 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.training_inputs import Job
 from distill.core.files import Json, read_json
 from distill.core.model_folder import HISTORY_FILE
+from distill.families.family import family_of
 from distill.training.joining import Share
 from distill.training.losses.soft_cross_entropy import SoftCrossEntropy
 from distill.training.losses.term import Outputs
@@ -68,7 +70,7 @@ def run_cell(cell: str, folder: Path) -> Json:
     job = read_json(folder / JOB_FILE)
     own = Job(**{**job, "run": Path(job["run"]), "teacher": Path(job["teacher"])})
     torch.set_num_threads(own.threads)
-    _import_all()
+    _import_all(folder / "teacher")
     labels = folder / "labels"
     if cell == "own":
         shutil.rmtree(labels, ignore_errors=True)
@@ -81,15 +83,11 @@ def run_cell(cell: str, folder: Path) -> Json:
     return {**seconds, "seconds": sum(seconds.values()), "steps": steps}
 
 
-def _import_all() -> None:
+def _import_all(folder: Path) -> None:
     """Import what the loops use, so that no clock counts it: the peers import before theirs start too."""
-    from transformers import AutoModelForSequenceClassification
-
-    import distill.inference.torch_runner
-    import distill.training.fit
-    import teachers.label
-
-    assert AutoModelForSequenceClassification and distill.training.fit and distill.inference and teachers.label
+    for module in ("distill.training.fit", "teachers.label"):
+        import_module(module)
+    family_of(folder).open(folder)
 
 
 def _label(job: Job, folder: Path, labels: Path) -> float:

@@ -10,6 +10,7 @@ from benchmarks.family_tables import markdown_families, markdown_families_alone,
 from benchmarks.figures import ABLATION, AVERAGES, FAMILIES, QUALITY, RECIPES, RUN, Figure
 from benchmarks.quality_table import markdown_overview, markdown_quality, markdown_sets
 from benchmarks.run_table import markdown_models
+from benchmarks.speed_tables import SPEED, markdown_speed, markdown_speed_alone
 from benchmarks.study_tables import (
     markdown_averages,
     markdown_best_averages,
@@ -51,4 +52,5 @@ KINDS = {
     "training_defaults": Kind(
         lambda result, _: markdown_recipes_alone(result), markdown_recipes, markdown_recipes_alone, RECIPES
     ),
+    "training_speed": Kind(lambda result, _: markdown_speed_alone(result), markdown_speed, markdown_speed_alone, SPEED),
 }

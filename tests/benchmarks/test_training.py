@@ -10,6 +10,8 @@ import torch
 from safetensors.torch import load_file
 
 from benchmarks import training
+from benchmarks.figures import fill
+from benchmarks.result_kinds import kind_of
 from benchmarks.training_inputs import Job, export
 from benchmarks.training_loops import JOB_FILE, run_cell
 from distill.core.errors import UserError
@@ -161,3 +163,17 @@ def test_an_interpreter_without_the_peer_is_named(job, tmp_path, capsys, monkeyp
 
 def test_without_a_run_there_is_nothing_to_measure(capsys):
     assert training.main([]) == 2 and "--peer-python" in capsys.readouterr().err
+
+
+def test_the_result_becomes_a_page_and_its_ratios_sentences(job, tmp_path, monkeypatch, capsys):
+    seconds = {"own": 2.0, "own_online": 4.0, "textbrewer_online": 5.0, "textbrewer_cached": 3.0}
+    labelling = {"own": {"label": 0.5}}
+    monkeypatch.setattr(training, "_cell", lambda name, *_: {"seconds": seconds[name], **labelling.get(name, {})})
+    options = ["--run", str(job.run), "--peer-python", "python", "--layers", "1", "--rows", "20", "--set", "dropout=0"]
+    assert training.main([*options, "--work", str(tmp_path / "work"), "--results", str(tmp_path)]) == 0
+    stored = json.loads((tmp_path / "training_speed.json").read_text())
+    assert json.loads(capsys.readouterr().out) == stored and stored["settings"] == {"dropout": 0}
+    kind = kind_of(stored)
+    assert "| TextBrewer, cached logits | 3.0 | – | 1.50× |" in kind.full(stored)
+    assert "| labels stored, then training | 2.0 | 0.5 | – |" in kind.readme(stored)
+    assert fill("{times: vs_own_online}", stored, kind.figures, "here") == "2.00×"

@@ -7,14 +7,9 @@ on it.
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
-import threading
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import nullcontext
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -25,10 +20,10 @@ from distill.core.leftovers import remove_half_written
 from distill.core.manifest import MANIFEST
 from distill.core.processes import rank
 from distill.core.progress import progress
-from distill.core.project import ViewConfig
-from distill.core.record_store import count_records, records_between
+from distill.core.record_store import count_records
 from distill.core.view import View
-from distill.training.encoded_rows import EncodedPart, EncodedRows, encoded_batch, map_encoded, write_encoded
+from distill.training.encoded_rows import EncodedPart, EncodedRows, map_encoded
+from distill.training.encoding import Shard, encode, encode_by
 
 _VERSION = 1  # of what is stored
 _SHARD_ROWS = 8192
@@ -71,85 +66,29 @@ class EncodedStore:
     def _make(self, split: str, folder: Path) -> None:
         rows = count_records(self.records, split)
         shards = [
-            _Shard(folder / f"rows-{index:05d}.arrow", self.records, split, start, min(start + _SHARD_ROWS, rows))
+            Shard(folder / f"rows-{index:05d}.arrow", self.records, split, start, min(start + _SHARD_ROWS, rows))
             for index, start in enumerate(range(0, max(1, rows), _SHARD_ROWS))
         ]
         missing = [shard for shard in shards if not shard.path.exists()]
         done = rows - sum(len(shard) for shard in missing)
-        if len(missing) < _WORTH_PROCESSES:
-            for shard in missing:
-                _encode(shard, self.view)
-        else:
-            with progress(f"encoding {split} for the view {self.view.name}", rows, done) as advance:
-                for shard in _encoded_by(self.processes, missing, self.view):
-                    done += len(shard)
-                    advance(done)
+        title, long = f"encoding {split} for the view {self.view.name}", len(missing) >= _WORTH_PROCESSES
+        with progress(title, rows, done) if long else nullcontext(_tell_nobody) as advance:
+            for shard in self._encoded(missing):
+                done += len(shard)
+                advance(done)
         remove_half_written(folder)
         content = {"view": self.view.hash, "rows": rows, "split": split}
         manifest.write_manifest(folder, content)
 
-
-@dataclass(frozen=True)
-class _Shard:
-    """A run of a split's rows, and the file that it goes into."""
-
-    path: Path
-    records: Path
-    split: str
-    start: int
-    stop: int
-
-    def __len__(self) -> int:
-        return self.stop - self.start
-
-
-def _encode(shard: _Shard, view: View) -> None:
-    renderer = view.renderer()
-    records = records_between(shard.records, shard.split, shard.start, shard.stop)
-    encoded = renderer.encode_batch([record.fields for record in records])
-    write_encoded(shard.path, encoded_batch(encoded))
-
-
-def _encoded_by(processes: int, shards: Sequence[_Shard], view: View) -> Iterator[_Shard]:
-    """Each shard after it is written, by several processes where there may be."""
-    if processes < 2:
+    def _encoded(self, shards: Sequence[Shard]) -> Iterator[Shard]:
+        """Each shard after its file is written."""
+        if self.processes > 1 and len(shards) >= _WORTH_PROCESSES:
+            yield from encode_by(min(self.processes, len(shards)), shards, self.view)
+            return
         for shard in shards:
-            _encode(shard, view)
+            encode(shard, self.view)
             yield shard
-        return
-    with _workers(min(processes, len(shards)), view) as pool:
-        yield from pool.map(_work, shards)
 
 
-@contextmanager
-def _workers(processes: int, view: View) -> Iterator[ProcessPoolExecutor]:
-    """Processes that encode, and end when this one does, however it ends."""
-    spawn, given = multiprocessing.get_context("spawn"), (view.name, view.config, view.tokenizer_path)
-    pool = ProcessPoolExecutor(processes, spawn, _prepare_worker, given)
-    try:
-        yield pool
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-_view: View  # of a worker
-
-
-def _prepare_worker(name: str, config: ViewConfig, tokenizer: Path) -> None:
-    global _view
-    _view = View(name, config, tokenizer)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first process is told too, and ends its workers
-    os.environ["TOKENIZERS_PARALLELISM"] = "false"
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
-    os._exit(1)
-
-
-def _work(shard: _Shard) -> _Shard:
-    _encode(shard, _view)
-    return shard
+def _tell_nobody(done: int) -> None:
+    """Few rows need no progress."""

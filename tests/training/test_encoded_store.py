@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 
 from distill.core.errors import UserError
+from distill.core.leftovers import is_alive
 from distill.core.record_store import read_records, write_records
 from distill.training import encoded_store
 from distill.training.encoded_rows import encoded_batch, map_encoded, write_encoded
 from distill.training.encoded_store import EncodedStore
+from distill.training.encoding import Shard, encode_by
 from tests.training.toy import CARD, WINDOWED, toy_records, toy_view, write_toy
 
 
@@ -31,13 +33,13 @@ def store(encoder, records, tmp_path, monkeypatch):
 @pytest.fixture
 def encodings(monkeypatch):
     """The shards that are encoded, by the names of their files."""
-    made, encode = [], encoded_store._encode
+    made, encode = [], encoded_store.encode
 
     def noting(shard, view):
         made.append(shard.path.name)
         encode(shard, view)
 
-    monkeypatch.setattr(encoded_store, "_encode", noting)
+    monkeypatch.setattr(encoded_store, "encode", noting)
     return made
 
 
@@ -67,7 +69,7 @@ def test_rows_are_encoded_once_and_anew_for_other_rows_or_another_view(store, en
 
 
 def test_an_interrupted_build_goes_on_with_the_missing_shards(store, encodings, monkeypatch):
-    encode = encoded_store._encode
+    encode = encoded_store.encode
 
     def stopping(shard, view):
         if shard.start == 15:
@@ -75,7 +77,7 @@ def test_an_interrupted_build_goes_on_with_the_missing_shards(store, encodings, 
         encode(shard, view)
 
     with monkeypatch.context() as patched:
-        patched.setattr(encoded_store, "_encode", stopping)
+        patched.setattr(encoded_store, "encode", stopping)
         with pytest.raises(KeyboardInterrupt):
             store.rows(["train"])
     (store.folder("train") / f".rows-00003.arrow.{os.getpid()}.partial").write_bytes(b"half")
@@ -129,32 +131,42 @@ def test_a_split_without_rows_has_no_encoded_rows(store, records):
 
 
 WORKER = """
-import sys, time
+import sys
 from pathlib import Path
-from distill.training import encoded_store
-from distill.core.view import View
 from distill.core.project import ViewConfig
+from distill.core.view import View
+from distill.training import encoding
 
-if __name__ == "__main__":
-    view = View("card", ViewConfig(left=["product.title"], right=["page.title"], max_tokens=16), Path(sys.argv[1]))
-    with encoded_store._workers(1, view) as pool:
-        print(pool.submit(encoded_store.os.getpid).result(), flush=True)
-        time.sleep(60)
+view = View("card", ViewConfig(left=["product.title"], right=["page.title"], max_tokens=16), Path(sys.argv[1]))
+with encoding.worker([encoding.Shard(Path(sys.argv[2]), Path(sys.argv[3]), "train", 0, 5)], view) as (process, _):
+    print(process.pid, flush=True)
+    encoding.time.sleep(60)
 """
 
 
-def test_workers_end_when_their_process_is_killed(encoder):
-    command = [sys.executable, "-c", WORKER, str(encoder / "tokenizer.json")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
+def test_workers_end_when_their_process_is_killed(encoder, records, tmp_path):
+    """While they read rows from a pipe that never ends."""
+    (records / "train.parquet").unlink()
+    os.mkfifo(records / "train.parquet")
+    command = [sys.executable, "-c", WORKER, encoder / "tokenizer.json", tmp_path / "rows.arrow", records]
+    with subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, text=True) as running:
         worker = int(running.stdout.readline())
+        assert is_alive(worker)
         running.kill()
-    for _ in range(100):
-        try:
-            os.kill(worker, 0)
-        except ProcessLookupError:
+    for _ in range(200):
+        if not is_alive(worker):
             return
         time.sleep(0.05)
     raise AssertionError("the worker is still there")
+
+
+def test_a_worker_that_fails_ends_the_build_and_says_why(store, records):
+    several = EncodedStore(store.cache, records, store.view, processes=2)
+    folder = several.folder("train")
+    (records / "train.parquet").write_bytes(b"no parquet")
+    shards = [Shard(folder / f"rows-{index:05d}.arrow", records, "train", index, index + 1) for index in range(2)]
+    with pytest.raises(UserError, match=r"could not be encoded[\s\S]*broken record file"):
+        list(encode_by(2, shards, store.view))
 
 
 def test_rows_keep_their_order_whatever_their_shards(store):

@@ -134,8 +134,6 @@ class Encoder(Family):
         return Facts(layer_count(folder), parameter_count(folder))
 
 
-
-
 def _teacher(config: Recipe, lesson: Lesson) -> Path | None:
     """The model that the loss reads more of than its stored logits; None where no term does.
 

@@ -77,16 +77,22 @@ def is_follower() -> bool:
 
 
 def require_together(steps: Iterable[Step], runner: Steps) -> None:
-    """Refuse to start several processes for a model that one process trains. Raises: UserError naming the steps."""
+    """Refuse several processes for models that one process trains, where nothing else is to be made.
+
+    Beside fits and labels that are shared, the first process trains such a model and the others wait.
+
+    Raises: UserError naming the steps.
+    """
     if world() == 1:
         return
-    alone = [step.name for step in steps if step.alone and not (runner.is_readable(step) and runner.is_done(step))]
-    if alone:
+    open_ = [step for step in steps if not (runner.is_readable(step) and runner.is_done(step))]
+    alone = [step.name for step in open_ if step.alone]
+    if alone and not any(step.together for step in open_):
         raise UserError(
-            "a model of this family is trained by one process",
+            "models of this family are trained by one process",
             where="torchrun",
             found=f"{', '.join(alone)}, and {world()} processes",
-            do="make it first, without torchrun: finished steps are kept",
+            do="give the same command without torchrun",
         )
 
 

@@ -11,6 +11,7 @@ from transformers import PreTrainedModel, TrainerCallback
 from transformers.integrations.integration_utils import TensorBoardCallback
 from transformers.utils import logging as transformers_logging
 
+from distill.core.errors import UserError
 from distill.core.files import remove, write_json
 from distill.core.model_folder import HISTORY_FILE
 from distill.core.processes import rank
@@ -54,7 +55,7 @@ def fit(
     set_dropout(model, config.dropout)
     set_head_dropout(model, config.head_dropout)
     if config.embeddings == "frozen":
-        model.get_input_embeddings().requires_grad_(False)
+        _freeze_embeddings(model)
     longest = max(int(lengths(part).max(initial=0)) for part in (train, valid))
     choose_attention(model, config.precision, longest)
     if config.last_layer == "first_token":
@@ -72,6 +73,19 @@ def fit(
         end = fitted(trainer, model, config, len(train), len(valid), folder)
     if end is not None:
         _finish(end, model, config, run, folder)
+
+
+def _freeze_embeddings(model: PreTrainedModel) -> None:
+    """Leave the table of token embeddings out of training. Raises: UserError for a model without one."""
+    try:
+        model.get_input_embeddings().requires_grad_(False)
+    except (NotImplementedError, AttributeError):
+        raise UserError(
+            "the model has no table of token embeddings",
+            where="training.embeddings",
+            found=f"frozen, model_type '{model.config.model_type}'",
+            do="leave the option out",
+        ) from None
 
 
 def _shorten_last_layer(model: PreTrainedModel, run: Run) -> None:

@@ -94,15 +94,20 @@ def _step(name, **kind):
     return Step(name=name, artifact=name, body=lambda folder: None, **kind)
 
 
-def test_a_family_that_one_process_trains_is_named(tmp_path, monkeypatch):
+def test_families_that_one_process_trains_are_named_where_there_is_nothing_to_share(tmp_path, monkeypatch):
     steps, runner = [_step("records"), _step("teach words@document", alone=True)], Steps(tmp_path, {}, {})
     require_together(steps, runner)
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(UserError, match="teach words@document, and 2 processes") as told:
         require_together(steps, runner)
     assert told.value.exit_code == 2
+    shared = _step("label words", together=True)
+    require_together([*steps, shared], runner)
+    runner.run(shared)
+    with pytest.raises(UserError, match="teach words@document"):
+        require_together([*steps, shared], runner)
     runner.run(steps[1])
-    require_together(steps, runner)
+    require_together([*steps, shared], runner)
 
 
 @pytest.mark.parametrize(("learner", "alone"), [("tfidf", True), ("encoder", False), ("finished", False)])

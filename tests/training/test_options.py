@@ -7,6 +7,7 @@ import json
 import pytest
 import torch
 
+from distill.core.errors import UserError
 from distill.core.progress import reporting
 from distill.models.encoder import layer_stack, load_classifier
 from distill.models.pretrained import save_tokenizer
@@ -115,3 +116,10 @@ def test_a_last_layer_that_others_read_stays_whole_and_the_run_says_so(warm, tmp
         model = fit_toy(warm, tmp_path / "run", run=run, last_layer="first_token", **FOUR_STEPS)
     assert "the last layer is trained whole: a loss term reads all of its tokens" in watch.notes
     assert type(layer_stack(model)[-1]).__name__ == "BertLayer"
+
+
+def test_a_model_without_embeddings_cannot_freeze_them(warm, tmp_path, monkeypatch):
+    monkeypatch.setattr("transformers.BertModel.get_input_embeddings", lambda self: None)
+    monkeypatch.setattr("transformers.BertForSequenceClassification.get_input_embeddings", lambda self: None)
+    with pytest.raises(UserError, match=r"training\.embeddings[\s\S]*model_type 'bert'"):
+        fit_toy(warm, tmp_path, embeddings="frozen", **FOUR_STEPS)

@@ -258,10 +258,14 @@ def load_words(folder: Path) -> Words:
 
 def _chances(learnt: LearntRows, objective: Objective) -> FloatArray:
     """Targets (N, C): soft labels where a row has them, else gold."""
-    targets = learnt.target[learnt.rows].astype(np.float64)
-    if learnt.soft is not None:
-        labelled = learnt.soft.labelled[learnt.rows]
-        targets[labelled] = objective.probabilities(learnt.soft.logits[learnt.rows[labelled]])
+    if learnt.soft is None:
+        return learnt.target[learnt.rows].astype(np.float64)
+    labelled, has_gold = learnt.soft.labelled[learnt.rows], learnt.has_gold[learnt.rows]
+    chances = objective.probabilities(learnt.soft.logits[learnt.rows[labelled]])
+    targets = np.zeros((len(learnt), chances.shape[1]))
+    if has_gold.any():
+        targets[has_gold] = learnt.target[learnt.rows[has_gold]]
+    targets[labelled] = chances
     return targets
 
 

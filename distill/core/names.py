@@ -21,7 +21,7 @@ _ENDINGS = (".partial", ".replaced")
 _TWIN_ENDINGS = ("-gold", "-gold-steps")
 # Rows that the report or a benchmark adds, and what `labels` takes besides a teacher's name.
 _ROWS = {"majority", "priors", "ensemble", "tfidf"}
-_LABEL_SOURCES = {"auto", "document", "card", "mean"}
+_LABEL_SOURCES = {"auto", "document", "card", "mean", "mixture"}
 _SHOWN, _CUT = 100, 40
 
 

@@ -231,7 +231,7 @@ def _write_imported(short: Experiment, settings: Settings) -> None:
 def _card_teacher_labels(settings: Settings) -> bool:
     """Whether the card teacher may come to label, so that its labelling has to be timed too."""
     real = Experiment(settings)
-    return "mean" in real.candidates and settings.project.labels in ("auto", "card", "mean")
+    return "mean" in real.candidates and settings.project.labels in ("auto", "card", "mean", "mixture")
 
 
 def _sampling(records: Path, settings: Settings) -> Step:

@@ -17,7 +17,7 @@ from distill.pipeline.models import BASELINE, CONTROL, GOLD, STUDENT, TEACHER, M
 from distill.pipeline.settings import Settings
 from distill.training.joining import Share
 from students.config import ALL, POOL, TRAIN, TrainedEntry
-from teachers.choice import CARD, CHOICE_FILE, DOCUMENT, MEAN
+from teachers.choice import CARD, CHOICE_FILE, DOCUMENT, MEAN, MIXTURE
 
 
 class Experiment:
@@ -96,7 +96,8 @@ class Experiment:
         """What the students' labels may be: weight by model label, by name of the choice.
 
         `document`: the labelling teachers on their own view; `card`: the first teacher's recipe on cards; `mean`: both
-        with equal weight; and the teacher that `labels` names.
+        with equal weight; `mixture`: all of these teachers, with weights that the choice fits; and the teacher that
+        `labels` names.
         """
         asked, total = self.project.labels, sum(spec.weight for spec in self.labelling_teachers)
         shares = {spec.label: spec.weight / total for spec in self.labelling_teachers}
@@ -106,6 +107,9 @@ class Experiment:
         if self.card_teacher is not None and not self.imported:
             found[CARD] = {self.card_teacher.label: 1.0}
             found[MEAN] = {**{name: weight / 2 for name, weight in shares.items()}, self.card_teacher.label: 0.5}
+        mixed = [*shares, *found.get(CARD, ())]
+        if len(mixed) > 1 and not self.imported:
+            found[MIXTURE] = dict.fromkeys(mixed, 1 / len(mixed))
         return found
 
     @property
@@ -120,7 +124,10 @@ class Experiment:
         found: Json | None = read_whole(self.run / CHOICE, CHOICE_FILE)
         if found is None or found["asked"] != self.project.labels:
             return None
-        return found if found["teachers"] == self.candidates.get(found["taken"]) else None
+        members = self.candidates.get(found["taken"], {})
+        if found["taken"] == MIXTURE:  # its weights are the choice's own
+            return found if set(found["teachers"]) <= set(members) else None
+        return found if found["teachers"] == members else None
 
     @property
     def chosen(self) -> dict[str, Share]:
@@ -130,7 +137,10 @@ class Experiment:
             asked = self.candidates.get(self.project.labels, self.candidates[DOCUMENT])
             return {name: Share(weight) for name, weight in asked.items()}
         temperatures = {**choice["temperatures"], **dict.fromkeys(self.imported, 1.0)}  # taken as they are
-        return {name: Share(weight, temperatures[name]) for name, weight in choice["teachers"].items()}
+        by_class = {name: tuple(weights) for name, weights in (choice.get("class_weights") or {}).items()}
+        return {
+            name: Share(weight, temperatures[name], by_class.get(name)) for name, weight in choice["teachers"].items()
+        }
 
     def teachers_of(self, spec: ModelSpec) -> dict[str, Share]:
         """The models whose labels a model learns, by name: those that it names, equally, or those that were chosen."""

@@ -28,7 +28,7 @@ from students.config import StudentEntry, TrainedEntry
 from teachers.config import TeacherConfig, TeacherEntry
 
 DEFAULT_TEACHER, DEFAULT_STUDENT = "base", "8L_trunc"
-LABELS = ("auto", "document", "card", "mean")
+LABELS = ("auto", "document", "card", "mean", "mixture")
 _NAME_IT = "name the folder in the project file, teachers: {NAME: {finished: FOLDER}}, and give --teacher NAME"
 ConfigT = TypeVar("ConfigT", bound=Config)
 
@@ -339,15 +339,19 @@ def _label_problems(settings: Settings) -> list[str]:
     asked, known = settings.project.labels, [*LABELS, *settings.teachers]
     if asked not in known:
         return [f"labels: unknown '{asked}', {_hint(asked, known)}"]
-    if asked not in ("card", "mean") or not settings.labelling:
+    several = asked == "mixture" and len(settings.labelling) > 1
+    made_elsewhere = any(teacher.made_by == "imported" for teacher in settings.labelling.values())
+    if asked not in ("card", "mean", "mixture") or not settings.labelling or (several and not made_elsewhere):
         return []
-    imported = any(teacher.made_by == "imported" for teacher in settings.labelling.values())
     reason = (
-        "there are no students to learn from it"
+        "the labels of one were made elsewhere, of which validation knows nothing"
+        if asked == "mixture" and made_elsewhere
+        else "there are no students to learn from it"
         if not settings.students
-        else no_card_teacher(settings) or ("the teacher's labels were made elsewhere" if imported else None)
+        else no_card_teacher(settings) or ("the teacher's labels were made elsewhere" if made_elsewhere else None)
     )
-    return [f"labels: {asked} needs a card teacher, but {reason}; use labels: document"] if reason else []
+    needed = "two teachers of this run" if asked == "mixture" else "a card teacher"
+    return [f"labels: {asked} needs {needed}, but {reason}; use labels: document"] if reason else []
 
 
 def _hint(name: str, known: Iterable[str]) -> str:

@@ -47,28 +47,35 @@ def rows_to_learn(
 
 @dataclass(frozen=True)
 class Share:
-    """A teacher's part of the labels. Attributes: temperature: that its logits are divided by, among several."""
+    """A teacher's part of the labels.
+
+    Attributes: temperature: that its logits are divided by, among several. by_class: its weight for each class, in
+        place of `weight`; all teachers have such or none.
+    """
 
     weight: float = 1.0
     temperature: float = 1.0
+    by_class: tuple[float, ...] | None = None
 
 
 def join(stores: Sequence[tuple[SoftLabels, Share]], objective: Objective) -> dict[str, Logits]:
     """Logits (K,) by record id, for rows that every teacher labelled with status `ok`.
 
-    One teacher's logits are taken as they are. Several are mixed as `metrics.mixture` does, each after its temperature.
+    One teacher's logits are taken as they are, unless its classes have weights. Several are mixed as `metrics.mixture`
+    does, each after its temperature.
 
     Args: stores: soft labels and share of each teacher. objective: of the task.
     """
     tables = [_usable(labels) for labels, _ in stores]
-    if len(tables) == 1:
+    weights = [share.weight if share.by_class is None else share.by_class for _, share in stores]
+    if len(tables) == 1 and stores[0][1].by_class is None:
         return tables[0]
     names = [name for name in tables[0] if all(name in table for table in tables[1:])]
     if not names:
         return {}
     stacked = [np.stack([table[name] for name in names]) for table in tables]
     parts = [logits / share.temperature for logits, (_, share) in zip(stacked, stores, strict=True)]
-    mean = mixture(parts, [share.weight for _, share in stores], objective).astype(np.float32)
+    mean = mixture(parts, weights, objective).astype(np.float32)
     return dict(zip(names, mean, strict=True))
 
 

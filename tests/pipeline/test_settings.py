@@ -111,7 +111,7 @@ def test_root_is_the_files_folder_or_the_callers(config, tmp_path, monkeypatch):
         ({"sets": ["temperature"]}, "key=value"),
         ({"sets": ["labels=cards"]}, "labels: unknown 'cards', did you mean 'card'?"),
         ({"sets": ["labels=bsae"]}, "labels: unknown 'bsae', did you mean 'base'?"),
-        ({"sets": ["labels=xyz"]}, "labels: unknown 'xyz', known: auto, document, card, mean, base"),
+        ({"sets": ["labels=xyz"]}, "labels: unknown 'xyz', known: auto, document, card, mean, mixture, base"),
         (
             {"sets": ["labels=card", "teachers.base.finished=x"]},
             "labels: card needs a card teacher, but the",
@@ -119,6 +119,14 @@ def test_root_is_the_files_folder_or_the_callers(config, tmp_path, monkeypatch):
         (
             {"sets": ["labels=mean", "teachers.base.finished=x"]},
             "labels: mean needs a card teacher, but the",
+        ),
+        (
+            {"sets": ["labels=mixture", "teachers.base.finished=x"]},
+            "labels: mixture needs two teachers of this run, but the teacher is finished",
+        ),
+        (
+            {"sets": ["labels=mixture", "teachers={base: {labels: x.jsonl}, b: {preset: base}}"]},
+            "labels: mixture needs two teachers of this run, but the labels of one were made elsewhere",
         ),
         ({"sets": ["labels=card", "teachers.base.view=card"]}, "but the teacher reads cards itself"),
         ({"sets": ["labels=card", "teachers.base.labels=x.jsonl"]}, "but the teacher's labels were made elsewhere"),

@@ -69,7 +69,7 @@ def fit_step(experiment: Experiment, spec: ModelSpec) -> Step:
             "family": spec.family,
             "view": project.views[spec.view].as_fingerprint(),
             "task": {"labels": list(experiment.space.labels), "kind": experiment.space.objective.name},
-            "shares": [[share.weight, share.temperature] for share in sources.labels.values()],
+            "shares": [[share.weight, share.temperature, *(share.by_class or ())] for share in sources.labels.values()],
             **({"through": [_cut(experiment, name) for name in spec.through]} if spec.through else {}),
         },
         reads=(*_rows(experiment, spec, own), *sources.reads()),

@@ -33,6 +33,9 @@ class TeacherEntry(Config):
         None, description="train on rows of these slices only; null: on all"
     )
     labelling: LabellingConfig = Field(default_factory=LabellingConfig)
+    cross_fit: int | None = Field(
+        None, ge=2, description="label the training rows by this many more fits, each without those that it labels"
+    )
 
     @property
     def made_by(self) -> str:
@@ -41,7 +44,7 @@ class TeacherEntry(Config):
 
     def fit_settings(self) -> dict[str, Any]:
         """The settings that its weights depend on, as far as they differ from their defaults."""
-        return self.as_fingerprint("preset", "view", "weight", "labelling")
+        return self.as_fingerprint("preset", "view", "weight", "labelling", "cross_fit")
 
 
 class TeacherConfig(TeacherEntry):
@@ -103,7 +106,7 @@ class TeacherConfig(TeacherEntry):
     def fit_settings(self) -> dict[str, Any]:
         """The settings that its weights depend on; what it starts from is an artifact of its own."""
         starts = ("checkpoint", "fresh", "vocabulary", "finished", "starts_from", "pretrain")
-        kept = self.as_fingerprint("preset", "view", "weight", "labelling", "labels", *starts)
+        kept = self.as_fingerprint("preset", "view", "weight", "labelling", "labels", "cross_fit", *starts)
         return {"finished": True} if self.finished is not None else kept
 
     @property

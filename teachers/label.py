@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from distill.core.progress import progress
+from distill.core.record_store import read_records
 from distill.core.records import Record
 from distill.core.soft_labels import SoftLabels, shard_is_done, shard_ranges, statuses, write_shard
 from distill.families.family import Opening, family_of
@@ -15,26 +17,65 @@ from distill.inference.scorer import Scores
 from distill.training import device
 from distill.training.joining import labelled_rows
 from teachers.config import LabellingConfig
+from teachers.cross_fit import HELD_OUT, CrossFit, Fold, Scale
 
 
-def label(config: LabellingConfig, teacher: Path, records: Path, threads: int, folder: Path) -> None:
+@dataclass(frozen=True)
+class _Part:
+    """Rows that one model labels, in shards from number `first` on. Attributes: fold: of which they are held out."""
+
+    model: Path
+    rows: list[tuple[str, Record]]
+    first: int
+    fold: Fold | None = None
+
+
+def label(
+    config: LabellingConfig, teacher: Path, records: Path, threads: int, folder: Path, cross: CrossFit | None = None
+) -> None:
     """Step body: `folder` becomes a soft-label store for all train and pool rows; finished shards are kept.
 
-    Args: teacher: a model folder of any family.
+    Args: teacher: a model folder of any family. cross: fold models that label the training rows in its place, each
+        those that are held out of its own fold, on the teacher's scale.
     """
-    rows = labelled_rows(records)
-    shards = [(index, rows[start:stop]) for index, start, stop in shard_ranges(len(rows), config.shard_rows)]
-    missing = [(index, part) for index, part in shards if not shard_is_done(folder, index, _ids(part))]
-    if not missing:
-        return
-    finished = len(rows) - sum(len(part) for _, part in missing)
+    parts = list(_parts(teacher, records, config.shard_rows, cross))
+    total = sum(len(part.rows) for part in parts)
+    missing = [(part, shards) for part in parts if (shards := _missing(part, config, folder))]
+    finished = total - sum(len(rows) for _, shards in missing for _, rows in shards)
     how = Opening(threads, device.resolve(config.precision), device.device(), config.batch_tokens)
-    scorer = family_of(teacher).open(teacher, how)
-    with progress("labelling", len(rows), finished) as advance:
-        fields = ([record.fields for _, record in part] for _, part in missing)
-        scored = scorer.score_chunks(fields, lambda done: advance(finished + done))
-        for (index, part), scores in zip(missing, scored, strict=True):
-            write_shard(folder, index, _soft_labels(part, scores), half=config.half)
+    scale = Scale(teacher, cross, how) if cross else None
+    for part, shards in missing:
+        factor = scale.of(part.fold) if scale and part.fold else None
+        scorer = family_of(part.model).open(part.model, how)
+        with progress("labelling", total, finished) as advance:
+            fields = ([record.fields for _, record in rows] for _, rows in shards)
+            scored = scorer.score_chunks(fields, _after(finished, advance))
+            for (index, rows), scores in zip(shards, scored, strict=True):
+                own = scores if factor is None else replace(scores, logits=scores.logits * np.float32(factor))
+                write_shard(folder, index, _soft_labels(rows, own), half=config.half)
+                finished += len(rows)
+
+
+def _after(finished: int, advance: Callable[[int], None]) -> Callable[[int], None]:
+    """Progress of one part as progress of all rows."""
+    return lambda done: advance(finished + done)
+
+
+def _parts(teacher: Path, records: Path, shard_rows: int, cross: CrossFit | None) -> Iterator[_Part]:
+    """All rows to label, by the model that labels them."""
+    rows, first = labelled_rows(records), 0
+    for fold in cross.folds if cross else ():
+        held_out = [("train", record) for record in read_records(fold.records, HELD_OUT)]
+        yield _Part(fold.model, held_out, first, fold)
+        first += len(list(shard_ranges(len(held_out), shard_rows)))
+    yield _Part(teacher, [row for row in rows if row[0] != "train"] if cross else rows, first)
+
+
+def _missing(part: _Part, config: LabellingConfig, folder: Path) -> list[tuple[int, list[tuple[str, Record]]]]:
+    """Number and rows of each shard that is not there yet."""
+    ranges = shard_ranges(len(part.rows), config.shard_rows)
+    shards = [(part.first + index, part.rows[start:stop]) for index, start, stop in ranges]
+    return [(index, rows) for index, rows in shards if not shard_is_done(folder, index, _ids(rows))]
 
 
 def _soft_labels(part: Sequence[tuple[str, Record]], scores: Scores) -> SoftLabels:

@@ -195,7 +195,8 @@ def _shortened(settings: Settings, folder: Path) -> Settings:
         run=folder,
         project=project.model_copy(update=changed),
         teachers={
-            name: shorter(one, slices=None, **_imported(one, name, folder)) for name, one in settings.teachers.items()
+            name: shorter(one, slices=None, cross_fit=None, **_imported(one, name, folder))
+            for name, one in settings.teachers.items()
         },
         students={name: shorter(one) for name, one in settings.students.items()},
         bench=bench.model_copy(update={"requests": requests, "processes": 1, "warmup": min(bench.warmup, 2)}),

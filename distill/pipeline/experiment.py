@@ -9,11 +9,11 @@ from distill.core.files import Json
 from distill.core.intake.splits import KEY_TEST
 from distill.core.manifest import read_whole
 from distill.core.model_folder import layer_count
-from distill.core.run_folder import CHOICE, SELECTION, RunFolder
+from distill.core.run_folder import CHOICE, RECORDS, SELECTION, RunFolder
 from distill.evaluation.calibrated_predictions import References
 from distill.families.family import family
 from distill.models.layer_map import PROBE
-from distill.pipeline.models import BASELINE, CONTROL, GOLD, STUDENT, TEACHER, ModelSpec, Start, in_order, table
+from distill.pipeline.models import BASELINE, CONTROL, FOLD, GOLD, STUDENT, TEACHER, ModelSpec, Start, in_order, table
 from distill.pipeline.settings import Settings
 from distill.training.joining import Share
 from students.config import ALL, POOL, TRAIN, TrainedEntry
@@ -38,8 +38,16 @@ class Experiment:
 
     @property
     def trained(self) -> list[ModelSpec]:
-        """The models of which the run makes a folder."""
-        return [spec for spec in self.models.values() if spec.has_folder]
+        """The models of which the run makes a folder, without those that only label a fold."""
+        return [spec for spec in self.models.values() if spec.has_folder and spec.role != FOLD]
+
+    def folds(self, spec: ModelSpec) -> list[ModelSpec]:
+        """The models that label a teacher's training rows in its place; none where it is not cross-fitted."""
+        return [one for one in self.of_role(FOLD) if one.fold_of == spec.name]
+
+    def rows_of(self, spec: ModelSpec) -> tuple[str, str]:
+        """(artifact, folder in it) with the training and validation rows of a model; '' for the artifact itself."""
+        return (RunFolder.folds(spec.fold[1]), str(spec.fold[0])) if spec.role == FOLD else (RECORDS, "")
 
     def labelled(self, label: str) -> ModelSpec:
         """The model of this name in the report."""

@@ -12,7 +12,7 @@ from distill.pipeline.settings import Settings
 from students.config import StudentEntry, TrainedEntry
 from teachers.config import TeacherEntry
 
-TEACHER, STUDENT, BASELINE, CONTROL = "teacher", "student", "baseline", "control"
+TEACHER, STUDENT, BASELINE, CONTROL, FOLD = "teacher", "student", "baseline", "control", "fold"
 # Families that learn gold on cards and come next to every model, each under its own name and left out by `controls`.
 CONTROLS = ("tfidf",)
 GOLD, GOLD_STEPS = "-gold", "-gold-steps"
@@ -60,8 +60,8 @@ class ModelSpec:
 
     Attributes:
         name: unique in the run; also that of its folder. label: its name in the report, `8L_trunc@card`.
-        role: `teacher`, `student`, `baseline` for a student's gold-only twin, or `control`.
-        family: how it is fitted and opened.
+        role: `teacher`, `student`, `baseline` for a student's gold-only twin, `control`, or `fold` for what labels a
+            teacher's training rows and is not measured. family: how it is fitted and opened.
         preset, config: of its entry in the project. entry: name of that entry. view: name of the view it reads.
         artifact: its folder below the run folder.
         learns_from: names of the models whose soft labels it learns, with gold; empty: gold alone; None: the labels
@@ -75,6 +75,7 @@ class ModelSpec:
         copy_of: the model that it equals, so that it is copied instead of trained.
         members: the models that an ensemble is made of.
         selection: artifact with the rows of the pool that it learns; None: those that the project selects, or all.
+        fold_of: the teacher for which it labels the training rows of one fold; fold: that fold, and of how many.
     """
 
     name: str
@@ -95,6 +96,8 @@ class ModelSpec:
     copy_of: str | None = None
     members: tuple[str, ...] = ()
     selection: str | None = None
+    fold_of: str | None = None
+    fold: tuple[int, int] = (0, 0)
 
     @property
     def has_folder(self) -> bool:
@@ -110,9 +113,10 @@ def table(settings: Settings) -> dict[str, ModelSpec]:
     """
     teachers = [_teacher(name, settings) for name in settings.teachers]
     card = _card_teacher(settings, teachers)
+    folds = [fold for spec in [*teachers, *card] for fold in _folds(spec)]
     students = [spec for name in settings.students for spec in _with_twins(_student(name, settings), settings)]
     controls = [_control(name, settings) for name in CONTROLS if getattr(settings.project.controls, name)]
-    return {spec.name: spec for spec in [*teachers, *card, *students, *controls]}
+    return {spec.name: spec for spec in [*teachers, *card, *folds, *students, *controls]}
 
 
 def in_order(specs: Iterable[ModelSpec], needs: Mapping[str, Iterable[str]]) -> Iterator[ModelSpec]:
@@ -190,6 +194,24 @@ def _card_teacher(settings: Settings, teachers: list[ModelSpec]) -> list[ModelSp
         weight=0.0,
     )
     return [on_cards]
+
+
+def _folds(teacher: ModelSpec) -> Iterator[ModelSpec]:
+    """The further fits of a teacher that is cross-fitted, each without one fold of the training rows."""
+    count = getattr(teacher.config, "cross_fit", None) or 0
+    for number in range(1, count + 1):
+        name = f"{teacher.name}-fold{number}"
+        yield replace(
+            teacher,
+            name=name,
+            label=f"{name}@{teacher.view}",
+            role=FOLD,
+            artifact=f"teachers/{name}",
+            weight=0.0,
+            copy_of=f"{teacher.copy_of}-fold{number}" if teacher.copy_of else None,
+            fold_of=teacher.name,
+            fold=(number, count),
+        )
 
 
 def _student(name: str, settings: Settings) -> ModelSpec:

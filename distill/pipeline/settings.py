@@ -318,12 +318,17 @@ def _teacher_problems(name: str, teacher: TeacherEntry, settings: Settings) -> I
             yield f"teachers.{name}.labels: made elsewhere, and finished names a model that would make them; remove one"
     elif teacher.slices is not None and not family(teacher.family).learns:
         yield f"teachers.{name}.slices: the family {teacher.family} is not trained; remove slices"
+    if teacher.cross_fit is not None and not family(teacher.made_by).learns:
+        yield f"teachers.{name}.cross_fit: of the family {teacher.made_by} nothing is fitted here; remove cross_fit"
     known = [other for other in settings.teachers if other != name]
     for member in getattr(teacher, "members", ()):
         if member not in known:
             yield f"teachers.{name}.members: no such teacher '{member}', {_hint(member, known)}"
         elif settings.teachers[member].made_by == "imported":
             yield f"teachers.{name}.members: of '{member}' there are only labels, no model; remove it"
+        elif settings.teachers[member].cross_fit is not None:
+            why = f"'{member}' is cross-fitted, which an ensemble's own labels are not"
+            yield f"teachers.{name}.members: {why}; give both a weight instead, and labels: mixture or document"
 
 
 def _circle_problems(settings: Settings) -> Iterator[str]:

@@ -203,7 +203,7 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
         "training": 5,
     },
     LabellingConfig: {"shard_rows": 0, "batch_tokens": 0, "half": "maybe", "precision": "fp16"},
-    TeacherEntry: {"preset": 5, "family": 5, "view": 5, "weight": -1, "slices": [], "labelling": 5},
+    TeacherEntry: {"preset": 5, "family": 5, "view": 5, "weight": -1, "slices": [], "labelling": 5, "cross_fit": 1},
     TeacherConfig: {
         "preset": 5,
         "family": 5,
@@ -219,6 +219,7 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
         "vocabulary": "seen",
         "training": 5,
         "labelling": 5,
+        "cross_fit": 1,
     },
     VocabularyConfig: {"keep": "all", "min_count": 0},
     StudentEntry: {"preset": 5, "family": 5, "view": 5, "learns_from": [], "rows": []},

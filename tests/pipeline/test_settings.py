@@ -103,6 +103,24 @@ def test_root_is_the_files_folder_or_the_callers(config, tmp_path, monkeypatch):
         ({"sets": ["teachers.base.weight=0"]}, "every weight is 0"),
         ({"sets": ["teachers.base.slices=[]"]}, "teachers.base.slices"),
         ({"sets": ["teachers.base={finished: x, slices: [a]}"]}, "teachers.base.slices: a finished teacher is not"),
+        (
+            {"sets": ["teachers.base={finished: x, cross_fit: 3}"]},
+            "teachers.base.cross_fit: of the family finished nothing is fitted here",
+        ),
+        (
+            {"sets": ["teachers.base={labels: x.jsonl, cross_fit: 3}"]},
+            "teachers.base.cross_fit: of the family imported nothing is fitted here",
+        ),
+        (
+            {
+                "sets": [
+                    "teachers={a: {preset: base, cross_fit: 2}, b: {preset: words}, "
+                    "ab: {preset: ensemble, members: {a: 1, b: 1}}}"
+                ]
+            },
+            "teachers.ab.members: 'a' is cross-fitted, which an ensemble's own labels are not",
+        ),
+        ({"sets": ["teachers.base.cross_fit=1"]}, "teachers.base.cross_fit"),
         ({"sets": ["seeds=[1, 1]"]}, "seeds: a duplicate seed"),
         ({"sets": ["seeds=[]"]}, "seeds: List should have at least 1 item"),
         ({"sets": ["seeds=[1]", "training_seed=2"]}, "training_seed: seeds gives each run its own"),

@@ -16,7 +16,7 @@ from distill.core.view import TOKENIZER_FILE, View
 from distill.core.work import Counts, Work, Workload, no_work, reading
 from distill.families.family import Family, Lesson, family, fit
 from distill.pipeline.experiment import Experiment
-from distill.pipeline.models import STUDENT, TEACHER, ModelSpec
+from distill.pipeline.models import FOLD, STUDENT, TEACHER, ModelSpec
 from distill.training.joining import Share
 from distill.training.losses.term import needs_teacher
 from distill.training.work import fit_work, in_all
@@ -118,13 +118,13 @@ class _Sources:
 
 
 def _lesson(experiment: Experiment, spec: ModelSpec, sources: _Sources) -> Lesson:
-    run, project = experiment.run, experiment.project
+    run, project, (rows, part) = experiment.run, experiment.project, experiment.rows_of(spec)
     return Lesson(
         title=_title(spec),
         space=experiment.space,
         view=spec.view,
         view_config=project.views[spec.view],
-        records=run / RECORDS,
+        records=run / rows / part,
         source=run / sources.start if sources.start else None,
         through=[_measured(experiment, name, experiment.settings.students[name]) for name in spec.through],
         measured=experiment.is_probed(spec.entry),
@@ -166,11 +166,13 @@ def local_files(folder: Path | None) -> tuple[Path, ...]:
 
 
 def _name(spec: ModelSpec) -> str:
-    return f"teach {spec.entry}@{spec.view}" if spec.role == TEACHER else f"train {spec.name}"
+    return f"teach {spec.label}" if spec.role in (TEACHER, FOLD) else f"train {spec.name}"
 
 
 def _title(spec: ModelSpec) -> str:
     """What the progress bar calls the fit."""
+    if spec.role == FOLD:
+        return "fine-tuning without fold {} of {}".format(*spec.fold)
     if spec.role == TEACHER:
         return f"fine-tuning on {spec.view}"
     return "distilling" if spec.role == STUDENT else "training on gold only"
@@ -195,7 +197,9 @@ def _rows(experiment: Experiment, spec: ModelSpec, own: Family) -> tuple[Read, .
     if not own.learns:
         return ()
     splits = ("valid", *experiment.learnt_splits(spec))
-    return (Read(RECORDS, tuple(f"{split}.parquet" for split in splits)),)
+    artifact, part = experiment.rows_of(spec)
+    below = f"{part}/" if part else ""
+    return (Read(artifact, tuple(f"{below}{split}.parquet" for split in splits)),)
 
 
 def _work(experiment: Experiment, spec: ModelSpec, own: Family) -> Workload:
@@ -206,6 +210,8 @@ def _work(experiment: Experiment, spec: ModelSpec, own: Family) -> Workload:
     if not own.learns:
         return no_work
     like = f"train {spec.twin_of}" if spec.twin_of else None
+    if spec.fold_of:
+        like = f"teach {experiment.models[spec.fold_of].label}"
     # A twin of equal steps is as long as its students, whatever its own config says of its end.
     parts = [experiment.models[name] for name in spec.steps_of] or [spec]
     trainings: list[Any] = [getattr(one.config, "training", None) for one in parts]
@@ -218,6 +224,8 @@ def _work(experiment: Experiment, spec: ModelSpec, own: Family) -> Workload:
     def work(rows: Counts) -> Work:
         valid = rows.get("valid", 0)
         counts = [_learnt(rows, splits, experiment.project.select) for splits in read]
+        if spec.fold_of:
+            counts = [count - count // spec.fold[1] for count in counts]
         return in_all(fit_work(one, count, valid, like) for one, count in zip(trainings, counts, strict=True))
 
     return work

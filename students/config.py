@@ -42,6 +42,9 @@ class StudentEntry(Config):
     rows: Annotated[list[str], BeforeValidator(_listed), Field(min_length=1)] = Field(
         [ALL], description="rows whose labels it learns: all, pool, train, or names of pool sources"
     )
+    allow_missing: bool = Field(
+        False, description="learn from the rows that have soft labels where a store misses some; false: an error"
+    )
 
     def fit_settings(self) -> dict[str, Any]:
         """The settings that its weights depend on, as far as they differ from their defaults."""
@@ -49,7 +52,7 @@ class StudentEntry(Config):
 
     def on_gold_alone(self) -> Self:
         """The entry of its twin, which learns gold labels alone, on all training rows."""
-        return self.model_copy(update={"rows": [ALL]})
+        return self.model_copy(update={"rows": [ALL], "allow_missing": False})
 
 
 class TrainedEntry(StudentEntry):

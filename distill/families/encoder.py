@@ -10,14 +10,13 @@ from distill.core.files import write_json
 from distill.core.model_folder import START_FILE, layer_count, parameter_count
 from distill.core.record_store import read_records, training_rows
 from distill.core.records import Record
-from distill.core.soft_labels import read_soft_labels
 from distill.core.view import TOKENIZER_FILE, View
 from distill.families.family import DEFAULT, Facts, Family, Lesson, Opening, renderer
 from distill.families.starting import beginning, cut, source_model
 from distill.inference.runner_scorer import RunnerScorer
 from distill.inference.scorer import Scorer
 from distill.training.config import TrainingConfig
-from distill.training.joining import join, labelled_rows, rows_to_learn
+from distill.training.joining import learnt_rows
 from distill.training.losses.term import Term, needs_teacher
 
 if TYPE_CHECKING:
@@ -138,13 +137,14 @@ def _rows(lesson: Lesson) -> tuple[list[tuple[str, Record]], dict[str, Logits]]:
     """(split, record) of the rows to learn from, and the soft labels by record id."""
     if not lesson.labels:
         return [("train", row) for row in training_rows(lesson.records, lesson.slices)], {}
-    stores = [(read_soft_labels(store), share) for store, share in lesson.labels.items()]
-    soft = join(stores, lesson.space.objective)
-    known = labelled_rows(lesson.records, lesson.splits)
-    if not any(row.id in soft for _, row in known):
-        store, found = str(next(iter(lesson.labels))), "every row is empty or not finite"
-        raise UserError("no usable soft labels", where=store, found=found, do="label the pool again")
-    return rows_to_learn(lesson.records, soft, lesson.splits, lesson.selection), soft
+    return learnt_rows(
+        lesson.records,
+        lesson.labels,
+        lesson.space,
+        names=lesson.splits,
+        selection=lesson.selection,
+        allow_missing=lesson.allow_missing,
+    )
 
 
 def _teacher(config: Recipe, lesson: Lesson) -> Path | None:

@@ -33,6 +33,7 @@ class Lesson:
         through: entries of the students whose cuts come before its own, where it starts as the first of them does.
         labels: soft-label stores with their shares; empty: gold alone. splits: whose rows are learnt with such labels;
             None: training rows and all of the pool. selection: of the rows of the pool that are learnt; None: all.
+            allow_missing: stores may miss some of these rows.
         slices: train on rows of these only; None: on all. members: folders of the models that an ensemble is made of.
         measured: whether its layers were chosen by measuring; its entry and those in `through` list them then.
         teacher: the model whose hidden states a loss may ask for. steps: a fixed number of optimiser steps.
@@ -49,6 +50,7 @@ class Lesson:
     labels: Mapping[Path, Share] = field(default_factory=dict)
     splits: Sequence[str] | None = None
     selection: Path | None = None
+    allow_missing: bool = False
     slices: Sequence[str] | None = None
     members: Mapping[str, Path] = field(default_factory=dict)
     measured: bool = False

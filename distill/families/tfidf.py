@@ -25,12 +25,11 @@ from distill.core.progress import progress
 from distill.core.record_store import training_rows
 from distill.core.records import Record
 from distill.core.rendering import Renderer
-from distill.core.soft_labels import read_soft_labels
 from distill.core.view import TOKENIZER_FILE, View
 from distill.evaluation.metrics import FloatArray
 from distill.families.family import CONFIG_FILE, DEFAULT, Facts, Family, Lesson, Opening, renderer
 from distill.inference.scorer import Logits, Progress, Row, Scorer
-from distill.training.joining import join, labelled_rows, rows_to_learn
+from distill.training.joining import learnt_rows
 
 if TYPE_CHECKING:
     from sklearn.feature_extraction.text import TfidfVectorizer
@@ -264,11 +263,15 @@ def _examples(lesson: Lesson) -> tuple[list[Record], FloatArray]:
     if not lesson.labels:
         records = training_rows(lesson.records, lesson.slices)
         return records, np.stack([record.target for record in records if record.target is not None]).astype(np.float64)
-    soft = join([(read_soft_labels(store), share) for store, share in lesson.labels.items()], lesson.space.objective)
-    known = labelled_rows(lesson.records, lesson.splits)
-    if not any(record.id in soft for _, record in known):
-        raise UserError("no usable soft labels", where=str(next(iter(lesson.labels))), do="label the pool again")
-    records = [record for _, record in rows_to_learn(lesson.records, soft, lesson.splits, lesson.selection)]
+    rows, soft = learnt_rows(
+        lesson.records,
+        lesson.labels,
+        lesson.space,
+        names=lesson.splits,
+        selection=lesson.selection,
+        allow_missing=lesson.allow_missing,
+    )
+    records = [record for _, record in rows]
     chances = {name: lesson.space.objective.probabilities(logits[None])[0] for name, logits in soft.items()}
     targets = [chances[record.id] if record.id in chances else record.target for record in records]
     return records, np.array(targets, np.float64)

@@ -171,6 +171,11 @@ class Experiment:
             names = chosen | names
         return [self.models[name] for name in names or chosen]
 
+    def may_miss_rows(self, spec: ModelSpec) -> bool:
+        """Whether every student that learns a model's labels allows rows without any."""
+        learning = [one.config for one in self.students if spec.name in self.teachers_of(one)]
+        return bool(learning) and all(getattr(config, "allow_missing", False) for config in learning)
+
     def start(self, spec: ModelSpec) -> Start | None:
         """Where a model starts: from a checkpoint, or from the layers of another model; None for families that do not.
 

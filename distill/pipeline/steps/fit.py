@@ -131,6 +131,7 @@ def _lesson(experiment: Experiment, spec: ModelSpec, sources: _Sources) -> Lesso
         splits=experiment.learnt_splits(spec),
         labels={run / store: share for store, share in sources.labels.items()},
         selection=run / sources.selection if sources.selection else None,
+        allow_missing=getattr(spec.config, "allow_missing", False),
         slices=getattr(spec.config, "slices", None),
         members={name: run / artifact for name, artifact in sources.members.items()},
         teacher=run / sources.teacher if sources.teacher else None,

@@ -23,11 +23,13 @@ def label_step(experiment: Experiment, spec: ModelSpec) -> Step:
     file = Path(spec.config.labels) if isinstance(spec.config, TeacherConfig) and spec.config.labels else None
     records, threads = experiment.run / RECORDS, experiment.project.threads
 
+    partial = file is not None and experiment.may_miss_rows(spec)
+
     def body(folder: Path) -> None:
         if file:
             from teachers.import_labels import import_labels
 
-            import_labels(config, file, experiment.space, records, folder)
+            import_labels(config, file, experiment.space, records, folder, allow_missing=partial)
         else:
             from teachers.label import label
 
@@ -40,7 +42,7 @@ def label_step(experiment: Experiment, spec: ModelSpec) -> Step:
         name=f"label {spec.name}",
         artifact=RunFolder.labels(spec.name),
         body=body,
-        config=config.as_fingerprint(),
+        config={**config.as_fingerprint(), **({"allow_missing": True} if partial else {})},
         reads=(rows,) if file else (rows, Read(spec.artifact), *parts),
         files=(file,) if file else (),
         work=reading(*splits),

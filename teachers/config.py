@@ -65,6 +65,9 @@ class TeacherConfig(TeacherEntry):
         description="cut the checkpoint's vocabulary to the tokens of the texts before fine-tuning; null: no",
     )
     training: TrainingConfig = Field(default_factory=TrainingConfig)
+    copies: PositiveInt = Field(
+        1, description="fits of this recipe with other seeds, teachers that share its weight: NAME, NAME-copy2, …"
+    )
 
     @model_validator(mode="after")
     def _starts_once(self) -> TeacherConfig:
@@ -105,8 +108,9 @@ class TeacherConfig(TeacherEntry):
 
     def fit_settings(self) -> dict[str, Any]:
         """The settings that its weights depend on; what it starts from is an artifact of its own."""
+        apart = ("labels", "cross_fit", "copies")
         starts = ("checkpoint", "fresh", "vocabulary", "finished", "starts_from", "pretrain")
-        kept = self.as_fingerprint("preset", "view", "weight", "labelling", "labels", "cross_fit", *starts)
+        kept = self.as_fingerprint("preset", "view", "weight", "labelling", *apart, *starts)
         return {"finished": True} if self.finished is not None else kept
 
     @property

@@ -96,7 +96,8 @@ class Family:
     Attributes:
         name: in a preset's `family:` and in the model folder's config.json.
         key: of a teacher's entry, by which it is chosen there instead of by `family`.
-        learns: whether its fit reads training rows. starts: whether it starts from a checkpoint or another model.
+        learns: whether its fit reads training rows. validates: whether, without that, it reads validation rows.
+        starts: whether it starts from a checkpoint or another model.
         layered: whether others may start from its layers, and loss terms read its hidden states.
         exports: whether export targets can write it. products: whether its layers multiply by constant matrices, which
         targets of few bits replace. signs: whether its config.json names family and view.
@@ -107,6 +108,7 @@ class Family:
     name: ClassVar[str]
     key: ClassVar[str | None] = None
     learns: ClassVar[bool] = True
+    validates: ClassVar[bool] = False
     starts: ClassVar[bool] = False
     layered: ClassVar[bool] = False
     exports: ClassVar[bool] = False

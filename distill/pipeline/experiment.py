@@ -231,10 +231,11 @@ class Experiment:
     def timed(self) -> list[ModelSpec]:
         """The models that are exported, or else timed as they are: students and teachers.
 
-        Of teachers that nothing learns from or is compared with only those that cost no export.
+        Of teachers that nothing learns from or is compared with only those that cost no export, and of several fits of
+        one recipe only the first: they take equal times.
         """
         kept = [spec for spec in (self.document_teacher, self.card_teacher) if spec is not None]
-        models = [spec for spec in self.trained if spec.role in (TEACHER, STUDENT)]
+        models = [spec for spec in self.trained if spec.role in (TEACHER, STUDENT) and not spec.seed_offset]
         return [
             spec
             for spec in models

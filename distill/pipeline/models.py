@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from distill.core.run_folder import RunFolder
 from distill.families.family import family
 from distill.pipeline.entries import control_entry
-from distill.pipeline.settings import Settings
+from distill.pipeline.settings import Settings, copies_of
 from students.config import StudentEntry, TrainedEntry
 from teachers.config import TeacherEntry
 
@@ -16,6 +16,7 @@ TEACHER, STUDENT, BASELINE, CONTROL, FOLD = "teacher", "student", "baseline", "c
 # Families that learn gold on cards and come next to every model, each under its own name and left out by `controls`.
 CONTROLS = ("tfidf",)
 GOLD, GOLD_STEPS = "-gold", "-gold-steps"
+_SEEDS_APART = 1000  # so that the copies of one training seed are not those of the next
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,7 @@ class ModelSpec:
         copy_of: the model that it equals, so that it is copied instead of trained.
         members: the models that an ensemble is made of.
         selection: artifact with the rows of the pool that it learns; None: those that the project selects, or all.
+        seed_offset: added to the run's training seed; above 0 for further fits of one recipe.
         fold_of: the teacher for which it labels the training rows of one fold; fold: that fold, and of how many.
     """
 
@@ -96,6 +98,7 @@ class ModelSpec:
     copy_of: str | None = None
     members: tuple[str, ...] = ()
     selection: str | None = None
+    seed_offset: int = 0
     fold_of: str | None = None
     fold: tuple[int, int] = (0, 0)
 
@@ -111,7 +114,7 @@ def table(settings: Settings) -> dict[str, ModelSpec]:
 
     The card teacher, the gold-only twins and the controls are there to compare with; `controls` leaves them out.
     """
-    teachers = [_teacher(name, settings) for name in settings.teachers]
+    teachers = [spec for name in settings.teachers for spec in _with_copies(_teacher(name, settings))]
     card = _card_teacher(settings, teachers)
     folds = [fold for spec in [*teachers, *card] for fold in _folds(spec)]
     students = [spec for name in settings.students for spec in _with_twins(_student(name, settings), settings)]
@@ -166,6 +169,20 @@ def _teacher_start(config: TeacherEntry, settings: Settings) -> Start | None:
     """The model that a teacher starts from by its own words; None for its checkpoint."""
     named = getattr(config, "starts_from", None)
     return None if named is None else Start(f"teachers/{named}")
+
+
+def _with_copies(teacher: ModelSpec) -> Iterator[ModelSpec]:
+    """A teacher, then the further fits of its recipe with other seeds; its weight is divided among all."""
+    rows = copies_of(teacher.name, teacher.config)
+    for number, name in enumerate(rows):
+        yield replace(
+            teacher,
+            name=name,
+            label=f"{name}@{teacher.view}",
+            artifact=f"teachers/{name}",
+            weight=teacher.weight / len(rows),
+            seed_offset=_SEEDS_APART * number,
+        )
 
 
 def _card_teacher(settings: Settings, teachers: list[ModelSpec]) -> list[ModelSpec]:

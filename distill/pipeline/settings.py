@@ -103,6 +103,11 @@ class Settings:
         return student.source or self.first_teacher
 
 
+def copies_of(name: str, teacher: TeacherEntry | StudentEntry) -> list[str]:
+    """The names of a teacher's fits: its own, and those of its further seeds."""
+    return [name, *(f"{name}-copy{number}" for number in range(2, getattr(teacher, "copies", 1) + 1))]
+
+
 def resolve_settings(
     config: Path,
     run: Path,
@@ -320,13 +325,16 @@ def _teacher_problems(name: str, teacher: TeacherEntry, settings: Settings) -> I
         yield f"teachers.{name}.slices: the family {teacher.family} is not trained; remove slices"
     if teacher.cross_fit is not None and not family(teacher.made_by).learns:
         yield f"teachers.{name}.cross_fit: of the family {teacher.made_by} nothing is fitted here; remove cross_fit"
-    known = [other for other in settings.teachers if other != name]
+    if getattr(teacher, "copies", 1) > 1 and not family(teacher.made_by).learns:
+        yield f"teachers.{name}.copies: of the family {teacher.made_by} nothing is fitted here; remove copies"
+    rows = {row: one for other, one in settings.teachers.items() for row in copies_of(other, one) if other != name}
+    known = list(rows)
     for member in getattr(teacher, "members", ()):
         if member not in known:
             yield f"teachers.{name}.members: no such teacher '{member}', {_hint(member, known)}"
-        elif settings.teachers[member].made_by == "imported":
+        elif rows[member].made_by == "imported":
             yield f"teachers.{name}.members: of '{member}' there are only labels, no model; remove it"
-        elif settings.teachers[member].cross_fit is not None:
+        elif rows[member].cross_fit is not None:
             why = f"'{member}' is cross-fitted, which an ensemble's own labels are not"
             yield f"teachers.{name}.members: {why}; give both a weight instead, and labels: mixture or document"
 
@@ -344,7 +352,8 @@ def _label_problems(settings: Settings) -> list[str]:
     asked, known = settings.project.labels, [*LABELS, *settings.teachers]
     if asked not in known:
         return [f"labels: unknown '{asked}', {_hint(asked, known)}"]
-    several = asked == "mixture" and len(settings.labelling) > 1
+    fits = [row for name, one in settings.labelling.items() for row in copies_of(name, one)]
+    several = asked == "mixture" and len(fits) > 1
     made_elsewhere = any(teacher.made_by == "imported" for teacher in settings.labelling.values())
     if asked not in ("card", "mean", "mixture") or not settings.labelling or (several and not made_elsewhere):
         return []

@@ -263,6 +263,7 @@ EFFECTS: Mapping[type[Config], Mapping[str, str]] = {
         "::test_a_document_teacher_starts_from_the_card_teacher_which_starts_from_the_checkpoint",
         "pretrain": "pipeline/test_sequences.py"
         "::test_the_adapted_encoder_is_another_one_with_texts_of_training_and_pool_alone",
+        "copies": "pipeline/test_copies.py::test_each_copy_is_a_teacher_with_a_seed_of_its_own",
         "labels": "families/test_imported.py::test_the_file_stands_in_for_the_first_teacher_that_labels",
         "fresh": "teachers/test_starting_encoder.py::test_fresh_encoder_is_made_from_the_records",
         "vocabulary": "pipeline/test_starts.py::test_a_teachers_vocabulary_is_trimmed_before_it_is_fine_tuned",

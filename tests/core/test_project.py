@@ -221,6 +221,7 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
         "training": 5,
         "labelling": 5,
         "cross_fit": 1,
+        "copies": 0,
     },
     VocabularyConfig: {"keep": "all", "min_count": 0},
     StudentEntry: {"preset": 5, "family": 5, "view": 5, "learns_from": [], "rows": [], "allow_missing": "maybe"},

@@ -57,7 +57,7 @@ def fit_step(experiment: Experiment, spec: ModelSpec) -> Step:
     def body(folder: Path) -> None:
         fit(spec.family, _measured(experiment, spec.entry, spec.config), _lesson(experiment, spec, sources), folder)
 
-    recipe = {"threads": project.threads, "seed": project.weights_seed} if own.learns else {}
+    recipe = {"threads": project.threads, "seed": project.weights_seed + spec.seed_offset} if own.learns else {}
     finished = getattr(spec.config, "finished", None)
     return Step(
         name=_name(spec),
@@ -136,7 +136,7 @@ def _lesson(experiment: Experiment, spec: ModelSpec, sources: _Sources) -> Lesso
         members={name: run / artifact for name, artifact in sources.members.items()},
         teacher=run / sources.teacher if sources.teacher else None,
         steps=sum(read_json(run / name / HISTORY_FILE)["steps"] for name in sources.steps_of) or None,
-        seed=project.weights_seed,
+        seed=project.weights_seed + spec.seed_offset,
         threads=project.threads,
         logs=run.logs(spec.artifact),
     )
@@ -196,7 +196,7 @@ def _cut(experiment: Experiment, student: str) -> list[object]:
 def _rows(experiment: Experiment, spec: ModelSpec, own: Family) -> tuple[Read, ...]:
     """The record files that a fit reads: no test, and the pool only where its labels are learned."""
     if not own.learns:
-        return ()
+        return (Read(RECORDS, ("valid.parquet",)),) if own.validates else ()
     splits = ("valid", *experiment.learnt_splits(spec))
     artifact, part = experiment.rows_of(spec)
     below = f"{part}/" if part else ""
@@ -209,7 +209,7 @@ def _work(experiment: Experiment, spec: ModelSpec, own: Family) -> Workload:
     A twin's time is its student's.
     """
     if not own.learns:
-        return no_work
+        return reading("valid") if own.validates else no_work
     like = f"train {spec.twin_of}" if spec.twin_of else None
     if spec.fold_of:
         like = f"teach {experiment.models[spec.fold_of].label}"

@@ -177,7 +177,9 @@ def _shortened(settings: Settings, folder: Path) -> Settings:
     """The same run, with few optimiser steps, requests and resamples, and no gate on what they come to."""
     project = settings.project
     few = {"max_steps": STEPS, "may_collapse": True, "checkpoint": "last"}
-    labels = "mean" if _card_teacher_labels(settings) else project.labels
+    # All that may come to label does, so that its labelling is timed.
+    every = {"auto": "document", "mixture": "document"}.get(project.labels, project.labels)
+    labels = "mean" if _card_teacher_labels(settings) else every
 
     def shorter(entry: Any, **more: Any) -> Any:
         training = getattr(entry, "training", None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -38,27 +38,25 @@ def label(
     Args: teacher: a model folder of any family. cross: fold models that label the training rows in its place, each
         those that are held out of its own fold, on the teacher's scale.
     """
-    parts = list(_parts(teacher, records, config.shard_rows, cross))
-    total = sum(len(part.rows) for part in parts)
-    missing = [(part, shards) for part in parts if (shards := _missing(part, config, folder))]
-    finished = total - sum(len(rows) for _, shards in missing for _, rows in shards)
     how = Opening(threads, device.resolve(config.precision), device.device(), config.batch_tokens)
     scale = Scale(teacher, cross, how) if cross else None
-    for part, shards in missing:
-        factor = scale.of(part.fold) if scale and part.fold else None
-        scorer = family_of(part.model).open(part.model, how)
-        with progress("labelling", total, finished) as advance:
-            fields = ([record.fields for _, record in rows] for _, rows in shards)
-            scored = scorer.score_chunks(fields, _after(finished, advance))
-            for (index, rows), scores in zip(shards, scored, strict=True):
-                own = scores if factor is None else replace(scores, logits=scores.logits * np.float32(factor))
-                write_shard(folder, index, _soft_labels(rows, own), half=config.half)
-                finished += len(rows)
+    for part in _parts(teacher, records, config.shard_rows, cross):
+        _label_part(part, config, how, scale, folder)
 
 
-def _after(finished: int, advance: Callable[[int], None]) -> Callable[[int], None]:
-    """Progress of one part as progress of all rows."""
-    return lambda done: advance(finished + done)
+def _label_part(part: _Part, config: LabellingConfig, how: Opening, scale: Scale | None, folder: Path) -> None:
+    """Label what is missing of a part; its model is opened only if something is."""
+    if not (shards := _missing(part, config, folder)):
+        return
+    finished = len(part.rows) - sum(len(rows) for _, rows in shards)
+    factor = np.float32(scale.of(part.fold)) if scale and part.fold else None
+    scorer = family_of(part.model).open(part.model, how)
+    with progress(f"labelling by {part.model.name}" if scale else "labelling", len(part.rows), finished) as advance:
+        fields = ([record.fields for _, record in rows] for _, rows in shards)
+        scored = scorer.score_chunks(fields, lambda done: advance(finished + done))
+        for (index, rows), scores in zip(shards, scored, strict=True):
+            own = scores if factor is None else replace(scores, logits=scores.logits * factor)
+            write_shard(folder, index, _soft_labels(rows, own), half=config.half)
 
 
 def _parts(teacher: Path, records: Path, shard_rows: int, cross: CrossFit | None) -> Iterator[_Part]:

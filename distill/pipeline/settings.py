@@ -325,6 +325,8 @@ def _teacher_problems(name: str, teacher: TeacherEntry, settings: Settings) -> I
         yield f"teachers.{name}.slices: the family {teacher.family} is not trained; remove slices"
     if teacher.cross_fit is not None and not family(teacher.made_by).learns:
         yield f"teachers.{name}.cross_fit: of the family {teacher.made_by} nothing is fitted here; remove cross_fit"
+    if teacher.cross_fit is not None and (start := getattr(teacher, "starts_from", None)) is not None:
+        yield f"teachers.{name}.cross_fit: '{start}', which it starts from, has seen the gold of every fold; remove one"
     if getattr(teacher, "copies", 1) > 1 and not family(teacher.made_by).learns:
         yield f"teachers.{name}.copies: of the family {teacher.made_by} nothing is fitted here; remove copies"
     rows = {row: one for other, one in settings.teachers.items() for row in copies_of(other, one) if other != name}

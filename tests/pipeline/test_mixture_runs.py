@@ -53,7 +53,7 @@ def test_a_student_learns_the_mixture_that_was_chosen(project):
     names = [name.partition("@")[0] for name in choice["teachers"]]
     assert {f"label {experiment.labelled(label).name}" for label in choice["teachers"]} <= set(done)
     labels = {run / "labels" / experiment.labelled(label).name: share for label, share in experiment.chosen.items()}
-    _, soft = learnt_rows(run / "records", labels, experiment.space.objective)
+    _, soft = learnt_rows(run / "records", labels, experiment.space)
     stores = [read_soft_labels(place) for place in labels]
     parts = [
         {name: row / share.temperature for name, row in zip(store.ids, store.logits, strict=True)}

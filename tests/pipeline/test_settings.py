@@ -120,6 +120,10 @@ def test_root_is_the_files_folder_or_the_callers(config, tmp_path, monkeypatch):
             },
             "teachers.ab.members: 'a' is cross-fitted, which an ensemble's own labels are not",
         ),
+        (
+            {"sets": ["teachers={base: {cross_fit: 2, starts_from: b}, b: {preset: base}}"]},
+            "teachers.base.cross_fit: 'b', which it starts from, has seen the gold of every fold",
+        ),
         ({"sets": ["teachers.base.cross_fit=1"]}, "teachers.base.cross_fit"),
         ({"sets": ["seeds=[1, 1]"]}, "seeds: a duplicate seed"),
         ({"sets": ["seeds=[]"]}, "seeds: List should have at least 1 item"),

@@ -11,7 +11,6 @@ from distill.core.config import Config
 from distill.core.schedule import is_schedule
 from distill.models.config import FreshEncoder, VocabularyConfig
 from distill.training.config import TrainingConfig
-from distill.training.losses.layer_term import LayerTerm
 from distill.training.losses.registry import Losses, gold_alone, parse_terms
 from distill.training.ramp import Temperature, Weight
 
@@ -180,13 +179,8 @@ class StudentConfig(TrainedEntry):
     @model_validator(mode="after")
     def _terms_name_its_layers(self) -> StudentConfig:
         for name, term in self.terms.items():
-            pairs = term.layers if isinstance(term, LayerTerm) and not isinstance(term.layers, str) else []
-            beyond = [list(pair) for pair in pairs if self.layers is not None and pair[0] >= self.layers]
-            if beyond:
-                raise ValueError(
-                    f"losses.{name}.layers: {beyond[0]} names layer {beyond[0][0]} of a student whose last is "
-                    f"{self.layers - 1 if self.layers else 0}; layers are counted from 0, the student's first"
-                )
+            if self.layers is not None and (problem := term.beyond(self.layers)):
+                raise ValueError(f"losses.{name}.{problem}")
         return self
 
     @model_validator(mode="after")

@@ -11,7 +11,6 @@ from distill.core.config import Config
 from distill.core.schedule import is_schedule
 from distill.models.config import FreshEncoder, VocabularyConfig
 from distill.training.config import TrainingConfig
-from distill.training.losses.layer_term import LayerTerm
 from distill.training.losses.registry import Losses, gold_alone, parse_terms
 from distill.training.ramp import Temperature, Weight
 
@@ -42,6 +41,9 @@ class StudentEntry(Config):
     rows: Annotated[list[str], BeforeValidator(_listed), Field(min_length=1)] = Field(
         [ALL], description="rows whose labels it learns: all, pool, train, or names of pool sources"
     )
+    allow_missing: bool = Field(
+        False, description="learn from the rows that have soft labels where a store misses some; false: an error"
+    )
 
     def fit_settings(self) -> dict[str, Any]:
         """The settings that its weights depend on, as far as they differ from their defaults."""
@@ -49,7 +51,7 @@ class StudentEntry(Config):
 
     def on_gold_alone(self) -> Self:
         """The entry of its twin, which learns gold labels alone, on all training rows."""
-        return self.model_copy(update={"rows": [ALL]})
+        return self.model_copy(update={"rows": [ALL], "allow_missing": False})
 
 
 class TrainedEntry(StudentEntry):
@@ -177,13 +179,8 @@ class StudentConfig(TrainedEntry):
     @model_validator(mode="after")
     def _terms_name_its_layers(self) -> StudentConfig:
         for name, term in self.terms.items():
-            pairs = term.layers if isinstance(term, LayerTerm) and not isinstance(term.layers, str) else []
-            beyond = [list(pair) for pair in pairs if self.layers is not None and pair[0] >= self.layers]
-            if beyond:
-                raise ValueError(
-                    f"losses.{name}.layers: {beyond[0]} names layer {beyond[0][0]} of a student whose last is "
-                    f"{self.layers - 1 if self.layers else 0}; layers are counted from 0, the student's first"
-                )
+            if self.layers is not None and (problem := term.beyond(self.layers)):
+                raise ValueError(f"losses.{name}.{problem}")
         return self
 
     @model_validator(mode="after")

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from distill.core.errors import UserError
 from distill.core.files import Json, read_json, write_json
 from distill.core.label_space import LabelSpace
 from distill.core.predictions import Predictions, cluster_numbers, read_predictions
@@ -18,18 +19,26 @@ from distill.evaluation.bootstrap import Bootstrap
 from distill.evaluation.calibration import fit_temperature
 from distill.evaluation.holm import LEVEL, corrected
 from distill.evaluation.metrics import FloatArray, mixture, prior_logits
+from distill.evaluation.mixing import FOLDS, Blend, blend
 from distill.evaluation.over_seeds import METRICS, Seeded, comparison
 from distill.evaluation.scored import Scored
 
-DOCUMENT, CARD, MEAN, AUTO = "document", "card", "mean", "auto"
+DOCUMENT, CARD, MEAN, MIXTURE, AUTO = "document", "card", "mean", "mixture", "auto"
 PRIORS = "priors"
 CHOICE_FILE, TWINS_FILE = "choice.json", "twins.json"
 _FIGURES = ("log_loss", "accuracy", "f1_macro")
+_PAIRS = (
+    *((DOCUMENT, CARD), (MEAN, DOCUMENT), (MEAN, CARD)),
+    *((MIXTURE, DOCUMENT), (MIXTURE, CARD), (MIXTURE, MEAN)),
+)
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """Labels that the students might learn from. Attributes: name: of the choice. members: weight by model name."""
+    """Labels that the students might learn from.
+
+    Attributes: name: of the choice. members: weight by model name; of the candidate `mixture` they are fitted.
+    """
 
     name: str
     members: Mapping[str, float]
@@ -57,16 +66,22 @@ def choose(candidates: Sequence[Candidate], asking: Asking, folder: Path) -> Non
     `auto` takes the lowest log loss, each model after its own temperature. The test rows have no say. Classes in which
     the document teacher is worse than the card teacher by an interval are named.
 
-    Raises: UserError for missing predictions, and for under 30 clusters of validation rows.
+    The mixture's figures are out of fold (`mixing.blend`), and `auto` takes it only where its log loss is under the
+    lowest of the others by the whole 95% interval of their paired difference, over resamples of clusters. It asks for
+    the labels of all its members over the whole pool, so a gain that other validation rows might not show is not worth
+    it, and equal candidates do not change places when a few rows are added.
+
+    Raises: UserError for missing predictions, for under 30 clusters of validation rows, and for a model whose answers
+        are not of the task's classes.
     """
-    pool = _Validation(asking, [name for one in candidates for name in one.members])
+    pool = _Validation(asking, list(dict.fromkeys(name for one in candidates for name in one.members)))
     scored = {one.name: pool.scored(one) for one in candidates}
-    losses = {name: _log_loss(one) for name, one in scored.items()}
-    taken = min(losses, key=lambda name: losses[name]) if asking.asked == AUTO else asking.asked
-    members = next(one.members for one in candidates if one.name == taken)
+    taken, why = _taken(asking, scored)
+    chosen = next(one for one in candidates if one.name == taken)
+    members, by_class = pool.weights(chosen)
     apart = [
         comparison(scored[a], scored[b], metric)
-        for a, b in ((DOCUMENT, CARD), (MEAN, DOCUMENT), (MEAN, CARD))
+        for a, b in _PAIRS
         if a in scored and b in scored
         for metric in METRICS[: 4 if asking.space.positive else 3]
     ]
@@ -74,18 +89,22 @@ def choose(candidates: Sequence[Candidate], asking: Asking, folder: Path) -> Non
     found = {
         "asked": asking.asked,
         "taken": taken,
-        "teachers": dict(members),
+        "teachers": members,
+        "class_weights": by_class,
         "temperatures": {name: pool.temperatures[name] for name in members},
         "start": min(members, key=lambda name: _log_loss(pool.alone(name))),
-        "why": _why(asking, losses),
+        "why": why,
         "imported": [],
         "rows": pool.rows,
         "candidates": pool.candidates(scored),
+        "alone": pool.candidates({name: pool.alone(name) for name in pool.temperatures}),
+        "mixture": next((pool.blend_figures(one) for one in candidates if one.name == MIXTURE), None),
         "differences": corrected(apart),
         "worse_classes": worse,
     }
     write_json(folder / CHOICE_FILE, found)
-    note(f"labels: {taken} ({', '.join(members)}), {found['why']}")
+    listed = ", ".join(f"{name} × {weight:.2f}" if len(members) > 1 else name for name, weight in members.items())
+    note(f"labels: {taken} ({listed}), {why}")
     for row in worse:
         note(f"'{row['class']}': the document teacher is {_points(row)} of F1 under the card teacher")
 
@@ -103,12 +122,15 @@ def take_imported(members: Mapping[str, float], imported: Sequence[str], asking:
         "asked": asking.asked,
         "taken": DOCUMENT,
         "teachers": dict(members),
+        "class_weights": None,
         "temperatures": {**dict.fromkeys(members, 1.0), **(pool.temperatures if pool else {})},
         "start": min(own, key=lambda name: _log_loss(pool.alone(name))) if pool else None,
         "why": "made elsewhere, so there is nothing to choose",
         "imported": list(imported),
         "rows": 0,
         "candidates": [],
+        "alone": [],
+        "mixture": None,
         "differences": [],
         "worse_classes": [],
     }
@@ -149,6 +171,9 @@ class _Validation:
     def __init__(self, asking: Asking, names: Sequence[str]) -> None:
         self._asking, self._objective = asking, asking.space.objective
         self._answers = {name: read_predictions(asking.predictions / name / "valid.parquet") for name in names}
+        self._blends: dict[tuple[str, ...], Blend] = {}
+        for name, one in self._answers.items():
+            _require_classes(name, one, asking.space)
         self.temperatures = {
             name: fit_temperature(one.logits, one.target, self._objective) for name, one in self._answers.items()
         }
@@ -163,10 +188,40 @@ class _Validation:
         return self._of(name, one, one.logits / self.temperatures[name])
 
     def scored(self, candidate: Candidate) -> Seeded:
-        """A candidate's answers: the weighted mean of its members' probabilities."""
+        """A candidate's answers: the weighted mean of its members' probabilities; of a mixture those out of fold."""
+        if candidate.name == MIXTURE:
+            first = self._answers[next(iter(candidate.members))]
+            return self._of(MIXTURE, first, self._blend(tuple(candidate.members)).logits)
         parts = [self._answers[name].logits / self.temperatures[name] for name in candidate.members]
         logits = mixture(parts, list(candidate.members.values()), self._objective)
         return self._of(candidate.name, self._answers[next(iter(candidate.members))], logits)
+
+    def weights(self, candidate: Candidate) -> tuple[dict[str, float], dict[str, list[float]] | None]:
+        """A candidate's members with their weights, and of a mixture with weights of each class those by member."""
+        if candidate.name != MIXTURE:
+            return dict(candidate.members), None
+        names, found = list(candidate.members), self._blend(tuple(candidate.members))
+        kept = [index for index in range(len(names)) if found.weights[index].any()]
+        members = {names[index]: float(found.shares[index]) for index in kept}
+        if not found.is_by_class:
+            return members, None
+        return members, {names[index]: found.weights[index].tolist() for index in kept}
+
+    def blend_figures(self, candidate: Candidate) -> Json:
+        """What one weight for each member and weights of each class came to out of fold, and which were taken."""
+        found = self._blend(tuple(candidate.members))
+        losses = {"plain": found.plain, "by_class": found.by_class}
+        weights = dict(zip(candidate.members, found.shares.tolist(), strict=True))
+        return {"folds": FOLDS, "log_loss": losses, "is_by_class": found.is_by_class, "weights": weights}
+
+    def _blend(self, names: tuple[str, ...]) -> Blend:
+        if names not in self._blends:
+            parts = [self._objective.probabilities(self._answers[n].logits / self.temperatures[n]) for n in names]
+            first = self._answers[names[0]]
+            target = np.asarray(first.target, np.float64)
+            keys = np.unique(first.clusters, return_inverse=True)[1]
+            self._blends[names] = blend(np.stack(parts), target, keys, self._objective, self._asking.seed)
+        return self._blends[names]
 
     def candidates(self, scored: Mapping[str, Seeded]) -> list[Json]:
         """Log loss, accuracy and macro F1 of each with intervals, and the log loss less that of the priors."""
@@ -199,10 +254,32 @@ def _log_loss(scored: Seeded) -> float:
     return float(scored.totals[0].log_loss)
 
 
-def _why(asking: Asking, losses: Mapping[str, float]) -> str:
+def _taken(asking: Asking, scored: Mapping[str, Seeded]) -> tuple[str, str]:
+    """Name of the candidate that is taken, and why."""
     if asking.asked != AUTO:
-        return "fixed by the config"
+        return asking.asked, "fixed by the config"
+    losses = {name: _log_loss(one) for name, one in scored.items()}
     listed = ", ".join(f"{name} {loss:.4f}" for name, loss in losses.items())
     if len(losses) == 1:
-        return f"there is no other teacher (log loss on validation: {listed})"
-    return f"lowest log loss on validation: {listed}"
+        return next(iter(losses)), f"there is no other teacher (log loss on validation: {listed})"
+    why = f"lowest log loss on validation: {listed}"
+    best = min((name for name in losses if name != MIXTURE), key=lambda name: losses[name])
+    if MIXTURE not in losses or losses[MIXTURE] >= losses[best]:
+        return best, why
+    apart = comparison(scored[MIXTURE], scored[best], "log_loss")
+    span = f"{apart['difference']:+.4f} ({apart['low']:+.4f}…{apart['high']:+.4f})"
+    if apart["high"] < 0:
+        return MIXTURE, f"{why}; the mixture, out of fold, is {span} against {best}"
+    return best, f"{why}; the mixture, out of fold, is {span} against {best}, which is no gain by an interval"
+
+
+def _require_classes(name: str, answers: Predictions, space: LabelSpace) -> None:
+    """Check that a model's answers are of the task's classes. Raises: UserError with both numbers."""
+    found, expected = answers.logits.shape[1], len(space.outputs)
+    if found != expected:
+        raise UserError(
+            "a teacher answers for other classes than the task's, so its labels cannot be mixed with others",
+            where=name,
+            found=f"{found} logits a row, {expected} expected: {', '.join(space.outputs)}",
+            do="leave it out of teachers, or fit it again on this task",
+        )

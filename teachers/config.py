@@ -33,6 +33,9 @@ class TeacherEntry(Config):
         None, description="train on rows of these slices only; null: on all"
     )
     labelling: LabellingConfig = Field(default_factory=LabellingConfig)
+    cross_fit: int | None = Field(
+        None, ge=2, description="label the training rows by this many more fits, each without those that it labels"
+    )
 
     @property
     def made_by(self) -> str:
@@ -41,7 +44,7 @@ class TeacherEntry(Config):
 
     def fit_settings(self) -> dict[str, Any]:
         """The settings that its weights depend on, as far as they differ from their defaults."""
-        return self.as_fingerprint("preset", "view", "weight", "labelling")
+        return self.as_fingerprint("preset", "view", "weight", "labelling", "cross_fit")
 
 
 class TeacherConfig(TeacherEntry):
@@ -62,6 +65,9 @@ class TeacherConfig(TeacherEntry):
         description="cut the checkpoint's vocabulary to the tokens of the texts before fine-tuning; null: no",
     )
     training: TrainingConfig = Field(default_factory=TrainingConfig)
+    copies: PositiveInt = Field(
+        1, description="fits of this recipe with other seeds, teachers that share its weight: NAME, NAME-copy2, …"
+    )
 
     @model_validator(mode="after")
     def _starts_once(self) -> TeacherConfig:
@@ -102,8 +108,9 @@ class TeacherConfig(TeacherEntry):
 
     def fit_settings(self) -> dict[str, Any]:
         """The settings that its weights depend on; what it starts from is an artifact of its own."""
+        apart = ("labels", "cross_fit", "copies")
         starts = ("checkpoint", "fresh", "vocabulary", "finished", "starts_from", "pretrain")
-        kept = self.as_fingerprint("preset", "view", "weight", "labelling", "labels", *starts)
+        kept = self.as_fingerprint("preset", "view", "weight", "labelling", *apart, *starts)
         return {"finished": True} if self.finished is not None else kept
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,26 +13,38 @@ from distill.core.errors import UserError
 from distill.core.intake.json_rows import json_value
 from distill.core.intake.sources import Reading, read_rows
 from distill.core.label_space import LabelSpace, label_name
+from distill.core.progress import note
 from distill.core.soft_labels import SoftLabels, shard_ranges, statuses, write_shard
+from distill.training.joining import Rows, missing_rows
 from distill.training.learnt_rows import labelled_rows
 from teachers.config import LabellingConfig
 
 _JSON_CELLS = Reading(quotes="double")  # whoever writes JSON into a TSV has it quoted by a CSV writer
 
 
-def import_labels(config: LabellingConfig, file: Path, space: LabelSpace, records: Path, folder: Path) -> None:
+def import_labels(
+    config: LabellingConfig,
+    file: Path,
+    space: LabelSpace,
+    records: Path,
+    folder: Path,
+    *,
+    allow_missing: bool = False,
+) -> None:
     """Step body: `folder` becomes a soft-label store with the logits of `file`, JSONL, CSV, TSV or Parquet.
 
     Each row holds `id` and `logits`: a list of C numbers in the order of the task's labels, or `{label: number}`; in
     CSV and TSV as JSON text.
 
-    Raises: UserError for a row without id or with wrong logits (file, row and value), an id given twice, ids that are
-        not in the project, and training or pool rows that the file leaves out.
+    Args: allow_missing: store the rows that the file has; those that it leaves out are counted.
+    Raises: UserError for a row without id, with wrong logits or with those of other classes (file, row and value), an
+        id given twice, ids that are not in the project, and training or pool rows that the file leaves out.
     """
     logits = _read(file, space)
     rows = list(labelled_rows(records))
+    _same_ids(file, rows, logits, allow_missing)
+    rows = [row for row in rows if row[1].id in logits]
     ids = [record.id for _, record in rows]
-    _same_ids(file, ids, logits)
     _refuse_probabilities(file, list(logits.values()))
     for index, start, stop in shard_ranges(len(rows), config.shard_rows):
         part = rows[start:stop]
@@ -69,15 +81,21 @@ def _vector(value: Any, space: LabelSpace, where: str) -> NDArray[np.float32]:
         numbers = json_value(value) if isinstance(value, str) else value
         if isinstance(numbers, dict):
             numbers = {label_name(name): number for name, number in numbers.items()}
-            numbers = [numbers[name] for name in space.outputs] if numbers.keys() == set(space.outputs) else None
+            if numbers.keys() != set(space.outputs):
+                raise _wrong("logits of other classes than the task's", value, space, where)
+            numbers = [numbers[name] for name in space.outputs]
         with np.errstate(over="ignore"):  # a number beyond float32 is infinite, and its row `nonfinite`
             vector = np.asarray(numbers, np.float32)
     except (TypeError, ValueError, OverflowError, RecursionError):
         vector = np.empty(0, np.float32)
     if vector.shape != (len(space.outputs),):
-        do = f"give {len(space.outputs)} numbers in this order, or by name: {', '.join(space.outputs)}"
-        raise UserError("wrong logits", where=where, found=value, do=do)
+        raise _wrong("wrong logits", value, space, where)
     return vector
+
+
+def _wrong(what: str, value: Any, space: LabelSpace, where: str) -> UserError:
+    do = f"give {len(space.outputs)} numbers in this order, or by name: {', '.join(space.outputs)}"
+    return UserError(what, where=where, found=value, do=do)
 
 
 def _refuse_probabilities(file: Path, logits: Sequence[NDArray[np.float32]]) -> None:
@@ -88,17 +106,17 @@ def _refuse_probabilities(file: Path, logits: Sequence[NDArray[np.float32]]) -> 
         raise UserError("these are probabilities, not logits", where=str(file), found=found, do=do)
 
 
-def _same_ids(file: Path, ids: list[str], logits: dict[str, NDArray[np.float32]]) -> None:
-    missing = [name for name in ids if name not in logits]
-    if missing:
-        found = f"{len(missing)} of {len(ids)} rows without logits, first: {', '.join(missing[:5])}"
-        raise UserError("the file leaves out rows", where=str(file), found=found, do="label all train and pool rows")
-    strangers = len(logits) - len(set(ids))
-    if strangers:
-        first = next(name for name in logits if name not in set(ids))
+def _same_ids(file: Path, rows: Rows, logits: Mapping[str, Any], allow_missing: bool) -> None:
+    missing, ids = missing_rows(rows, logits), {record.id for _, record in rows}
+    if missing is not None and (not allow_missing or not ids & logits.keys()):
+        do = "label all train and pool rows, or learn from those that there are: students.NAME.allow_missing: true"
+        raise UserError("the file leaves out rows", where=str(file), found=missing, do=do)
+    if missing is not None:
+        note(f"{file.name}: {missing}")
+    if strangers := [name for name in logits if name not in ids]:
         raise UserError(
             "the file names rows that are not in train or the pool",
             where=str(file),
-            found=f"{strangers} ids, for example {first}",
+            found=f"{len(strangers)} ids, for example {strangers[0]}",
             do="remove them, or add the records to data.pool",
         )

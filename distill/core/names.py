@@ -19,9 +19,10 @@ _MODELS = ("teachers", "students")
 # Appended by our own code: to unfinished and replaced folders, and to students for their twins.
 _ENDINGS = (".partial", ".replaced")
 _TWIN_ENDINGS = ("-gold", "-gold-steps")
+_NUMBERED = re.compile(r"-(fold|copy)\d+$")  # of a teacher's further fits
 # Rows that the report or a benchmark adds, and what `labels` takes besides a teacher's name.
 _ROWS = {"majority", "priors", "ensemble", "tfidf"}
-_LABEL_SOURCES = {"auto", "document", "card", "mean"}
+_LABEL_SOURCES = {"auto", "document", "card", "mean", "mixture"}
 _SHOWN, _CUT = 100, 40
 
 
@@ -71,6 +72,8 @@ def _problem(section: str, name: str) -> str | None:
     wrong = [sign for sign in dict.fromkeys(composed) if not sign.isalnum() and sign not in _SIGNS]
     models = section in _MODELS
     ending = next((end for end in (*_ENDINGS, *(_TWIN_ENDINGS if models else ())) if plain.endswith(end)), None)
+    if ending is None and models and (numbered := _NUMBERED.search(plain)):
+        ending = numbered[0]
     if not name:
         return "empty; a name is needed"
     if wrong:

@@ -322,7 +322,7 @@ class Project(Config):
     )
     labels: str = Field(
         "auto",
-        description="whose soft labels students learn from: auto (by validation), document, card, mean, or a teacher",
+        description="whose soft labels students learn from: auto (by validation), document, card, mean, mixture, name",
     )
     select: Select | None = Field(
         None, description="which rows of the labelled pool students learn from; null: all of them"

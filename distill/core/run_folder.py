@@ -110,6 +110,11 @@ class RunFolder:
         return f"pairs/{teacher}"
 
     @staticmethod
+    def folds(count: int) -> str:
+        """The training rows dealt into so many folds."""
+        return f"folds/{count}"
+
+    @staticmethod
     def labels(model: str) -> str:
         """A model's soft labels."""
         return f"labels/{model}"

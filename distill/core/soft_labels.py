@@ -131,7 +131,7 @@ def shard_is_done(folder: Path, index: int, ids: Sequence[str]) -> bool:
 class LabelStore:
     """A finished store that is read as it is asked for: one shard is in memory, and no Python object for each row.
 
-    Attributes: ids: of the M rows that are for training (status `ok`).
+    Attributes: ids: of the M rows that are for training (status `ok`). known: ids of all rows. width: K.
     Raises: UserError when there is no store or a shard is damaged.
     """
 
@@ -143,6 +143,8 @@ class LabelStore:
         self._starts = np.cumsum([0, *map(len, usable)])
         parts = [table["id"].take(pa.array(rows)) for table, rows in zip(tables, usable, strict=True)]
         self.ids: pa.Array = pa.chunked_array([chunk for part in parts for chunk in part.chunks], pa.string())
+        self.known: pa.Array = pa.chunked_array([chunk for one in tables for chunk in one["id"].chunks], pa.string())
+        self.width = int(_read(self._paths[0])["logits"].type.list_size)
         self._held: tuple[int, NDArray[np.float32]] | None = None
 
     def logits(self, places: NDArray[np.int64]) -> NDArray[np.float32]:

@@ -53,7 +53,9 @@ class Figure:
         influence = None
         if self.influence is not None and other.influence is not None:
             influence = self.influence - other.influence
-        return Figure(self.values - other.values, self.resampled - other.resampled, self.bootstrap, influence)
+        limits = self.limits[0] - other.limits[1], self.limits[1] - other.limits[0]
+        resampled = self.resampled - other.resampled
+        return Figure(self.values - other.values, resampled, self.bootstrap, influence, limits=limits)
 
     def share_of(self, other: Figure) -> Figure:
         """The ratio to a gain seed by seed, on shared resamples; NaN where the other is 0 or less: no gain to share."""
@@ -75,7 +77,7 @@ class Figure:
         """
         value, noise = float(self.values.mean()), self._seed_noise()
         rows = self._rows()
-        found = difference(value, rows + noise)
+        found = difference(value, np.clip(rows + noise, *self.limits))
         return {**found, "evidence": evidence(value, rows, noise), **self._spread()}
 
     def replicates(self) -> FloatArray:

@@ -201,16 +201,31 @@ def f1_score(true_positives: FloatArray, predicted: FloatArray, actual: FloatArr
     return _ratio(2 * true_positives, predicted + actual)
 
 
-def mixture(logits: Sequence[ArrayLike], weights: Sequence[float], objective: Objective = SINGLE) -> FloatArray:
+def mixture(logits: Sequence[ArrayLike], weights: ArrayLike, objective: Objective = SINGLE) -> FloatArray:
     """Several models' predictions as one: the logits (N, K) of the weighted mean of their probabilities.
 
-    A single model's logits come back as they are. Otherwise they are those of p = Σ w·p_i / Σ w.
+    A single model's logits come back as they are, unless its classes have weights. Otherwise they are those of `mixed`.
+
+    Args: logits: (N, K) of each of M models. weights: (M,), or (M, C).
     """
-    if len(logits) == 1:
-        return np.asarray(logits[0], np.float64)
     shares = np.asarray(weights, np.float64)
-    mean = np.einsum("m,mnc->nc", shares / shares.sum(), np.stack([objective.probabilities(part) for part in logits]))
-    return objective.logits(mean)
+    if len(logits) == 1 and shares.ndim == 1:
+        return np.asarray(logits[0], np.float64)
+    return objective.logits(mixed(np.stack([objective.probabilities(part) for part in logits]), shares, objective))
+
+
+def mixed(chances: FloatArray, weights: FloatArray, objective: Objective = SINGLE) -> FloatArray:
+    """The weighted mean (N, C) of several models' probabilities, p = Σ_m w_m p_m / Σ_m w_m.
+
+    With weights of each class p_c = Σ_m w_mc p_mc, divided by its sum over classes, or where a record may have several
+    labels by Σ_m w_mc.
+
+    Args: chances: (M, N, C). weights: (M,) or (M, C).
+    """
+    if weights.ndim == 1:
+        return np.asarray(np.einsum("m,mnc->nc", weights / weights.sum(), chances))
+    mean = np.einsum("mc,mnc->nc", weights, chances)
+    return np.asarray(mean / (weights.sum(axis=0) if objective.several else mean.sum(axis=1, keepdims=True)))
 
 
 def prior_logits(priors: ArrayLike, objective: Objective = SINGLE) -> FloatArray:

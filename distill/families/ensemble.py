@@ -1,11 +1,11 @@
-"""Several models of a run as one: the weighted mean of their probabilities."""
+"""Several models of a run as one: the weighted mean of their probabilities, or of their logits."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field, PositiveFloat
@@ -14,8 +14,10 @@ from distill.core.config import Config
 from distill.core.files import read_json, write_json
 from distill.core.objectives.objective import Objective, objective
 from distill.evaluation.metrics import mixture
+from distill.families.calibrating import validated_temperature
 from distill.families.family import CONFIG_FILE, DEFAULT, Facts, Family, Lesson, Opening, family_of
 from distill.inference.scorer import Logits, Prepared, Progress, Row, Scorer, answer_in_pieces
+from distill.training import device
 
 
 @dataclass(frozen=True)
@@ -40,24 +42,45 @@ class Together:
         return sum(item.read_tokens for item in self.each)
 
 
-class Mixture(Scorer):
-    """Scorers behind one: each reads a record by its own view. Args: parts: scorers with their weights."""
+Space = Literal["probability", "logit"]
 
-    def __init__(self, parts: Sequence[tuple[Scorer, float]], objective: Objective) -> None:
-        self._parts, self._objective = list(parts), objective
+
+@dataclass(frozen=True)
+class Member:
+    """One of several scorers. Attributes: temperature: that its logits are divided by first."""
+
+    scorer: Scorer
+    weight: float
+    temperature: float = 1.0
+
+
+class Mixture(Scorer):
+    """Scorers behind one: each reads a record by its own view.
+
+    In the space of probabilities p = Σ w·p_i, which stays unsure where the members disagree; in that of logits
+    z = Σ w·z_i / T_i, whose probabilities are the normalised geometric mean Π p_i^w, which a member that rules a class
+    out decides.
+
+    Source: both pools in Genest & Zidek 1986, "Combining Probability Distributions", Statistical Science 1, section 3.
+    """
+
+    def __init__(self, parts: Sequence[Member], objective: Objective, space: Space = "probability") -> None:
+        self._parts, self._objective, self._space = list(parts), objective, space
 
     def prepare(self, rows: Sequence[Row]) -> list[Together]:
         """Records as each member reads them."""
-        return [Together(each) for each in zip(*(scorer.prepare(rows) for scorer, _ in self._parts), strict=True)]
+        return [Together(each) for each in zip(*(part.scorer.prepare(rows) for part in self._parts), strict=True)]
 
     def answer(self, prepared: Sequence[Together], on_progress: Progress | None = None) -> Logits:
-        """Logits (N, K) of the mean probabilities. Each member answers as many at once as it does by itself."""
+        """Logits (N, K) of the mean. Each member answers as many at once as it does by itself."""
         found: list[Logits] = []
-        for (scorer, _), items in zip(self._parts, zip(*(item.each for item in prepared), strict=True), strict=True):
+        for part, items in zip(self._parts, zip(*(item.each for item in prepared), strict=True), strict=True):
             told = on_progress and _share(on_progress, len(found) * len(items), len(self._parts))
-            found.append(answer_in_pieces(scorer, items, told))
-        logits = mixture(found, [weight for _, weight in self._parts], self._objective)
-        return logits.astype(np.float32)
+            found.append(answer_in_pieces(part.scorer, items, told) / np.float32(part.temperature))
+        weights = np.array([part.weight for part in self._parts])
+        if self._space == "logit":
+            return np.asarray(np.einsum("m,mnk->nk", weights / weights.sum(), np.stack(found)), np.float32)
+        return mixture(found, weights, self._objective).astype(np.float32)
 
 
 def _share(on_progress: Progress, before: int, members: int) -> Progress:
@@ -70,6 +93,7 @@ class Ensemble(Family):
 
     name = runtime = "ensemble"
     learns = False
+    validates = True
 
     class Settings(Config):
         """The keys of an ensemble's entry."""
@@ -77,24 +101,40 @@ class Ensemble(Family):
         members: Annotated[dict[str, PositiveFloat], Field(min_length=2)] = Field(
             description="weight by name of each model that it is made of"
         )
+        space: Space = Field("probability", description="what is averaged: probability, or logit")
+        calibrated: bool = Field(
+            True, description="divide each member's logits by the temperature that validation gives it"
+        )
 
     def fit(self, config: Any, lesson: Lesson, folder: Path) -> None:
-        """Write down which models it is made of, by folders relative to its own."""
+        """Write down which models it is made of, by folders relative to its own, and their temperatures."""
         total = sum(config.members.values())
         members = {name: weight / total for name, weight in config.members.items()}
         own: dict[str, Any] = {
             "kind": lesson.space.objective.name,
             "members": {f"../{lesson.members[name].name}": weight for name, weight in members.items()},
+            "space": config.space,
         }
+        if config.calibrated:
+            how, kind = Opening(lesson.threads, device=device.device()), lesson.space.objective
+            places = [lesson.members[name] for name in members]
+            own["temperatures"] = {
+                f"../{place.name}": validated_temperature(place, lesson.records, kind, how) for place in places
+            }
         write_json(folder / CONFIG_FILE, {"distill": own, "id2label": dict(enumerate(lesson.space.labels))})
 
     def open(self, folder: Path, how: Opening = DEFAULT) -> Scorer:
         """Every member opened by its own family."""
         stored = read_json(folder / CONFIG_FILE)
         own, classes = stored["distill"], len(stored["id2label"])
-        parts = [(folder.parent / Path(place).name, weight) for place, weight in own["members"].items()]
-        opened = [(family_of(path).open(path, how), weight) for path, weight in parts]
-        return Mixture(opened, objective(own["kind"], classes, str(folder / CONFIG_FILE)))
+        temperatures = own.get("temperatures", {})
+        parts = []
+        for place, weight in own["members"].items():
+            path = folder.parent / Path(place).name
+            parts.append(Member(family_of(path).open(path, how), weight, temperatures.get(place, 1.0)))
+        return Mixture(
+            parts, objective(own["kind"], classes, str(folder / CONFIG_FILE)), own.get("space", "probability")
+        )
 
     def facts(self, folder: Path) -> Facts:
         """No layers of its own; the parameters of all members."""

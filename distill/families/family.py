@@ -20,7 +20,7 @@ from distill.core.view import VIEW_FILE, View
 from distill.inference.runner_scorer import RunnerScorer
 from distill.inference.scorer import Scorer
 from distill.training.joining import Share
-from distill.training.learnt_rows import LearntRows, gold_rows, soft_rows
+from distill.training.learnt_rows import Labels, LearntRows, gold_rows, soft_rows
 
 CONFIG_FILE = "config.json"
 
@@ -35,6 +35,7 @@ class Lesson:
         through: entries of the students whose cuts come before its own, where it starts as the first of them does.
         labels: soft-label stores with their shares; empty: gold alone. splits: whose rows are learnt with such labels;
             None: training rows and all of the pool. selection: of the rows of the pool that are learnt; None: all.
+            allow_missing: stores may miss some of these rows.
         slices: train on rows of these only; None: on all. members: folders of the models that an ensemble is made of.
         measured: whether its layers were chosen by measuring; its entry and those in `through` list them then.
         teacher: the model whose hidden states a loss may ask for. steps: a fixed number of optimiser steps.
@@ -52,6 +53,7 @@ class Lesson:
     labels: Mapping[Path, Share] = field(default_factory=dict)
     splits: Sequence[str] | None = None
     selection: Path | None = None
+    allow_missing: bool = False
     slices: Sequence[str] | None = None
     members: Mapping[str, Path] = field(default_factory=dict)
     measured: bool = False
@@ -98,7 +100,8 @@ class Family:
     Attributes:
         name: in a preset's `family:` and in the model folder's config.json.
         key: of a teacher's entry, by which it is chosen there instead of by `family`.
-        learns: whether its fit reads training rows. together: whether several processes of torchrun can share it.
+        learns: whether its fit reads training rows. validates: whether, without that, it reads validation rows.
+        together: whether several processes of torchrun can share its fit.
         starts: whether it starts from a checkpoint or another model.
         layered: whether others may start from its layers, and loss terms read its hidden states.
         exports: whether export targets can write it. products: whether its layers multiply by constant matrices, which
@@ -111,6 +114,7 @@ class Family:
     key: ClassVar[str | None] = None
     learns: ClassVar[bool] = True
     together: ClassVar[bool] = False
+    validates: ClassVar[bool] = False
     starts: ClassVar[bool] = False
     layered: ClassVar[bool] = False
     exports: ClassVar[bool] = False
@@ -165,8 +169,8 @@ def learnt_rows(lesson: Lesson, folder: Path) -> LearntRows:
     """
     if not lesson.labels:
         return gold_rows(lesson.records, slices=lesson.slices)
-    own = lesson.space.objective
-    return soft_rows(lesson.records, lesson.labels, own, folder, lesson.splits, lesson.selection)
+    labels = Labels(lesson.labels, lesson.splits, lesson.selection, lesson.allow_missing)
+    return soft_rows(lesson.records, labels, lesson.space, folder)
 
 
 def renderer(folder: Path, how: Opening) -> Renderer:

@@ -177,7 +177,9 @@ def _shortened(settings: Settings, folder: Path) -> Settings:
     """The same run, with few optimiser steps, requests and resamples, and no gate on what they come to."""
     project = settings.project
     few = {"max_steps": STEPS, "may_collapse": True, "checkpoint": "last"}
-    labels = "mean" if _card_teacher_labels(settings) else project.labels
+    # All that may come to label does, so that its labelling is timed.
+    every = {"auto": "document", "mixture": "document"}.get(project.labels, project.labels)
+    labels = "mean" if _card_teacher_labels(settings) else every
 
     def shorter(entry: Any, **more: Any) -> Any:
         training = getattr(entry, "training", None)
@@ -196,7 +198,8 @@ def _shortened(settings: Settings, folder: Path) -> Settings:
         seeds_in=None,
         project=project.model_copy(update=changed),
         teachers={
-            name: shorter(one, slices=None, **_imported(one, name, folder)) for name, one in settings.teachers.items()
+            name: shorter(one, slices=None, cross_fit=None, **_imported(one, name, folder))
+            for name, one in settings.teachers.items()
         },
         students={name: shorter(one) for name, one in settings.students.items()},
         bench=bench.model_copy(update={"requests": requests, "processes": 1, "warmup": min(bench.warmup, 2)}),
@@ -232,7 +235,7 @@ def _write_imported(short: Experiment, settings: Settings) -> None:
 def _card_teacher_labels(settings: Settings) -> bool:
     """Whether the card teacher may come to label, so that its labelling has to be timed too."""
     real = Experiment(settings)
-    return "mean" in real.candidates and settings.project.labels in ("auto", "card", "mean")
+    return "mean" in real.candidates and settings.project.labels in ("auto", "card", "mean", "mixture")
 
 
 def _sampling(records: Path, settings: Settings) -> Step:

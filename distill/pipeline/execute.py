@@ -21,7 +21,13 @@ from distill.pipeline.checkpoints import try_checkpoints
 from distill.pipeline.experiment import Experiment
 from distill.pipeline.extras import naming_extras
 from distill.pipeline.plan import asking, bundles, plan, stages_until
-from distill.pipeline.preflight import require_intervals, require_layers, require_positive, require_slices
+from distill.pipeline.preflight import (
+    require_folds,
+    require_intervals,
+    require_layers,
+    require_positive,
+    require_slices,
+)
 from distill.pipeline.settings import Settings
 from distill.pipeline.together import require_together
 from distill.report.assemble import assemble
@@ -113,6 +119,7 @@ def _require_audit(experiment: Experiment, report: Json, until: str) -> None:
         require_positive(experiment, report)
         require_intervals(experiment)
         require_slices(experiment)
+        require_folds(experiment)
 
 
 def _write_report(experiment: Experiment, steps: Steps, outcome: Json = UNFINISHED) -> Json:

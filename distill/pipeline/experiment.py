@@ -9,15 +9,15 @@ from distill.core.files import Json
 from distill.core.intake.splits import KEY_TEST
 from distill.core.manifest import read_whole
 from distill.core.model_folder import layer_count
-from distill.core.run_folder import CHOICE, SELECTION, RunFolder
+from distill.core.run_folder import CHOICE, RECORDS, SELECTION, RunFolder
 from distill.evaluation.calibrated_predictions import References
 from distill.families.family import family
 from distill.models.layer_map import PROBE
-from distill.pipeline.models import BASELINE, CONTROL, GOLD, STUDENT, TEACHER, ModelSpec, Start, in_order, table
+from distill.pipeline.models import BASELINE, CONTROL, FOLD, GOLD, STUDENT, TEACHER, ModelSpec, Start, in_order, table
 from distill.pipeline.settings import Settings
 from distill.training.joining import Share
 from students.config import ALL, POOL, TRAIN, TrainedEntry
-from teachers.choice import CARD, CHOICE_FILE, DOCUMENT, MEAN
+from teachers.choice import CARD, CHOICE_FILE, DOCUMENT, MEAN, MIXTURE
 
 
 class Experiment:
@@ -38,8 +38,16 @@ class Experiment:
 
     @property
     def trained(self) -> list[ModelSpec]:
-        """The models of which the run makes a folder."""
-        return [spec for spec in self.models.values() if spec.has_folder]
+        """The models of which the run makes a folder, without those that only label a fold."""
+        return [spec for spec in self.models.values() if spec.has_folder and spec.role != FOLD]
+
+    def folds(self, spec: ModelSpec) -> list[ModelSpec]:
+        """The models that label a teacher's training rows in its place; none where it is not cross-fitted."""
+        return [one for one in self.of_role(FOLD) if one.fold_of == spec.name]
+
+    def rows_of(self, spec: ModelSpec) -> tuple[str, str]:
+        """(artifact, folder in it) with the training and validation rows of a model; '' for the artifact itself."""
+        return (RunFolder.folds(spec.fold[1]), str(spec.fold[0])) if spec.role == FOLD else (RECORDS, "")
 
     def labelled(self, label: str) -> ModelSpec:
         """The model of this name in the report."""
@@ -96,7 +104,8 @@ class Experiment:
         """What the students' labels may be: weight by model label, by name of the choice.
 
         `document`: the labelling teachers on their own view; `card`: the first teacher's recipe on cards; `mean`: both
-        with equal weight; and the teacher that `labels` names.
+        with equal weight; `mixture`: all of these teachers, with weights that the choice fits; and the teacher that
+        `labels` names.
         """
         asked, total = self.project.labels, sum(spec.weight for spec in self.labelling_teachers)
         shares = {spec.label: spec.weight / total for spec in self.labelling_teachers}
@@ -106,6 +115,9 @@ class Experiment:
         if self.card_teacher is not None and not self.imported:
             found[CARD] = {self.card_teacher.label: 1.0}
             found[MEAN] = {**{name: weight / 2 for name, weight in shares.items()}, self.card_teacher.label: 0.5}
+        mixed = [*shares, *found.get(CARD, ())]
+        if len(mixed) > 1 and not self.imported:
+            found[MIXTURE] = dict.fromkeys(mixed, 1 / len(mixed))
         return found
 
     @property
@@ -120,7 +132,10 @@ class Experiment:
         found: Json | None = read_whole(self.run / CHOICE, CHOICE_FILE)
         if found is None or found["asked"] != self.project.labels:
             return None
-        return found if found["teachers"] == self.candidates.get(found["taken"]) else None
+        members = self.candidates.get(found["taken"], {})
+        if found["taken"] == MIXTURE:  # its weights are the choice's own
+            return found if set(found["teachers"]) <= set(members) else None
+        return found if found["teachers"] == members else None
 
     @property
     def chosen(self) -> dict[str, Share]:
@@ -130,7 +145,10 @@ class Experiment:
             asked = self.candidates.get(self.project.labels, self.candidates[DOCUMENT])
             return {name: Share(weight) for name, weight in asked.items()}
         temperatures = {**choice["temperatures"], **dict.fromkeys(self.imported, 1.0)}  # taken as they are
-        return {name: Share(weight, temperatures[name]) for name, weight in choice["teachers"].items()}
+        by_class = {name: tuple(weights) for name, weights in (choice.get("class_weights") or {}).items()}
+        return {
+            name: Share(weight, temperatures[name], by_class.get(name)) for name, weight in choice["teachers"].items()
+        }
 
     def teachers_of(self, spec: ModelSpec) -> dict[str, Share]:
         """The models whose labels a model learns, by name: those that it names, equally, or those that were chosen."""
@@ -152,6 +170,11 @@ class Experiment:
         if self.project.select is not None:  # rows are selected by the chosen labels, whoever learns which
             names = chosen | names
         return [self.models[name] for name in names or chosen]
+
+    def may_miss_rows(self, spec: ModelSpec) -> bool:
+        """Whether every student that learns a model's labels allows rows without any."""
+        learning = [one.config for one in self.students if spec.name in self.teachers_of(one)]
+        return bool(learning) and all(getattr(config, "allow_missing", False) for config in learning)
 
     def start(self, spec: ModelSpec) -> Start | None:
         """Where a model starts: from a checkpoint, or from the layers of another model; None for families that do not.
@@ -208,10 +231,11 @@ class Experiment:
     def timed(self) -> list[ModelSpec]:
         """The models that are exported, or else timed as they are: students and teachers.
 
-        Of teachers that nothing learns from or is compared with only those that cost no export.
+        Of teachers that nothing learns from or is compared with only those that cost no export, and of several fits of
+        one recipe only the first: they take equal times.
         """
         kept = [spec for spec in (self.document_teacher, self.card_teacher) if spec is not None]
-        models = [spec for spec in self.trained if spec.role in (TEACHER, STUDENT)]
+        models = [spec for spec in self.trained if spec.role in (TEACHER, STUDENT) and not spec.seed_offset]
         return [
             spec
             for spec in models

@@ -8,14 +8,15 @@ from dataclasses import dataclass, replace
 from distill.core.run_folder import RunFolder
 from distill.families.family import family
 from distill.pipeline.entries import control_entry
-from distill.pipeline.settings import Settings
+from distill.pipeline.settings import Settings, copies_of
 from students.config import StudentEntry, TrainedEntry
 from teachers.config import TeacherEntry
 
-TEACHER, STUDENT, BASELINE, CONTROL = "teacher", "student", "baseline", "control"
+TEACHER, STUDENT, BASELINE, CONTROL, FOLD = "teacher", "student", "baseline", "control", "fold"
 # Families that learn gold on cards and come next to every model, each under its own name and left out by `controls`.
 CONTROLS = ("tfidf",)
 GOLD, GOLD_STEPS = "-gold", "-gold-steps"
+_SEEDS_APART = 1000  # so that the copies of one training seed are not those of the next
 
 
 @dataclass(frozen=True)
@@ -60,8 +61,8 @@ class ModelSpec:
 
     Attributes:
         name: unique in the run; also that of its folder. label: its name in the report, `8L_trunc@card`.
-        role: `teacher`, `student`, `baseline` for a student's gold-only twin, or `control`.
-        family: how it is fitted and opened.
+        role: `teacher`, `student`, `baseline` for a student's gold-only twin, `control`, or `fold` for what labels a
+            teacher's training rows and is not measured. family: how it is fitted and opened.
         preset, config: of its entry in the project. entry: name of that entry. view: name of the view it reads.
         artifact: its folder below the run folder.
         learns_from: names of the models whose soft labels it learns, with gold; empty: gold alone; None: the labels
@@ -75,6 +76,8 @@ class ModelSpec:
         copy_of: the model that it equals, so that it is copied instead of trained.
         members: the models that an ensemble is made of.
         selection: artifact with the rows of the pool that it learns; None: those that the project selects, or all.
+        seed_offset: added to the run's training seed; above 0 for further fits of one recipe.
+        fold_of: the teacher for which it labels the training rows of one fold; fold: that fold, and of how many.
     """
 
     name: str
@@ -95,6 +98,9 @@ class ModelSpec:
     copy_of: str | None = None
     members: tuple[str, ...] = ()
     selection: str | None = None
+    seed_offset: int = 0
+    fold_of: str | None = None
+    fold: tuple[int, int] = (0, 0)
 
     @property
     def has_folder(self) -> bool:
@@ -108,11 +114,12 @@ def table(settings: Settings) -> dict[str, ModelSpec]:
 
     The card teacher, the gold-only twins and the controls are there to compare with; `controls` leaves them out.
     """
-    teachers = [_teacher(name, settings) for name in settings.teachers]
+    teachers = [spec for name in settings.teachers for spec in _with_copies(_teacher(name, settings))]
     card = _card_teacher(settings, teachers)
+    folds = [fold for spec in [*teachers, *card] for fold in _folds(spec)]
     students = [spec for name in settings.students for spec in _with_twins(_student(name, settings), settings)]
     controls = [_control(name, settings) for name in CONTROLS if getattr(settings.project.controls, name)]
-    return {spec.name: spec for spec in [*teachers, *card, *students, *controls]}
+    return {spec.name: spec for spec in [*teachers, *card, *folds, *students, *controls]}
 
 
 def in_order(specs: Iterable[ModelSpec], needs: Mapping[str, Iterable[str]]) -> Iterator[ModelSpec]:
@@ -164,6 +171,20 @@ def _teacher_start(config: TeacherEntry, settings: Settings) -> Start | None:
     return None if named is None else Start(f"teachers/{named}")
 
 
+def _with_copies(teacher: ModelSpec) -> Iterator[ModelSpec]:
+    """A teacher, then the further fits of its recipe with other seeds; its weight is divided among all."""
+    rows = copies_of(teacher.name, teacher.config)
+    for number, name in enumerate(rows):
+        yield replace(
+            teacher,
+            name=name,
+            label=f"{name}@{teacher.view}",
+            artifact=f"teachers/{name}",
+            weight=teacher.weight / len(rows),
+            seed_offset=_SEEDS_APART * number,
+        )
+
+
 def _card_teacher(settings: Settings, teachers: list[ModelSpec]) -> list[ModelSpec]:
     """The first labelling teacher's recipe on cards; none for a teacher that has no recipe here or reads cards itself.
 
@@ -190,6 +211,24 @@ def _card_teacher(settings: Settings, teachers: list[ModelSpec]) -> list[ModelSp
         weight=0.0,
     )
     return [on_cards]
+
+
+def _folds(teacher: ModelSpec) -> Iterator[ModelSpec]:
+    """The further fits of a teacher that is cross-fitted, each without one fold of the training rows."""
+    count = getattr(teacher.config, "cross_fit", None) or 0
+    for number in range(1, count + 1):
+        name = f"{teacher.name}-fold{number}"
+        yield replace(
+            teacher,
+            name=name,
+            label=f"{name}@{teacher.view}",
+            role=FOLD,
+            artifact=f"teachers/{name}",
+            weight=0.0,
+            copy_of=f"{teacher.copy_of}-fold{number}" if teacher.copy_of else None,
+            fold_of=teacher.name,
+            fold=(number, count),
+        )
 
 
 def _student(name: str, settings: Settings) -> ModelSpec:

@@ -15,7 +15,7 @@ from distill.pipeline.steps.data import audit_step, records_step
 from distill.pipeline.steps.evaluate import evaluate_step
 from distill.pipeline.steps.export import bundle_step, export_step
 from distill.pipeline.steps.fit import fit_step
-from distill.pipeline.steps.label import label_step
+from distill.pipeline.steps.label import folds_step, label_step
 from distill.pipeline.steps.predict import cross_view_step, predict_exported_step, predict_step
 from distill.pipeline.steps.select import select_step
 from distill.pipeline.steps.start import start_steps
@@ -84,7 +84,7 @@ def _distilling(experiment: Experiment, made: set[str]) -> Iterator[Stage]:
     """Labels and the students that learn from them, each model fitted before it labels."""
     waiting = [spec for spec in experiment.labellers if spec.role != STUDENT]
     for spec in waiting:
-        yield Stage("label", label_step(experiment, spec))
+        yield from _label(experiment, spec, made)
     if experiment.project.select is not None:
         yield Stage("select", select_step(experiment, experiment.project.select))
     labelled = {spec.name for spec in waiting}
@@ -94,12 +94,26 @@ def _distilling(experiment: Experiment, made: set[str]) -> Iterator[Stage]:
         for name in experiment.teachers_of(spec):
             if name not in labelled:
                 labelled.add(name)
-                yield Stage("label", label_step(experiment, experiment.models[name]))
+                yield from _label(experiment, experiment.models[name], made)
         yield from fitting("train", experiment, spec, made)
 
 
+def _label(experiment: Experiment, spec: ModelSpec, made: set[str]) -> Iterator[Stage]:
+    """A model's labels, after the fits that label its training rows in its place. Args: made: as for `fitting`."""
+    folds = experiment.folds(spec)
+    if folds and (dealt := folds_step(experiment, len(folds))).artifact not in made:
+        made.add(dealt.artifact)
+        yield Stage("label", dealt)
+    originals = [experiment.models[fold.copy_of] for fold in folds if fold.copy_of]
+    for fold in [*originals, *folds]:
+        if fold.artifact not in made:
+            made.add(fold.artifact)
+            yield from fitting("label", experiment, fold, made)
+    yield Stage("label", label_step(experiment, spec))
+
+
 def fitting(verb: str, experiment: Experiment, spec: ModelSpec, made: set[str]) -> Iterator[Stage]:
-    """A model's fit, after what it starts from. Args: made: starts that the plan has already."""
+    """A model's fit, after what it starts from. Args: made: artifacts that the plan has already."""
     for step in start_steps(experiment, spec) if spec.copy_of is None else ():
         if step.artifact not in made:
             made.add(step.artifact)

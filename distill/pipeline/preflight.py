@@ -110,6 +110,26 @@ def require_slices(experiment: Experiment) -> None:
                 raise unknown_name("slice", one, known, f"teachers.{name}.slices")
 
 
+def require_folds(experiment: Experiment) -> None:
+    """Check that there are rows to hold out for every fold of teachers that are cross-fitted.
+
+    Raises: UserError naming the teacher and both numbers.
+    """
+    asked = {name: one.cross_fit for name, one in experiment.settings.teachers.items() if one.cross_fit is not None}
+    if not asked:
+        return
+    clusters = {cluster_of(record) for record in iter_records(experiment.run / RECORDS, "train")}
+    for name, folds in asked.items():
+        if folds > len(clusters):
+            unit = "values of the first key" if experiment.project.data.keys else "rows"
+            raise UserError(
+                "the training rows cannot be dealt into so many folds",
+                where=f"teachers.{name}.cross_fit",
+                found=f"{folds} folds, {len(clusters)} {unit}",
+                do=f"ask for at most {len(clusters)}; 5 or so are enough",
+            )
+
+
 def layers_of(settings: Settings, name: str) -> int | None:
     """Layers of a teacher's encoder or of a student; None where they are not known yet."""
     entry = settings.teachers[settings.root_of(name)] if name in settings.teachers else settings.students[name]

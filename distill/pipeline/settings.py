@@ -28,7 +28,7 @@ from students.config import StudentEntry, TrainedEntry
 from teachers.config import TeacherConfig, TeacherEntry
 
 DEFAULT_TEACHER, DEFAULT_STUDENT = "base", "8L_trunc"
-LABELS = ("auto", "document", "card", "mean")
+LABELS = ("auto", "document", "card", "mean", "mixture")
 _NAME_IT = "name the folder in the project file, teachers: {NAME: {finished: FOLDER}}, and give --teacher NAME"
 ConfigT = TypeVar("ConfigT", bound=Config)
 
@@ -108,6 +108,11 @@ class Settings:
     def source_of(self, student: TrainedEntry) -> str:
         """The model whose layers a student takes, as far as it is known before labels are chosen."""
         return student.source or self.first_teacher
+
+
+def copies_of(name: str, teacher: TeacherEntry | StudentEntry) -> list[str]:
+    """The names of a teacher's fits: its own, and those of its further seeds."""
+    return [name, *(f"{name}-copy{number}" for number in range(2, getattr(teacher, "copies", 1) + 1))]
 
 
 def resolve_settings(
@@ -325,12 +330,22 @@ def _teacher_problems(name: str, teacher: TeacherEntry, settings: Settings) -> I
             yield f"teachers.{name}.labels: made elsewhere, and finished names a model that would make them; remove one"
     elif teacher.slices is not None and not family(teacher.family).learns:
         yield f"teachers.{name}.slices: the family {teacher.family} is not trained; remove slices"
-    known = [other for other in settings.teachers if other != name]
+    if teacher.cross_fit is not None and not family(teacher.made_by).learns:
+        yield f"teachers.{name}.cross_fit: of the family {teacher.made_by} nothing is fitted here; remove cross_fit"
+    if teacher.cross_fit is not None and (start := getattr(teacher, "starts_from", None)) is not None:
+        yield f"teachers.{name}.cross_fit: '{start}', which it starts from, has seen the gold of every fold; remove one"
+    if getattr(teacher, "copies", 1) > 1 and not family(teacher.made_by).learns:
+        yield f"teachers.{name}.copies: of the family {teacher.made_by} nothing is fitted here; remove copies"
+    rows = {row: one for other, one in settings.teachers.items() for row in copies_of(other, one) if other != name}
+    known = list(rows)
     for member in getattr(teacher, "members", ()):
         if member not in known:
             yield f"teachers.{name}.members: no such teacher '{member}', {_hint(member, known)}"
-        elif settings.teachers[member].made_by == "imported":
+        elif rows[member].made_by == "imported":
             yield f"teachers.{name}.members: of '{member}' there are only labels, no model; remove it"
+        elif rows[member].cross_fit is not None:
+            why = f"'{member}' is cross-fitted, which an ensemble's own labels are not"
+            yield f"teachers.{name}.members: {why}; give both a weight instead, and labels: mixture or document"
 
 
 def _circle_problems(settings: Settings) -> Iterator[str]:
@@ -346,15 +361,20 @@ def _label_problems(settings: Settings) -> list[str]:
     asked, known = settings.project.labels, [*LABELS, *settings.teachers]
     if asked not in known:
         return [f"labels: unknown '{asked}', {_hint(asked, known)}"]
-    if asked not in ("card", "mean") or not settings.labelling:
+    fits = [row for name, one in settings.labelling.items() for row in copies_of(name, one)]
+    several = asked == "mixture" and len(fits) > 1
+    made_elsewhere = any(teacher.made_by == "imported" for teacher in settings.labelling.values())
+    if asked not in ("card", "mean", "mixture") or not settings.labelling or (several and not made_elsewhere):
         return []
-    imported = any(teacher.made_by == "imported" for teacher in settings.labelling.values())
     reason = (
-        "there are no students to learn from it"
+        "the labels of one were made elsewhere, of which validation knows nothing"
+        if asked == "mixture" and made_elsewhere
+        else "there are no students to learn from it"
         if not settings.students
-        else no_card_teacher(settings) or ("the teacher's labels were made elsewhere" if imported else None)
+        else no_card_teacher(settings) or ("the teacher's labels were made elsewhere" if made_elsewhere else None)
     )
-    return [f"labels: {asked} needs a card teacher, but {reason}; use labels: document"] if reason else []
+    needed = "two teachers of this run" if asked == "mixture" else "a card teacher"
+    return [f"labels: {asked} needs {needed}, but {reason}; use labels: document"] if reason else []
 
 
 def _hint(name: str, known: Iterable[str]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from distill.evaluation.entries import ModelFigures
@@ -66,7 +66,7 @@ def _of_teachers(report: Report, models: ByName, twin: ModelFigures | None) -> I
             continue
         for reason in undertrained(report, teacher):
             yield Cause(f"{teacher} was stopped while it still learned ({reason})", "train the teacher longer")
-        yield from _better_on_cards(models, teacher)
+        yield from _better_on_cards(models, teacher, labellers(report))
         own, other = (_metric_of(report, one) for one in (models.get(teacher), twin))
         if own is not None and other is not None and own < other:
             gap = f"{teacher} is {100 * (other - own):.1f} points under the twin"
@@ -77,9 +77,10 @@ def _metric_of(report: Report, model: ModelFigures | None) -> float | None:
     return None if model is None else formats.number(metric_figure(report, dig(model.quality)))
 
 
-def _better_on_cards(models: ByName, teacher: str) -> Iterator[Cause]:
-    """The teacher's own preset trained on cards, where it is better on validation than what gave the labels."""
-    for card in (model for model in models.values() if model.recipe_of == teacher and teacher in models):
+def _better_on_cards(models: ByName, teacher: str, labelling: Sequence[str]) -> Iterator[Cause]:
+    """The teacher's own preset trained on cards, where it is better on validation than what gave the labels alone."""
+    left_out = [model for name, model in models.items() if name not in labelling]
+    for card in (model for model in left_out if model.recipe_of == teacher and teacher in models):
         own, other = (formats.number(dig(one.valid).get("log_loss")) for one in (card, models[teacher]))
         if own is not None and other is not None and own < other:
             against = f"log loss {own:.3f} against {other:.3f} on validation"

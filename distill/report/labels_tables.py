@@ -20,7 +20,7 @@ def choice_sentence(report: Report) -> str:
         return ""
     weights = dig(choice, "teachers")
     members = ", ".join(
-        f"{name} × {formats.plain(weight)}" if len(weights) > 1 else name for name, weight in weights.items()
+        f"{name} × {formats.plain(round(weight, 3))}" if len(weights) > 1 else name for name, weight in weights.items()
     )
     taken = f"{choice.get('taken')} ({members})" if members else str(choice.get("taken"))
     why = str(choice.get("why") or "").strip().rstrip(".")
@@ -59,6 +59,35 @@ def choice_sheet(report: Report) -> Sheet:
     )
 
 
+def teachers_sheet(report: Report) -> Sheet:
+    """What each teacher alone would give, with its weight in the labels and in the mixture; the members stand out."""
+    choice = dig(report, "choice")
+    taken, mixture = dig(choice, "teachers"), dig(choice, "mixture", "weights")
+    columns = [
+        Column("Teacher", lambda row: str(row.get("name")), kind="name"),
+        Column("Weight", lambda row: _weight(taken.get(row.get("name")))),
+        *([Column("In the mixture", lambda row: _weight(mixture.get(row.get("name"))))] if mixture else []),
+        Column("Log loss", lambda row: _interval(row.get("log_loss"))),
+        Column("Accuracy", lambda row: formats.percent_interval(row.get("accuracy"))),
+        Column("Macro F1", lambda row: formats.percent_interval(row.get("f1_macro"))),
+    ]
+    caption = "What each teacher alone would give on the same validation rows; the members of the labels stand out."
+    return Sheet(caption, columns, entries(choice, "alone"), marked=lambda row: row.get("name") in taken)
+
+
+def class_weights_sheet(report: Report) -> Sheet:
+    """Weights by class, of a mixture that has such; otherwise empty."""
+    choice = dig(report, "choice")
+    weights, labels = dig(choice, "class_weights"), dig(report, "task").get("labels") or []
+    columns = [Column("Class", lambda row: str(row[0]), kind="label")]
+    columns += [_weight_of(name) for name in weights]
+    rows = [(label, {name: own[at] for name, own in weights.items()}) for at, label in enumerate(labels) if weights]
+    losses = dig(choice, "mixture", "log_loss")
+    plain, by_class = (_interval({"value": losses.get(name)}) for name in ("plain", "by_class"))
+    caption = f"Weights by class. Out of fold their log loss is {by_class}, with one weight for each teacher {plain}."
+    return Sheet(caption, columns, rows)
+
+
 def choice_pairs_sheet(report: Report) -> Sheet:
     """Paired differences between the candidates."""
     caption = f"Paired bootstrap on the same validation rows; {DIFFERENCES}."
@@ -94,6 +123,15 @@ def _better(row: Comparison) -> str:
 def _over_priors(row: Json) -> str:
     apart = dig(row, "over_priors")
     return formats.signed_interval(apart.get("difference"), apart, 1, 4)
+
+
+def _weight_of(teacher: str) -> Column:
+    return Column(teacher, lambda row: _weight(row[1][teacher]))
+
+
+def _weight(value: Any) -> str:
+    figure = formats.number(value)
+    return formats.MISSING if figure is None else f"{figure:.3f}"
 
 
 def _interval(value: Any) -> str:

@@ -1,9 +1,13 @@
-"""Several teachers' labels joined into one set of logits by record id."""
+"""Several teachers' labels joined into one set of logits by record id.
+
+Stores lie side by side, one for each teacher, and are joined when they are read: each row by its id.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,19 +17,27 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from distill.core.objectives.objective import Objective
+from distill.core.records import Record
 from distill.core.soft_labels import LabelStore
 from distill.evaluation.metrics import mixture
 
 Logits = NDArray[np.float32]
+Rows = Sequence[tuple[str, Record]]
+_LISTED = 5
 _BLOCK_ROWS = 16_384
 
 
 @dataclass(frozen=True)
 class Share:
-    """A teacher's part of the labels. Attributes: temperature: that its logits are divided by, among several."""
+    """A teacher's part of the labels.
+
+    Attributes: temperature: that its logits are divided by, among several. by_class: its weight for each class, in
+        place of `weight`; all teachers have such or none.
+    """
 
     weight: float = 1.0
     temperature: float = 1.0
+    by_class: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -39,7 +51,8 @@ class Joined:
 def join(stores: Sequence[tuple[LabelStore, Share]], objective: Objective, ids: pa.Array, scratch: Path) -> Joined:
     """Logits for the rows of these ids that every teacher labelled with status `ok`.
 
-    One teacher's logits are taken as they are. Several are mixed as `metrics.mixture` does, each after its temperature.
+    One teacher's logits are taken as they are, unless its classes have weights. Several are mixed as `metrics.mixture`
+    does, each after its temperature.
     They are kept in a nameless file in `scratch`, mapped into memory, so that a large pool's are never all in it.
 
     Args: stores: soft labels and share of each teacher. objective: of the task. ids: of N rows, each once.
@@ -67,6 +80,21 @@ def join_by_id(stores: Mapping[Path, Share], objective: Objective, scratch: Path
     return {name: joined.logits[row] for row, name in enumerate(ids.to_pylist()) if joined.labelled[row]}
 
 
+def counted(rows: Rows, ids: Collection[str]) -> str:
+    """How many rows of each split are among these ids: `train 87 of 90, pool.urls 40 of 40`."""
+    found, all_rows = Counter(split for split, row in rows if row.id in ids), Counter(split for split, _ in rows)
+    return ", ".join(f"{split} {found[split]} of {count}" for split, count in all_rows.items())
+
+
+def missing_rows(rows: Rows, ids: Collection[str]) -> str | None:
+    """What a message says of rows that have no label, by split and with the first ids; None where all have one."""
+    missing = {row.id for _, row in rows if row.id not in ids}
+    if not missing:
+        return None
+    first = ", ".join([row.id for _, row in rows if row.id in missing][:_LISTED])
+    return f"{len(missing)} of {len(rows)} rows without logits ({counted(rows, missing)}), first: {first}"
+
+
 def _places(ids: pa.Array, known: pa.Array) -> NDArray[np.int64]:
     """Where each id is among the known ones; −1 for one that is not, int64 (N,)."""
     found = pc.fill_null(pc.index_in(ids, value_set=known), -1)
@@ -74,10 +102,10 @@ def _places(ids: pa.Array, known: pa.Array) -> NDArray[np.int64]:
 
 
 def _mixed(parts: Sequence[tuple[Logits, Share]], objective: Objective) -> Logits:
-    if len(parts) == 1:
+    if len(parts) == 1 and parts[0][1].by_class is None:
         return parts[0][0]
-    softened = [logits / share.temperature for logits, share in parts]
-    return mixture(softened, [share.weight for _, share in parts], objective).astype(np.float32)
+    weights = [share.weight if share.by_class is None else share.by_class for _, share in parts]
+    return mixture([logits / share.temperature for logits, share in parts], weights, objective).astype(np.float32)
 
 
 def _nameless(folder: Path, shape: tuple[int, int]) -> Logits:

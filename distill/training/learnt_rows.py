@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from distill.core.errors import UserError, unknown_name
-from distill.core.objectives.objective import Objective
+from distill.core.label_space import LabelSpace
+from distill.core.progress import note
 from distill.core.record_store import iter_records, read_columns, splits, target_matrix
 from distill.core.records import Record
 from distill.core.selection.store import selected_ids
@@ -21,6 +22,7 @@ from distill.core.soft_labels import LabelStore
 from distill.training.joining import Joined, Share, join
 
 Floats = NDArray[np.float32]
+_LISTED = 5
 
 
 @dataclass(frozen=True)
@@ -80,31 +82,86 @@ def gold_rows(records: Path, split: str = "train", slices: Collection[str] | Non
     return LearntRows([split], starts, rows, target, has_gold)
 
 
-def soft_rows(
-    records: Path,
-    stores: Mapping[Path, Share],
-    objective: Objective,
-    scratch: Path,
-    names: Sequence[str] | None = None,
-    selection: Path | None = None,
-) -> LearntRows:
-    """The rows with gold, and those of the pool that a teacher labelled, of these only the selected ones.
+@dataclass(frozen=True)
+class Labels:
+    """Which labels are learnt, and of which rows.
 
-    Args: stores: soft-label stores with their shares. scratch: folder of a run, as `join` takes it. names: of the
-        splits to read; None: all that teachers label. selection: the folder of a selection; None: the whole pool.
-    Raises: UserError when no row has a usable label, or a store is damaged.
+    Attributes:
+        stores: with their shares. names: of the splits to read; None: all that teachers label. selection: the folder
+        of a selection; None: the whole pool. allow_missing: learn from the rows that every store has, which are
+        counted; rows with gold are learnt from without soft labels too.
     """
-    names = labelled_splits(records) if names is None else names
+
+    stores: Mapping[Path, Share]
+    names: Sequence[str] | None = None
+    selection: Path | None = None
+    allow_missing: bool = False
+
+
+def soft_rows(records: Path, labels: Labels, space: LabelSpace, scratch: Path) -> LearntRows:
+    """The rows with gold, and those of the pool that every teacher labelled, of these only the selected ones.
+
+    Args: scratch: folder of a run, as `join` takes it.
+    Raises: UserError for a store that misses rows, is of other classes or damaged, and where no row has a usable label.
+    """
+    names = labelled_splits(records) if labels.names is None else labels.names
     columns = [read_columns(records, name, ["id", "target"]) for name in names]
     ids = pa.chunked_array([chunk for one in columns for chunk in one["id"].chunks], pa.string())
-    joined = join([(LabelStore(store), share) for store, share in stores.items()], objective, ids, scratch)
-    if not joined.labelled.any():
-        store, found = str(next(iter(stores))), "every row is empty or not finite"
-        raise UserError("no usable soft labels", where=store, found=found, do="label the pool again")
-    target, has_gold = _gold([one["target"] for one in columns])
     starts = np.array([0, *accumulate(len(one) for one in columns)], np.int64)
-    wanted = joined.labelled if selection is None else joined.labelled & _among(ids, selected_ids(selection))
+    stores = {place: LabelStore(place) for place in labels.stores}
+    for place, store in stores.items():
+        _require_classes(place, store, space)
+        _require_ids(place, pc.is_in(ids, value_set=store.known), _Splits(names, starts, ids), labels.allow_missing)
+    joined = join([(stores[place], share) for place, share in labels.stores.items()], space.objective, ids, scratch)
+    if not joined.labelled.any():
+        found = "every row is empty or not finite" if len(stores) == 1 else "no row that all of them labelled"
+        where = ", ".join(map(str, stores))
+        raise UserError("no usable soft labels", where=where, found=found, do="label the pool again")
+    if len(stores) > 1:
+        counts = _Splits(names, starts, ids).counted(joined.labelled)
+        note(f"labels of {len(stores)} teachers joined by id: {counts}")
+    target, has_gold = _gold([one["target"] for one in columns])
+    wanted = joined.labelled
+    if labels.selection is not None:
+        wanted = wanted & _among(ids, selected_ids(labels.selection))
     return LearntRows(names, starts, (wanted | has_gold).nonzero()[0], target, has_gold, joined)
+
+
+@dataclass(frozen=True)
+class _Splits:
+    """Rows of splits end to end, for messages."""
+
+    names: Sequence[str]
+    starts: NDArray[np.int64]
+    ids: pa.ChunkedArray
+
+    def counted(self, among: NDArray[np.bool_]) -> str:
+        """How many rows of each split: `train 87 of 90, pool.urls 40 of 40`. Args: among: bool (M,)."""
+        spans = zip(self.names, pairwise(self.starts.tolist()), strict=True)
+        return ", ".join(f"{name} {int(among[a:b].sum())} of {b - a}" for name, (a, b) in spans if b > a)
+
+
+def _require_ids(place: Path, known: pa.ChunkedArray, rows: _Splits, allow_missing: bool) -> None:
+    missing = ~np.asarray(known, bool)
+    if not missing.any():
+        return
+    first = ", ".join(rows.ids.take(pa.array(missing.nonzero()[0][:_LISTED])).to_pylist())
+    found = f"{missing.sum()} of {len(missing)} rows without logits ({rows.counted(missing)}), first: {first}"
+    if not allow_missing:
+        do = "label them too, or learn from those that there are: students.NAME.allow_missing: true"
+        raise UserError("soft labels leave out rows", where=str(place), found=found, do=do)
+    note(f"{place.name}: {found}")
+
+
+def _require_classes(place: Path, store: LabelStore, space: LabelSpace) -> None:
+    expected = len(space.outputs)
+    if store.width != expected:
+        raise UserError(
+            "soft labels are of other classes than the task's",
+            where=str(place),
+            found=f"{store.width} logits a row, {expected} expected",
+            do="label with a teacher of this task, or leave that teacher out",
+        )
 
 
 def _among(column: pa.ChunkedArray, values: Collection[str]) -> NDArray[np.bool_]:

@@ -63,6 +63,7 @@ def test_the_candidates_are_the_teachers_of_the_document_one_of_cards_and_the_me
         "document": {"base@document": 0.25, "second@document": 0.75},
         "card": {"base@card": 1.0},
         "mean": {"base@document": 0.125, "second@document": 0.375, "base@card": 0.5},
+        "mixture": dict.fromkeys(("base@document", "second@document", "base@card"), 1 / 3),
     }
     named = experiment(project, tmp_path, SECOND, "labels=second")
     assert named.candidates["second"] == {"second@document": 1.0} and set(named.chosen) == {"second@document"}
@@ -166,7 +167,7 @@ def test_each_seed_chooses_for_itself(project, tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     taken = {str(seed): read(tmp_path / "run", f"seed-{seed}/choice/choice.json")["taken"] for seed in (1, 2)}
     assert read(tmp_path / "run", "report.json")["choice"]["taken_by_seed"] == taken
-    assert f"By seed: seed 1 {taken['1']}, seed 2 {taken['2']}" in done.stdout
+    assert f"By seed: seed 1 {taken['1']}, seed 2 {taken['2']}" in " ".join(done.stdout.split())
     status = distill("status", tmp_path / "run").stdout
     assert "seed 1: choose labels" in status and "seed 2: choose labels" in status
 
@@ -181,5 +182,5 @@ def test_an_ensemble_is_a_candidate_with_its_weights(project, tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     choice = read(tmp_path / "run", "choice/choice.json")
     assert choice["teachers"] == {"base@document": 0.25, "second@document": 0.75}
-    assert "labels: document (base@document, second@document), fixed by the config" in done.stdout
+    assert "labels: document (base@document × 0.25, second@document × 0.75), fixed by the config" in done.stdout
     assert made(tmp_path / "run" / "labels") == {"base", "second"}

@@ -176,7 +176,7 @@ def both(planted, tmp_path_factory):
         planted,
         tmp_path_factory.mktemp("both") / "project",
         teachers="    weight: 0\n  words: {preset: words, weight: 0}\n"
-        "  both: {preset: ensemble, members: {base: 0.8, words: 0.2}, weight: 1}\n",
+        "  both: {preset: ensemble, members: {base: 0.8, words: 0.2}, calibrated: false}\n",
         students="  words_small: {preset: words}\n",
     )
     return _run(config, "--set=students.small.source=base")

@@ -91,12 +91,14 @@ TEACHER = {
     "weight": "cli/test_choice_runs.py::test_an_ensemble_is_a_candidate_with_its_weights",
     "slices": "teachers/test_teach.py::test_only_rows_of_the_wanted_slices_are_learnt_from",
     "labelling": SHARDS,
+    "cross_fit": "teachers/test_cross_fit.py::test_each_row_is_labelled_by_the_model_that_was_fitted_without_it",
 }
 STUDENT = {
     "preset": PRESETS,
     "family": FAMILIES,
     "view": VIEWS,
     "rows": "pipeline/test_sequences.py::test_the_rows_that_a_student_learns_are_those_that_it_names",
+    "allow_missing": "training/test_missing_labels.py::test_rows_without_labels_are_counted_and_named",
     "learns_from": "pipeline/test_assistants.py::test_teacher_and_assistant_may_both_be_learnt_from_in_equal_parts",
 }
 TRAINED = {
@@ -263,6 +265,7 @@ EFFECTS: Mapping[type[Config], Mapping[str, str]] = {
         "::test_a_document_teacher_starts_from_the_card_teacher_which_starts_from_the_checkpoint",
         "pretrain": "pipeline/test_sequences.py"
         "::test_the_adapted_encoder_is_another_one_with_texts_of_training_and_pool_alone",
+        "copies": "pipeline/test_copies.py::test_each_copy_is_a_teacher_with_a_seed_of_its_own",
         "labels": "families/test_imported.py::test_the_file_stands_in_for_the_first_teacher_that_labels",
         "fresh": "teachers/test_starting_encoder.py::test_fresh_encoder_is_made_from_the_records",
         "vocabulary": "pipeline/test_starts.py::test_a_teachers_vocabulary_is_trimmed_before_it_is_fine_tuned",

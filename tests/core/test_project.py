@@ -17,41 +17,19 @@ from distill.core.errors import UserError
 from distill.core.selection.config import Select
 from distill.models.config import FreshEncoder, VocabularyConfig
 from distill.training.config import AlterConfig, TrainingConfig
-from distill.training.losses.attention import Attention
-from distill.training.losses.attention_relations import AttentionRelations
-from distill.training.losses.embedding_cosine import EmbeddingCosine
-from distill.training.losses.gold import Gold
-from distill.training.losses.hidden_states import HiddenStates
-from distill.training.losses.kl import Kl
-from distill.training.losses.logits_mse import LogitsMse
-from distill.training.losses.r_drop import RDrop
-from distill.training.losses.soft_cross_entropy import SoftCrossEntropy
-from distill.training.losses.term import OfSource
-from distill.training.losses.value_relations import ValueRelations
-from distill.training.ramp import PositiveRamp, Ramp
 from export.targets.onnx_fp32 import OnnxFp32
 from export.targets.onnx_int8_dynamic import OnnxInt8Dynamic
 from students.config import StudentConfig, StudentEntry, TrainedEntry
 from teachers.config import LabellingConfig, TeacherConfig, TeacherEntry
 from teachers.pretraining.config import EmbeddingTeacherConfig, PretrainConfig, PretrainTraining, TextSource
+from tests.core import rejected_losses
 
 MODULES = (
+    *rejected_losses.MODULES,
     "distill.core.project",
     "distill.core.selection.config",
     "distill.models.config",
     "distill.training.config",
-    "distill.training.ramp",
-    "distill.training.losses.attention",
-    "distill.training.losses.attention_relations",
-    "distill.training.losses.embedding_cosine",
-    "distill.training.losses.gold",
-    "distill.training.losses.hidden_states",
-    "distill.training.losses.kl",
-    "distill.training.losses.logits_mse",
-    "distill.training.losses.r_drop",
-    "distill.training.losses.soft_cross_entropy",
-    "distill.training.losses.term",
-    "distill.training.losses.value_relations",
     "teachers.config",
     "teachers.pretraining.config",
     "students.config",
@@ -65,6 +43,7 @@ TASK = {"labels": ["нет", "да"], "positive": "да"}
 
 # What a model needs besides the field under test.
 NEEDED: dict[type[Config], dict[str, Any]] = {
+    **rejected_losses.NEEDED,
     project.Task: TASK,
     project.PoolSource: {"files": ["pool.jsonl"]},
     project.Data: DATA,
@@ -78,8 +57,6 @@ NEEDED: dict[type[Config], dict[str, Any]] = {
     EmbeddingTeacherConfig: {"encoder": "a"},
     TrainedEntry: {"preset": "bag"},
     StudentConfig: {"preset": "8L", "layers": 8, "keep": "spread"},
-    Ramp: {"start": 1, "end": 0, "steps": 10},
-    PositiveRamp: {"start": 4, "end": 1, "steps": 10},
     OnnxFp32: {"name": "onnx", "target": "onnx_fp32"},
     OnnxInt8Dynamic: {"name": "onnx-int8", "target": "onnx_int8_dynamic"},
 }
@@ -89,6 +66,7 @@ TRAINED: dict[str, Any] = {
     "family": 5,
     "learns_from": [],
     "rows": [5],
+    "allow_missing": "maybe",
     "view": 5,
     "init": "random",
     "source": 5,
@@ -102,6 +80,7 @@ TRAINED: dict[str, Any] = {
 }
 
 REJECTED: dict[type[Config], dict[str, Any]] = {
+    **rejected_losses.REJECTED,
     project.Task: {"labels": ["да"], "ordered": "maybe", "positive": "может быть", "kind": "triple"},
     project.Split: {"mode": "random", "valid": 1.5, "test": -0.1},
     project.Junk: {"min_chars": -1, "max_chars": 0, "required": "page.title", "repeated": 2, "patterns": "спам"},
@@ -203,7 +182,7 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
         "training": 5,
     },
     LabellingConfig: {"shard_rows": 0, "batch_tokens": 0, "half": "maybe", "precision": "fp16"},
-    TeacherEntry: {"preset": 5, "family": 5, "view": 5, "weight": -1, "slices": [], "labelling": 5},
+    TeacherEntry: {"preset": 5, "family": 5, "view": 5, "weight": -1, "slices": [], "labelling": 5, "cross_fit": 1},
     TeacherConfig: {
         "preset": 5,
         "family": 5,
@@ -219,24 +198,13 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
         "vocabulary": "seen",
         "training": 5,
         "labelling": 5,
+        "cross_fit": 1,
+        "copies": 0,
     },
     VocabularyConfig: {"keep": "all", "min_count": 0},
-    StudentEntry: {"preset": 5, "family": 5, "view": 5, "learns_from": [], "rows": []},
+    StudentEntry: {"preset": 5, "family": 5, "view": 5, "learns_from": [], "rows": [], "allow_missing": "maybe"},
     TrainedEntry: TRAINED,
     StudentConfig: {**TRAINED, "layers": 0, "keep": "middle", "token_schedule": [1, 1, 1, 1, 2, 2, 3, 4]},
-    OfSource: {"weight": -1, "temperature": 0},
-    Gold: {"weight": -1, "sources": {"train": {"weight": -1}}},
-    SoftCrossEntropy: {"weight": "heavy", "temperature": 0, "sources": 3},
-    Ramp: {"start": -1, "end": -1, "steps": 0, "shape": "sharp"},
-    PositiveRamp: {"start": 0, "end": 0, "steps": 0, "shape": "sharp"},
-    RDrop: {"sources": 3, "weight": -1},
-    Kl: {"sources": 3, "weight": {"start": 1}, "temperature": {"start": 0, "end": 1, "steps": 5}},
-    LogitsMse: {"sources": 3, "weight": -1, "centred": "some"},
-    HiddenStates: {"sources": 3, "weight": -1, "layers": [[0, -1]], "tokens": "last", "normalise": "some"},
-    EmbeddingCosine: {"sources": 3, "weight": -1, "layers": "first", "tokens": "last"},
-    Attention: {"sources": 3, "weight": -1, "layers": []},
-    ValueRelations: {"sources": 3, "weight": -1, "layers": [[0]], "relation_heads": 0},
-    AttentionRelations: {"sources": 3, "weight": -1, "layers": [[0, 1, 2]], "relation_heads": "all"},
     AlterConfig: {"field_dropout": 1, "word_dropout": -0.1, "swapped": 2},
     TrainingConfig: {
         "alter": 0.5,

@@ -174,6 +174,9 @@ def test_an_interval_stays_where_the_figure_can_be():
     assert wide.mean()["low"] < 0 and wide.mean()["high"] > 1
     share = dataclasses.replace(wide, limits=SHARE).mean()
     assert (share["low"], share["high"]) == (0.0, 1.0)
+    nothing = dataclasses.replace(wide, values=np.zeros(2), resampled=np.zeros((2, 200)), limits=SHARE)
+    apart = (dataclasses.replace(wide, limits=SHARE) - nothing).mean_difference()
+    assert (apart["low"], apart["high"]) == (-1.0, 1.0)
 
 
 def test_a_seed_without_a_figure_leaves_none():

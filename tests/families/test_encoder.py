@@ -91,9 +91,9 @@ def test_truncated_source_keeps_its_first_layers(name, teacher, start):
 
 
 def test_layers_by_way_of_other_students_are_those_that_the_last_would_have(teacher, start):
-    """12 → 8 → 3 keeps layer 7 of 8, which is 9 of 12, where 12 → 3 would keep 6."""
-    student = start(_config("3L"), teacher, through=[_config("8L")])
-    assert _layers_of(student, load_classifier(teacher)) == [[SPREAD["8L"][index]] for index in (0, 4, 7)]
+    """12 → 8 → 6 keeps 5 and 6 of 12, where 12 → 6 keeps 4 and 7."""
+    student = start(_config("6L"), teacher, through=[_config("8L")])
+    assert _layers_of(student, load_classifier(teacher)) == [[0], [2], [5], [6], [9], [11]]
     same = start(_config("4L"), teacher, through=[_config("4L"), _config("4L_trunc")])
     assert _layers_of(same, load_classifier(teacher)) == [[index] for index in SPREAD["4L"]]
 

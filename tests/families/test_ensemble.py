@@ -4,13 +4,15 @@ import json
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from distill.core.objectives.multi_label import MultiLabel
 from distill.core.project import ViewConfig
 from distill.core.record_store import read_records
 from distill.core.rendering import Encoded
+from distill.evaluation.calibration import fit_temperature
 from distill.evaluation.metrics import mixture
-from distill.families.ensemble import Ensemble, Mixture
+from distill.families.ensemble import Ensemble, Member, Mixture
 from distill.families.family import Opening, family_of, fit
 from distill.families.tfidf import Tfidf
 from distill.inference import scorer as scoring
@@ -25,9 +27,9 @@ def _rows(records):
     return [row.fields for row in read_records(records, "valid")]
 
 
-def _ensemble(records, folder, members):
+def _ensemble(records, folder, members, **settings):
     folder.mkdir()
-    config = Ensemble.Settings(members=members)
+    config = Ensemble.Settings(members=members, **{"calibrated": False, **settings})
     fit("ensemble", config, toy_lesson(records, members={name: folder.parent / name for name in members}), folder)
     return folder
 
@@ -70,10 +72,37 @@ def test_an_ensemble_may_be_a_member(run, records):
     assert (_logits(run / "nested", rows) == expected).all()
 
 
+def test_each_member_is_first_brought_to_its_own_temperature(run, records):
+    """Words of ten times the logits say the same after their temperature."""
+    rows, gold = _rows(records), np.stack([row.target for row in read_records(records, "valid")])
+    both = _ensemble(records, run / "calibrated", {"base": 0.8, "words": 0.2}, calibrated=True)
+    base, words = (_logits(run / name, rows) for name in ("base", "words"))
+    scaled = [logits / np.float32(fit_temperature(logits, gold)) for logits in (base, words)]
+    np.testing.assert_allclose(_logits(both, rows), mixture(scaled, [0.8, 0.2]), rtol=1e-4, atol=1e-4)
+    stored = json.loads((both / "config.json").read_text())["distill"]["temperatures"]
+    assert stored["../words"] == pytest.approx(fit_temperature(words, gold), rel=1e-4)
+    assert not np.allclose(_logits(both, rows), _logits(run / "both", rows))
+
+
+def test_logits_may_be_averaged_in_place_of_probabilities(run, records):
+    rows = _rows(records)
+    mixed = _ensemble(records, run / "logits", {"base": 3, "words": 1}, space="logit")
+    base, words = (_logits(run / name, rows) for name in ("base", "words"))
+    np.testing.assert_allclose(_logits(mixed, rows), 0.75 * base + 0.25 * words, rtol=1e-5, atol=1e-5)
+    with pytest.raises(ValidationError, match="space"):
+        Ensemble.Settings(members={"base": 1, "words": 1}, space="rank")
+
+
 def test_members_are_named_by_their_folders_next_to_its_own(run, tmp_path, records):
     stored = json.loads((run / "both" / "config.json").read_text())["distill"]
     members = {"../base": 0.8, "../words": 0.2}
-    assert stored == {"family": "ensemble", "view": "card", "kind": "single", "members": members}
+    assert stored == {
+        "family": "ensemble",
+        "view": "card",
+        "kind": "single",
+        "members": members,
+        "space": "probability",
+    }
     moved = tmp_path / "elsewhere"
     run.rename(moved)
     try:
@@ -143,5 +172,5 @@ def test_multi_label_members_are_mixed_by_class():
         def answer(self, prepared, on_progress=None):
             return self.logits
 
-    found = Mixture([(Fixed([0, 2]), 0.5), (Fixed([0, -2]), 0.5)], MultiLabel()).score([{}]).logits
+    found = Mixture([Member(Fixed([0, 2]), 0.5), Member(Fixed([0, -2]), 0.5)], MultiLabel()).score([{}]).logits
     np.testing.assert_allclose(found, [[0, 0]], atol=1e-6)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from distill.core.files import write_json
+from distill.core.files import read_json, write_json
 from distill.core.names import name_problems
 from distill.core.project import Controls
 from distill.evaluation.calibrated_predictions import References
@@ -112,11 +112,17 @@ def test_candidates_are_the_document_teacher_the_card_teacher_and_both(project):
         "document": {"new@document": 1.0},
         "card": {"new@card": 1.0},
         "mean": {"new@document": 0.5, "new@card": 0.5},
+        "mixture": {"new@document": 0.5, "new@card": 0.5},
     }
     assert experiment_of(project, "labels=old").candidates["old"] == {"old@document": 1.0}
     weights = experiment_of(project, "teachers.old.weight=3").candidates
     assert weights["document"] == {"new@document": 0.25, "old@document": 0.75}
     assert weights["mean"] == {"new@document": 0.125, "old@document": 0.375, "new@card": 0.5}
+    assert list(weights["mixture"]) == ["new@document", "old@document", "new@card"]
+    assert set(experiment_of(project, "teachers.old.weight=1", "teachers.new.view=card").candidates) == {
+        "document",
+        "mixture",
+    }
     assert set(experiment_of(project, "teachers.new.labels=x.jsonl").candidates) == {"document"}
     assert set(experiment_of(project, "teachers.new.view=card").candidates) == {"document"}
 
@@ -128,6 +134,7 @@ def test_candidates_are_the_document_teacher_the_card_teacher_and_both(project):
         ("document", ["label new"]),
         ("card", ["label new@card"]),
         ("mean", ["label new", "label new@card"]),
+        ("mixture", ["label new", "label new@card"]),
         ("old", ["label old"]),
     ],
 )
@@ -147,6 +154,26 @@ def test_after_the_choice_its_teachers_label_and_the_better_one_gives_its_layers
     assert after.upstream == ("records", "teachers/new@card", "labels/new", "labels/new@card")
     assert before.config != after.config
     assert step(experiment, "label new@card").upstream == ("records", "teachers/new@card")
+
+
+def test_after_a_mixture_its_members_label_and_its_weights_are_learnt_from(project):
+    experiment = experiment_of(project, "teachers.old.weight=1")
+    members = {"new@document": 0.6, "old@document": 0.4}
+    chosen(experiment, members, start="new@document")
+    path = experiment.run / "choice" / "choice.json"
+    found = {
+        **read_json(path),
+        "taken": "mixture",
+        "class_weights": {name: [0.1, 0.2, w] for name, w in members.items()},
+    }
+    left(path, found)
+    mixed = experiment_of(project, "teachers.old.weight=1")
+    assert mixed.chosen == {name: Share(w, 1.5, (0.1, 0.2, w)) for name, w in members.items()}
+    train = step(mixed, "train small")
+    assert train.upstream == ("records", "teachers/new", "labels/new", "labels/old")
+    assert train.config["shares"] == [[0.6, 1.5, 0.1, 0.2, 0.6], [0.4, 1.5, 0.1, 0.2, 0.4]]
+    left(path, {**found, "teachers": {"gone@document": 1.0}})
+    assert experiment_of(project, "teachers.old.weight=1").choice is None
 
 
 def test_twins_start_where_the_student_does_and_one_waits_for_its_steps(project):

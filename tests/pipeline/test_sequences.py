@@ -218,6 +218,8 @@ def test_twins_start_where_the_first_of_the_chain_does_and_take_the_steps_of_all
     twin, equal = (experiment.models[f"c{suffix}"] for suffix in ("-gold", "-gold-steps"))
     assert step(experiment, "train c").upstream == ("records", "students/b", "labels/base")
     assert step(experiment, "train c-gold").upstream == ("records", "teachers/base")
+    untouched = experiment_of(planted, *CHAIN, "students.a.init=pretrained")
+    assert step(untouched, "train c-gold").upstream == ("records", "checkpoints/base")
     chain = ("records", "teachers/base", "students/a", "students/b", "students/c")
     assert step(experiment, "train c-gold-steps").upstream == chain
     assert twin.through == equal.through == ("a", "b") and equal.steps_of == ("a", "b", "c")

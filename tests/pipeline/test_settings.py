@@ -103,6 +103,28 @@ def test_root_is_the_files_folder_or_the_callers(config, tmp_path, monkeypatch):
         ({"sets": ["teachers.base.weight=0"]}, "every weight is 0"),
         ({"sets": ["teachers.base.slices=[]"]}, "teachers.base.slices"),
         ({"sets": ["teachers.base={finished: x, slices: [a]}"]}, "teachers.base.slices: a finished teacher is not"),
+        (
+            {"sets": ["teachers.base={finished: x, cross_fit: 3}"]},
+            "teachers.base.cross_fit: of the family finished nothing is fitted here",
+        ),
+        (
+            {"sets": ["teachers.base={labels: x.jsonl, cross_fit: 3}"]},
+            "teachers.base.cross_fit: of the family imported nothing is fitted here",
+        ),
+        (
+            {
+                "sets": [
+                    "teachers={a: {preset: base, cross_fit: 2}, b: {preset: words}, "
+                    "ab: {preset: ensemble, members: {a: 1, b: 1}}}"
+                ]
+            },
+            "teachers.ab.members: 'a' is cross-fitted, which an ensemble's own labels are not",
+        ),
+        (
+            {"sets": ["teachers={base: {cross_fit: 2, starts_from: b}, b: {preset: base}}"]},
+            "teachers.base.cross_fit: 'b', which it starts from, has seen the gold of every fold",
+        ),
+        ({"sets": ["teachers.base.cross_fit=1"]}, "teachers.base.cross_fit"),
         ({"sets": ["seeds=[1, 1]"]}, "seeds: a duplicate seed"),
         ({"sets": ["seeds=[]"]}, "seeds: List should have at least 1 item"),
         ({"sets": ["seeds=[1]", "training_seed=2"]}, "training_seed: seeds gives each run its own"),
@@ -111,7 +133,7 @@ def test_root_is_the_files_folder_or_the_callers(config, tmp_path, monkeypatch):
         ({"sets": ["temperature"]}, "key=value"),
         ({"sets": ["labels=cards"]}, "labels: unknown 'cards', did you mean 'card'?"),
         ({"sets": ["labels=bsae"]}, "labels: unknown 'bsae', did you mean 'base'?"),
-        ({"sets": ["labels=xyz"]}, "labels: unknown 'xyz', known: auto, document, card, mean, base"),
+        ({"sets": ["labels=xyz"]}, "labels: unknown 'xyz', known: auto, document, card, mean, mixture, base"),
         (
             {"sets": ["labels=card", "teachers.base.finished=x"]},
             "labels: card needs a card teacher, but the",
@@ -119,6 +141,14 @@ def test_root_is_the_files_folder_or_the_callers(config, tmp_path, monkeypatch):
         (
             {"sets": ["labels=mean", "teachers.base.finished=x"]},
             "labels: mean needs a card teacher, but the",
+        ),
+        (
+            {"sets": ["labels=mixture", "teachers.base.finished=x"]},
+            "labels: mixture needs two teachers of this run, but the teacher is finished",
+        ),
+        (
+            {"sets": ["labels=mixture", "teachers={base: {labels: x.jsonl}, b: {preset: base}}"]},
+            "labels: mixture needs two teachers of this run, but the labels of one were made elsewhere",
         ),
         ({"sets": ["labels=card", "teachers.base.view=card"]}, "but the teacher reads cards itself"),
         ({"sets": ["labels=card", "teachers.base.labels=x.jsonl"]}, "but the teacher's labels were made elsewhere"),

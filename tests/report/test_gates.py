@@ -142,6 +142,8 @@ def test_labels_of_the_worse_view_are_the_cause():
     text = why(run_report(BELOW, document=0.9, losses=(0.52, 0.41), choice=choice))
     assert "base@card is better than base@document (log loss 0.410 against 0.520 on validation)" in text
     assert "the labels came from documents: labels: card" in text
+    both = {"taken": "mixture", "teachers": {"base@document": 0.3, "base@card": 0.7}}
+    assert "came from documents" not in why(run_report(BELOW, document=0.9, losses=(0.52, 0.41), choice=both))
     taken = {"taken": "card", "teachers": {"base@card": 1.0}}
     assert "labels: card" not in why(run_report(BELOW, card=0.9, losses=(0.52, 0.41), choice=taken))
 

@@ -10,6 +10,8 @@ from distill.report.labels_tables import (
     choice_pairs_sheet,
     choice_sentence,
     choice_sheet,
+    class_weights_sheet,
+    teachers_sheet,
     worse_classes,
 )
 from distill.report.majority_table import majority_sheet
@@ -26,6 +28,37 @@ def test_candidates_stand_beside_each_other_and_the_one_taken_stands_out():
     assert [row["name"] for row in sheet.rows if sheet.marked(row)] == ["document"]
     assert "5\u202f140 validation rows" in sheet.caption
     assert "A is better" in markdown(choice_pairs_sheet(sample_report()))
+
+
+def _mixed():
+    report = sample_report()
+    alone = [{**one, "name": f"base@{one['name']}"} for one in report["choice"]["candidates"][:2]]
+    weights = {"base@document": 0.7314, "base@card": 0.2686}
+    mixture = {"folds": 5, "log_loss": {"plain": 0.4912, "by_class": 0.4808}, "is_by_class": True, "weights": weights}
+    by_class = {name: [weight * step for step in range(1, len(LABELS) + 1)] for name, weight in weights.items()}
+    report["choice"] |= {"taken": "mixture", "teachers": weights, "class_weights": by_class, "mixture": mixture}
+    report["choice"]["alone"] = [*alone, {**alone[0], "name": "third@document"}]
+    return report
+
+
+def test_each_teacher_alone_stands_with_its_weight():
+    report = _mixed()
+    sheet = teachers_sheet(report)
+    assert "| `base@document` | 0.731 | 0.731 | 0.5021 (0.482–0.522) |" in markdown(sheet)
+    assert [row["name"] for row in sheet.rows if sheet.marked(row)] == ["base@document", "base@card"]
+    assert "third@document" in visible(page(report)) and "What each teacher alone would give" in visible(page(report))
+    assert "mixture (base@document × 0.731, base@card × 0.269)" in choice_sentence(report)
+
+
+def test_weights_by_class_are_shown_where_there_are_such():
+    report = _mixed()
+    sheet = class_weights_sheet(report)
+    assert f"| {LABELS[1]} | 1.463 | 0.537 |" in markdown(sheet)
+    assert "is 0.4808, with one weight for each teacher 0.4912" in sheet.caption and sheet.caption in visible(
+        page(report)
+    )
+    assert not class_weights_sheet(sample_report()).rows
+    assert "Weights by class" not in page(sample_report())
 
 
 def test_a_class_in_which_a_teacher_is_worse_is_named():

@@ -12,11 +12,13 @@ import pytest
 
 from distill.core.errors import UserError
 from distill.core.label_space import LabelSpace
+from distill.core.progress import reporting
 from distill.core.record_store import write_records
 from distill.core.records import Record
 from distill.core.soft_labels import read_soft_labels
 from teachers.config import LabellingConfig
 from teachers.import_labels import import_labels
+from tests.training.toy import Watch
 
 SPACE = LabelSpace(("мимо", "рядом", "точно"))
 CONFIG = LabellingConfig(shard_rows=3)
@@ -69,8 +71,8 @@ def parquet(folder, rows):
     return path
 
 
-def brought_in(file, records, tmp_path, config=CONFIG):
-    import_labels(config, file, SPACE, records, tmp_path / "store")
+def brought_in(file, records, tmp_path, config=CONFIG, **options):
+    import_labels(config, file, SPACE, records, tmp_path / "store", **options)
     return read_soft_labels(tmp_path / "store")
 
 
@@ -118,7 +120,7 @@ def test_logits_that_are_no_finite_numbers_are_kept_out_of_training(tmp_path, re
 def test_wrong_logits_are_named_by_row_and_value(tmp_path, records, logits, shown):
     rows = listed()
     rows[2]["logits"] = logits
-    with pytest.raises(UserError, match=r"wrong logits[\s\S]*labels\.jsonl, row 3\n") as caught:
+    with pytest.raises(UserError, match=r"(wrong logits|other classes)[\s\S]*labels\.jsonl, row 3\n") as caught:
         brought_in(jsonl(tmp_path, rows), records, tmp_path)
     assert shown in str(caught.value) and "мимо, рядом, точно" in str(caught.value)
     assert not (tmp_path / "store").exists()
@@ -144,7 +146,10 @@ def test_a_broken_row_is_named(tmp_path, records):
     ("rows", "message"),
     [
         ([*listed(), listed()[4]], r"a duplicate id[\s\S]*row 8\n[\s\S]*п0"),
-        (listed()[:5], r"leaves out rows[\s\S]*2 of 7 rows without logits, first: п1, п2"),
+        (
+            listed()[:5],
+            r"leaves out rows[\s\S]*2 of 7 rows without logits \(train 0 of 4, pool.urls 2 of 3\), first: п1, п2",
+        ),
         ([*listed(), {"id": "в0", "logits": [1, 2, 3]}], r"not in train or the pool[\s\S]*1 ids, for example в0"),
     ],
     ids=["twice", "missing", "stranger"],
@@ -153,6 +158,26 @@ def test_ids_have_to_be_those_of_the_project(tmp_path, records, rows, message):
     with pytest.raises(UserError, match=message):
         brought_in(jsonl(tmp_path, rows), records, tmp_path)
     assert not (tmp_path / "store").exists()
+
+
+def test_rows_that_are_left_out_are_counted_where_that_is_allowed(tmp_path, records):
+    watch = Watch()
+    with reporting(watch):
+        found = brought_in(jsonl(tmp_path, listed()[1:5]), records, tmp_path, allow_missing=True)
+    assert found.ids == IDS[1:5]
+    assert watch.notes == [
+        "labels.jsonl: 3 of 7 rows without logits (train 1 of 4, pool.urls 2 of 3), first: т0, п1, п2"
+    ]
+    with pytest.raises(UserError, match="7 of 7 rows without logits"):
+        brought_in(jsonl(tmp_path, [{"id": "чужой", "logits": [1, 2, 3]}]), records, tmp_path, allow_missing=True)
+
+
+def test_logits_of_other_classes_are_named(tmp_path, records):
+    rows = [{"id": name, "logits": {"да": 1, "нет": 2, "точно": 3}} for name in IDS]
+    with pytest.raises(
+        UserError, match=r"other classes than the task's[\s\S]*row 1\n[\s\S]*'да'[\s\S]*мимо, рядом, точно"
+    ):
+        brought_in(jsonl(tmp_path, rows), records, tmp_path)
 
 
 def test_probabilities_under_the_name_of_logits_are_refused(tmp_path, records):

@@ -4,15 +4,14 @@ import numpy as np
 import pytest
 import torch
 
-from distill.core.objectives.single_label import SINGLE
 from distill.core.record_store import read_records
 from distill.core.rendering import Window
 from distill.training.encoded_store import EncodedStore
 from distill.training.examples import Collator, Example, Examples, LengthGroupedSampler, lengths, pool_windows
 from distill.training.joining import Share
-from distill.training.learnt_rows import soft_rows
+from distill.training.learnt_rows import Labels, soft_rows
 from tests.families.lessons import toy_labels
-from tests.training.toy import SIGNS, WINDOWED, random_logits, toy_examples, toy_view, write_toy
+from tests.training.toy import SIGNS, SPACE, WINDOWED, random_logits, toy_examples, toy_view, write_toy
 
 LENGTHS = np.random.default_rng(0).integers(4, 200, 3017)
 
@@ -41,7 +40,7 @@ def stored(encoder, tmp_path_factory):
     """Six training rows, a pool of four, labels of some of both; and the same rows as they are read."""
     folder = write_toy(tmp_path_factory.mktemp("stored"), train=6, pool=4)
     labels = toy_labels(folder, tmp_path_factory.mktemp("labels"), without={"т1", "п0", "п3"})
-    learnt = soft_rows(folder, {labels: Share()}, SINGLE, tmp_path_factory.mktemp("scratch"))
+    learnt = soft_rows(folder, Labels({labels: Share()}), SPACE, tmp_path_factory.mktemp("scratch"))
     view = toy_view(encoder, WINDOWED)
     store = EncodedStore(tmp_path_factory.mktemp("cache"), folder, view)
     rows = [row for split in learnt.splits for row in read_records(folder, split)]

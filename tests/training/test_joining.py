@@ -89,6 +89,18 @@ def test_the_temperature_of_a_teacher_alone_is_left_to_the_loss(joined):
     np.testing.assert_array_equal(np.stack(list(found.values())), store(1).logits)
 
 
+@pytest.mark.parametrize(("kind", "chances"), [("single", softmax), ("multi", sigmoid)])
+def test_weights_of_each_class_take_the_place_of_one(joined, kind, chances):
+    own = [(0.8, 0.1, 0.5), (0.1, 0.8, 0.5)]
+    stores = [(store(1), Share(0.6, 2.0, own[0])), (store(2), Share(0.4, 1.0, own[1]))]
+    expected = own[0] * chances(store(1).logits / 2) + own[1] * chances(store(2).logits)
+    expected /= expected.sum(1, keepdims=True) if kind == "single" else np.sum(own, axis=0)
+    mixed = np.stack(list(joined(stores, objective(kind, 3)).values()))
+    np.testing.assert_allclose(chances(mixed), expected, rtol=1e-5)
+    alone = np.stack(list(joined([(store(1), Share(1.0, 2.0, (2.0, 1.0, 1.0)))], objective(kind, 3)).values()))
+    assert not np.allclose(alone, store(1).logits)
+
+
 def test_weights_count_by_their_ratio(joined):
     one, other = (joined([(store(1), Share(a)), (store(2), Share(b))], SINGLE) for a, b in ((1, 3), (10, 30)))
     np.testing.assert_allclose(np.stack(list(one.values())), np.stack(list(other.values())), rtol=1e-6)

@@ -4,13 +4,12 @@ import numpy as np
 import pytest
 
 from distill.core.errors import UserError
-from distill.core.objectives.single_label import SINGLE
 from distill.core.record_store import read_records, write_records
 from distill.core.records import Record
 from distill.training.joining import Share
-from distill.training.learnt_rows import gold_rows, labelled_rows, soft_rows
+from distill.training.learnt_rows import Labels, gold_rows, labelled_rows, soft_rows
 from tests.families.lessons import toy_labels
-from tests.training.toy import write_toy
+from tests.training.toy import SPACE, write_toy
 
 
 @pytest.fixture
@@ -28,7 +27,7 @@ def test_training_rows_come_first_then_the_pools_by_name(tmp_path):
 
 def test_rows_with_a_label_or_gold_are_learnt(records, tmp_path):
     labels = toy_labels(records, tmp_path / "labels", without={"т1", "т2", "п0", "п3"})
-    found = soft_rows(records, {labels: Share()}, SINGLE, tmp_path)
+    found = soft_rows(records, Labels({labels: Share()}), SPACE, tmp_path)
     assert [row.id for row in found.records(records)] == [*(f"т{i}" for i in range(6)), "п1", "п2"]
     assert found.rows.tolist() == [*range(6), 7, 8] and found.source.tolist() == [0] * 6 + [1] * 2
     assert found.soft.labelled.tolist() == [True, False, False, True, True, True, False, True, True, False]

@@ -13,14 +13,13 @@ from distill.core.config import parse
 from distill.core.errors import UserError
 from distill.core.files import read_json, sha256
 from distill.core.label_space import LabelSpace
-from distill.core.objectives.single_label import SINGLE
 from distill.core.record_store import write_records
 from distill.core.records import Record
 from distill.core.selection.config import Select
 from distill.core.selection.store import selected_ids
 from distill.core.soft_labels import SoftLabels, write_shard
 from distill.training.joining import Share
-from distill.training.learnt_rows import soft_rows
+from distill.training.learnt_rows import Labels, soft_rows
 from distill.training.selecting import select
 
 SPACE = LabelSpace(("мимо", "точно"))
@@ -90,11 +89,11 @@ def test_a_single_teachers_logits_are_tempered_too(tmp_path):
 def test_students_learn_gold_rows_and_the_selected_ones(tmp_path):
     folder, _ = selected(tmp_path, {"rows": 5})
     records, stores = tmp_path / "records", {tmp_path / "labels": Share()}
-    rows = list(soft_rows(records, stores, SINGLE, tmp_path, selection=folder).records(records))
+    rows = list(soft_rows(records, Labels(stores, selection=folder), SPACE, tmp_path).records(records))
     assert [row.id for row in rows[:4]] == ["т0", "т1", "т2", "т3"]
     assert {row.id for row in rows[4:]} == selected_ids(folder) and len(rows) == 9
-    assert len(soft_rows(records, stores, SINGLE, tmp_path)) == 43
-    assert len(soft_rows(records, stores, SINGLE, tmp_path, ["train", "pool.more"])) == 14
+    assert len(soft_rows(records, Labels(stores), SPACE, tmp_path)) == 43
+    assert len(soft_rows(records, Labels(stores, ["train", "pool.more"]), SPACE, tmp_path)) == 14
 
 
 def test_two_runs_leave_equal_files(tmp_path):

@@ -22,7 +22,8 @@ from distill.core.records import Record
 __all__ = ["StarterProject", "first_record", "guess", "preview", "starter_yaml"]
 
 _LABELS = [
-    "# Whose soft labels students learn from: auto asks the teachers on validation; or document, card, mean, a name.",
+    "# Whose soft labels students learn from: auto asks the teachers on validation; or",
+    "# document, card, mean, mixture, or a teacher's name.",
     "labels: auto",
 ]
 _MADE_POOL = [

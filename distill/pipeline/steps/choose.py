@@ -34,6 +34,7 @@ def choose_step(experiment: Experiment) -> Step:
         body=body,
         config={**_config(experiment), "candidates": candidates, "imported": imported},
         reads=(_PRIORS, *(_answers(spec.label) for spec in experiment.asked)),
+        version=2,
     )
 
 

@@ -16,7 +16,7 @@ from distill.core.view import TOKENIZER_FILE, View
 from distill.core.work import Counts, Work, Workload, no_work, reading
 from distill.families.family import Family, Lesson, family, fit
 from distill.pipeline.experiment import Experiment
-from distill.pipeline.models import STUDENT, TEACHER, ModelSpec
+from distill.pipeline.models import FOLD, STUDENT, TEACHER, ModelSpec
 from distill.training.joining import Share
 from distill.training.losses.term import needs_teacher
 from distill.training.work import fit_work, in_all
@@ -57,7 +57,7 @@ def fit_step(experiment: Experiment, spec: ModelSpec) -> Step:
     def body(folder: Path) -> None:
         fit(spec.family, _measured(experiment, spec.entry, spec.config), _lesson(experiment, spec, sources), folder)
 
-    recipe = {"threads": project.threads, "seed": project.weights_seed} if own.learns else {}
+    recipe = {"threads": project.threads, "seed": project.weights_seed + spec.seed_offset} if own.learns else {}
     finished = getattr(spec.config, "finished", None)
     return Step(
         name=_name(spec),
@@ -69,7 +69,7 @@ def fit_step(experiment: Experiment, spec: ModelSpec) -> Step:
             "family": spec.family,
             "view": project.views[spec.view].as_fingerprint(),
             "task": {"labels": list(experiment.space.labels), "kind": experiment.space.objective.name},
-            "shares": [[share.weight, share.temperature] for share in sources.labels.values()],
+            "shares": [[share.weight, share.temperature, *(share.by_class or ())] for share in sources.labels.values()],
             **({"through": [_cut(experiment, name) for name in spec.through]} if spec.through else {}),
         },
         reads=(*_rows(experiment, spec, own), *sources.reads()),
@@ -120,24 +120,25 @@ class _Sources:
 
 
 def _lesson(experiment: Experiment, spec: ModelSpec, sources: _Sources) -> Lesson:
-    run, project = experiment.run, experiment.project
+    run, project, (rows, part) = experiment.run, experiment.project, experiment.rows_of(spec)
     return Lesson(
         title=_title(spec),
         space=experiment.space,
         view=spec.view,
         view_config=project.views[spec.view],
-        records=run / RECORDS,
+        records=run / rows / part,
         source=run / sources.start if sources.start else None,
         through=[_measured(experiment, name, experiment.settings.students[name]) for name in spec.through],
         measured=experiment.is_probed(spec.entry),
         splits=experiment.learnt_splits(spec),
         labels={run / store: share for store, share in sources.labels.items()},
         selection=run / sources.selection if sources.selection else None,
+        allow_missing=getattr(spec.config, "allow_missing", False),
         slices=getattr(spec.config, "slices", None),
         members={name: run / artifact for name, artifact in sources.members.items()},
         teacher=run / sources.teacher if sources.teacher else None,
         steps=sum(read_json(run / name / HISTORY_FILE)["steps"] for name in sources.steps_of) or None,
-        seed=project.weights_seed,
+        seed=project.weights_seed + spec.seed_offset,
         threads=project.threads,
         logs=run.logs(spec.artifact),
         encoded=experiment.settings.shared / ENCODED,
@@ -169,11 +170,13 @@ def local_files(folder: Path | None) -> tuple[Path, ...]:
 
 
 def _name(spec: ModelSpec) -> str:
-    return f"teach {spec.entry}@{spec.view}" if spec.role == TEACHER else f"train {spec.name}"
+    return f"teach {spec.label}" if spec.role in (TEACHER, FOLD) else f"train {spec.name}"
 
 
 def _title(spec: ModelSpec) -> str:
     """What the progress bar calls the fit."""
+    if spec.role == FOLD:
+        return "fine-tuning without fold {} of {}".format(*spec.fold)
     if spec.role == TEACHER:
         return f"fine-tuning on {spec.view}"
     return "distilling" if spec.role == STUDENT else "training on gold only"
@@ -196,9 +199,11 @@ def _cut(experiment: Experiment, student: str) -> list[object]:
 def _rows(experiment: Experiment, spec: ModelSpec, own: Family) -> tuple[Read, ...]:
     """The record files that a fit reads: no test, and the pool only where its labels are learned."""
     if not own.learns:
-        return ()
+        return (Read(RECORDS, ("valid.parquet",)),) if own.validates else ()
     splits = ("valid", *experiment.learnt_splits(spec))
-    return (Read(RECORDS, tuple(f"{split}.parquet" for split in splits)),)
+    artifact, part = experiment.rows_of(spec)
+    below = f"{part}/" if part else ""
+    return (Read(artifact, tuple(f"{below}{split}.parquet" for split in splits)),)
 
 
 def _work(experiment: Experiment, spec: ModelSpec, own: Family) -> Workload:
@@ -207,8 +212,10 @@ def _work(experiment: Experiment, spec: ModelSpec, own: Family) -> Workload:
     A twin's time is its student's.
     """
     if not own.learns:
-        return no_work
+        return reading("valid") if own.validates else no_work
     like = f"train {spec.twin_of}" if spec.twin_of else None
+    if spec.fold_of:
+        like = f"teach {experiment.models[spec.fold_of].label}"
     # A twin of equal steps is as long as its students, whatever its own config says of its end.
     parts = [experiment.models[name] for name in spec.steps_of] or [spec]
     trainings: list[Any] = [getattr(one.config, "training", None) for one in parts]
@@ -221,6 +228,8 @@ def _work(experiment: Experiment, spec: ModelSpec, own: Family) -> Workload:
     def work(rows: Counts) -> Work:
         valid = rows.get("valid", 0)
         counts = [_learnt(rows, splits, experiment.project.select) for splits in read]
+        if spec.fold_of:
+            counts = [count - count // spec.fold[1] for count in counts]
         return in_all(fit_work(one, count, valid, like) for one, count in zip(trainings, counts, strict=True))
 
     return work

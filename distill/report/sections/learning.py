@@ -23,7 +23,10 @@ class Labels(Section):
         pairs = details("Differences between the candidates", table(labels_tables.choice_pairs_sheet(report)))
         warnings = [*labels_tables.worse_classes(report), *labels_tables.better_twins(report)]
         candidates, twins = table(labels_tables.choice_sheet(report)), table(labels_tables.asked_twins_sheet(report))
-        return element("p", for_html(sentence)) + notes(warnings, class_="warnings") + candidates + pairs + twins
+        teachers, by_class = labels_tables.teachers_sheet(report), labels_tables.class_weights_sheet(report)
+        alone = "".join(table(sheet) for sheet in (teachers, by_class) if sheet.rows)
+        warned = notes(warnings, class_="warnings")
+        return element("p", for_html(sentence)) + warned + candidates + alone + pairs + twins
 
 
 class Training(Section):

@@ -37,6 +37,19 @@ class LayerTerm(Term):
         "last", description="last, spread, or pairs [student's, teacher's] counted from 0, as [[0, 1], [2, 5]]"
     )
 
+    def beyond(self, layers: int) -> str | None:
+        """The first pair whose layer of the student is not there."""
+        pairs = [] if isinstance(self.layers, str) else self.layers
+        return next(
+            (
+                f"layers: [{ours}, {theirs}] names layer {ours} of a student whose last is {layers - 1}; layers are "
+                "counted from 0, the student's first"
+                for ours, theirs in pairs
+                if ours >= layers
+            ),
+            None,
+        )
+
     def check(self, student: Sizes, teacher: Sizes) -> None:
         """Check that both have the layers that are named. Raises: UserError."""
         for ours, theirs in layer_pairs(self.layers, student.layers, teacher.layers):

@@ -131,6 +131,10 @@ class Term(Config):
         """What of its settings does not suit the task, beginning with the setting's name; None where all does."""
         return None
 
+    def beyond(self, layers: int) -> str | None:
+        """What it names that a student of so many layers has not, beginning with the setting's name; None for none."""
+        return None
+
     def check(self, student: Sizes, teacher: Sizes) -> None:
         """Check that the two models can be compared. Only for terms that read a teacher. Raises: UserError."""
 

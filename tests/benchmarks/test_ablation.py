@@ -224,7 +224,7 @@ def test_a_listed_ingredient_changes_what_is_made_of_every_project_that_has_what
     plain = _steps(planted, [], ["small"])
     changed = _steps(planted, sets, students)
     assert plain != changed
-    settings = resolve_settings(planted, planted.parent / "nowhere", students=students, sets=sets)
+    settings = _resolved(planted, sets, students)
     if name == "pool_then_gold":
         first, then = settings.students["small_pool"], settings.students["small"]
         assert first.layers == then.layers and (first.rows, then.rows) == (["pool"], ["train"])
@@ -232,7 +232,12 @@ def test_a_listed_ingredient_changes_what_is_made_of_every_project_that_has_what
         assert first.training.learning_rate == then.training.learning_rate == 5e-3
 
 
+def _resolved(file, sets, students):
+    """As the command gives them: with an encoder to start from."""
+    sets = ["teachers.base.fresh=null", *sets]
+    return resolve_settings(file, file.parent / "nowhere", students=students, checkpoint="base", sets=sets)
+
+
 def _steps(file, sets, students):
-    settings = resolve_settings(file, file.parent / "nowhere", students=students, sets=sets)
-    steps = (stage.step for stage in plan(Experiment(settings)))
+    steps = (stage.step for stage in plan(Experiment(_resolved(file, sets, students))))
     return [(step.name, json.dumps(step.config, sort_keys=True, default=str), step.reads) for step in steps]

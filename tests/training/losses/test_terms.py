@@ -290,7 +290,7 @@ def test_narrower_states_go_through_one_map_of_the_right_shape(name):
     assert [tuple(one.shape) for one in projected] == [(3, 5, 6)] * 2
     found = own(replace(student, projected={type(own): projected}), teacher, batch())
     found.backward()
-    assert float(found) > 0 and projection.map.weight.grad.abs().sum() > 0
+    assert found.item() > 0 and projection.map.weight.grad.abs().sum() > 0
     same = [teacher.hidden_states[0], teacher.hidden_states[2], teacher.hidden_states[4]]
     assert float(own(replace(student, projected={type(own): tuple(same[1:])}), teacher, batch())) == pytest.approx(
         0, abs=1e-6

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from distill.core.errors import UserError
+from distill.core.folders import begun_for
 from distill.core.processes import rank, world
 from distill.core.steps import Step, Steps, working_folder
 
@@ -67,7 +68,9 @@ def follow(find: Find) -> None:
         heard += 1
         run, name = json.loads(message)
         step = find(Path(run), name)
-        step.body(working_folder(Path(run) / step.artifact))
+        folder = working_folder(Path(run) / step.artifact)
+        if begun_for(folder) is not None:  # else it is done already: nothing was left to share
+            step.body(folder)
     _part(wait=True)
 
 

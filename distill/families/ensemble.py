@@ -17,7 +17,6 @@ from distill.evaluation.metrics import mixture
 from distill.families.calibrating import validated_temperature
 from distill.families.family import CONFIG_FILE, DEFAULT, Facts, Family, Lesson, Opening, family_of
 from distill.inference.scorer import Logits, Prepared, Progress, Row, Scorer, answer_in_pieces
-from distill.training import device
 
 
 @dataclass(frozen=True)
@@ -108,6 +107,8 @@ class Ensemble(Family):
 
     def fit(self, config: Any, lesson: Lesson, folder: Path) -> None:
         """Write down which models it is made of, by folders relative to its own, and their temperatures."""
+        from distill.training import device
+
         total = sum(config.members.values())
         members = {name: weight / total for name, weight in config.members.items()}
         own: dict[str, Any] = {

@@ -32,14 +32,14 @@ class Lesson:
     Attributes:
         title: shown with the progress. space: the classes. view, view_config: what it reads.
         records: the records artifact. source: the model folder or checkpoint that it starts from.
-        through: entries of the students whose cuts come before its own, where it starts as the first of them does.
-        labels: soft-label stores with their shares; empty: gold alone. splits: whose rows are learnt with such labels;
-            None: training rows and all of the pool. selection: of the rows of the pool that are learnt; None: all.
-            allow_missing: stores may miss some of these rows.
+        labels: soft-label stores with their shares; empty: gold alone.
         slices: train on rows of these only; None: on all. members: folders of the models that an ensemble is made of.
-        measured: whether its layers were chosen by measuring; its entry and those in `through` list them then.
         teacher: the model whose hidden states a loss may ask for. steps: a fixed number of optimiser steps.
         seed: order, dropout and fresh weights. threads: of the processor. logs: folder for TensorBoard.
+        splits: whose rows are learnt with such labels; None: training rows and all of the pool. selection: of the rows
+            of the pool that are learnt; None: all. allow_missing: stores may miss some of these rows.
+        through: entries of the students whose cuts come before its own, where it starts as the first of them does.
+        measured: whether its layers were chosen by measuring; its entry and those in `through` list them then.
         encoded: where encoded rows are kept for other fits; None: only while this one lasts.
     """
 
@@ -49,19 +49,19 @@ class Lesson:
     view_config: ViewConfig
     records: Path
     source: Path | None = None
-    through: Sequence[Any] = ()
     labels: Mapping[Path, Share] = field(default_factory=dict)
-    splits: Sequence[str] | None = None
-    selection: Path | None = None
-    allow_missing: bool = False
     slices: Sequence[str] | None = None
     members: Mapping[str, Path] = field(default_factory=dict)
-    measured: bool = False
     teacher: Path | None = None
     steps: int | None = None
     seed: int = 1
     threads: int = 1
     logs: Path | None = None
+    splits: Sequence[str] | None = None
+    selection: Path | None = None
+    allow_missing: bool = False
+    through: Sequence[Any] = ()
+    measured: bool = False
     encoded: Path | None = None
 
 

@@ -58,8 +58,10 @@ def test_quality_in_the_report_is_that_of_the_prediction_file(run):
 def test_the_labels_taken_have_the_lowest_log_loss_on_validation(run):
     choice = json.loads((run / "report.json").read_text())["choice"]
     losses = {one["name"]: one["log_loss"]["value"] for one in choice["candidates"]}
-    assert set(losses) == {"document", "card", "mean"} and choice["asked"] == "auto"
-    assert losses[choice["taken"]] == min(losses.values()) and choice["rows"] == 120
+    assert set(losses) == {"document", "card", "mean", "mixture"} and choice["asked"] == "auto"
+    # A mixture is taken only where it is lower by an interval.
+    assert losses[choice["taken"]] == min(loss for name, loss in losses.items() if name != "mixture")
+    assert choice["rows"] == 120
     assert choice["taken"] == "document" and [path.name for path in (run / "labels").iterdir()] == ["base"]
 
 

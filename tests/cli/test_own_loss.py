@@ -47,9 +47,9 @@ def test_a_run_trains_a_student_with_it(planted, taught, tmp_path):
     assert history["steps"] == 12
     losses = json.loads((run / "run.json").read_text())["config"]["students"]["pulled"]["losses"]
     assert losses == {
-        "our_terms:FirstTokenMse": {"weight": 0.1},
-        "soft_cross_entropy": {"temperature": 3, "weight": 1},
-        "gold": {"weight": 0.5},
+        "our_terms:FirstTokenMse": {"weight": 0.1, "sources": {}},
+        "soft_cross_entropy": {"temperature": 3, "weight": 1, "sources": {}},
+        "gold": {"weight": 0.5, "sources": {}},
     }
     listed = distill("presets", f"--config={project}").stdout
     assert "One layer that is pulled towards its teacher's states. (of this project)" in listed

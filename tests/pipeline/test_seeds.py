@@ -58,7 +58,7 @@ class Runs:
     def __init__(self, stops=(), fails=()):
         self.calls, self.stops, self.fails = [], stops, fails
 
-    def __call__(self, settings, console, until):
+    def __call__(self, settings, console, until, on_body=None):
         seed = settings.project.weights_seed
         self.calls.append((seed, until))
         gate = {"name": "parity small.onnx", "passed": seed not in self.fails, **GATE}
@@ -185,7 +185,7 @@ def test_when_every_seed_stops_there_is_a_report_without_models(settings, monkey
 
 
 def test_a_mistake_in_the_input_is_on_the_page_of_all_seeds(settings, monkeypatch):
-    def wrong(settings, console, until):
+    def wrong(settings, console, until, on_body):
         write_json(settings.run / "report.json", {**REPORT, "gates": []})
         raise UserError("no validation row has the positive class", found="da: 0 of 9 rows")
 

@@ -26,16 +26,16 @@ def bounds(value: Any) -> tuple[float, float] | None:
 
 
 def percent(value: Any, decimals: int = 2) -> str:
-    """A share in percent without the sign: 0.7616 is "76.16"."""
+    """A share in percent without the sign: 0.7616 is "76.16", and what rounds to zero has no minus."""
     share = number(value)
-    return MISSING if share is None else f"{100 * share:.{decimals}f}"
+    return MISSING if share is None else f"{100 * share:z.{decimals}f}"
 
 
 def percent_interval(value: Any, interval: Any = None, decimals: int = 2) -> str:
     """A share with its interval in percent: "76.16 (74.9–77.4)"; without the bracket where no interval is known."""
     pair = bounds(value if interval is None else interval)
     text = percent(value, decimals)
-    return text if pair is None or text == MISSING else f"{text} ({100 * pair[0]:.1f}–{100 * pair[1]:.1f})"
+    return text if pair is None or text == MISSING else f"{text} ({100 * pair[0]:z.1f}–{100 * pair[1]:z.1f})"
 
 
 def signed_interval(value: Any, interval: Any, scale: float, decimals: int) -> str:

@@ -211,3 +211,8 @@ def test_the_latency_table_says_what_was_not_timed_and_why() -> None:
         " ".join(printed(latency_table(report, 250), 250)).split()
     )
     assert "Not timed" not in " ".join(printed(plain, 250))
+
+
+def test_what_rounds_to_zero_has_no_minus():
+    assert formats.percent_interval(-1e-9, (-1e-8, 1e-9)) == "0.00 (0.0–0.0)"
+    assert formats.percent_interval(-0.02, (-0.03, -0.01)) == "-2.00 (-3.0–-1.0)"

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import Field, PositiveInt
-
-from distill.core.config import Config
-from distill.core.model_folder import parameter_count
 from distill.core.view import View
 from distill.families.encoder import Encoder
-from distill.families.family import Facts, Lesson
-from distill.families.small import idf, named, word_embeddings
+from distill.families.family import Lesson
+from distill.families.small import EmbeddingSettings, idf, named, word_embeddings
 from distill.families.starting import source_model
 
 if TYPE_CHECKING:
@@ -27,14 +22,8 @@ class BagOfTokens(Encoder):
     products = False
     signs = True
 
-    class Settings(Config):
-        """The keys of its own that an entry may have."""
-
-        width: PositiveInt | None = Field(
-            None, description="of the embeddings: principal components; null: the source's"
-        )
-        hidden: PositiveInt = Field(256, description="width of the head's hidden layer")
-        head_dropout: float = Field(0.1, ge=0, lt=1, description="dropout of the head")
+    class Settings(EmbeddingSettings):
+        """No further keys of its own."""
 
     def start(self, config: Any, lesson: Lesson, view: View) -> PreTrainedModel:
         """Embeddings of the source, weights by training rows, a fresh head."""
@@ -50,7 +39,3 @@ class BagOfTokens(Encoder):
         model.embeddings.weight.data.copy_(table)
         model.weights = torch.from_numpy(idf(lesson, view, len(table)))
         return model
-
-    def facts(self, folder: Path) -> Facts:
-        """No layers."""
-        return Facts(None, parameter_count(folder))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import Field
 
-from distill.core.config import Config
+from distill.core.errors import UserError
 from distill.core.view import View
 from distill.families.encoder import Encoder
 from distill.families.family import Lesson
-from distill.families.small import named
+from distill.families.small import HeadSettings, named
 from distill.families.starting import source_model
 
 if TYPE_CHECKING:
@@ -24,15 +24,13 @@ class MlpOnFrozen(Encoder):
     layered = False
     signs = True
 
-    class Settings(Config):
+    class Settings(HeadSettings):
         """The keys of its own that an entry may have."""
 
         features: Literal["mean", "first"] = Field("mean", description="of all tokens, or the first token's")
-        hidden: PositiveInt = Field(256, description="width of the head's hidden layer")
-        head_dropout: float = Field(0.1, ge=0, lt=1, description="dropout of the head")
 
     def start(self, config: Any, lesson: Lesson, view: View) -> PreTrainedModel:
-        """The source's encoder with a fresh head."""
+        """The source's encoder with a fresh head. Raises: UserError when it is not the encoder of its family."""
         from distill.models.encoder import input_names
         from distill.models.small.frozen_mlp import FrozenMlp, FrozenMlpConfig
 
@@ -50,5 +48,12 @@ class MlpOnFrozen(Encoder):
             pad_token_id=inner.pad_token_id,
         )
         model = FrozenMlp(named(own, lesson))
-        model.encoder.load_state_dict(source.base_model.state_dict(), strict=False)
+        missing, _ = model.encoder.load_state_dict(source.base_model.state_dict(), strict=False)
+        if lost := [name for name in missing if not name.startswith("pooler.")]:  # what no feature passes through
+            raise UserError(
+                "the source lacks weights of its family's encoder, so its features would be random",
+                where=str(lesson.source),
+                found=f"{len(lost)} missing, first {lost[0]}",
+                do="take an encoder of another family, or a student of the family encoder",
+            )
         return model

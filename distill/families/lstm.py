@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, PositiveInt
 
-from distill.core.config import Config
-from distill.core.model_folder import parameter_count
 from distill.core.view import View
 from distill.families.encoder import Encoder
-from distill.families.family import Facts, Lesson
-from distill.families.small import named, word_embeddings
+from distill.families.family import Lesson
+from distill.families.small import EmbeddingSettings, named, word_embeddings
 from distill.families.starting import source_model
 
 if TYPE_CHECKING:
@@ -27,15 +24,10 @@ class BidirectionalLstm(Encoder):
     products = False
     signs = True
 
-    class Settings(Config):
+    class Settings(EmbeddingSettings):
         """The keys of its own that an entry may have."""
 
-        width: PositiveInt | None = Field(
-            None, description="of the embeddings: principal components; null: the source's"
-        )
         state: PositiveInt = Field(256, description="width of the state of each direction")
-        hidden: PositiveInt = Field(256, description="width of the head's hidden layer")
-        head_dropout: float = Field(0.1, ge=0, lt=1, description="dropout of the head")
 
     def start(self, config: Any, lesson: Lesson, view: View) -> PreTrainedModel:
         """Embeddings of the source, the rest fresh."""
@@ -48,7 +40,3 @@ class BidirectionalLstm(Encoder):
         model = Lstm(named(LstmConfig(**sizes, **head), lesson))
         model.embeddings.weight.data.copy_(table)
         return model
-
-    def facts(self, folder: Path) -> Facts:
-        """No layers of an encoder."""
-        return Facts(None, parameter_count(folder))

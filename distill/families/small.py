@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field, PositiveInt
 
+from distill.core.config import Config
 from distill.core.record_store import count_records, sample_records
 from distill.core.view import View
 from distill.families.family import Lesson
@@ -18,6 +20,19 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 _MOST_ROWS = 20_000
+
+
+class HeadSettings(Config):
+    """The keys of a head with one hidden layer."""
+
+    hidden: PositiveInt = Field(256, description="width of the head's hidden layer")
+    head_dropout: float = Field(0.1, ge=0, lt=1, description="dropout of the head")
+
+
+class EmbeddingSettings(HeadSettings):
+    """The keys of a model that starts from the embeddings of its source."""
+
+    width: PositiveInt | None = Field(None, description="of the embeddings: principal components; null: the source's")
 
 
 def named(config: Any, lesson: Lesson) -> Any:

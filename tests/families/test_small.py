@@ -6,10 +6,13 @@ import numpy as np
 import pytest
 import torch
 
+from distill.core.errors import UserError
 from distill.core.presets import preset_names
 from distill.core.record_store import read_records
+from distill.families import frozen_mlp
 from distill.families.family import family, family_of, fit
 from distill.families.small import idf, word_embeddings
+from distill.families.starting import source_model
 from distill.models.encoder import layer_stack, load_classifier
 from distill.pipeline.entries import student_entry
 from distill.training.config import TrainingConfig
@@ -41,6 +44,11 @@ def answers(folder, records, split="test.seen"):
     return family_of(folder).open(folder).score([row.fields for row in found]).logits, np.stack(
         [row.target for row in found]
     )
+
+
+def words(record):
+    """The words that a card shows."""
+    return f"{record.fields['product.title']} {record.fields['page.title']}".split()
 
 
 def test_each_learns_the_task_and_is_a_folder_of_its_own_family(small, records):
@@ -95,9 +103,14 @@ def test_rare_tokens_weigh_more_and_special_ones_nothing(encoder, records):
     view = toy_view(encoder)
     weights = idf(toy_lesson(records, source=encoder), view, 400)
     tokenizer = view.renderer().tokenizer
-    rare, common = (weights[tokenizer.token_to_id(token)] for token in ("ремонт", "0"))
+    having = {
+        token: sum(token in words(row) for row in read_records(records, "train")) for token in ("ремонт", "дрель")
+    }
+    assert having["ремонт"] != having["дрель"]
+    for token, count in having.items():
+        assert weights[tokenizer.token_to_id(token)] == pytest.approx(np.log(25 / (1 + count)) + 1, abs=1e-5)
     assert weights[tokenizer.token_to_id("[CLS]")] == weights[tokenizer.token_to_id("[PAD]")] == 0
-    assert weights.max() == pytest.approx(np.log(25) + 1, abs=1e-5) and 1 <= min(rare, common) <= weights.max()
+    assert weights.max() == pytest.approx(np.log(25) + 1, abs=1e-5)
 
 
 def test_fewer_components_keep_most_of_the_embeddings_lengths(encoder):
@@ -115,6 +128,19 @@ def test_an_mlp_leaves_its_encoder_as_it_was(encoder, records, tmp_path):
     trained, source = load_classifier(tmp_path / "mlp"), load_classifier(encoder, LABELS)
     for name, weight in trained.encoder.state_dict().items():
         torch.testing.assert_close(weight, source.base_model.state_dict()[name], rtol=0, atol=0)
+
+
+def test_an_encoder_that_would_stay_random_is_refused(encoder, records, tmp_path, monkeypatch):
+    whole = source_model
+
+    def without_a_layer(lesson):
+        model = whole(lesson)
+        del model.base_model.encoder.layer[-1]
+        return model
+
+    monkeypatch.setattr(frozen_mlp, "source_model", without_a_layer)
+    with pytest.raises(UserError, match="its features would be random"):
+        fit("frozen_mlp", entry("mlp", tmp_path), toy_lesson(records, source=encoder), tmp_path / "mlp")
 
 
 def test_soft_labels_are_learnt_too(encoder, records, tmp_path):

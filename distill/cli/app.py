@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from distill.cli.options import Options, takes_options
 from distill.core.errors import UserError
+
+if TYPE_CHECKING:
+    from distill.core.progress import Reporter
+    from distill.report.finding import Finding
 
 app = typer.Typer(
     help="Large text classifiers into small ones that production can afford, with measurements of what was kept.",
@@ -43,9 +48,10 @@ def run(
 
         typer.echo(versions()["distill"])
     elif dry_run:
-        from distill.cli.commands import print_plan
+        from distill.pipeline.plan_lines import planned
 
-        print_plan(options.settings())
+        settings = options.settings()
+        _tell_planned(lambda: planned(settings))
     elif any((options.teacher, options.student, options.config)):
         _work("report", options, json_)
     else:
@@ -59,9 +65,9 @@ def init(
     force: Annotated[bool, typer.Option("--force", help="Replace an existing project file.")] = False,
 ) -> None:
     """Guess a project file from data files, and show a record as each view reads it."""
-    from distill.cli.commands import init_project
+    from distill.pipeline.first_look import init_project
 
-    init_project(files, out, force)
+    _tell(lambda _: init_project(files, out, force))
 
 
 @app.command()
@@ -83,9 +89,10 @@ def pretrain(options: Options, json_: JsonOption = False) -> None:
     """Pre-train an encoder on the project's texts, or adapt one to them; teachers may start from it."""
     from dataclasses import replace
 
-    from distill.cli.commands import pretrain_encoder
+    from distill.pipeline.findings import pretrained
 
-    pretrain_encoder(replace(options, checkpoint=None).settings(), options.checkpoint, json_)
+    settings = replace(options, checkpoint=None).settings()
+    _tell(lambda reporter: pretrained(settings, options.checkpoint, reporter), json_)
 
 
 def _verb(name: str, until: str, summary: str) -> None:
@@ -123,11 +130,12 @@ def select(
     json_: JsonOption = False,
 ) -> None:
     """Choose rows of the labelled pool for training, as the section `select` says: classes, entropy, slices, keys."""
-    from distill.cli.commands import select_rows
+    from distill.pipeline.findings import selected
 
     if run and options != Options():
         raise UserError("a run folder needs no options", where="distill select", found=run, do="give either of the two")
-    select_rows(None if run else options.settings(), run, json_)
+    settings = None if run else options.settings()
+    _tell(lambda reporter: selected(settings, run or Path(), reporter), json_)
 
 
 _verb("train", "train", "Up to the trained students and their gold-only twins.")
@@ -144,10 +152,15 @@ def scale(
     json_: JsonOption = False,
 ) -> None:
     """Quality at more and more rows of the pool, from one label store: what each step brings, takes and costs."""
-    from distill.cli.commands import scale_pool
+    from distill.pipeline.findings import scaled
     from distill.pipeline.scale import Scaling
+    from distill.pipeline.scale_outlook import scale_lines
 
-    scale_pool(options.settings(), Scaling.of(factors, seeds, price_per_hour), dry_run, json_)
+    settings, asked = options.settings(), Scaling.of(factors, seeds, price_per_hour)
+    if dry_run:
+        _tell_planned(lambda: scale_lines(settings, asked))
+    else:
+        _tell(lambda reporter: scaled(settings, asked, reporter), json_)
 
 
 _verb("evaluate", "evaluate", "Up to the quality figures of every model and exported file.")
@@ -177,9 +190,10 @@ def sign(
     key: Annotated[Path, typer.Option("--key", help="Ed25519 private key, PEM without a password.")],
 ) -> None:
     """Sign a bundle, for those who have the public key."""
-    from distill.cli.commands import sign_bundle
+    from distill.core.output import say
+    from export.sign import sign as sign_bundle
 
-    sign_bundle(bundle, key)
+    say(f"signed: {sign_bundle(bundle, key)}")
 
 
 @app.command()
@@ -204,9 +218,9 @@ def predict(
 @app.command()
 def report(run: RunArgument, json_: JsonOption = False) -> None:
     """Print the tables of a run and write its page again."""
-    from distill.cli.commands import print_report
+    from distill.pipeline.findings import reported
 
-    print_report(run, json_)
+    _tell(lambda _: reported(run), json_)
 
 
 @app.command()
@@ -218,12 +232,9 @@ def compare(
     json_: JsonOption = False,
 ) -> None:
     """The paired difference of two models of a run, on the same test rows."""
-    from distill.cli.commands import compare_models, compare_slices
+    from distill.report.finding import compared
 
-    if by is None:
-        compare_models(run, a, b, json_)
-    else:
-        compare_slices(run, a, b, by, json_)
+    _tell(lambda _: compared(run, a, b, by), json_)
 
 
 @app.command()
@@ -247,6 +258,18 @@ def status(
     from distill.cli.commands import print_status
 
     print_status(run, verify, json_)
+
+
+def _tell(find: Callable[[Reporter], Finding | None], as_json: bool = False) -> None:
+    from distill.cli.commands import tell
+
+    tell(find, as_json)
+
+
+def _tell_planned(lines: Callable[[], Sequence[str]]) -> None:
+    from distill.cli.commands import tell_planned
+
+    tell_planned(lines)
 
 
 def _work(until: str, options: Options, as_json: bool, labels: Path | None = None) -> None:

@@ -9,9 +9,15 @@ from pathlib import Path
 from distill.core.output import clock
 from distill.core.steps import Step
 from distill.pipeline.estimate import ROWS, Estimate
-from distill.pipeline.outlook import MADE, MAYBE, Outlook
+from distill.pipeline.outlook import MADE, MAYBE, Outlook, outlook
+from distill.pipeline.settings import Settings
 
 _GB = 1e9
+
+
+def planned(settings: Settings) -> list[str]:
+    """Every step of a run, whether it is done, the rows and bytes that it works on, and what it will take."""
+    return plan_lines(outlook(settings), settings.run)
 
 
 def plan_lines(found: Outlook, run: Path) -> list[str]:

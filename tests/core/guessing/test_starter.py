@@ -6,7 +6,6 @@ import pyarrow.parquet as pq
 import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers
 
-from distill.cli.commands import init_project
 from distill.core.config import parse, parse_yaml
 from distill.core.errors import UserError
 from distill.core.guessing.starter import guess, preview, starter_yaml
@@ -14,6 +13,7 @@ from distill.core.intake.prepare import prepare
 from distill.core.label_space import label_name
 from distill.core.project import Project
 from distill.core.record_store import read_records
+from distill.pipeline.first_look import init_project
 from tests.core.record_fixtures import rows, write, write_all
 
 

@@ -1,0 +1,95 @@
+"""What the verbs that work on a run find, ready to be told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.text import Text
+
+from distill.core.artifacts import require_whole_run
+from distill.core.errors import UserError
+from distill.core.files import Json
+from distill.core.hashes import HashCache
+from distill.core.progress import Reporter
+from distill.core.run_folder import HASHES
+from distill.core.sealed import read_sealed
+from distill.pipeline.experiment import Experiment
+from distill.pipeline.pretrain import pretrain
+from distill.pipeline.scale import PAGE, Scaling, scale
+from distill.pipeline.seeds import execute_run, first_run
+from distill.pipeline.selection import select, stored_selection
+from distill.pipeline.settings import Settings
+from distill.report.audit_lines import audit_lines
+from distill.report.finding import Finding, Part, report_parts
+from distill.report.lines import curve_lines
+from distill.report.page import write_page
+from distill.report.scale_table import scale_sentences, scale_sheet
+from distill.report.selection_table import selection_sentence, selection_sheet
+
+
+def made(settings: Settings, until: str, reporter: Reporter) -> Finding | None:
+    """Make a run up to a verb; None in processes that only help the first one. Raises: as `execute_run`."""
+    report = execute_run(settings, reporter, until)
+    if report is None:
+        return None
+    if until == "audit":
+        return Finding(report, _audit_parts(settings, report))
+    first, parts = first_run(settings).run, report_parts(report)
+    shipped = dict.fromkeys(spec.name for spec, _ in Experiment(settings).shipped())
+    if until == "report" and shipped:
+        parts.append("bundle: " + ", ".join(str(first / "bundles" / name) for name in shipped))
+    return Finding(report, [*parts, f"page:   {settings.run / 'report.html'}"])
+
+
+def stopped(settings: Settings, until: str) -> Finding | None:
+    """What a run had found when a gate stopped it; None where it was before any report."""
+    path = settings.run / "report.json"
+    if not path.exists():
+        return None
+    report = read_sealed(path)
+    return Finding(report, _audit_parts(settings, report) if until == "audit" else report_parts(report))
+
+
+def reported(run: Path) -> Finding:
+    """The tables of a run, whose page is written again. Raises: UserError where there is no report or it is damaged."""
+    if not (run / "report.json").exists():
+        raise UserError("no report here", where=str(run), do="give the folder of a run, for example runs/demo")
+    report = read_sealed(run / "report.json")
+    require_whole_run(run, HashCache(run / HASHES).sha256)
+    return Finding(report, [*report_parts(report), _page_again(run, report)])
+
+
+def selected(settings: Settings | None, run: Path, reporter: Reporter) -> Finding:
+    """Select rows of a labelled pool. Args: settings: None: what the finished `run` has selected."""
+    found = select(settings, reporter) if settings else stored_selection(run)
+    return Finding(found, [selection_sentence(found), selection_sheet(found)])
+
+
+def scaled(settings: Settings, asked: Scaling, reporter: Reporter) -> Finding:
+    """Students on more and more rows of the pool. Raises: as `scale`."""
+    found = scale(settings, asked, reporter)
+    page = f"page:   {first_run(settings).run / PAGE}"
+    return Finding(found, [*scale_sentences(found), scale_sheet(found), page])
+
+
+def pretrained(settings: Settings, checkpoint: str | None, reporter: Reporter) -> Finding | None:
+    """A pre-trained encoder; None in processes that only help the first one. Raises: as `pretrain`."""
+    curve = pretrain(settings, checkpoint, reporter)
+    if curve is None:
+        return None
+    return Finding(curve, ["\n".join(curve_lines(curve, settings.run / "pretrained"))])
+
+
+def _audit_parts(settings: Settings, report: Json) -> list[Part]:
+    most = {name: view.max_tokens for name, view in settings.project.views.items()}
+    warnings = [Text(f"warning: {one}", style="yellow") for one in report["audit"]["warnings"]]
+    where = f"audit: {first_run(settings).run / 'audit.json'}"
+    return [*audit_lines(report["audit"], most), *warnings, where]
+
+
+def _page_again(run: Path, report: Json) -> Part:
+    try:
+        write_page(report, run / "report.html")
+    except UserError as error:  # the tables are what was asked for, of a folder that may be read only
+        return Text(f"the page stays as it was: {error}", style="yellow")
+    return f"page: {run / 'report.html'}"

@@ -10,12 +10,14 @@ from distill.core.files import Json
 from distill.core.manifest import read_whole
 from distill.core.model_folder import HISTORY_FILE
 from distill.report import formats
-from distill.report.contents import Report, entries
+from distill.report.contents import Report, entries, label_names
 from distill.report.table_model import Column, Sheet
 
 _NEEDED = ("step", "steps", "ended", "reason")
 # A fit whose log loss still changed by this share per epoch when it was stopped had more to learn.
 _STILL_FALLING = -0.01
+_MOST_CLASSES = 12  # of more, a table has no column for each
+_OF_A_CLASS = {"precision": "P", "recall": "R", "f1": "F1"}
 
 
 def training_entries(folders: Mapping[str, Path]) -> list[Json]:
@@ -54,6 +56,38 @@ def training_sheet(report: Report) -> Sheet:
     ]
     caption = "The step kept is the one with the best validation figure; models that were still learning stand out."
     return Sheet(caption, columns, rows, marked=_early)
+
+
+def epochs_sheet(report: Report) -> Sheet:
+    """Every evaluation of every fit in one line: accuracy, macro F1, and of up to 12 classes precision, recall and F1.
+
+    Figures of validation in percent, of the class with the highest probability; the step kept stands out.
+    """
+    rows = [
+        {"fit": _fit_name(fit), "kept": one.get("step") == fit.get("step"), **one}
+        for fit in entries(report, "training_history")
+        for one in entries(fit, "history")
+    ]
+    labels = [label for label in label_names(report) if any(f"{label}_f1" in row for row in rows)]
+    columns = [
+        Column("Epoch", lambda row: _decimals(row.get("epoch"), 1)),
+        Column("Log loss", lambda row: _decimals(row.get("log_loss"), 4)),
+        Column("Accuracy", lambda row: formats.percent(row.get("accuracy"))),
+        Column("Macro F1", lambda row: formats.percent(row.get("f1_macro"))),
+        *(_of_class(label, name) for label in labels if len(labels) <= _MOST_CLASSES for name in _OF_A_CLASS),
+    ]
+    caption = "Validation after each evaluation, in percent but for log loss; the step kept stands out."
+    return Sheet(caption, columns, rows, section=lambda row: row["fit"], marked=lambda row: bool(row["kept"]))
+
+
+def _of_class(label: str, name: str) -> Column:
+    """Precision, recall or F1 of a class; where no groups are shown the class is in the heading."""
+    short = _OF_A_CLASS[name]
+    return Column(short, lambda row: formats.percent(row.get(f"{label}_{name}")), group=label, alone=f"{short} {label}")
+
+
+def _fit_name(fit: Mapping[str, Any]) -> str:
+    return f"{fit.get('model')}, seed {fit['seed']}" if "seed" in fit else str(fit.get("model"))
 
 
 def _early(entry: Mapping[str, Any]) -> bool:

@@ -8,7 +8,7 @@ from distill.report.curves import loss_curve
 from distill.report.markup import table
 from distill.report.page import page
 from distill.report.tables import markdown
-from distill.report.training import training_entries, training_sheet, undertrained
+from distill.report.training import epochs_sheet, training_entries, training_sheet, undertrained
 from tests.core.step_fixtures import left
 from tests.report.sample import sample_report
 
@@ -85,6 +85,26 @@ def test_the_table_says_why_each_fit_ended_and_points_out_the_early_ones():
 def test_a_fit_ended_too_early_where_it_was_stopped_while_it_fell(ended, slope, early):
     entry = {"model": "x", "ended": ended, "reason": "r", "slope_per_epoch": slope}
     assert undertrained({"training_history": [entry]}, "x") == (["r"] if early else [])
+
+
+def test_every_evaluation_has_accuracy_and_precision_recall_and_f1_of_each_class():
+    report = sample_report()
+    labels = report["task"]["labels"]
+    each = {
+        f"{label}_{name}": 0.25 * (1 + i) for label in labels for i, name in enumerate(("precision", "recall", "f1"))
+    }
+    fit = {"model": "x", "seed": 2, "step": 20, "history": [{**one, "f1_macro": 0.5, **each} for one in HISTORY]}
+    report["training_history"] = [fit]
+    sheet = epochs_sheet(report)
+    assert [sheet.section(row) for row in sheet.rows] == ["x, seed 2"] * 3
+    assert [sheet.marked(row) for row in sheet.rows] == [False, True, False]
+    cells = " | ".join(["25.00 | 50.00 | 75.00"] * len(labels))
+    assert f"| 2.0 | 0.6000 | 70.00 | 50.00 | {cells} |" in markdown(sheet)
+    assert f"P {labels[0]} | R {labels[0]} | F1 {labels[0]}" in markdown(sheet)
+    assert "each class after every evaluation" in page(report)
+    report["task"]["labels"] = [*labels, *map(str, range(12))]
+    fit["history"][0] |= {f"{number}_f1": 0.5 for number in range(12)}
+    assert len(epochs_sheet(report).columns) == 4
 
 
 def test_fits_of_several_seeds_carry_their_seed_and_each_reason_counts_once():

@@ -35,9 +35,11 @@ class Training(Section):
     name, title, position = "training", "Training", 70
 
     def body(self, report: Report) -> str:
-        """Every fit in one line, then the curves."""
+        """Every fit in one line, the curves, and every evaluation folded away."""
         drawn = "".join(_curve(fit) for fit in entries(report, "training_history"))
-        return table(training.training_sheet(report)) + (element("div", drawn, class_="figures") if drawn else "")
+        curves_ = element("div", drawn, class_="figures") if drawn else ""
+        each = details("Accuracy and each class after every evaluation", table(training.epochs_sheet(report)))
+        return table(training.training_sheet(report)) + curves_ + each
 
 
 def _curve(fit: Json) -> str:

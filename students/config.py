@@ -136,7 +136,7 @@ class TrainedEntry(StudentEntry):
 
         A twin that answers alike for all rows is a weak baseline, no reason to end the run.
         """
-        ends = {"epochs": None, "max_steps": None, "checkpoint": "best", "may_collapse": True}
+        ends = {"epochs": None, "max_steps": None, "early_stopping": None, "checkpoint": "best", "may_collapse": True}
         plain = {name: TrainedEntry.model_fields[name].default for name in _SHORT}
         training = self.training.model_copy(update=ends)
         return super().on_gold_alone().model_copy(update={**plain, "losses": gold_alone(), "training": training})

@@ -176,7 +176,7 @@ def _per_request(folder: Path) -> float:
 def _shortened(settings: Settings, folder: Path) -> Settings:
     """The same run, with few optimiser steps, requests and resamples, and no gate on what they come to."""
     project = settings.project
-    few = {"max_steps": STEPS, "may_collapse": True, "checkpoint": "last"}
+    few = {"max_steps": STEPS, "early_stopping": None, "may_collapse": True, "checkpoint": "last"}
     # All that may come to label does, so that its labelling is timed.
     every = {"auto": "document", "mixture": "document"}.get(project.labels, project.labels)
     labels = "mean" if _card_teacher_labels(settings) else every

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from safetensors.torch import load_model
 from torch import nn
-from transformers import PreTrainedModel, PrinterCallback, Trainer, TrainingArguments
+from transformers import PreTrainedModel, PrinterCallback, Trainer, TrainerState, TrainingArguments
 from transformers import ProgressCallback as BarCallback
 
 from distill.core.errors import UserError
@@ -18,7 +18,7 @@ from distill.models.encoder import layer_stack
 from distill.training import device, resume
 from distill.training.config import TrainingConfig
 from distill.training.muon import MuonAdamW
-from distill.training.rates import rate_factors, set_rates
+from distill.training.rates import decay, rate_factors, set_rates
 from distill.training.stretch import Stretch
 
 
@@ -55,6 +55,13 @@ class BaseTrainer(Trainer):
             self.take_up(last)
         self.train(resume_from_checkpoint=str(last) if last else None)
         self.accelerator.wait_for_everyone()
+
+    def take_last(self) -> None:
+        """Be as after the last whole checkpoint, where an earlier run came to its end and was cut off after it."""
+        last = resume.last_complete(self._stretch.folder)
+        assert last is not None
+        self.state = TrainerState.load_from_json(str(last / resume.STATE))
+        self.restore(last)
 
     def take_up(self, checkpoint: Path) -> None:
         """Load what a checkpoint holds besides the Trainer's own state."""
@@ -104,6 +111,7 @@ def rows_of_a_process(config: TrainingConfig) -> int:
 def _arguments(config: TrainingConfig, stretch: Stretch, seed: int) -> TrainingArguments:
     assert config.learning_rate is not None
     best = config.checkpoint == "best"
+    schedule, how = decay(stretch.schedule, stretch.final_rate)
     return TrainingArguments(
         output_dir=str(stretch.folder),
         num_train_epochs=config.epochs or 1,
@@ -112,7 +120,8 @@ def _arguments(config: TrainingConfig, stretch: Stretch, seed: int) -> TrainingA
         gradient_accumulation_steps=config.accumulate,
         learning_rate=config.learning_rate,
         warmup_steps=stretch.warmup if stretch.warmup < 1 else int(stretch.warmup),
-        lr_scheduler_type=stretch.schedule,
+        lr_scheduler_type=schedule,
+        lr_scheduler_kwargs=how or None,
         weight_decay=config.weight_decay,
         max_grad_norm=config.max_grad_norm,
         optim="adamw_torch_fused",

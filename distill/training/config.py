@@ -35,6 +35,9 @@ class TrainingConfig(Config):
         None, description="fixed length, passes over the training rows; null: until validation log loss stops falling"
     )
     max_steps: PositiveInt | None = Field(None, description="fixed length in optimiser steps; overrides epochs")
+    early_stopping: PositiveInt | None = Field(
+        None, description="of a fixed length: epochs without a lower validation log loss that end it; null: all its epochs"
+    )
     patience: PositiveInt = Field(4, description="evaluations without a lower validation log loss that end a run")
     evaluate_steps: PositiveInt | None = Field(
         None, description="optimiser steps between evaluations; null: half an epoch, more where validation is long"
@@ -54,6 +57,9 @@ class TrainingConfig(Config):
     )
     learning_rate: PositiveFloat | None = Field(
         None, le=1, description="peak learning rate; null: 5e-5 at width 384, more for narrower encoders"
+    )
+    final_learning_rate: NonNegativeFloat = Field(
+        0.0, le=1, description="of a fixed length: the rate that the schedule comes down to at its end"
     )
     head_rate: PositiveFloat = Field(1.0, description="learning rate of the new head, as a multiple of learning_rate")
     layer_decay: PositiveFloat = Field(
@@ -92,6 +98,20 @@ class TrainingConfig(Config):
             raise ValueError(f"{name}: {end} is not above the warm-up of {self.warmup:g} steps")
         if self.converges and self.checkpoint == "last":
             raise ValueError("checkpoint: last needs a fixed length (epochs or max_steps)")
+        return self
+
+    @model_validator(mode="after")
+    def _comes_down(self) -> TrainingConfig:
+        final = self.final_learning_rate
+        if final and (self.converges or self.schedule == "constant_with_warmup"):
+            why = "a run without a fixed length" if self.converges else f"schedule {self.schedule}"
+            raise ValueError(f"final_learning_rate: the rate of {why} does not come down; remove it")
+        if final and self.learning_rate is None:
+            raise ValueError("final_learning_rate: give learning_rate too, from which it comes down")
+        if final and final >= (self.learning_rate or 0):
+            raise ValueError(f"final_learning_rate: {final:g} is not below learning_rate, {self.learning_rate:g}")
+        if self.early_stopping is not None and self.converges:
+            raise ValueError("early_stopping: without a fixed length patience ends a run; remove it, or give epochs")
         return self
 
     @property

@@ -86,12 +86,14 @@ def reason(config: TrainingConfig, evaluations: Sequence[Evaluation]) -> tuple[s
     return "ceiling", f"undertrained: {_falling(evaluations, config.patience)} at {met}"
 
 
-def fixed_reason(config: TrainingConfig, evaluations: Sequence[Evaluation]) -> str:
-    """The same sentence for a run of a fixed length."""
+def fixed_reason(config: TrainingConfig, evaluations: Sequence[Evaluation]) -> tuple[str, str]:
+    """The same for a run of a fixed length: (`converged` where it stopped early, else `fixed`, a sentence)."""
     length = f"{config.max_steps} steps" if config.max_steps else f"{config.epochs:g} epochs"
+    if config.early_stopping is not None and has_converged(evaluations, config.early_stopping):
+        return "converged", f"converged: no lower log loss in {config.early_stopping} evaluations, of {length} at most"
     slope = slope_per_epoch(evaluations, 1)
     falling = slope is not None and slope < -_LEAST_FALL
-    return f"fixed: {length}" + (f", {_falling(evaluations, 1)}" if falling else "")
+    return "fixed", f"fixed: {length}" + (f", {_falling(evaluations, 1)}" if falling else "")
 
 
 def _falling(evaluations: Sequence[Evaluation], patience: int) -> str:

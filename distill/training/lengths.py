@@ -15,7 +15,14 @@ from distill.training import convergence, resume, stretch
 from distill.training.averaging import WeightAverage
 from distill.training.collapse import require_finite_loss
 from distill.training.config import TrainingConfig
-from distill.training.stopping import StopWhenConverged, evaluations, is_over, saved_history
+from distill.training.stopping import (
+    StopEarly,
+    StopWhenConverged,
+    evaluations,
+    is_over,
+    saved_history,
+    stops_early,
+)
 from distill.training.trainer import DistillTrainer
 
 MakeTrainer = Callable[..., DistillTrainer]
@@ -84,14 +91,20 @@ def until_converged(
 def for_fixed_length(
     make: MakeTrainer, model: PreTrainedModel, config: TrainingConfig, rows: int, valid_rows: int, folder: Path
 ) -> End | None:
-    """Train for the config's epochs or steps; keep the last weights, or those with the lowest log loss.
+    """Train for the config's epochs or steps, fewer where it stops early; keep the last weights, or those with the lowest
+    log loss.
 
     None as of `until_converged`.
     """
     every = max(1, math.ceil(rows / (config.batch_size * config.accumulate))) if config.max_steps else None
     part = stretch.fixed(config, folder, every)
-    trainer = make(part)
-    trainer.go_on()
+    trainer = make(part, *([StopEarly(config)] if config.early_stopping else []))
+    over = stops_early(saved_history(part.folder), config)
+    trainer.accelerator.wait_for_everyone()
+    if over:
+        trainer.take_last()
+    else:
+        trainer.go_on()
     if rank():
         return None
     step = trainer.state.global_step
@@ -101,9 +114,8 @@ def for_fixed_length(
     history = trainer.state.log_history
     found = evaluations(history)
     slope = convergence.slope_per_epoch(found, 1)
-    return End(
-        trainer, step, trainer.state.global_step, "fixed", convergence.fixed_reason(config, found), slope, history
-    )
+    ended, reason = convergence.fixed_reason(config, found)
+    return End(trainer, step, trainer.state.global_step, ended, reason, slope, history)
 
 
 def _evaluation(entry: Mapping[str, Any]) -> dict[str, float]:

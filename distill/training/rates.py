@@ -1,8 +1,9 @@
-"""Learning rates that differ over the depth of a model: lower for the lower layers, another one for the head."""
+"""Learning rates that differ over the depth of a model, and how they come down over a run."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import nn
@@ -45,6 +46,20 @@ def set_rates(optimiser: torch.optim.Optimizer, factors: Mapping[int, float], ra
         group["params"] = parts.pop(1.0, [])
         for factor, weights in sorted(parts.items()):
             optimiser.add_param_group({**group, "params": weights, "lr": rate * factor})
+
+
+def decay(schedule: str, final: float) -> tuple[str, dict[str, Any]]:
+    """The library's name of a schedule that comes down to the rate `final`, and its settings.
+
+    Linear: r(t) = final + (r − final)·(1 − t/T) after warm-up; cosine the same along half a cosine. Groups with a rate of
+    their own come down by the same share.
+    """
+    if not final:
+        return schedule, {}
+    return {
+        "linear": ("polynomial", {"lr_end": final, "power": 1.0}),
+        "cosine": ("cosine_with_min_lr", {"min_lr": final}),
+    }[schedule]
 
 
 def _below(base: nn.Module, stack: nn.Module) -> set[int]:

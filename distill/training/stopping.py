@@ -37,6 +37,23 @@ class StopWhenConverged(TrainerCallback):
             control.should_training_stop = control.should_save = True
 
 
+class StopEarly(TrainerCallback):
+    """Ends a run of a fixed length before its end, after `early_stopping` evaluations without a lower log loss."""
+
+    def __init__(self, config: TrainingConfig) -> None:
+        self._config = config
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, **unused: Any) -> None:
+        """Decide."""
+        if stops_early(state.log_history, self._config):
+            control.should_training_stop = control.should_save = True
+
+
+def stops_early(log_history: Sequence[Mapping[str, Any]], config: TrainingConfig) -> bool:
+    """Whether a run of a fixed length has seen enough evaluations without a lower log loss."""
+    return config.early_stopping is not None and has_converged(evaluations(log_history), config.early_stopping)
+
+
 def is_over(log_history: Sequence[Mapping[str, Any]], config: TrainingConfig) -> bool:
     """Whether a run has learned, or has used up its minutes or steps."""
     found = evaluations(log_history)

@@ -17,7 +17,7 @@ class Stretch:
     Attributes:
         folder: of its checkpoints. steps: optimiser step that it ends at, None: after the config's epochs.
         evaluate_steps: optimiser steps between evaluations, None: an epoch. warmup: steps, or under 1 their share.
-        schedule: of the learning rate. at_most: it may end before `steps`.
+        schedule: of the learning rate. final_rate: that it comes down to. at_most: it may end before `steps`.
     """
 
     folder: Path
@@ -25,12 +25,21 @@ class Stretch:
     evaluate_steps: int | None
     warmup: float
     schedule: str
+    final_rate: float = 0.0
     at_most: bool = False
 
 
 def fixed(config: TrainingConfig, folder: Path, evaluate_steps: int | None = None) -> Stretch:
     """A fixed length. Args: folder: of the run. evaluate_steps: None for after every epoch."""
-    return Stretch(folder / resume.FOLDER, config.max_steps, evaluate_steps, config.warmup, config.schedule)
+    return Stretch(
+        folder / resume.FOLDER,
+        config.max_steps,
+        evaluate_steps,
+        config.warmup,
+        config.schedule,
+        config.final_learning_rate,
+        at_most=config.early_stopping is not None,
+    )
 
 
 def until_converged(config: TrainingConfig, rows: int, valid_rows: int, folder: Path) -> Stretch:

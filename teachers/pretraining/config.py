@@ -58,6 +58,8 @@ class PretrainTraining(TrainingConfig):
     def _is_of_an_encoder_alone(self) -> PretrainTraining:
         if self.head_dropout is not None:
             raise ValueError("head_dropout: pre-training has no classification head; remove it")
+        if self.early_stopping is not None:
+            raise ValueError("early_stopping: pre-training has no classes to be judged by; remove it")
         if self.alter != AlterConfig():
             raise ValueError("alter: pre-training masks and swaps by itself; set masked and swapped")
         return self

@@ -115,7 +115,8 @@ TRAINED = {
 TRAINING = {
     **each(WEIGHTS, "epochs", "max_steps", "batch_size", "accumulate", "optimiser", "learning_rate", "head_rate"),
     **each(WEIGHTS, "layer_decay", "warmup", "schedule", "weight_decay", "max_grad_norm", "dropout", "head_dropout"),
-    **each(WEIGHTS, "alter", "precision"),
+    **each(WEIGHTS, "alter", "precision", "final_learning_rate"),
+    "early_stopping": "training/test_lengths.py::test_a_fixed_length_may_stop_early_and_a_cut_off_one_ends_the_same",
     **each(LENGTHS, "patience", "evaluate_steps", "average", "ema", "ceiling_steps"),
     "ceiling_minutes": "training/test_lengths.py::test_minutes_end_a_run_too",
     "checkpoint": "training/test_fit.py::test_best_checkpoint_is_kept",

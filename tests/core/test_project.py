@@ -211,6 +211,8 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
         "optimiser": "sgd",
         "epochs": 0,
         "max_steps": 0,
+        "early_stopping": 0,
+        "final_learning_rate": 2,
         "patience": 0,
         "evaluate_steps": 0,
         "average": 0,

@@ -90,6 +90,7 @@ def test_a_run_at_a_ceiling_says_how_fast_it_was_still_learning():
 
 def test_a_fixed_length_says_whether_it_ended_too_early():
     assert fixed_reason(TrainingConfig(epochs=3), curve(1.0, 0.9, epoch=1)) == (
-        "fixed: 3 epochs, still falling 10.0% per epoch"
+        "fixed",
+        "fixed: 3 epochs, still falling 10.0% per epoch",
     )
-    assert fixed_reason(TrainingConfig(max_steps=7), curve(0.9, 1.0, epoch=1)) == "fixed: 7 steps"
+    assert fixed_reason(TrainingConfig(max_steps=7), curve(0.9, 1.0, epoch=1)) == ("fixed", "fixed: 7 steps")

@@ -126,6 +126,23 @@ def test_interrupted_after_the_end_takes_no_further_step(warm, undisturbed, tmp_
     _assert_same(tmp_path, undisturbed)
 
 
+@pytest.mark.parametrize("kept", ["best", "last"])
+def test_a_fixed_length_may_stop_early_and_a_cut_off_one_ends_the_same(warm, tmp_path, monkeypatch, kept):
+    recipe = {"epochs": 6, "early_stopping": 2, "checkpoint": kept, "warmup": 2, "dropout": 0}
+    _told(monkeypatch, [0.9, 0.5, 0.6, 0.7])
+    fit_toy(warm, tmp_path / "whole", **recipe)
+    quality = _quality(tmp_path / "whole")
+    assert (quality["step"], quality["steps"], quality["ended"]) == (12 if kept == "best" else 24, 24, "converged")
+    assert quality["reason"] == "converged: no lower log loss in 2 evaluations, of 6 epochs at most"
+    _told(monkeypatch, [0.9, 0.5, 0.6, 0.7])
+    interrupted(warm, tmp_path / "cut", "end", **recipe)
+    watch = Watch()
+    with reporting(watch):
+        fit_toy(warm, tmp_path / "cut", **recipe)
+    assert watch.steps == []
+    _assert_same(tmp_path / "cut", tmp_path / "whole")
+
+
 def test_muon_and_a_faster_head_are_interrupted_too(warm, tmp_path):
     recipe = {**FREE, "ceiling_steps": 12, "optimiser": "muon", "head_rate": 3, "layer_decay": 0.8}
     fit_toy(warm, tmp_path / "whole", **recipe)

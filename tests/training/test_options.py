@@ -28,6 +28,7 @@ WEIGHTS = {
     "layer_decay": {"layer_decay": 0.5},
     "warmup": {"warmup": 3},
     "schedule": {"schedule": "constant_with_warmup"},
+    "final_learning_rate": {"final_learning_rate": 1e-3},
     "weight_decay": {"weight_decay": 0.5},
     "max_grad_norm": {"max_grad_norm": 1e-3},
     "dropout": {"dropout": 0.4},

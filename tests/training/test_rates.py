@@ -107,3 +107,23 @@ def test_a_head_without_dropout_is_named(make_model):
     with pytest.raises(UserError, match="head of this encoder has no dropout") as caught:
         set_head_dropout(model, 0.1)
     assert "model_type 'bert'" in str(caught.value) and caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize(("schedule", "middle"), [("linear", 0.55), ("cosine", 0.55)])
+def test_a_schedule_comes_down_to_the_final_rate_in_every_group(encoder, tmp_path, schedule, middle):
+    """After 2 steps of warm-up: at half of the way the mean of both ends, at the end a tenth."""
+    options = {"max_steps": 10, "warmup": 2, "schedule": schedule, "learning_rate": RATE, "head_rate": 5}
+    config = toy_training(**options, final_learning_rate=RATE / 10)
+    model = load_classifier(encoder, LABELS)
+    rows = Rows(toy_examples(encoder, 8), toy_examples(encoder, 4, prefix="в"))
+    trainer = DistillTrainer(model, config, fixed(config, tmp_path), toy_run(), rows)
+    trainer.create_optimizer_and_scheduler(10)
+    seen = []
+    for _ in range(11):
+        seen.append([group["lr"] / RATE for group in trainer.optimizer.param_groups if group["params"]])
+        trainer.optimizer.step()
+        trainer.lr_scheduler.step()
+    factors = [5 if rates > 1 else 1 for rates in seen[2]]
+    assert set(factors) == {1, 5}
+    for step, share in ((0, 0), (2, 1), (6, middle), (10, 0.1)):
+        assert seen[step] == pytest.approx([factor * share for factor in factors])

@@ -15,6 +15,7 @@ from distill.core.progress import progress
 from distill.core.record_store import count_records, records_between
 from distill.core.records import Record
 from distill.core.soft_labels import SoftLabels, shard_is_done, shard_path, shard_ranges, statuses, write_shard
+from distill.core.staged import write_staged
 from distill.families.family import Opening, family_of
 from distill.inference.scorer import Scores
 from distill.training import device
@@ -89,7 +90,10 @@ def _label_part(part: _Part, config: LabellingConfig, how: Opening, scale: Scale
         scored = scorer.score_chunks(fields, lambda done: advance(min(total, finished + world() * done)))
         for shard, scores in zip(own, scored, strict=True):
             found = scores if factor is None else replace(scores, logits=scores.logits * factor)
-            write_shard(folder, shard.index, _soft_labels(shard.rows(), found), half=config.half)
+            rows = shard.rows()
+            if found.staged:
+                write_staged(folder, shard.index, _ids(rows), found.staged)
+            write_shard(folder, shard.index, _soft_labels(rows, found), half=config.half)
         while rank() == 0 and not all(shard_path(folder, shard.index).exists() for shard in missing):
             time.sleep(_POLL_S)
 
@@ -130,7 +134,7 @@ def _soft_labels(part: Sequence[tuple[str, Record]], scores: Scores) -> SoftLabe
         logits=scores.logits,
         tokens=tokens,
         cut_tokens=np.asarray(scores.cut_tokens, np.int32),
-        status=statuses(scores.logits, tokens),
+        status=statuses(scores.logits, tokens, scores.staged.stage if scores.staged else None),
     )
 
 

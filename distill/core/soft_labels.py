@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from distill.core.errors import UserError
 from distill.core.predictions import Columns, fixed_lists, matrix, read_table, write_table
 
-OK, EMPTY, NONFINITE = "ok", "empty", "nonfinite"
+OK, EMPTY, NONFINITE, UNLABELLED = "ok", "empty", "nonfinite", "unlabelled"
 _COLUMNS: Columns = {
     "id": pa.types.is_string,
     "source": pa.types.is_string,
@@ -38,7 +38,7 @@ class SoftLabels:
         ids: N record ids. sources: the split that each row came from (`train`, `pool.<name>`).
         logits: float32 (N, K), of K head outputs. tokens: int32 (N,), tokens of the teacher's rendered text.
         cut_tokens: int32 (N,), tokens of it that no window read. status: `ok`, `empty` (no text in the teacher's
-            view) or `nonfinite`; only `ok` rows are for training.
+            view), `nonfinite` or `unlabelled` (no stage of a cascade was sure); only `ok` rows are for training.
     """
 
     ids: list[str]
@@ -65,10 +65,16 @@ class SoftLabels:
         )
 
 
-def statuses(logits: NDArray[np.float32], tokens: NDArray[np.int32]) -> list[str]:
-    """The status of each row: non-finite logits first, then rows without a token of text."""
+def statuses(logits: NDArray[np.float32], tokens: NDArray[np.int32], stages: Sequence[str] | None = None) -> list[str]:
+    """The status of each row: non-finite logits first, then rows without a token of text, then those without a label.
+
+    Args: stages: of a cascade, the one that labelled each row; '' for none.
+    """
     finite = np.atleast_1d(np.isfinite(logits).all(axis=1))
-    return [OK if good and n > 0 else EMPTY if good else NONFINITE for good, n in zip(finite, tokens, strict=True)]
+    found = [OK if good and n > 0 else EMPTY if good else NONFINITE for good, n in zip(finite, tokens, strict=True)]
+    if stages is None:
+        return found
+    return [UNLABELLED if one == OK and not stage else one for one, stage in zip(found, stages, strict=True)]
 
 
 def shard_path(folder: Path, index: int) -> Path:

@@ -41,6 +41,7 @@ class Lesson:
         through: entries of the students whose cuts come before its own, where it starts as the first of them does.
         measured: whether its layers were chosen by measuring; its entry and those in `through` list them then.
         encoded: where encoded rows are kept for other fits; None: only while this one lasts.
+        places: the local folders of models outside the run that its family names, as far as they are known.
     """
 
     title: str
@@ -63,6 +64,7 @@ class Lesson:
     through: Sequence[Any] = ()
     measured: bool = False
     encoded: Path | None = None
+    places: Mapping[str, Path] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -129,6 +131,18 @@ class Family:
     def fit(self, config: Any, lesson: Lesson, folder: Path) -> None:
         """Step body: `folder` becomes a model folder. Args: config: the entry of the project."""
         raise NotImplementedError
+
+    def places(self, config: Any) -> Sequence[str]:
+        """The models outside the run that its fit takes over: embedded encoders, folders or hub ids."""
+        return []
+
+    def files(self, config: Any) -> Sequence[Path]:
+        """The files outside the run that its fit reads."""
+        return []
+
+    def asks(self, config: Any, labelled: Sequence[str]) -> Sequence[str]:
+        """The splits whose rows it reads where it does not learn. Args: labelled: training rows and the pool's."""
+        return ["valid"] if self.validates else []
 
     def control(self, classes: int) -> dict[str, Any]:
         """The keys of its entry where it is a control, which should take seconds. Args: classes: of the task."""

@@ -21,6 +21,10 @@ class Finished(Encoder):
     learns = False
     together = False
 
+    def places(self, config: Any) -> list[str]:
+        """The classifier."""
+        return [config.finished]
+
     def fit(self, config: Any, lesson: Lesson, folder: Path) -> None:
         """Copy the classifier and bind it to the view; nothing is trained.
 

@@ -11,6 +11,8 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from distill.core.staged import Staged
+
 Row = Mapping[str, Any]
 Logits = NDArray[np.float32]
 Progress = Callable[[int], None]
@@ -44,11 +46,13 @@ class Scores:
         logits: float32 (N, C), NaN and infinity as the model gave them; (0, 0) without records.
         tokens: int64 (N,), tokens of the rendered text before any cut, special tokens not counted.
         cut_tokens: int64 (N,), how many of those the model does not read.
+        staged: of a cascade, which stage labelled each row; None of other models, and of rows put together.
     """
 
     logits: Logits
     tokens: NDArray[np.int64]
     cut_tokens: NDArray[np.int64]
+    staged: Staged | None = None
 
 
 class Scorer:
@@ -67,6 +71,10 @@ class Scorer:
         Args: on_progress: told the number of records done so far, where that takes more than one pass.
         """
         raise NotImplementedError
+
+    def staged(self, prepared: Sequence[Any]) -> Staged | None:
+        """Which stage labelled each of the records that `answer` had last; None of a model without stages."""
+        return None
 
     def score(self, rows: Sequence[Row], on_progress: Progress | None = None) -> Scores:
         """Logits (N, C) of records, in their order: prepared and answered 1024 at a time.
@@ -93,7 +101,8 @@ class Scorer:
             finished += len(prepared)
             if on_progress:
                 on_progress(finished)
-            yield Scores(logits, _counts(prepared, "tokens"), _counts(prepared, "cut_tokens"))
+            counts = _counts(prepared, "tokens"), _counts(prepared, "cut_tokens")
+            yield Scores(logits, *counts, self.staged(prepared))
 
 
 def pieces(items: Sequence[ItemT]) -> Iterator[Sequence[ItemT]]:

@@ -24,7 +24,7 @@ class TorchRunner:
     Args: folder: a Hugging Face model folder. threads: of PyTorch, for the whole process; None leaves them.
         precision: `bf16` is mixed precision, logits are float32 in any case. device: `cpu`, `cuda`, `cuda:1`.
         first_token_only: the exact, faster last layer, where the family supports it.
-    Attributes: first_token_only: whether it is in use.
+    Attributes: first_token_only: whether it is in use. limit: most tokens that it can read; None: any number.
     Raises: UserError when the folder cannot be loaded or the device is not there.
     """
 
@@ -43,7 +43,7 @@ class TorchRunner:
         self.folder, self.device, self.precision = folder, torch.device(device), precision
         model: Any = load_classifier(folder)
         self.first_token_only = first_token_only and compute_first_token_only(model)
-        self._names, self._limit = input_names(model), position_limit(model)
+        self._names, self.limit = input_names(model), position_limit(model)
         if precision == "bf16":
             to_bf16(model)
         self._model = model.to(self.device)
@@ -62,11 +62,11 @@ class TorchRunner:
         return logits
 
     def _require_fit(self, tokens: int) -> None:
-        if self._limit is not None and tokens > self._limit:
+        if self.limit is not None and tokens > self.limit:
             raise UserError(
                 "the input is longer than the model can read",
                 where=str(self.folder),
-                found=f"{tokens} tokens, at most {self._limit}",
+                found=f"{tokens} tokens, at most {self.limit}",
                 do="lower max_tokens of the view, or read long texts in windows",
             )
 

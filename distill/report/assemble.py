@@ -13,6 +13,7 @@ from distill.core.manifest import read_whole
 from distill.core.project import Controls, Project
 from distill.core.run_folder import AUDIT, CHOICE, EVALUATION, LATENCY, SELECTION, TWINS, VOCABULARIES
 from distill.core.selection.store import SELECTION_FILE
+from distill.core.staged import COVERAGE_FILE
 from distill.evaluation.entries import Gate, Parity
 from distill.evaluation.gates import (
     fidelity_gates,
@@ -80,6 +81,8 @@ def assemble(
     selection = read_whole(run / SELECTION, SELECTION_FILE) if project.select is not None else None
     if selection is not None:
         report["selection"] = selection
+    if cascades := _cascades(run):
+        report["cascades"] = cascades
     return {**report, "gates": _as_json(_gates(project, report)), "gates_off": off_gates(project.gates), **left_out}
 
 
@@ -148,6 +151,13 @@ def _choice(reports: Mapping[int, Report]) -> Json | None:
     taken = {str(seed): report["choice"]["taken"] for seed, report in reports.items() if report["choice"]}
     first = next(iter(reports.values()))["choice"]
     return {**first, "taken_by_seed": taken} if first else None
+
+
+def _cascades(run: Path) -> list[Json]:
+    """What the stages of each cascade came to, with the cascade's name."""
+    folders = sorted(path.parent for path in run.glob(f"labels/*/{COVERAGE_FILE}"))
+    found = ((folder.name, read_whole(folder, COVERAGE_FILE)) for folder in folders)
+    return [{"teacher": name, **content} for name, content in found if content]
 
 
 def _worst(parity: Sequence[Json]) -> list[Json]:

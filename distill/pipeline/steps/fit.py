@@ -9,6 +9,7 @@ from typing import Any
 
 from distill.core.files import read_json
 from distill.core.model_folder import HISTORY_FILE
+from distill.core.paths import require_file
 from distill.core.run_folder import ENCODED, LAYERS, RECORDS, RunFolder
 from distill.core.selection.config import Select
 from distill.core.steps import Read, Step
@@ -58,7 +59,6 @@ def fit_step(experiment: Experiment, spec: ModelSpec) -> Step:
         fit(spec.family, _measured(experiment, spec.entry, spec.config), _lesson(experiment, spec, sources), folder)
 
     recipe = {"threads": project.threads, "seed": project.weights_seed + spec.seed_offset} if own.learns else {}
-    finished = getattr(spec.config, "finished", None)
     return Step(
         name=_name(spec),
         artifact=spec.artifact,
@@ -73,7 +73,7 @@ def fit_step(experiment: Experiment, spec: ModelSpec) -> Step:
             **({"through": [_cut(experiment, name) for name in spec.through]} if spec.through else {}),
         },
         reads=(*_rows(experiment, spec, own), *sources.reads()),
-        files=local_files(local_folder(finished) if finished else None),
+        files=_files(own, spec.config),
         work=_work(experiment, spec, own),
         together=own.learns and own.together,
         alone=own.learns and not own.together,
@@ -142,6 +142,7 @@ def _lesson(experiment: Experiment, spec: ModelSpec, sources: _Sources) -> Lesso
         threads=project.threads,
         logs=run.logs(spec.artifact),
         encoded=experiment.settings.shared / ENCODED,
+        places=_places(family(spec.family), spec.config),
     )
 
 
@@ -162,6 +163,20 @@ def _copy_step(experiment: Experiment, spec: ModelSpec, source: ModelSpec) -> St
         config={"view": config.as_fingerprint(), "name": spec.view},
         reads=(Read(source.artifact),),
     )
+
+
+def _places(own: Family, config: Any) -> dict[str, Path]:
+    """The local folders of the models outside the run that a fit takes over; of a hub id there is none."""
+    found = {place: local_folder(place) for place in own.places(config)}
+    return {place: folder for place, folder in found.items() if folder is not None}
+
+
+def _files(own: Family, config: Any) -> tuple[Path, ...]:
+    """The files outside the run that a fit depends on. Raises: UserError for one that is not there."""
+    named = tuple(own.files(config))
+    for path in named:
+        require_file(path, "file not found", "check its name in the entry")
+    return (*(path for folder in _places(own, config).values() for path in local_files(folder)), *named)
 
 
 def local_files(folder: Path | None) -> tuple[Path, ...]:
@@ -199,7 +214,8 @@ def _cut(experiment: Experiment, student: str) -> list[object]:
 def _rows(experiment: Experiment, spec: ModelSpec, own: Family) -> tuple[Read, ...]:
     """The record files that a fit reads: no test, and the pool only where its labels are learned."""
     if not own.learns:
-        return (Read(RECORDS, ("valid.parquet",)),) if own.validates else ()
+        asked = own.asks(spec.config, experiment.labelled_splits)
+        return (Read(RECORDS, tuple(f"{split}.parquet" for split in asked)),) if asked else ()
     splits = ("valid", *experiment.learnt_splits(spec))
     artifact, part = experiment.rows_of(spec)
     below = f"{part}/" if part else ""
@@ -212,7 +228,8 @@ def _work(experiment: Experiment, spec: ModelSpec, own: Family) -> Workload:
     A twin's time is its student's.
     """
     if not own.learns:
-        return reading("valid") if own.validates else no_work
+        asked = own.asks(spec.config, experiment.labelled_splits)
+        return reading(*asked) if asked else no_work
     like = f"train {spec.twin_of}" if spec.twin_of else None
     if spec.fold_of:
         like = f"teach {experiment.models[spec.fold_of].label}"

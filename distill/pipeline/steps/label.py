@@ -31,9 +31,13 @@ def label_step(experiment: Experiment, spec: ModelSpec) -> Step:
 
             import_labels(config, file, experiment.space, records, folder, allow_missing=partial)
         else:
+            from distill.core.processes import rank
+            from teachers.coverage import write_coverage
             from teachers.label import label
 
             label(config, experiment.run / spec.artifact, records, threads, folder, _cross_fit(experiment, folds))
+            if rank() == 0:
+                write_coverage(folder, records, experiment.space)
 
     splits, folds = experiment.labelled_splits, experiment.folds(spec)
     rows = Read(RECORDS, tuple(f"{split}.parquet" for split in splits))

@@ -1,0 +1,66 @@
+"""The labelled rows on which a cascade's thresholds are chosen: validation, or rows that a file names. Never a test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from distill.core.errors import UserError, nearest
+from distill.core.intake.sources import read_rows
+from distill.core.label_space import LabelSpace, label_name
+from distill.core.record_store import iter_records, splits
+from distill.core.records import Record
+from distill.families.family import Lesson
+from distill.training.learnt_rows import labelled_rows
+
+_LISTED = 5
+
+
+def calibration_rows(lesson: Lesson, file: Path | None) -> list[tuple[Record, int]]:
+    """Records with the number of their class.
+
+    Args: file: rows of `id` and `label`, of training or pool rows, such as a sheet of `distill sample --for labelling`
+        that has been filled in; None: the validation rows.
+    Raises: UserError without any row, for a row without id, an unknown label, a duplicate id and an id of no row.
+    """
+    if file is None:
+        if "valid" not in splits(lesson.records):
+            do = "give every stage a threshold, or name labelled rows: calibrate: FILE"
+            raise UserError("thresholds are chosen on validation rows, and there are none", where="data.valid", do=do)
+        rows = ((record, record.target) for record in iter_records(lesson.records, "valid"))
+        return [(record, int(target.argmax())) for record, target in rows if target is not None]
+    wanted = _named(file, lesson.space)
+    found = [(record, wanted.pop(record.id)) for _, record in labelled_rows(lesson.records) if record.id in wanted]
+    if wanted:
+        listed = ", ".join(list(wanted)[:_LISTED])
+        do = "name rows of train or pool; those of a test choose nothing"
+        raise UserError(f"{len(wanted)} ids are of no training or pool row", where=str(file), found=listed, do=do)
+    return found
+
+
+def _named(file: Path, space: LabelSpace) -> dict[str, int]:
+    """The number of the class by id; rows whose label is empty are left out."""
+    found: dict[str, int] = {}
+    for where, name, label in _rows(file):
+        if label not in space.labels:
+            guess = nearest(label, space.labels)
+            hint = f"did you mean '{guess}'? " if guess else ""
+            do = f"{hint}known: {', '.join(space.labels)}"
+            raise UserError("unknown label", where=where, found=label, do=do)
+        if name in found:
+            raise UserError("a duplicate id", where=where, found=name, do="keep one row per id")
+        found[name] = space.labels.index(label)
+    if not found:
+        raise UserError("no row has a label", where=str(file), do="fill in the column label")
+    return found
+
+
+def _rows(file: Path) -> Iterator[tuple[str, str, str]]:
+    """(where, id, label) of each row with a label."""
+    for row in read_rows(file):
+        where, values = f"{file}, row {row.number}", row.values or {}
+        if values.get("id") in (None, "") or "label" not in values:
+            do = "give every row id and label"
+            raise UserError("a row without id or label", where=where, found=row.problem, do=do)
+        if values["label"] not in (None, ""):
+            yield where, str(values["id"]), label_name(values["label"])

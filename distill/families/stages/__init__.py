@@ -1,0 +1,1 @@
+"""What the stages of a cascade are: one class a file, found by its name."""

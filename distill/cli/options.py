@@ -19,7 +19,8 @@ class Options:
     """What the command line says of a run."""
 
     teacher: Annotated[
-        list[str] | None, typer.Option("--teacher", help="Name, preset or finished folder; repeats.")
+        list[str] | None,
+        typer.Option("--teacher", help="Name, preset or finished folder, alone or as NAME:WEIGHT; repeats."),
     ] = None
     student: Annotated[list[str] | None, typer.Option("--student", help="Name or preset; repeats.")] = None
     config: Annotated[
@@ -34,12 +35,13 @@ class Options:
 
     def settings(self, labels: Path | None = None) -> Settings:
         """The resolved run. Args: labels: a file of logits that takes the first teacher's place."""
-        from distill.pipeline.settings import first_named_teacher, resolve_settings
+        from distill.pipeline.named_models import first_named_teacher
+        from distill.pipeline.settings import resolve_settings
 
         name = str(self.config or "demo")
         run = self.out or Path("runs") / Path(name).stem
         project = _project_file(name, run)
-        first = self.teacher[0] if self.teacher else first_named_teacher(project)
+        first = first_named_teacher(project, self.teacher or ())
         imported = [f"teachers.{first}.labels={labels.resolve()}"] if labels else []
         return resolve_settings(
             project,

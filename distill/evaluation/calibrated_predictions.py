@@ -29,7 +29,8 @@ class Model:
     Attributes:
         name: `8L_trunc@card`, or `8L_trunc@card.onnx-int8` for an artifact; also the folder of its predictions.
         role: `teacher`, `student`, `baseline` or `artifact`. rivals: names of the models that it is compared with.
-        members: (name, weight) of the models that a weighted ensemble is made of.
+        members: (name, weight, or weights of each class) of the models that a weighted ensemble is made of.
+        temperatures: that the members' logits are divided by first; empty: by none.
         twin_of: of a baseline that learned the same from gold alone: the name of its student.
         made_from: of an artifact: the name of its student; of a teacher read through another view: that teacher.
         recipe_of: of the card teacher: the name of the document teacher whose preset it was trained with.
@@ -44,7 +45,8 @@ class Model:
     layers: int | None = None
     parameters: int | None = None
     rivals: tuple[str, ...] = ()
-    members: tuple[tuple[str, float], ...] = ()
+    members: tuple[tuple[str, float | tuple[float, ...]], ...] = ()
+    temperatures: tuple[float, ...] = ()
     twin_of: str | None = None
     made_from: str | None = None
     recipe_of: str | None = None
@@ -128,7 +130,9 @@ def _read(model: Model, split: str, predictions: Path, objective: Objective) -> 
     if any(part.ids != parts[0].ids for part in parts):
         names = ", ".join(name for name, _ in model.members)
         raise UserError("the models of an ensemble were scored on other rows", where=f"{names}: {split}")
-    logits = mixture([part.logits for part in parts], [weight for _, weight in model.members], objective)
+    temperatures = model.temperatures or (1.0,) * len(parts)
+    scaled = [part.logits / temperature for part, temperature in zip(parts, temperatures, strict=True)]
+    logits = mixture(scaled, [weight for _, weight in model.members], objective)
     return replace(parts[0], logits=logits.astype(np.float32))
 
 

@@ -113,14 +113,14 @@ class Ensemble(Family):
         members = {name: weight / total for name, weight in config.members.items()}
         own: dict[str, Any] = {
             "kind": lesson.space.objective.name,
-            "members": {f"../{lesson.members[name].name}": weight for name, weight in members.items()},
+            "members": {_place(lesson.members[name], folder): weight for name, weight in members.items()},
             "space": config.space,
         }
         if config.calibrated:
             how, kind = Opening(lesson.threads, device=device.device()), lesson.space.objective
             places = [lesson.members[name] for name in members]
             own["temperatures"] = {
-                f"../{place.name}": validated_temperature(place, lesson.records, kind, how) for place in places
+                _place(place, folder): validated_temperature(place, lesson.records, kind, how) for place in places
             }
         write_json(folder / CONFIG_FILE, {"distill": own, "id2label": dict(enumerate(lesson.space.labels))})
 
@@ -131,7 +131,7 @@ class Ensemble(Family):
         temperatures = own.get("temperatures", {})
         parts = []
         for place, weight in own["members"].items():
-            path = folder.parent / Path(place).name
+            path = _member(place, folder)
             parts.append(Member(family_of(path).open(path, how), weight, temperatures.get(place, 1.0)))
         return Mixture(
             parts, objective(own["kind"], classes, str(folder / CONFIG_FILE)), own.get("space", "probability")
@@ -140,5 +140,17 @@ class Ensemble(Family):
     def facts(self, folder: Path) -> Facts:
         """No layers of its own; the parameters of all members."""
         members: Mapping[str, float] = read_json(folder / CONFIG_FILE)["distill"]["members"]
-        found = [family_of(path).facts(path) for path in (folder.parent / Path(place).name for place in members)]
+        found = [family_of(path).facts(path) for path in (_member(place, folder) for place in members)]
         return Facts(None, sum(facts.parameters for facts in found))
+
+
+def _place(member: Path, folder: Path) -> str:
+    """Where a member is, from an ensemble's folder: `../NAME`, or `../../students/NAME` in another room of the run."""
+    same = member.parent == folder.parent
+    return f"../{member.name}" if same else f"../../{member.parent.name}/{member.name}"
+
+
+def _member(place: str, folder: Path) -> Path:
+    """The folder of a member, in the run of the ensemble's own. Args: place: as `_place` wrote it."""
+    *_, room, name = Path(place).parts
+    return folder.parent / name if room == ".." else folder.parent.parent / room / name

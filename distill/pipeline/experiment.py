@@ -84,6 +84,17 @@ class Experiment:
         return self.labelling_teachers[0]
 
     @property
+    def early_teachers(self) -> list[ModelSpec]:
+        """The teachers with a model, in order, that are fitted before any label is made."""
+        late = {spec.name for spec in self.late_teachers}
+        return self.in_order([spec for spec in self.of_role(TEACHER) if spec.has_folder and spec.name not in late])
+
+    @property
+    def late_teachers(self) -> list[ModelSpec]:
+        """Ensembles with students among their members, which are only measured."""
+        return [spec for spec in self.of_role(TEACHER) if self.settings.students_in(spec.name)]
+
+    @property
     def document_teacher(self) -> ModelSpec | None:
         """The first labelling teacher, or else the first teacher at all, that the run makes a folder of."""
         teachers = [spec for spec in [*self.labelling_teachers, *self.of_role(TEACHER)] if spec.has_folder]

@@ -7,17 +7,15 @@ from dataclasses import replace
 from distill.evaluation.calibrated_predictions import Model
 from distill.families.family import family, family_of
 from distill.pipeline.experiment import Experiment
+from distill.pipeline.mixtures import mixtures
 from distill.pipeline.models import BASELINE, CONTROL, STUDENT, ModelSpec
 
 
 def report_models(experiment: Experiment) -> list[Model]:
     """Every model, artifact and ensemble of the report, with the models that each is compared with."""
     models = [_row(experiment, spec) for spec in experiment.trained]
-    voting = [spec for spec in experiment.labelling_teachers if spec.has_folder]
-    document, references = experiment.document_teacher, experiment.references
-    if len(voting) > 1 and references.document is not None:
-        members = tuple((spec.label, spec.weight) for spec in voting)
-        models.append(Model(references.document, "teacher", "ensemble", "document", members=members))
+    models += mixtures(experiment)
+    document = experiment.document_teacher
     if document is not None and experiment.cross_view is not None:
         read = _row(experiment, document)
         models.append(replace(read, name=experiment.cross_view, view="card", rivals=(), made_from=document.label))

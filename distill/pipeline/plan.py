@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from distill.core.run_folder import CHOICE
 from distill.core.steps import Step
 from distill.pipeline.experiment import Experiment
-from distill.pipeline.models import BASELINE, CONTROL, STUDENT, TEACHER, ModelSpec
+from distill.pipeline.models import BASELINE, CONTROL, STUDENT, ModelSpec
 from distill.pipeline.steps.bench import bench_step
 from distill.pipeline.steps.choose import choose_step, twins_step
 from distill.pipeline.steps.data import audit_step, records_step
@@ -43,7 +43,7 @@ def asking(experiment: Experiment) -> Iterator[Stage]:
     for spec in experiment.early_controls:
         yield Stage("evaluate", fit_step(experiment, spec))
     made: set[str] = set()
-    for spec in experiment.in_order([spec for spec in experiment.of_role(TEACHER) if spec.has_folder]):
+    for spec in experiment.early_teachers:
         yield from fitting("teach", experiment, spec, made)
     # Without students only `distill label` has something to choose.
     verb = "teach" if experiment.students else "label"
@@ -56,8 +56,7 @@ def learning(experiment: Experiment) -> Iterator[Stage]:
     """From the choice of the labels on: gold-only twins first, labels, students, and what they are worth."""
     early = experiment.early_twins
     asked = {spec.name for spec in [*experiment.asked, *early]}
-    taught = [spec for spec in experiment.of_role(TEACHER) if spec.has_folder]
-    made = {step.artifact for spec in taught for step in start_steps(experiment, spec)}
+    made = {step.artifact for spec in experiment.early_teachers for step in start_steps(experiment, spec)}
     for spec in early:
         yield from fitting("train", experiment, spec, made)
         yield Stage("train", predict_step(experiment, spec))
@@ -90,7 +89,7 @@ def _distilling(experiment: Experiment, made: set[str]) -> Iterator[Stage]:
     labelled = {spec.name for spec in waiting}
     early = {spec.name for spec in [*experiment.early_twins, *experiment.early_controls]}
     late = [spec for spec in experiment.of_role(STUDENT, BASELINE, CONTROL) if spec.name not in early]
-    for spec in experiment.in_order(late):
+    for spec in experiment.in_order([*late, *experiment.late_teachers]):
         for name in experiment.teachers_of(spec):
             if name not in labelled:
                 labelled.add(name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,16 +9,16 @@ from typing import Any, TypeVar
 
 from benchmarks.config import BenchConfig
 from distill.core.config import Config, config_error, load_yaml, merge, overrides, parse
-from distill.core.errors import UserError, nearest
+from distill.core.errors import nearest
 from distill.core.intake.found_labels import training_labels
 from distill.core.names import folded, name_problems, shown
 from distill.core.objectives.objective import objective
-from distill.core.presets import preset_names
 from distill.core.project import Project
 from distill.families.family import family
 from distill.pipeline.adapting import adapting
 from distill.pipeline.circles import circle
 from distill.pipeline.entries import student_entry, teacher_entry
+from distill.pipeline.named_models import named_students, named_teachers
 from distill.pipeline.start_problems import needs_of, no_card_teacher, start_problems
 from distill.training.losses.term import needs_teacher
 from export.config import load_target, target_names
@@ -27,9 +26,7 @@ from export.targets.base import Target
 from students.config import StudentEntry, TrainedEntry
 from teachers.config import TeacherConfig, TeacherEntry
 
-DEFAULT_TEACHER, DEFAULT_STUDENT = "base", "8L_trunc"
 LABELS = ("auto", "document", "card", "mean", "mixture")
-_NAME_IT = "name the folder in the project file, teachers: {NAME: {finished: FOLDER}}, and give --teacher NAME"
 ConfigT = TypeVar("ConfigT", bound=Config)
 
 
@@ -105,6 +102,15 @@ class Settings:
             source = getattr(self.students[source], "source", None)
         return found
 
+    def students_in(self, teacher: str) -> list[str]:
+        """The students that an ensemble is made of, by way of other ensembles too; none of any other teacher."""
+        found, waiting = [], [teacher]
+        for name in waiting:
+            members = getattr(self.teachers.get(name), "members", ())
+            waiting += [member for member in members if member not in waiting]
+            found += [name] if name in self.students else []
+        return found
+
     def source_of(self, student: TrainedEntry) -> str:
         """The model whose layers a student takes, as far as it is known before labels are chosen."""
         return student.source or self.first_teacher
@@ -127,17 +133,18 @@ def resolve_settings(
     """Read a project file and put the options on top.
 
     Args: teachers, students: names of the project, names of presets, or for teachers a finished Hugging Face folder;
-        none means all that the project names. checkpoint: the encoder that every chosen teacher starts from.
+        of a teacher with its weight: `base:0.8`; none means all that the project names. checkpoint: the encoder that
+        every chosen teacher starts from.
     Raises: UserError listing every problem of the config at once.
     """
     chosen, folder = overrides(sets), config.parent
     values = _rooted(merge(load_yaml(config), chosen), config, chosen)
     where = str(config)
     project = parse(Project, _labelled(values, where), where)
-    teacher_entries = _chosen(project.teachers, teachers, "teachers", DEFAULT_TEACHER, config)
+    teacher_entries = named_teachers(project.teachers, teachers, config)
     if checkpoint is not None:
         teacher_entries = {name: {**entry, "checkpoint": checkpoint} for name, entry in teacher_entries.items()}
-    student_entries = _chosen(project.students, students, "students", DEFAULT_STUDENT, config)
+    student_entries = named_students(project.students, students, config)
     _require_names(teacher_entries, student_entries, where)
     settings = Settings(
         run=run,
@@ -150,14 +157,6 @@ def resolve_settings(
     )
     _check(settings)
     return settings
-
-
-def first_named_teacher(config: Path) -> str:
-    """The first teacher of a project file that labels; `base` where the file names none. Raises: as `load_yaml`."""
-    entries = load_yaml(config).get("teachers")
-    named = entries if isinstance(entries, dict) else {}
-    labelling = [name for name, one in named.items() if not isinstance(one, dict) or one.get("weight") != 0]
-    return str(next(iter([*labelling, DEFAULT_TEACHER])))
 
 
 def _rooted(values: dict[str, Any], config: Path, chosen: Mapping[str, Any]) -> dict[str, Any]:
@@ -178,48 +177,6 @@ def _labelled(values: dict[str, Any], where: str) -> dict[str, Any]:
     stand_in = {**task, "labels": [str(task.get("positive")), "…"]}
     project = parse(Project, {**values, "task": stand_in}, where)
     return {**values, "task": {**task, "labels": training_labels(project)}}
-
-
-def _chosen(
-    given: Mapping[str, dict[str, Any]] | None, wanted: Sequence[str], package: str, default: str, config: Path
-) -> dict[str, dict[str, Any]]:
-    """The entries to use: those wanted, else all of the project's, else, where it has no such section, the default."""
-    if not wanted:
-        return {default: {}} if given is None else dict(given)
-    entries = given or {}
-    found: dict[str, dict[str, Any]] = {}
-    for name in wanted:
-        if package == "teachers" and name not in entries and os.path.isdir(name):
-            own, entry = _finished(Path(name).resolve())
-        else:
-            _require_known(name, entries, package, config)
-            own, entry = name, dict(entries.get(name, {}))
-        if found.setdefault(own, entry) != entry:
-            raise UserError("two teachers have one name", where="--teacher", found=shown(own), do=_NAME_IT)
-    return found
-
-
-def _finished(folder: Path) -> tuple[str, dict[str, Any]]:
-    """A finished teacher under its folder's name."""
-    if found := name_problems("teachers", [folder.name]):
-        raise UserError("the folder's name cannot be the teacher's", where="--teacher", found=found[0], do=_NAME_IT)
-    return folder.name, {"preset": DEFAULT_TEACHER, "finished": str(folder)}
-
-
-def _require_known(name: str, entries: Iterable[str], package: str, config: Path) -> None:
-    known = [*entries, *preset_names(package, config.parent)]
-    if name in known:
-        return
-    kind = package.removesuffix("s")
-    guess = nearest(name, known)
-    folder = ", or give an existing Hugging Face folder" if package == "teachers" else ""
-    hint = f"did you mean '{guess}'? " if guess else ""
-    raise UserError(
-        f"unknown {kind}",
-        where=f"--{kind}",
-        found=shown(name),
-        do=f"{hint}known: {', '.join(sorted(set(known)))} (distill presets shows them){folder}",
-    )
 
 
 def _targets(names: Sequence[str], config: Path) -> list[str]:
@@ -336,11 +293,25 @@ def _teacher_problems(name: str, teacher: TeacherEntry, settings: Settings) -> I
         yield f"teachers.{name}.cross_fit: '{start}', which it starts from, has seen the gold of every fold; remove one"
     if getattr(teacher, "copies", 1) > 1 and not family(teacher.made_by).learns:
         yield f"teachers.{name}.copies: of the family {teacher.made_by} nothing is fitted here; remove copies"
+    yield from _member_problems(name, teacher, settings)
+
+
+def _member_problems(name: str, teacher: TeacherEntry, settings: Settings) -> Iterator[str]:
+    """Members of an ensemble that the run has no model of, and students among them, which are fitted too late."""
     rows = {row: one for other, one in settings.teachers.items() for row in copies_of(other, one) if other != name}
-    known = list(rows)
+    known = [*rows, *settings.students]
+    if students := settings.students_in(name):
+        late = f"'{students[0]}' is a student, which is fitted after the labels are chosen"
+        if teacher.weight > 0 or settings.project.labels == name:
+            yield f"teachers.{name}.weight: {late}; set weight: 0 and let the ensemble only be measured"
+        for other, student in settings.students.items():
+            if name in (student.learns_from or ()):
+                yield f"students.{other}.learns_from: {late}, and '{name}' is made of it; name another model"
     for member in getattr(teacher, "members", ()):
         if member not in known:
-            yield f"teachers.{name}.members: no such teacher '{member}', {_hint(member, known)}"
+            yield f"teachers.{name}.members: no such model '{member}', {_hint(member, known)}"
+        elif member not in rows:
+            continue
         elif rows[member].made_by == "imported":
             yield f"teachers.{name}.members: of '{member}' there are only labels, no model; remove it"
         elif rows[member].cross_fit is not None:

@@ -8,8 +8,9 @@ from distill.core.errors import UserError
 from distill.core.run_folder import RunFolder
 from distill.core.view import TOKENIZER_FILE
 from distill.pipeline.entries import teacher_entry
+from distill.pipeline.named_models import DEFAULT_TEACHER
 from distill.pipeline.seeds import first_run
-from distill.pipeline.settings import DEFAULT_TEACHER, Settings
+from distill.pipeline.settings import Settings
 from teachers.embedded import local_folder
 
 

@@ -15,6 +15,7 @@ from tests.tiny_run import distill
 
 WORDS = "teachers.words={preset: words, weight: 0}"
 BOTH = "teachers.both={preset: ensemble, members: {base: 1, words: 1}, weight: 0}"
+OF_STUDENT = "teachers.both={preset: ensemble, members: {base: 1, small: 1}, weight: 0}"
 READS_LAYERS = f"{__name__}:ReadsLayers"
 OWN = "from distill.families.family import Family\nclass Own(Family):\n    name = 'own'\nclass Other: ...\n"
 
@@ -63,8 +64,17 @@ def test_each_entry_is_of_the_class_of_its_family(planted):
         (["teachers.both={preset: ensemble}"], ["teachers.both.members: missing"]),
         (["teachers.both={preset: ensemble, members: {base: 1}}"], ["teachers.both.members", "at least 2"]),
         ([WORDS, BOTH, "teachers.both.members.words=-1"], ["teachers.both.members.words"]),
-        ([BOTH], ["teachers.both.members: no such teacher 'words', known: base"]),
-        ([WORDS, BOTH, "teachers.both.members.bsae=1"], ["no such teacher 'bsae', did you mean 'base'?"]),
+        ([BOTH], ["teachers.both.members: no such model 'words', known: base, small"]),
+        ([WORDS, BOTH, "teachers.both.members.bsae=1"], ["no such model 'bsae', did you mean 'base'?"]),
+        (
+            [OF_STUDENT, "teachers.both.weight=1"],
+            ["teachers.both.weight: 'small' is a student, which is fitted after the labels are chosen"],
+        ),
+        ([OF_STUDENT, "labels=both"], ["teachers.both.weight: 'small' is a student"]),
+        (
+            [OF_STUDENT, "students.w={preset: words, learns_from: [both]}"],
+            ["students.w.learns_from: 'small' is a student", "'both' is made of it"],
+        ),
         ([WORDS, BOTH, "teachers.both.slices=[a]"], ["teachers.both.slices: the family ensemble is not trained"]),
         (["teachers.base.view=cadr"], ["teachers.base.view: unknown view 'cadr', did you mean 'card'?"]),
         (["teachers.base.family=finished"], ["teachers.base.family", "leave family out and give finished"]),

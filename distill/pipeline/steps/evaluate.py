@@ -9,8 +9,10 @@ from typing import Any
 from distill.core.run_folder import EVALUATION, RECORDS, RunFolder
 from distill.core.steps import Read, Step
 from distill.core.work import Work
+from distill.evaluation.calibrated_predictions import Model
 from distill.pipeline.experiment import Experiment
 from distill.pipeline.figures import predicted, report_models
+from distill.pipeline.mixtures import mixing
 
 _PRIORS = ("train.parquet",)
 
@@ -32,6 +34,12 @@ def evaluate_seeds_step(experiments: Mapping[int, Experiment]) -> Step:
     return _step("evaluate all seeds", by_seed, (Read(f"{runs[0][0]}/{RECORDS}", _PRIORS), *predictions))
 
 
+def _models(experiments: Mapping[int | None, Experiment]) -> list[Model]:
+    """The rows of the report; a mixture that each seed fitted for itself is in that seed's own alone."""
+    found = report_models(next(iter(experiments.values())))
+    return found if len(experiments) == 1 else [model for model in found if not model.temperatures]
+
+
 def _step(name: str, experiments: Mapping[int | None, Experiment], reads: tuple[Read, ...]) -> Step:
     first = next(iter(experiments.values()))
     project, task, tests = first.project, first.project.task, first.tests
@@ -44,9 +52,10 @@ def _step(name: str, experiments: Mapping[int | None, Experiment], reads: tuple[
         priors, random = class_shares(first.run / RECORDS), project.controls.random
         measuring = Measuring(first.space, project.quality, project.seed, priors, random, project.data.keys)
         folders: Mapping[Any, Path] = {seed: one.run.predictions for seed, one in experiments.items()}
-        result = evaluate(report_models(first), tests, first.references, folders, measuring)
+        result = evaluate(_models(experiments), tests, first.references, folders, measuring)
         write_json(folder / "evaluation.json", result)
 
+    mixed = mixing(first)
     seeds, models = [seed for seed in experiments if seed is not None], len(reads)
     return Step(
         name=name,
@@ -59,6 +68,7 @@ def _step(name: str, experiments: Mapping[int | None, Experiment], reads: tuple[
             "tests": tests,
             **({} if project.controls.random else {"random": False}),
             **({"seeds": seeds} if seeds else {}),
+            **({"mixtures": mixed} if mixed else {}),
         },
         reads=reads,
         version=4,

@@ -303,8 +303,11 @@ class Controls(Config):
 class Quality(Config):
     """How quality is measured."""
 
-    metric: Literal["f1_macro", "accuracy", "f1_positive"] = Field(
+    metric: Literal["f1_macro", "f1_weighted", "accuracy", "f1_positive"] = Field(
         "f1_macro", description="what gates and the first sentence of the report compare models by"
+    )
+    baseline: str | None = Field(
+        None, description="a model of the run, by its name in the report or its own: tables show differences to it"
     )
     precision_at_least: Share = Field(0.9, description="x of the operating point recall@P>=x")
     recall_at_least: Share = Field(0.9, description="y of the operating point precision@R>=y")

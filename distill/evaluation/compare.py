@@ -43,7 +43,7 @@ def compare(run: Path, a: str, b: str, other: Path | None = None) -> list[Json]:
     first, second = source.scored(a), beside.scored(b)
     bootstrap = source.bootstrap(first[0])
     left, right = Seeded(first, bootstrap), Seeded(second, bootstrap)
-    return corrected([comparison(left, right, metric) for metric in metrics(source.space)])
+    return corrected([comparison(left, right, metric) for metric in metrics(source.space, source.settings.metric)])
 
 
 def compare_by(run: Path, a: str, b: str, by: str) -> Json:

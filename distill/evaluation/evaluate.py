@@ -14,6 +14,7 @@ from distill.core.label_space import LabelSpace
 from distill.core.progress import progress
 from distill.core.project import Quality
 from distill.evaluation.baselines import against_baselines, better_twins, valid_log_loss
+from distill.evaluation.beside_baseline import beside_baseline
 from distill.evaluation.bootstrap import Bootstrap
 from distill.evaluation.calibrated_predictions import (
     ALL,
@@ -48,7 +49,7 @@ class Measuring:
 
     Attributes: space: the classes. quality: the project's settings. seed: of the bootstrap. priors: (C,) share of
         training rows with each label. random: whether answers drawn by these shares are a model too. keys: names of
-        `data.keys`.
+        `data.keys`. baseline: name of the model that every other one is set beside; None: none is.
     """
 
     space: LabelSpace
@@ -57,6 +58,7 @@ class Measuring:
     priors: FloatArray
     random: bool = True
     keys: Sequence[str] = ()
+    baseline: str | None = None
 
 
 def evaluate(
@@ -104,28 +106,34 @@ def evaluate(
     overall = {name: by_test[ALL] for name, by_test in measured.items()}
     twins = better_twins(models, predictions)
     against = against_baselines(models, overall, references, twins, measuring.quality.metric)
+    beside = _beside(measured, measuring.baseline)
     named = [seed for seed in predictions_by_seed if seed is not None]
     return {
         **({"seeds": named} if named else {}),
+        **({"baseline": measuring.baseline} if measuring.baseline else {}),
         "tests": [_short(test) for test in tests],
         "keys": _keys(measured[MAJORITY], measuring.keys),
         "models": [
             _entry(
                 one,
                 predictions[one.name],
-                {test: quality(own, chosen[one.name]) for test, own in measured[one.name].items()},
+                {
+                    test: quality(own, chosen[one.name]) | beside.get((one.name, test), {})
+                    for test, own in measured[one.name].items()
+                },
                 against[one.name] | _kept(one, predictions, measuring, on_valid),
             )
             for one in models
         ],
         "twins": twins,
-        "comparisons": corrected(list(_comparisons(models, overall, space))),
+        "comparisons": corrected(list(_comparisons(models, overall, metrics(space, measuring.quality.metric)))),
     }
 
 
-def metrics(space: LabelSpace) -> list[str]:
-    """The figures that two models are compared by."""
-    return [name for name in METRICS if name != "f1_positive" or space.positive]
+def metrics(space: LabelSpace, main: str) -> list[str]:
+    """The figures that two models are compared by, the run's own `quality.metric` (`main`) always among them."""
+    known = [name for name in METRICS if name != "f1_positive" or space.positive]
+    return known if main in known else [*known, main]
 
 
 def _require_paired(one: CalibratedPredictions, other: CalibratedPredictions) -> None:
@@ -145,6 +153,18 @@ def _measured(predictions: Mapping[str, BySeed], measuring: Measuring) -> dict[s
     return found
 
 
+def _beside(measured: Mapping[str, ByTest], baseline: str | None) -> dict[tuple[str, str], Json]:
+    """`over_baseline` by model and test; empty without a baseline, and none of the baseline itself."""
+    if baseline is None:
+        return {}
+    by_test = {test: {name: own[test] for name, own in measured.items()} for test in measured[baseline]}
+    return {
+        (name, test): {"over_baseline": apart}
+        for test, models in by_test.items()
+        for name, apart in beside_baseline(models, baseline).items()
+    }
+
+
 def _chosen(
     predictions: Mapping[str, BySeed], measuring: Measuring, on_valid: Bootstrap
 ) -> dict[str, list[Thresholds]]:
@@ -159,10 +179,10 @@ def _chosen(
     }
 
 
-def _comparisons(models: Sequence[Model], overall: Mapping[str, Seeded], space: LabelSpace) -> Iterator[Json]:
+def _comparisons(models: Sequence[Model], overall: Mapping[str, Seeded], names: Sequence[str]) -> Iterator[Json]:
     for model in models:
         for rival in model.rivals:
-            for metric in metrics(space):
+            for metric in names:
                 yield comparison(overall[model.name], overall[rival], metric)
 
 

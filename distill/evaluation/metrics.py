@@ -118,6 +118,12 @@ class Tally:
         """Mean F1 over all classes of the label space: a class that these rows lack counts with 0."""
         return np.asarray(self.f1.mean(axis=-1))
 
+    @property
+    def f1_weighted(self) -> FloatArray:
+        """Mean F1 over classes, each weighted by its gold rows; NaN where there are none."""
+        actual = self._per_class()[2]
+        return _ratio((self.f1 * actual).sum(axis=-1), actual.sum(axis=-1), np.nan)
+
     def _per_class(self) -> tuple[FloatArray, FloatArray, FloatArray]:
         true_positives, predicted, actual = np.split(self.columns[..., _CLASSES_FROM:], 3, axis=-1)
         return true_positives, predicted, actual
@@ -185,15 +191,6 @@ def ece(logits: ArrayLike, target: ArrayLike, objective: Objective = SINGLE) -> 
 def f1_macro(logits: ArrayLike, target: ArrayLike, objective: Objective = SINGLE) -> float:
     """`Tally.f1_macro` of all rows; arguments as in `tally`."""
     return float(tally(logits, target, objective).total().f1_macro)
-
-
-def confusion_matrix(gold: ArrayLike, predicted: ArrayLike, classes: int) -> NDArray[np.int64]:
-    """Counts (C, C), gold class by row and predicted class by column.
-
-    Args: gold, predicted: class indices (N,) in [0, classes).
-    """
-    cell = np.asarray(gold, np.int64) * classes + np.asarray(predicted, np.int64)
-    return np.bincount(cell, minlength=classes * classes).reshape(classes, classes)
 
 
 def f1_score(true_positives: FloatArray, predicted: FloatArray, actual: FloatArray) -> FloatArray:

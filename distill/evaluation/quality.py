@@ -7,12 +7,14 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from distill.core.files import Json
+from distill.evaluation.confusions import confusions
 from distill.evaluation.figure import Figure
 from distill.evaluation.metrics import BoolArray, Tally
 from distill.evaluation.over_seeds import Seeded
 from distill.evaluation.point_figures import Thresholds, points
 from distill.evaluation.statistics import ece_interval
 
+FIGURES = ("accuracy", "f1_macro", "f1_weighted", "log_loss")
 ORDERED_METRICS = ("kappa_quadratic", "grade_distance")
 
 
@@ -21,18 +23,19 @@ def quality(model: Seeded, thresholds: Sequence[Thresholds]) -> Json:
 
     Args: model: on the rows to report. thresholds: of the positive class, one for each seed, chosen on other rows;
         empty without any.
-    Returns: `rows`; `absent`, the labels that no row has, where there are any; `accuracy`, `f1_macro`, `log_loss`,
-        `ece` as `{"value", "low", "high"}`, of ordered labels `kappa_quadratic` and `grade_distance` too; `per_class`;
-        `positive` and `slices`, which are None without a positive class and without slices. Each figure with an
-        interval also has its `spread` over several seeds.
+    Returns: `rows`; `absent`, the labels that no row has, where there are any; `accuracy`, `f1_macro`, `f1_weighted`,
+        `log_loss`, `ece` as `{"value", "low", "high"}`, of ordered labels `kappa_quadratic` and `grade_distance` too;
+        `per_class`; `confusions`, see there; `positive` and `slices`, which are None without a positive class and
+        without slices. Each figure with an interval also has its `spread` over several seeds.
     """
     return {
         "rows": len(model.scored[0]),
         **_absent(model, model.totals[0]),
-        **{name: model.metric(name).mean() for name in ("accuracy", "f1_macro", "log_loss")},
+        **{name: model.metric(name).mean() for name in FIGURES},
         **({name: model.metric(name).mean() for name in ORDERED_METRICS} if model.space.ordered else {}),
         "ece": model.metric("ece").mean(ece_interval),
         "per_class": {label: _per_class(model, index) for index, label in enumerate(model.space.labels)},
+        "confusions": confusions(model),
         "positive": _positive(model, thresholds),
         "slices": _slices(model),
     }

@@ -28,6 +28,13 @@ class Drawn(Scored):
         """What each row is expected to add."""
         return expected_tally(self.shares, self.logits, self.target, self.space.objective)
 
+    def confused(self) -> FloatArray:
+        """How many rows are expected for each pair, (C, C); drawn labels that do not exclude each other are apart."""
+        objective = self.space.objective
+        gold = objective.gold_decisions(np.asarray(self.target, np.float64)).astype(np.float64)
+        missed = gold * (1 - self.shares) if objective.several else gold
+        return np.asarray(missed.T @ ((1 - gold) * self.shares))
+
 
 def random_predictions(like: CalibratedPredictions, priors: FloatArray) -> CalibratedPredictions:
     """Answers by chance on the rows of another model. No temperature is fitted.

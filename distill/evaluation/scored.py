@@ -55,6 +55,14 @@ class Scored:
         """What each row adds to the figures."""
         return tally(self.logits, self.target, self.space.objective)
 
+    def confused(self) -> FloatArray:
+        """Rows (C, C) with a gold class, by row, that is not predicted and a predicted class that is not gold."""
+        objective = self.space.objective
+        predicted = objective.decisions(np.asarray(self.logits, np.float64))
+        gold = objective.gold_decisions(np.asarray(self.target, np.float64))
+        missed, wrong = (gold & ~predicted).astype(np.float64), (predicted & ~gold).astype(np.float64)
+        return np.asarray(missed.T @ wrong)
+
     def bootstrap(self, replicates: int = 1000, seed: Seed = 1) -> Bootstrap:
         """Resamples of these rows, to be shared by every model on the same rows. Raises: as `Bootstrap`."""
         return Bootstrap(len(self), self.clusters, replicates, seed)

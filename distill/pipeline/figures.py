@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from distill.core.errors import unknown_name
 from distill.evaluation.calibrated_predictions import Model
+from distill.evaluation.majority import MAJORITY
+from distill.evaluation.random_answers import RANDOM
 from distill.families.family import family, family_of
 from distill.pipeline.experiment import Experiment
 from distill.pipeline.mixtures import mixtures
@@ -32,6 +35,26 @@ def predicted(experiment: Experiment) -> list[str]:
     names = [spec.label for spec in experiment.trained]
     names += [experiment.cross_view] if experiment.cross_view else []
     return names + [f"{spec.label}.{target}" for spec, target in experiment.shipped()]
+
+
+def measured_names(experiment: Experiment) -> list[str]:
+    """Names in the report of everything that is measured, with what knows the class shares alone."""
+    known = experiment.references.document
+    ensemble = [known] if known is not None and known not in predicted(experiment) else []
+    return [*predicted(experiment), *ensemble, MAJORITY, *([RANDOM] if experiment.project.controls.random else [])]
+
+
+def baseline(experiment: Experiment) -> str | None:
+    """The name in the report of the model that `quality.baseline` names; None where it names none.
+
+    Raises: UserError for a model that the run does not have.
+    """
+    asked, names = experiment.project.quality.baseline, measured_names(experiment)
+    if asked is None or asked in names:
+        return asked
+    if asked in experiment.models and experiment.models[asked].label in names:
+        return experiment.models[asked].label
+    raise unknown_name("model", asked, names, f"{experiment.settings.where}: quality.baseline")
 
 
 def _row(experiment: Experiment, spec: ModelSpec) -> Model:

@@ -33,6 +33,7 @@ from distill.report.starts import start_entries
 from distill.report.training import training_entries
 
 SCHEMA = 1
+_MEASURED = ("tests", "keys", "models", "twins", "comparisons")
 
 
 def assemble(
@@ -60,11 +61,7 @@ def assemble(
         "task": {"labels": task.labels, "positive": task.positive, "kind": task.kind, "rows": _rows(audit)},
         "metric": project.quality.metric,
         "training_seed": project.weights_seed,
-        "tests": evaluation["tests"],
-        "keys": evaluation["keys"],
-        "models": evaluation["models"],
-        "twins": evaluation["twins"],
-        "comparisons": evaluation["comparisons"],
+        **_measured(evaluation),
         "choice": read_whole(run / CHOICE, "choice.json"),
         "asked_twins": read_whole(run / TWINS, "twins.json"),
         "training_history": training_entries(folders),
@@ -109,11 +106,7 @@ def assemble_seeds(
         **first,
         "seeds": evaluation.get("seeds", []),
         "stopped_seeds": list(stopped),
-        "tests": evaluation["tests"],
-        "keys": evaluation["keys"],
-        "models": evaluation["models"],
-        "twins": evaluation["twins"],
-        "comparisons": evaluation["comparisons"],
+        **_measured(evaluation),
         "choice": _choice(reports),
         "training_history": [
             {"seed": seed, **fit} for seed, report in reports.items() for fit in report["training_history"]
@@ -142,8 +135,13 @@ def _as_json(gates: Sequence[Gate]) -> list[Json]:
 
 
 def _evaluation(run: Path) -> Json:
-    empty: Json = {"tests": [], "keys": [], "models": [], "twins": {}, "comparisons": []}
+    empty: Json = {**dict.fromkeys(_MEASURED, []), "twins": {}}
     return {**empty, **(read_whole(run / EVALUATION, "evaluation.json") or {})}
+
+
+def _measured(evaluation: Json) -> Json:
+    """What of the evaluation the report has as it is."""
+    return {key: evaluation[key] for key in ("baseline", *_MEASURED) if key in evaluation}
 
 
 def _choice(reports: Mapping[int, Report]) -> Json | None:

@@ -9,6 +9,8 @@ from distill.core.files import Json
 from distill.report import formats
 from distill.report.caveats import bounded_temperatures
 from distill.report.contents import Report, dig, entries, label_names, other_twins, positive_label
+from distill.report.figure_columns import DELTA, ERROR, LOG_LOSS, PERCENT, Figures, Shown, best_by
+from distill.report.quality_tables import weighted_columns
 from distill.report.table_model import Column, ModelRow, Sheet, model_rows, role_heading
 
 _DEFAULT_DECISION = "All test rows at the default decision: the most probable class."
@@ -16,50 +18,66 @@ _DEFAULT_DECISION = "All test rows at the default decision: the most probable cl
 
 def class_sheet(report: Report) -> Sheet:
     """F1 of each class at the largest probability: a row for each class, a column for each model."""
-    return _by_class(report, "F1 of each class", _class_f1)
+    return _by_class(report, "F1 of each class", ("f1",), PERCENT)
 
 
 def class_detail_sheet(report: Report) -> Sheet:
     """Precision and recall of each class: a row for each class, a column for each model."""
-    return _by_class(report, "Precision / recall of each class", _class_parts)
+    return _by_class(
+        report, "Precision / recall of each class", ("precision", "recall"), Shown(decimals=1, interval=False)
+    )
 
 
 def chances_sheet(report: Report) -> Sheet:
     """All classes together at the largest probability, and how good the probabilities are."""
+    figures = Figures.of(report)
     columns = [
         Column("Model", lambda row: row.name, kind="name"),
-        Column("Accuracy", lambda row: formats.percent_interval(row.quality.get("accuracy")), "All classes"),
-        Column("Macro F1", lambda row: formats.percent_interval(row.quality.get("f1_macro")), "All classes"),
-        Column("Log loss", lambda row: _fixed(row.quality.get("log_loss")), "Probabilities"),
-        Column("ECE", lambda row: formats.percent(row.quality.get("ece")), "Probabilities"),
+        figures.column("Accuracy", ("accuracy",), "All classes"),
+        figures.column("Macro F1", ("f1_macro",), "All classes"),
+        *weighted_columns(report, figures),
+        figures.column("Log loss", ("log_loss",), "Probabilities", how=LOG_LOSS),
+        figures.column("ECE", ("ece",), "Probabilities", how=ERROR),
         Column("Temperature", _temperature, "Probabilities"),
     ]
     notes = [f"{_DEFAULT_DECISION} Percent with 95% intervals; log loss as it is.", *bounded_temperatures(report)]
+    notes += [figures.note] if figures.note else []
     return Sheet(" ".join(notes), columns, _scored(report), role_heading)
 
 
-def _by_class(report: Report, title: str, cell: Callable[[Json], str]) -> Sheet:
-    """A row for each class, so that any number of classes fits. Args: cell: figures of a class -> text."""
-    hidden = other_twins(report)
+def _by_class(report: Report, title: str, parts: tuple[str, ...], how: Shown) -> Sheet:
+    """A row for each class, so that any number of classes fits, and its best model marked where a cell is one figure.
+
+    Args: parts: of a class, shown side by side.
+    """
+    hidden, figures = other_twins(report), Figures.of(report)
     models = [row for row in _scored(report) if row.name not in hidden]
     absent = dig(models[0].quality if models else None).get("absent") or []
 
-    def of(row: ModelRow) -> Callable[[str], str]:
-        return lambda label: cell(dig(row.quality, "per_class", label))
+    def column(row: ModelRow) -> Column:
+        def cell(label: str) -> str:
+            return " / ".join(figures.text(row, ("per_class", label, part), how) for part in parts)
 
-    columns = [Column(row.name, of(row), role_heading(row), row.name) for row in models]
+        by = best_by(lambda label: dig(row.quality, "per_class", label).get(parts[0]), 4) if len(parts) == 1 else None
+        return Column(row.name, cell, role_heading(row), row.name, figure=by)
+
     name = Column("Class", lambda label: f"{label} (no test row)" if label in absent else label, kind="label")
-    caption = f"{title}, percent. {_DEFAULT_DECISION}"
-    return Sheet(caption, [name, *columns], label_names(report) if models else [])
+    caption = " ".join(filter(None, [f"{title}, percent. {_DEFAULT_DECISION}", figures.note]))
+    columns = [name, *map(column, models)]
+    return Sheet(caption, columns, label_names(report) if models else [], across=True)
 
 
 def slice_sheet(report: Report) -> Sheet:
     """Accuracy of every model in every slice."""
     rows = [row for row in _scored(report) if dig(row.quality, "slices")]
     names = list(dict.fromkeys(name for row in rows for name in dig(row.quality, "slices")))
-    columns = [Column(_slice_heading(rows, name), _slice_cell(name)) for name in names]
+    figures = Figures.of(report)
+    columns = [figures.column(_slice_heading(rows, name), ("slices", name, "accuracy")) for name in names]
     model = Column("Model", lambda row: row.name, kind="name")
-    return Sheet("Accuracy by slice, percent.", [model, *columns], rows, role_heading)
+    caption = "Accuracy by slice, percent."
+    if figures.baseline is not None:
+        caption += f" {DELTA}: difference to {figures.baseline}, without interval."
+    return Sheet(caption, [model, *columns], rows, role_heading)
 
 
 def slice_rows_sheet(found: Json) -> Sheet:
@@ -95,33 +113,28 @@ def points_sheet(report: Report) -> Sheet:
     """Every operating point of the positive class: the threshold chosen on validation and what it gives on test."""
     rows = [row for row in _scored(report) if row.points]
     rules = list(dict.fromkeys(rule for row in rows for rule in row.points))
-    columns = [column for rule in rules for column in _point_columns(rule)]
+    figures = Figures.of(report)
+    columns = [column for rule in rules for column in _point_columns(rule, figures)]
     caption = (
         f"“{positive_label(report)}” against the rest on all test rows, at the threshold that each rule chose on "
         "validation; percent with 95% intervals, over other test rows and other thresholds."
     )
+    if figures.baseline is not None:
+        caption += f" {DELTA}: difference to {figures.baseline}, without interval."
     return Sheet(caption, [Column("Model", lambda row: row.name, kind="name"), *columns], rows, role_heading)
 
 
-def _point_columns(rule: str) -> list[Column]:
+def _point_columns(rule: str, figures: Figures) -> list[Column]:
     group = "Best F1" if rule == "f1" else rule
-    parts = ("accuracy", "precision", "recall", "f1")
+    parts, place = ("accuracy", "precision", "recall", "f1"), ("positive", "operating_points", rule)
     return [
         Column("Threshold", _threshold_cell(rule), group, f"{group}: threshold"),
-        *(Column(part.capitalize(), _point_cell(rule, part), group, f"{group}: {part}") for part in parts),
+        *(figures.column(part.capitalize(), (*place, part), group, f"{group}: {part}") for part in parts),
     ]
 
 
 def _scored(report: Report) -> list[ModelRow]:
     return [row for row in model_rows(report) if row.quality]
-
-
-def _class_f1(figures: Json) -> str:
-    return formats.percent_interval(figures.get("f1"), figures.get("f1_interval"))
-
-
-def _class_parts(figures: Json) -> str:
-    return " / ".join(formats.percent(figures.get(part), 1) for part in ("precision", "recall"))
 
 
 def _temperature(row: ModelRow) -> str:
@@ -149,20 +162,10 @@ def _by_slice_caption(found: Json) -> str:
     return f"{caption} Under {least} clusters, so without interval: {', '.join(few)}." if few else caption
 
 
-def _slice_cell(name: str) -> Callable[[ModelRow], str]:
-    return lambda row: formats.percent_interval(dig(row.quality, "slices", name).get("accuracy"))
-
-
 def _slice_heading(rows: Sequence[ModelRow], name: str) -> str:
     sizes = (dig(row.quality, "slices", name).get("rows") for row in rows)
     size = next((size for size in sizes if size is not None), None)
     return str(name) if size is None else f"{name} ({formats.integer(size)} rows)"
-
-
-def _point_cell(rule: str, part: str) -> Callable[[ModelRow], str]:
-    return lambda row: formats.percent_interval(
-        dig(row.points, rule).get(part), dig(row.points, rule).get(f"{part}_interval", ())
-    )
 
 
 def _threshold_cell(rule: str) -> Callable[[ModelRow], str]:
@@ -171,6 +174,6 @@ def _threshold_cell(rule: str) -> Callable[[ModelRow], str]:
     )
 
 
-def _fixed(value: Any, decimals: int = 4) -> str:
+def _fixed(value: Any, decimals: int) -> str:
     figure = formats.number(value)
     return formats.MISSING if figure is None else f"{figure:.{decimals}f}"

@@ -43,7 +43,7 @@ def signed_interval(value: Any, interval: Any, scale: float, decimals: int) -> s
     centre, pair = number(value), bounds(interval)
     if centre is None:
         return MISSING
-    text = _signed(centre * scale, decimals)
+    text = signed(centre * scale, decimals)
     if pair is None:
         return text
     return f"{text} ({signed_range(pair, scale, decimals - 1)})"
@@ -52,7 +52,7 @@ def signed_interval(value: Any, interval: Any, scale: float, decimals: int) -> s
 def signed_range(value: Any, scale: float, decimals: int) -> str:
     """The ends of a range, both with their sign: "−0.3…+2.7"."""
     pair = bounds(value)
-    return MISSING if pair is None else "…".join(_signed(bound * scale, decimals) for bound in pair)
+    return MISSING if pair is None else "…".join(signed(bound * scale, decimals) for bound in pair)
 
 
 def three_digits(value: Any) -> str:
@@ -124,7 +124,8 @@ def verdict(value: Any) -> str:
     return {True: "passed", False: "failed"}.get(value, MISSING) if isinstance(value, bool) else MISSING
 
 
-def _signed(value: float, decimals: int) -> str:
+def signed(value: float, decimals: int) -> str:
+    """A difference with its sign: "+1.20", "−0.3"."""
     return f"{value:+.{decimals}f}".replace("-", "−")
 
 

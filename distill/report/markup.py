@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from itertools import groupby
 
 from distill.core.output import for_html
 from distill.report import formats
+from distill.report.figure_columns import DELTA
 from distill.report.table_model import Column, Sheet
 
 # Where a long name such as 8L_trunc@card.onnx-int8 may go on to a second line.
 _BREAKS = re.compile(r"(@|&gt;|\w(?=\.))")
-_WITH_INTERVAL = re.compile(r"(\S+) (\(.+\))")
+_WITH_MORE = re.compile(rf"(?P<figure>\S+)(?: (?P<interval>\(.+\)))?(?: (?P<delta>{DELTA}.+))?")
 
 
 def element(tag: str, body: str, **attributes: object) -> str:
@@ -31,9 +33,8 @@ def table(sheet: Sheet) -> str:
     if not sheet.rows:
         return ""
     caption = element("caption", element("span", for_html(sheet.caption)))
-    body = "".join(
-        _section(sheet, heading, list(rows)) for heading, rows in groupby(sheet.rows, sheet.section or (lambda _: ""))
-    )
+    best, sections = sheet.best(), groupby(sheet.rows, sheet.section or (lambda _: ""))
+    body = "".join(_section(sheet, heading, list(rows), best) for heading, rows in sections)
     frame = element("table", caption + element("thead", _head(sheet)) + body)
     return element("div", frame, class_="table", role="region", aria_label=sheet.caption, tabindex=0)
 
@@ -74,16 +75,18 @@ def _head(sheet: Sheet) -> str:
     return element("tr", "".join(cells), class_="groups") + element("tr", names)
 
 
-def _section(sheet: Sheet, heading: str, rows: list[object]) -> str:
+def _section(sheet: Sheet, heading: str, rows: list[object], best: Callable[[Column, object], bool]) -> str:
     title = element("th", element("span", for_html(heading)), scope="rowgroup", colspan=len(sheet.columns))
     lines = element("tr", title, class_="section") if heading else ""
-    return element("tbody", lines + "".join(_row(sheet, row) for row in rows))
+    return element("tbody", lines + "".join(_row(sheet, row, best) for row in rows))
 
 
-def _row(sheet: Sheet, row: object) -> str:
+def _row(sheet: Sheet, row: object, best: Callable[[Column, object], bool]) -> str:
     first, *others = sheet.columns
     cells = element("th", _content(first, row), scope="row", class_=first.kind)
-    cells += "".join(element("td", _content(column, row), class_=column.kind) for column in others)
+    for column in others:
+        content = _content(column, row)
+        cells += element("td", element("strong", content) if best(column, row) else content, class_=column.kind)
     return element("tr", cells, class_="marked" if sheet.marked and sheet.marked(row) else None)
 
 
@@ -99,5 +102,8 @@ def _content(column: Column, row: object) -> str:
         return mark + (f" <small>{for_html(rest)}</small>" if rest else "")
     if column.kind == "name":
         return element("code", _breakable(text))
-    match = _WITH_INTERVAL.fullmatch(text) if column.kind == "number" else None
-    return for_html(text) if match is None else f"{for_html(match[1])} <small>{for_html(match[2])}</small>"
+    match = _WITH_MORE.fullmatch(text) if column.kind == "number" else None
+    if match is None:
+        return for_html(text)
+    more = "".join(f" <small>{for_html(part)}</small>" for part in (match["interval"], match["delta"]) if part)
+    return f"{for_html(match['figure'])}{more}"

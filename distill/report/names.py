@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from distill.evaluation.entries import ModelFigures
 
-METRIC_NAMES = {"accuracy": "accuracy", "f1_macro": "macro F1", "log_loss": "log loss"}
+METRIC_NAMES = {"accuracy": "accuracy", "f1_macro": "macro F1", "f1_weighted": "weighted F1", "log_loss": "log loss"}
 CONTROLS = {
     "card_teacher": "a teacher on cards",
     "gold_twins": "students on gold alone",

@@ -16,6 +16,7 @@ from distill.report.contents import (
     over_majority_known,
     positive_label,
 )
+from distill.report.figure_columns import PERCENT, PLACES, SHARE, Figures, best_by
 from distill.report.names import METRIC_NAMES
 from distill.report.table_model import Column, ModelRow, Sheet, model_rows, role_heading
 
@@ -24,18 +25,21 @@ NOT_A_SHARE = {"log_loss"}
 AT_MOST_PROBABLE = "at the most probable class"
 """The one rule of every table but that of the operating points."""
 DIFFERENCES = f"differences in points (log loss as it is), with 95% intervals, {AT_MOST_PROBABLE}"
+_HEADS = {"accuracy": "Accuracy", "precision": "Precision", "recall": "Recall", "f1": "F1"}
 _ORDERED_NOTE = "Weighted kappa (quadratic) and places off: the labels as a scale; 0 places off is right."
 
 
-def quality_columns(report: Report) -> list[Column]:
+def quality_columns(report: Report, test: str | None = None) -> list[Column]:
     """Model, size and quality at the most probable class; the columns that every table of models starts with."""
+    figures = Figures.of(report, test)
     return [
         Column("Model", lambda row: row.name, kind="name"),
         Column("Layers", lambda row: formats.plain(row.model.layers), spare=5),
         Column("Parameters", lambda row: formats.millions(row.model.parameters), spare=8),
-        *_positive_columns(report),
-        Column("Macro F1", lambda row: formats.percent_interval(row.quality.get("f1_macro")), "All classes", spare=3),
-        *_ordered_columns(report),
+        *_positive_columns(report, figures),
+        figures.column("Macro F1", ("f1_macro",), "All classes", spare=3),
+        *(weighted_columns(report, figures) if report.get("metric") == "f1_weighted" else []),
+        *_ordered_columns(report, figures),
     ]
 
 
@@ -49,7 +53,8 @@ def quality_sheet(report: Report, marked: str | None = None) -> Sheet:
     notes = [
         *absent_classes(report, first),
         _rule_note(report),
-        _ORDERED_NOTE if _ordered_columns(report) else "",
+        _ORDERED_NOTE if _is_scale(report) else "",
+        Figures.of(report).note,
         *_retention_notes(report),
         "Latency at batch 1; speed-up over the document teacher.",
     ]
@@ -68,8 +73,9 @@ def per_test_sheet(report: Report, test: str) -> Sheet:
     size = f" ({counts.pop()} rows)" if len(counts) == 1 else ""
     lacking = absent_classes(report, rows[0].quality, f"row of test “{test}”") if rows else []
     rule = f"{AT_MOST_PROBABLE[0].upper()}{AT_MOST_PROBABLE[1:]}."
-    caption = f"Test “{test}”{size}{_seed(report)}: quality in percent with 95% intervals. {' '.join([rule, *lacking])}"
-    return Sheet(caption, quality_columns(report), rows, role_heading)
+    notes = " ".join([rule, *lacking, Figures.of(report, test).note]).strip()
+    caption = f"Test “{test}”{size}{_seed(report)}: quality in percent with 95% intervals. {notes}"
+    return Sheet(caption, quality_columns(report, test), rows, role_heading)
 
 
 def comparison_sheet(report: Report) -> Sheet:
@@ -108,43 +114,46 @@ def reading(row: Comparison) -> str:
     return "A is better" if (sum(pair) > 0) != (row.metric in LOWER_IS_BETTER) else "B is better"
 
 
-def _positive_columns(report: Report) -> list[Column]:
+def weighted_columns(report: Report, figures: Figures) -> list[Column]:
+    """F1 weighted by the rows of each class; none in reports of older runs."""
+    if not any("f1_weighted" in dig(model.quality) for model in models_of(report)):
+        return []
+    return [figures.column("Weighted F1", ("f1_weighted",), "All classes", spare=3)]
+
+
+def _positive_columns(report: Report, figures: Figures) -> list[Column]:
     """Accuracy, and of the positive class against the rest also precision, recall and F1, all at one rule."""
     label = positive_label(report)
-    everything = Column("Accuracy", lambda row: formats.percent_interval(row.quality.get("accuracy")), "All classes")
+    everything = figures.column("Accuracy", ("accuracy",), "All classes")
     if label is None:
         return [everything]
 
-    def cell(name: str) -> Callable[[ModelRow], str]:
-        return lambda row: formats.percent(dig(row.quality, "per_class", label).get(name))
-
-    def f1(row: ModelRow) -> str:
-        figures = dig(row.quality, "per_class", label)
-        return formats.percent_interval(figures.get("f1"), figures.get("f1_interval"))
+    def column(name: str, spare: int = 0) -> Column:
+        how = PERCENT if name == "f1" else SHARE
+        return figures.column(_HEADS[name], ("per_class", label, name), group, spare=spare, how=how)
 
     group = f"{label} against the rest"
     known = any("accuracy" in dig(row.quality, "per_class", label) for row in model_rows(report))
     return [
-        Column("Accuracy", cell("accuracy"), group, spare=4) if known else everything,
-        Column("Precision", cell("precision"), group, spare=6),
-        Column("Recall", cell("recall"), group, spare=6),
-        Column("F1", f1, group),
+        column("accuracy", 4) if known else everything,
+        column("precision", 6),
+        column("recall", 6),
+        column("f1"),
     ]
 
 
-def _ordered_columns(report: Report) -> list[Column]:
+def _is_scale(report: Report) -> bool:
+    return any("kappa_quadratic" in dig(model.quality) for model in models_of(report))
+
+
+def _ordered_columns(report: Report, figures: Figures) -> list[Column]:
     """Of labels on a scale: weighted kappa and how many places answers are off."""
-    if not any("kappa_quadratic" in dig(model.quality) for model in models_of(report)):
+    if not _is_scale(report):
         return []
     return [
-        Column("Weighted kappa", lambda row: formats.percent_interval(row.quality.get("kappa_quadratic")), "", spare=7),
-        Column("Places off", lambda row: _places(row.quality.get("grade_distance")), "", spare=8),
+        figures.column("Weighted kappa", ("kappa_quadratic",), spare=7),
+        figures.column("Places off", ("grade_distance",), spare=8, how=PLACES),
     ]
-
-
-def _places(figure: object) -> str:
-    value = formats.number(figure)
-    return formats.MISSING if value is None else f"{value:.3f}"
 
 
 def _majority_columns(report: Report) -> list[Column]:
@@ -162,7 +171,14 @@ def _above_majority(row: ModelRow) -> str:
 def _retention_columns(report: Report) -> list[Column]:
     group = "Retention over majority" if over_majority_known(report) else "Retention of macro F1"
     return [
-        Column(f"{view} teacher", _retention_cell(view), group, f"Retention, {view} teacher", spare=spare)
+        Column(
+            f"{view} teacher",
+            _retention_cell(view),
+            group,
+            f"Retention, {view} teacher",
+            spare=spare,
+            figure=best_by(_retention(view), 4),
+        )
         for view, spare in (("document", 1), ("card", 3))
     ]
 
@@ -178,10 +194,10 @@ def _retention_notes(report: Report) -> list[str]:
 def _latency_columns() -> list[Column]:
     ms, speed = "Latency, ms", "Speed-up"
     return [
-        Column("p50", lambda row: formats.three_digits(row.latency.p50_ms), ms, "p50, ms", spare=2),
-        Column("p99", lambda row: formats.three_digits(row.latency.p99_ms), ms, "p99, ms", spare=7),
-        Column("over PyTorch teacher", _speed_cell("speedup_vs_teacher"), speed, "Speed-up"),
-        Column("over fastest teacher", _speed_cell("speedup_vs_best_teacher"), speed, "Over fastest teacher", spare=10),
+        _timed("p50", "p50_ms", ms, "p50, ms", 2),
+        _timed("p99", "p99_ms", ms, "p99, ms", 7),
+        _faster("over PyTorch teacher", "speedup_vs_teacher", speed, "Speed-up", 0),
+        _faster("over fastest teacher", "speedup_vs_best_teacher", speed, "Over fastest teacher", 10),
     ]
 
 
@@ -204,12 +220,30 @@ def _seed(report: Report) -> str:
     return ", one training seed" if seed is None else f", one seed: {seed}"
 
 
+def _retention(view: str) -> Callable[[ModelRow], object]:
+    return lambda row: dig(row.model.retention).get(view)
+
+
 def _retention_cell(view: str) -> Callable[[ModelRow], str]:
-    return lambda row: formats.percent_interval(dig(row.model.retention).get(view))
+    return lambda row: formats.percent_interval(_retention(view)(row))
 
 
-def _speed_cell(key: str) -> Callable[[ModelRow], str]:
-    return lambda row: formats.times(getattr(row.latency, key))
+def _timed(name: str, key: str, group: str, alone: str, spare: int) -> Column:
+    figure = best_by(lambda row: getattr(row.latency, key))
+    return Column(
+        name,
+        lambda row: formats.three_digits(getattr(row.latency, key)),
+        group,
+        alone,
+        spare=spare,
+        figure=figure,
+        lower=True,
+    )
+
+
+def _faster(name: str, key: str, group: str, alone: str, spare: int) -> Column:
+    figure = best_by(lambda row: getattr(row.latency, key))
+    return Column(name, lambda row: formats.times(getattr(row.latency, key)), group, alone, spare=spare, figure=figure)
 
 
 def _difference(row: Comparison) -> str:

@@ -20,7 +20,8 @@ class Column:
     Args: name: heading. cell: row -> text. group: heading over neighbouring columns. alone: heading where no groups are
         shown, by default `name`. kind: "number" is aligned right, "name" is shown as code, "text" as it is,
         "prose" and "label" over several lines, "check" is "yes" or "no" with what it is about in brackets.
-        spare: 0 is always shown; narrow terminals leave out the highest first.
+        spare: 0 is always shown; narrow terminals leave out the highest first. figure: row -> what the best cell is
+        found by, None where there is nothing; lower: whether the least is the best.
     """
 
     name: str
@@ -29,6 +30,8 @@ class Column:
     alone: str = ""
     kind: str = "number"
     spare: int = 0
+    figure: Callable[[Any], float | None] | None = None
+    lower: bool = False
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,7 @@ class Sheet:
     """A table not yet rendered.
 
     Args: rows: whatever the cells take. section: row -> heading shared with neighbours. marked: rows that stand out.
+        across: whether the best cell is that of a row, not of a column.
     """
 
     caption: str
@@ -43,6 +47,14 @@ class Sheet:
     rows: Sequence[Any]
     section: Callable[[Any], str] | None = None
     marked: Callable[[Any], bool] | None = None
+    across: bool = False
+
+    def best(self) -> Callable[[Column, Any], bool]:
+        """Whether a cell holds the best figure of its column, or row; of one figure alone there is no best."""
+        if self.across:
+            return lambda column, row: _is_best(column, row, [(other, row) for other in self.columns])
+        tops = {id(column): _top([(column, row) for row in self.rows]) for column in self.columns}
+        return lambda column, row: tops[id(column)] is not None and _signed(column, row) == tops[id(column)]
 
 
 @dataclass(frozen=True)
@@ -89,3 +101,20 @@ def role_heading(row: ModelRow) -> str:
 
 def _role_order(role: object) -> int:
     return list(ROLES).index(str(role)) if role in ROLES else len(ROLES)
+
+
+def _is_best(column: Column, row: Any, cells: Sequence[tuple[Column, Any]]) -> bool:
+    top = _top(cells)
+    return top is not None and _signed(column, row) == top
+
+
+def _top(cells: Sequence[tuple[Column, Any]]) -> float | None:
+    """The best of several figures; None where there are fewer than two."""
+    known = [value for cell in cells if (value := _signed(*cell)) is not None]
+    return max(known) if len(known) > 1 else None
+
+
+def _signed(column: Column, row: Any) -> float | None:
+    """A cell's figure such that more is better."""
+    value = column.figure(row) if column.figure else None
+    return None if value is None else -value if column.lower else value

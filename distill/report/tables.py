@@ -15,6 +15,7 @@ from rich.text import Text
 from distill.core.output import as_markdown_code, for_markdown
 from distill.report import (
     breakdown_tables,
+    confusion_table,
     formats,
     labels_tables,
     majority_table,
@@ -26,6 +27,7 @@ from distill.report import (
     verdict,
 )
 from distill.report.contents import Report, entries, over_majority_known, tests_of
+from distill.report.figure_columns import DELTA
 from distill.report.table_model import Column, Sheet
 
 _STYLES = {"passed": "green", "failed": "bold red", "no": "bold red", formats.MISSING: "dim"}
@@ -57,6 +59,7 @@ def markdown_results(report: Report, title: str) -> str:
     parts = [f"# {for_markdown(title)}", *([for_markdown(sentence) for sentence in sentences] or _seeds(report))]
     parts += _chapter("Quality and speed", [quality_tables.quality_sheet(report)])
     parts += _chapter("Each class", [breakdown_tables.class_sheet(report), breakdown_tables.chances_sheet(report)])
+    parts += _chapter("Confused classes", [confusion_table.confusion_sheet(report)])
     parts += _chapter("Each test", per_test)
     parts += _chapter("Each slice", by_slice)
     parts += _chapter("Operating points", [breakdown_tables.points_sheet(report)])
@@ -90,13 +93,16 @@ def markdown(sheet: Sheet) -> str:
 
 
 def _rich(sheet: Sheet, columns: list[Column]) -> Table:
+    best = sheet.best()
     table = Table(caption=Text(sheet.caption), caption_justify="left", box=None, pad_edge=False, header_style="bold")
     for column in columns:
         heading = Text(_broken_heading(column, sheet.rows))
         table.add_column(heading, justify="right" if column.kind == "number" else "left", no_wrap=True)
     for _, rows in groupby(sheet.rows, sheet.section or (lambda _: "")):
         for row in rows:
-            table.add_row(*(Text(_lines(column, row), style=_style(column, row)) for column in columns))
+            table.add_row(
+                *(Text(_lines(column, row), style=_style(column, row, best(column, row))) for column in columns)
+            )
         table.add_section()
     return table
 
@@ -104,11 +110,13 @@ def _rich(sheet: Sheet, columns: list[Column]) -> Table:
 def _lines(column: Column, row: Any) -> str:
     """A cell with its interval on a second line, which keeps fourteen columns within a usual terminal."""
     text = column.cell(row)
-    return text.replace(" (", "\n(") if column.kind in ("number", "check") else text
+    return text.replace(" (", "\n(").replace(f" {DELTA}", f"\n{DELTA}") if column.kind in ("number", "check") else text
 
 
-def _style(column: Column, row: Any) -> str:
+def _style(column: Column, row: Any, best: bool) -> str:
     text = column.cell(row)
+    if best:
+        return "bold"
     return _STYLES.get(text.partition(" ")[0] if column.kind == "check" else text, "")
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from distill.report import formats
 from distill.report.contents import Report, dig
+from distill.report.figure_columns import LOG_LOSS, PERCENT, Shown, best_by
 from distill.report.quality_tables import AT_MOST_PROBABLE
 from distill.report.table_model import Column, ModelRow, Sheet, model_rows
 
@@ -26,9 +27,9 @@ def twin_sheet(report: Report) -> Sheet:
     columns = [
         Column("Twin", lambda row: row[1].name, kind="name"),
         Column("Log loss on validation", lambda row: _decimals(dig(row[1].model.valid).get("log_loss"))),
-        Column("Accuracy", lambda row: formats.percent_interval(row[1].quality.get("accuracy")), "All test rows"),
-        Column("Macro F1", lambda row: formats.percent_interval(row[1].quality.get("f1_macro")), "All test rows"),
-        Column("Log loss", lambda row: _decimals(row[1].quality.get("log_loss")), "All test rows", "Log loss on test"),
+        _column("Accuracy", "accuracy", PERCENT),
+        _column("Macro F1", "f1_macro", PERCENT),
+        _column("Log loss", "log_loss", LOG_LOSS, "Log loss on test"),
         Column("Taken", _taken, kind="text"),
     ]
     caption = (
@@ -36,6 +37,15 @@ def twin_sheet(report: Report) -> Sheet:
         f"Figures {AT_MOST_PROBABLE}."
     )
     return Sheet(caption, columns, rows, lambda row: f"Twins of {row[0]}", lambda row: row[2])
+
+
+def _column(name: str, figure: str, how: Shown, alone: str = "") -> Column:
+    best = best_by(lambda row: row[1].quality.get(figure), 4)
+
+    def cell(row: Pair) -> str:
+        return how.text(row[1].quality, (figure,))
+
+    return Column(name, cell, "All test rows", alone, figure=best, lower=how.lower)
 
 
 def _other(pair: Mapping[str, Any]) -> list[str]:

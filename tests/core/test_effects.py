@@ -193,6 +193,7 @@ EFFECTS: Mapping[type[Config], Mapping[str, str]] = {
     project.Controls: each(CONTROLS, "card_teacher", "gold_twins", "random", "tfidf"),
     project.Quality: {
         "metric": "evaluation/test_baselines.py::test_the_metric_of_the_project_decides",
+        "baseline": "evaluation/test_beside_baseline.py::test_a_baseline_adds_its_differences_and_changes_nothing_else",
         **each(SETTINGS, "precision_at_least", "recall_at_least", "replicates"),
     },
     project.Project: {

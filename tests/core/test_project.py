@@ -22,7 +22,8 @@ from export.targets.onnx_int8_dynamic import OnnxInt8Dynamic
 from students.config import StudentConfig, StudentEntry, TrainedEntry
 from teachers.config import LabellingConfig, TeacherConfig, TeacherEntry
 from teachers.pretraining.config import EmbeddingTeacherConfig, PretrainConfig, PretrainTraining, TextSource
-from tests.core import rejected_losses
+from tests.core import rejected_losses, rejected_measuring
+from tests.core.rejected_measuring import TASK
 
 MODULES = (
     *rejected_losses.MODULES,
@@ -39,12 +40,11 @@ MODULES = (
 )
 VIEW = {"left": ["product.title"], "right": ["page.title"], "max_tokens": 64}
 DATA = {"train": "train.jsonl", "test": {"unseen": ["test.jsonl"]}}
-TASK = {"labels": ["нет", "да"], "positive": "да"}
 
 # What a model needs besides the field under test.
 NEEDED: dict[type[Config], dict[str, Any]] = {
     **rejected_losses.NEEDED,
-    project.Task: TASK,
+    **rejected_measuring.NEEDED,
     project.PoolSource: {"files": ["pool.jsonl"]},
     project.Data: DATA,
     project.ViewConfig: VIEW,
@@ -81,7 +81,7 @@ TRAINED: dict[str, Any] = {
 
 REJECTED: dict[type[Config], dict[str, Any]] = {
     **rejected_losses.REJECTED,
-    project.Task: {"labels": ["да"], "ordered": "maybe", "positive": "может быть", "kind": "triple"},
+    **rejected_measuring.REJECTED,
     project.Split: {"mode": "random", "valid": 1.5, "test": -0.1},
     project.Junk: {"min_chars": -1, "max_chars": 0, "required": "page.title", "repeated": 2, "patterns": "спам"},
     project.MadePairs: {"of": [], "exact": -1, "neighbours": "all", "hard": -1, "random": 0.5, "seed": -1},
@@ -129,7 +129,6 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
         "validation_rows": 0,
     },
     project.Controls: {"card_teacher": "some", "gold_twins": 3, "random": "yes please", "tfidf": 2},
-    project.Quality: {"metric": "f1", "precision_at_least": 1.1, "recall_at_least": -1, "replicates": 99},
     project.Project: {
         "task": {"labels": "да"},
         "data": {},

@@ -52,8 +52,8 @@ def test_the_block_has_the_shape_of_the_contract():
     one = scored()
     found = block(one, {"f1": 0.4, "recall@P>=0.9": None})
     assert set(found) == {
-        *("rows", "accuracy", "f1_macro", "log_loss", "ece", "kappa_quadratic", "grade_distance"),
-        *("per_class", "positive", "slices"),
+        *("rows", "accuracy", "f1_macro", "f1_weighted", "log_loss", "ece", "kappa_quadratic", "grade_distance"),
+        *("per_class", "confusions", "positive", "slices"),
     }
     for figure in ("accuracy", "f1_macro", "log_loss", "ece", "kappa_quadratic", "grade_distance"):
         assert found[figure]["low"] <= found[figure]["value"] <= found[figure]["high"]

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from distill.core.errors import UserError
 from distill.core.files import read_json, write_json
 from distill.core.names import name_problems
 from distill.core.project import Controls
 from distill.evaluation.calibrated_predictions import References
 from distill.pipeline import models
 from distill.pipeline.experiment import Experiment
+from distill.pipeline.figures import baseline
 from distill.pipeline.models import CONTROLS, Start
 from distill.pipeline.plan import Stage, asking, bundles, learning, plan, stages_until
 from distill.pipeline.settings import resolve_settings
@@ -74,6 +76,14 @@ def test_the_teachers_are_asked_first_and_twins_come_before_labels(project):
         "train small-gold-steps",
         "predict old@document",
     ]
+
+
+def test_a_baseline_is_found_by_either_name_and_another_one_is_refused(project):
+    for named, label in {"small": "small@card", "new@document": "new@document", "majority": "majority"}.items():
+        assert baseline(experiment_of(project, f"quality.baseline={named}")) == label
+    assert baseline(experiment_of(project)) is None
+    with pytest.raises(UserError, match=r"smal.*small@card"):
+        list(plan(experiment_of(project, "quality.baseline=smal@card")))
 
 
 def test_every_model_is_predicted_once(project):

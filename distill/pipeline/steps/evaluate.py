@@ -11,7 +11,7 @@ from distill.core.steps import Read, Step
 from distill.core.work import Work
 from distill.evaluation.calibrated_predictions import Model
 from distill.pipeline.experiment import Experiment
-from distill.pipeline.figures import predicted, report_models
+from distill.pipeline.figures import baseline, predicted, report_models
 from distill.pipeline.mixtures import mixing
 
 _PRIORS = ("train.parquet",)
@@ -42,7 +42,7 @@ def _models(experiments: Mapping[int | None, Experiment]) -> list[Model]:
 
 def _step(name: str, experiments: Mapping[int | None, Experiment], reads: tuple[Read, ...]) -> Step:
     first = next(iter(experiments.values()))
-    project, task, tests = first.project, first.project.task, first.tests
+    project, task, tests, named = first.project, first.project.task, first.tests, baseline(first)
 
     def body(folder: Path) -> None:
         from distill.core.files import write_json
@@ -50,7 +50,7 @@ def _step(name: str, experiments: Mapping[int | None, Experiment], reads: tuple[
         from distill.evaluation.evaluate import Measuring, evaluate
 
         priors, random = class_shares(first.run / RECORDS), project.controls.random
-        measuring = Measuring(first.space, project.quality, project.seed, priors, random, project.data.keys)
+        measuring = Measuring(first.space, project.quality, project.seed, priors, random, project.data.keys, named)
         folders: Mapping[Any, Path] = {seed: one.run.predictions for seed, one in experiments.items()}
         result = evaluate(_models(experiments), tests, first.references, folders, measuring)
         write_json(folder / "evaluation.json", result)
@@ -71,6 +71,6 @@ def _step(name: str, experiments: Mapping[int | None, Experiment], reads: tuple[
             **({"mixtures": mixed} if mixed else {}),
         },
         reads=reads,
-        version=4,
+        version=5,
         work=lambda rows: Work(rows=sum(rows.get(test, 0) for test in tests) * project.quality.replicates * models),
     )

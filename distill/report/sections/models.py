@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from distill.core.output import for_html
-from distill.report import breakdown_tables, majority_table, plots, quality_tables, seeds_table, twins_table, verdict
+from distill.report import (
+    breakdown_tables,
+    confusion_table,
+    majority_table,
+    plots,
+    quality_tables,
+    seeds_table,
+    twins_table,
+    verdict,
+)
 from distill.report.contents import Report, label_names, positive_label, tests_of
 from distill.report.markup import details, element, table
 from distill.report.section import Section, TableSection
@@ -101,6 +110,16 @@ class Classes(Section):
         if len(label_names(report)) > _UNFOLDED_CLASSES:
             each = details(f"F1 of each of {len(label_names(report))} classes", each)
         return table(breakdown_tables.chances_sheet(report)) + each + details("Precision and recall", detail)
+
+
+class Confusions(TableSection):
+    """Which classes are taken for which."""
+
+    name, title, position = "confusions", "Confused classes", 115
+
+    def sheet(self, report: Report) -> Sheet:
+        """The most frequent pairs of each model."""
+        return confusion_table.confusion_sheet(report)
 
 
 class Slices(TableSection):

@@ -1,0 +1,21 @@
+"""Values that the task and the ways of measuring refuse, for the table of every config."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from distill.core import project
+from distill.core.config import Config
+
+TASK = {"labels": ["нет", "да"], "positive": "да"}
+NEEDED: dict[type[Config], dict[str, Any]] = {project.Task: TASK}
+REJECTED: dict[type[Config], dict[str, Any]] = {
+    project.Task: {"labels": ["да"], "ordered": "maybe", "positive": "может быть", "kind": "triple"},
+    project.Quality: {
+        "metric": "f1",
+        "baseline": 5,
+        "precision_at_least": 1.1,
+        "recall_at_least": -1,
+        "replicates": 99,
+    },
+}

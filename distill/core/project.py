@@ -25,6 +25,10 @@ def _names(value: Any) -> Any:
     return [label_name(item) for item in value] if isinstance(value, list) else value
 
 
+def _one_name(value: Any) -> Any:
+    return value if isinstance(value, list | dict | None) else label_name(value)
+
+
 def _as_list(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
@@ -61,6 +65,21 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Seeds = Annotated[list[NonNegativeInt], Field(min_length=1), AfterValidator(_without_repeats)]
 
 
+DROP = "drop"
+
+
+class Rare(Config):
+    """What becomes of classes with too few training rows to learn from."""
+
+    under: PositiveInt = Field(description="a class with fewer training rows than this is rare")
+    into: Annotated[str, BeforeValidator(_one_name), Field(min_length=1)] = Field(
+        "other", description="the class that takes their rows, there already or new; drop: they go"
+    )
+    classes: dict[Name, NonNegativeInt] = Field(
+        default_factory=dict, description="training rows of each rare class; the run counts them itself"
+    )
+
+
 class Task(Config):
     """What is being decided."""
 
@@ -72,6 +91,7 @@ class Task(Config):
     )
     positive: Name | None = Field(None, description="the class scored one-vs-rest at operating points")
     kind: Kind = Field("single", description="one label per record, or any number")
+    rare: Rare | None = Field(None, description="classes with few training rows: merged or left out; null: kept")
 
     @model_validator(mode="after")
     def _consistent(self) -> Task:
@@ -86,7 +106,15 @@ class Task(Config):
     @property
     def space(self) -> LabelSpace:
         """The label space that the rest of the code works with."""
-        return LabelSpace(tuple(self.labels), objective(self.kind, len(self.labels)), self.positive, self.ordered)
+        return self._space(self.labels)
+
+    @property
+    def read_space(self) -> LabelSpace:
+        """The label space of the files: the labels, then the rare ones that rows still have there."""
+        return self._space([*self.labels, *(self.rare.classes if self.rare else ())])
+
+    def _space(self, labels: list[str]) -> LabelSpace:
+        return LabelSpace(tuple(labels), objective(self.kind, len(labels)), self.positive, self.ordered)
 
 
 class Split(Config):

@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 from benchmarks.config import BenchConfig
 from distill.core.config import Config, config_error, load_yaml, merge, overrides, parse
 from distill.core.errors import nearest
-from distill.core.intake.found_labels import training_labels
 from distill.core.names import folded, name_problems, shown
 from distill.core.objectives.objective import objective
 from distill.core.project import Project
@@ -20,6 +19,7 @@ from distill.pipeline.circles import circle
 from distill.pipeline.entries import student_entry, teacher_entry
 from distill.pipeline.named_models import named_students, named_teachers
 from distill.pipeline.start_problems import needs_of, no_card_teacher, start_problems
+from distill.pipeline.task_labels import labelled
 from distill.training.losses.term import needs_teacher
 from export.config import load_target, target_names
 from export.targets.base import Target
@@ -140,7 +140,7 @@ def resolve_settings(
     chosen, folder = overrides(sets), config.parent
     values = _rooted(merge(load_yaml(config), chosen), config, chosen)
     where = str(config)
-    project = parse(Project, _labelled(values, where), where)
+    project = parse(Project, labelled(values, where), where)
     teacher_entries = named_teachers(project.teachers, teachers, config)
     if checkpoint is not None:
         teacher_entries = {name: {**entry, "checkpoint": checkpoint} for name, entry in teacher_entries.items()}
@@ -166,17 +166,6 @@ def _rooted(values: dict[str, Any], config: Path, chosen: Mapping[str, Any]) -> 
         return values
     base = Path.cwd() if "root" in chosen.get("data", {}) else config.parent
     return {**values, "data": {**data, "root": str((base / str(data.get("root", "."))).resolve())}}
-
-
-def _labelled(values: dict[str, Any], where: str) -> dict[str, Any]:
-    """`values` with `task.labels: auto` replaced by the labels of the training rows."""
-    task = values.get("task")
-    if not isinstance(task, dict) or task.get("labels") != "auto":
-        return values
-    # Everything else is checked before any file is read, under two labels that stand in.
-    stand_in = {**task, "labels": [str(task.get("positive")), "…"]}
-    project = parse(Project, {**values, "task": stand_in}, where)
-    return {**values, "task": {**task, "labels": training_labels(project)}}
 
 
 def _targets(names: Sequence[str], config: Path) -> list[str]:

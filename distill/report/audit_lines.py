@@ -19,6 +19,7 @@ def audit_lines(audit: Json, max_tokens: Mapping[str, int]) -> list[str]:
     parts = {
         "rows": _rows(audit["rows"]),
         "classes": [f"{split}: {_counts(counts)}" for split, counts in balance["classes"].items()],
+        "rare": list(rare_lines(audit)),
         "slices": [f"{split}: {_counts(counts)}" for split, counts in balance["slices"].items()],
         "lengths": [_lengths(audit, view, most) for view, most in max_tokens.items()],
         "leaks": list(_leaks(audit)) or ["no two splits have anything in common"],
@@ -48,6 +49,22 @@ def _counts(counts: Mapping[str, int]) -> str:
     order = sorted(counts, key=lambda name: counts[name])
     rare, frequent = order[0], order[-1]
     return f"{len(named)}, from {counts[rare]} ({rare}) to {counts[frequent]} rows ({frequent})"
+
+
+def rare_lines(audit: Json) -> Iterator[str]:
+    """What became of the rare classes, and of how many rows in each source."""
+    rare = audit.get("rare")
+    if not rare:
+        return
+    named = [f"{label} ({rows})" for label, rows in rare["classes"].items()]
+    if not named:
+        yield f"no class has under {rare['under']} training rows"
+        return
+    what = "left out" if rare["into"] == "drop" else f"merged into {rare['into']}"
+    more = f" and {len(named) - _LISTED} more" if len(named) > _LISTED else ""
+    yield f"{what}, under {rare['under']} training rows: {', '.join(named[:_LISTED])}{more}"
+    rows = [f"{source} {sum(counts.values())}" for source, counts in rare["rows"].items()]
+    yield f"their rows: {', '.join(rows) or 'none'}"
 
 
 def _lengths(audit: Json, view: str, most: int) -> str:

@@ -8,9 +8,10 @@ from distill.core import project
 from distill.core.config import Config
 
 TASK = {"labels": ["нет", "да"], "positive": "да"}
-NEEDED: dict[type[Config], dict[str, Any]] = {project.Task: TASK}
+NEEDED: dict[type[Config], dict[str, Any]] = {project.Task: TASK, project.Rare: {"under": 50}}
 REJECTED: dict[type[Config], dict[str, Any]] = {
-    project.Task: {"labels": ["да"], "ordered": "maybe", "positive": "может быть", "kind": "triple"},
+    project.Task: {"labels": ["да"], "ordered": "maybe", "positive": "может быть", "kind": "triple", "rare": 50},
+    project.Rare: {"under": 0, "into": ["прочее"], "classes": {"да": -1}},
     project.Quality: {
         "metric": "f1",
         "baseline": 5,

@@ -82,6 +82,7 @@ PAIRS = "training/losses/test_terms.py::test_pairs_of_layers"
 RELATIONS = "training/losses/test_terms.py::test_relations_equal_a_loop"
 SHORTENED = "families/test_token_schedule.py::test_a_student_is_trained_saved_opened_and_exported_with_it"
 ROUNDS = "benchmarks/test_latency.py::test_processes_visit_every_subject_before_the_next_round"
+RARE = "core/intake/test_rare_classes.py"
 BY_SOURCE = "training/losses/test_by_source.py::test_each_row_counts_under_the_settings_of_its_source"
 
 TEACHER = {
@@ -133,6 +134,7 @@ TARGET = {
 EFFECTS: Mapping[type[Config], Mapping[str, str]] = {
     project.Task: {
         "labels": "core/test_label_space.py::test_gold_becomes_a_vector",
+        "rare": f"{RARE}::test_a_task_without_rare_classes_stays_as_it_is",
         "ordered": "evaluation/test_quality.py::test_only_labels_on_a_scale_have_grades",
         "positive": "evaluation/test_evaluate.py::test_without_a_positive_class_there_are_no_thresholds",
         "kind": "training/test_third_objective.py::test_it_is_found_by_its_name_in_the_project",
@@ -191,6 +193,11 @@ EFFECTS: Mapping[type[Config], Mapping[str, str]] = {
         "validation_rows": "report/test_gates.py::test_validation_rows",
     },
     project.Controls: each(CONTROLS, "card_teacher", "gold_twins", "random", "tfidf"),
+    project.Rare: {
+        "under": f"{RARE}::test_with_labels_auto_and_a_class_that_is_there_already",
+        "into": f"{RARE}::test_rare_classes_are_left_out_with_their_rows_and_the_ledger_says_so",
+        "classes": f"{RARE}::test_votes_and_lists_of_labels",
+    },
     project.Quality: {
         "metric": "evaluation/test_baselines.py::test_the_metric_of_the_project_decides",
         "baseline": "evaluation/test_beside_baseline.py::test_a_baseline_adds_its_differences_and_changes_nothing_else",

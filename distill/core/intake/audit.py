@@ -17,9 +17,10 @@ from distill.core.intake import junk, lengths, shared_rows
 from distill.core.intake.hashing import unit
 from distill.core.intake.ledger import EXAMPLES, Ledger
 from distill.core.intake.overlaps import Overlap, SplitChecks, leak_checks, leaked_rows, overlaps
+from distill.core.intake.rare_classes import REASON as RARE
 from distill.core.intake.rows import sides_without_column
 from distill.core.intake.words import word_tokenizer
-from distill.core.project import Project
+from distill.core.project import DROP, Project, Rare
 from distill.core.record_store import iter_records, splits
 from distill.core.records import Record
 from distill.core.rendering import Renderer
@@ -35,7 +36,7 @@ _MUCH_UNREAD, _MANY_BAD, _MANY_SAME, _MUCH_CROSSING = 0.2, 0.05, 0.99, 0.2
 def audit_config(project: Project) -> Json:
     """All of the config that the result of `audit` depends on, apart from the records and the tokenizers."""
     return {
-        "task": {"labels": project.task.labels, "kind": project.task.kind},
+        "task": {"labels": project.task.labels, "kind": project.task.kind, **_rare_of_task(project)},
         "slices": project.data.slice is not None,
         "views": {
             name: view.model_dump(mode="json", exclude_defaults=True, exclude={"windows": {"pool"}})
@@ -80,6 +81,8 @@ def _figures(project: Project, records: Path, ledger: Ledger, tokenizers: Mappin
         found["card_overlaps"] = cards
     if shared_pools := _pool_overlaps(ledger):
         found["pool_overlaps"] = shared_pools
+    if project.task.rare is not None:
+        found["rare"] = _rare(project.task.rare, ledger)
     found["warnings"] = [*_missing_columns(ledger), *_warnings(project, found, shared)]
     return found
 
@@ -135,6 +138,16 @@ def _balance(project: Project, surveys: list[_Survey]) -> Json:
     return {"classes": classes, "slices": slices}
 
 
+def _rare_of_task(project: Project) -> Json:
+    return {} if project.task.rare is None else {"rare": project.task.rare.as_json()}
+
+
+def _rare(rare: Rare, ledger: Ledger) -> Json:
+    """The rare classes with their training rows, what became of them, and their rows by source."""
+    rows = {source: dict(sorted(account.rare.items())) for source, account in ledger.accounts.items() if account.rare}
+    return {**rare.as_json(), "rows": rows}
+
+
 def _dropped(ledger: Ledger, reasons: tuple[str, ...]) -> Json:
     counts = ledger.summary()["dropped"]
     rows = {reason: count for reason, count in counts.items() if reason in reasons}
@@ -187,6 +200,7 @@ def _warnings(project: Project, found: Mapping[str, Any], shared: list[Overlap])
         "crosses_split",
         *shared_rows.REASONS,
         *_HELD_OUT,
+        RARE,
     }
     warnings += [*_idle_pools(found), *_fewer_pairs(project, rows["by_source"])]
     if conflicts := rows["dropped"].get("duplicate_other_label"):
@@ -198,6 +212,7 @@ def _warnings(project: Project, found: Mapping[str, Any], shared: list[Overlap])
         if bad > _MANY_BAD * counts["read"]:
             warnings.append(f"{source}: {bad} of {counts['read']} rows are in quarantine")
     warnings += shared_rows.shared_warnings(project, found, shared)
+    warnings += _still_rare(found)
     warnings += _absent_classes(found["balance"]["classes"])
     for overlap in shared:
         if overlap.reuses_ids():
@@ -209,6 +224,16 @@ def _warnings(project: Project, found: Mapping[str, Any], shared: list[Overlap])
     if found["same_text_share"] > _MANY_SAME and _differ(project):
         warnings.append("document and card render the same text in nearly every row: the teacher has no richer view")
     return warnings
+
+
+def _still_rare(found: Mapping[str, Any]) -> Iterator[str]:
+    """That the class which rare ones were merged into is as rare itself."""
+    rare = found.get("rare")
+    if rare is None or rare["into"] == DROP or not rare["classes"]:
+        return
+    rows = found["balance"]["classes"]["train"][rare["into"]]
+    if rows < rare["under"]:
+        yield f"'{rare['into']}' has {rows} training rows with all rare classes in it, under {rare['under']} itself"
 
 
 def _absent_classes(classes: Mapping[str, Mapping[str, int]]) -> Iterator[str]:

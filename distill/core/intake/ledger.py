@@ -31,6 +31,7 @@ class Account:
         examples: reason to the first 20 ids dropped for it.
         first_bad: the first bad row, in words.
         missing_columns: file of a pool source to the text columns that it lacks.
+        rare: rare class to its rows, which another class has taken or which were dropped for it.
     """
 
     read: int = 0
@@ -39,6 +40,7 @@ class Account:
     examples: dict[str, list[str]] = field(default_factory=dict)
     first_bad: str | None = None
     missing_columns: dict[str, list[str]] = field(default_factory=dict)
+    rare: Counter[str] = field(default_factory=Counter)
 
     def drop(self, reason: str, record_id: str | None = None) -> None:
         """Count one dropped row."""
@@ -95,7 +97,11 @@ class Ledger:
 
     def save(self, folder: Path) -> None:
         """Write `ledger.json`: source to its account, in the order in which sources were read."""
-        write_json(folder / LEDGER_FILE, {source: vars(account) for source, account in self.accounts.items()})
+        accounts = {source: {**vars(account)} for source, account in self.accounts.items()}
+        for account in accounts.values():
+            if not account["rare"]:
+                del account["rare"]
+        write_json(folder / LEDGER_FILE, accounts)
 
     @classmethod
     def load(cls, folder: Path) -> Ledger:
@@ -103,6 +109,7 @@ class Ledger:
         ledger = cls()
         for source, values in read_json(folder / LEDGER_FILE).items():
             counts = {"kept": Counter(values["kept"]), "dropped": Counter(values["dropped"])}
+            counts["rare"] = Counter(values.get("rare", {}))
             ledger.accounts[source] = Account(**{**values, **counts})
         return ledger
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from distill.core.errors import UserError
 from distill.core.intake.held_out import HeldOut
@@ -13,13 +16,14 @@ from distill.core.intake.junk import JunkRules
 from distill.core.intake.label_check import Places, note_places, require_labels
 from distill.core.intake.ledger import Ledger, Quarantine, quarantine
 from distill.core.intake.pool import PoolCheck, new_pairs, paired, pool_config, sampled
+from distill.core.intake.rare_classes import REASON, rare_config, without_rare
 from distill.core.intake.record_reader import field_paths
 from distill.core.intake.rows import Check, DuplicateCheck, SourceReader
-from distill.core.intake.separation import first_of_card, separate
+from distill.core.intake.separation import made_splits, separate
 from distill.core.intake.sides import Sides
 from distill.core.intake.sources import data_files
-from distill.core.intake.splits import Parts, by_keys, hold_out
-from distill.core.project import MadePairs, PoolSource, Project
+from distill.core.intake.splits import Parts
+from distill.core.project import DROP, MadePairs, PoolSource, Project
 from distill.core.record_store import write_records
 from distill.core.records import Record
 
@@ -33,7 +37,7 @@ def records_config(project: Project) -> dict[str, Any]:
     by. Only what differs from its default is named, so a new option changes nothing.
     """
     return {
-        "task": {"labels": project.task.labels, "kind": project.task.kind},
+        "task": {"labels": project.task.labels, "kind": project.task.kind, **rare_config(project.task)},
         "data": project.data.model_dump(mode="json", exclude={"root"}, exclude_defaults=True),
         "fields": field_paths(project),
         "pool": pool_config(project),
@@ -80,6 +84,7 @@ class _Preparation:
             self._labelled[source] = list(self._read_labelled(source, places))
             self._require_rows(source, source, self._labelled[source])
         self._split()
+        self._merge_rare(places)
         self._separate()
         losses = {source: account.losses() for source, account in self.ledger.accounts.items()}
         require_labels(self._labelled, self._project.task, places, losses)
@@ -139,14 +144,7 @@ class _Preparation:
 
     def _split(self) -> None:
         """Make the splits that no file gives, and enter in the ledger what each source's rows became."""
-        config, seed = self._project.data.split, self._project.seed
-        train = self._labelled["train"]
-        made: Parts | None = None
-        crossing: list[Record] = []
-        if config.mode == "keys":
-            made, crossing = by_keys(train, config, seed, first_of_card(train, self._project))
-        elif "valid" not in self._labelled:
-            made, crossing = hold_out(train, config.valid, seed, first_of_card(train, self._project))
+        made, crossing = made_splits(self._labelled["train"], self._project)
         for record in crossing:
             self.ledger.account("train").drop("crosses_split", record.id)
         for source, records in self._labelled.items():
@@ -156,6 +154,31 @@ class _Preparation:
             for split, records in made.items():
                 self._require_rows(split, "train", records)
             self._labelled |= made
+
+    def _merge_rare(self, places: Places) -> None:
+        """Give rows of rare classes the class that takes them, or leave them out. Args: places: of labels."""
+        task = self._project.task
+        if task.rare is None or not task.rare.classes:
+            return
+        labels, objective, names = task.labels, task.space.objective, task.read_space.labels
+        for split, records in self._labelled.items():
+            source = split if split in self._files else "train"
+            account, kept = self.ledger.account(source), []
+            for record in records:
+                assert record.target is not None
+                account.rare.update(names[index] for index in np.flatnonzero(record.target) if index >= len(labels))
+                target = without_rare(record.target, task.rare, labels, objective)
+                if target is None:
+                    account.kept[split] -= 1
+                    account.drop(REASON, record.id)
+                else:
+                    kept.append(replace(record, target=target))
+            self._labelled[split] = kept
+            self._require_rows(split, source, kept)
+        if task.rare.into != DROP:
+            into = labels.index(task.rare.into)
+            for source, index in [place for place in places if place[1] >= len(labels)]:
+                places.setdefault((source, into), places[source, index])
 
     def _separate(self) -> None:
         """Take out of train and valid what the splits that they are judged on have too."""

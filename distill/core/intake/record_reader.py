@@ -47,7 +47,7 @@ class RecordReader:
     """
 
     def __init__(self, project: Project, *, labelled: bool) -> None:
-        self._data, self._labelled, self._space = project.data, labelled, project.task.space
+        self._data, self._labelled, self._space = project.data, labelled, project.task.read_space
         self._fields = field_paths(project)
         self.required = _named_columns(project, labelled)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from distill.core.files import Json
 from distill.core.output import for_html
 from distill.report import formats, plots, run_tables
+from distill.report.audit_lines import rare_lines
 from distill.report.contents import Report, dig
 from distill.report.markup import element, notes, table
 from distill.report.section import Section
@@ -33,6 +34,7 @@ class Audit(Section):
         """The warnings, the ledger of rows and the leaks."""
         warnings = dig(report, "audit").get("warnings")
         listed = notes([str(item) for item in warnings], class_="warnings") if isinstance(warnings, list) else ""
+        listed += notes([f"Rare classes: {line}" for line in rare_lines(dig(report, "audit"))])
         return listed + table(run_tables.ledger_sheet(report)) + table(run_tables.leak_sheet(report))
 
 

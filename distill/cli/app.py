@@ -163,7 +163,29 @@ def scale(
         _tell(lambda reporter: scaled(settings, asked, reporter), json_)
 
 
-_verb("evaluate", "evaluate", "Up to the quality figures of every model and exported file.")
+@app.command()
+@takes_options()
+def evaluate(
+    options: Options,
+    view: Annotated[
+        list[str] | None, typer.Option("--view", help="Read finished models through this view too; repeats.")
+    ] = None,
+    model: Annotated[
+        list[str] | None, typer.Option("--model", help="With --view: this model; repeats. Else all.")
+    ] = None,
+    json_: JsonOption = False,
+) -> None:
+    """Up to the quality figures of every model and exported file; with --view nothing is trained."""
+    from distill.cli.commands import run_until
+    from distill.pipeline.finished import require_models
+    from distill.pipeline.remeasure import as_setting
+
+    settings = options.settings(sets=as_setting(view or (), model or ()))
+    if view:
+        require_models(settings)
+    run_until("evaluate", settings, json_)
+
+
 _verb("export", "export", "Up to the exported files and their parity checks.")
 _verb("bench", "bench", "Up to the latency measurements.")
 _verb("bundle", "bundle", "Up to the bundles; stops when a gate fails.")

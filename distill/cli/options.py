@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
@@ -33,8 +33,8 @@ class Options:
     out: Annotated[Path | None, typer.Option("--out", help="Run folder; by default runs/<name of the config>.")] = None
     set_: Annotated[list[str] | None, typer.Option("--set", help="Any field of the config: a.b=c; repeats.")] = None
 
-    def settings(self, labels: Path | None = None) -> Settings:
-        """The resolved run. Args: labels: a file of logits that takes the first teacher's place."""
+    def settings(self, labels: Path | None = None, sets: Sequence[str] = ()) -> Settings:
+        """The resolved run. Args: labels: logits that take the first teacher's place. sets: after those of `--set`."""
         from distill.pipeline.named_models import first_named_teacher
         from distill.pipeline.settings import resolve_settings
 
@@ -49,7 +49,7 @@ class Options:
             teachers=self.teacher or (),
             students=self.student or (),
             checkpoint=self.checkpoint,
-            sets=[*(self.set_ or []), *imported],
+            sets=[*(self.set_ or []), *imported, *sets],
         )
 
 

@@ -18,6 +18,8 @@ from distill.evaluation.holm import is_shown
 
 MAJORITY_METRICS = ("accuracy", "f1_macro", "log_loss")
 """What models are compared with the majority answer by."""
+REMEASURED = "remeasured"
+"""Role of a finished model that is read through another view on request; nothing judges it."""
 _JUDGED_ROLES = ("student", "artifact")
 _SEED = re.compile(r"seed (\d+): (.*)", re.DOTALL)
 # How a field is written: only where it is set, or never, because other keys say the same.

@@ -12,6 +12,7 @@ from distill.families.family import family, family_of
 from distill.pipeline.experiment import Experiment
 from distill.pipeline.mixtures import mixtures
 from distill.pipeline.models import BASELINE, CONTROL, STUDENT, ModelSpec
+from distill.pipeline.remeasure import remeasured
 
 
 def report_models(experiment: Experiment) -> list[Model]:
@@ -23,6 +24,7 @@ def report_models(experiment: Experiment) -> list[Model]:
         read = _row(experiment, document)
         models.append(replace(read, name=experiment.cross_view, view="card", rivals=(), made_from=document.label))
     students = {model.name: model for model in models}
+    models += [one.row(students[one.spec.label]) for one in remeasured(experiment)]
     artifacts = [(students[spec.label], f"{spec.label}.{target}") for spec, target in experiment.shipped()]
     return models + [
         replace(model, name=name, role="artifact", rivals=(model.name,), made_from=model.name)
@@ -34,14 +36,14 @@ def predicted(experiment: Experiment) -> list[str]:
     """Names of everything that has a prediction file."""
     names = [spec.label for spec in experiment.trained]
     names += [experiment.cross_view] if experiment.cross_view else []
+    names += [one.name for one in remeasured(experiment)]
     return names + [f"{spec.label}.{target}" for spec, target in experiment.shipped()]
 
 
 def measured_names(experiment: Experiment) -> list[str]:
     """Names in the report of everything that is measured, with what knows the class shares alone."""
-    known = experiment.references.document
-    ensemble = [known] if known is not None and known not in predicted(experiment) else []
-    return [*predicted(experiment), *ensemble, MAJORITY, *([RANDOM] if experiment.project.controls.random else [])]
+    mixed = [model.name for model in mixtures(experiment)]
+    return [*predicted(experiment), *mixed, MAJORITY, *([RANDOM] if experiment.project.controls.random else [])]
 
 
 def baseline(experiment: Experiment) -> str | None:

@@ -9,6 +9,7 @@ from distill.core.run_folder import CHOICE
 from distill.core.steps import Step
 from distill.pipeline.experiment import Experiment
 from distill.pipeline.models import BASELINE, CONTROL, STUDENT, ModelSpec
+from distill.pipeline.remeasure import remeasured
 from distill.pipeline.steps.bench import bench_step
 from distill.pipeline.steps.choose import choose_step, twins_step
 from distill.pipeline.steps.data import audit_step, records_step
@@ -68,7 +69,9 @@ def learning(experiment: Experiment) -> Iterator[Stage]:
             yield Stage("evaluate", predict_step(experiment, spec))
     document = experiment.document_teacher
     if document is not None and experiment.cross_view is not None:
-        yield Stage("evaluate", cross_view_step(experiment, document, experiment.cross_view))
+        yield Stage("evaluate", cross_view_step(experiment, document, "card", experiment.cross_view))
+    for one in remeasured(experiment):
+        yield Stage("evaluate", cross_view_step(experiment, one.spec, one.view, one.name))
     for spec, target in experiment.exports():
         yield Stage("export", export_step(experiment, spec, target))
     for spec, target in experiment.shipped():

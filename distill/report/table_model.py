@@ -10,7 +10,13 @@ from distill.core.files import Json
 from distill.evaluation.entries import LatencyRow, ModelFigures
 from distill.report.contents import Report, dig, latency_of, models_of
 
-ROLES = {"teacher": "Teachers", "student": "Students", "baseline": "Baselines", "artifact": "Exported artifacts"}
+ROLES = {
+    "teacher": "Teachers",
+    "student": "Students",
+    "baseline": "Baselines",
+    "artifact": "Exported artifacts",
+    "remeasured": "On another view",
+}
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from distill.evaluation.entries import REMEASURED
 from distill.evaluation.majority import MAJORITY
 from distill.report import formats
 from distill.report.advice import advice, kept_of_teachers
@@ -121,6 +122,7 @@ def headline_model(report: Report) -> ModelRow | None:
     Where no latency was measured, and of teachers alone, it is the one with the best figure in the report's metric.
     """
     measured = [row for row in model_rows(report) if row.quality and row.name != MAJORITY and not row.model.control]
+    measured = [row for row in measured if row.model.role != REMEASURED]
     sound = [row for row in measured if not _failed_alone(report, row.name)]
     for rows in (sound, measured):
         for role in ("artifact", "student"):

@@ -15,6 +15,7 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
     project.Quality: {
         "metric": "f1",
         "baseline": 5,
+        "remeasure": {"card": "all"},
         "precision_at_least": 1.1,
         "recall_at_least": -1,
         "replicates": 99,

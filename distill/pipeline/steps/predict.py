@@ -32,9 +32,9 @@ def predict_step(experiment: Experiment, spec: ModelSpec) -> Step:
     return _step(experiment, spec.label, body, (Read(spec.artifact),), like)
 
 
-def cross_view_step(experiment: Experiment, spec: ModelSpec, name: str) -> Step:
-    """The document teacher's predictions on cards. Args: name: of these predictions."""
-    config, model = experiment.project.views["card"], experiment.run / spec.artifact
+def cross_view_step(experiment: Experiment, spec: ModelSpec, view: str, name: str) -> Step:
+    """A model's predictions through another view than its own. Args: name: of these predictions."""
+    config, model = experiment.project.views[view], experiment.run / spec.artifact
 
     def body(folder: Path) -> None:
         from distill.families.family import Opening, family_of

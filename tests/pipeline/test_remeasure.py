@@ -1,0 +1,84 @@
+"""Finished models read through other views: nothing is trained, nothing is judged by it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+from typer.testing import CliRunner
+
+from distill.api import run
+from distill.cli.app import app
+from distill.core.errors import UserError
+from distill.core.files import read_json
+from distill.pipeline.experiment import Experiment
+from distill.pipeline.finished import require_models
+from distill.pipeline.remeasure import as_setting, remeasured
+from distill.pipeline.settings import resolve_settings
+from distill.report.page import page
+from tests.pipeline.word_project import write_project
+
+JUDGED = ("retention", "over_majority", "over_gold", "over_controls", "quality")
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """(project file, run folder, its report) of a run up to its figures."""
+    folder = tmp_path_factory.mktemp("words")
+    project = write_project(folder / "project")
+    return project, folder / "run", run(project, folder / "run", until="evaluate")
+
+
+def asked(project, **views):
+    return Experiment(resolve_settings(project, project.parent, sets=[f"quality.remeasure={json.dumps(views)}"]))
+
+
+def test_a_row_for_each_view_and_every_other_figure_as_before(finished, tmp_path):
+    project, made, before = finished
+    folder = shutil.copytree(made, tmp_path / "run")
+    options = ["evaluate", f"--config={project}", f"--out={folder}", "--view=card", "--view=titles", "--json"]
+    done = CliRunner().invoke(app, options)
+    assert done.exit_code == 0, done.output
+    report = read_json(folder / "report.json")
+    rows = {model["name"]: model for model in report["models"]}
+    new = set(rows) - {model["name"] for model in before["models"]}
+    assert new == {"words@document>titles", "cards@card>titles"}, "words@document>card is there in any case"
+    assert {rows[name]["role"] for name in new} == {"remeasured"}
+    assert rows["words@document>titles"]["made_from"] == "words@document"
+    assert rows["words@document>titles"]["quality"]["accuracy"] != rows["words@document"]["quality"]["accuracy"]
+    for model in before["models"]:
+        assert {key: rows[model["name"]].get(key) for key in JUDGED} == {key: model.get(key) for key in JUDGED}
+    assert report["gates"] == before["gates"] and report["comparisons"] == before["comparisons"]
+    remade = {one["name"] for one in report["stages"] if one["status"] != "skipped"}
+    assert remade == {"evaluate", *(f"predict {name}" for name in new)}
+    assert (folder / "predictions" / "cards@card>titles" / "test.unseen.parquet").is_file()
+    assert "On another view" in page(report)
+
+
+def test_models_are_named_by_either_name_and_their_own_view_adds_nothing(finished):
+    project = finished[0]
+    assert [one.name for one in remeasured(asked(project, document=["cards@card", "words"]))] == ["cards@card>document"]
+    assert [one.name for one in remeasured(asked(project, titles=["words"]))] == ["words@document>titles"]
+    assert remeasured(asked(project)) == []
+
+
+@pytest.mark.parametrize(
+    ("views", "message"),
+    [
+        ({"cart": []}, "unknown view.*cart.*did you mean 'card'"),
+        ({"card": ["word"]}, "unknown model.*word.*did you mean 'words'"),
+    ],
+)
+def test_what_the_project_has_not_is_named(finished, views, message):
+    with pytest.raises(UserError, match=f"(?s){message}"):
+        remeasured(asked(finished[0], **views))
+
+
+def test_a_model_needs_a_view_and_a_finished_fit(finished, tmp_path):
+    with pytest.raises(UserError, match="give --view too"):
+        as_setting([], ["words"])
+    sets = as_setting(["titles"], [])
+    require_models(resolve_settings(finished[0], finished[1], sets=sets))
+    with pytest.raises(UserError, match="(?s)nothing is trained for it.*teach words@document"):
+        require_models(resolve_settings(finished[0], tmp_path / "new", sets=sets))

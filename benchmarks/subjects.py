@@ -7,7 +7,7 @@ from pathlib import Path
 
 from distill.core.errors import UserError
 from distill.core.files import Json
-from distill.families.family import CONFIG_FILE, Family, family_of, view_name
+from distill.families.family import CONFIG_FILE, Family, family_of, is_remote, view_name
 from export.config import load_target
 from export.targets.base import Target
 
@@ -69,6 +69,9 @@ def find(run: Path) -> tuple[list[Subject], dict[str, str]]:
     for kind, role in _ROLES.items():
         for folder in sorted(path for path in (run / kind).glob("*/") if (path / CONFIG_FILE).exists()):
             try:
+                if is_remote(folder):
+                    left_out[folder.name] = "it asks a server"
+                    continue
                 trained = _trained(folder, role)
             except UserError as error:
                 left_out[folder.name] = error.what

@@ -14,7 +14,16 @@ from distill.core.processes import rank, world
 from distill.core.progress import progress
 from distill.core.record_store import count_records, records_between
 from distill.core.records import Record
-from distill.core.soft_labels import SoftLabels, shard_is_done, shard_path, shard_ranges, statuses, write_shard
+from distill.core.soft_labels import (
+    FAILED,
+    NONFINITE,
+    SoftLabels,
+    shard_is_done,
+    shard_path,
+    shard_ranges,
+    statuses,
+    write_shard,
+)
 from distill.core.staged import write_staged
 from distill.families.family import Opening, family_of
 from distill.inference.scorer import Scores
@@ -84,6 +93,7 @@ def _label_part(part: _Part, config: LabellingConfig, how: Opening, scale: Scale
     finished, own = total - sum(map(len, missing)), [one for one in missing if one.index % world() == rank()]
     factor = np.float32(scale.of(part.fold)) if scale and part.fold else None
     scorer = family_of(part.model).open(part.model, how)
+    bad = FAILED if scorer.may_fail else NONFINITE
     with progress(f"labelling by {part.model.name}" if scale else "labelling", total, finished) as advance:
         fields = ([record.fields for _, record in shard.rows()] for shard in own)
         # The other processes are as far as this one, more or less.
@@ -93,7 +103,7 @@ def _label_part(part: _Part, config: LabellingConfig, how: Opening, scale: Scale
             rows = shard.rows()
             if found.staged:
                 write_staged(folder, shard.index, _ids(rows), found.staged)
-            write_shard(folder, shard.index, _soft_labels(rows, found), half=config.half)
+            write_shard(folder, shard.index, _soft_labels(rows, found, bad), half=config.half)
         while rank() == 0 and not all(shard_path(folder, shard.index).exists() for shard in missing):
             time.sleep(_POLL_S)
 
@@ -126,7 +136,7 @@ def _shards(
         yield _Shard(first + index, records, [(name, low, high) for name, low, high in spans if low < high], source)
 
 
-def _soft_labels(part: Sequence[tuple[str, Record]], scores: Scores) -> SoftLabels:
+def _soft_labels(part: Sequence[tuple[str, Record]], scores: Scores, bad: str) -> SoftLabels:
     tokens = np.asarray(scores.tokens, np.int32)
     return SoftLabels(
         ids=_ids(part),
@@ -134,7 +144,7 @@ def _soft_labels(part: Sequence[tuple[str, Record]], scores: Scores) -> SoftLabe
         logits=scores.logits,
         tokens=tokens,
         cut_tokens=np.asarray(scores.cut_tokens, np.int32),
-        status=statuses(scores.logits, tokens, scores.staged.stage if scores.staged else None),
+        status=statuses(scores.logits, tokens, scores.staged.stage if scores.staged else None, bad),
     )
 
 

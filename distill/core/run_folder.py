@@ -14,6 +14,7 @@ EVALUATION, LATENCY, PREDICTIONS = "evaluation", "latency", "predictions"
 LAYERS = "layers.json"  # which layers a probe chose
 HASHES = ".cache/sha256.json"  # of the files that steps read, and of what they made
 ENCODED = ".cache/encoded"  # rows as token ids, for all fits of a run
+ANSWERS = ".cache/answers.sqlite"  # of servers, for all models of a run: each costs money once
 
 
 def read_run(run: Path) -> Json:
@@ -29,6 +30,21 @@ def read_run(run: Path) -> Json:
         do = "give the command that made the run again: finished steps are kept"
         raise UserError("not the state of a run", where=str(path), do=do)
     return state
+
+
+def entry_now(model: Path) -> Json:
+    """What the project says of a teacher, by the `run.json` of its run; empty for a folder that is in no run.
+
+    It may say what the model's own files do not: settings that change no answer, and so are not part of the artifact.
+
+    Args: model: a model folder. Raises: UserError for a `run.json` that no run wrote.
+    """
+    run = model.parent.parent
+    if not (run / "run.json").exists():
+        return {}
+    entries = read_run(run)["config"].get(model.parent.name)
+    found = entries.get(model.name) if isinstance(entries, dict) else None
+    return found if isinstance(found, dict) else {}
 
 
 def _are_stages(stages: object) -> bool:

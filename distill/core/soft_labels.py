@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from distill.core.errors import UserError
 from distill.core.predictions import Columns, fixed_lists, matrix, read_table, write_table
 
-OK, EMPTY, NONFINITE, UNLABELLED = "ok", "empty", "nonfinite", "unlabelled"
+OK, EMPTY, NONFINITE, FAILED, UNLABELLED = "ok", "empty", "nonfinite", "failed", "unlabelled"
 _COLUMNS: Columns = {
     "id": pa.types.is_string,
     "source": pa.types.is_string,
@@ -38,7 +38,8 @@ class SoftLabels:
         ids: N record ids. sources: the split that each row came from (`train`, `pool.<name>`).
         logits: float32 (N, K), of K head outputs. tokens: int32 (N,), tokens of the teacher's rendered text.
         cut_tokens: int32 (N,), tokens of it that no window read. status: `ok`, `empty` (no text in the teacher's
-            view), `nonfinite` or `unlabelled` (no stage of a cascade was sure); only `ok` rows are for training.
+            view), `nonfinite`, `failed` (a server gave no answer) or `unlabelled` (no stage of a cascade was sure); only
+            `ok` rows are for training.
     """
 
     ids: list[str]
@@ -65,13 +66,19 @@ class SoftLabels:
         )
 
 
-def statuses(logits: NDArray[np.float32], tokens: NDArray[np.int32], stages: Sequence[str] | None = None) -> list[str]:
-    """The status of each row: non-finite logits first, then rows without a token of text, then those without a label.
+def statuses(
+    logits: NDArray[np.float32],
+    tokens: NDArray[np.int32],
+    stages: Sequence[str] | None = None,
+    bad: str = NONFINITE,
+) -> list[str]:
+    """The status of each row: `bad` for non-finite logits first, then rows without a token of text, then those without
+    a label.
 
     Args: stages: of a cascade, the one that labelled each row; '' for none.
     """
     finite = np.atleast_1d(np.isfinite(logits).all(axis=1))
-    found = [OK if good and n > 0 else EMPTY if good else NONFINITE for good, n in zip(finite, tokens, strict=True)]
+    found = [OK if good and n > 0 else EMPTY if good else bad for good, n in zip(finite, tokens, strict=True)]
     if stages is None:
         return found
     return [UNLABELLED if one == OK and not stage else one for one, stage in zip(found, stages, strict=True)]
@@ -94,7 +101,7 @@ def write_shard(folder: Path, index: int, labels: SoftLabels, *, half: bool = Fa
         logits: NDArray[np.floating[Any]] = labels.logits.astype(np.float16 if half else np.float32)
     # What float16 cannot hold is infinite in the store, so it is no label either.
     held = np.isfinite(logits).all(axis=1)
-    status = [one if good else NONFINITE for one, good in zip(labels.status, held, strict=True)]
+    status = [one if good or one == FAILED else NONFINITE for one, good in zip(labels.status, held, strict=True)]
     table = pa.table(
         {
             "id": labels.ids,

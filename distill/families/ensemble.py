@@ -65,6 +65,7 @@ class Mixture(Scorer):
 
     def __init__(self, parts: Sequence[Member], objective: Objective, space: Space = "probability") -> None:
         self._parts, self._objective, self._space = list(parts), objective, space
+        self.may_fail = any(part.scorer.may_fail for part in parts)
 
     def prepare(self, rows: Sequence[Row]) -> list[Together]:
         """Records as each member reads them."""
@@ -139,9 +140,13 @@ class Ensemble(Family):
 
     def facts(self, folder: Path) -> Facts:
         """No layers of its own; the parameters of all members."""
+        known = [family_of(path).facts(path).parameters for path in self.parts(folder)]
+        return Facts(None, None if None in known else sum(filter(None, known)))
+
+    def parts(self, folder: Path) -> list[Path]:
+        """Its members."""
         members: Mapping[str, float] = read_json(folder / CONFIG_FILE)["distill"]["members"]
-        found = [family_of(path).facts(path) for path in (_member(place, folder) for place in members)]
-        return Facts(None, sum(facts.parameters for facts in found))
+        return [_member(place, folder) for place in members]
 
 
 def _place(member: Path, folder: Path) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -42,6 +42,7 @@ class Lesson:
         measured: whether its layers were chosen by measuring; its entry and those in `through` list them then.
         encoded: where encoded rows are kept for other fits; None: only while this one lasts.
         places: the local folders of models outside the run that its family names, as far as they are known.
+        answers: file in which the answers of servers are kept for the whole run; None: only in memory.
     """
 
     title: str
@@ -65,14 +66,15 @@ class Lesson:
     measured: bool = False
     encoded: Path | None = None
     places: Mapping[str, Path] = field(default_factory=dict)
+    answers: Path | None = None
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What a report says of a model: `layers` is None for a family without layers."""
+    """What a report says of a model: `layers` is None for a family without layers, `parameters` where nobody knows."""
 
     layers: int | None
-    parameters: int
+    parameters: int | None
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,9 @@ class Family:
     Attributes:
         name: in a preset's `family:` and in the model folder's config.json.
         key: of a teacher's entry, by which it is chosen there instead of by `family`.
-        learns: whether its fit reads training rows. validates: whether, without that, it reads validation rows.
+        learns: whether its fit reads training rows.
+        remote: whether an opened model is behind a server, which takes money and its own time: such a model is not
+        timed, and plans that are only tried use its `rehearsal`.
         together: whether several processes of torchrun can share its fit.
         starts: whether it starts from a checkpoint or another model.
         layered: whether others may start from its layers, and loss terms read its hidden states.
@@ -116,7 +120,7 @@ class Family:
     key: ClassVar[str | None] = None
     learns: ClassVar[bool] = True
     together: ClassVar[bool] = False
-    validates: ClassVar[bool] = False
+    remote: ClassVar[bool] = False
     starts: ClassVar[bool] = False
     layered: ClassVar[bool] = False
     exports: ClassVar[bool] = False
@@ -148,9 +152,25 @@ class Family:
         """The keys of its entry where it is a control, which should take seconds. Args: classes: of the task."""
         return {}
 
+    def problems(self, config: Any, space: LabelSpace) -> Iterator[str]:
+        """What of an entry of the project does not go with the task; each line begins with the key."""
+        yield from ()
+
+    def rehearsal(self, config: Any) -> dict[str, Any]:
+        """Changes of an entry in a plan that is only performed to be timed, so that it costs nothing."""
+        return {}
+
+    def outlay(self, config: Any, lesson: Lesson, splits: Sequence[str]) -> str | None:
+        """What answering the rows of some splits would cost, in words; None for a family that asks no server."""
+        return None
+
     def open(self, folder: Path, how: Opening = DEFAULT) -> Scorer:
         """The model in a folder, ready to score."""
         raise NotImplementedError
+
+    def parts(self, folder: Path) -> list[Path]:
+        """The folders of the models that the one in a folder is made of; none for most."""
+        return []
 
     def facts(self, folder: Path) -> Facts:
         """Its size, read without loading it."""
@@ -173,6 +193,12 @@ def fit(name: str, config: Any, lesson: Lesson, folder: Path) -> None:
         stored = read_json(folder / CONFIG_FILE) if (folder / CONFIG_FILE).exists() else {}
         signed = {**stored.get("distill", {}), "family": name, "view": lesson.view}
         write_json(folder / CONFIG_FILE, {**stored, "distill": signed})
+
+
+def is_remote(folder: Path) -> bool:
+    """Whether the model in a folder, or one that it is made of, is behind a server."""
+    own = family_of(folder)
+    return own.remote or any(map(is_remote, own.parts(folder)))
 
 
 def learnt_rows(lesson: Lesson, folder: Path) -> LearntRows:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+import numpy as np
+
 from distill.core.predictions import Predictions, write_predictions
-from distill.core.progress import progress
+from distill.core.progress import note, progress
 from distill.core.record_store import read_records
-from distill.inference.scorer import Scorer
+from distill.inference.scorer import Logits, Scorer
 
 
 def predict(open_scorer: Callable[[], Scorer], records: Path, splits: Iterable[str], folder: Path) -> None:
@@ -24,4 +26,13 @@ def predict(open_scorer: Callable[[], Scorer], records: Path, splits: Iterable[s
         rows = read_records(records, split)
         with progress(f"predicting {split}", len(rows)) as advance:
             scores = scorer.score([record.fields for record in rows], advance)
-        write_predictions(folder / f"{split}.parquet", Predictions.of(rows, scores.logits))
+        logits = _answered(scores.logits, split) if scorer.may_fail else scores.logits
+        write_predictions(folder / f"{split}.parquet", Predictions.of(rows, logits))
+
+
+def _answered(logits: Logits, split: str) -> Logits:
+    """Logits with equal ones in place of answers that there are not, which are counted."""
+    missing = ~np.isfinite(logits).all(axis=1, keepdims=True)
+    if missing.any():
+        note(f"{split}: {missing.sum()} of {len(logits)} rows are without an answer and count as equal chances")
+    return np.where(missing, np.float32(0), logits)

@@ -59,7 +59,12 @@ class Scorer:
     """Base of all opened models: a family's own says how records are prepared and answered.
 
     Labelling and predictions take the whole; the latency benchmark times the halves.
+
+    Attributes: may_fail: whether a record may be left without an answer, as NaN logits. Such a row is no label, and is
+        measured as if all classes were equally likely.
     """
+
+    may_fail: bool = False
 
     def prepare(self, rows: Sequence[Row]) -> Sequence[Prepared]:
         """Records as the model reads them, in their order: rendered and tokenised."""

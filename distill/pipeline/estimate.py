@@ -16,7 +16,7 @@ from distill.core.config import merge
 from distill.core.files import read_json, write_text
 from distill.core.progress import Reporter, reporting
 from distill.core.record_store import count_records, sample_records, slice_counts, splits, write_records
-from distill.core.run_folder import LATENCY, RECORDS
+from distill.core.run_folder import LATENCY, RECORDS, RunFolder
 from distill.core.selection.config import Select
 from distill.core.steps import Step, Steps
 from distill.core.work import Counts, Work
@@ -27,6 +27,7 @@ from distill.pipeline.models import ModelSpec
 from distill.pipeline.plan import asking, learning
 from distill.pipeline.settings import Settings
 from distill.training.learnt_rows import labelled_rows
+from teachers.config import TeacherEntry
 
 ROWS, STEPS, _HELD_OUT = 50, 4, 10
 _REQUESTS, _REPLICATES = 24, 100
@@ -106,9 +107,10 @@ class Pace:
 
 
 def estimate(settings: Settings, records: Path, folder: Path, on_start: Callable[[str], None]) -> dict[str, Estimate]:
-    """What each step of a run's plan takes, by its name. Args, Raises: as `pace`."""
+    """What each step of a run's plan takes, by its name, but for those that ask a server. Args, Raises: as `pace`."""
     taken, real = pace(settings, records, folder, on_start), Experiment(settings)
-    steps = [stage.step for stage in (*asking(real), *learning(real))]
+    unknown = {one for spec in real.models.values() if real.is_remote(spec) for one in _answering(spec)}
+    steps = [stage.step for stage in (*asking(real), *learning(real)) if stage.step.artifact not in unknown]
     return {step.name: one for step in steps if (one := taken.of(step)) is not None}
 
 
@@ -198,7 +200,7 @@ def _shortened(settings: Settings, folder: Path) -> Settings:
         seeds_in=None,
         project=project.model_copy(update=changed),
         teachers={
-            name: shorter(one, slices=None, cross_fit=None, **_imported(one, name, folder))
+            name: shorter(one, slices=None, cross_fit=None, **_imported(one, name, folder), **_rehearsal(one))
             for name, one in settings.teachers.items()
         },
         students={name: shorter(one) for name, one in settings.students.items()},
@@ -220,6 +222,16 @@ def _any_rows(select: Select | None) -> Select | None:
 def _imported(teacher: Any, name: str, folder: Path) -> dict[str, str]:
     """Where the few rows' labels are of a teacher whose labels were made elsewhere; nothing for others."""
     return {} if getattr(teacher, "labels", None) is None else {"labels": str(folder / f"{name}.jsonl")}
+
+
+def _rehearsal(teacher: TeacherEntry) -> dict[str, Any]:
+    """What a teacher's family changes, so that a plan that is only timed costs nothing."""
+    return family(teacher.made_by).rehearsal(teacher)
+
+
+def _answering(spec: ModelSpec) -> tuple[str, str]:
+    """The artifacts for which a model answers rows."""
+    return RunFolder.labels(spec.name), RunFolder.predicted(spec.label)
 
 
 def _write_imported(short: Experiment, settings: Settings) -> None:

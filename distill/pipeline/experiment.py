@@ -243,21 +243,28 @@ class Experiment:
         """The models that are exported, or else timed as they are: students and teachers.
 
         Of teachers that nothing learns from or is compared with only those that cost no export, and of several fits of
-        one recipe only the first: they take equal times.
+        one recipe only the first: they take equal times. None that asks a server: its time is the server's.
         """
         kept = [spec for spec in (self.document_teacher, self.card_teacher) if spec is not None]
         models = [spec for spec in self.trained if spec.role in (TEACHER, STUDENT) and not spec.seed_offset]
         return [
             spec
             for spec in models
-            if spec.role == STUDENT or spec.weight or spec in kept or not family(spec.family).exports
+            if not self.is_remote(spec)
+            and (spec.role == STUDENT or spec.weight or spec in kept or not family(spec.family).exports)
         ]
+
+    def is_remote(self, spec: ModelSpec) -> bool:
+        """Whether a model, or one that it is made of, is behind a server, which costs money."""
+        return family(spec.family).remote or any(self.is_remote(self.models[name]) for name in spec.members)
 
     @property
     def cross_view(self) -> str | None:
-        """Name of the document teacher's predictions on cards; None where there is none that reads anything else."""
+        """Name of the document teacher's predictions on cards; None where there is none that reads anything else, or
+        where each row would have to be paid for.
+        """
         own = self.document_teacher
-        return None if own is None or own.view == "card" else f"{own.label}>card"
+        return None if own is None or own.view == "card" or self.is_remote(own) else f"{own.label}>card"
 
     @property
     def references(self) -> References:

@@ -18,6 +18,7 @@ from distill.pipeline.checkpoints import try_checkpoints
 from distill.pipeline.estimate import ROWS, Estimate, estimate
 from distill.pipeline.experiment import Experiment
 from distill.pipeline.preflight import require_layers
+from distill.pipeline.requests_outlook import request_lines
 from distill.pipeline.seeds import first_run, seed_runs, stages_of
 from distill.pipeline.settings import Settings
 
@@ -33,6 +34,7 @@ class Outlook:
         plans: the run of each seed to its steps, each `made`, `to do`, or `maybe`: made, but something that it reads is
             made again, so it is redone if that comes out otherwise.
         estimates: what steps take, by name. why_none: why nothing is estimated, else ''.
+        requests: what servers are asked, a line for each step.
     """
 
     files: dict[str, list[Path]]
@@ -40,6 +42,7 @@ class Outlook:
     plans: dict[Path, list[tuple[Step, str]]]
     estimates: dict[str, Estimate]
     why_none: str
+    requests: Sequence[str] = ()
 
     @property
     def estimated(self) -> list[Estimate]:
@@ -61,7 +64,9 @@ def outlook(settings: Settings) -> Outlook:
     to_do = [step for plan in plans.values() for step, state in plan if state != MADE]
     found, why_none = _estimates(settings, to_do)
     rows = _audited_rows(first_run(settings).run / RECORDS)
-    return Outlook(data_files(settings.project, Path(".")), rows, plans, found, why_none)
+    first = first_run(settings)
+    asked = request_lines(Experiment(first), {one.artifact for one, state in plans[first.run] if state != MADE})
+    return Outlook(data_files(settings.project, Path(".")), rows, plans, found, why_none, list(asked))
 
 
 def _try(settings: Settings) -> None:

@@ -21,9 +21,10 @@ def planned(settings: Settings) -> list[str]:
 
 
 def plan_lines(found: Outlook, run: Path) -> list[str]:
-    """Inputs with bytes, and rows once audited; every step with whether it would be skipped; time and disk."""
+    """Inputs with bytes, and rows once audited; every step with whether it would be skipped; what is left."""
     steps = [line for one in found.plans for line in _steps(one, found, alone=len(found.plans) == 1)]
-    return [*_inputs(found), *steps, _time(found), _disk(run, found.estimated)]
+    requests = [f"requests  {line}" for line in found.requests]
+    return [*_inputs(found), *steps, *requests, _time(found), _disk(run, found.estimated)]
 
 
 def _inputs(found: Outlook) -> Iterator[str]:

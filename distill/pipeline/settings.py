@@ -276,6 +276,8 @@ def _teacher_problems(name: str, teacher: TeacherEntry, settings: Settings) -> I
             yield f"teachers.{name}.labels: made elsewhere, and finished names a model that would make them; remove one"
     elif teacher.slices is not None and not family(teacher.family).learns:
         yield f"teachers.{name}.slices: the family {teacher.family} is not trained; remove slices"
+    for line in family(teacher.made_by).problems(teacher, settings.project.task.space):
+        yield f"teachers.{name}.{line}"
     if teacher.cross_fit is not None and not family(teacher.made_by).learns:
         yield f"teachers.{name}.cross_fit: of the family {teacher.made_by} nothing is fitted here; remove cross_fit"
     if teacher.cross_fit is not None and (start := getattr(teacher, "starts_from", None)) is not None:

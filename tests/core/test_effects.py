@@ -12,6 +12,7 @@ from benchmarks.config import BenchConfig
 from distill.core import project
 from distill.core.config import Config
 from distill.core.selection.config import Select
+from distill.inference.language_model.config import Asking, Example, LanguageModelSettings, Spend
 from distill.models.config import FreshEncoder, VocabularyConfig
 from distill.training.config import AlterConfig, TrainingConfig
 from distill.training.losses.attention import Attention
@@ -126,6 +127,15 @@ TRAINING = {
     "may_collapse": "training/test_fit.py::test_a_baseline_may_be_a_constant_predictor",
     "save_steps": "training/test_fit.py::test_figures_of_an_epoch_survive_a_kill_right_after_it",
 }
+ASKED = "inference/language_model/test_language_model.py"
+ASKING = {
+    "key_from": f"{ASKED}::test_the_key_is_sent_and_never_told",
+    "parallel": f"{ASKED}::test_so_many_requests_are_made_at_a_time",
+    "timeout_s": f"{ASKED}::test_a_slow_answer_is_not_waited_for",
+    **each(f"{ASKED}::test_tries_and_the_waits_between_them_are_as_asked", "tries", "back_off_s"),
+    "max_failed": f"{ASKED}::test_a_record_without_an_answer_has_failed_and_too_many_stop_the_run",
+    "spend": f"{ASKED}::test_a_request_that_could_exceed_the_limit_is_not_made",
+}
 TARGET = {
     **each(TARGETS, "name", "target"),
     "parity_rows": "export/test_parity.py::test_rows_are_spread_evenly_and_needed",
@@ -227,6 +237,26 @@ EFFECTS: Mapping[type[Config], Mapping[str, str]] = {
         "balance": f"{CHOSEN}::test_combinations_of_class_slice_and_band_come_out_equal",
         "per_key": f"{CHOSEN}::test_no_key_has_more_rows_than_the_cap",
         "seed": f"{CHOSEN}::test_more_rows_than_there_are_take_all_and_the_seed_decides_which",
+    },
+    Spend: {
+        "limit": f"{ASKED}::test_a_request_that_could_exceed_the_limit_is_not_made",
+        **each(f"{ASKED}::test_what_texts_would_take_is_told_without_asking", "per_million_input"),
+        "per_million_output": f"{ASKED}::test_what_texts_would_take_is_told_without_asking",
+    },
+    Example: each("families/test_http_llm.py::test_examples_of_ones_own_are_shown", "record", "label"),
+    Asking: ASKING,
+    LanguageModelSettings: {
+        **ASKING,
+        **each(f"{ASKED}::test_a_request_is_what_the_settings_say", "url", "model", "system", "prompt", "max_tokens"),
+        "parameters": f"{ASKED}::test_a_request_is_what_the_settings_say",
+        "example": f"{ASKED}::test_examples_are_shown_and_a_record_never_sees_its_own_answer",
+        **each(
+            "families/test_http_llm.py::test_examples_are_drawn_from_training_rows_of_all_classes", "examples", "seed"
+        ),
+        "answer": f"{ASKED}::test_letters_stand_for_labels_whose_words_begin_alike",
+        "words": f"{ASKED}::test_labels_and_words",
+        **each(f"{ASKED}::test_without_probabilities_a_label_has_the_declared_confidence_and_is_counted", "confidence"),
+        "top_logprobs": f"{ASKED}::test_a_request_is_what_the_settings_say",
     },
     FreshEncoder: {
         **each(SHAPE, "layers", "width", "heads", "vocabulary"),

@@ -12,7 +12,10 @@ from students.config import StudentConfig
 from teachers.config import TeacherConfig
 
 # What a preset leaves to the entry of the project.
-MORE = {"ensemble": {"members": {"base": 1, "words": 1}}}
+MORE = {
+    "ensemble": {"members": {"base": 1, "words": 1}},
+    "http_llm": {"url": "http://localhost:8000/v1", "model": "a-7b"},
+}
 
 
 @pytest.mark.parametrize(

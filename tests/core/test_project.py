@@ -22,11 +22,12 @@ from export.targets.onnx_int8_dynamic import OnnxInt8Dynamic
 from students.config import StudentConfig, StudentEntry, TrainedEntry
 from teachers.config import LabellingConfig, TeacherConfig, TeacherEntry
 from teachers.pretraining.config import EmbeddingTeacherConfig, PretrainConfig, PretrainTraining, TextSource
-from tests.core import rejected_losses, rejected_measuring
+from tests.core import rejected_asking, rejected_losses, rejected_measuring
 from tests.core.rejected_measuring import TASK
 
 MODULES = (
     *rejected_losses.MODULES,
+    *rejected_asking.MODULES,
     "distill.core.project",
     "distill.core.selection.config",
     "distill.models.config",
@@ -45,6 +46,7 @@ DATA = {"train": "train.jsonl", "test": {"unseen": ["test.jsonl"]}}
 NEEDED: dict[type[Config], dict[str, Any]] = {
     **rejected_losses.NEEDED,
     **rejected_measuring.NEEDED,
+    **rejected_asking.NEEDED,
     project.PoolSource: {"files": ["pool.jsonl"]},
     project.Data: DATA,
     project.ViewConfig: VIEW,
@@ -82,6 +84,7 @@ TRAINED: dict[str, Any] = {
 REJECTED: dict[type[Config], dict[str, Any]] = {
     **rejected_losses.REJECTED,
     **rejected_measuring.REJECTED,
+    **rejected_asking.REJECTED,
     project.Split: {"mode": "random", "valid": 1.5, "test": -0.1},
     project.Junk: {"min_chars": -1, "max_chars": 0, "required": "page.title", "repeated": 2, "patterns": "спам"},
     project.MadePairs: {"of": [], "exact": -1, "neighbours": "all", "hard": -1, "random": 0.5, "seed": -1},

@@ -25,7 +25,7 @@ from distill.inference.language_model.server import Server, Unanswered
 from distill.inference.language_model.spending import Spending
 from distill.inference.language_model.stand_in import StandIn
 
-_ENOUGH = 50  # records after which the share without an answer is judged before all are asked
+_ENOUGH = 50  # records, of which the share without an answer is taken while there are fewer
 _READ_TRIES = 2  # times that a record is asked whose answers name no label
 _TOLD_EVERY_S = 30.0
 OK, EMPTY, FAILED = "ok", "empty", "failed"
@@ -83,7 +83,7 @@ class LanguageModel:
 
     Args: labels: C names of the task. examples: shown in the prompt. answers: file in which replies and spending are
         kept; None: in memory. where: the entry's key in messages, `teachers.llm`.
-    Raises: UserError when the key is not set, or the file of the answers is broken.
+    Raises: UserError when the file of the answers is broken.
     """
 
     def __init__(
@@ -130,7 +130,6 @@ class LanguageModel:
             if time.monotonic() - told > _TOLD_EVERY_S:
                 told = time.monotonic()
                 note(self.told())
-        self._require_answers(at_least=1)
         if asked:
             note(self.told())
         answers = [None if key is None else found[key] for key in keys]
@@ -149,7 +148,7 @@ class LanguageModel:
         name = self._settings.model
         return f"{name}: {count.answered:,} texts answered{listed}, {count.requests:,} requests, {spent} in this run"
 
-    def expected(self, texts: Sequence[Text]) -> Expected:
+    def expected(self, texts: Iterable[Text]) -> Expected:
         """What it would take to answer texts; nothing is asked."""
         seen, answered, repeated, sizes = set[str](), 0, 0, 0
         for text in texts:
@@ -219,21 +218,21 @@ class LanguageModel:
         """Add an answer to the tally. Raises: as `_require_answers`."""
         if answer is None:
             self.tally.failed += 1
-            self._require_answers(at_least=_ENOUGH)
+            self._require_answers()
         elif answer.soft:
             self.tally.soft += 1
         else:
             self.tally.hard += 1
 
-    def _require_answers(self, at_least: int) -> None:
-        """Check that few texts are without an answer, once so many were asked. Raises: GateFailed naming the share."""
+    def _require_answers(self) -> None:
+        """Check that few texts are without an answer, of the first ones few of 50. Raises: GateFailed naming both."""
         failed, answered, most = self.tally.failed, self.tally.answered, self._settings.max_failed
-        if answered < at_least or failed <= most * answered:
+        if failed <= most * max(answered, _ENOUGH):
             return
         raise GateFailed(
             "too many records are without an answer of the language model",
             where=f"{self._where}.max_failed",
-            found=f"{failed} of {answered} ({failed / answered:.1%}, at most {most:.1%}); the last: {self._problem}",
+            found=f"{failed} of {answered} (at most {most:.1%}, of 50 at first); the last: {self._problem}",
             do="change the prompt or the label words, or allow more; every answer is kept and none is asked twice",
         )
 

@@ -37,15 +37,15 @@ class Server:
     """The user's server, asked by several threads at once.
 
     Args: where: the entry in messages, `teachers.llm`.
-    Raises: UserError when the environment variable of the key is not set.
     """
 
     def __init__(self, settings: LanguageModelSettings, where: str) -> None:
-        self._settings, self._where, self._key = settings, where, key_of(settings, where)
+        self._settings, self._where = settings, where
         self._address = f"{settings.url}/chat/completions"
         self.stop = threading.Event()
         self._lock, self._held_until, self._in_a_row, self._answered = threading.Lock(), 0.0, 0, False
         self._client: httpx2.Client | None = None
+        self._key: str | None = None
 
     def ask(self, request: Json) -> Reply:
         """The reply to a request, after as many tries as the settings allow.
@@ -55,7 +55,7 @@ class Server:
         half and its whole.
 
         Raises: Unanswered for this record alone; Stopped after `stop`; UserError where no further request can succeed:
-            the key or the address is refused, or the server is down.
+            the key is not set, it or the address is refused, or the server is down.
         """
         problem = ""
         for number in range(self._settings.tries):
@@ -64,6 +64,8 @@ class Server:
                 raise Stopped
             try:
                 status, wait, body = self._send(request)
+            except UserError:
+                raise
             except Exception as error:  # httpx2's own errors, and those of the system and of broken encodings below it
                 problem = self._clean(f"{type(error).__name__}: {error}")
                 continue
@@ -95,7 +97,8 @@ class Server:
             if self._client is None:
                 import httpx2
 
-                parallel, own = self._settings.parallel, {"Authorization": f"Bearer {self._key}"} if self._key else {}
+                parallel, self._key = self._settings.parallel, key_of(self._settings, self._where)
+                own = {"Authorization": f"Bearer {self._key}"} if self._key else {}
                 self._client = httpx2.Client(
                     headers=own,
                     timeout=self._settings.timeout_s,

@@ -21,6 +21,8 @@ def bench_step(experiment: Experiment) -> Step:
     config, threads, tests = experiment.settings.bench, experiment.project.threads, experiment.tests
     trained = [spec for spec in experiment.timed if spec.role == TEACHER or not _exports(spec)]
     left_out = {label: "its labels were made elsewhere, there is no model to time" for label in experiment.imported}
+    remote = [spec.label for spec in experiment.of_role(TEACHER) if experiment.is_remote(spec)]
+    left_out |= dict.fromkeys(remote, "it asks a server, whose time and price are not this machine's")
 
     def body(folder: Path) -> None:
         from benchmarks.latency import measure

@@ -10,7 +10,7 @@ from typing import Any
 from distill.core.files import read_json
 from distill.core.model_folder import HISTORY_FILE
 from distill.core.paths import require_file
-from distill.core.run_folder import ENCODED, LAYERS, RECORDS, RunFolder
+from distill.core.run_folder import ANSWERS, ENCODED, LAYERS, RECORDS, RunFolder
 from distill.core.selection.config import Select
 from distill.core.steps import Read, Step
 from distill.core.view import TOKENIZER_FILE, View
@@ -143,6 +143,7 @@ def _lesson(experiment: Experiment, spec: ModelSpec, sources: _Sources) -> Lesso
         logs=run.logs(spec.artifact),
         encoded=experiment.settings.shared / ENCODED,
         places=_places(family(spec.family), spec.config),
+        answers=experiment.settings.shared / ANSWERS,
     )
 
 

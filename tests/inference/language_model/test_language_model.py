@@ -38,6 +38,29 @@ def test_the_probabilities_of_the_label_words_are_the_soft_labels(server):
     assert "- мимо\n- рядом\n- точно" in server.prompts[0] and "Answer мимо, рядом or точно." in server.prompts[0]
 
 
+def test_a_request_is_what_the_settings_say(server):
+    changes = {"system": "Ты размечаешь тексты.", "prompt": "{left} / {right}: {choices}?", "max_tokens": 3}
+    parameters = {"temperature": 0.5, "seed": 7}
+    one = model(server, model="другая", top_logprobs=0, parameters=parameters, **changes)
+    found = one.answer([Text("ремонт {record}", "крана")])
+    (body,) = server.asked
+    assert body.pop("messages") == [
+        {"role": "system", "content": "Ты размечаешь тексты."},
+        {"role": "user", "content": "ремонт {record} / крана: мимо, рядом or точно?"},  # braces of a text stay
+    ]
+    assert body == {"model": "другая", "max_tokens": 3, "temperature": 0.5, "seed": 7} and not found.soft[0]
+
+
+def test_tries_and_the_waits_between_them_are_as_asked(server):
+    server.before = [500] * 3
+    started = time.monotonic()
+    model(server, tries=4, back_off_s=0.08, max_failed=1.0).answer(texts("ремонт"))
+    assert len(server.asked) == 4 and time.monotonic() - started >= (0.08 + 0.16 + 0.32) / 2
+    server.before = [500] * 3
+    assert model(server, tries=2, max_failed=1.0).answer(texts("купить")).status == ["failed"]
+    assert len(server.asked) == 6
+
+
 def test_letters_stand_for_labels_whose_words_begin_alike():
     shares = {"ремонт": {"B": 0.5, "A": 0.3, "C": 0.2}}
     with serving(shares) as server:
@@ -132,8 +155,8 @@ def test_a_record_without_an_answer_has_failed_and_too_many_stop_the_run(server)
     found = model(server, max_failed=0.5, parallel=1).answer([*texts("ремонт", "купить"), Text("пила")])
     assert found.status == ["ok", "ok", "failed"] and np.isnan(found.probabilities[2]).all()
     with pytest.raises(GateFailed) as caught:
-        model(server, max_failed=0.2, parallel=1).answer([*texts("ремонт", "купить"), Text("пила")])
-    assert "1 of 3 (33.3%, at most 20.0%)" in str(caught.value) and "status 500" in str(caught.value)
+        model(server, max_failed=0.01, parallel=1).answer([*texts("ремонт", "купить"), Text("пила")])
+    assert "1 of 3 (at most 1.0%, of 50 at first)" in str(caught.value) and "status 500" in str(caught.value)
 
 
 def test_an_answer_that_names_no_label_is_asked_again_and_then_fails(server):
@@ -160,7 +183,7 @@ def test_another_model_ends_the_run(server):
 
 def test_the_key_is_sent_and_never_told(server, tmp_path, monkeypatch):
     with pytest.raises(UserError, match="LLM_TEST_KEY"):
-        model(server, key_from="LLM_TEST_KEY")
+        model(server, key_from="LLM_TEST_KEY").answer(texts("ремонт"))
     monkeypatch.setenv("LLM_TEST_KEY", "sk-secret-1")
     path = tmp_path / "answers.sqlite"
     model(server, path, key_from="LLM_TEST_KEY").answer(texts("ремонт"))

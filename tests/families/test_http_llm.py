@@ -1,0 +1,123 @@
+"""A language model as a family: its folder holds what is asked, its scorer reads records through a view."""
+
+import json
+
+import numpy as np
+import pytest
+
+from distill.core.intake.words import word_tokenizer
+from distill.core.objectives.single_label import SINGLE
+from distill.core.project import ViewConfig, Windows
+from distill.core.record_store import read_records
+from distill.core.rendering import Renderer
+from distill.families.ensemble import Member, Mixture
+from distill.families.family import Opening, family_of, fit, is_remote
+from distill.families.http_llm import HttpLlm, shown_examples
+from distill.inference.language_model.shown import shown_texts
+from distill.pipeline.entries import teacher_entry
+from tests.families.lessons import toy_lesson
+from tests.http_server import serving
+from tests.training.toy import CARD, DOCUMENT, LABELS, SIGNS, write_toy
+
+TABLE = {
+    sign: {name: 0.8 if name == label else 0.1 for name in LABELS} for sign, label in zip(SIGNS, LABELS, strict=True)
+}
+
+
+@pytest.fixture(scope="module")
+def records(tmp_path_factory):
+    return write_toy(tmp_path_factory.mktemp("records"))
+
+
+def entry(url="http://127.0.0.1:9/v1", **changes):
+    values = {"url": url, "model": "m", "tries": 1, "max_failed": 1.0}
+    return teacher_entry("http_llm", values | changes, "project.yaml", None)
+
+
+def made(records, folder, config, **lesson):
+    folder.mkdir(parents=True)
+    fit("http_llm", config, toy_lesson(records, **lesson), folder)
+    return folder
+
+
+def test_logits_are_the_servers_probabilities_through_its_own_view_or_another(records, tmp_path):
+    rows = [row.fields for row in read_records(records, "valid")]
+    with serving(TABLE) as server:
+        folder = made(records, tmp_path / "teachers" / "llm", entry(server.url))
+        scores = family_of(folder).open(folder).score(rows)
+        family_of(folder).open(folder, Opening(view=CARD.model_copy(update={"right": []}))).prepare(rows)
+        shares = np.exp(scores.logits) / np.exp(scores.logits).sum(axis=1, keepdims=True)
+        np.testing.assert_allclose(shares[:3], 0.1 + 0.7 * np.eye(3), atol=1e-6)
+        assert all(
+            any(f"Text: {row['product.title']}\n{row['page.title']}\n" in p for p in server.prompts) for row in rows
+        )
+    assert scores.logits.dtype == np.float32 and (scores.tokens > 0).all() and (scores.cut_tokens == 0).all()
+    assert is_remote(folder) and HttpLlm().facts(folder).parameters is None
+
+
+def test_a_text_is_cut_to_the_tokens_of_its_view():
+    view = ViewConfig(left=["a"], right=["b"], max_tokens=9)  # 3 of them frame the sides
+    render = Renderer(view.as_json(), word_tokenizer())
+    row = {"a": "one two, three four five", "b": "six seven"}
+    (found,) = shown_texts(render, [row])
+    assert (found.text.left, found.text.right) == ("one two, three", "six seven")
+    assert (found.tokens, found.cut_tokens, found.read_tokens) == (8, 2, 6)
+    windows = view.model_copy(update={"windows": Windows(stride=1, max=2)})
+    (whole,) = shown_texts(
+        Renderer(windows.as_json(), word_tokenizer()),
+        [
+            row,
+        ],
+    )
+    assert whole.text.left == row["a"] and whole.cut_tokens == 0
+    (empty,) = shown_texts(render, [{}])
+    assert empty.text.whole == "" and empty.tokens == 0
+
+
+def test_examples_are_drawn_from_training_rows_of_all_classes(records):
+    render, lesson = Renderer(DOCUMENT.as_json(), word_tokenizer()), toy_lesson(records)
+    train = {
+        shown_texts(render, [row.fields])[0].text.whole: int(row.target.argmax())
+        for row in read_records(records, "train")
+    }
+    six = shown_examples(entry(examples=6), lesson, render)
+    assert sorted(one.label for one in six) == [0, 0, 1, 1, 2, 2] and all(train[one.text] == one.label for one in six)
+    assert (
+        six
+        == shown_examples(entry(examples=6), lesson, render)
+        != shown_examples(entry(examples=6, seed=2), lesson, render)
+    )
+    assert len(shown_examples(entry(examples=500), lesson, render)) == 24
+    (records / "valid.parquet").rename(records / "hidden")  # nor is any other split opened
+    try:
+        assert shown_examples(entry(examples=6), lesson, render) == six
+    finally:
+        (records / "hidden").rename(records / "valid.parquet")
+
+
+def test_examples_of_ones_own_are_shown(records, tmp_path):
+    own = [{"record": "насос купить", "label": LABELS[2]}]
+    with serving(TABLE) as server:
+        folder = made(records, tmp_path / "llm", entry(server.url, examples=own))
+        family_of(folder).open(folder).score([read_records(records, "valid")[0].fields])
+    assert f"Text: насос купить\nAnswer: {LABELS[2]}" in server.prompts[0]
+
+
+def test_how_it_is_asked_comes_from_the_project_as_it_is_now(records, tmp_path):
+    """A raised limit or another key is no other artifact."""
+    run = tmp_path / "run"
+    with serving(TABLE, logprobs=False) as server:
+        config = entry(server.url, spend={"limit": 1e-9, "per_million_input": 1.0})
+        folder = made(records, run / "teachers" / "llm", config, answers=run / ".cache" / "answers.sqlite")
+        assert "spend" not in json.dumps(json.loads((folder / "config.json").read_text()))
+        now = {"teachers": {"llm": {"spend": {"limit": 5.0, "per_million_input": 1e4}}}}
+        (run / "run.json").write_text(json.dumps({"config": now, "stages": []}))
+        scorer = family_of(folder).open(folder)
+        scorer.score([read_records(records, "valid")[0].fields])
+        assert (run / ".cache" / "answers.sqlite").exists() and "spent of 5 in this run" in scorer._model.told()
+
+
+def test_a_mixture_with_a_member_that_may_fail_may_fail(records, tmp_path):
+    folder = made(records, tmp_path / "llm", entry())
+    scorer = family_of(folder).open(folder)
+    assert scorer.may_fail and Mixture([Member(scorer, 1.0)], SINGLE).may_fail and not Mixture([], SINGLE).may_fail

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import Field, NonNegativeFloat, PositiveInt, model_validator
 
@@ -11,6 +11,7 @@ from distill.models.config import FreshEncoder, VocabularyConfig
 from distill.training.config import TrainingConfig
 from distill.training.losses.registry import gold_alone
 from distill.training.losses.term import Term
+from teachers.phases import ALL_OF_TRAIN, Keep, Mixture, PhaseConfig, phase_problems
 
 
 class LabellingConfig(Config):
@@ -31,6 +32,9 @@ class TeacherEntry(Config):
     weight: NonNegativeFloat = Field(1.0, description="its weight among several teachers; 0: only measured")
     slices: Annotated[list[str], Field(min_length=1)] | None = Field(
         None, description="train on rows of these slices only; null: on all"
+    )
+    rows: Mixture = Field(
+        ALL_OF_TRAIN, description="rows to learn: train, or names of data.extra, with weights or without"
     )
     labelling: LabellingConfig = Field(default_factory=LabellingConfig)
     cross_fit: int | None = Field(
@@ -65,6 +69,11 @@ class TeacherConfig(TeacherEntry):
         description="cut the checkpoint's vocabulary to the tokens of the texts before fine-tuning; null: no",
     )
     training: TrainingConfig = Field(default_factory=TrainingConfig)
+    layers: PositiveInt | None = Field(None, description="layers kept of what it starts from; null: all of them")
+    keep: Keep = Field("spread", description="which of them: spread evenly, first or last")
+    phases: dict[str, PhaseConfig] | None = Field(
+        None, description="fits one after the other in one model, by name: rows, epochs, rates; null: one fit"
+    )
     copies: PositiveInt = Field(
         1, description="fits of this recipe with other seeds, teachers that share its weight: NAME, NAME-copy2, …"
     )
@@ -86,15 +95,48 @@ class TeacherConfig(TeacherEntry):
         """`imported` for labels made elsewhere, `finished` for a model trained elsewhere, else the family."""
         return "imported" if self.labels is not None else "finished" if self.finished is not None else self.family
 
-    @property
-    def layers(self) -> None:
-        """All layers of its checkpoint."""
-        return None
+    @model_validator(mode="after")
+    def _keeps_layers(self) -> TeacherConfig:
+        if self.keep != "spread" and self.layers is None:
+            raise ValueError("keep: says which layers are kept; write how many (layers)")
+        if self.finished is not None and self.layers is not None:
+            raise ValueError("layers: a finished teacher is taken as it is; remove layers, or cut its students")
+        return self
+
+    @model_validator(mode="after")
+    def _phases_follow(self) -> TeacherConfig:
+        if self.phases is None:
+            return self
+        found = phase_problems(self.phases, self.training)
+        if self.rows != ALL_OF_TRAIN:
+            found.append("rows: each phase names its own; remove rows")
+        if found:
+            raise ValueError("\n".join(found))
+        return self
+
+    def in_phases(self) -> dict[str, Self]:
+        """Each phase as a teacher of one fit, by name, in order; itself under the empty name where there are none.
+
+        The first one keeps the teacher's layers unless it says otherwise, later ones all that the one before has left.
+        All but the last may answer alike for all validation rows: more comes after.
+        """
+        if self.phases is None:
+            return {"": self}
+        found: dict[str, Self] = {}
+        for name, phase in self.phases.items():
+            own = self if phase.layers is None and not found else phase
+            cut = {"layers": own.layers, "keep": own.keep}
+            training = phase.training(self.training)
+            if len(found) < len(self.phases) - 1:
+                training = training.model_copy(update={"may_collapse": True})
+            more = {"phases": None, "rows": phase.rows, "training": training}
+            found[name] = self.model_copy(update={**cut, **more})
+        return found
 
     @property
-    def keep(self) -> str | list[int]:
-        """A teacher keeps every layer."""
-        return "spread"
+    def depth(self) -> int | None:
+        """Its layers, where it or one of its phases says how many; None: those of what it starts from."""
+        return next((one.layers for one in reversed(self.in_phases().values()) if one.layers is not None), None)
 
     @property
     def token_schedule(self) -> None:

@@ -29,7 +29,7 @@ _SHOWN, _CUT = 100, 40
 def name_problems(section: str, names: Iterable[str]) -> list[str]:
     """One line, `NAME: what is wrong`, for each name that breaks the rule or means the same folder as another one.
 
-    Args: section: dotted key of the names: `teachers`, `students`, `views`, `data.test`, `data.pool`.
+    Args: section: dotted key of the names: `teachers`, `students`, `views`, `data.test`, `data.extra`, `data.pool`.
     """
     lines: list[str] = []
     seen: dict[str, str] = {}

@@ -206,6 +206,9 @@ class Data(Config):
     test: Annotated[dict[str, Files], _become_paths("data.test")] = Field(
         default_factory=dict, description="named test sets"
     )
+    extra: Annotated[dict[str, Files], _become_paths("data.extra")] = Field(
+        default_factory=dict, description="labelled files by name, learnt by the teachers whose `rows` name them alone"
+    )
     pool: Annotated[dict[str, Annotated[PoolSource, BeforeValidator(_pool_source)]], _become_paths("data.pool")] = (
         Field(default_factory=dict, description="named sources of unlabelled records")
     )
@@ -241,6 +244,8 @@ class Data(Config):
             raise ValueError("test: split.mode keys makes valid and test itself; remove them or use mode given")
         if self.on_valid_key == "drop" and not self.keys:
             raise ValueError("on_valid_key: drop needs keys, the identity column of each side")
+        if "train" in self.extra:
+            raise ValueError("extra: 'train' names the training rows; choose another name")
         if self.split.valid + self.split.test >= 1:
             raise ValueError("split: valid and test leave no keys for training")
         return self

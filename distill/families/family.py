@@ -20,7 +20,7 @@ from distill.core.view import VIEW_FILE, View
 from distill.inference.runner_scorer import RunnerScorer
 from distill.inference.scorer import Scorer
 from distill.training.joining import Share
-from distill.training.learnt_rows import Labels, LearntRows, gold_rows, soft_rows
+from distill.training.learnt_rows import Labels, LearntRows, gold_rows, mixed_rows, soft_rows
 
 CONFIG_FILE = "config.json"
 
@@ -33,7 +33,8 @@ class Lesson:
         title: shown with the progress. space: the classes. view, view_config: what it reads.
         records: the records artifact. source: the model folder or checkpoint that it starts from.
         labels: soft-label stores with their shares; empty: gold alone.
-        slices: train on rows of these only; None: on all. members: folders of the models that an ensemble is made of.
+        slices: train on rows of these only; None: on all. mixture: for gold alone, how often the rows of each split are
+        read in an epoch; None: training rows once. members: folders of the models that an ensemble is made of.
         teacher: the model whose hidden states a loss may ask for. steps: a fixed number of optimiser steps.
         seed: order, dropout and fresh weights. threads: of the processor. logs: folder for TensorBoard.
         splits: whose rows are learnt with such labels; None: training rows and all of the pool. selection: of the rows
@@ -53,6 +54,7 @@ class Lesson:
     source: Path | None = None
     labels: Mapping[Path, Share] = field(default_factory=dict)
     slices: Sequence[str] | None = None
+    mixture: Mapping[str, float] | None = None
     members: Mapping[str, Path] = field(default_factory=dict)
     teacher: Path | None = None
     steps: int | None = None
@@ -205,8 +207,10 @@ def learnt_rows(lesson: Lesson, folder: Path) -> LearntRows:
     """The rows that a lesson's model learns from: gold, or soft labels with gold beside them.
 
     Args: folder: of the fit, for what it keeps on disk meanwhile.
-    Raises: UserError when no row has a usable soft label, or a slice has no rows.
+    Raises: UserError when no row has a usable soft label, or a slice or a part of a mixture has no rows.
     """
+    if not lesson.labels and lesson.mixture not in (None, {"train": 1.0}):
+        return mixed_rows(lesson.records, lesson.mixture or {}, lesson.seed, lesson.slices)
     if not lesson.labels:
         return gold_rows(lesson.records, slices=lesson.slices)
     labels = Labels(lesson.labels, lesson.splits, lesson.selection, lesson.allow_missing)

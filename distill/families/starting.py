@@ -40,7 +40,7 @@ def cut(model: PreTrainedModel, config: Any) -> None:
     if config.layers is None:
         return
     available = len(layer_stack(model))
-    require_source(config.preset, available, config.layers, config.keep)
+    require_source(f"preset {config.preset}", available, config.layers, config.keep)
     keep_layers(model, kept_layers(available, config.layers, config.keep))
     set_schedule(model, config.token_schedule)
 

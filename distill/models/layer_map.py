@@ -65,25 +65,25 @@ def kept_layers(source: int, kept: int | None, keep: str | Sequence[int]) -> lis
     return RULES[keep](source, kept)
 
 
-def require_source(student: str, source: int, kept: int | None, keep: str | Sequence[int]) -> None:
-    """Check that a source has the layers that a student keeps.
+def require_source(model: str, source: int, kept: int | None, keep: str | Sequence[int]) -> None:
+    """Check that a source has the layers that a student, or a teacher, keeps.
 
-    Args: student: its entry, for the message. source, kept, keep: as `kept_layers`.
-    Raises: UserError naming the student and both numbers.
+    Args: model: the key of its entry, for the message. source, kept, keep: as `kept_layers`.
+    Raises: UserError naming the model and both numbers.
     """
     if not isinstance(keep, str) and keep[-1] >= source:
         raise UserError(
-            "the student keeps a layer that its source has not",
-            where=f"students.{student}.keep",
+            "the model keeps a layer that its source has not",
+            where=f"{model}.keep",
             found=f"layer {keep[-1]} of layers 0 to {source - 1}",
-            do="name layers that there are, counted from 0, or give the student a start of its own (start)",
+            do="name layers that there are, counted from 0, or give a student a start of its own (start)",
         )
     if kept is not None and kept > source:
         raise UserError(
-            "the student has more layers than its source",
-            where=f"students.{student}.layers",
+            "the model has more layers than its source",
+            where=f"{model}.layers",
             found=f"{kept} of {source}",
-            do=f"choose a student with at most {source} layers (--student), a deeper teacher, or a start of its own",
+            do=f"keep at most {source} layers (--student names others), or start from something deeper",
         )
 
 

@@ -104,7 +104,15 @@ def _try_start(
     source = _resolved(given)
     if isinstance(entry, TeacherConfig) and entry.finished:
         require_finished(source, space)
-    cuts = {student: partial(_kept, student, chain) for student, chain in students.items()}
+    cuts = {
+        one: partial(_kept, f"teachers.{one}", cut)
+        for one in _rooted(name, experiment.settings)
+        if (cut := _teacher_cuts(one, experiment.settings))
+    }
+    for student, chain in students.items():
+        start = chain[0].source if chain[0].source in experiment.settings.teachers else name
+        before = [] if chain[0].init == "pretrained" else _teacher_cuts(start or name, experiment.settings)
+        cuts[student] = partial(_kept, f"students.{student}", [*before, *chain])
     checks = [
         *_recipe_checks(_recipes(name, experiment.settings, students)),
         *_family_checks(students),
@@ -171,13 +179,20 @@ def _shallower(name: str, student: StudentConfig, settings: Settings) -> bool:
     return available is not None and available < student.least_layers
 
 
-def _kept(name: str, chain: Chain, depth: int) -> list[int]:
-    """The encoder's layers that a student keeps; of a probe as many. Raises: UserError where they are not there."""
+def _kept(key: str, chain: Sequence[StudentConfig | TeacherConfig], depth: int) -> list[int]:
+    """The encoder's layers that a model keeps; of a probe as many. Raises: UserError where they are not there."""
     kept = list(range(depth))
-    for student in chain:
-        require_source(name, len(kept), student.layers, student.keep)
-        kept = [kept[index] for index in kept_layers(len(kept), student.layers, student.keep)]
+    for one in chain:
+        require_source(key, len(kept), one.layers, one.keep)
+        kept = [kept[index] for index in kept_layers(len(kept), one.layers, one.keep)]
     return kept
+
+
+def _teacher_cuts(name: str, settings: Settings) -> list[TeacherConfig]:
+    """The fits on the way from the checkpoint to a teacher that keep only some of the layers, the first one first."""
+    line = [settings.teachers[one] for one in reversed(settings.line_of(name))] if name in settings.teachers else []
+    fits = [fit for one in line if isinstance(one, TeacherConfig) for fit in one.in_phases().values()]
+    return [fit for fit in fits if fit.layers is not None]
 
 
 def _recipes(name: str, settings: Settings, students: Mapping[str, Chain]) -> Iterator[tuple[str, TrainingConfig]]:

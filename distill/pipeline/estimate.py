@@ -14,6 +14,7 @@ import numpy as np
 
 from distill.core.config import merge
 from distill.core.files import read_json, write_text
+from distill.core.intake.extra import is_extra
 from distill.core.progress import Reporter, reporting
 from distill.core.record_store import count_records, sample_records, slice_counts, splits, write_records
 from distill.core.run_folder import LATENCY, RECORDS, RunFolder
@@ -27,7 +28,7 @@ from distill.pipeline.models import ModelSpec
 from distill.pipeline.plan import asking, learning
 from distill.pipeline.settings import Settings
 from distill.training.learnt_rows import labelled_rows
-from teachers.config import TeacherEntry
+from teachers.config import TeacherConfig, TeacherEntry
 
 ROWS, STEPS, _HELD_OUT = 50, 4, 10
 _REQUESTS, _REPLICATES = 24, 100
@@ -185,7 +186,13 @@ def _shortened(settings: Settings, folder: Path) -> Settings:
 
     def shorter(entry: Any, **more: Any) -> Any:
         training = getattr(entry, "training", None)
-        short = {} if training is None else {"training": training.model_copy(update=few)}
+        short: dict[str, Any] = {} if training is None else {"training": training.model_copy(update=few)}
+        if isinstance(entry, TeacherEntry):  # every part of a mixture has rows among few
+            short["rows"] = dict.fromkeys(entry.rows, 1.0)
+        if isinstance(entry, TeacherConfig) and entry.phases:
+            once = {name: dict.fromkeys(one.rows, 1.0) for name, one in entry.phases.items()}
+            phases = entry.phases.items()
+            short["phases"] = {n: one.model_copy(update={"epochs": None, "rows": once[n]}) for n, one in phases}
         return entry.model_copy(update={**short, **more})
 
     quality = project.quality.model_copy(update={"replicates": _REPLICATES})
@@ -253,12 +260,14 @@ def _card_teacher_labels(settings: Settings) -> bool:
 def _sampling(records: Path, settings: Settings) -> Step:
     """Few rows of each split, each a cluster of its own; training rows enough for 4 steps without an epoch's end."""
     entries = [*settings.teachers.values(), *settings.students.values()]
-    trainings = [one.training for one in entries if hasattr(one, "training")]
+    fits = [fit for one in entries for fit in (one.in_phases().values() if isinstance(one, TeacherConfig) else [one])]
+    trainings = [one.training for one in fits if hasattr(one, "training")]
     enough = max([ROWS, *(STEPS * (one.batch_size * one.accumulate + 1) for one in trainings)])
 
     def body(folder: Path) -> None:
         for split in splits(records):
-            rows = sample_records(records, split, enough if split == "train" else ROWS, settings.project.seed)
+            most = enough if split == "train" or is_extra(split) else ROWS
+            rows = sample_records(records, split, most, settings.project.seed)
             write_records(folder / f"{split}.parquet", [replace(row, keys={}) for row in rows])
 
     return Step(name="sample", artifact=RECORDS, body=body)

@@ -20,6 +20,7 @@ from distill.evaluation.gates import VALIDATION
 from distill.pipeline.checkpoints import try_checkpoints
 from distill.pipeline.experiment import Experiment
 from distill.pipeline.extras import naming_extras
+from distill.pipeline.models import PHASE
 from distill.pipeline.plan import asking, bundles, plan, stages_until
 from distill.pipeline.preflight import (
     require_folds,
@@ -127,7 +128,8 @@ def _write_report(experiment: Experiment, steps: Steps, outcome: Json = UNFINISH
     exports = {
         f"{spec.label}.{target}": run / RunFolder.export(spec.name, target) for spec, target in experiment.exports()
     }
-    models = {spec.label: run / spec.artifact for spec in experiment.trained}
+    fitted = [*experiment.trained, *experiment.of_role(PHASE)]
+    models = {spec.label: run / spec.artifact for spec in fitted}
     found = assemble(experiment.project, run.path, exports, steps.stages, {"versions": versions()}, models)
     report = {**found, "outcome": outcome}
     write_sealed(run.report, report)

@@ -13,11 +13,25 @@ from distill.core.run_folder import CHOICE, RECORDS, SELECTION, RunFolder
 from distill.evaluation.calibrated_predictions import References
 from distill.families.family import family
 from distill.models.layer_map import PROBE
-from distill.pipeline.models import BASELINE, CONTROL, FOLD, GOLD, STUDENT, TEACHER, ModelSpec, Start, in_order, table
+from distill.pipeline.models import (
+    BASELINE,
+    CONTROL,
+    FOLD,
+    GOLD,
+    PHASE,
+    STUDENT,
+    TEACHER,
+    ModelSpec,
+    Start,
+    in_order,
+    table,
+)
 from distill.pipeline.settings import Settings
 from distill.training.joining import Share
 from students.config import ALL, POOL, TRAIN, TrainedEntry
 from teachers.choice import CARD, CHOICE_FILE, DOCUMENT, MEAN, MIXTURE
+from teachers.config import TeacherEntry
+from teachers.phases import ALL_OF_TRAIN
 
 
 class Experiment:
@@ -38,8 +52,13 @@ class Experiment:
 
     @property
     def trained(self) -> list[ModelSpec]:
-        """The models of which the run makes a folder, without those that only label a fold."""
-        return [spec for spec in self.models.values() if spec.has_folder and spec.role != FOLD]
+        """The models of which the run makes a folder and that are measured: no folds, no earlier phases."""
+        return [spec for spec in self.models.values() if spec.has_folder and spec.role not in (FOLD, PHASE)]
+
+    @property
+    def taught(self) -> list[ModelSpec]:
+        """The teachers that the run makes, and their earlier phases."""
+        return [spec for spec in self.of_role(TEACHER, PHASE) if spec.has_folder]
 
     def folds(self, spec: ModelSpec) -> list[ModelSpec]:
         """The models that label a teacher's training rows in its place; none where it is not cross-fitted."""
@@ -85,9 +104,9 @@ class Experiment:
 
     @property
     def early_teachers(self) -> list[ModelSpec]:
-        """The teachers with a model, in order, that are fitted before any label is made."""
+        """The teachers with a model and their earlier phases, in order, that are fitted before any label is made."""
         late = {spec.name for spec in self.late_teachers}
-        return self.in_order([spec for spec in self.of_role(TEACHER) if spec.has_folder and spec.name not in late])
+        return self.in_order([spec for spec in self.taught if spec.name not in late])
 
     @property
     def late_teachers(self) -> list[ModelSpec]:
@@ -169,7 +188,7 @@ class Experiment:
 
     def selection(self, spec: ModelSpec) -> str | None:
         """The artifact with the rows of the pool that a model learns; None: all, or none at all."""
-        if self.learnt_splits(spec) == [TRAIN]:
+        if not any(split.startswith("pool.") for split in self.learnt_splits(spec)):
             return None
         return spec.selection or (SELECTION if self.project.select is not None else None)
 
@@ -294,11 +313,16 @@ class Experiment:
         return ["train", *(f"pool.{name}" for name in sorted(self.project.data.pool))]
 
     def learnt_splits(self, spec: ModelSpec) -> list[str]:
-        """The splits whose rows a model learns: training rows for gold alone, else those that its `rows` name."""
+        """The splits whose rows a model learns: for gold those of its mixture, else those that its `rows` name."""
         if not self.teachers_of(spec):
-            return [TRAIN]
+            return [*self.mixture(spec)]
         rows = set(getattr(spec.config, "rows", [ALL]))
         return [one for one in self.labelled_splits if ALL in rows or _is_named(one, rows)]
+
+    def mixture(self, spec: ModelSpec) -> dict[str, float]:
+        """The splits whose gold a model learns, each with how often its rows are read in an epoch."""
+        rows = spec.config.rows if isinstance(spec.config, TeacherEntry) else ALL_OF_TRAIN
+        return {name if name == TRAIN else f"extra.{name}": weight for name, weight in rows.items()}
 
     def exports(self) -> Iterator[tuple[ModelSpec, str]]:
         """(model, target): students as every target that is possible; teachers, for the latency report, as those judged

@@ -27,10 +27,11 @@ class KnownPresets:
         """Every preset, those of a project marked."""
         found = []
         for package, entries in self.comments.items():
+            width = max(map(len, entries), default=0)
             own = (self.own or {}).get(package, [])
             found.append(package)
             found += [
-                f"  {name:<12} {comment}" + (" (of this project)" if name in own else "")
+                f"  {name:<{width}}  {comment}" + (" (of this project)" if name in own else "")
                 for name, comment in entries.items()
             ]
         return found

@@ -10,9 +10,9 @@ from distill.families.family import family
 from distill.pipeline.entries import control_entry
 from distill.pipeline.settings import Settings, copies_of
 from students.config import StudentEntry, TrainedEntry
-from teachers.config import TeacherEntry
+from teachers.config import TeacherConfig, TeacherEntry
 
-TEACHER, STUDENT, BASELINE, CONTROL, FOLD = "teacher", "student", "baseline", "control", "fold"
+TEACHER, STUDENT, BASELINE, CONTROL, FOLD, PHASE = "teacher", "student", "baseline", "control", "fold", "phase"
 # Families that learn gold on cards and come next to every model, each under its own name and left out by `controls`.
 CONTROLS = ("tfidf",)
 GOLD, GOLD_STEPS = "-gold", "-gold-steps"
@@ -61,8 +61,9 @@ class ModelSpec:
 
     Attributes:
         name: unique in the run; also that of its folder. label: its name in the report, `8L_trunc@card`.
-        role: `teacher`, `student`, `baseline` for a student's gold-only twin, `control`, or `fold` for what labels a
-            teacher's training rows and is not measured. family: how it is fitted and opened.
+        role: `teacher`, `student`, `baseline` for a student's gold-only twin, `control`; or, of what is not measured,
+            `fold` for what labels a teacher's training rows and `phase` for an earlier phase of a teacher. family: how
+            it is fitted and opened.
         preset, config: of its entry in the project. entry: name of that entry. view: name of the view it reads.
         artifact: its folder below the run folder.
         learns_from: names of the models whose soft labels it learns, with gold; empty: gold alone; None: the labels
@@ -115,11 +116,13 @@ def table(settings: Settings) -> dict[str, ModelSpec]:
     The card teacher, the gold-only twins and the controls are there to compare with; `controls` leaves them out.
     """
     teachers = [spec for name in settings.teachers for spec in _with_copies(_teacher(name, settings))]
-    card = _card_teacher(settings, teachers)
-    folds = [fold for spec in [*teachers, *card] for fold in _folds(spec)]
+    taught = [_in_phases(spec) for spec in [*teachers, *_card_teacher(settings, teachers)]]
+    phases = [phase for earlier, _ in taught for phase in earlier]
+    folds = [fold for _, spec in taught for fold in _folds(spec)]
     students = [spec for name in settings.students for spec in _with_twins(_student(name, settings), settings)]
     controls = [_control(name, settings) for name in CONTROLS if getattr(settings.project.controls, name)]
-    return {spec.name: spec for spec in [*teachers, *card, *folds, *students, *controls]}
+    models = [*(spec for _, spec in taught), *phases, *folds, *students, *controls]
+    return {spec.name: spec for spec in models}
 
 
 def in_order(specs: Iterable[ModelSpec], needs: Mapping[str, Iterable[str]]) -> Iterator[ModelSpec]:
@@ -211,6 +214,32 @@ def _card_teacher(settings: Settings, teachers: list[ModelSpec]) -> list[ModelSp
         weight=0.0,
     )
     return [on_cards]
+
+
+def _in_phases(teacher: ModelSpec) -> tuple[list[ModelSpec], ModelSpec]:
+    """The earlier phases of a teacher's fit, each starting from the one before, and the teacher as the last of them."""
+    if not isinstance(teacher.config, TeacherConfig) or teacher.copy_of is not None:
+        return [], teacher
+    *earlier, (_, last) = teacher.config.in_phases().items()
+    found: list[ModelSpec] = []
+    start = teacher.starts_from
+    for phase, config in earlier:
+        name, at, view = teacher.name.partition("@")
+        name = f"{name}-{phase}{at}{view}"
+        found.append(
+            replace(
+                teacher,
+                name=name,
+                label=name if at else f"{name}@{teacher.view}",
+                role=PHASE,
+                config=config,
+                artifact=f"teachers/{name}",
+                starts_from=start,
+                weight=0.0,
+            )
+        )
+        start = Start(found[-1].artifact)
+    return found, replace(teacher, config=last, starts_from=start)
 
 
 def _folds(teacher: ModelSpec) -> Iterator[ModelSpec]:

@@ -6,7 +6,7 @@ from distill.core.errors import UserError, unknown_name
 from distill.core.files import Json
 from distill.core.model_folder import layer_count, width
 from distill.core.predictions import cluster_of
-from distill.core.record_store import iter_records, read_records
+from distill.core.record_store import iter_records, read_records, slice_counts
 from distill.core.run_folder import RECORDS
 from distill.evaluation.bootstrap import require_clusters
 from distill.models.layer_map import require_source
@@ -29,15 +29,20 @@ def require_students(settings: Settings, until: str) -> None:
 
 
 def require_layers(experiment: Experiment) -> None:
-    """Check that each student keeps layers that what it starts from has, as far as these are known.
+    """Check that each student and teacher keeps layers that what it starts from has, as far as these are known.
 
-    Raises: UserError naming the student and both numbers.
+    Raises: UserError naming the model and both numbers.
     """
+    for name, teacher in experiment.settings.teachers.items():
+        if isinstance(teacher, TeacherConfig) and (start := _depth(experiment.settings, name, before=True)) is not None:
+            for one in teacher.in_phases().values():
+                require_source(f"teachers.{name}", start, one.layers, one.keep)
+                start = one.layers or start
     for name, student in experiment.settings.students.items():
         if isinstance(student, StudentConfig):
             available = _source_layers(experiment.settings, student)
             if available is not None:
-                require_source(name, available, student.layers, student.keep)
+                require_source(f"students.{name}", available, student.layers, student.keep)
 
 
 def require_equal_starts(settings: Settings) -> None:
@@ -99,15 +104,14 @@ def require_positive(experiment: Experiment, report: Json) -> None:
 
 def require_slices(experiment: Experiment) -> None:
     """Check that every slice that a teacher is trained on has training rows. Raises: UserError naming the slice."""
-    teachers = experiment.settings.teachers.items()
-    wanted = {name: teacher.slices for name, teacher in teachers if teacher.slices is not None}
-    if not wanted:
-        return
-    known = {record.slice for record in iter_records(experiment.run / RECORDS, "train") if record.slice is not None}
-    for name, slices in wanted.items():
-        for one in slices:
+    for spec in experiment.taught:
+        slices = getattr(spec.config, "slices", None)
+        known: set[str] = set()
+        for split in experiment.mixture(spec) if slices else ():
+            known |= slice_counts(experiment.run / RECORDS, split).keys()
+        for one in slices or ():
             if one not in known:
-                raise unknown_name("slice", one, known, f"teachers.{name}.slices")
+                raise unknown_name("slice", one, known, f"teachers.{spec.entry}.slices")
 
 
 def require_folds(experiment: Experiment) -> None:
@@ -132,12 +136,21 @@ def require_folds(experiment: Experiment) -> None:
 
 def layers_of(settings: Settings, name: str) -> int | None:
     """Layers of a teacher's encoder or of a student; None where they are not known yet."""
-    entry = settings.teachers[settings.root_of(name)] if name in settings.teachers else settings.students[name]
-    if isinstance(entry, StudentConfig):
-        return entry.layers or _source_layers(settings, entry)
-    if not isinstance(entry, TeacherConfig):
-        return None
-    return _checkpoint_layers(entry, entry.finished or entry.checkpoint)
+    if name in settings.teachers:
+        return _depth(settings, name)
+    entry = settings.students[name]
+    return entry.layers or _source_layers(settings, entry) if isinstance(entry, StudentConfig) else None
+
+
+def _depth(settings: Settings, teacher: str, *, before: bool = False) -> int | None:
+    """Layers of a teacher; before: of what it starts from. None where they are not known yet."""
+    line = settings.line_of(teacher)
+    entries = [settings.teachers[one] for one in line[1 if before else 0 :]]
+    named = (one.depth for one in entries if isinstance(one, TeacherConfig))
+    if (depth := next(filter(None, named), None)) is not None:
+        return depth
+    root = settings.teachers[line[-1]]
+    return _checkpoint_layers(root, root.finished or root.checkpoint) if isinstance(root, TeacherConfig) else None
 
 
 def _source_layers(settings: Settings, student: TrainedEntry) -> int | None:

@@ -18,6 +18,7 @@ from distill.pipeline.adapting import adapting
 from distill.pipeline.circles import circle
 from distill.pipeline.entries import student_entry, teacher_entry
 from distill.pipeline.named_models import named_students, named_teachers
+from distill.pipeline.phase_problems import phase_problems
 from distill.pipeline.start_problems import needs_of, no_card_teacher, start_problems
 from distill.pipeline.task_labels import labelled
 from distill.training.losses.term import needs_teacher
@@ -85,13 +86,19 @@ class Settings:
 
     def root_of(self, teacher: str) -> str:
         """The teacher whose checkpoint the weights of another one go back to: itself, unless it starts from a model."""
+        return self.line_of(teacher)[-1]
+
+    def line_of(self, teacher: str) -> list[str]:
+        """A teacher, the one whose weights it starts from, and so on to the one that starts from a checkpoint."""
+        found = [teacher]
         for _ in range(2 * len(self.teachers)):  # no circle is longer, and none is left once the settings are checked
             start = getattr(self.teachers[teacher], "starts_from", None)
             own = teacher == self.first_teacher and start == self.card_name
             if start is None or own or (start != self.card_name and start not in self.teachers):
                 break
             teacher = self.first_teacher if start == self.card_name else start
-        return teacher
+            found.append(teacher)
+        return found
 
     def chain_of(self, student: str) -> list[str]:
         """The students that a student's layers go through on their way from a teacher, the first one first."""
@@ -284,6 +291,7 @@ def _teacher_problems(name: str, teacher: TeacherEntry, settings: Settings) -> I
         yield f"teachers.{name}.cross_fit: '{start}', which it starts from, has seen the gold of every fold; remove one"
     if getattr(teacher, "copies", 1) > 1 and not family(teacher.made_by).learns:
         yield f"teachers.{name}.copies: of the family {teacher.made_by} nothing is fitted here; remove copies"
+    yield from phase_problems(name, teacher, settings)
     yield from _member_problems(name, teacher, settings)
 
 
@@ -351,10 +359,13 @@ def _validation_problems(settings: Settings) -> list[str]:
     if data.valid is not None or data.split.valid > 0:
         return []
     encoders = [(name, one) for name, one in settings.teachers.items() if isinstance(one, TeacherConfig)]
+    fits = [
+        (name, fit.training) for name, one in encoders if one.made_by == "encoder" for fit in one.in_phases().values()
+    ]
     watching = [
-        f"teachers.{name}.training.{'patience' if one.training.converges else 'checkpoint'}"
-        for name, one in encoders
-        if one.made_by == "encoder" and (one.training.converges or one.training.checkpoint == "best")
+        f"teachers.{name}.training.{'patience' if training.converges else 'checkpoint'}"
+        for name, training in fits
+        if training.converges or training.checkpoint == "best"
     ]
     watching += [f"students.{name}.training.patience" for name in settings.students]
     return [f"{key}: needs validation rows; name data.valid, or let data.split.valid be over 0" for key in watching]

@@ -37,7 +37,7 @@ class TrainingConfig(Config):
     max_steps: PositiveInt | None = Field(None, description="fixed length in optimiser steps; overrides epochs")
     early_stopping: PositiveInt | None = Field(
         None,
-        description="of a fixed length: epochs without a lower validation log loss that end it; null: all its epochs",
+        description="of a fixed length: epochs without a lower validation log loss that end it; null: no",
     )
     patience: PositiveInt = Field(4, description="evaluations without a lower validation log loss that end a run")
     evaluate_steps: PositiveInt | None = Field(

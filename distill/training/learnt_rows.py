@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from distill.core.errors import UserError, unknown_name
+from distill.core.intake.hashing import unit
 from distill.core.label_space import LabelSpace
 from distill.core.progress import note
 from distill.core.record_store import iter_records, read_columns, splits, target_matrix
@@ -31,7 +32,7 @@ class LearntRows:
 
     Attributes:
         splits: the record files, laid end to end. starts: of each split, int64 (splits + 1,).
-        rows: places of the N rows among the M, rising, int64 (N,).
+        rows: places of the N rows among the M, rising, int64 (N,); one that is read twice in an epoch is there twice.
         target: gold, float32 (M, C), 0 where there is none; has_gold: bool (M,).
         soft: teachers' logits of the M rows; None where none are learnt.
     """
@@ -54,10 +55,9 @@ class LearntRows:
 
     def records(self, folder: Path) -> Iterator[Record]:
         """The rows with their texts, one at a time. Args: folder: the records artifact."""
-        wanted = np.zeros(int(self.starts[-1]), bool)
-        wanted[self.rows] = True
+        times = np.bincount(self.rows, minlength=int(self.starts[-1])).tolist()
         records = (record for split in self.splits for record in iter_records(folder, split))
-        return (record for record, is_in in zip(records, wanted, strict=True) if is_in)
+        return (record for record, count in zip(records, times, strict=True) for _ in range(count))
 
 
 def labelled_splits(records: Path) -> list[str]:
@@ -80,6 +80,36 @@ def gold_rows(records: Path, split: str = "train", slices: Collection[str] | Non
     target, has_gold = _gold([columns["target"]])
     starts = np.array([0, len(columns)], np.int64)
     return LearntRows([split], starts, rows, target, has_gold)
+
+
+def mixed_rows(
+    records: Path, mixture: Mapping[str, float], seed: int, slices: Collection[str] | None = None
+) -> LearntRows:
+    """The rows of several splits for their gold, those of a split of weight w read w times in an epoch.
+
+    Of w = 2.3 every row is read twice and a seeded 30% of them once more. So a weight means the same to every family
+    and every loss, and an epoch is as long as what it reads: w copies of a row count as w times its loss would.
+
+    Args: mixture: weight by split. seed: of the rows that a broken weight reads once more. slices: as `gold_rows`.
+    Raises: UserError for a slice that no row has, and for a split of which no row is left.
+    """
+    columns = [read_columns(records, split, ["id", "target", "slice"]) for split in mixture]
+    starts = np.array([0, *accumulate(len(one) for one in columns)], np.int64)
+    every = _of_slices(
+        pa.chunked_array([chunk for one in columns for chunk in one["slice"].chunks], pa.string()), slices
+    )
+    found = []
+    for (split, weight), own, (start, stop) in zip(mixture.items(), columns, pairwise(starts.tolist()), strict=True):
+        rows = every[(every >= start) & (every < stop)]
+        once_more = round((weight % 1) * len(rows))
+        order = np.argsort([unit(seed, "mixture", name) for name in own["id"].take(rows - start).to_pylist()])
+        read = np.concatenate([*[rows] * int(weight), rows[np.sort(order[:once_more])]])
+        if not len(read):
+            do = "give it a larger weight or more rows, or take it out of the teacher's rows"
+            raise UserError("no row is learnt", where=split, found=f"{len(rows)} rows with weight {weight:g}", do=do)
+        found.append(read)
+    target, has_gold = _gold([one["target"] for one in columns])
+    return LearntRows([*mixture], starts, np.sort(np.concatenate(found)), target, has_gold)
 
 
 @dataclass(frozen=True)

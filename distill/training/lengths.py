@@ -91,8 +91,7 @@ def until_converged(
 def for_fixed_length(
     make: MakeTrainer, model: PreTrainedModel, config: TrainingConfig, rows: int, valid_rows: int, folder: Path
 ) -> End | None:
-    """Train for the config's epochs or steps, fewer where it stops early; keep the last weights, or those with the lowest
-    log loss.
+    """Train for the config's epochs or steps, or fewer; keep the last weights, or those with the lowest log loss.
 
     None as of `until_converged`.
     """

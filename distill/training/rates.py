@@ -51,8 +51,8 @@ def set_rates(optimiser: torch.optim.Optimizer, factors: Mapping[int, float], ra
 def decay(schedule: str, final: float) -> tuple[str, dict[str, Any]]:
     """The library's name of a schedule that comes down to the rate `final`, and its settings.
 
-    Linear: r(t) = final + (r − final)·(1 − t/T) after warm-up; cosine the same along half a cosine. Groups with a rate of
-    their own come down by the same share.
+    Linear: r(t) = final + (r − final)·(1 − t/T) after warm-up; cosine the same along half a cosine. Groups with a rate
+    of their own come down by the same share.
     """
     if not final:
         return schedule, {}

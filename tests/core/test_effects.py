@@ -31,6 +31,7 @@ from export.targets.onnx_fp32 import OnnxFp32
 from export.targets.onnx_int8_dynamic import OnnxInt8Dynamic
 from students.config import StudentConfig, StudentEntry, TrainedEntry
 from teachers.config import LabellingConfig, TeacherConfig, TeacherEntry
+from teachers.phases import PhaseConfig
 from teachers.pretraining.config import EmbeddingTeacherConfig, PretrainConfig, PretrainTraining, TextSource
 from tests.core.test_project import REJECTED
 
@@ -86,7 +87,15 @@ ROUNDS = "benchmarks/test_latency.py::test_processes_visit_every_subject_before_
 RARE = "core/intake/test_rare_classes.py"
 BY_SOURCE = "training/losses/test_by_source.py::test_each_row_counts_under_the_settings_of_its_source"
 
+PHASES = "pipeline/test_phases.py::test_each_phase_is_fitted_on_its_rows_at_its_rates_and_stands_in_the_report"
+CUT = "pipeline/test_phases.py::test_a_truncated_model_is_cut_before_its_fit_or_between_two"
+RULES = (
+    "pipeline/test_phases.py"
+    "::test_a_weight_is_how_often_rows_are_read_and_models_of_several_mixtures_stand_in_one_table"
+)
+
 TEACHER = {
+    "rows": RULES,
     "preset": PRESETS,
     "family": FAMILIES,
     "view": VIEWS,
@@ -170,6 +179,7 @@ EFFECTS: Mapping[type[Config], Mapping[str, str]] = {
         "root": "core/intake/test_sources.py::test_the_root_starts_from_the_base",
         **each(COLUMNS, "id", "label", "slice", "keys"),
         **each(DATA, "train", "valid", "test", "pool"),
+        "extra": "pipeline/test_phases.py::test_rows_that_are_judged_never_train_and_each_dropped_one_is_counted",
         "pool_exclude": "core/intake/test_pools.py::test_pool_exclude_side_drops_either_side_on_either_side",
         "split": "core/intake/test_prepare.py::test_without_validation_files_a_share_of_keys_is_held_out",
         "junk": JUNK,
@@ -296,9 +306,15 @@ EFFECTS: Mapping[type[Config], Mapping[str, str]] = {
         "keep": "models/vocabulary/test_trim.py::test_logits_are_those_of_the_whole_encoder",
         "min_count": "models/vocabulary/test_trim.py::test_rare_tokens_go_too_where_asked",
     },
+    PhaseConfig: {
+        **each(PHASES, "rows", "epochs", "learning_rate", "final_learning_rate", "batch_size"),
+        **each(CUT, "layers", "keep"),
+    },
     TeacherEntry: TEACHER,
     TeacherConfig: {
         **TEACHER,
+        **each(CUT, "layers", "keep"),
+        "phases": PHASES,
         "checkpoint": "teachers/test_starting_encoder.py::test_checkpoint_is_copied",
         "finished": "families/test_finished.py::test_finished_teacher_is_taken_over_as_it_is",
         "starts_from": "pipeline/test_sequences.py"

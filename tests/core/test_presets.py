@@ -69,6 +69,7 @@ def test_a_preset_is_the_content_of_its_file():
 TRAINING = {
     "epochs": None,
     "max_steps": None,
+    "early_stopping": None,
     "patience": 4,
     "evaluate_steps": None,
     "average": 7.0,
@@ -79,6 +80,7 @@ TRAINING = {
     "accumulate": 1,
     "optimiser": "adamw",
     "learning_rate": None,
+    "final_learning_rate": 0.0,
     "head_rate": 1.0,
     "layer_decay": 1.0,
     "warmup": 0.1,
@@ -140,6 +142,10 @@ def test_what_the_teacher_preset_comes_to():
         "vocabulary": None,
         "copies": 1,
         "cross_fit": None,
+        "rows": {"train": 1.0},
+        "layers": None,
+        "keep": "spread",
+        "phases": None,
         "training": {**TRAINING, "ceiling_steps": 20_000, "batch_size": 16, "head_rate": 5.0},
         "labelling": FRESH_LABELLING,
     }

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from benchmarks.config import BenchConfig
 from distill.core import project
 from distill.core.config import Config, parse
 from distill.core.errors import UserError
@@ -22,7 +21,7 @@ from export.targets.onnx_int8_dynamic import OnnxInt8Dynamic
 from students.config import StudentConfig, StudentEntry, TrainedEntry
 from teachers.config import LabellingConfig, TeacherConfig, TeacherEntry
 from teachers.pretraining.config import EmbeddingTeacherConfig, PretrainConfig, PretrainTraining, TextSource
-from tests.core import rejected_asking, rejected_losses, rejected_measuring
+from tests.core import rejected_asking, rejected_elsewhere, rejected_losses, rejected_measuring
 from tests.core.rejected_measuring import TASK
 
 MODULES = (
@@ -33,6 +32,7 @@ MODULES = (
     "distill.models.config",
     "distill.training.config",
     "teachers.config",
+    "teachers.phases",
     "teachers.pretraining.config",
     "students.config",
     "export.targets.onnx_fp32",
@@ -98,6 +98,7 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
         "train": [],
         "valid": [],
         "test": {"unseen": []},
+        "extra": {"old": []},
         "pool": {"urls": {"rows": 3}},
         "pool_exclude": "none",
         "split": 0.1,
@@ -184,7 +185,16 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
         "training": 5,
     },
     LabellingConfig: {"shard_rows": 0, "batch_tokens": 0, "half": "maybe", "precision": "fp16"},
-    TeacherEntry: {"preset": 5, "family": 5, "view": 5, "weight": -1, "slices": [], "labelling": 5, "cross_fit": 1},
+    TeacherEntry: {
+        "preset": 5,
+        "family": 5,
+        "view": 5,
+        "weight": -1,
+        "slices": [],
+        "rows": {},
+        "labelling": 5,
+        "cross_fit": 1,
+    },
     TeacherConfig: {
         "preset": 5,
         "family": 5,
@@ -201,6 +211,10 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
         "training": 5,
         "labelling": 5,
         "cross_fit": 1,
+        "rows": {},
+        "layers": 0,
+        "keep": "middle",
+        "phases": 5,
         "copies": 0,
     },
     VocabularyConfig: {"keep": "all", "min_count": 0},
@@ -239,26 +253,8 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
         "may_collapse": "perhaps",
         "save_steps": 0,
     },
-    OnnxFp32: {"name": "", "target": "", "parity_rows": 0},
-    OnnxInt8Dynamic: {
-        "name": "",
-        "target": "",
-        "parity_rows": 0,
-        "keep_fp32": "head",
-        "max_flips": 2,
-        "reduce_range": "maybe",
-    },
-    BenchConfig: {
-        "requests": 0,
-        "warmup": -1,
-        "processes": 0,
-        "threads": 0,
-        "batch": [],
-        "throughput_batch": 0,
-        "tail_samples": 0,
-        "seed": -1,
-    },
 }
+REJECTED |= rejected_elsewhere.REJECTED
 REJECTED[PretrainTraining] = REJECTED[TrainingConfig]
 CASES = [(model, name, value) for model, fields in REJECTED.items() for name, value in fields.items()]
 

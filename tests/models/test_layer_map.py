@@ -72,4 +72,4 @@ def test_every_way_to_name_layers(kept, keep, expected):
 def test_layers_that_the_source_has_not_are_named(kept, keep, key, found):
     with pytest.raises(UserError) as caught:
         require_source("small", 6, kept, keep)
-    assert (caught.value.where, caught.value.found) == (f"students.small.{key}", found)
+    assert (caught.value.where, caught.value.found) == (f"small.{key}", found)

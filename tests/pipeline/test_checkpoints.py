@@ -101,7 +101,7 @@ def test_students_are_cut_as_they_and_their_assistants_say(make, asked):
     students = f"students={{big: {{preset: 4L, layers: 3}}, {small}}}"
     given = asked(make("BERT", students))
     assert {name: cut(6) for name, cut in given.cuts.items()} == {"big": [0, 3, 5], "small": [0, 5], "own": [0, 1]}
-    with pytest.raises(UserError, match="more layers than its source"):
+    with pytest.raises(UserError, match="the model has more layers than its source"):
         given.cuts["big"](2)
     assert not asked(make("BERT", students), "label").cuts
 

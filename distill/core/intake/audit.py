@@ -14,6 +14,7 @@ from tokenizers import Tokenizer
 from distill.core.errors import UserError
 from distill.core.files import Json, sha256, write_json
 from distill.core.intake import junk, lengths, shared_rows
+from distill.core.intake.extra import is_extra
 from distill.core.intake.hashing import unit
 from distill.core.intake.ledger import EXAMPLES, Ledger
 from distill.core.intake.overlaps import Overlap, SplitChecks, leak_checks, leaked_rows, overlaps
@@ -245,6 +246,7 @@ def _absent_classes(classes: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
         named, of_test = ", ".join(absent), split.startswith("test")
         most = f"macro F1 counts it as 0 there and is at most {1 - len(absent) / len(counts):.1%}"
         cost = {"train": "no model learns it", "valid": "no threshold can be chosen for it"}.get(split, most)
+        cost = "it is learnt of other rows" if is_extra(split) else cost
         where = {"train": "training", "valid": "validation"}.get(split, split)
         yield (
             f"no {where} row has the label {named}: {cost}" if not of_test else f"{split} has no row of {named}: {cost}"

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from distill.core.errors import UserError
+from distill.core.intake.extra import is_extra, separate_extra
 from distill.core.intake.held_out import HeldOut
 from distill.core.intake.junk import JunkRules
 from distill.core.intake.label_check import Places, note_places, require_labels
@@ -63,6 +64,7 @@ def prepare(project: Project, folder: Path, *, base: Path = Path()) -> None:
     with quarantine(folder / QUARANTINE_FILE, root, fail=fail) as bad_rows:
         preparation = _Preparation(project, folder, files, bad_rows)
         preparation.write_labelled()
+        preparation.write_extra()
         preparation.write_pools()
     preparation.ledger.save(folder)
 
@@ -80,7 +82,7 @@ class _Preparation:
     def write_labelled(self) -> None:
         """Read and write train, valid and the tests."""
         places: Places = {}
-        for source in (name for name in self._files if not name.startswith("pool.")):
+        for source in (name for name in self._files if not name.startswith("pool.") and not is_extra(name)):
             self._labelled[source] = list(self._read_labelled(source, places))
             self._require_rows(source, source, self._labelled[source])
         self._split()
@@ -90,6 +92,17 @@ class _Preparation:
         require_labels(self._labelled, self._project.task, places, losses)
         for split, records in self._labelled.items():
             write_records(self._folder / f"{split}.parquet", records)
+
+    def write_extra(self) -> None:
+        """Read and write the labelled rows that only some models learn."""
+        for source in filter(is_extra, self._files):
+            account, records = self.ledger.account(source), list(self._read_labelled(source, {}))
+            for reason, dropped, left in separate_extra(records, self._labelled, self._project):
+                records = left
+                for record in dropped:
+                    account.drop(reason, record.id)
+            self._require_rows(source, source, records)
+            account.kept[source] = write_records(self._folder / f"{source}.parquet", records)
 
     def write_pools(self) -> None:
         """Read and write the pool's sources, in their order."""

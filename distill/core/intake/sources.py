@@ -75,7 +75,7 @@ PLAIN = Reading()
 
 
 def data_files(project: Project, base: Path) -> dict[str, list[Path]]:
-    """The files of every source: `train`, `valid`, `test.<name>`, `pool.<name>`.
+    """The files of every source: `train`, `valid`, `test.<name>`, `extra.<name>`, `pool.<name>`.
 
     Args: base: folder that a relative `data.root` starts from.
     Raises: UserError naming the key and the file or glob that matches nothing.
@@ -83,6 +83,7 @@ def data_files(project: Project, base: Path) -> dict[str, list[Path]]:
     data, root = project.data, base / project.data.root
     named: dict[str, Sequence[str]] = {"train": data.train, "valid": data.valid or []}
     named |= {f"test.{name}": files for name, files in data.test.items()}
+    named |= {f"extra.{name}": files for name, files in data.extra.items()}
     named |= {f"pool.{name}": source.read_files for name, source in data.pool.items()}
     return {source: expand(root, files, f"data.{source}") for source, files in named.items() if files}
 

@@ -17,7 +17,7 @@ from distill.core.view import TOKENIZER_FILE, View
 from distill.core.work import Counts, Work, Workload, no_work, reading
 from distill.families.family import Family, Lesson, family, fit
 from distill.pipeline.experiment import Experiment
-from distill.pipeline.models import FOLD, STUDENT, TEACHER, ModelSpec
+from distill.pipeline.models import FOLD, PHASE, STUDENT, TEACHER, ModelSpec
 from distill.training.joining import Share
 from distill.training.losses.term import needs_teacher
 from distill.training.work import fit_work, in_all
@@ -131,6 +131,7 @@ def _lesson(experiment: Experiment, spec: ModelSpec, sources: _Sources) -> Lesso
         through=[_measured(experiment, name, experiment.settings.students[name]) for name in spec.through],
         measured=experiment.is_probed(spec.entry),
         splits=experiment.learnt_splits(spec),
+        mixture=experiment.mixture(spec),
         labels={run / store: share for store, share in sources.labels.items()},
         selection=run / sources.selection if sources.selection else None,
         allow_missing=getattr(spec.config, "allow_missing", False),
@@ -186,14 +187,14 @@ def local_files(folder: Path | None) -> tuple[Path, ...]:
 
 
 def _name(spec: ModelSpec) -> str:
-    return f"teach {spec.label}" if spec.role in (TEACHER, FOLD) else f"train {spec.name}"
+    return f"teach {spec.label}" if spec.role in (TEACHER, FOLD, PHASE) else f"train {spec.name}"
 
 
 def _title(spec: ModelSpec) -> str:
     """What the progress bar calls the fit."""
     if spec.role == FOLD:
         return "fine-tuning without fold {} of {}".format(*spec.fold)
-    if spec.role == TEACHER:
+    if spec.role in (TEACHER, PHASE):
         return f"fine-tuning on {spec.view}"
     return "distilling" if spec.role == STUDENT else "training on gold only"
 
@@ -238,14 +239,17 @@ def _work(experiment: Experiment, spec: ModelSpec, own: Family) -> Workload:
     parts = [experiment.models[name] for name in spec.steps_of] or [spec]
     trainings: list[Any] = [getattr(one.config, "training", None) for one in parts]
     slices = getattr(spec.config, "slices", None)
-    names = [f"train/{name}" for name in slices] if slices else None
+    others = [split for split in experiment.mixture(spec) if split != "train"]
+    names = [*(f"train/{name}" for name in slices), *others] if slices else None
     read = [names or experiment.learnt_splits(one) for one in parts]
     if None in trainings:
         return reading(*read[-1], like=like)
 
     def work(rows: Counts) -> Work:
         valid = rows.get("valid", 0)
-        counts = [_learnt(rows, splits, experiment.project.select) for splits in read]
+        select = experiment.project.select
+        weights = None if names else experiment.mixture(spec)
+        counts = [_learnt(rows, splits, select, weights) for splits in read]
         if spec.fold_of:
             counts = [count - count // spec.fold[1] for count in counts]
         return in_all(fit_work(one, count, valid, like) for one, count in zip(trainings, counts, strict=True))
@@ -264,8 +268,12 @@ def _read_teacher(experiment: Experiment, spec: ModelSpec) -> str | None:
     return experiment.models[max(known, key=lambda name: shares[name].weight)].artifact if known else None
 
 
-def _learnt(rows: Counts, splits: Sequence[str], selection: Select | None) -> int:
-    """How many rows of these splits are learnt, of the pool at most as many as are selected."""
+def _learnt(rows: Counts, splits: Sequence[str], selection: Select | None, weights: Mapping[str, float] | None) -> int:
+    """How many rows of these splits are learnt in an epoch, of the pool at most as many as are selected.
+
+    Args: weights: how often the rows of a split are read; None, or none of it: once.
+    """
+    rows = {name: round(count * (weights or {}).get(name, 1.0)) for name, count in rows.items()}
     pool = sum(rows.get(name, 0) for name in splits if name.startswith("pool."))
     most = pool if selection is None or selection.rows is None else min(pool, selection.rows)
     return sum(rows.get(name, 0) for name in splits) - pool + most

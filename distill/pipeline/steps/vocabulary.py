@@ -20,7 +20,8 @@ VOCABULARIES_FILE = "vocabularies.json"
 
 def vocabulary_steps(experiment: Experiment) -> Iterator[Step]:
     """One step, where a model starts from a trimmed vocabulary; else none."""
-    starts = [start for spec in experiment.trained if (start := experiment.start(spec)) is not None]
+    fitted = [*experiment.taught, *experiment.trained]
+    starts = [start for spec in fitted if (start := experiment.start(spec)) is not None]
     trimmed = {one.artifact: one for start in starts for one in start.chain if one.untrimmed is not None}
     if trimmed:
         yield _step(experiment, list(trimmed.values()))

@@ -1,0 +1,42 @@
+"""What the fields of configs of export, benchmark and phases refuse; see `test_project`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from benchmarks.config import BenchConfig
+from distill.core.config import Config
+from export.targets.onnx_fp32 import OnnxFp32
+from export.targets.onnx_int8_dynamic import OnnxInt8Dynamic
+from teachers.phases import PhaseConfig
+
+REJECTED: dict[type[Config], dict[str, Any]] = {
+    PhaseConfig: {
+        "rows": {"old": -1},
+        "epochs": 0,
+        "learning_rate": 2,
+        "final_learning_rate": -1,
+        "batch_size": 0,
+        "layers": 0,
+        "keep": "middle",
+    },
+    OnnxFp32: {"name": "", "target": "", "parity_rows": 0},
+    OnnxInt8Dynamic: {
+        "name": "",
+        "target": "",
+        "parity_rows": 0,
+        "keep_fp32": "head",
+        "max_flips": 2,
+        "reduce_range": "maybe",
+    },
+    BenchConfig: {
+        "requests": 0,
+        "warmup": -1,
+        "processes": 0,
+        "threads": 0,
+        "batch": [],
+        "throughput_batch": 0,
+        "tail_samples": 0,
+        "seed": -1,
+    },
+}

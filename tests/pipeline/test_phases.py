@@ -9,6 +9,7 @@ import pytest
 
 from distill.core.errors import UserError
 from distill.core.files import read_json
+from distill.core.presets import resolve
 from distill.core.progress import Reporter, reporting
 from distill.core.steps import Steps
 from distill.models.encoder import layer_stack, load_classifier
@@ -18,7 +19,9 @@ from distill.pipeline.plan import plan
 from distill.pipeline.preflight import require_layers
 from distill.pipeline.seeds import execute_run
 from distill.pipeline.settings import resolve_settings
+from distill.report.training import epochs_sheet
 from distill.training.learnt_rows import mixed_rows
+from teachers.config import TeacherConfig
 from tests.cli.planted_project import read_rows, write_project, write_rows
 from tests.training.toy import toy_encoder
 
@@ -28,16 +31,23 @@ TEACHERS = {
     "full_then_truncated": "phases: {full: {epochs: 1}, truncated: {layers: 1, epochs: 1}}",
     "base_trunc": "layers: 1",
     "with_rules": "rows: {rules: 1.5}",
+    "with_model_made": "weight: 0",
+    "yes_no_bert": "weight: 0",
+    "yes_no_roberta": "weight: 0",
+    "tiny": "weight: 0",
     "words": "rows: {train: 1, rules: 2}",
 }
+# Of these two recipes only what random weights of width 16 and 60 rows need otherwise.
+ANSWERS = "learning_rate: 1e-2, precision: fp32, warmup: 3, may_collapse: true, epochs: 2"
 OFF = "controls={card_teacher: false, tfidf: false, random: false}"
 
 
 def sets(encoder, *more):
     own = {name: f"teachers.{name}={{{said}}}" for name, said in TEACHERS.items()}
-    fits = [f"teachers.{name}.training={{{FAST}, epochs: 1}}" for name in TEACHERS if name != "words"]
+    said = {name: ANSWERS if name.startswith("yes") else f"{FAST}, epochs: 1" for name in TEACHERS if name != "words"}
+    fits = [f"teachers.{name}.training={{{values}}}" for name, values in said.items()]
     starts = [f"teachers.{name}.checkpoint={encoder}" for name in TEACHERS if name != "words"]
-    extra = "data.extra={old: old.jsonl, rules: rules.jsonl}"
+    extra = "data.extra={old: old.jsonl, rules: rules.jsonl, model_made: rules.jsonl}"
     return [*own.values(), *fits, *starts, extra, OFF, *more]
 
 
@@ -129,8 +139,41 @@ def test_a_truncated_model_is_cut_before_its_fit_or_between_two(made):
 def test_a_weight_is_how_often_rows_are_read_and_models_of_several_mixtures_stand_in_one_table(made):
     settings, report = made
     assert history(settings, "with_rules")["steps"] == math.ceil((60 + 11 + 6) / 8)
+    assert history(settings, "with_model_made")["steps"] == math.ceil((60 + 11) / 8)
     names = [model["name"] for model in report["models"]]
     assert [f"{name}@document" for name in TEACHERS] == names[: len(TEACHERS)]
+
+
+def test_yes_or_no_is_learnt_in_the_recipes_batches_with_figures_of_each_class_after_every_epoch(made):
+    settings, report = made
+    taken = {"yes_no_bert": 2 * math.ceil(60 / 8), "yes_no_roberta": 2 * math.ceil(60 / 4), "tiny": math.ceil(60 / 8)}
+    assert {name: history(settings, name)["steps"] for name in taken} == taken
+    for name in taken:
+        for one in history(settings, name)["history"]:
+            assert {"accuracy", "точно_precision", "точно_recall", "точно_f1"} <= set(one)
+    names = {row["fit"] for row in epochs_sheet(report).rows}
+    assert {f"{name}@document" for name in taken} <= names
+
+
+@pytest.mark.parametrize(
+    ("name", "checkpoint", "said"),
+    [
+        ("yes_no_bert", "ai-forever/ruBert-base", {"batch_size": 8}),
+        ("yes_no_roberta", "ai-forever/ruRoberta-large", {"batch_size": 4}),
+    ],
+)
+def test_the_recipes_of_yes_or_no_are_those_that_were_recorded(name, checkpoint, said):
+    own = resolve("teachers", TeacherConfig, name, {}, "x")
+    said |= {"learning_rate": 1e-5, "warmup": 100, "epochs": 5, "optimiser": "adamw", "schedule": "linear"}
+    assert own.checkpoint == checkpoint
+    assert said.items() <= own.training.as_json().items() and own.training.final_learning_rate == 0
+
+
+def test_the_phases_of_old_and_new_labels_are_the_best_that_were_recorded():
+    phases = resolve("teachers", TeacherConfig, "old_then_new", {}, "x").in_phases()
+    found = {name: (one.rows, one.training.epochs, one.training.learning_rate) for name, one in phases.items()}
+    assert found == {"old": ({"old": 1.0}, 1, 7e-6), "new": ({"train": 1.0}, 2, 2e-5)}
+    assert {one.training.final_learning_rate for one in phases.values()} == {0}
 
 
 def test_another_second_phase_leaves_the_first_and_other_teachers_as_they_are(made, project):

@@ -41,6 +41,16 @@ class TeacherEntry(Config):
         None, ge=2, description="label the training rows by this many more fits, each without those that it labels"
     )
 
+    kfold: bool = Field(
+        False, description="measure the fits of cross_fit out of fold, and make their mean a teacher too: NAME-kfold"
+    )
+
+    @model_validator(mode="after")
+    def _has_folds(self) -> Self:
+        if self.kfold and self.cross_fit is None:
+            raise ValueError("kfold: there are no folds; write how many (cross_fit: 5)")
+        return self
+
     @property
     def made_by(self) -> str:
         """The family that makes its model folder."""
@@ -48,7 +58,7 @@ class TeacherEntry(Config):
 
     def fit_settings(self) -> dict[str, Any]:
         """The settings that its weights depend on, as far as they differ from their defaults."""
-        return self.as_fingerprint("preset", "view", "weight", "labelling", "cross_fit")
+        return self.as_fingerprint("preset", "view", "weight", "labelling", "cross_fit", "kfold")
 
 
 class TeacherConfig(TeacherEntry):
@@ -150,7 +160,7 @@ class TeacherConfig(TeacherEntry):
 
     def fit_settings(self) -> dict[str, Any]:
         """The settings that its weights depend on; what it starts from is an artifact of its own."""
-        apart = ("labels", "cross_fit", "copies")
+        apart = ("labels", "cross_fit", "kfold", "copies")
         starts = ("checkpoint", "fresh", "vocabulary", "finished", "starts_from", "pretrain")
         kept = self.as_fingerprint("preset", "view", "weight", "labelling", *apart, *starts)
         return {"finished": True} if self.finished is not None else kept

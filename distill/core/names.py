@@ -19,7 +19,7 @@ _MODELS = ("teachers", "students")
 # Appended by our own code: to unfinished and replaced folders, and to students for their twins.
 _ENDINGS = (".partial", ".replaced")
 _TWIN_ENDINGS = ("-gold", "-gold-steps")
-_NUMBERED = re.compile(r"-(fold|copy)\d+$")  # of a teacher's further fits
+_NUMBERED = re.compile(r"-((fold|copy)\d+|kfold)$")  # of a teacher's further fits
 # Rows that the report or a benchmark adds, and what `labels` takes besides a teacher's name.
 _ROWS = {"majority", "priors", "ensemble", "mixture", "tfidf"}
 _LABEL_SOURCES = {"auto", "document", "card", "mean", "mixture"}

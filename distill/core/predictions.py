@@ -60,6 +60,23 @@ class Predictions:
             further=_columns([clusters_of(record)[1:] for record in records]),
         )
 
+    @classmethod
+    def joined(cls, parts: Sequence[Predictions]) -> Predictions:
+        """The rows of several parts, end to end.
+
+        Of parts of which only some know further keys, as those of older versions do, the first key alone is known.
+        """
+        further = [part.further for part in parts]
+        further = further if len({len(keys) for keys in further}) == 1 else []
+        return cls(
+            ids=[value for part in parts for value in part.ids],
+            logits=np.concatenate([part.logits for part in parts]),
+            target=np.concatenate([part.target for part in parts]),
+            slices=[value for part in parts for value in part.slices],
+            clusters=[value for part in parts for value in part.clusters],
+            further=tuple([value for key in keys for value in key] for keys in zip(*further, strict=True)),
+        )
+
 
 def cluster_of(record: Record) -> str:
     """What the bootstrap draws as one: the record's first key, or itself where it has none."""

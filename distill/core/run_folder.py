@@ -131,6 +131,11 @@ class RunFolder:
         return f"folds/{count}"
 
     @staticmethod
+    def out_of_fold(model: str) -> str:
+        """What the fits of a teacher's folds answer for the training rows that they were not fitted on."""
+        return f"out_of_fold/{model}"
+
+    @staticmethod
     def labels(model: str) -> str:
         """A model's soft labels."""
         return f"labels/{model}"

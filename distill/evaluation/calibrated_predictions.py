@@ -93,7 +93,7 @@ def read_calibrated(
     valid = _read(model, VALID, predictions, space.objective)
     temperature = fit_temperature(valid.logits, valid.target, space.objective)
     parts = {test: _read(model, test, predictions, space.objective) for test in tests}
-    parts[ALL] = _concatenate(list(parts.values()))
+    parts[ALL] = Predictions.joined(list(parts.values()))
     scored = {name: _scored(model, part, temperature, space) for name, part in parts.items()}
     thresholds = _thresholds(valid, temperature, space, settings)
     own = _scored(model, valid, temperature, space)
@@ -134,17 +134,3 @@ def _read(model: Model, split: str, predictions: Path, objective: Objective) -> 
     scaled = [part.logits / temperature for part, temperature in zip(parts, temperatures, strict=True)]
     logits = mixture(scaled, [weight for _, weight in model.members], objective)
     return replace(parts[0], logits=logits.astype(np.float32))
-
-
-def _concatenate(parts: Sequence[Predictions]) -> Predictions:
-    # Of parts that were predicted before and after a version knew further keys, the first key alone is known.
-    further = [part.further for part in parts]
-    further = further if len({len(keys) for keys in further}) == 1 else []
-    return Predictions(
-        ids=[value for part in parts for value in part.ids],
-        logits=np.concatenate([part.logits for part in parts]),
-        target=np.concatenate([part.target for part in parts]),
-        slices=[value for part in parts for value in part.slices],
-        clusters=[value for part in parts for value in part.clusters],
-        further=tuple([value for key in keys for value in key] for keys in zip(*further, strict=True)),
-    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -26,6 +26,13 @@ def teacher_entry(name: str, entry: Mapping[str, Any], where: str, project: Path
 def student_entry(name: str, entry: Mapping[str, Any], where: str, project: Path) -> StudentEntry:
     """One student, checked. Raises: as `resolve`; UserError for an unknown family."""
     return _entry("students", name, entry, where, project, (StudentEntry, StudentConfig))
+
+
+def mean_entry(teacher: TeacherEntry, members: Sequence[str]) -> TeacherEntry:
+    """The entry of the mean of some fits of a teacher, whose view and labelling it has."""
+    kept: dict[str, Any] = {name: getattr(teacher, name) for name in ("preset", "view", "labelling")}
+    kept |= {"family": "ensemble", "weight": 0.0, "members": dict.fromkeys(members, 1.0)}
+    return _of_family(TeacherEntry, "ensemble", teacher.preset)(**kept)
 
 
 def control_entry(name: str, classes: int) -> StudentEntry:

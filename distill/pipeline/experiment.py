@@ -57,12 +57,22 @@ class Experiment:
 
     @property
     def taught(self) -> list[ModelSpec]:
-        """The teachers that the run makes, and their earlier phases."""
-        return [spec for spec in self.of_role(TEACHER, PHASE) if spec.has_folder]
+        """The teachers that the run makes, with their earlier phases and the fits of folds that one is the mean of."""
+        made = [spec for spec in self.of_role(TEACHER, PHASE) if spec.has_folder]
+        folds = {name for spec in made for name in spec.members}
+        return [*made, *(fold for fold in self.of_role(FOLD) if fold.name in folds)]
+
+    @property
+    def means_of_folds(self) -> list[ModelSpec]:
+        """The teachers that are the mean of the fits of another one's folds."""
+        return [spec for spec in self.of_role(TEACHER) if self.folds(spec) and spec.members]
 
     def folds(self, spec: ModelSpec) -> list[ModelSpec]:
-        """The models that label a teacher's training rows in its place; none where it is not cross-fitted."""
-        return [one for one in self.of_role(FOLD) if one.fold_of == spec.name]
+        """The models that label a teacher's training rows in its place; none where it is not cross-fitted.
+
+        Of the mean of such models they are its members.
+        """
+        return [one for one in self.of_role(FOLD) if one.fold_of == spec.name or one.name in spec.members]
 
     def rows_of(self, spec: ModelSpec) -> tuple[str, str]:
         """(artifact, folder in it) with the training and validation rows of a model; '' for the artifact itself."""
@@ -140,7 +150,7 @@ class Experiment:
         asked, total = self.project.labels, sum(spec.weight for spec in self.labelling_teachers)
         shares = {spec.label: spec.weight / total for spec in self.labelling_teachers}
         found = {DOCUMENT: shares}
-        if asked in self.settings.teachers:
+        if asked in [spec.name for spec in self.of_role(TEACHER)]:
             found[asked] = {self.models[asked].label: 1.0}
         if self.card_teacher is not None and not self.imported:
             found[CARD] = {self.card_teacher.label: 1.0}

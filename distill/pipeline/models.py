@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from distill.core.run_folder import RunFolder
 from distill.families.family import family
-from distill.pipeline.entries import control_entry
+from distill.pipeline.entries import control_entry, mean_entry
 from distill.pipeline.settings import Settings, copies_of
 from students.config import StudentEntry, TrainedEntry
 from teachers.config import TeacherConfig, TeacherEntry
@@ -16,6 +16,7 @@ TEACHER, STUDENT, BASELINE, CONTROL, FOLD, PHASE = "teacher", "student", "baseli
 # Families that learn gold on cards and come next to every model, each under its own name and left out by `controls`.
 CONTROLS = ("tfidf",)
 GOLD, GOLD_STEPS = "-gold", "-gold-steps"
+KFOLD = "-kfold"
 _SEEDS_APART = 1000  # so that the copies of one training seed are not those of the next
 
 
@@ -119,9 +120,10 @@ def table(settings: Settings) -> dict[str, ModelSpec]:
     taught = [_in_phases(spec) for spec in [*teachers, *_card_teacher(settings, teachers)]]
     phases = [phase for earlier, _ in taught for phase in earlier]
     folds = [fold for _, spec in taught for fold in _folds(spec)]
+    means = [_mean_of_folds(spec) for spec in teachers if getattr(spec.config, "kfold", False)]
     students = [spec for name in settings.students for spec in _with_twins(_student(name, settings), settings)]
     controls = [_control(name, settings) for name in CONTROLS if getattr(settings.project.controls, name)]
-    models = [*(spec for _, spec in taught), *phases, *folds, *students, *controls]
+    models = [*(spec for _, spec in taught), *means, *phases, *folds, *students, *controls]
     return {spec.name: spec for spec in models}
 
 
@@ -258,6 +260,23 @@ def _folds(teacher: ModelSpec) -> Iterator[ModelSpec]:
             fold_of=teacher.name,
             fold=(number, count),
         )
+
+
+def _mean_of_folds(teacher: ModelSpec) -> ModelSpec:
+    """The mean of the fits of a teacher's folds, a teacher itself that labels where it is asked to."""
+    name, folds = f"{teacher.name}{KFOLD}", tuple(fold.name for fold in _folds(teacher))
+    assert isinstance(teacher.config, TeacherEntry)
+    return replace(
+        teacher,
+        name=name,
+        label=f"{name}@{teacher.view}",
+        family="ensemble",
+        config=mean_entry(teacher.config, folds),
+        artifact=f"teachers/{name}",
+        starts_from=None,
+        weight=0.0,
+        members=folds,
+    )
 
 
 def _student(name: str, settings: Settings) -> ModelSpec:

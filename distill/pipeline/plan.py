@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from distill.core.run_folder import CHOICE
 from distill.core.steps import Step
 from distill.pipeline.experiment import Experiment
-from distill.pipeline.models import BASELINE, CONTROL, STUDENT, ModelSpec
+from distill.pipeline.models import BASELINE, CONTROL, FOLD, STUDENT, ModelSpec
 from distill.pipeline.remeasure import remeasured
 from distill.pipeline.steps.bench import bench_step
 from distill.pipeline.steps.choose import choose_step, twins_step
@@ -17,6 +17,7 @@ from distill.pipeline.steps.evaluate import evaluate_step
 from distill.pipeline.steps.export import bundle_step, export_step
 from distill.pipeline.steps.fit import fit_step
 from distill.pipeline.steps.label import folds_step, label_step
+from distill.pipeline.steps.out_of_fold import out_of_fold_step
 from distill.pipeline.steps.predict import cross_view_step, predict_exported_step, predict_step
 from distill.pipeline.steps.select import select_step
 from distill.pipeline.steps.start import start_steps
@@ -43,9 +44,7 @@ def asking(experiment: Experiment) -> Iterator[Stage]:
     yield Stage("audit", audit_step(experiment))
     for spec in experiment.early_controls:
         yield Stage("evaluate", fit_step(experiment, spec))
-    made: set[str] = set()
-    for spec in experiment.early_teachers:
-        yield from fitting("teach", experiment, spec, made)
+    yield from teaching(experiment)
     # Without students only `distill label` has something to choose.
     verb = "teach" if experiment.students else "label"
     for spec in experiment.asked:
@@ -53,11 +52,20 @@ def asking(experiment: Experiment) -> Iterator[Stage]:
     yield Stage(verb, choose_step(experiment))
 
 
+def teaching(experiment: Experiment) -> Iterator[Stage]:
+    """The teachers, each after what it is made from."""
+    made: set[str] = set()
+    for spec in experiment.early_teachers:
+        if spec.role == FOLD:
+            yield from _dealing("teach", experiment, spec, made)
+        yield from fitting("teach", experiment, spec, made)
+
+
 def learning(experiment: Experiment) -> Iterator[Stage]:
     """From the choice of the labels on: gold-only twins first, labels, students, and what they are worth."""
     early = experiment.early_twins
     asked = {spec.name for spec in [*experiment.asked, *early]}
-    made = {step.artifact for spec in experiment.early_teachers for step in start_steps(experiment, spec)}
+    made = {stage.step.artifact for stage in teaching(experiment)}
     for spec in early:
         yield from fitting("train", experiment, spec, made)
         yield Stage("train", predict_step(experiment, spec))
@@ -76,6 +84,8 @@ def learning(experiment: Experiment) -> Iterator[Stage]:
         yield Stage("export", export_step(experiment, spec, target))
     for spec, target in experiment.shipped():
         yield Stage("evaluate", predict_exported_step(experiment, spec, target))
+    for spec in experiment.means_of_folds:
+        yield Stage("evaluate", out_of_fold_step(experiment, spec))
     for step in vocabulary_steps(experiment):
         yield Stage("evaluate", step)
     yield Stage("evaluate", evaluate_step(experiment))
@@ -103,15 +113,21 @@ def _distilling(experiment: Experiment, made: set[str]) -> Iterator[Stage]:
 def _label(experiment: Experiment, spec: ModelSpec, made: set[str]) -> Iterator[Stage]:
     """A model's labels, after the fits that label its training rows in its place. Args: made: as for `fitting`."""
     folds = experiment.folds(spec)
-    if folds and (dealt := folds_step(experiment, len(folds))).artifact not in made:
-        made.add(dealt.artifact)
-        yield Stage("label", dealt)
+    for fold in folds:
+        yield from _dealing("label", experiment, fold, made)
     originals = [experiment.models[fold.copy_of] for fold in folds if fold.copy_of]
     for fold in [*originals, *folds]:
         if fold.artifact not in made:
             made.add(fold.artifact)
             yield from fitting("label", experiment, fold, made)
     yield Stage("label", label_step(experiment, spec))
+
+
+def _dealing(verb: str, experiment: Experiment, fold: ModelSpec, made: set[str]) -> Iterator[Stage]:
+    """The training rows dealt into folds, unless the plan has that already."""
+    if (dealt := folds_step(experiment, fold.fold[1])).artifact not in made:
+        made.add(dealt.artifact)
+        yield Stage(verb, dealt)
 
 
 def fitting(verb: str, experiment: Experiment, spec: ModelSpec, made: set[str]) -> Iterator[Stage]:

@@ -122,8 +122,11 @@ def require_folds(experiment: Experiment) -> None:
     asked = {name: one.cross_fit for name, one in experiment.settings.teachers.items() if one.cross_fit is not None}
     if not asked:
         return
-    clusters = {cluster_of(record) for record in iter_records(experiment.run / RECORDS, "train")}
+    found = [cluster_of(record) for record in iter_records(experiment.run / RECORDS, "train")]
+    clusters, rows = set(found), len(found)
     for name, folds in asked.items():
+        if experiment.settings.teachers[name].kfold:
+            require_clusters(len(clusters), rows, by_row=not experiment.project.data.keys, where="train")
         if folds > len(clusters):
             unit = "values of the first key" if experiment.project.data.keys else "rows"
             raise UserError(

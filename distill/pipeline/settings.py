@@ -328,7 +328,9 @@ def _circle_problems(settings: Settings) -> Iterator[str]:
 
 def _label_problems(settings: Settings) -> list[str]:
     """What `labels` asks for and the run has not."""
-    asked, known = settings.project.labels, [*LABELS, *settings.teachers]
+    asked = settings.project.labels
+    means = [f"{row}-kfold" for name, one in settings.teachers.items() if one.kfold for row in copies_of(name, one)]
+    known = [*LABELS, *settings.teachers, *means]
     if asked not in known:
         return [f"labels: unknown '{asked}', {_hint(asked, known)}"]
     fits = [row for name, one in settings.labelling.items() for row in copies_of(name, one)]

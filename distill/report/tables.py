@@ -19,6 +19,7 @@ from distill.report import (
     formats,
     labels_tables,
     majority_table,
+    out_of_fold,
     quality_tables,
     run_tables,
     seeds_table,
@@ -65,6 +66,7 @@ def markdown_results(report: Report, title: str) -> str:
     parts += _chapter("Operating points", [breakdown_tables.points_sheet(report)])
     parts += _chapter("Against the majority answer", [majority_table.majority_sheet(report)])
     parts += _chapter("Gold-only twins", [twins_table.twin_sheet(report)])
+    parts += _chapter("Out of fold", [out_of_fold.out_of_fold_sheet(report)])
     parts += _chapter("Labels", [labels_tables.choice_sheet(report), labels_tables.asked_twins_sheet(report)])
     parts += _chapter("Training", [training.training_sheet(report)])
     parts += _chapter("Comparisons", [quality_tables.comparison_sheet(report)])

@@ -142,6 +142,7 @@ def test_what_the_teacher_preset_comes_to():
         "vocabulary": None,
         "copies": 1,
         "cross_fit": None,
+        "kfold": False,
         "rows": {"train": 1.0},
         "layers": None,
         "keep": "spread",

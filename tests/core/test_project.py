@@ -194,6 +194,7 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
         "rows": {},
         "labelling": 5,
         "cross_fit": 1,
+        "kfold": "perhaps",
     },
     TeacherConfig: {
         "preset": 5,
@@ -211,6 +212,7 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
         "training": 5,
         "labelling": 5,
         "cross_fit": 1,
+        "kfold": "perhaps",
         "rows": {},
         "layers": 0,
         "keep": "middle",

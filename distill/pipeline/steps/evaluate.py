@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from distill.core.files import Json
 from distill.core.run_folder import EVALUATION, RECORDS, RunFolder
 from distill.core.steps import Read, Step
 from distill.core.work import Work
@@ -13,6 +14,10 @@ from distill.evaluation.calibrated_predictions import Model
 from distill.pipeline.experiment import Experiment
 from distill.pipeline.figures import baseline, predicted, report_models
 from distill.pipeline.mixtures import mixing
+from distill.pipeline.models import ModelSpec
+
+if TYPE_CHECKING:
+    from distill.evaluation.evaluate import Measuring
 
 _PRIORS = ("train.parquet",)
 
@@ -20,6 +25,7 @@ _PRIORS = ("train.parquet",)
 def evaluate_step(experiment: Experiment) -> Step:
     """Every quality figure of a run, from the prediction files."""
     reads = (Read(RECORDS, _PRIORS), *(Read(RunFolder.predicted(name)) for name in predicted(experiment)))
+    reads += tuple(Read(RunFolder.out_of_fold(spec.name)) for spec in experiment.means_of_folds)
     return _step("evaluate", {None: experiment}, reads)
 
 
@@ -30,6 +36,8 @@ def evaluate_seeds_step(experiments: Mapping[int, Experiment]) -> Step:
     """
     runs = [(one.run.name, one) for one in experiments.values()]
     predictions = [Read(f"{run}/{RunFolder.predicted(name)}") for run, one in runs for name in predicted(one)]
+    for run, one in runs:
+        predictions += [Read(f"{run}/{RunFolder.out_of_fold(spec.name)}") for spec in one.means_of_folds]
     by_seed: dict[int | None, Experiment] = {seed: one for seed, one in experiments.items()}  # noqa: C416
     return _step("evaluate all seeds", by_seed, (Read(f"{runs[0][0]}/{RECORDS}", _PRIORS), *predictions))
 
@@ -53,7 +61,8 @@ def _step(name: str, experiments: Mapping[int | None, Experiment], reads: tuple[
         measuring = Measuring(first.space, project.quality, project.seed, priors, random, project.data.keys, named)
         folders: Mapping[Any, Path] = {seed: one.run.predictions for seed, one in experiments.items()}
         result = evaluate(_models(experiments), tests, first.references, folders, measuring)
-        write_json(folder / "evaluation.json", result)
+        crossed = [_out_of_fold(spec, experiments.values(), measuring) for spec in first.means_of_folds]
+        write_json(folder / "evaluation.json", {**result, **({"out_of_fold": crossed} if crossed else {})})
 
     mixed = mixing(first)
     seeds, models = [seed for seed in experiments if seed is not None], len(reads)
@@ -74,3 +83,12 @@ def _step(name: str, experiments: Mapping[int | None, Experiment], reads: tuple[
         version=5,
         work=lambda rows: Work(rows=sum(rows.get(test, 0) for test in tests) * project.quality.replicates * models),
     )
+
+
+def _out_of_fold(spec: ModelSpec, experiments: Iterable[Experiment], measuring: Measuring) -> Json:
+    """What a teacher's folds are worth on the rows that each has not seen."""
+    from distill.core.out_of_fold import read_out_of_fold
+    from distill.evaluation.out_of_fold import out_of_fold_entry
+
+    found = [read_out_of_fold(one.run / RunFolder.out_of_fold(spec.name)) for one in experiments]
+    return out_of_fold_entry(spec.label, found, measuring)

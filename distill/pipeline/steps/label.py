@@ -35,7 +35,7 @@ def label_step(experiment: Experiment, spec: ModelSpec) -> Step:
             from teachers.coverage import write_coverage
             from teachers.label import label
 
-            label(config, experiment.run / spec.artifact, records, threads, folder, _cross_fit(experiment, folds))
+            label(config, experiment.run / spec.artifact, records, threads, folder, cross_fit(experiment, folds))
             if rank() == 0:
                 write_coverage(folder, records, experiment.space)
 
@@ -72,7 +72,7 @@ def folds_step(experiment: Experiment, count: int) -> Step:
     )
 
 
-def _cross_fit(experiment: Experiment, folds: Sequence[ModelSpec]) -> CrossFit | None:
+def cross_fit(experiment: Experiment, folds: Sequence[ModelSpec]) -> CrossFit | None:
     """The models of each fold with their rows; None for a teacher that labels all rows itself."""
     from teachers.cross_fit import CrossFit, Fold
 

@@ -7,6 +7,7 @@ from distill.report import (
     breakdown_tables,
     confusion_table,
     majority_table,
+    out_of_fold,
     plots,
     quality_tables,
     seeds_table,
@@ -67,6 +68,16 @@ class Twins(TableSection):
     def sheet(self, report: Report) -> Sheet:
         """Both twins, and which was taken."""
         return twins_table.twin_sheet(report)
+
+
+class OutOfFold(TableSection):
+    """Teachers measured on training rows that they were not fitted on."""
+
+    name, title, position = "out-of-fold", "Out of fold", 55
+
+    def sheet(self, report: Report) -> Sheet:
+        """Out of fold, and on test rows."""
+        return out_of_fold.out_of_fold_sheet(report)
 
 
 class Comparisons(TableSection):

@@ -1,4 +1,4 @@
-"""What the fields of configs of export, benchmark and phases refuse; see `test_project`."""
+"""What the fields of configs of export, benchmark, teachers of any family and phases refuse; see `test_project`."""
 
 from __future__ import annotations
 
@@ -8,9 +8,21 @@ from benchmarks.config import BenchConfig
 from distill.core.config import Config
 from export.targets.onnx_fp32 import OnnxFp32
 from export.targets.onnx_int8_dynamic import OnnxInt8Dynamic
+from teachers.config import TeacherEntry
 from teachers.phases import PhaseConfig
 
 REJECTED: dict[type[Config], dict[str, Any]] = {
+    TeacherEntry: {
+        "preset": 5,
+        "family": 5,
+        "view": 5,
+        "weight": -1,
+        "slices": [],
+        "rows": {},
+        "labelling": 5,
+        "cross_fit": 1,
+        "kfold": "perhaps",
+    },
     PhaseConfig: {
         "rows": {"old": -1},
         "epochs": 0,

@@ -185,17 +185,6 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
         "training": 5,
     },
     LabellingConfig: {"shard_rows": 0, "batch_tokens": 0, "half": "maybe", "precision": "fp16"},
-    TeacherEntry: {
-        "preset": 5,
-        "family": 5,
-        "view": 5,
-        "weight": -1,
-        "slices": [],
-        "rows": {},
-        "labelling": 5,
-        "cross_fit": 1,
-        "kfold": "perhaps",
-    },
     TeacherConfig: {
         "preset": 5,
         "family": 5,

@@ -41,9 +41,16 @@ def test_an_example_has_a_plan_in_which_each_step_finds_what_it_reads(example, i
 
 def test_the_examples_mean_what_the_page_says(example):
     models = [example(index).models for index in range(len(EXAMPLES))]
-    assert models[1]["base"].starts_from.artifact == "teachers/base@card"
-    assert models[2]["4L"].starts_from.artifact == "adapted/base"
-    assert models[3]["3L-gold-steps"].steps_of == ("8L", "6L", "3L")
-    chain = example(4)
+    assert models[1]["old_then_new"].starts_from.artifact == "teachers/old_then_new-old"
+    mixed = example(2)
+    assert mixed.mixture(mixed.models["with_rules"]) == {"train": 1, "extra.rules": 0.5}
+    assert mixed.learnt_splits(mixed.models["with_model_made"]) == ["train", "extra.model_made"]
+    assert [models[3][name].config.layers for name in ("base_trunc", "full_then_truncated", "after")] == [8, 8, 6]
+    assert models[3]["after"].starts_from.artifact == "teachers/base"
+    assert models[4]["kfold-kfold"].members == tuple(f"kfold-fold{number}" for number in range(1, 6))
+    assert models[5]["base"].starts_from.artifact == "teachers/base@card"
+    assert models[6]["4L"].starts_from.artifact == "adapted/base"
+    assert models[7]["3L-gold-steps"].steps_of == ("8L", "6L", "3L")
+    chain = example(8)
     assert chain.learnt_splits(chain.models["pool_first"]) == ["pool.urls"]
     assert chain.learnt_splits(chain.models["4L"]) == ["train"]

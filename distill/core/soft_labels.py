@@ -37,9 +37,9 @@ class SoftLabels:
     Attributes:
         ids: N record ids. sources: the split that each row came from (`train`, `pool.<name>`).
         logits: float32 (N, K), of K head outputs. tokens: int32 (N,), tokens of the teacher's rendered text.
-        cut_tokens: int32 (N,), tokens of it that no window read. status: `ok`, `empty` (no text in the teacher's
-            view), `nonfinite`, `failed` (a server gave no answer) or `unlabelled` (no stage of a cascade was sure); only
-            `ok` rows are for training.
+        cut_tokens: int32 (N,), tokens of it that no window read.
+        status: `ok`, `empty` (no text in the teacher's view), `nonfinite`, `failed` (a server gave no answer) or
+            `unlabelled` (no stage of a cascade was sure); only `ok` rows are for training.
     """
 
     ids: list[str]

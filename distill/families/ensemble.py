@@ -93,7 +93,6 @@ class Ensemble(Family):
 
     name = runtime = "ensemble"
     learns = False
-    validates = True
 
     class Settings(Config):
         """The keys of an ensemble's entry."""
@@ -105,6 +104,10 @@ class Ensemble(Family):
         calibrated: bool = Field(
             True, description="divide each member's logits by the temperature that validation gives it"
         )
+
+    def asks(self, config: Any, labelled: Sequence[str]) -> list[str]:
+        """Validation, where its members' temperatures are measured."""
+        return ["valid"] if config.calibrated else []
 
     def fit(self, config: Any, lesson: Lesson, folder: Path) -> None:
         """Write down which models it is made of, by folders relative to its own, and their temperatures."""

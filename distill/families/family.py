@@ -148,7 +148,7 @@ class Family:
 
     def asks(self, config: Any, labelled: Sequence[str]) -> Sequence[str]:
         """The splits whose rows it reads where it does not learn. Args: labelled: training rows and the pool's."""
-        return ["valid"] if self.validates else []
+        return []
 
     def control(self, classes: int) -> dict[str, Any]:
         """The keys of its entry where it is a control, which should take seconds. Args: classes: of the task."""

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveInt, model_
 
 from distill.core.config import Config
 from distill.core.schedule import is_schedule
-from distill.models.config import FreshEncoder, VocabularyConfig
+from distill.models.config import FreshEncoder, HeadConfig, VocabularyConfig
 from distill.training.config import TrainingConfig
 from distill.training.losses.registry import Losses, gold_alone, parse_terms
 from distill.training.ramp import Temperature, Weight
@@ -153,6 +153,9 @@ class StudentConfig(TrainedEntry):
     layers: PositiveInt | None = Field(None, description="layers kept of the source; null: all, or those of `keep`")
     keep: Literal["spread", "first", "last", "probe"] | Annotated[list[NonNegativeInt], Field(min_length=1)] = Field(
         description="which: spread evenly, first, last, those whose removal costs most (probe), or their numbers"
+    )
+    head: HeadConfig | None = Field(
+        None, description="a fresh head with a hidden layer; null: the head of what it starts from"
     )
     token_schedule: list[PositiveInt] | None = Field(
         None, description="for each layer how many neighbouring tokens it reads as one, as [1, 1, 2, 4]; null: one"

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Self
 from pydantic import Field, NonNegativeFloat, PositiveInt, model_validator
 
 from distill.core.config import Config
-from distill.models.config import FreshEncoder, VocabularyConfig
+from distill.models.config import FreshEncoder, HeadConfig, VocabularyConfig
 from distill.training.config import TrainingConfig
 from distill.training.losses.registry import gold_alone
 from distill.training.losses.term import Term
@@ -78,6 +78,7 @@ class TeacherConfig(TeacherEntry):
         None,
         description="cut the checkpoint's vocabulary to the tokens of the texts before fine-tuning; null: no",
     )
+    head: HeadConfig | None = Field(None, description="a head with a hidden layer; null: the head of its family")
     training: TrainingConfig = Field(default_factory=TrainingConfig)
     layers: PositiveInt | None = Field(None, description="layers kept of what it starts from; null: all of them")
     keep: Keep = Field("spread", description="which of them: spread evenly, first or last")
@@ -96,6 +97,8 @@ class TeacherConfig(TeacherEntry):
             )
         if self.vocabulary is not None and self.finished is not None:
             raise ValueError("vocabulary: a finished teacher is taken as it is; trim its students instead")
+        if self.head is not None and self.finished is not None:
+            raise ValueError("head: a finished teacher is taken as it is; remove it")
         if self.vocabulary is not None and self.checkpoint is None:
             raise ValueError("vocabulary: random weights have one that is learnt from the texts; remove it")
         return self

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -15,6 +16,7 @@ from distill.families.family import DEFAULT, Facts, Family, Lesson, Opening, lea
 from distill.families.starting import beginning, cut, source_model
 from distill.inference.runner_scorer import RunnerScorer
 from distill.inference.scorer import Scorer
+from distill.models.config import HeadConfig
 from distill.training.config import TrainingConfig
 from distill.training.learnt_rows import gold_rows
 from distill.training.losses.term import Term, needs_teacher
@@ -47,6 +49,10 @@ class Recipe(Protocol):
         """The terms of the loss by name."""
 
     @property
+    def head(self) -> HeadConfig | None:
+        """A head with a hidden layer; None: the family's own."""
+
+    @property
     def training(self) -> TrainingConfig:
         """Optimiser, schedule, end."""
 
@@ -77,13 +83,16 @@ class Encoder(Family):
         from distill.training.encoded_store import EncodedStore
         from distill.training.examples import Examples
         from distill.training.fit import fit
+        from distill.training.four_bit import four_bits
         from distill.training.run import Run
 
         assert lesson.source is not None
         torch.manual_seed(lesson.seed)
         view = View(lesson.view, lesson.view_config, lesson.source / TOKENIZER_FILE)
         render, windows = view.renderer(), lesson.view_config.windows
-        model = self.start(config, lesson, view)
+        four_bit, remarks = four_bits(config.training.lora)
+        plain = partial(self.start, config, lesson, view)
+        model = self._shaped(source_model(lesson, four_bit=True), config) if four_bit else plain()
         learnt = learnt_rows(lesson, folder)
         run = Run(
             name=lesson.title,
@@ -96,6 +105,8 @@ class Encoder(Family):
             teacher=_teacher(config, lesson),
             logs=lesson.logs,
             alteration=Alteration.of(config.training.alter, render),
+            plain=plain if four_bit else None,
+            remarks=remarks,
         )
         store = EncodedStore(lesson.encoded or folder / ENCODED, lesson.records, view, lesson.threads)
         train, valid = (Examples(one, store.rows(one.splits)) for one in (learnt, gold_rows(lesson.records, "valid")))
@@ -112,8 +123,14 @@ class Encoder(Family):
 
         Raises: UserError when the source has fewer layers than the config keeps.
         """
-        model = source_model(lesson)
+        return self._shaped(source_model(lesson), config)
+
+    def _shaped(self, model: PreTrainedModel, config: Recipe) -> PreTrainedModel:
+        from distill.models.two_layer_head import set_head
+
         cut(model, config)
+        if config.head is not None:
+            set_head(model, config.head)
         return model
 
     def open(self, folder: Path, how: Opening = DEFAULT) -> Scorer:

@@ -33,11 +33,12 @@ class MlpOnFrozen(Encoder):
         """The source's encoder with a fresh head. Raises: UserError when it is not the encoder of its family."""
         from distill.models.encoder import input_names
         from distill.models.small.frozen_mlp import FrozenMlp, FrozenMlpConfig
+        from distill.models.two_layer_head import family_of
 
         source = source_model(lesson)
         inner = source.config
         own = FrozenMlpConfig(
-            encoder=inner.to_diff_dict() | {"model_type": inner.model_type},
+            encoder=inner.to_diff_dict() | {"model_type": family_of(inner)},
             features=config.features,
             vocab_size=inner.vocab_size,
             hidden_size=inner.hidden_size,

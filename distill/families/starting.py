@@ -13,14 +13,16 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 
-def source_model(lesson: Lesson) -> PreTrainedModel:
-    """The model that a lesson starts from, cut as each student cuts that comes between. Raises: UserError when it
-    cannot be loaded, or has too few layers for one of them.
+def source_model(lesson: Lesson, *, four_bit: bool = False) -> PreTrainedModel:
+    """The model that a lesson starts from, cut as each student cuts that comes between.
+
+    Args: four_bit: keep the weights of its linear layers in 4 bits, on the CUDA device.
+    Raises: UserError when it cannot be loaded, or has too few layers for one of them.
     """
     from distill.models.encoder import load_classifier
 
     assert lesson.source is not None
-    model = load_classifier(lesson.source, lesson.space.labels, lesson.space.objective)
+    model = load_classifier(lesson.source, lesson.space.labels, lesson.space.objective, four_bit=four_bit)
     for config in lesson.through:
         cut(model, config)
     return model

@@ -32,3 +32,14 @@ class VocabularyConfig(Config):
 
     keep: Literal["seen"] = Field("seen", description="seen: the tokens of the training and pool texts that are read")
     min_count: PositiveInt = Field(1, description="fewest times that a token occurs in them")
+
+
+class HeadConfig(Config):
+    """A classification head with a hidden layer: linear, activation, dropout, linear; its weights are fresh.
+
+    A family whose own head has a hidden layer (RoBERTa, DistilBERT, ELECTRA) keeps its activation; others get a ReLU.
+    """
+
+    layers: Literal[2] = Field(2, description="linear layers of the head")
+    hidden: PositiveInt = Field(256, description="width of the hidden layer")
+    dropout: float = Field(0.1, ge=0, lt=1, description="dropout before the last layer")

@@ -10,6 +10,7 @@ from distill.core.files import read_json, write_json
 from distill.core.objectives.objective import Objective
 from distill.core.padding import find_pad
 from distill.models.small.register import register
+from distill.models.two_layer_head import register_headed
 
 CONFIG = "config.json"
 _NAMING = ("id2label", "label2id", "num_labels")
@@ -28,6 +29,7 @@ def read_config(folder: Path) -> Any:
     register()
     try:
         content, labels = _content(folder), stored_labels(folder)
+        register_headed(str(content.get("model_type")))
         if labels is not None and isinstance(content.get("id2label"), dict | None):
             config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         else:

@@ -15,6 +15,7 @@ from distill.core.progress import note
 from distill.core.project import ViewConfig
 from distill.core.steps import Steps
 from distill.core.view import too_long
+from distill.models.config import HeadConfig
 from distill.models.layer_map import kept_layers, require_source
 from distill.pipeline.ancestry import root_of
 from distill.pipeline.experiment import Experiment
@@ -22,7 +23,7 @@ from distill.pipeline.extras import naming_extras
 from distill.pipeline.plan import Stage
 from distill.pipeline.preflight import layers_of, require_equal_starts
 from distill.pipeline.settings import Settings
-from distill.training.config import TrainingConfig
+from distill.training.config import LoraConfig, TrainingConfig
 from distill.training.losses.term import ATTENTIONS, PROJECTIONS, needs
 from students.config import StudentConfig, TrainedEntry
 from teachers.config import TeacherConfig
@@ -116,6 +117,7 @@ def _try_start(
     checks = [
         *_recipe_checks(_recipes(name, experiment.settings, students)),
         *_family_checks(students),
+        *_head_checks(name, experiment.settings, students),
         *(_export_checks(experiment.settings) if export else []),
     ]
     _try(f"{section}.{name}", source, Trial(space.labels, space.objective, views, cuts, checks))
@@ -206,7 +208,7 @@ def _recipes(name: str, settings: Settings, students: Mapping[str, Chain]) -> It
 
 
 def _recipe_checks(recipes: Iterable[tuple[str, TrainingConfig]]) -> Iterator[Check]:
-    """Muon and layer_decay sort weights by layer; a dropout of the head needs a place in it."""
+    """What of a recipe needs a part of the encoder: a list of layers, a dropout in the head, layers of some name."""
     for key, training in recipes:
         if training.optimiser == "muon":
             yield partial(_require_stack, f"{key}.optimiser", "muon", "set it to adamw")
@@ -214,6 +216,10 @@ def _recipe_checks(recipes: Iterable[tuple[str, TrainingConfig]]) -> Iterator[Ch
             yield partial(_require_stack, f"{key}.layer_decay", "layer_decay", "set it to 1")
         if training.head_dropout is not None:
             yield partial(_require_head_dropout, f"{key}.head_dropout")
+        if training.lora is not None:
+            yield partial(_require_adapted, f"{key}.lora.modules", training.lora)
+        if training.gradient_checkpointing:
+            yield partial(_require_cheap_layers, f"{key}.gradient_checkpointing")
 
 
 def _family_checks(students: Mapping[str, Chain]) -> Iterator[Check]:
@@ -224,6 +230,15 @@ def _family_checks(students: Mapping[str, Chain]) -> Iterator[Check]:
             yield partial(_require_attention, f"students.{name}.losses")
         if student.token_schedule is not None:
             yield partial(_require_pooling, f"students.{name}.token_schedule")
+
+
+def _head_checks(name: str, settings: Settings, students: Mapping[str, Chain]) -> Iterator[Check]:
+    """A head of another form is known for some families only."""
+    heads = {f"teachers.{one}.head": getattr(settings.teachers[one], "head", None) for one in _rooted(name, settings)}
+    heads |= {f"students.{student}.head": chain[-1].head for student, chain in students.items()}
+    for key, head in heads.items():
+        if head is not None:
+            yield partial(_require_head, key, head)
 
 
 def _require_attention(key: str, model: PreTrainedModel) -> None:
@@ -264,6 +279,31 @@ def _require_head_dropout(key: str, model: PreTrainedModel) -> None:
 
     with _at(key):
         head_dropouts(model)
+
+
+def _require_adapted(key: str, lora: LoraConfig, model: PreTrainedModel) -> None:
+    import peft  # noqa: F401 - what is missing is told before anything is trained
+
+    from distill.training.adapters import adapted_layers
+
+    with _at(key):
+        adapted_layers(model, lora)
+
+
+def _require_cheap_layers(key: str, model: PreTrainedModel) -> None:
+    from distill.training.memory import store_all, store_less
+
+    with _at(key):
+        store_less(model)
+        store_all(model)
+
+
+def _require_head(key: str, head: HeadConfig, model: PreTrainedModel) -> None:
+    from distill.models.truncation import shared_copy
+    from distill.models.two_layer_head import set_head
+
+    with _at(key):
+        set_head(shared_copy(model), head)
 
 
 def _export_checks(settings: Settings) -> Iterator[Check]:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from distill.core.errors import MissingExtra
 
 _TRAINING = ("torch", "transformers", "accelerate", "safetensors")
-_MODULE_EXTRAS = {**dict.fromkeys(_TRAINING, "train"), "onnxruntime": "cpu", "onnx": "cpu"}
+_MODULE_EXTRAS = {**dict.fromkeys(_TRAINING, "train"), "onnxruntime": "cpu", "onnx": "cpu", "peft": "llm"}
 
 
 @contextmanager

@@ -104,6 +104,10 @@ def _recipe(key: str, student: TrainedEntry) -> Iterator[str]:
         yield f"{key}.optimiser: {why}; use adamw"
     if training.layer_decay != 1:
         yield f"{key}.layer_decay: {why}; remove it"
+    if training.lora is not None:
+        yield f"{key}.lora: the family {student.family} has no layers for adapters; remove it"
+    if training.gradient_checkpointing:
+        yield f"{key}.gradient_checkpointing: the family {student.family} has no layers to compute again; remove it"
     if training.head_dropout is not None:
         yield f"{key}.head_dropout: the head of the family {student.family} has a setting of its own; remove it"
 

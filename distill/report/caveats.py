@@ -33,6 +33,7 @@ def caveats(report: Report, row: ModelRow) -> Iterator[str]:
     yield from shared_rows(report)
     yield from _without_retention(report)
     yield from bounded_temperatures(report)
+    yield from _remarks(report)
     yield from _judged_where_chosen(report)
     yield from _unreached_points(report, row)
 
@@ -100,6 +101,16 @@ def bounded_temperatures(report: Report) -> list[str]:
     ]
     what = "their probabilities, log loss and ECE are not those of a calibrated model"
     return [f"Temperature at its bound: {listed(named)}; {what}."] if named else []
+
+
+def _remarks(report: Report) -> Iterator[str]:
+    """What the fits say of themselves: that something which was asked for could not be had here."""
+    said: dict[str, list[str]] = {}
+    for one in entries(report, "training_history"):
+        for remark in one.get("remarks") or []:
+            said.setdefault(str(remark), []).append(str(one.get("model")))
+    for remark, models in said.items():
+        yield f"{remark[:1].upper()}{remark[1:]}: {listed(list(dict.fromkeys(models)))}."
 
 
 def _judged_where_chosen(report: Report) -> Iterator[str]:

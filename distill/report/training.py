@@ -109,6 +109,7 @@ def _entry(written: Mapping[str, Any]) -> Json:
         "slope_per_epoch": written.get("slope_per_epoch"),
         "log_loss": min(losses, default=None),
         "history": history,
+        **({"remarks": written["remarks"]} if written.get("remarks") else {}),
     }
 
 

@@ -16,6 +16,7 @@ from distill.core.processes import world
 from distill.core.progress import note
 from distill.models.encoder import layer_stack
 from distill.training import device, resume
+from distill.training.adapters import WEIGHTS, load_trained, save_trained
 from distill.training.config import TrainingConfig
 from distill.training.muon import MuonAdamW
 from distill.training.rates import decay, rate_factors, set_rates
@@ -68,7 +69,23 @@ class BaseTrainer(Trainer):
 
     def restore(self, checkpoint: Path) -> None:
         """Give what is trained the weights of a checkpoint."""
-        load_model(self._whole, checkpoint / "model.safetensors")
+        if self._config.lora is None:
+            load_model(self._whole, checkpoint / WEIGHTS)
+        else:
+            load_trained(self._whole, checkpoint)
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        if self._config.lora is None:
+            super()._load_from_checkpoint(resume_from_checkpoint, model)
+        else:
+            load_trained(self._whole, Path(resume_from_checkpoint))
+
+    def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
+        # What is not trained is read again from where the model starts.
+        if self._config.lora is None or output_dir is None:
+            super()._save(output_dir, state_dict)
+        else:
+            save_trained(self._whole, Path(output_dir))
 
     def _save_checkpoint(self, *arguments: Any) -> None:
         super()._save_checkpoint(*arguments)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
@@ -19,6 +19,25 @@ class AlterConfig(Config):
     word_dropout: float = Field(0, ge=0, lt=1, description="share of tokens left out; a side keeps one at least")
     swapped: float = Field(
         0, ge=0, le=1, description="share of rows whose sides change places, of a task where their order says nothing"
+    )
+
+
+class LoraConfig(Config):
+    """Low-rank adapters, which are trained in place of the encoder's weights and merged into them at the end.
+
+    A weight W (O, I) becomes W + α/r · B·A with A (r, I), B (O, r) and B = 0 at the start; the head is trained whole.
+    Source: Hu et al. 2021, "LoRA", arXiv:2106.09685; over 4-bit weights: Dettmers et al. 2023, "QLoRA",
+        arXiv:2305.14314.
+    """
+
+    r: PositiveInt = Field(16, description="rank of an adapter: larger learns more, with more weights")
+    alpha: PositiveFloat = Field(32, description="what an adapter adds counts alpha / r times")
+    dropout: float = Field(0.05, ge=0, lt=1, description="dropout of what an adapter reads")
+    modules: Literal["auto", "all"] | Annotated[list[str], Field(min_length=1)] = Field(
+        "auto", description="which linear layers have one: auto: queries and values, all, or their names"
+    )
+    four_bit: bool = Field(
+        False, description="keep the frozen weights in 4 bits while training, where there is CUDA and bitsandbytes"
     )
 
 
@@ -77,12 +96,18 @@ class TrainingConfig(Config):
     dropout: float | None = Field(None, ge=0, lt=1, description="replaces the checkpoint's dropout")
     head_dropout: float | None = Field(None, ge=0, lt=1, description="dropout of the head alone; null: as dropout says")
     alter: AlterConfig = Field(AlterConfig(), description="what a row reads otherwise in every epoch")
+    lora: LoraConfig | None = Field(
+        None, description="train low-rank adapters and the head, the encoder stays as it is; null: train all weights"
+    )
     precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="auto: bf16 where the processor has it")
     embeddings: Literal["train", "frozen"] = Field(
         "train", description="frozen: the table of token embeddings stays as it is; large vocabularies train faster"
     )
     last_layer: Literal["whole", "first_token"] = Field(
         "whole", description="first_token: computed for the token that the head reads only; exact, faster"
+    )
+    gradient_checkpointing: bool = Field(
+        False, description="compute layers again on the way back instead of storing them: a third slower, less memory"
     )
     checkpoint: Literal["last", "best"] = Field(
         "best", description="best: lowest validation log loss; last: of a fixed length, its end"
@@ -113,6 +138,12 @@ class TrainingConfig(Config):
             raise ValueError(f"final_learning_rate: {final:g} is not below learning_rate, {self.learning_rate:g}")
         if self.early_stopping is not None and self.converges:
             raise ValueError("early_stopping: without a fixed length patience ends a run; remove it, or give epochs")
+        return self
+
+    @model_validator(mode="after")
+    def _adapters_learn_alone(self) -> TrainingConfig:
+        if self.lora is not None and self.optimiser == "muon":
+            raise ValueError("lora: muon is for whole matrices of the layers, which stay as they are; use adamw")
         return self
 
     @property

@@ -19,12 +19,15 @@ from distill.core.progress import note
 from distill.models.first_token import first_token_only
 from distill.models.head import head_dropouts
 from distill.training import resume
+from distill.training.adapters import FOLDER as ADAPTERS
+from distill.training.adapters import Adapters, take_trained, trained
 from distill.training.attention import choose_attention
 from distill.training.collapse import require_finite, require_spread
 from distill.training.config import TrainingConfig
 from distill.training.examples import Example, lengths
 from distill.training.lengths import End, for_fixed_length, until_converged
 from distill.training.losses.term import needs_teacher
+from distill.training.memory import store_all, store_less
 from distill.training.run import Rows, Run
 from distill.training.stretch import Stretch
 from distill.training.trainer import DistillTrainer, EvaluateBeforeSaving, ProgressCallback
@@ -58,6 +61,9 @@ def fit(
         _freeze_embeddings(model)
     longest = max(int(lengths(part).max(initial=0)) for part in (train, valid))
     choose_attention(model, config.precision, longest)
+    adapters = None if config.lora is None else Adapters(model, config.lora)
+    if config.gradient_checkpointing:
+        store_less(model)
     if config.last_layer == "first_token":
         _shorten_last_layer(model, run)
     with ExitStack() as tasks:
@@ -73,6 +79,7 @@ def fit(
         end = fitted(trainer, model, config, len(train), len(valid), folder)
     if end is not None:
         _finish(end, model, config, run, folder)
+        save_model(model, adapters, config, run, folder)
 
 
 def _freeze_embeddings(model: PreTrainedModel) -> None:
@@ -102,9 +109,25 @@ def _finish(end: End, model: PreTrainedModel, config: TrainingConfig, run: Run, 
     require_finite(logits, end.trainer.args.learning_rate)
     if not config.may_collapse:
         require_spread(logits, target, run.labels, run.loss.objective, end.trainer.args.learning_rate)
+    remarks = {"remarks": list(run.remarks)} if run.remarks else {}
+    write_json(folder / HISTORY_FILE, {"split": "valid", "rows": len(target), **end.figures(), **remarks})
+
+
+def save_model(
+    model: PreTrainedModel, adapters: Adapters | None, config: TrainingConfig, run: Run, folder: Path
+) -> None:
+    """Save a fitted model as a plain one, and its adapters beside it."""
+    if adapters is not None and config.lora is not None:
+        adapters.save(folder / ADAPTERS)
+        if run.plain is not None:  # weights of 4 bits would be rounded a second time
+            found, model = trained(model), run.plain()
+            adapters = Adapters(model, config.lora)
+            take_trained(model, found)
+        adapters.merge()
     model.train(False)
+    if config.gradient_checkpointing:
+        store_all(model)
     model.save_pretrained(folder)
-    write_json(folder / HISTORY_FILE, {"split": "valid", "rows": len(target), **end.figures()})
     remove(folder / resume.FOLDER)
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from distill.training.altered_rows import Alteration
 from distill.training.distillation_loss import DistillationLoss
 from distill.training.examples import Example
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 
 @dataclass(frozen=True)
@@ -20,6 +24,8 @@ class Run:
         pad_id: the tokenizer's padding token. pool: how windows become rows. seed: order, dropout and fresh weights.
         threads: processor threads. teacher: model folder for loss terms that read more of it than stored logits.
         logs: folder for TensorBoard curves; None: none are kept. alteration: of training rows, in every epoch anew.
+        plain: the model as it was before its weights were kept in 4 bits; None: they are not. remarks: what a reader
+        of the report should know of the fit.
     """
 
     name: str
@@ -32,6 +38,8 @@ class Run:
     teacher: Path | None = None
     logs: Path | None = None
     alteration: Alteration | None = None
+    plain: Callable[[], PreTrainedModel] | None = None
+    remarks: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from distill.core.errors import UserError
+from distill.models.two_layer_head import family_of
 from export.targets.base import Criterion, Source, Target
 
 UNTRACEABLE = ("longformer",)
@@ -23,7 +24,7 @@ class OnnxFp32(Target):
 
     def require(self, model: Any) -> None:
         """Check that the family is none of those that the exporter is known to fail on."""
-        if model.config.model_type in UNTRACEABLE:
+        if family_of(model.config) in UNTRACEABLE:
             raise UserError(
                 "the ONNX exporter cannot export this family",
                 where=f"export: {self.name}",

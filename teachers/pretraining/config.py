@@ -62,6 +62,9 @@ class PretrainTraining(TrainingConfig):
             raise ValueError("early_stopping: pre-training has no classes to be judged by; remove it")
         if self.alter != AlterConfig():
             raise ValueError("alter: pre-training masks and swaps by itself; set masked and swapped")
+        if self.lora is not None or self.gradient_checkpointing:
+            name = "lora" if self.lora is not None else "gradient_checkpointing"
+            raise ValueError(f"{name}: pre-training learns all weights of a small encoder; remove it")
         return self
 
 

@@ -13,8 +13,8 @@ from distill.core import project
 from distill.core.config import Config
 from distill.core.selection.config import Select
 from distill.inference.language_model.config import Asking, Example, LanguageModelSettings, Spend
-from distill.models.config import FreshEncoder, VocabularyConfig
-from distill.training.config import AlterConfig, TrainingConfig
+from distill.models.config import FreshEncoder, HeadConfig, VocabularyConfig
+from distill.training.config import AlterConfig, LoraConfig, TrainingConfig
 from distill.training.losses.attention import Attention
 from distill.training.losses.attention_relations import AttentionRelations
 from distill.training.losses.embedding_cosine import EmbeddingCosine
@@ -83,6 +83,7 @@ PATIENT = "training/losses/test_terms.py::test_patient_states_are_directions_of_
 PAIRS = "training/losses/test_terms.py::test_pairs_of_layers"
 RELATIONS = "training/losses/test_terms.py::test_relations_equal_a_loop"
 SHORTENED = "families/test_token_schedule.py::test_a_student_is_trained_saved_opened_and_exported_with_it"
+LORA = "families/test_lora.py"
 ROUNDS = "benchmarks/test_latency.py::test_processes_visit_every_subject_before_the_next_round"
 RARE = "core/intake/test_rare_classes.py"
 BY_SOURCE = "training/losses/test_by_source.py::test_each_row_counts_under_the_settings_of_its_source"
@@ -133,6 +134,8 @@ TRAINING = {
     "ceiling_minutes": "training/test_lengths.py::test_minutes_end_a_run_too",
     "checkpoint": "training/test_fit.py::test_best_checkpoint_is_kept",
     "embeddings": "training/test_options.py::test_frozen_embeddings_stay_and_the_rest_learns",
+    "lora": "training/test_adapters.py::test_only_what_has_an_adapter_and_the_head_have_changed",
+    "gradient_checkpointing": "training/test_adapters.py::test_layers_computed_again_learn_the_same",
     "last_layer": "training/test_options.py::test_a_last_layer_for_the_first_token_learns_the_same",
     "may_collapse": "training/test_fit.py::test_a_baseline_may_be_a_constant_predictor",
     "save_steps": "training/test_fit.py::test_figures_of_an_epoch_survive_a_kill_right_after_it",
@@ -303,6 +306,15 @@ EFFECTS: Mapping[type[Config], Mapping[str, str]] = {
         "half": "teachers/test_label.py::test_half_the_bytes",
         "precision": "teachers/test_label.py::test_labelling_runs_where_the_precision_was_chosen_for",
     },
+    HeadConfig: {
+        **each(f"{LORA}::test_its_folder_is_a_plain_model_with_the_adapters_beside", "layers", "hidden"),
+        "dropout": f"{LORA}::test_a_head_is_kept_where_it_has_the_size_and_fresh_where_it_has_not",
+    },
+    LoraConfig: {
+        **each("training/test_adapters.py::test_an_option_of_the_adapters_changes_the_weights", "r", "alpha"),
+        **each("training/test_adapters.py::test_an_option_of_the_adapters_changes_the_weights", "dropout", "modules"),
+        "four_bit": f"{LORA}::test_without_cuda_it_learns_without_four_bits_and_says_so",
+    },
     VocabularyConfig: {
         "keep": "models/vocabulary/test_trim.py::test_logits_are_those_of_the_whole_encoder",
         "min_count": "models/vocabulary/test_trim.py::test_rare_tokens_go_too_where_asked",
@@ -326,6 +338,7 @@ EFFECTS: Mapping[type[Config], Mapping[str, str]] = {
         "labels": "families/test_imported.py::test_the_file_stands_in_for_the_first_teacher_that_labels",
         "fresh": "teachers/test_starting_encoder.py::test_fresh_encoder_is_made_from_the_records",
         "vocabulary": "pipeline/test_starts.py::test_a_teachers_vocabulary_is_trimmed_before_it_is_fine_tuned",
+        "head": f"{LORA}::test_its_folder_is_a_plain_model_with_the_adapters_beside",
         "training": "core/test_presets.py::test_what_the_teacher_preset_comes_to",
     },
     StudentEntry: STUDENT,
@@ -335,6 +348,7 @@ EFFECTS: Mapping[type[Config], Mapping[str, str]] = {
         "layers": "families/test_encoder.py::test_saved_student_loads_as_a_model_of_its_depth",
         "keep": "families/test_encoder.py::test_truncated_source_keeps_its_first_layers",
         "token_schedule": SHORTENED,
+        "head": f"{LORA}::test_a_student_starts_from_it_with_a_head_of_its_own_and_leaves_as_onnx",
     },
     OfSource: each(BY_SOURCE, "weight", "temperature"),
     Gold: {"weight": "training/test_losses.py::test_mixed_batch_equals_the_reference", "sources": BY_SOURCE},

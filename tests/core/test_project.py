@@ -15,13 +15,13 @@ from distill.core.config import Config, parse
 from distill.core.errors import UserError
 from distill.core.selection.config import Select
 from distill.models.config import FreshEncoder, VocabularyConfig
-from distill.training.config import AlterConfig, TrainingConfig
+from distill.training.config import TrainingConfig
 from export.targets.onnx_fp32 import OnnxFp32
 from export.targets.onnx_int8_dynamic import OnnxInt8Dynamic
 from students.config import StudentConfig, StudentEntry, TrainedEntry
 from teachers.config import LabellingConfig, TeacherConfig, TeacherEntry
 from teachers.pretraining.config import EmbeddingTeacherConfig, PretrainConfig, PretrainTraining, TextSource
-from tests.core import rejected_asking, rejected_elsewhere, rejected_losses, rejected_measuring
+from tests.core import rejected_asking, rejected_elsewhere, rejected_losses, rejected_measuring, rejected_training
 from tests.core.rejected_measuring import TASK
 
 MODULES = (
@@ -85,6 +85,7 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
     **rejected_losses.REJECTED,
     **rejected_measuring.REJECTED,
     **rejected_asking.REJECTED,
+    **rejected_training.REJECTED,
     project.Split: {"mode": "random", "valid": 1.5, "test": -0.1},
     project.Junk: {"min_chars": -1, "max_chars": 0, "required": "page.title", "repeated": 2, "patterns": "спам"},
     project.MadePairs: {"of": [], "exact": -1, "neighbours": "all", "hard": -1, "random": 0.5, "seed": -1},
@@ -197,6 +198,7 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
         "fresh": 5,
         "starts_from": 5,
         "pretrain": "perhaps",
+        "head": {"hidden": 0},
         "vocabulary": "seen",
         "training": 5,
         "labelling": 5,
@@ -211,39 +213,7 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
     VocabularyConfig: {"keep": "all", "min_count": 0},
     StudentEntry: {"preset": 5, "family": 5, "view": 5, "learns_from": [], "rows": [], "allow_missing": "maybe"},
     TrainedEntry: TRAINED,
-    StudentConfig: {**TRAINED, "layers": 0, "keep": "middle", "token_schedule": [1, 1, 1, 1, 2, 2, 3, 4]},
-    AlterConfig: {"field_dropout": 1, "word_dropout": -0.1, "swapped": 2},
-    TrainingConfig: {
-        "alter": 0.5,
-        "optimiser": "sgd",
-        "epochs": 0,
-        "max_steps": 0,
-        "early_stopping": 0,
-        "final_learning_rate": 2,
-        "patience": 0,
-        "evaluate_steps": 0,
-        "average": 0,
-        "ema": 1,
-        "ceiling_steps": 0,
-        "ceiling_minutes": 0,
-        "batch_size": 0,
-        "accumulate": 0,
-        "learning_rate": 2,
-        "head_rate": 0,
-        "layer_decay": 1.1,
-        "warmup": -0.1,
-        "schedule": "step",
-        "weight_decay": 2,
-        "max_grad_norm": 0,
-        "dropout": 1,
-        "head_dropout": 1,
-        "precision": "fp16",
-        "embeddings": "sparse",
-        "last_layer": "first",
-        "checkpoint": "first",
-        "may_collapse": "perhaps",
-        "save_steps": 0,
-    },
+    StudentConfig: {**TRAINED, "layers": 0, "keep": "middle", "token_schedule": [1, 1, 1, 1, 2, 2, 3, 4], "head": 2},
 }
 REJECTED |= rejected_elsewhere.REJECTED
 REJECTED[PretrainTraining] = REJECTED[TrainingConfig]
@@ -360,6 +330,10 @@ def test_every_field_of_plain_values_is_described(model: type[BaseModel]):
             {"preset": "base", "checkpoint": "base", "finished": "a", "vocabulary": {}},
             "vocabulary: a finished teacher is taken as it is; trim its students instead",
         ),
+        (TeacherConfig, {"preset": "base", "finished": "a", "head": {}}, "head: a finished teacher is taken as it is"),
+        (TrainingConfig, {"optimiser": "muon", "lora": {}}, "lora: muon is for whole matrices of the layers"),
+        (PretrainTraining, {"optimiser": "adamw", "lora": {}}, "lora: pre-training learns all weights"),
+        (PretrainTraining, {"gradient_checkpointing": True}, "gradient_checkpointing: pre-training learns all weights"),
         (TeacherConfig, {"preset": "base", "vocabulary": {}}, "vocabulary: random weights have one that is learnt"),
         (
             StudentConfig,

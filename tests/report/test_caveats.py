@@ -51,6 +51,17 @@ def test_a_temperature_at_its_bound_is_told_beside_the_probabilities() -> None:
     assert "bound" not in said(sample_report())
 
 
+def test_what_a_fit_could_not_have_here_is_told_once_with_the_models() -> None:
+    report = sample_report()
+    remark = "trained without 4-bit weights (lora.four_bit): PyTorch finds no CUDA device"
+    for fit in report["training_history"][:2]:
+        fit["remarks"] = [remark]
+    models = ", ".join(fit["model"] for fit in report["training_history"][:2])
+    expected = f"Trained without 4-bit weights (lora.four_bit): PyTorch finds no CUDA device: {models}."
+    assert said(report).count(expected) == 1 and visible(page(report)).count(expected) == 1
+    assert "4-bit" not in said(sample_report())
+
+
 def test_operating_points_that_validation_did_not_reach_are_told() -> None:
     missed = f"{HEADLINE} did not reach recall@P>=0.9 of “{LABELS[2]}” on validation: there is no threshold."
     assert missed in said(sample_report())

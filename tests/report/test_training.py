@@ -45,6 +45,11 @@ def test_what_training_wrote_becomes_an_entry(tmp_path):
     }
 
 
+def test_remarks_of_a_fit_are_taken_over(tmp_path):
+    left(tmp_path / "training_history.json", {**WRITTEN, "remarks": ["without"]})
+    assert training_entries({"x": tmp_path})[0]["remarks"] == ["without"]
+
+
 @pytest.mark.parametrize("missing", ["step", "steps", "ended", "reason"])
 def test_folders_that_say_nothing_of_their_fit_are_left_out(tmp_path, missing):
     old = {key: value for key, value in WRITTEN.items() if key != missing}

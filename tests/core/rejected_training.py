@@ -1,0 +1,48 @@
+"""Values that the settings of a training run refuse; a part of the table of `test_project.py`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from distill.core.config import Config
+from distill.models.config import HeadConfig
+from distill.training.config import AlterConfig, LoraConfig, TrainingConfig
+
+REJECTED: dict[type[Config], dict[str, Any]] = {
+    HeadConfig: {"layers": 3, "hidden": 0, "dropout": 1},
+    LoraConfig: {"r": 0, "alpha": 0, "dropout": 1, "modules": [], "four_bit": "perhaps"},
+    AlterConfig: {"field_dropout": 1, "word_dropout": -0.1, "swapped": 2},
+    TrainingConfig: {
+        "alter": 0.5,
+        "optimiser": "sgd",
+        "epochs": 0,
+        "max_steps": 0,
+        "early_stopping": 0,
+        "final_learning_rate": 2,
+        "patience": 0,
+        "evaluate_steps": 0,
+        "average": 0,
+        "ema": 1,
+        "ceiling_steps": 0,
+        "ceiling_minutes": 0,
+        "batch_size": 0,
+        "accumulate": 0,
+        "learning_rate": 2,
+        "head_rate": 0,
+        "layer_decay": 1.1,
+        "warmup": -0.1,
+        "schedule": "step",
+        "weight_decay": 2,
+        "max_grad_norm": 0,
+        "dropout": 1,
+        "head_dropout": 1,
+        "precision": "fp16",
+        "embeddings": "sparse",
+        "lora": {"r": 0},
+        "gradient_checkpointing": "perhaps",
+        "last_layer": "first",
+        "checkpoint": "first",
+        "may_collapse": "perhaps",
+        "save_steps": 0,
+    },
+}

@@ -62,7 +62,7 @@ class TeacherEntry(Config):
 
 
 class TeacherConfig(TeacherEntry):
-    """A teacher of the family `encoder`: fine-tuned here, finished elsewhere, or known by its labels alone."""
+    """A teacher that starts from a checkpoint: fine-tuned here, finished elsewhere, or known by its labels alone."""
 
     checkpoint: str | None = Field(None, description="folder or hub id of a pre-trained encoder; null: random weights")
     finished: str | None = Field(None, description="folder of a teacher fine-tuned elsewhere; nothing is trained")

@@ -77,6 +77,7 @@ class Encoder(Family):
         """
         import torch
 
+        from distill.models.joined_sides import reading_folder
         from distill.models.pretrained import copy_tokenizer
         from distill.training.altered_rows import Alteration
         from distill.training.distillation_loss import DistillationLoss
@@ -88,7 +89,8 @@ class Encoder(Family):
 
         assert lesson.source is not None
         torch.manual_seed(lesson.seed)
-        view = View(lesson.view, lesson.view_config, lesson.source / TOKENIZER_FILE)
+        reading = reading_folder(lesson.source, lesson.view_config, folder)
+        view = View(lesson.view, lesson.view_config, reading / TOKENIZER_FILE)
         render, windows = view.renderer(), lesson.view_config.windows
         four_bit, remarks = four_bits(config.training.lora)
         plain = partial(self.start, config, lesson, view)
@@ -115,7 +117,8 @@ class Encoder(Family):
             return
         remove(folder / ENCODED)
         write_json(folder / START_FILE, beginning(lesson, config))
-        copy_tokenizer(lesson.source, folder)
+        if reading != folder:
+            copy_tokenizer(reading, folder)
         View(view.name, view.config, folder / TOKENIZER_FILE).save(folder)
 
     def start(self, config: Recipe, lesson: Lesson, view: View) -> PreTrainedModel:

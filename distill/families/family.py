@@ -112,6 +112,7 @@ class Family:
         together: whether several processes of torchrun can share its fit.
         starts: whether it starts from a checkpoint or another model.
         layered: whether others may start from its layers, and loss terms read its hidden states.
+        sorted_layers: whether a recipe may treat its layers apart, though no other model starts from them.
         exports: whether export targets can write it. products: whether its layers multiply by constant matrices, which
         targets of few bits replace. signs: whether its config.json names family and view.
         runtime, precision: what runs an opened model and in which numbers, as the latency table names them.
@@ -125,6 +126,7 @@ class Family:
     remote: ClassVar[bool] = False
     starts: ClassVar[bool] = False
     layered: ClassVar[bool] = False
+    sorted_layers: ClassVar[bool] = False
     exports: ClassVar[bool] = False
     products: ClassVar[bool] = False
     signs: ClassVar[bool] = True
@@ -149,6 +151,9 @@ class Family:
     def asks(self, config: Any, labelled: Sequence[str]) -> Sequence[str]:
         """The splits whose rows it reads where it does not learn. Args: labelled: training rows and the pool's."""
         return []
+
+    def require(self, model: Any) -> None:
+        """Check, before anything is trained, that a fit can start from a `PreTrainedModel`. Raises: UserError."""
 
     def control(self, classes: int) -> dict[str, Any]:
         """The keys of its entry where it is a control, which should take seconds. Args: classes: of the task."""

@@ -61,7 +61,7 @@ def load_classifier(
                 local_files_only=True,
                 trust_remote_code=False,
                 output_loading_info=True,
-                **(_four_bits() if four_bit else {}),
+                **(_four_bits(config) if four_bit else {}),
             )
         except Exception as error:
             raise UserError("cannot load the model", where=str(folder), found=first_line(error)) from error
@@ -144,20 +144,22 @@ def quiet() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
-def _four_bits() -> dict[str, Any]:
-    """How transformers is told to keep weights in 4 bits; heads stay as they are, by transformers' own rule.
+def _four_bits(config: Any) -> dict[str, Any]:
+    """How transformers is told to keep the encoder's weights in 4 bits; head and pooler, which are trained, stay whole.
 
     Source: Dettmers et al. 2023, arXiv:2305.14314: 4-bit NormalFloat, quantised constants, products in bf16.
     """
     import torch
-    from transformers import BitsAndBytesConfig
+    from transformers import AutoModelForSequenceClassification, BitsAndBytesConfig
 
+    classifier: Any = AutoModelForSequenceClassification._model_mapping[type(config)]
+    inside = classifier.base_model_prefix
     own = BitsAndBytesConfig(
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",
         bnb_4bit_use_double_quant=True,
         bnb_4bit_compute_dtype=torch.bfloat16,
-        llm_int8_skip_modules=["classifier", "score", "pooler", "pre_classifier", "head"],
+        llm_int8_skip_modules=[rf"(?!{inside}\.).*", r".*\.pooler"],
     )
     return {"quantization_config": own, "device_map": {"": torch.cuda.current_device()}}
 

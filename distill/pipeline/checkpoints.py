@@ -15,6 +15,7 @@ from distill.core.progress import note
 from distill.core.project import ViewConfig
 from distill.core.steps import Steps
 from distill.core.view import too_long
+from distill.families.family import family
 from distill.models.config import HeadConfig
 from distill.models.layer_map import kept_layers, require_source
 from distill.pipeline.ancestry import root_of
@@ -117,6 +118,7 @@ def _try_start(
     checks = [
         *_recipe_checks(_recipes(name, experiment.settings, students)),
         *_family_checks(students),
+        *_own_checks(name, experiment.settings),
         *_head_checks(name, experiment.settings, students),
         *(_export_checks(experiment.settings) if export else []),
     ]
@@ -201,7 +203,7 @@ def _recipes(name: str, settings: Settings, students: Mapping[str, Chain]) -> It
     """How a teacher, those that start from it and its students are trained, by key; nothing of one that is finished."""
     for one in _rooted(name, settings):
         teacher = settings.teachers[one]
-        if isinstance(teacher, TeacherConfig) and teacher.made_by == "encoder":
+        if isinstance(teacher, TeacherConfig) and family(teacher.made_by).learns:
             yield f"teachers.{one}.training", teacher.training
     for student, chain in students.items():
         yield f"students.{student}.training", chain[-1].training
@@ -230,6 +232,17 @@ def _family_checks(students: Mapping[str, Chain]) -> Iterator[Check]:
             yield partial(_require_attention, f"students.{name}.losses")
         if student.token_schedule is not None:
             yield partial(_require_pooling, f"students.{name}.token_schedule")
+
+
+def _own_checks(name: str, settings: Settings) -> Iterator[Check]:
+    """What the family of a teacher asks of a checkpoint."""
+    for one in _rooted(name, settings):
+        yield partial(_require_own, f"teachers.{one}.family", settings.teachers[one].made_by)
+
+
+def _require_own(key: str, made_by: str, model: PreTrainedModel) -> None:
+    with _at(key):
+        family(made_by).require(model)
 
 
 def _head_checks(name: str, settings: Settings, students: Mapping[str, Chain]) -> Iterator[Check]:

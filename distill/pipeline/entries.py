@@ -77,6 +77,6 @@ def _of_family(base: type[EntryT], kind: str, where: str) -> type[EntryT]:
         do = "name a family that is fitted on rows, or make it a teacher"
         raise UserError("a student of this family would learn nothing", where=f"{where}.family", found=kind, do=do)
     own = type(chosen).Settings
-    if base is StudentEntry and chosen.starts:
-        base = cast(type[EntryT], TrainedEntry)
+    if chosen.starts:
+        base = cast(type[EntryT], TrainedEntry if base is StudentEntry else TeacherConfig)
     return cast(type[EntryT], create_model(f"{own.__qualname__}Entry", __base__=(base, own)))

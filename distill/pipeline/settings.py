@@ -266,7 +266,7 @@ def _student_problems(name: str, student: StudentEntry, settings: Settings) -> I
     elif source is not None and not family(source.family).layered:
         why = f"'{named}' is of the family {source.family}, which has no layers to take"
         layered = ", ".join(other for other in known if family(settings.entry(other).family).layered)
-        yield f"students.{name}.source: {why}, known: {layered or 'none'}"
+        yield f"students.{name}.source: {why}, known: {layered or 'none'}; or give it a start of its own (start)"
 
 
 def _has_no_checkpoint(name: str, settings: Settings) -> bool:
@@ -362,7 +362,10 @@ def _validation_problems(settings: Settings) -> list[str]:
         return []
     encoders = [(name, one) for name, one in settings.teachers.items() if isinstance(one, TeacherConfig)]
     fits = [
-        (name, fit.training) for name, one in encoders if one.made_by == "encoder" for fit in one.in_phases().values()
+        (name, fit.training)
+        for name, one in encoders
+        if family(one.made_by).learns
+        for fit in one.in_phases().values()
     ]
     watching = [
         f"teachers.{name}.training.{'patience' if training.converges else 'checkpoint'}"

@@ -19,8 +19,10 @@ def start_problems(settings: Settings) -> Iterator[str]:
     for name, teacher in settings.teachers.items():
         if isinstance(teacher, TeacherConfig):
             yield from _teacher(name, teacher, settings)
+            if family(teacher.made_by).learns and not _sorts_layers(teacher.family):
+                yield from _recipe(f"teachers.{name}.training", teacher)
     for name, student in settings.students.items():
-        if isinstance(student, TrainedEntry) and not family(student.family).layered:
+        if isinstance(student, TrainedEntry) and not _sorts_layers(student.family):
             yield from _recipe(f"students.{name}.training", student)
         yield from _rows(f"students.{name}.rows", student.rows, list(settings.project.data.pool))
 
@@ -97,19 +99,24 @@ def _no_start(name: str, start: str, settings: Settings) -> Iterator[str]:
         yield f"'{start}' is of the family {other.family}, which has no weights to start from"
 
 
-def _recipe(key: str, student: TrainedEntry) -> Iterator[str]:
+def _sorts_layers(name: str) -> bool:
+    """Whether a recipe may treat the layers of a family apart."""
+    return family(name).layered or family(name).sorted_layers
+
+
+def _recipe(key: str, entry: TeacherConfig | TrainedEntry) -> Iterator[str]:
     """What of a recipe is about the layers of an encoder, of a family that has none."""
-    training, why = student.training, f"the family {student.family} has no layers of its own to sort by"
+    training, why = entry.training, f"the family {entry.family} has no layers of its own to sort by"
     if training.optimiser == "muon":
         yield f"{key}.optimiser: {why}; use adamw"
     if training.layer_decay != 1:
         yield f"{key}.layer_decay: {why}; remove it"
     if training.lora is not None:
-        yield f"{key}.lora: the family {student.family} has no layers for adapters; remove it"
+        yield f"{key}.lora: the family {entry.family} has no layers for adapters; remove it"
     if training.gradient_checkpointing:
-        yield f"{key}.gradient_checkpointing: the family {student.family} has no layers to compute again; remove it"
+        yield f"{key}.gradient_checkpointing: the family {entry.family} has no layers to compute again; remove it"
     if training.head_dropout is not None:
-        yield f"{key}.head_dropout: the head of the family {student.family} has a setting of its own; remove it"
+        yield f"{key}.head_dropout: the head of the family {entry.family} has a setting of its own; remove it"
 
 
 def _rows(key: str, rows: list[str], pool: list[str]) -> Iterator[str]:

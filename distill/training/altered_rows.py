@@ -40,8 +40,8 @@ class Alteration:
             return None
         if not renderer.right and config.swapped:
             raise _refusal("swapped", "a view without a right side has no sides to swap", "left alone")
-        if renderer.right and not renderer.frame.around[1]:
-            raise _refusal("", "the tokenizer puts no token between the sides, so they cannot be told apart", "none")
+        if renderer.right and not _is_marked(renderer):
+            raise _refusal("", "the tokenizer puts no token between the sides that parts them alone", "none")
         separator: tuple[int, ...] = ()
         if config.field_dropout:
             if max(len(renderer.left), len(renderer.right)) < 2:
@@ -89,6 +89,12 @@ class AlteredRows(Sequence["Example"]):
     def set_epoch(self, epoch: int) -> None:
         """Choose what is altered in this epoch."""
         self._epoch = epoch
+
+
+def _is_marked(renderer: Renderer) -> bool:
+    """Whether a token that is no text stands between the sides; not the separator, which stands between fields too."""
+    between = [token for token, _ in renderer.frame.around[1]]
+    return bool(between) and between != renderer.tokenizer.encode(renderer.separator, add_special_tokens=False).ids
 
 
 def _sides(frame: Frame, window: Window) -> tuple[list[int], list[int]]:

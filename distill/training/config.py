@@ -60,7 +60,9 @@ class TrainingConfig(Config):
     )
     patience: PositiveInt = Field(4, description="evaluations without a lower validation log loss that end a run")
     evaluate_steps: PositiveInt | None = Field(
-        None, description="optimiser steps between evaluations; null: half an epoch, more where validation is long"
+        None,
+        description="optimiser steps between evaluations; null: half an epoch, more where validation is long; "
+        "of a fixed length an epoch",
     )
     average: PositiveFloat = Field(
         7, description="without a fixed length: weights of step t count as t^average; larger looks back less far"

@@ -23,7 +23,7 @@ from distill.training.stopping import (
     saved_history,
     stops_early,
 )
-from distill.training.trainer import DistillTrainer
+from distill.training.trainer import DistillTrainer, EvaluateAtEnd
 
 MakeTrainer = Callable[..., DistillTrainer]
 _HIDDEN = {"minutes", "runtime", "samples_per_second", "steps_per_second"}
@@ -95,9 +95,10 @@ def for_fixed_length(
 
     None as of `until_converged`.
     """
-    every = max(1, math.ceil(rows / (config.batch_size * config.accumulate))) if config.max_steps else None
-    part = stretch.fixed(config, folder, every)
-    trainer = make(part, *([StopEarly(config)] if config.early_stopping else []))
+    epoch = max(1, math.ceil(rows / (config.batch_size * config.accumulate)))
+    part = stretch.fixed(config, folder, config.evaluate_steps or (epoch if config.max_steps else None))
+    ends = [EvaluateAtEnd()] if config.evaluate_steps else []
+    trainer = make(part, *ends, *([StopEarly(config)] if config.early_stopping else []))
     over = stops_early(saved_history(part.folder), config)
     trainer.accelerator.wait_for_everyone()
     if over:

@@ -215,6 +215,15 @@ class ProgressCallback(TrainerCallback):
         self._advance(state.global_step)
 
 
+class EvaluateAtEnd(TrainerCallback):
+    """Evaluates after the last step too, wherever it falls between two evaluations."""
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **unused: Any) -> None:
+        """Ask for it."""
+        if state.global_step >= state.max_steps:
+            control.should_evaluate = True
+
+
 class EvaluateBeforeSaving(TrainerCallback):
     """Puts off a checkpoint due at the end of an epoch until the epoch is evaluated, so that it holds the figures."""
 

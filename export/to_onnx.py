@@ -17,6 +17,7 @@ from distill.core.view import View
 from distill.models.encoder import input_names, labels_of, load_classifier
 from distill.models.first_token import first_token_only
 from export.quiet import quiet
+from export.targets.onnx_fp32 import MOST_BYTES
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 # The first opset with both LayerNormalization (17) and Gelu (20) as single standard operators.
 _OPSET = 20
 _AXES = ("batch", "sequence")
-_PROTOBUF_LIMIT_BYTES = 2**31 - 1
 _STANDARD_DOMAINS = {"", "ai.onnx"}
 
 
@@ -148,7 +148,7 @@ def _require_portable(proto: onnx.ModelProto, model_folder: Path) -> None:
         found = f"operators outside the ONNX standard: {', '.join(sorted(domains)) or 'local functions'}"
     elif frozen:
         found = f"a fixed batch or sequence axis in {', '.join(frozen)}"
-    elif proto.ByteSize() > _PROTOBUF_LIMIT_BYTES:
+    elif proto.ByteSize() > MOST_BYTES:
         found = f"{proto.ByteSize() / 1e9:.1f} GB, over the 2 GB of one ONNX file"
     if found:
         raise UserError("the model cannot leave as one portable ONNX file", where=str(model_folder), found=found)

@@ -45,6 +45,10 @@ class TeacherEntry(Config):
         False, description="measure the fits of cross_fit out of fold, and make their mean a teacher too: NAME-kfold"
     )
 
+    export: bool = Field(
+        True, description="export it too, to time it in other runtimes; false: it is timed as it was trained alone"
+    )
+
     @model_validator(mode="after")
     def _has_folds(self) -> Self:
         if self.kfold and self.cross_fit is None:
@@ -58,7 +62,7 @@ class TeacherEntry(Config):
 
     def fit_settings(self) -> dict[str, Any]:
         """The settings that its weights depend on, as far as they differ from their defaults."""
-        return self.as_fingerprint("preset", "view", "weight", "labelling", "cross_fit", "kfold")
+        return self.as_fingerprint("preset", "view", "weight", "labelling", "cross_fit", "kfold", "export")
 
 
 class TeacherConfig(TeacherEntry):
@@ -163,7 +167,7 @@ class TeacherConfig(TeacherEntry):
 
     def fit_settings(self) -> dict[str, Any]:
         """The settings that its weights depend on; what it starts from is an artifact of its own."""
-        apart = ("labels", "cross_fit", "kfold", "copies")
+        apart = ("labels", "cross_fit", "kfold", "copies", "export")
         starts = ("checkpoint", "fresh", "vocabulary", "finished", "starts_from", "pretrain")
         kept = self.as_fingerprint("preset", "view", "weight", "labelling", *apart, *starts)
         return {"finished": True} if self.finished is not None else kept

@@ -14,13 +14,17 @@ from distill.core.view import TOKENIZER_FILE, VIEW_FILE
 from distill.models.encoder import quiet
 from distill.models.tokenizer_agreement import settle_tokenizer
 
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
+_HUB_ID = re.compile(r"(?P<id>[A-Za-z0-9][\w.-]*(/[\w.-]+)?)(@(?P<revision>[\w./-]+))?")
 _HUB_FILES = ["*.safetensors", "*.json", "*.txt", "*.model"]
 _HUB_TIMEOUT_S = 5.0
 _WEIGHTS, _INDEX = "model.safetensors", "model.safetensors.index.json"
 _PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 _VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json", "tokenizer.model", "sentencepiece.bpe.model", "spm.model")
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
+_FETCH = (
+    "check the name, and HF_TOKEN for a gated one; without a network (or under HF_HUB_OFFLINE=1) run elsewhere: "
+    "hf download {id}{at} --local-dir FOLDER; copy it here and give its folder (--checkpoint FOLDER for teachers)"
+)
 _CONVERT = (
     "if you trust these files, convert them in a separate environment: python -c "
     '"from transformers import AutoModelForSequenceClassification as M, AutoTokenizer as T; '
@@ -32,21 +36,23 @@ _CONVERT = (
 def resolve(checkpoint: str) -> Path:
     """The local folder of a checkpoint; a hub id is downloaded into the hub's cache (weights as safetensors only).
 
+    Args: checkpoint: a folder, or a hub id, `owner/name`, or `owner/name@revision` for a commit, tag or pull request.
     Raises: UserError when a path does not exist, or when a hub id cannot be fetched (no network, unknown, gated,
-        offline mode).
+        offline mode), or has no safetensors.
     """
     path = Path(checkpoint).expanduser()
     if path.is_dir():
         return path
     if path.exists():
         raise UserError("the checkpoint is not a folder", found=checkpoint, do="give the folder that holds config.json")
-    if not _HUB_ID.fullmatch(checkpoint) or ("/" in checkpoint and path.parent.is_dir()):
+    hub_id = _HUB_ID.fullmatch(checkpoint)
+    if hub_id is None or ("/" in checkpoint and path.parent.is_dir()):
         raise UserError(
             "the checkpoint's folder does not exist",
             found=checkpoint,
             do="give an existing folder, or a hub id as owner/name",
         )
-    return _download(checkpoint)
+    return _download(checkpoint, hub_id["id"], hub_id["revision"])
 
 
 def require_safe(folder: Path) -> None:
@@ -88,20 +94,29 @@ def copy_tokenizer(model: Path, folder: Path) -> None:
             shutil.copyfile(model / name, folder / name)
 
 
-def _download(hub_id: str) -> Path:
+def _download(given: str, hub_id: str, revision: str | None) -> Path:
     try:
         from huggingface_hub import snapshot_download
     except ImportError:
         raise MissingExtra("a checkpoint from the hub", "train") from None
     try:
-        return Path(snapshot_download(hub_id, allow_patterns=_HUB_FILES, etag_timeout=_HUB_TIMEOUT_S))
+        options = {"allow_patterns": _HUB_FILES, "etag_timeout": _HUB_TIMEOUT_S}
+        folder = Path(snapshot_download(hub_id, revision=revision, **options))
     except Exception as error:
         raise UserError(
             "cannot fetch the checkpoint from the hub",
-            where=hub_id,
+            where=given,
             found=f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}",
-            do="check the name; without a network, download the checkpoint elsewhere and give its folder",
+            do=_FETCH.format(id=hub_id, at=f" --revision {revision}" if revision else ""),
         ) from error
+    if not any(folder.glob("*.safetensors")):
+        raise UserError(
+            "the checkpoint on the hub has no safetensors weights, and pickled ones can run any code when opened",
+            where=given,
+            found=f"revision {revision or 'main'}",
+            do=f"name a revision that has them, as {hub_id}@refs/pr/1 (see its pull requests), or another checkpoint",
+        )
+    return folder
 
 
 def _require_config(folder: Path) -> None:

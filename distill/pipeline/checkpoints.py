@@ -26,6 +26,7 @@ from distill.pipeline.preflight import layers_of, require_equal_starts
 from distill.pipeline.settings import Settings
 from distill.training.config import LoraConfig, TrainingConfig
 from distill.training.losses.term import ATTENTIONS, PROJECTIONS, needs
+from export.targets import onnx_fp32
 from students.config import StudentConfig, TrainedEntry
 from teachers.config import TeacherConfig
 from teachers.embedded import local_folder
@@ -87,7 +88,7 @@ def try_encoders(given: Mapping[str, tuple[str, Mapping[str, ViewConfig]]]) -> N
         from distill.inference.trial import Trial
 
         for key, (checkpoint, views) in given.items():
-            _try(key, _resolved(checkpoint), Trial(("0", "1"), SINGLE, views, {}))
+            _try(key, _resolved(checkpoint, key), Trial(("0", "1"), SINGLE, views, {}))
 
 
 def _try_start(
@@ -103,8 +104,10 @@ def _try_start(
 
     entry, space = experiment.settings.entry(name), experiment.space
     section = "teachers" if isinstance(entry, TeacherConfig) else "students"
-    source = _resolved(given)
-    if isinstance(entry, TeacherConfig) and entry.finished:
+    finished = isinstance(entry, TeacherConfig) and entry.finished
+    place = "finished" if finished else "checkpoint" if section == "teachers" else "start"
+    source = _resolved(given, f"{section}.{name}.{place}")
+    if finished:
         require_finished(source, space)
     cuts = {
         one: partial(_kept, f"teachers.{one}", cut)
@@ -120,15 +123,20 @@ def _try_start(
         *_family_checks(students),
         *_own_checks(name, experiment.settings),
         *_head_checks(name, experiment.settings, students),
-        *(_export_checks(experiment.settings) if export else []),
+        *(_export_checks(name, experiment.settings) if export else []),
     ]
     _try(f"{section}.{name}", source, Trial(space.labels, space.objective, views, cuts, checks))
 
 
-def _resolved(given: str) -> Path:
+def _resolved(given: str, key: str) -> Path:
+    """The local folder of a checkpoint. Args: key: of the project, named beside the checkpoint in messages."""
     from distill.models import pretrained
 
-    source = local_folder(given) or pretrained.resolve(given)
+    try:
+        source = local_folder(given) or pretrained.resolve(given)
+    except UserError as error:
+        where = f"{key}: {error.where or given}"
+        raise UserError(error.what, where=where, found=error.found, do=error.do) from error
     pretrained.require_safe(source)
     return source
 
@@ -319,8 +327,23 @@ def _require_head(key: str, head: HeadConfig, model: PreTrainedModel) -> None:
         set_head(shared_copy(model), head)
 
 
-def _export_checks(settings: Settings) -> Iterator[Check]:
-    return (target.require for target in settings.targets.values())
+def _export_checks(name: str, settings: Settings) -> Iterator[Check]:
+    yield from (target.require for target in settings.targets.values())
+    for one in _rooted(name, settings) if settings.targets else []:
+        if settings.teachers[one].export and family(settings.teachers[one].made_by).exports:
+            yield partial(_require_small, f"teachers.{one}.export")
+
+
+def _require_small(key: str, model: PreTrainedModel) -> None:
+    """Check that a teacher's file, which is made to be timed, is no larger than a file can be."""
+    size = 4 * sum(weight.numel() for weight in model.parameters())
+    if size > onnx_fp32.MOST_BYTES:
+        raise UserError(
+            "the teacher is too large for one ONNX file",
+            where=key,
+            found=f"{size / 1e9:.1f} GB in fp32, at most {onnx_fp32.MOST_BYTES / 1e9:.1f}",
+            do="set it to false: the teacher is timed in PyTorch alone, its students are exported",
+        )
 
 
 def _require_fresh_positions(views: Mapping[str, ViewConfig]) -> None:

@@ -340,6 +340,8 @@ class Experiment:
         """
         for spec in self.timed:
             own = family(spec.family)
+            if isinstance(spec.config, TeacherEntry) and not spec.config.export:
+                continue
             for name, target in self.settings.targets.items():
                 possible = own.exports and (own.products or not target.quantises)
                 if possible and (spec.role == STUDENT or target.criterion == "parity"):

@@ -10,6 +10,8 @@ from distill.core.errors import UserError
 from distill.models.two_layer_head import family_of
 from export.targets.base import Criterion, Source, Target
 
+MOST_BYTES = 2**31 - 1
+"""Of one file, by protobuf."""
 UNTRACEABLE = ("longformer",)
 """Families that make another graph for each length, by `model_type`."""
 

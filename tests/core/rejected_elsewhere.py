@@ -22,6 +22,7 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
         "labelling": 5,
         "cross_fit": 1,
         "kfold": "perhaps",
+        "export": 5,
     },
     PhaseConfig: {
         "rows": {"old": -1},

@@ -104,6 +104,7 @@ TEACHER = {
     "weight": "cli/test_choice_runs.py::test_an_ensemble_is_a_candidate_with_its_weights",
     "slices": "teachers/test_teach.py::test_only_rows_of_the_wanted_slices_are_learnt_from",
     "labelling": SHARDS,
+    "export": "pipeline/test_plan_targets.py::test_a_teacher_may_stay_as_it_was_trained",
     "cross_fit": "teachers/test_cross_fit.py::test_each_row_is_labelled_by_the_model_that_was_fitted_without_it",
 }
 STUDENT = {

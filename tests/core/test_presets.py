@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from distill.core.errors import UserError
-from distill.core.presets import load_preset, own_presets, preset_names, resolve
+from distill.core.presets import load_preset, own_presets, preset_names, preset_text, resolve
 from distill.pipeline.entries import student_entry, teacher_entry
 from export.config import load_target
 from students.config import StudentConfig
@@ -36,6 +38,17 @@ def test_the_promised_presets_are_there():
     assert {"base"} <= set(preset_names("teachers"))
     assert {"8L", "8L_trunc", "6L", "6L_trunc"} <= set(preset_names("students"))
     assert {"onnx", "onnx-int8"} <= set(preset_names("export"))
+
+
+def test_a_preset_that_names_a_hub_id_says_what_it_fetches_and_how_large_that_is():
+    fetched = 0
+    for name in preset_names("teachers"):
+        given, first = load_preset("teachers", name, "x").get("checkpoint") or "", preset_text("teachers", name)
+        if "/" in given:
+            fetched += 1
+            assert given.partition("@")[0] in first.partition("\n")[0], name
+            assert re.search(r"\d+ layers x \d+, [\d.]+ (m|b)illion parameters", first.partition("\n")[0]), name
+    assert fetched > 10
 
 
 def test_an_entry_takes_the_preset_of_its_name_or_the_one_it_names():
@@ -145,6 +158,7 @@ def test_what_the_teacher_preset_comes_to():
         "vocabulary": None,
         "head": None,
         "copies": 1,
+        "export": True,
         "cross_fit": None,
         "kfold": False,
         "rows": {"train": 1.0},

@@ -199,6 +199,7 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
         "starts_from": 5,
         "pretrain": "perhaps",
         "head": {"hidden": 0},
+        "export": 5,
         "vocabulary": "seen",
         "training": 5,
         "labelling": 5,

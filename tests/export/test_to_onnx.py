@@ -130,6 +130,6 @@ def test_a_graph_that_only_fits_here_is_refused(fp32, tmp_path, fault, message):
 
 
 def test_a_model_over_the_limit_of_one_file_is_refused(fp32, tmp_path, monkeypatch):
-    monkeypatch.setattr(to_onnx, "_PROTOBUF_LIMIT_BYTES", 1000)
+    monkeypatch.setattr(to_onnx, "MOST_BYTES", 1000)
     with pytest.raises(UserError, match="2 GB of one ONNX file"):
         to_onnx._require_portable(onnx.load(fp32("bert")), tmp_path)

@@ -49,12 +49,28 @@ def test_hub_id_fetches_safe_files_only(folder, monkeypatch):
     assert not any(pattern.endswith((".bin", ".py", ".pt")) or pattern == "*" for pattern in asked["allow_patterns"])
 
 
+def test_a_revision_of_a_hub_id_may_be_named(folder, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        huggingface_hub, "snapshot_download", lambda *id, **options: asked.append((*id, options)) or folder
+    )
+    assert resolve("owner/name@refs/pr/6") == folder
+    assert asked[0][0] == "owner/name" and asked[0][1]["revision"] == "refs/pr/6"
+
+
+def test_a_hub_id_with_pickled_weights_alone_is_told_what_to_name(monkeypatch, tmp_path):
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda *_, **__: str(tmp_path))
+    with pytest.raises(UserError, match=r"no safetensors[\s\S]*revision main[\s\S]*owner/name@refs/pr/1"):
+        resolve("owner/name")
+
+
 def test_hub_id_without_network_says_what_to_do(monkeypatch, tmp_path):
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(UserError) as caught:
         resolve("owner/name")
     assert "owner/name" in str(caught.value) and "give its folder" in str(caught.value)
+    assert "hf download owner/name --local-dir FOLDER" in str(caught.value)
     assert caught.value.exit_code == 2
 
 

@@ -2,6 +2,7 @@
 
 import json
 
+import huggingface_hub
 import pytest
 
 from benchmarks.family_checkpoints import FAMILIES, write_checkpoint
@@ -13,6 +14,7 @@ from distill.pipeline.outlook import outlook
 from distill.pipeline.pretrain import pretrain
 from distill.pipeline.seeds import execute_run
 from distill.pipeline.settings import resolve_settings
+from export.targets import onnx_fp32
 
 GATES_OFF = "gates={validation_rows: null, teacher_over_priors: null}"
 TEXTS = ["дрель пила фреза лобзик", "купить дрель ремонт аналог", "рубанок ключ насос 750 Вт"]
@@ -121,8 +123,25 @@ def test_of_labels_made_elsewhere_only_what_students_read_is_tried(make, asked, 
 
 
 def test_targets_are_asked_where_something_is_exported(make, asked):
-    export, train = (asked(make("BERT"), until).require for until in ("export", "train"))
-    assert len(export) == len(train) + 1
+    kept = "teachers.base.export=false"
+    train, export = (len(asked(make("BERT", kept), until).require) for until in ("train", "export"))
+    assert export == train + 1 and len(asked(make("BERT"), "export").require) == export + 1  # and the teacher's size
+
+
+def test_a_teacher_over_the_size_of_a_file_is_told_how_to_leave_it_out(make, monkeypatch):
+    monkeypatch.setattr(onnx_fp32, "MOST_BYTES", 1000)
+    with pytest.raises(UserError, match="too large for one ONNX file") as caught:
+        execute_run(make("BERT"), Noting(), "export")
+    assert caught.value.where == "teachers.base.export"
+
+
+def test_a_preset_from_the_hub_names_its_key_without_a_network(planted, tmp_path, monkeypatch):
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    settings = resolve_settings(planted, tmp_path / "run", teachers=["rubert_base"])
+    with pytest.raises(UserError, match="hf download ai-forever/ruBert-base --revision refs/pr/6") as caught:
+        execute_run(settings, Noting(), "teach")
+    assert caught.value.where == "teachers.rubert_base.checkpoint: ai-forever/ruBert-base@refs/pr/6"
 
 
 def test_a_family_that_cannot_be_exported_is_refused_where_it_would_be(make):

@@ -47,6 +47,10 @@ def test_teachers_leave_as_every_target_judged_by_parity_and_students_as_all(pro
     assert teachers == {"onnx", "onnx-again"} and students == {"onnx", "onnx-again", "onnx-int8"}
 
 
+def test_a_teacher_may_stay_as_it_was_trained(project):
+    assert {step.artifact.split("/")[1] for step in exports(project, "teachers.new.export=false").values()} == {"small"}
+
+
 def test_int8_starts_from_the_target_that_it_names_whatever_comes_first(project):
     assert "export/small/onnx" in exports(project)["small.onnx-int8"].upstream
     assert not [one for one in exports(project)["small.onnx-again"].upstream if one.startswith("export/")]

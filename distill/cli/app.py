@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -105,7 +106,22 @@ def _verb(name: str, until: str, summary: str) -> None:
     app.command(name)(takes_options()(command))
 
 
-_verb("audit", "audit", "Read the data: row ledger, duplicates, junk, balance, leaks, lengths.")
+@app.command()
+@takes_options()
+def audit(
+    options: Options,
+    against: Annotated[
+        Path | None, typer.Option("--against", help="Folder of an earlier run or of records: what has changed since.")
+    ] = None,
+    json_: JsonOption = False,
+) -> None:
+    """Read the data: row ledger, duplicates, junk, balance, leaks, lengths."""
+    from distill.cli.commands import run_until
+
+    chosen = [f"data.against={json.dumps(str(against.resolve()))}"] if against else []
+    run_until("audit", options.settings(sets=chosen), json_)
+
+
 _verb("teach", "teach", "Up to the fine-tuned teachers.")
 
 

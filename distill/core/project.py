@@ -217,6 +217,9 @@ class Data(Config):
     )
     split: Split = Field(default_factory=Split)
     junk: Junk = Field(default_factory=Junk)
+    against: str | None = Field(
+        None, description="folder of an earlier run, or of records: the audit says what has changed since; from root"
+    )
     encoding: str = Field("utf-8", description="text encoding of JSONL, CSV and TSV files")
     quotes: Literal["auto", "double", "none"] = Field(
         "auto", description="whether quotes hold the cells of CSV and TSV files together; auto: in CSV only"

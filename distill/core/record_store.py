@@ -93,6 +93,13 @@ def read_columns(folder: Path, split: str, names: Sequence[str]) -> pa.Table:
         return file.read(columns=list(names))
 
 
+def field_names(folder: Path, split: str) -> list[str]:
+    """The column paths of a split's texts; none of a split without rows. Raises: as `read_records`."""
+    with _open(folder, split) as file:
+        names = file.schema_arrow.names
+    return [name.removeprefix(_FIELD) for name in names if name.startswith(_FIELD)]
+
+
 def target_matrix(column: pa.ChunkedArray) -> NDArray[np.float32] | None:
     """The column `target` as float32 (N, C); None for rows without gold."""
     return None if not len(column) else _target_rows(column.combine_chunks())

@@ -19,6 +19,7 @@ from distill.pipeline.scale import PAGE, Scaling, scale
 from distill.pipeline.seeds import execute_run, first_run
 from distill.pipeline.selection import select, stored_selection
 from distill.pipeline.settings import Settings
+from distill.report.against_table import against_sheet
 from distill.report.audit_lines import audit_lines
 from distill.report.finding import Finding, Part, report_parts
 from distill.report.lines import curve_lines
@@ -84,7 +85,8 @@ def _audit_parts(settings: Settings, report: Json) -> list[Part]:
     most = {name: view.max_tokens for name, view in settings.project.views.items()}
     warnings = [Text(f"warning: {one}", style="yellow") for one in report["audit"]["warnings"]]
     where = f"audit: {first_run(settings).run / 'audit.json'}"
-    return [*audit_lines(report["audit"], most), *warnings, where]
+    compared = against_sheet(report)
+    return [*audit_lines(report["audit"], most), *([compared] if compared.rows else []), *warnings, where]
 
 
 def _page_again(run: Path, report: Json) -> Part:

@@ -20,4 +20,17 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
         "recall_at_least": -1,
         "replicates": 99,
     },
+    project.Gates: {
+        "leak": -1,
+        "parity_fp32": -1e-4,
+        "int8_flips": 1.5,
+        "int8_shift_max": 1.5,
+        "int8_shift_mean": -0.1,
+        "int8_points": "few",
+        "int8_class_loss": 2,
+        "retention_card": -0.1,
+        "over_gold": "low",
+        "teacher_over_priors": -0.1,
+        "validation_rows": 0,
+    },
 }

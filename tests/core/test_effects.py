@@ -188,6 +188,7 @@ EFFECTS: Mapping[type[Config], Mapping[str, str]] = {
         "pool_exclude": "core/intake/test_pools.py::test_pool_exclude_side_drops_either_side_on_either_side",
         "split": "core/intake/test_prepare.py::test_without_validation_files_a_share_of_keys_is_held_out",
         "junk": JUNK,
+        "against": "core/intake/test_against.py::test_every_row_of_both_versions_is_accounted_for",
         "encoding": "core/intake/test_sources.py::test_a_file_in_another_encoding_is_named_with_the_fix",
         "quotes": "core/intake/test_sources.py::test_a_tsv_has_quotes_only_where_they_are_declared",
         "on_bad_row": "core/intake/test_prepare.py::test_fail_stops_at_the_first_bad_row",

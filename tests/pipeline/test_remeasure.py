@@ -82,3 +82,16 @@ def test_a_model_needs_a_view_and_a_finished_fit(finished, tmp_path):
     require_models(resolve_settings(finished[0], finished[1], sets=sets))
     with pytest.raises(UserError, match="(?s)nothing is trained for it.*teach words@document"):
         require_models(resolve_settings(finished[0], tmp_path / "new", sets=sets))
+
+
+def test_an_audit_is_laid_beside_an_earlier_run(finished, tmp_path):
+    project, made, _ = finished
+    options = [f"--config={project}", f"--out={tmp_path / 'new'}", f"--against={made}", "--json"]
+    done = CliRunner().invoke(app, ["audit", *options])
+    assert done.exit_code == 0, done.output
+    audit = read_json(tmp_path / "new" / "audit.json")
+    assert audit["against"]["sources"]["pool.urls"]["same"] == 20
+    assert audit["against"]["identical"] == [["pool.urls", "pool.urls"]]
+    assert "pool.urls holds the same texts as pool.urls of run" in done.output and "Gone" in done.output
+    with pytest.raises(UserError, match="no records to compare with"):
+        CliRunner().invoke(app, ["audit", *options[:2], f"--against={tmp_path}"], catch_exceptions=False)

@@ -14,6 +14,7 @@ from tokenizers import Tokenizer
 from distill.core.errors import UserError
 from distill.core.files import Json, sha256, write_json
 from distill.core.intake import junk, lengths, shared_rows
+from distill.core.intake.against import compare_records, old_records, uncovered_slices
 from distill.core.intake.extra import is_extra
 from distill.core.intake.hashing import unit
 from distill.core.intake.ledger import EXAMPLES, Ledger
@@ -45,13 +46,15 @@ def audit_config(project: Project) -> Json:
         },
         "leaks": [check.name for check in leak_checks(project)],
         "seed": project.seed,
+        **({"against": Path(project.data.against).name} if project.data.against else {}),
     }
 
 
 def audit(project: Project, records: Path, folder: Path, *, tokenizers: Mapping[str, Path] | None = None) -> None:
     """Write `audit.json` into `folder`, about the records folder that `prepare` made.
 
-    It holds rows, duplicates, junk, pool_overlaps and card_overlaps (where there are any), balance, leaks, leak_rows
+    It holds rows, duplicates, junk, pool_overlaps and card_overlaps (where there are any), against (with
+    `data.against`, see `compare_records`), uncovered_slices, balance, leaks, leak_rows
     (the figure of the gate) with leak_examples (test to its first ids), tokenizer, token_rows (rows measured per
     split), tokens, histograms, unread_share, same_text_share, warnings; no times, no absolute paths.
 
@@ -82,6 +85,10 @@ def _figures(project: Project, records: Path, ledger: Ledger, tokenizers: Mappin
         found["card_overlaps"] = cards
     if shared_pools := _pool_overlaps(ledger):
         found["pool_overlaps"] = shared_pools
+    if (old := old_records(project)) is not None:
+        found["against"] = {"name": Path(str(project.data.against)).name, **compare_records(records, old)}
+    if uncovered := uncovered_slices(found["balance"]["slices"]):
+        found["uncovered_slices"] = uncovered
     if project.task.rare is not None:
         found["rare"] = _rare(project.task.rare, ledger)
     found["warnings"] = [*_missing_columns(ledger), *_warnings(project, found, shared)]
@@ -213,7 +220,7 @@ def _warnings(project: Project, found: Mapping[str, Any], shared: list[Overlap])
         if bad > _MANY_BAD * counts["read"]:
             warnings.append(f"{source}: {bad} of {counts['read']} rows are in quarantine")
     warnings += shared_rows.shared_warnings(project, found, shared)
-    warnings += _still_rare(found)
+    warnings += [*_still_rare(found), *_uncovered(found), *_unchanged(found)]
     warnings += _absent_classes(found["balance"]["classes"])
     for overlap in shared:
         if overlap.reuses_ids():
@@ -235,6 +242,18 @@ def _still_rare(found: Mapping[str, Any]) -> Iterator[str]:
     rows = found["balance"]["classes"]["train"][rare["into"]]
     if rows < rare["under"]:
         yield f"'{rare['into']}' has {rows} training rows with all rare classes in it, under {rare['under']} itself"
+
+
+def _uncovered(found: Mapping[str, Any]) -> Iterator[str]:
+    for source, slices in found.get("uncovered_slices", {}).items():
+        listed = ", ".join(f"{name} ({rows} rows)" for name, rows in slices.items())
+        yield f"{source}: no training row is of the slice {listed}: no label covers it"
+
+
+def _unchanged(found: Mapping[str, Any]) -> Iterator[str]:
+    against = found.get("against", {"identical": []})
+    for old, new in against["identical"]:
+        yield f"{new} holds the same texts as {old} of {against['name']}: if they are meant to differ, they do not"
 
 
 def _absent_classes(classes: Mapping[str, Mapping[str, int]]) -> Iterator[str]:

@@ -39,7 +39,7 @@ def records_config(project: Project) -> dict[str, Any]:
     """
     return {
         "task": {"labels": project.task.labels, "kind": project.task.kind, **rare_config(project.task)},
-        "data": project.data.model_dump(mode="json", exclude={"root"}, exclude_defaults=True),
+        "data": project.data.model_dump(mode="json", exclude={"root", "against"}, exclude_defaults=True),
         "fields": field_paths(project),
         "pool": pool_config(project),
         "seed": project.seed,

@@ -31,16 +31,19 @@ def records_step(experiment: Experiment) -> Step:
 
 def audit_step(experiment: Experiment) -> Step:
     """From the records to `audit.json`, which no other step reads."""
+    from distill.core.intake.against import old_records
     from distill.core.intake.audit import AUDIT_FILE, audit, audit_config
 
     project, tokenizers = experiment.project, _known_tokenizers(experiment)
+    beside = old_records(project)
+    old = sorted(beside.glob("*.parquet")) if beside else []
     return Step(
         name="audit",
         artifact=AUDIT,
         body=lambda folder: audit(project, experiment.run / RECORDS, folder, tokenizers=tokenizers),
         config=audit_config(project),
         reads=(Read(RECORDS),),
-        files=tuple(sorted(set((tokenizers or {}).values()))),
+        files=(*sorted(set((tokenizers or {}).values())), *old),
         version=2,
         publish=(AUDIT_FILE,),
     )

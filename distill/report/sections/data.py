@@ -5,6 +5,7 @@ from __future__ import annotations
 from distill.core.files import Json
 from distill.core.output import for_html
 from distill.report import formats, plots, run_tables
+from distill.report.against_table import against_sheet
 from distill.report.audit_lines import rare_lines
 from distill.report.contents import Report, dig
 from distill.report.markup import element, notes, table
@@ -35,7 +36,8 @@ class Audit(Section):
         warnings = dig(report, "audit").get("warnings")
         listed = notes([str(item) for item in warnings], class_="warnings") if isinstance(warnings, list) else ""
         listed += notes([f"Rare classes: {line}" for line in rare_lines(dig(report, "audit"))])
-        return listed + table(run_tables.ledger_sheet(report)) + table(run_tables.leak_sheet(report))
+        sheets = (run_tables.ledger_sheet(report), run_tables.leak_sheet(report), against_sheet(report))
+        return listed + "".join(map(table, sheets))
 
 
 def _histogram(view: str, bins: Json, splits: Json) -> str:

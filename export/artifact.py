@@ -20,6 +20,7 @@ class Artifact:
         folder: holds the target's model file and `parity.json`.
         temperature: T that calibrates softmax(logits / T), fitted on validation.
         operating_points: name to least probability *after* the temperature, chosen on validation; None if not reached.
+        class_thresholds: of records with several labels, label to the probability from which on it holds; else empty.
         quality: split name to the quality block of report.json, measured with this file.
     """
 
@@ -28,6 +29,7 @@ class Artifact:
     temperature: float = 1.0
     operating_points: Mapping[str, float | None] = field(default_factory=dict)
     quality: Mapping[str, Any] = field(default_factory=dict)
+    class_thresholds: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -88,7 +88,8 @@ def _fill(
     entries = {name: _entry(one) for name, one in held.items()}
     entries = {name: {**one, "tolerance": tolerance(folder, name, one, rows)} for name, one in entries.items()}
     said = {
-        name: expected.answers(logits[name], space, one.temperature, one.operating_points) for name, one in held.items()
+        name: expected.answers(logits[name], space, one.temperature, one.operating_points, one.class_thresholds)
+        for name, one in held.items()
     }
     write_golden(folder, records, view.renderer().encode_batch(rows), logits, said)
     write_triton(folder, contents.name, entries, len(space.outputs))
@@ -183,7 +184,9 @@ def _write_tokenizer(view: View, folder: Path) -> None:
 def _entry(artifact: Artifact) -> Json:
     """What the manifest says of an artifact before its tolerance is measured."""
     target, chosen = artifact.target, {"temperature": artifact.temperature}
-    points = {"operating_points": dict(artifact.operating_points)}
+    points: Json = {"operating_points": dict(artifact.operating_points)}
+    if artifact.class_thresholds:
+        points["class_thresholds"] = dict(artifact.class_thresholds)
     return {"file": target.file, "target": target.name, **target.facts(), **chosen, **points}
 
 
@@ -193,6 +196,7 @@ def _preprocessing(view: View, model_folder: Path) -> Json:
 
 
 def _postprocessing(held: Mapping[str, Artifact], space: LabelSpace) -> Json:
+    by_class = {name: dict(one.class_thresholds) for name, one in held.items() if one.class_thresholds}
     return {
         "schema": SCHEMA,
         "labels": list(space.labels),
@@ -201,6 +205,7 @@ def _postprocessing(held: Mapping[str, Artifact], space: LabelSpace) -> Json:
         "positive": space.positive,
         "temperature": {name: one.temperature for name, one in held.items()},
         "operating_points": {name: dict(one.operating_points) for name, one in held.items()},
+        **({"class_thresholds": by_class} if by_class else {}),
     }
 
 

@@ -3,7 +3,7 @@
     python -I client.py < {"bundle": folder, "threads": 1, "artifacts": ["fp32"], "records": [...]}
 
 Prints one JSON object: of each artifact its `metadata`, `operating_points`, `logits` (N, C), `answers` of `predict`,
-and `positive`: by operating point that was reached, N decisions.
+`positive`: by operating point that was reached, N decisions, `class_thresholds`, and at these N lists of labels.
 """
 
 import json
@@ -30,6 +30,10 @@ def main() -> None:
                 for point, least in points.items()
                 if least is not None
             },
+            "class_thresholds": bundle.class_thresholds,
+            "class_labels": [answer["label"] for answer in bundle.predict(asked["records"], "class_f1")]
+            if bundle.class_thresholds
+            else [],
         }
     json.dump(said, sys.stdout)
 

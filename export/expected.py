@@ -14,6 +14,7 @@ from distill.core.files import Json
 from distill.core.label_space import LabelSpace
 from distill.families.family import Opening
 from export.artifact import Artifact
+from export.verify import CLASS_F1
 
 Logits = NDArray[np.float32]
 _SCALES = (0.8, 1.25)
@@ -28,17 +29,25 @@ def logits_of(artifact: Artifact, model_folder: Path, rows: Sequence[Mapping[str
 
 
 def answers(
-    logits: Logits, space: LabelSpace, temperature: float, operating_points: Mapping[str, float | None]
+    logits: Logits,
+    space: LabelSpace,
+    temperature: float,
+    operating_points: Mapping[str, float | None],
+    class_thresholds: Mapping[str, float] | None = None,
 ) -> list[Json]:
     """What a bundle must say where its model gives these logits, float32 (N, K).
 
-    Returns: N times `{"label", "probabilities": {label: p}, "positive": {operating point: bool}}`; a point that
-        validation did not reach is left out.
+    Returns: N times `{"label", "probabilities": {label: p}, "positive": {operating point: bool}}`, and where there are
+        thresholds of classes also `class_f1`, the labels at them; a point that validation did not reach is left out.
     """
     values = logits.astype(np.float64)
     chances, decided = space.objective.probabilities(values / temperature), space.objective.decisions(values)
     points = {name: least for name, least in operating_points.items() if least is not None}
-    return [_answer(space, *row, points) for row in zip(chances, decided, strict=True)]
+    found = [_answer(space, *row, points) for row in zip(chances, decided, strict=True)]
+    if not class_thresholds:
+        return found
+    holds = chances >= np.array([class_thresholds[label] for label in space.labels])
+    return [{**one, CLASS_F1: _held(space, row)} for one, row in zip(found, holds, strict=True)]
 
 
 def require_finite(logits: Logits, records: Sequence[Mapping[str, Any]], name: str) -> None:
@@ -75,11 +84,15 @@ def require_same_scale(logits: Mapping[str, Logits], artifacts: Mapping[str, Art
 
 
 def _answer(space: LabelSpace, chances: Any, decided: Any, points: Mapping[str, float]) -> Json:
-    chosen = [label for label, holds in zip(space.labels, decided, strict=True) if holds]
+    chosen = _held(space, decided)
     named = dict(zip(space.labels, map(float, chances), strict=True))
     positive = {name: named[str(space.positive)] >= least for name, least in points.items()}
     label = chosen if space.objective.several else chosen[0]
     return {"label": label, "probabilities": named, "positive": positive}
+
+
+def _held(space: LabelSpace, decided: Any) -> list[str]:
+    return [label for label, holds in zip(space.labels, decided, strict=True) if holds]
 
 
 def _centred(logits: Logits, space: LabelSpace) -> NDArray[np.float64]:

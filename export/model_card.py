@@ -35,6 +35,7 @@ def model_card(
         _use(view, artifacts, default_artifact(manifest["artifacts"])),
         _quality(artifacts),
         _operating_points(artifacts),
+        _class_thresholds(artifacts),
         _latency(latency),
         _limits(view, artifacts.values(), manifest["cpu"]),
         _check(manifest["artifacts"]),
@@ -157,6 +158,24 @@ def _operating_points(artifacts: Mapping[str, Artifact]) -> list[str]:
         "reached there), measured on the first test split.",
         "",
         *_table(("file", "name", "threshold", "precision", "recall", "F1"), rows),
+    ]
+
+
+def _class_thresholds(artifacts: Mapping[str, Artifact]) -> list[str]:
+    rows = [
+        [artifact, for_markdown(label), f"{least:.4f}"]
+        for artifact, one in artifacts.items()
+        for label, least in one.class_thresholds.items()
+    ]
+    if not rows:
+        return []
+    return [
+        "## Thresholds of each label",
+        "",
+        'From this probability, after the temperature, a label holds at `operating_point="class_f1"`; each was chosen',
+        "on validation for the F1 of its label.",
+        "",
+        *_table(("file", "label", "threshold"), rows),
     ]
 
 

@@ -18,6 +18,7 @@ from distill.core.leftovers import remove_half_written
 from distill.core.paths import require_file
 from export.answers import Shape, format_of, open_answers
 from export.checked_bundle import open_bundle
+from export.verify import CLASS_F1
 
 if TYPE_CHECKING:
     from export.runtime import Bundle
@@ -70,7 +71,8 @@ def predict_file(
     _require_operating_point(model, operating_point)
     found = Answered(out.with_name(f"{out.name.removesuffix(ending)}.rejects.jsonl"))
     rows, seen = read_rows(source), 0
-    shape = Shape(model.labels, several=model.after["kind"] == "multi", positive=operating_point is not None)
+    at_point = operating_point not in (None, CLASS_F1)
+    shape = Shape(model.labels, several=model.after["kind"] == "multi", positive=at_point)
     for one in (out, found.where):
         remove_half_written(one.parent, one.name)
     with replacing(out) as partial, open_answers(partial, ending, shape) as write:
@@ -154,6 +156,6 @@ def _require_fields(model: Bundle, rows: Sequence[Values], source: Path) -> None
 def _require_operating_point(model: Bundle, name: str | None) -> None:
     if name is not None:
         try:
-            model.threshold(name)
+            model.require_point(name)
         except ValueError as error:
             raise UserError(str(error), where="--operating-point") from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from distill.core.files import Json, read_json
 from distill.core.label_space import LabelSpace
 from export import expected
 from export.clean_process import run_alone
-from export.verify import GOLDEN, MANIFEST, answer_difference
+from export.verify import CLASS_F1, GOLDEN, MANIFEST, answer_difference, class_difference
 
 _CLIENT = Path(__file__).with_name("client.py")
 _SAME_POINT = 1e-4  # of a threshold, found anew from the same predictions
@@ -26,13 +26,14 @@ _SAME_POINT = 1e-4  # of a threshold, found anew from the same predictions
 class Stored:
     """What a run holds of one exported file, by none of the code that builds bundles.
 
-    Attributes: logits: float32 (N, K), the predictions of N records. temperature, operating_points: from the file's
-        predictions on validation.
+    Attributes: logits: float32 (N, K), the predictions of N records. temperature, operating_points, class_thresholds:
+        from the file's predictions on validation.
     """
 
     logits: NDArray[np.float32]
     temperature: float
     operating_points: Mapping[str, float | None]
+    class_thresholds: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,8 @@ def _problem(said: Json, stored: Stored, proof: Proof, tolerance: float) -> str 
         return f"made from the weights {str(made_from)[:12]}…, the student's are {proof.weights_sha256[:12]}…"
     if not _same_points(said["operating_points"], stored.operating_points):
         return f"operating points {said['operating_points']}, measured {dict(stored.operating_points)}"
+    if not _same_points(said["class_thresholds"], stored.class_thresholds):
+        return f"class thresholds {said['class_thresholds']}, measured {dict(stored.class_thresholds)}"
     here = np.array(said["logits"], np.float32)
     if here.shape != stored.logits.shape:
         return f"logits of shape {here.shape}, measured {stored.logits.shape}"
@@ -124,10 +127,12 @@ def _problem(said: Json, stored: Stored, proof: Proof, tolerance: float) -> str 
 def _other_answer(said: Json, here: NDArray[np.float32], stored: Stored, proof: Proof) -> str | None:
     """The first answer that is not what these logits say after the temperature and at the operating points."""
     points = {name: least for name, least in stored.operating_points.items() if least is not None}
-    wanted = expected.answers(here, proof.space, stored.temperature, points)
+    wanted = expected.answers(here, proof.space, stored.temperature, points, stored.class_thresholds)
     for index, (one, answer) in enumerate(zip(wanted, said["answers"], strict=True)):
         decided = {name: decisions[index] for name, decisions in said["positive"].items()}
-        if found := answer_difference(one, {**answer, "positive": decided}, points, proof.space.positive):
+        at_classes = {CLASS_F1: said["class_labels"][index]} if said["class_labels"] else {}
+        found = answer_difference(one, {**answer, "positive": decided}, points, proof.space.positive)
+        if found := found or class_difference(one, at_classes, stored.class_thresholds):
             return f"record {proof.ids[index]}: {found}"
     return None
 

@@ -152,21 +152,27 @@ class Bundle:
     ) -> list[dict[str, Any]]:
         """One answer per record, in order: `{"label", "probabilities": {label: p}}`, `positive` at an operating point.
 
-        `label` is the class with the highest logit, or the list of classes from p = 0.5 on where several may hold.
+        `label` is the class with the highest logit, or the list of classes from p = 0.5 on where several may hold. At
+        the operating point `class_f1` it is the list of those from their `class_thresholds` on, without `positive`.
 
         Args: records: nested (`{"page": {"title": …}}`) or flat (`{"page.title": …}`); missing fields are empty.
             operating_point: of `operating_points`. batch_size: as in `logits`.
         Raises: TypeError, ValueError naming the record; ValueError for an unknown operating point.
         """
-        if operating_point is not None:
-            self.threshold(operating_point)
+        self.require_point(operating_point)
         return self.answers(self.logits(records, batch_size), operating_point)
 
     def answers(self, logits: FloatRows, operating_point: str | None = None) -> list[dict[str, Any]]:
         """What `predict` says where the model gives these logits, float32 (N, C)."""
-        threshold = None if operating_point is None else self.threshold(operating_point)
-        rows = zip(logits, self.probabilities(logits), strict=True)
-        return [self._answer(row, chances, threshold) for row, chances in rows]
+        self.require_point(operating_point)
+        by_class = operating_point == checks.CLASS_F1
+        threshold = None if operating_point is None or by_class else self.threshold(operating_point)
+        rows = [self._answer(*row, threshold) for row in zip(logits, self.probabilities(logits), strict=True)]
+        if by_class:
+            least = self.class_thresholds
+            for row in rows:
+                row["label"] = [name for name in self.labels if row["probabilities"][name] >= least[name]]
+        return rows
 
     def logits(self, records: Sequence[Mapping[str, Any]], batch_size: int | None = None) -> FloatRows:
         """Logits, float32 (N, C), in the order of `records`; the windows of a long text are pooled as the view says.
@@ -200,13 +206,24 @@ class Bundle:
         """Least probability of the positive class by name; None where validation reached no such point."""
         return dict(self.after["operating_points"].get(self.precision, {}))
 
+    @property
+    def class_thresholds(self) -> dict[str, float]:
+        """Probability from which on each class holds, chosen on validation; empty where one label holds."""
+        return dict(self.after.get("class_thresholds", {}).get(self.precision, {}))
+
     def threshold(self, operating_point: str) -> float:
         """The threshold of an operating point. Raises: ValueError when the bundle has none of that name."""
         threshold = self.operating_points.get(operating_point)
         if threshold is None:
-            listed = ", ".join(key for key, value in self.operating_points.items() if value is not None) or "none"
+            named = [key for key, value in self.operating_points.items() if value is not None]
+            listed = ", ".join([*named, *([checks.CLASS_F1] if self.class_thresholds else [])]) or "none"
             raise ValueError(f"no operating point '{operating_point}' at {self.precision}; known: {listed}")
         return threshold
+
+    def require_point(self, operating_point: str | None) -> None:
+        """Check that the bundle can answer at an operating point, None for none. Raises: as `threshold`."""
+        if operating_point is not None and not (operating_point == checks.CLASS_F1 and self.class_thresholds):
+            self.threshold(operating_point)
 
     def encode(self, records: Sequence[Mapping[str, Any]], first: int = 0) -> list[Any]:
         """Each record as `rendering.Encoded`. `first`: number of the first record, for messages."""

@@ -28,6 +28,7 @@ CODE = ("runtime.py", "verify.py", "rendering.py")
 LEAST_GOLDEN = 100
 PARITY_TOLERANCE = 1e-4  # of a logit, wherever it runs
 DECISIONS_FLOOR, DECISIONS_SHARE = 1e-3, 0.1  # of the largest recorded logit: int8 rounds as the processor does
+CLASS_F1 = "class_f1"  # the operating point where each class has a threshold of its own
 ROUNDING = 1e-5  # of a probability, from the same logits
 _FEW_LENGTHS = 4
 _FILES = (
@@ -283,6 +284,10 @@ def _check_after(path: Path, after: Json, manifest: Json) -> None:
             _need(fits, path, f"operating point '{point}' of {name}: {least}")
         chosen = temperature == entry["temperature"] and points == entry["operating_points"]
         _need(chosen, path, f"another temperature or other operating points of {name} than the manifest's")
+        by_class, stored = after.get("class_thresholds", {}).get(name, {}), entry.get("class_thresholds", {})
+        shares = all(map(_is_share, by_class.values()))
+        fit = not by_class or (kind == "multi" and set(by_class) == set(labels) and shares)
+        _need(fit and by_class == stored, path, f"class thresholds of {name}: {by_class}, the manifest says {stored}")
 
 
 def _check_config(path: Path, manifest: Json) -> None:
@@ -360,10 +365,15 @@ def _answer_problems(bundle: Any, golden: Sequence[Json], recorded: FloatRows) -
     points = {name: least for name, least in bundle.operating_points.items() if least is not None}
     plain = bundle.answers(recorded)
     decided = {name: bundle.answers(recorded, name) for name in points}
+    least = bundle.class_thresholds
+    held = bundle.answers(recorded, CLASS_F1) if least else []
     for index, line in enumerate(golden):
         expected, here = line["answers"][bundle.precision], plain[index]
         said = {name: answers[index]["positive"] for name, answers in decided.items()}
-        if difference := answer_difference(expected, {**here, "positive": said}, points, bundle.after["positive"]):
+        at_classes = {CLASS_F1: held[index]["label"]} if held else {}
+        said_here = {**here, "positive": said, **at_classes}
+        difference = answer_difference(expected, said_here, points, bundle.after["positive"])
+        if difference := difference or class_difference(expected, said_here, least):
             yield f"{bundle.precision}: {line['id']}: {difference}"
 
 
@@ -389,8 +399,25 @@ def answer_difference(expected: Json, here: Json, points: Mapping[str, float], p
     return None
 
 
+def class_difference(expected: Json, here: Json, least: Mapping[str, float]) -> str | None:
+    """What differs between the labels of two answers at thresholds of each class, None where nothing does.
+
+    Args: least: label to threshold; a label whose probability lies on it to rounding may go either way.
+    """
+    if (CLASS_F1 in expected) != (CLASS_F1 in here):
+        return f"labels at '{CLASS_F1}': {here.get(CLASS_F1)}, expected {expected.get(CLASS_F1)}"
+    wanted, found = set(expected.get(CLASS_F1, ())), set(here.get(CLASS_F1, ()))
+    if any(abs(expected["probabilities"][label] - least[label]) > ROUNDING for label in wanted ^ found):
+        return f"labels {sorted(found)} at '{CLASS_F1}', expected {sorted(wanted)}"
+    return None
+
+
 def _decisions(held: Contents, logits: FloatRows) -> NDArray[Any]:
     return logits >= 0 if held.after["kind"] == "multi" else logits.argmax(axis=1)[:, None]
+
+
+def _is_share(value: Any) -> bool:
+    return _is_number(value) and 0 <= value <= 1
 
 
 def _is_number(value: Any) -> bool:

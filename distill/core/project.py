@@ -348,6 +348,9 @@ class Quality(Config):
     remeasure: dict[str, list[str]] = Field(
         default_factory=dict, description="view: models read through it too, as rows that judge nothing; []: all"
     )
+    calibrate: bool = Field(
+        True, description="choose temperature and thresholds on validation; false: temperature 1 and no thresholds"
+    )
     precision_at_least: Share = Field(0.9, description="x of the operating point recall@P>=x")
     recall_at_least: Share = Field(0.9, description="y of the operating point precision@R>=y")
     replicates: Annotated[int, Field(ge=100, le=100_000)] = Field(1000, description="bootstrap replicates")

@@ -14,6 +14,7 @@ from distill.core.objectives.objective import Objective
 from distill.core.predictions import Predictions, cluster_numbers, read_predictions
 from distill.core.project import Quality
 from distill.evaluation.calibration import fit_temperature
+from distill.evaluation.class_thresholds import best_thresholds
 from distill.evaluation.metrics import mixture
 from distill.evaluation.operating_points import choose
 from distill.evaluation.scored import Scored
@@ -73,6 +74,7 @@ class CalibratedPredictions:
     """A model's predictions on validation, on each test split and on all, after the temperature from validation.
 
     Attributes: thresholds: of the positive class by name, chosen on validation; None without such a class.
+        class_thresholds: by label, chosen on validation; None where one label holds.
         valid_clusters: names of the clusters of validation rows, in their order; empty where they are not known.
     """
 
@@ -81,6 +83,7 @@ class CalibratedPredictions:
     thresholds: dict[str, float | None] | None
     tests: dict[str, Scored] = field(default_factory=dict)
     valid_clusters: Sequence[str] = ()
+    class_thresholds: dict[str, float] | None = None
 
 
 def read_calibrated(
@@ -88,16 +91,20 @@ def read_calibrated(
 ) -> CalibratedPredictions:
     """A model's predictions on every test split, calibrated, with what was chosen on validation.
 
+    Without `calibrate` the temperature is 1 and there are no thresholds.
+
     Raises: UserError for missing or damaged predictions, and for members of an ensemble on other rows.
     """
     valid = _read(model, VALID, predictions, space.objective)
-    temperature = fit_temperature(valid.logits, valid.target, space.objective)
+    temperature = fit_temperature(valid.logits, valid.target, space.objective) if settings.calibrate else 1.0
     parts = {test: _read(model, test, predictions, space.objective) for test in tests}
     parts[ALL] = Predictions.joined(list(parts.values()))
     scored = {name: _scored(model, part, temperature, space) for name, part in parts.items()}
-    thresholds = _thresholds(valid, temperature, space, settings)
     own = _scored(model, valid, temperature, space)
-    return CalibratedPredictions(own, temperature, thresholds, scored, valid.clusters)
+    if not settings.calibrate:
+        return CalibratedPredictions(own, temperature, None, scored, valid.clusters)
+    thresholds, by_class = _thresholds(own, settings), _class_thresholds(own)
+    return CalibratedPredictions(own, temperature, thresholds, scored, valid.clusters, by_class)
 
 
 def _scored(model: Model, part: Predictions, temperature: float, space: LabelSpace) -> Scored:
@@ -112,15 +119,16 @@ def _scored(model: Model, part: Predictions, temperature: float, space: LabelSpa
     )
 
 
-def _thresholds(
-    valid: Predictions, temperature: float, space: LabelSpace, settings: Quality
-) -> dict[str, float | None] | None:
-    index = space.positive_index
-    if index is None:
+def _thresholds(valid: Scored, settings: Quality) -> dict[str, float | None] | None:
+    if valid.space.positive_index is None:
         return None
-    chances = space.objective.probabilities(valid.logits / temperature)[:, index]
-    actual = space.objective.gold_decisions(valid.target.astype(np.float64))[:, index]
-    return choose(chances, actual, settings.precision_at_least, settings.recall_at_least)
+    return choose(*valid.positive(), settings.precision_at_least, settings.recall_at_least)
+
+
+def _class_thresholds(valid: Scored) -> dict[str, float] | None:
+    objective = valid.space.objective
+    gold = objective.gold_decisions(np.asarray(valid.target, np.float64))
+    return best_thresholds(objective.probabilities(valid.logits), gold, valid.space)
 
 
 def _read(model: Model, split: str, predictions: Path, objective: Objective) -> Predictions:

@@ -24,6 +24,7 @@ from distill.evaluation.calibrated_predictions import (
     read_calibrated,
 )
 from distill.evaluation.calibration import at_bound
+from distill.evaluation.class_thresholds import at_thresholds
 from distill.evaluation.entries import ModelFigures
 from distill.evaluation.fidelity import fidelity
 from distill.evaluation.holm import corrected
@@ -70,7 +71,7 @@ def evaluate(
 ) -> Json:
     """Quality and comparisons of all models: `tests`, `keys`, `models`, `twins` and `comparisons` of report.json.
 
-    Temperature, operating points and the better gold-only twin are chosen on validation; test rows are only measured.
+    Temperature, thresholds and the better gold-only twin are chosen on validation; test rows are only measured.
     Probabilities, log loss and ECE are those after the temperature, as they are served. The models end with the
     majority answer and chance.
 
@@ -118,7 +119,9 @@ def evaluate(
                 one,
                 predictions[one.name],
                 {
-                    test: quality(own, chosen[one.name]) | beside.get((one.name, test), {})
+                    test: quality(own, chosen[one.name])
+                    | _at_thresholds(own, predictions[one.name])
+                    | beside.get((one.name, test), {})
                     for test, own in measured[one.name].items()
                 },
                 against[one.name] | _kept(one, predictions, measuring, on_valid),
@@ -151,6 +154,12 @@ def _measured(predictions: Mapping[str, BySeed], measuring: Measuring) -> dict[s
             found[name] = {test: Seeded([one.tests[test] for one in by_seed], draws[test]) for test in draws}
             advance(len(found))
     return found
+
+
+def _at_thresholds(model: Seeded, predictions: BySeed) -> Json:
+    """`at_thresholds`: the figures at a threshold for each class; nothing where one label holds."""
+    thresholds = [one.class_thresholds for one in predictions if one.class_thresholds is not None]
+    return {"at_thresholds": at_thresholds(model, thresholds)} if thresholds else {}
 
 
 def _beside(measured: Mapping[str, ByTest], baseline: str | None) -> dict[tuple[str, str], Json]:
@@ -215,6 +224,7 @@ def _entry(model: Model, predictions: BySeed, blocks: Mapping[str, Json], agains
         tests={_short(test): block for test, block in blocks.items() if test != ALL},
         **against,
         at_bound=True if any(at_bound(one.temperature) for one in predictions) else None,
+        class_thresholds=mean_thresholds([one.class_thresholds for one in predictions if one.class_thresholds]),
         made_from=model.made_from,
         recipe_of=model.recipe_of,
         only_measured=model.only_measured,

@@ -124,21 +124,29 @@ class Tally:
         actual = self._per_class()[2]
         return _ratio((self.f1 * actual).sum(axis=-1), actual.sum(axis=-1), np.nan)
 
+    @property
+    def f1_micro(self) -> FloatArray:
+        """F1 of all yes and no decisions together; with one label per record it is the accuracy."""
+        return f1_score(*(part.sum(axis=-1) for part in self._per_class()))
+
     def _per_class(self) -> tuple[FloatArray, FloatArray, FloatArray]:
         true_positives, predicted, actual = np.split(self.columns[..., _CLASSES_FROM:], 3, axis=-1)
         return true_positives, predicted, actual
 
 
-def tally(logits: ArrayLike, target: ArrayLike, objective: Objective = SINGLE) -> Tally:
+def tally(
+    logits: ArrayLike, target: ArrayLike, objective: Objective = SINGLE, decided: BoolArray | None = None
+) -> Tally:
     """One row of sums per record.
 
     Args: logits: (N, K), K = C unless the objective says otherwise. target: (N, C): one-hot, a vote distribution, or
         0/1 per class in multi-label. Log loss uses the distribution; the other figures use its decisions.
-        objective: what is decided, and how the logits say it.
+        objective: what is decided, and how the logits say it. decided: (N, C), the labels that are predicted, where
+        they are not those of the objective.
     Raises: ValueError when the logits are not (N, K) or the target is not (N, C); the message shows both.
     """
     logits, target = _checked(logits, target, objective)
-    predicted, gold = objective.decisions(logits), objective.gold_decisions(target)
+    predicted, gold = objective.decisions(logits) if decided is None else decided, objective.gold_decisions(target)
     correct = (predicted == gold).all(axis=1)
     places = np.arange(target.shape[1])
     apart = np.abs(predicted @ places - gold @ places)

@@ -84,7 +84,7 @@ def _stored(experiment: Experiment, model: str, records: Sequence[tuple[str, Rec
         found = read_predictions(experiment.run / RunFolder.predicted(model) / f"{test}.parquet")
         logits[test] = dict(zip(found.ids, found.logits, strict=True))
     rows = np.stack([logits[test][record.id] for test, record in records])
-    return Stored(rows, measured.temperature, measured.thresholds or {})
+    return Stored(rows, measured.temperature, measured.thresholds or {}, measured.class_thresholds or {})
 
 
 def _artifact(target: Target, folder: Path, model: Mapping[str, Any]) -> Artifact:
@@ -94,4 +94,5 @@ def _artifact(target: Target, folder: Path, model: Mapping[str, Any]) -> Artifac
         temperature=model["temperature"],
         operating_points=model["thresholds"] or {},
         quality={"test": model["quality"]} | {f"test.{name}": block for name, block in model["tests"].items()},
+        class_thresholds=model.get("class_thresholds") or {},
     )

@@ -23,6 +23,7 @@ from distill.report import (
     quality_tables,
     run_tables,
     seeds_table,
+    thresholds_table,
     training,
     twins_table,
     verdict,
@@ -63,6 +64,8 @@ def markdown_results(report: Report, title: str) -> str:
     parts += _chapter("Confused classes", [confusion_table.confusion_sheet(report)])
     parts += _chapter("Each test", per_test)
     parts += _chapter("Each slice", by_slice)
+    thresholds = [thresholds_table.at_thresholds_sheet(report), thresholds_table.thresholds_sheet(report)]
+    parts += _chapter("Thresholds of each label", thresholds)
     parts += _chapter("Operating points", [breakdown_tables.points_sheet(report)])
     parts += _chapter("Against the majority answer", [majority_table.majority_sheet(report)])
     parts += _chapter("Gold-only twins", [twins_table.twin_sheet(report)])

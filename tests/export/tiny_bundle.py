@@ -59,11 +59,13 @@ def copy_of(bundle: Path, folder: Path) -> Path:
     return Path(shutil.copytree(bundle, folder / "copy"))
 
 
-def make_bundle(folder: Path, space=SPACE, view=VIEW, **options) -> Path:
-    """A finished bundle in `folder`/tiny; `options` go to `Contents`."""
+def make_bundle(folder: Path, space=SPACE, view=VIEW, by_class=None, **options) -> Path:
+    """A finished bundle in `folder`/tiny; `options` go to `Contents`. Args: by_class: thresholds of each label."""
     model = make_model(folder / "model", view)
     exports = make_exports(folder / "export", model)
-    artifacts = [Artifact(TARGETS[name], path, 1.5, POINTS, quality()) for name, path in exports.items()]
+    artifacts = [
+        Artifact(TARGETS[name], path, 1.5, POINTS, quality(), by_class or {}) for name, path in exports.items()
+    ]
     contents = Contents("tiny", model, artifacts, space, {"teacher": "base@document"}, latency(), **options)
     out = folder / "tiny"
     out.mkdir()

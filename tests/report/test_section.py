@@ -13,7 +13,7 @@ from tests.report.sample import sample_report
 
 ORDER = (
     "quality trade-off gates majority twins labels cascades starts selection vocabularies training comparisons seeds "
-    "tests classes confusions slices points latency parity lengths audit stages environment"
+    "tests classes confusions slices class-thresholds points latency parity lengths audit stages environment"
 ).split()
 WEATHER = '''
 """A section that a user might add."""

@@ -80,7 +80,7 @@ def _step(name: str, experiments: Mapping[int | None, Experiment], reads: tuple[
             **({"mixtures": mixed} if mixed else {}),
         },
         reads=reads,
-        version=5,
+        version=6,
         work=lambda rows: Work(rows=sum(rows.get(test, 0) for test in tests) * project.quality.replicates * models),
     )
 

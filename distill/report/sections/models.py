@@ -11,6 +11,7 @@ from distill.report import (
     plots,
     quality_tables,
     seeds_table,
+    thresholds_table,
     twins_table,
     verdict,
 )
@@ -141,6 +142,17 @@ class Slices(TableSection):
     def sheet(self, report: Report) -> Sheet:
         """A column for each slice."""
         return breakdown_tables.slice_sheet(report)
+
+
+class ClassThresholds(Section):
+    """The threshold of each label, where a record may have several."""
+
+    name, title, position = "class-thresholds", "Thresholds of each label", 125
+
+    def body(self, report: Report) -> str:
+        """All labels together at their thresholds and at 0.5, then each."""
+        each = table(thresholds_table.thresholds_sheet(report))
+        return table(thresholds_table.at_thresholds_sheet(report)) + details("Each label", each)
 
 
 class OperatingPoints(Section):

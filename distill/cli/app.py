@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from distill.cli.options import Options, takes_options
+from distill.cli.options import Options, SampleFlags, takes_options
 from distill.core.errors import UserError
 
 if TYPE_CHECKING:
@@ -273,6 +273,16 @@ def compare(
     from distill.report.finding import compared
 
     _tell(lambda _: compared(run, a, b, by), json_)
+
+
+@app.command()
+@takes_options(of=SampleFlags)
+def sample(options: SampleFlags, run: RunArgument, json_: JsonOption = False) -> None:
+    """Sheets of pool rows: to check labels by hand and read that back, or to send rows for labelling."""
+    from distill.pipeline.sampling.command import SampleOptions, sampled
+
+    asked = SampleOptions(**vars(options))
+    _tell(lambda _: sampled(run, asked), json_)
 
 
 @app.command()

@@ -53,17 +53,34 @@ class Options:
         )
 
 
-def takes_options(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command the options of `Options` with these names, all where none is named, as its first argument.
+@dataclass(frozen=True)
+class SampleFlags:
+    """What the command line says of a sheet; the fields of `SampleOptions`."""
+
+    teacher: Annotated[str | None, typer.Option(help="Whose labels; by default the only ones.")] = None
+    rows: Annotated[int | None, typer.Option(help="Rows to check, 100 by default.")] = None
+    out: Annotated[Path | None, typer.Option("--out", help="The sheet, sheet.csv by default.")] = None
+    purpose: Annotated[str | None, typer.Option("--for", help="labelling: rows worth a label by hand.")] = None
+    budget: Annotated[int | None, typer.Option(help="Rows for labelling, 100 by default.")] = None
+    read: Annotated[Path | None, typer.Option("--read", help="A sheet that has been filled in.")] = None
+    second: Annotated[Path | None, typer.Option("--second", help="The same sheet by another judge.")] = None
+    seed: Annotated[int, typer.Option(help="Which rows are drawn.")] = 1
+    force: Annotated[bool, typer.Option("--force", help="Replace a sheet that is there.")] = False
+
+
+def takes_options(*names: str, of: type[Any] = Options) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the options with these names, all where none is named, as its first argument `options`.
 
     The command's own parameters come after `options` and stay as they are declared.
+
+    Args: of: the dataclass that declares them.
     """
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
-        hints = get_type_hints(Options, include_extras=True)
-        taken = [one for one in fields(Options) if not names or one.name in names]
+        hints = get_type_hints(of, include_extras=True)
+        taken = [one for one in fields(of) if not names or one.name in names]
         shared = [
-            inspect.Parameter(one.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=hints[one.name])
+            inspect.Parameter(one.name, inspect.Parameter.KEYWORD_ONLY, default=one.default, annotation=hints[one.name])
             for one in taken
         ]
         own_hints = get_type_hints(command, include_extras=True)
@@ -76,7 +93,7 @@ def takes_options(*names: str) -> Callable[[Callable[..., None]], Callable[..., 
         optional = [one for one in own if one.default is not inspect.Parameter.empty]
 
         def wrapped(**values: Any) -> None:
-            options = Options(**{one.name: values.pop(one.name) for one in taken})
+            options = of(**{one.name: values.pop(one.name) for one in taken})
             command(options, **values)
 
         parameters = [*required, *shared, *optional]

@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import BeforeValidator, Field, PositiveFloat, SerializeAsAny, ValidationError
 
 from distill.core.config import Config, problems
-from distill.core.errors import UserError
+from distill.core.errors import UserError, nearest
 from distill.core.files import read_json, write_json
 from distill.core.intake.words import word_tokenizer
 from distill.core.label_space import LabelSpace, label_name
@@ -24,6 +24,7 @@ from distill.core.view import TOKENIZER_FILE, View
 from distill.evaluation.thresholds import Threshold, choose_threshold
 from distill.families.calibration_rows import calibration_rows
 from distill.families.family import CONFIG_FILE, DEFAULT, Facts, Family, Lesson, Opening, renderer
+from distill.families.http_llm import HttpLlm
 from distill.families.staged_rows import OpenStage, Passage, StagedRow, chances, unlabelled
 from distill.families.stages.stage import AUTO, Classes, StageSettings, stage_class
 from distill.inference.scorer import Logits, Progress, Row, Scorer
@@ -91,24 +92,55 @@ class Cascade(Family):
 
     def asks(self, config: Any, labelled: Sequence[str]) -> list[str]:
         """Validation where thresholds are chosen; the labelled splits where their rows are named."""
-        if all(one.threshold != AUTO for one in config.stages):
-            return []
-        return list(labelled) if config.calibrate else ["valid"]
+        given = all(one.threshold != AUTO for one in config.stages)
+        rows = [] if given else list(labelled) if config.calibrate else ["valid"]
+        shown = [split for one in config.stages for split in stage_class(one.stage).asks(one) if split not in rows]
+        return [*rows, *dict.fromkeys(shown)]
+
+    def problems(self, config: Any, space: LabelSpace) -> Iterator[str]:
+        """Labels that the task has not, records with several labels, and what the stages say."""
+        if space.objective.several:
+            yield "family: a cascade gives each record one label, and records of this task may have several"
+        for key, given in (("keywords", config.keywords), ("names", config.names)):
+            for label in given:
+                if label not in space.labels:
+                    guess = nearest(label, space.labels)
+                    hint = f"did you mean '{guess}'?" if guess else f"known: {', '.join(space.labels)}"
+                    yield f"{key}.{label}: unknown label, {hint}"
+        for number, one in enumerate(config.stages):
+            for line in stage_class(one.stage).problems(one, space):
+                yield f"stages.{number}.{line}"
+
+    def is_remote(self, config: Any) -> bool:
+        """Whether a stage asks a server."""
+        return any(stage_class(one.stage).server(one) is not None for one in config.stages)
+
+    def is_remote_at(self, folder: Path) -> bool:
+        """Whether a stage asks a server."""
+        stored = read_json(folder / CONFIG_FILE)["distill"][_STAGES]
+        return any(one["settings"].get("server") is not None for one in stored)
+
+    def rehearsal(self, config: Any) -> dict[str, Any]:
+        """Stages whose server's answers are drawn."""
+        return {_STAGES: [stage_class(one.stage).rehearsed(one) for one in config.stages]}
+
+    def outlay(self, config: Any, lesson: Lesson, splits: Sequence[str]) -> str | None:
+        """What the rows would cost at the servers of its stages if no stage before were sure of any."""
+        servers = [stage_class(one.stage).server(one) for one in config.stages]
+        told = [HttpLlm().outlay(one, lesson, splits) for one in servers if one is not None]
+        return "; ".join(f"at most {one}" for one in told if one) or None
 
     def fit(self, config: Any, lesson: Lesson, folder: Path) -> None:
         """Keep what the stages need, and choose the thresholds that are not given.
 
-        Raises: UserError for records with several labels, a label that the task has not, a stage that cannot be asked
-            and may not be left out, and labelled rows that are not of this run.
+        Raises: UserError for a stage that cannot be asked and may not be left out, and for labelled rows that are not
+            of this run.
         """
-        if lesson.space.objective.several:
-            do = "take another family for task.kind: multi"
-            raise UserError("a cascade gives each record one label", where="task.kind", do=do)
         word_tokenizer().save(str(folder / TOKENIZER_FILE))
         view = View(lesson.view, lesson.view_config, folder / TOKENIZER_FILE)
         view.save(folder)
         classes = Classes.of(lesson.space, config.keywords, config.names)
-        kept = [_kept(one, lesson.places, folder / _STAGES / name) for name, one in _named(config.stages)]
+        kept = [_kept(one, lesson, folder / _STAGES / name) for name, one in _named(config.stages)]
         how = Opening(threads=lesson.threads)
         passage = Passage([
             _opened(name, one, classes, folder / _STAGES / name, how, problem)
@@ -136,7 +168,7 @@ class Cascade(Family):
         classes = Classes.of(space, own["keywords"], own["names"])
         stages = []
         for one in own["stages"]:
-            settings = _stage(one["settings"])
+            settings = stage_class(one["settings"]["stage"]).stored(one["settings"])
             place = folder / _STAGES / one["name"]
             opened = _opened(one["name"], settings, classes, place, how, one["problem"])
             stages.append(OpenStage(one["name"], opened.opened, one["threshold"], opened.goes_on, opened.problem))
@@ -185,16 +217,16 @@ def _named(stages: Sequence[StageSettings]) -> Iterator[tuple[str, StageSettings
         yield kind if seen[kind] == 1 else f"{kind}-{seen[kind]}", one
 
 
-def _kept(settings: StageSettings, places: Mapping[str, Path], folder: Path) -> str:
+def _kept(settings: StageSettings, lesson: Lesson, folder: Path) -> str:
     """Keep what a stage needs; returns why it cannot be asked, '' where it can. Raises: UserError where that stops."""
     from distill.models import pretrained
 
     kind = stage_class(settings.stage)
     try:
         place = kind.place(settings)
-        source = None if place is None else places.get(place) or pretrained.resolve(place)
+        source = None if place is None else lesson.places.get(place) or pretrained.resolve(place)
         folder.mkdir(parents=True, exist_ok=True)
-        kind.keep(settings, source, folder)
+        kind.keep(settings, lesson, source, folder)
     except UserError as error:
         if settings.on_error == "stop":
             raise

@@ -106,7 +106,7 @@ class Family:
     Attributes:
         name: in a preset's `family:` and in the model folder's config.json.
         key: of a teacher's entry, by which it is chosen there instead of by `family`.
-        learns: whether its fit reads training rows.
+        learns: whether its fit reads training rows. validates: whether, without that, it reads validation rows.
         remote: whether an opened model is behind a server, which takes money and its own time: such a model is not
         timed, and plans that are only tried use its `rehearsal`.
         together: whether several processes of torchrun can share its fit.
@@ -123,6 +123,7 @@ class Family:
     key: ClassVar[str | None] = None
     learns: ClassVar[bool] = True
     together: ClassVar[bool] = False
+    validates: ClassVar[bool] = False
     remote: ClassVar[bool] = False
     starts: ClassVar[bool] = False
     layered: ClassVar[bool] = False
@@ -167,6 +168,14 @@ class Family:
         """Changes of an entry in a plan that is only performed to be timed, so that it costs nothing."""
         return {}
 
+    def is_remote(self, config: Any) -> bool:
+        """Whether the model of an entry is behind a server, or may ask one."""
+        return self.remote
+
+    def is_remote_at(self, folder: Path) -> bool:
+        """Whether the model in a folder, or one that it is made of, is behind a server."""
+        return self.remote or any(map(is_remote, self.parts(folder)))
+
     def outlay(self, config: Any, lesson: Lesson, splits: Sequence[str]) -> str | None:
         """What answering the rows of some splits would cost, in words; None for a family that asks no server."""
         return None
@@ -204,8 +213,7 @@ def fit(name: str, config: Any, lesson: Lesson, folder: Path) -> None:
 
 def is_remote(folder: Path) -> bool:
     """Whether the model in a folder, or one that it is made of, is behind a server."""
-    own = family_of(folder)
-    return own.remote or any(map(is_remote, own.parts(folder)))
+    return family_of(folder).is_remote_at(folder)
 
 
 def learnt_rows(lesson: Lesson, folder: Path) -> LearntRows:

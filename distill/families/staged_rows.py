@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from distill.core.errors import UserError
+from distill.core.errors import GateFailed, UserError
 from distill.core.progress import note
 from distill.core.staged import GUESS, StageCost, Staged
 from distill.evaluation.metrics import FloatArray
@@ -66,11 +66,16 @@ class Passage:
 
         Raises: UserError where it cannot be asked and the run is to stop then.
         """
+        size = stage.opened.piece if stage.opened is not None else len(rows)
+        for start in range(0, len(rows), size):
+            self._ask_some(stage, rows[start : start + size])
+
+    def _ask_some(self, stage: OpenStage, rows: Sequence[StagedRow]) -> None:
         started, answers = self._clock(), None
         if stage.opened is not None:
             try:
                 answers = stage.opened.ask([row.row for row in rows], [row.text for row in rows])
-            except UserError as error:
+            except (UserError, GateFailed) as error:
                 if not stage.goes_on:
                     raise
                 # Once is enough: a server that is down would be waited for with every shard.
@@ -79,14 +84,15 @@ class Passage:
         if answers is None:
             self._add(stage, StageCost(errors={stage.problem: len(rows)}))
             return
-        best = answers.chances.argmax(axis=1)
-        for row, label, confidence in zip(rows, best.tolist(), answers.chances.max(axis=1).tolist(), strict=True):
-            row.label, row.confidence = label, min(confidence, _SUREST)
-            if stage.threshold is not None and confidence >= stage.threshold:
-                row.stage = stage.name
-        taken = sum(1 for row in rows if row.stage)
-        seconds = self._clock() - started
-        self._add(stage, StageCost(len(rows), taken, seconds, answers.requests, answers.money))
+        answered = np.atleast_1d(np.isfinite(answers.chances).all(axis=1))
+        for row, own, is_known in zip(rows, answers.chances, answered, strict=True):
+            if is_known:
+                row.label, row.confidence = int(own.argmax()), min(float(own.max()), _SUREST)
+                row.stage = stage.name if stage.threshold is not None and own.max() >= stage.threshold else ""
+        silent = int((~answered).sum())
+        taken, seconds = sum(1 for row in rows if row.stage), self._clock() - started
+        errors = {"no answer": silent} if silent else None
+        self._add(stage, StageCost(len(rows), taken, seconds, answers.requests, answers.money, errors))
 
     def go_through(self, rows: Sequence[StagedRow], guess: bool, told: Callable[[int], None] | None = None) -> None:
         """Each row to the first stage that is sure of it. Args: guess: rows that are left take the last guess.

@@ -285,7 +285,8 @@ class Experiment:
 
     def is_remote(self, spec: ModelSpec) -> bool:
         """Whether a model, or one that it is made of, is behind a server, which costs money."""
-        return family(spec.family).remote or any(self.is_remote(self.models[name]) for name in spec.members)
+        members = (self.models[name] for name in spec.members)
+        return family(spec.family).is_remote(spec.config) or any(map(self.is_remote, members))
 
     @property
     def cross_view(self) -> str | None:

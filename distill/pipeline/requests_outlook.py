@@ -18,7 +18,7 @@ def request_lines(experiment: Experiment, to_do: Collection[str]) -> Iterator[st
     """
     for spec in experiment.models.values():
         own = family(spec.family)
-        if not own.remote:
+        if not own.is_remote(spec.config):
             continue
         for name, artifact, splits in _answering(experiment, spec):
             if artifact not in to_do:

@@ -13,7 +13,7 @@ from pydantic import Field, PositiveFloat, PositiveInt
 from distill.core.activations import softmax
 from distill.core.project import ViewConfig
 from distill.core.view import TOKENIZER_FILE, View
-from distill.families.family import Opening
+from distill.families.family import Lesson, Opening
 from distill.families.stages.stage import Answers, Classes, Stage, StageSettings, needs_model
 from distill.inference.runner_scorer import RunnerScorer
 from distill.inference.scorer import Row
@@ -51,7 +51,7 @@ class Embeddings(Stage):
         return None if settings.model is None else str(settings.model)
 
     @classmethod
-    def keep(cls, settings: Any, source: Path | None, folder: Path) -> None:
+    def keep(cls, settings: Any, lesson: Lesson, source: Path | None, folder: Path) -> None:
         """The encoder's weights and tokenizer. Raises: UserError when it is no safe encoder."""
         keep_model(source or _no_model(), folder)
 

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from distill.core.errors import UserError
 from distill.core.intake.compared_text import compared
-from distill.families.family import Opening
+from distill.families.family import Lesson, Opening
 from distill.families.stages.stage import Answers, Classes, Stage, StageSettings
 from distill.inference.scorer import Row
 
@@ -47,7 +47,7 @@ class Keywords(Stage):
         ]
 
     @classmethod
-    def keep(cls, settings: Any, source: Path | None, folder: Path) -> None:
+    def keep(cls, settings: Any, lesson: Lesson, source: Path | None, folder: Path) -> None:
         """Nothing. Raises: UserError for a stemmer that is not there."""
         stemmer(settings.stemmer)
 

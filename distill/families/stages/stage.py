@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -10,12 +10,13 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from distill.core.config import Config
-from distill.core.errors import UserError, unknown_name
+from distill.core.errors import UserError
 from distill.core.label_space import LabelSpace
 from distill.core.siblings import sibling
 from distill.evaluation.metrics import FloatArray
 from distill.families import stages
-from distill.families.family import Opening
+from distill.families.family import Lesson, Opening
+from distill.inference.language_model.config import LanguageModelSettings
 from distill.inference.scorer import Row
 
 AUTO = "auto"
@@ -49,21 +50,15 @@ class Classes:
 
     @classmethod
     def of(cls, space: LabelSpace, words: Mapping[str, Mapping[str, float]], names: Mapping[str, str]) -> Classes:
-        """Those of a task; a class without keywords has its name, one without a name its label's words.
-
-        Raises: UserError for a label that the task has not.
-        """
-        for key, given in (("keywords", words), ("names", names)):
-            if unknown := [label for label in given if label not in space.labels]:
-                raise unknown_name("label", unknown[0], space.labels, key)
+        """Those of a task; a class without keywords has its name, one without a name its label's words."""
         called = {label: names.get(label) or label.replace("_", " ") for label in space.labels}
         return cls(space, {label: words.get(label) or {called[label]: 1.0} for label in space.labels}, called)
 
 
 @dataclass(frozen=True)
 class Answers:
-    """What a stage says of N rows. Attributes: chances: float64 (N, C), each row summing to 1. requests, money: what it
-    took to ask.
+    """What a stage says of N rows. Attributes: chances: float64 (N, C), each row summing to 1; NaN in a row without an
+    answer. requests, money: what it took to ask.
     """
 
     chances: FloatArray
@@ -75,9 +70,11 @@ class Stage:
     """One way to label rows: open, with what it learnt of the classes.
 
     Args: settings: its own. classes: the task's. folder: what `keep` filled.
+    Attributes: piece: most rows that are asked about at once; what is answered by then is not lost by an error.
     """
 
     name: ClassVar[str]
+    piece: ClassVar[int] = 1024
 
     class Settings(StageSettings):
         """No keys of its own."""
@@ -91,10 +88,36 @@ class Stage:
         return None
 
     @classmethod
-    def keep(cls, settings: Any, source: Path | None, folder: Path) -> None:
-        """Put what opening needs into `folder`. Args: source: the local folder of its `place`, where there is one.
+    def problems(cls, settings: Any, space: LabelSpace) -> Iterator[str]:
+        """What of its settings does not go with the task; each line begins with the key."""
+        yield from ()
 
-        Raises: UserError where the stage cannot be asked.
+    @classmethod
+    def asks(cls, settings: Any) -> Sequence[str]:
+        """The splits whose rows `keep` reads."""
+        return []
+
+    @classmethod
+    def server(cls, settings: Any) -> LanguageModelSettings | None:
+        """The server that it asks; None for none."""
+        return None
+
+    @classmethod
+    def rehearsed(cls, settings: Any) -> Any:
+        """Its settings in a plan that is only performed to be timed, so that it costs nothing."""
+        return settings
+
+    @classmethod
+    def stored(cls, values: Mapping[str, Any]) -> Any:
+        """Its settings, as they were stored as JSON."""
+        return cls.Settings.model_validate(values)
+
+    @classmethod
+    def keep(cls, settings: Any, lesson: Lesson, source: Path | None, folder: Path) -> None:
+        """Put what opening needs into `folder`, two folders below the cascade's, which has its view already.
+
+        Args: source: the local folder of its `place`, where there is one. Raises: UserError where the stage cannot be
+            asked.
         """
 
     def ask(self, rows: Sequence[Row], texts: Sequence[str]) -> Answers:

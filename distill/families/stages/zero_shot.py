@@ -12,7 +12,7 @@ from distill.core.activations import softmax
 from distill.core.errors import UserError
 from distill.core.project import ViewConfig
 from distill.core.view import TOKENIZER_FILE, View
-from distill.families.family import Opening
+from distill.families.family import Lesson, Opening
 from distill.families.stages.embeddings import keep_model
 from distill.families.stages.stage import Answers, Classes, Stage, StageSettings, needs_model
 from distill.inference.runner_scorer import RunnerScorer
@@ -61,7 +61,7 @@ class ZeroShot(Stage):
         return None if settings.model is None else str(settings.model)
 
     @classmethod
-    def keep(cls, settings: Any, source: Path | None, folder: Path) -> None:
+    def keep(cls, settings: Any, lesson: Lesson, source: Path | None, folder: Path) -> None:
         """The classifier. Raises: UserError when it is not safe, or no class of it is entailment."""
         if source is None:
             raise needs_model(_HERE, "a classifier of natural language inference (a folder or hub id)")

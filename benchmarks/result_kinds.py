@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from benchmarks.ablation_table import markdown_ablation, markdown_changes
+from benchmarks.cascade_tables import CASCADE, markdown_cascade, markdown_stages
 from benchmarks.family_tables import markdown_families, markdown_families_alone, markdown_refused
 from benchmarks.figures import ABLATION, AVERAGES, FAMILIES, QUALITY, RECIPES, RUN, Figure
 from benchmarks.quality_table import markdown_overview, markdown_quality, markdown_sets
@@ -27,13 +28,15 @@ class Kind(NamedTuple):
     """How results of one kind are shown.
 
     Args: short: the main table, of the given models where they are models. full: a page, from its title on.
-        readme: the table of a README block. figures: by the name that a sentence uses.
+        readme: the table of a README block. figures: by the name that a sentence uses. chapter: whether it is
+        told among the others; else the words about it are on its own page, which the page of its subject leads to.
     """
 
     short: Callable[[Json, Sequence[str]], str]
     full: Table
     readme: Table
     figures: Mapping[str, Figure]
+    chapter: bool = True
 
 
 def kind_of(result: Mapping[str, Any]) -> Kind:
@@ -49,6 +52,9 @@ KINDS = {
         lambda result, _: markdown_best_averages(result), markdown_averages, markdown_best_averages, AVERAGES
     ),
     "families": Kind(lambda result, _: markdown_refused(result), markdown_families, markdown_families_alone, FAMILIES),
+    "cascade": Kind(
+        lambda result, _: markdown_stages(result), markdown_cascade, markdown_stages, CASCADE, chapter=False
+    ),
     "training_defaults": Kind(
         lambda result, _: markdown_recipes_alone(result), markdown_recipes, markdown_recipes_alone, RECIPES
     ),

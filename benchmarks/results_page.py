@@ -84,15 +84,16 @@ def _unsaid(result: Json) -> Summary:
 
 def _overview(chapters: list[Chapter]) -> str:
     rows = [["Experiment", "Asked", "Answer"], ["---", "---", "---"]]
-    for _, _, said in chapters:
+    told = [chapter for chapter in chapters if kind_of(chapter.result).chapter]
+    for _, _, said in told:
         rows.append([f"[{said.title}](#{anchor(said.title)})", _cell(said.asked), _cell(said.answer)])
     table = "\n".join(f"| {' | '.join(cells)} |" for cells in rows)
-    return "\n\n".join([HEADER, "# Results", _INTRODUCTION, table, *map(_short, chapters)]) + "\n"
+    return "\n\n".join([HEADER, "# Results", _INTRODUCTION, table, *map(_short, told)]) + "\n"
 
 
 def _short(chapter: Chapter) -> str:
     name, result, said = chapter
-    sentences = " ".join(text for text in (said.ran, said.found, said.follows) if text)
+    sentences = _sentences(said)
     more = f"[Command and all tables]({FOLDER}/{name}.md)"
     parts = [f"## {said.title}", sentences, _earlier(said), kind_of(result).short(result, said.models), more]
     return "\n\n".join(part for part in parts if part)
@@ -101,10 +102,16 @@ def _short(chapter: Chapter) -> str:
 def _details(chapter: Chapter) -> str:
     name, result, said = chapter
     heading, _, tables = kind_of(result).full({**result, "title": said.title}).partition("\n\n")
-    back = f"[In short](../{PAGE}#{anchor(said.title)}). Stored in `benchmarks/results/{name}.json`. {made_by(result)}"
+    told = kind_of(result).chapter
+    short = f"[In short](../{PAGE}#{anchor(said.title)})." if told else f"{said.asked} {_sentences(said)}\n\n"
+    back = f"{short}{' ' if told else ''}Stored in `benchmarks/results/{name}.json`. {made_by(result)}"
     budget = as_markdown(result["budget"]) if "budget" in result else ""
     parts = [HEADER, heading.strip(), back, _earlier(said), tables.strip(), budget]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _sentences(said: Summary) -> str:
+    return " ".join(text for text in (said.ran, said.found, said.follows) if text)
 
 
 def _earlier(said: Summary) -> str:

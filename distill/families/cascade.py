@@ -259,7 +259,8 @@ def _chosen(config: Any, lesson: Lesson, passage: Passage, read: Renderer) -> di
     rows = _staged_rows(read, [record.fields for record, _ in records])
     gold = {id(row): label for row, (_, label) in zip(rows, records, strict=True)}
     found: dict[str, Any] = {}
-    for stage, one in zip(passage.stages, config.stages, strict=True):
+    last = max(number for number, one in enumerate(config.stages) if one.threshold == AUTO)
+    for stage, one in zip(passage.stages[: last + 1], config.stages, strict=False):
         left = unlabelled(rows)
         if not left:
             break

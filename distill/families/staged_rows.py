@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from distill.core.errors import GateFailed, UserError
+from distill.core.errors import DistillError, GateFailed, UserError
 from distill.core.progress import note
 from distill.core.staged import GUESS, StageCost, Staged
 from distill.evaluation.metrics import FloatArray
@@ -77,7 +77,7 @@ class Passage:
                 answers = stage.opened.ask([row.row for row in rows], [row.text for row in rows])
             except (UserError, GateFailed) as error:
                 if not stage.goes_on:
-                    raise
+                    raise _stopping(stage.name, error) from error
                 # Once is enough: a server that is down would be waited for with every shard.
                 stage.opened, stage.problem = None, error.brief
                 note(f"stage {stage.name} left out from here on: {error.brief}")
@@ -115,6 +115,12 @@ class Passage:
 
     def _add(self, stage: OpenStage, cost: StageCost) -> None:
         self._costs[stage.name] = self._costs.get(stage.name, StageCost()) + cost
+
+
+def _stopping(stage: str, error: DistillError) -> UserError:
+    """The error of a run that ends with a stage that cannot be asked."""
+    do = f"{error.do or 'mend it'}; or let its rows pass to the next stage: on_error: go_on"
+    return UserError(f"the stage {stage} cannot be asked: {error.what}", where=error.where, found=error.found, do=do)
 
 
 def unlabelled(rows: Sequence[StagedRow]) -> list[StagedRow]:

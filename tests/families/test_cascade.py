@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from distill.core.config import parse
-from distill.core.errors import GateFailed, UserError
+from distill.core.errors import UserError
 from distill.core.label_space import LabelSpace
 from distill.core.objectives.objective import objective
 from distill.core.progress import reporting
@@ -231,7 +231,7 @@ def test_a_language_model_is_asked_what_no_stage_before_was_sure_of(records, tmp
 
 def test_a_server_that_is_down_stops_the_run_or_is_passed(records, tmp_path):
     stage = _asking(Down, url="http://127.0.0.1:9/v1")
-    with pytest.raises(GateFailed, match="without an answer"):
+    with pytest.raises(UserError, match="the stage language_model cannot be asked: too many records are without"):
         _labels(_fitted(tmp_path / "a", records, [FIRST, stage]), records, tmp_path / "labels")
     going = {**stage, "on_error": "go_on"}
     model = _fitted(tmp_path / "b", records, [FIRST, going, {"stage": THIRD, "threshold": 0.9}])
@@ -270,6 +270,13 @@ def test_thresholds_are_chosen_on_validation_and_no_test_is_opened(many, tmp_pat
     # Two classes of three are told by their words: at 0.6 and 0.714 all are right, at 1/3 the third class is not.
     assert first["threshold"] == pytest.approx(0.6) and first["chosen"]["taken"] == first["chosen"]["right"] == 160
     assert second["chosen"]["rows"] == 80 and second["chosen"]["wanted"] == 0.5 and second["threshold"] == 0.9
+
+
+def test_no_stage_after_the_last_choice_is_asked_for_it(many, tmp_path):
+    model = _fitted(tmp_path / "model", many, [{"stage": "keywords"}, {"stage": DOWN, "threshold": 0.5}])
+    with pytest.raises(UserError, match="the stage Down cannot be asked") as caught:
+        _labels(model, many, tmp_path / "labels", 100)
+    assert "on_error: go_on" in str(caught.value)
 
 
 def test_a_stage_without_a_sure_threshold_labels_nothing_and_says_so(many, tmp_path):

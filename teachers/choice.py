@@ -49,7 +49,8 @@ class Asking:
     """What a choice is made under.
 
     Attributes: asked: `auto` or a candidate's name. predictions: folder of the prediction folders. priors: class shares
-        of the training gold, (C,). replicates, seed: of the bootstrap.
+        of the training gold, (C,). replicates, seed: of the bootstrap. calibrate: whether each model gets the
+        temperature that validation gives it; without, it is 1.
     """
 
     asked: str
@@ -58,6 +59,7 @@ class Asking:
     priors: FloatArray
     replicates: int
     seed: int
+    calibrate: bool = True
 
 
 def choose(candidates: Sequence[Candidate], asking: Asking, folder: Path) -> None:
@@ -175,7 +177,8 @@ class _Validation:
         for name, one in self._answers.items():
             _require_classes(name, one, asking.space)
         self.temperatures = {
-            name: fit_temperature(one.logits, one.target, self._objective) for name, one in self._answers.items()
+            name: fit_temperature(one.logits, one.target, self._objective) if asking.calibrate else 1.0
+            for name, one in self._answers.items()
         }
         first = next(iter(self._answers.values()))
         self.rows, clusters = len(first.ids), cluster_numbers(first)

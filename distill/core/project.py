@@ -39,6 +39,12 @@ def _without_repeats(seeds: list[int]) -> list[int]:
     return seeds
 
 
+def _test_parts(parts: list[str]) -> list[str]:
+    if sorted(parts) not in (["test"], ["test", "valid"]):
+        raise ValueError("test alone, or test and valid once each")
+    return parts
+
+
 def _objective(kind: str) -> str:
     if kind not in known_objectives():
         raise ValueError(f"unknown objective, known: {', '.join(known_objectives())}")
@@ -347,6 +353,10 @@ class Quality(Config):
     )
     remeasure: dict[str, list[str]] = Field(
         default_factory=dict, description="view: models read through it too, as rows that judge nothing; []: all"
+    )
+    test: Annotated[list[str], AfterValidator(_test_parts)] = Field(
+        default_factory=lambda: ["test"],
+        description="[test, valid]: measure on both together too, where nothing is chosen on validation",
     )
     calibrate: bool = Field(
         True, description="choose temperature and thresholds on validation; false: temperature 1 and no thresholds"

@@ -159,8 +159,12 @@ def class_shares(folder: Path, split: str = "train") -> NDArray[np.float64]:
 
 def splits(folder: Path) -> list[str]:
     """The splits in a records folder: train, valid, the tests, the pools, what only some models learn."""
+    return in_order(path.stem for path in folder.glob("*.parquet"))
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """Names of splits: train, valid, the tests, the pools, the extra rows."""
     order = ("train", "valid", "test", "pool", "extra")
-    names = [path.stem for path in folder.glob("*.parquet")]
     return sorted(names, key=lambda name: (order.index(name.partition(".")[0]), name))
 
 

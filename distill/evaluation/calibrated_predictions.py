@@ -21,6 +21,8 @@ from distill.evaluation.scored import Scored
 
 VALID = "valid"
 ALL = "all"
+JOINED = "test+valid"
+"""Test and validation rows together, where nothing was chosen on validation."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,8 @@ def read_calibrated(
     temperature = fit_temperature(valid.logits, valid.target, space.objective) if settings.calibrate else 1.0
     parts = {test: _read(model, test, predictions, space.objective) for test in tests}
     parts[ALL] = Predictions.joined(list(parts.values()))
+    if VALID in settings.test:
+        parts[JOINED] = Predictions.joined([parts[ALL], valid])
     scored = {name: _scored(model, part, temperature, space) for name, part in parts.items()}
     own = _scored(model, valid, temperature, space)
     if not settings.calibrate:

@@ -52,6 +52,7 @@ class ModelFigures(Entry):
         asked_over_gold: False in older runs, which did not compare it with such a twin.
         fidelity: of an exported file: what it changes of its student's answers, see `fidelity`.
         at_bound: whether its temperature, in any seed, is the least or the greatest that is looked for.
+        joined: the quality block over test and validation rows together, where these may join.
         class_thresholds: of records with several labels, by label, the probability from which on it holds.
         made_from: of an exported file: its student; of a teacher read through another view: that teacher.
         recipe_of: of the card teacher: the document teacher whose preset it was trained with.
@@ -77,6 +78,7 @@ class ModelFigures(Entry):
     asked_over_gold: bool = field(default=True, metadata=_UNWRITTEN)
     fidelity: Json | None = field(default=None, metadata=_OPTIONAL)
     at_bound: bool | None = field(default=None, metadata=_OPTIONAL)
+    joined: Json | None = field(default=None, metadata=_OPTIONAL)
     class_thresholds: Mapping[str, float | None] | None = field(default=None, metadata=_OPTIONAL)
     made_from: str | None = field(default=None, metadata=_OPTIONAL)
     recipe_of: str | None = field(default=None, metadata=_OPTIONAL)

@@ -18,6 +18,7 @@ from distill.evaluation.beside_baseline import beside_baseline
 from distill.evaluation.bootstrap import Bootstrap
 from distill.evaluation.calibrated_predictions import (
     ALL,
+    JOINED,
     CalibratedPredictions,
     Model,
     References,
@@ -80,6 +81,10 @@ def evaluate(
     too, of those that each seed chose on validation; an operating point that any seed did not reach is null. A better
     twin has the lowest mean log loss on validation.
 
+    With `test: [test, valid]` each model has a quality block `joined` over both, and `joined` the comparisons on both;
+    everything else stays on the test rows alone. With a `baseline` its name is in the result, and each quality block
+    has `over_baseline`, see `beside_baseline`.
+
     `keys`: of each key its `name`, its number of `values` by test, and the tests in which it has too few of them and is
     `left_out` of the draws. A key that prediction files of an older version do not have is missing.
 
@@ -108,6 +113,7 @@ def evaluate(
     twins = better_twins(models, predictions)
     against = against_baselines(models, overall, references, twins, measuring.quality.metric)
     beside = _beside(measured, measuring.baseline)
+    names = metrics(space, measuring.quality.metric)
     named = [seed for seed in predictions_by_seed if seed is not None]
     return {
         **({"seeds": named} if named else {}),
@@ -129,7 +135,8 @@ def evaluate(
             for one in models
         ],
         "twins": twins,
-        "comparisons": corrected(list(_comparisons(models, overall, metrics(space, measuring.quality.metric)))),
+        "comparisons": corrected(list(_comparisons(models, overall, names))),
+        **_joined(models, measured, names),
     }
 
 
@@ -195,6 +202,12 @@ def _comparisons(models: Sequence[Model], overall: Mapping[str, Seeded], names: 
                 yield comparison(overall[model.name], overall[rival], metric)
 
 
+def _joined(models: Sequence[Model], measured: Mapping[str, ByTest], names: Sequence[str]) -> Json:
+    """`joined`: the comparisons on test and validation rows together; nothing where they are not asked for."""
+    overall = {name: by_test[JOINED] for name, by_test in measured.items() if JOINED in by_test}
+    return {"joined": {"comparisons": corrected(list(_comparisons(models, overall, names)))}} if overall else {}
+
+
 def _kept(model: Model, predictions: Mapping[str, BySeed], measuring: Measuring, on_valid: Bootstrap) -> Json:
     """`fidelity`: what an exported file changes of its student's answers; nothing for other models."""
     if model.role != "artifact" or model.made_from is None:
@@ -221,7 +234,8 @@ def _entry(model: Model, predictions: BySeed, blocks: Mapping[str, Json], agains
         thresholds=mean_thresholds(thresholds),
         valid={"log_loss": valid_log_loss(predictions)},
         quality=blocks[ALL],
-        tests={_short(test): block for test, block in blocks.items() if test != ALL},
+        tests={_short(test): block for test, block in blocks.items() if test not in (ALL, JOINED)},
+        joined=blocks.get(JOINED),
         **against,
         at_bound=True if any(at_bound(one.temperature) for one in predictions) else None,
         class_thresholds=mean_thresholds([one.class_thresholds for one in predictions if one.class_thresholds]),
@@ -234,7 +248,7 @@ def _entry(model: Model, predictions: BySeed, blocks: Mapping[str, Json], agains
 
 def _keys(any_model: ByTest, names: Sequence[str]) -> list[Json]:
     """How each key is drawn in each test and in all."""
-    draws = {_short(test): seeded.bootstrap for test, seeded in any_model.items()}
+    draws = {_short(test): seeded.bootstrap for test, seeded in any_model.items() if test != JOINED}
     known = min(len(one.values) for one in draws.values())
     return [
         {

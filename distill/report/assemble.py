@@ -141,7 +141,7 @@ def _evaluation(run: Path) -> Json:
 
 def _measured(evaluation: Json) -> Json:
     """What of the evaluation the report has as it is."""
-    return {key: evaluation[key] for key in ("baseline", "out_of_fold", *_MEASURED) if key in evaluation}
+    return {key: evaluation[key] for key in ("baseline", "out_of_fold", *_MEASURED, "joined") if key in evaluation}
 
 
 def _choice(reports: Mapping[int, Report]) -> Json | None:

@@ -12,6 +12,7 @@ from rich.text import Text
 from distill.core.files import Json
 from distill.evaluation.compare import compare, compare_by
 from distill.report.breakdown_tables import slice_rows_sheet
+from distill.report.joined_table import joined_sheet
 from distill.report.lines import comparison_lines
 from distill.report.quality_tables import quality_sheet
 from distill.report.run_tables import latency_sheet
@@ -39,6 +40,8 @@ def report_parts(report: Json) -> list[Part]:
     found: list[Part] = [Text(first, style="bold"), *(f"- {sentence}" for sentence in others), ""]
     if report["models"]:
         found.append(quality_sheet(report))
+    if (joined := joined_sheet(report)).rows:
+        found += ["", joined]
     if report["latency"]:
         found += ["", latency_sheet(report)]
     return found

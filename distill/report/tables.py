@@ -17,6 +17,7 @@ from distill.report import (
     breakdown_tables,
     confusion_table,
     formats,
+    joined_table,
     labels_tables,
     majority_table,
     out_of_fold,
@@ -63,6 +64,7 @@ def markdown_results(report: Report, title: str) -> str:
     parts += _chapter("Each class", [breakdown_tables.class_sheet(report), breakdown_tables.chances_sheet(report)])
     parts += _chapter("Confused classes", [confusion_table.confusion_sheet(report)])
     parts += _chapter("Each test", per_test)
+    parts += _chapter("Test and validation together", [joined_table.joined_sheet(report)])
     parts += _chapter("Each slice", by_slice)
     thresholds = [thresholds_table.at_thresholds_sheet(report), thresholds_table.thresholds_sheet(report)]
     parts += _chapter("Thresholds of each label", thresholds)

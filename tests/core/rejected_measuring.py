@@ -16,6 +16,7 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
         "metric": "f1",
         "baseline": 5,
         "remeasure": {"card": "all"},
+        "test": ["valid"],
         "calibrate": "valid",
         "precision_at_least": 1.1,
         "recall_at_least": -1,

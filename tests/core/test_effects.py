@@ -227,6 +227,7 @@ EFFECTS: Mapping[type[Config], Mapping[str, str]] = {
     project.Quality: {
         "metric": "evaluation/test_baselines.py::test_the_metric_of_the_project_decides",
         "remeasure": "pipeline/test_remeasure.py::test_a_row_for_each_view_and_every_other_figure_as_before",
+        "test": "pipeline/test_validation_choices.py::test_both_intervals_are_there_and_the_joined_one_is_narrower",
         "calibrate": "evaluation/test_class_thresholds.py::test_without_calibration_nothing_is_chosen",
         "baseline": "evaluation/test_beside_baseline.py::test_a_baseline_adds_its_differences_and_changes_nothing_else",
         **each(SETTINGS, "precision_at_least", "recall_at_least", "replicates"),

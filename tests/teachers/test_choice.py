@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -121,6 +122,12 @@ def test_what_the_config_fixes_is_taken_whatever_the_figures(better_card, asked)
     found = chosen(better_card, asked)
     assert (found["taken"], found["why"]) == (asked, "fixed by the config")
     assert len(found["candidates"]) == 3
+
+
+def test_without_calibration_every_temperature_is_1(better_card):
+    choose(CANDIDATES, replace(asking(better_card, "document"), calibrate=False), better_card)
+    assert set(read_choice(better_card)["temperatures"].values()) == {1.0}
+    assert set(chosen(better_card, "document")["temperatures"].values()) != {1.0}
 
 
 def test_a_teacher_by_name(better_card):

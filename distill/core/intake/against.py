@@ -14,7 +14,7 @@ from distill.core.intake.hashing import digest
 from distill.core.intake.ledger import EXAMPLES
 from distill.core.manifest import MANIFEST, require_whole
 from distill.core.project import Project
-from distill.core.record_store import field_names, iter_records, splits
+from distill.core.record_store import field_names, in_order, iter_records, splits
 from distill.core.run_folder import RECORDS
 
 SAME, CHANGED, GONE, ADDED, MOVED_IN, MOVED_OUT = "same", "changed", "gone", "added", "moved_in", "moved_out"
@@ -128,10 +128,8 @@ def _sources(before: Mapping[str, _Row], after: Mapping[str, _Row]) -> Json:
         listed = examples[row.split].setdefault(fate, [])
         if fate != SAME and len(listed) < EXAMPLES:
             listed.append(name)
-    order = ("train", "valid", "test", "pool")
-    named = sorted({split for split, _ in counts}, key=lambda split: (order.index(split.partition(".")[0]), split))
     found: Json = {}
-    for split in named:
+    for split in in_order({split for split, _ in counts}):
         slices = {name: own for (of, name), own in sorted(counts.items()) if of == split}
         found[split] = {
             **_summary(sum(slices.values(), Counter[str]())),

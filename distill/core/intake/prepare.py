@@ -96,7 +96,8 @@ class _Preparation:
     def write_extra(self) -> None:
         """Read and write the labelled rows that only some models learn."""
         for source in filter(is_extra, self._files):
-            account, records = self.ledger.account(source), list(self._read_labelled(source, {}))
+            account = self.ledger.account(source)
+            records = self._without_rare(source, list(self._read_labelled(source, {})))
             for reason, dropped, left in separate_extra(records, self._labelled, self._project):
                 records = left
                 for record in dropped:
@@ -173,25 +174,32 @@ class _Preparation:
         task = self._project.task
         if task.rare is None or not task.rare.classes:
             return
-        labels, objective, names = task.labels, task.space.objective, task.read_space.labels
         for split, records in self._labelled.items():
             source = split if split in self._files else "train"
-            account, kept = self.ledger.account(source), []
-            for record in records:
-                assert record.target is not None
-                account.rare.update(names[index] for index in np.flatnonzero(record.target) if index >= len(labels))
-                target = without_rare(record.target, task.rare, labels, objective)
-                if target is None:
-                    account.kept[split] -= 1
-                    account.drop(REASON, record.id)
-                else:
-                    kept.append(replace(record, target=target))
+            kept = self._without_rare(source, records)
+            self.ledger.account(source).kept[split] -= len(records) - len(kept)
             self._labelled[split] = kept
             self._require_rows(split, source, kept)
         if task.rare.into != DROP:
-            into = labels.index(task.rare.into)
-            for source, index in [place for place in places if place[1] >= len(labels)]:
+            count, into = len(task.labels), task.labels.index(task.rare.into)
+            for source, index in [place for place in places if place[1] >= count]:
                 places.setdefault((source, into), places[source, index])
+
+    def _without_rare(self, source: str, records: list[Record]) -> list[Record]:
+        """Rows over the labels that are kept; those that are left out are entered as dropped, not taken from `kept`."""
+        task, account, found = self._project.task, self.ledger.account(source), []
+        if task.rare is None or not task.rare.classes:
+            return records
+        names = task.read_space.labels
+        for record in records:
+            assert record.target is not None
+            account.rare.update(names[i] for i in np.flatnonzero(record.target) if i >= len(task.labels))
+            target = without_rare(record.target, task.rare, task.labels, task.space.objective)
+            if target is None:
+                account.drop(REASON, record.id)
+            else:
+                found.append(replace(record, target=target))
+        return found
 
     def _separate(self) -> None:
         """Take out of train and valid what the splits that they are judged on have too."""

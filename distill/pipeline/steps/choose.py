@@ -67,11 +67,12 @@ def _asking(experiment: Experiment) -> Asking:
     from teachers.choice import Asking
 
     project, priors = experiment.project, class_shares(experiment.run / RECORDS)
-    replicates, space = project.quality.replicates, experiment.space
-    return Asking(project.labels, experiment.run.predictions, space, priors, replicates, project.seed)
+    replicates, space, calibrate = project.quality.replicates, experiment.space, project.quality.calibrate
+    return Asking(project.labels, experiment.run.predictions, space, priors, replicates, project.seed, calibrate)
 
 
 def _config(experiment: Experiment) -> dict[str, object]:
     project = experiment.project
     task, replicates = project.task.as_fingerprint("ordered"), project.quality.replicates
-    return {"labels": project.labels, "task": task, "replicates": replicates, "seed": project.seed}
+    uncalibrated = {} if project.quality.calibrate else {"calibrate": False}
+    return {"labels": project.labels, "task": task, "replicates": replicates, "seed": project.seed, **uncalibrated}

@@ -15,6 +15,7 @@ from distill.pipeline.experiment import Experiment
 from distill.pipeline.figures import baseline, predicted, report_models
 from distill.pipeline.mixtures import mixing
 from distill.pipeline.models import ModelSpec
+from distill.pipeline.validation_choices import require_unchosen
 
 if TYPE_CHECKING:
     from distill.evaluation.evaluate import Measuring
@@ -50,6 +51,7 @@ def _models(experiments: Mapping[int | None, Experiment]) -> list[Model]:
 
 def _step(name: str, experiments: Mapping[int | None, Experiment], reads: tuple[Read, ...]) -> Step:
     first = next(iter(experiments.values()))
+    require_unchosen(first)
     project, task, tests, named = first.project, first.project.task, first.tests, baseline(first)
 
     def body(folder: Path) -> None:

@@ -6,6 +6,7 @@ from distill.core.output import for_html
 from distill.report import (
     breakdown_tables,
     confusion_table,
+    joined_table,
     majority_table,
     out_of_fold,
     plots,
@@ -109,6 +110,16 @@ class Tests(Section):
     def body(self, report: Report) -> str:
         """One table for each test."""
         return "".join(table(quality_tables.per_test_sheet(report, test)) for test in tests_of(report))
+
+
+class Joined(TableSection):
+    """Validation rows joined with the test."""
+
+    name, title, position = "joined", "Test and validation together", 105
+
+    def sheet(self, report: Report) -> Sheet:
+        """Each figure on test alone and on both."""
+        return joined_table.joined_sheet(report)
 
 
 class Classes(Section):

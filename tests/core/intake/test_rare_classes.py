@@ -83,6 +83,14 @@ def test_with_labels_auto_and_a_class_that_is_there_already(root):
     assert gold(root, "train", project.task.labels).count("рядом") == 25 + 26
 
 
+def test_rows_that_only_some_models_learn_are_merged_too(root):
+    write(root / "more.jsonl", rows("д", {"мимо": 2, "опечатка": 3}, 600))
+    for into, left in (("рядом", ["мимо"] * 2 + ["рядом"] * 3), ("drop", ["мимо"] * 2)):
+        project, audit = made(root, {"rare": {"under": 5, "into": into}}, extra={"more": "more.jsonl"})
+        assert gold(root, "extra.more", project.task.labels) == left
+        assert audit["rare"]["rows"]["extra.more"] == {"опечатка": 3}
+
+
 def test_a_task_without_rare_classes_stays_as_it_is(root):
     project, audit = made(root, {"labels": [*COUNTS], "rare": {"under": 2, "into": "другое"}})
     assert project.task.labels == list(COUNTS) and project.task.rare.classes == {}

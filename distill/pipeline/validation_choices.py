@@ -1,0 +1,91 @@
+"""What a run chooses on validation rows, by name: only where it is nothing may they join the test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from distill.core.errors import UserError
+from distill.families.family import family
+from distill.pipeline.experiment import Experiment
+from distill.pipeline.models import ModelSpec
+from distill.training.config import TrainingConfig
+from students.config import TrainedEntry
+from teachers.choice import AUTO, MIXTURE
+
+
+def require_unchosen(experiment: Experiment) -> None:
+    """Check that validation rows may join the test, where `quality.test` asks for it.
+
+    Raises: UserError naming everything that is chosen on them and the setting that ends it.
+    """
+    if "valid" not in experiment.project.quality.test:
+        return
+    if found := list(validation_choices(experiment)):
+        raise UserError(
+            "validation rows cannot join the test: something is chosen on them",
+            where=f"{experiment.settings.where}: quality.test",
+            found="; ".join(dict.fromkeys(found)),
+            do="change each setting that is named, or take valid out of quality.test (docs/measuring.md has a project)",
+        )
+
+
+def validation_choices(experiment: Experiment) -> Iterator[str]:
+    """Each choice that is made on validation rows, with the setting that ends it in brackets."""
+    if experiment.project.quality.calibrate:
+        yield "temperatures and thresholds (quality.calibrate: false)"
+    for spec in experiment.models.values():
+        yield from (f"{what} of {spec.label} ({ends})" for what, ends in _of_fit(spec))
+    if experiment.students:
+        yield from _of_labels(experiment)
+        yield from _of_exports(experiment)
+    for student in experiment.students:
+        if len(experiment.twins(student.name)) > 1:
+            yield f"the better gold-only twin of {student.label} (controls.gold_twins: false)"
+
+
+def _of_fit(spec: ModelSpec) -> Iterator[tuple[str, str]]:
+    """What one fit chooses on validation, each with the setting that ends it; nothing of a copy."""
+    own = family(spec.family)
+    if spec.copy_of is not None or not spec.has_folder:
+        return
+    if not own.learns:
+        if "valid" in own.asks(spec.config, ()):
+            yield "calibration", "calibrated: false, or its thresholds as numbers"
+        return
+    for fit in getattr(spec.config, "in_phases", lambda: {"": spec.config})().values():
+        training = getattr(fit, "training", None)
+        if isinstance(training, TrainingConfig):
+            yield from _of_training(training)
+    if spec.fold_of is None and getattr(spec.config, "cross_fit", None):
+        yield "temperatures of the folds", "cross_fit: null"
+
+
+def _of_training(config: TrainingConfig) -> Iterator[tuple[str, str]]:
+    if config.converges:
+        yield "the end and the weights", "training.epochs: a number, training.checkpoint: last"
+        return
+    if config.early_stopping is not None:
+        yield "early stopping", "training.early_stopping: null"
+    if config.checkpoint == "best":
+        yield "checkpoint best", "training.checkpoint: last"
+
+
+def _of_labels(experiment: Experiment) -> Iterator[str]:
+    """The choice of the labels, and of the teacher whose layers students start from."""
+    asked, candidates = experiment.project.labels, experiment.candidates
+    if experiment.imported or len(candidates) == 1:
+        return
+    if asked in (AUTO, MIXTURE):
+        yield f"labels: {asked} (labels: document, or a teacher's name)"
+        return
+    for spec in experiment.students:
+        free = isinstance(spec.config, TrainedEntry) and spec.starts_from is None and family(spec.family).starts
+        if free and len(candidates.get(asked, {})) > 1:
+            yield f"the teacher that {spec.label} starts from (students.{spec.name}.source)"
+
+
+def _of_exports(experiment: Experiment) -> Iterator[str]:
+    """Layers that a target leaves in fp32 by the labels that it changes."""
+    targets = experiment.settings.targets
+    for name in dict.fromkeys(target for _, target in experiment.shipped() if targets[target].chooses):
+        yield f"the layers that {name} leaves in fp32 (export: without {name})"

@@ -80,7 +80,13 @@ def _trace(model: PreTrainedModel, sample: dict[str, torch.Tensor], axes: dict[s
 
 
 def _trace_plainly(model: PreTrainedModel, sample: dict[str, torch.Tensor], axes: dict[str, Any]) -> Any:
-    """A classifier of ours by PyTorch's exporter: under transformers' an LSTM is unrolled to the sample's length."""
+    """A classifier of ours by PyTorch's exporter: under transformers' an LSTM is unrolled to the sample's length.
+
+    PyTorch's own (2.13) swaps the LSTM's decomposition for a loop and back, but keeps in a cache which one it looked up
+    last; from the second export of a process on that would be the unrolled one.
+    """
+    looked_up = torch.ops.aten.lstm.input._dispatch_cache
+    looked_up.clear()
     program = torch.onnx.export(
         model,
         kwargs=sample,
@@ -91,6 +97,7 @@ def _trace_plainly(model: PreTrainedModel, sample: dict[str, torch.Tensor], axes
         output_names=["logits"],
         verbose=False,
     )
+    looked_up.clear()
     assert program is not None
     return program.model
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pydantic import Field, PositiveInt
 
 from distill.core.config import Config
+from distill.core.errors import UserError
 from distill.core.record_store import count_records, sample_records
 from distill.core.view import View
 from distill.families.family import Lesson
@@ -18,6 +19,8 @@ from distill.models.encoder_config import name_outputs
 if TYPE_CHECKING:
     from torch import Tensor
     from transformers import PreTrainedModel
+
+    from distill.models.small.over_encoder import OverEncoder
 
 _MOST_ROWS = 20_000
 
@@ -42,6 +45,34 @@ def named(config: Any, lesson: Lesson) -> Any:
         config, list(lesson.space.objective.outputs(lesson.space.labels)), lesson.space.objective, lesson.source
     )
     return config
+
+
+def inner_sizes(source: PreTrainedModel) -> dict[str, Any]:
+    """What the config of a model over a whole encoder says of that encoder. Args: source: a classifier with it."""
+    from distill.models.encoder import input_names
+    from distill.models.two_layer_head import family_of
+
+    inner = source.config
+    return {
+        "encoder": inner.to_diff_dict() | {"model_type": family_of(inner)},
+        "vocab_size": inner.vocab_size,
+        "hidden_size": inner.hidden_size,
+        "num_hidden_layers": inner.num_hidden_layers,
+        "type_vocab_size": inner.type_vocab_size if "token_type_ids" in input_names(source) else 0,
+        "pad_token_id": inner.pad_token_id,
+    }
+
+
+def take_encoder(model: OverEncoder, source: PreTrainedModel, lesson: Lesson) -> None:
+    """Give a model the encoder of its source. Raises: UserError when weights of it would stay random."""
+    missing, _ = model.encoder.load_state_dict(source.base_model.state_dict(), strict=False)
+    if lost := [name for name in missing if not name.startswith("pooler.")]:  # what no feature passes through
+        raise UserError(
+            "the source lacks weights of its family's encoder, so its features would be random",
+            where=str(lesson.source),
+            found=f"{len(lost)} missing, first {lost[0]}",
+            do="take an encoder of another family, or a model of the family encoder",
+        )
 
 
 def word_embeddings(model: PreTrainedModel, width: int | None) -> Tensor:

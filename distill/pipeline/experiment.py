@@ -235,9 +235,10 @@ class Experiment:
         """Where a student starts that names nothing."""
         choice, layers = self.choice, getattr(spec.config, "least_layers", 0)
         if choice is not None and choice.get("start") is not None:
-            better = Start(self.labelled(choice["start"]).artifact)
+            named = self.labelled(choice["start"])
+            better = Start(named.artifact)
             made = (self.run / better.artifact / "config.json").is_file()
-            if made and (layer_count(self.run / better.artifact) or 0) >= layers:
+            if made and family(named.family).layered and (layer_count(self.run / better.artifact) or 0) >= layers:
                 return better
         first = self.first_teacher
         return Start(first.artifact) if first.has_folder else Start.of_checkpoint(first.name, self.settings)

@@ -263,10 +263,15 @@ def _student_problems(name: str, student: StudentEntry, settings: Settings) -> I
         yield f"students.{name}.init: a student has no checkpoint of its own; use init: teacher, or name a teacher"
     elif student.init == "pretrained" and named and _has_no_checkpoint(named, settings):
         yield f"students.{name}.init: a finished teacher has no pre-trained checkpoint; use init: teacher"
-    elif source is not None and not family(source.family).layered:
+    elif source is not None and not family(source.family).layered and not _gives_checkpoint(student, source):
         why = f"'{named}' is of the family {source.family}, which has no layers to take"
         layered = ", ".join(other for other in known if family(settings.entry(other).family).layered)
         yield f"students.{name}.source: {why}, known: {layered or 'none'}; or give it a start of its own (start)"
+
+
+def _gives_checkpoint(student: TrainedEntry, source: TeacherEntry | StudentEntry) -> bool:
+    """Whether a student starts from the encoder that a teacher of any family started from itself."""
+    return student.init == "pretrained" and isinstance(source, TeacherConfig)
 
 
 def _has_no_checkpoint(name: str, settings: Settings) -> bool:

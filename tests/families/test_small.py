@@ -23,7 +23,7 @@ from export.targets.base import Source
 from tests.families.lessons import toy_labels, toy_lesson
 from tests.training.toy import LABELS, toy_view
 
-PRESETS = ("bag", "lstm", "mlp")
+PRESETS = ("bag", "encoder_lstm", "lstm", "mlp")
 QUICK = {"epochs": 30, "learning_rate": 1e-2, "batch_size": 8, "checkpoint": "last", "precision": "fp32"}
 
 
@@ -57,7 +57,7 @@ def test_each_learns_the_task_and_is_a_folder_of_its_own_family(small, records):
     assert (logits.argmax(1) == gold.argmax(1)).mean() > 0.85
     own = json.loads((folder / "config.json").read_text())
     assert own["distill"]["family"] == family_of(folder).name and list(own["id2label"].values()) == list(LABELS)
-    assert family_of(folder).facts(folder).layers == (2 if preset == "mlp" else None)
+    assert family_of(folder).facts(folder).layers == (2 if preset in ("mlp", "encoder_lstm") else None)
 
 
 def test_features_by_way_of_a_student_are_those_of_its_layers(encoder, records, tmp_path):
@@ -122,12 +122,18 @@ def test_fewer_components_keep_most_of_the_embeddings_lengths(encoder):
     assert word_embeddings(model, 99).shape == whole.shape
 
 
-def test_an_mlp_leaves_its_encoder_as_it_was(encoder, records, tmp_path):
-    config = entry("mlp", tmp_path)
-    fit("frozen_mlp", config.on_gold_alone(), toy_lesson(records, source=encoder, steps=4), tmp_path / "mlp")
-    trained, source = load_classifier(tmp_path / "mlp"), load_classifier(encoder, LABELS)
-    for name, weight in trained.encoder.state_dict().items():
-        torch.testing.assert_close(weight, source.base_model.state_dict()[name], rtol=0, atol=0)
+@pytest.mark.parametrize(
+    ("preset", "changes"), [("mlp", {}), ("encoder_lstm", {"encoder": "frozen", "directions": 1}), ("encoder_lstm", {})]
+)
+def test_an_encoder_learns_only_where_it_is_to(preset, changes, encoder, records, tmp_path):
+    config = entry(preset, tmp_path, **changes)
+    fit(config.family, config.on_gold_alone(), toy_lesson(records, source=encoder, steps=4), tmp_path / "model")
+    trained, source = load_classifier(tmp_path / "model"), load_classifier(encoder, LABELS)
+    kept = source.base_model.state_dict()
+    same = [torch.equal(weight, kept[name]) for name, weight in trained.encoder.state_dict().items() if name in kept]
+    assert all(same) is (preset == "mlp" or bool(changes)) and len(same) > 20
+    if preset != "mlp":
+        assert (trained.backwards is None) is bool(changes)
 
 
 def test_an_encoder_that_would_stay_random_is_refused(encoder, records, tmp_path, monkeypatch):

@@ -10,35 +10,16 @@ import pytest
 
 from distill.core.config import load_yaml
 from distill.core.objectives.single_label import SINGLE
-from distill.core.predictions import read_predictions
-from distill.core.progress import reporting
 from distill.core.record_store import read_records
 from distill.core.soft_labels import read_soft_labels
-from distill.core.steps import Steps
 from distill.evaluation.metrics import mixture
-from distill.pipeline.experiment import Experiment
-from distill.pipeline.plan import plan, stages_until
-from distill.pipeline.settings import resolve_settings
 from distill.training.joining import join_by_id
+from tests.pipeline.carried_out import carried_out, rows
 from tests.pipeline.seeds_project import write_project
-from tests.training.toy import Watch
 
 TEACHERS = {"one": {"preset": "words", "cross_fit": 2}, "two": {"preset": "words", "slices": ["старое"]}}
 STUDENTS = {"small": {"preset": "words"}}
 MEMBERS = (("one", "document"), ("two", "document"), ("small", "card"), ("both", "document"))
-
-
-def carried_out(project, *sets, until="train", teachers=()):
-    """The plan up to the students in two parts, as a run does it; the names of the steps that were made."""
-    watch, run = Watch(), project.parent / "run"
-    with reporting(watch):
-        for _ in range(2):  # what comes after the choice depends on it
-            steps = Steps(run, {}, {})
-            experiment = Experiment(resolve_settings(project, run, sets=sets, teachers=teachers))
-            stages = stages_until(list(plan(experiment)), until if experiment.choice else "teach")
-            for stage in stages:
-                steps.run(stage.step)
-    return experiment, [one["name"] for one in steps.stages if one["status"] == "done"], watch.notes
 
 
 @pytest.fixture
@@ -81,13 +62,6 @@ def test_cross_fitted_labels_of_the_card_teacher_and_of_the_mean(project):
     assert [len(read_soft_labels(project.parent / "run" / "labels" / name)) for name in ("one", "one@card")] == [
         120
     ] * 2
-
-
-def rows(project):
-    """The rows of the report by name, and what the test rows' predictions of a model are."""
-    run = project.parent / "run"
-    found = {one["name"]: one for one in json.loads((run / "evaluation" / "evaluation.json").read_text())["models"]}
-    return found, lambda name: read_predictions(run / "predictions" / name / "test.unseen.parquet")
 
 
 def log_loss(found, logits, target):

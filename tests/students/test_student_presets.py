@@ -10,7 +10,7 @@ from distill.core.presets import load_preset, preset_names, resolve
 from distill.pipeline.entries import student_entry
 from students.config import StudentConfig
 
-OTHERS = {"words": "tfidf", "bag": "bag", "lstm": "lstm", "mlp": "frozen_mlp"}
+OTHERS = {"words": "tfidf", "bag": "bag", "encoder_lstm": "encoder_lstm", "lstm": "lstm", "mlp": "frozen_mlp"}
 NAMES = [name for name in preset_names("students") if name not in ("own", *OTHERS)]
 
 

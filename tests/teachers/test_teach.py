@@ -122,11 +122,17 @@ def test_unknown_slice_is_refused_with_those_there_are(warm, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+FAMILIES = {
+    **{name: name for name in ("bag", "encoder_lstm", "ensemble", "lstm")},
+    **{"mlp": "frozen_mlp", "words": "tfidf"},
+}
+
+
 @pytest.mark.parametrize("name", preset_names("teachers"))
 def test_every_preset_is_a_config(name):
     entry = {"members": {"base": 1, "words": 1}} if name == "ensemble" else {}
     config = teacher_entry(name, entry, "test", Path("no project"))
     assert (config.preset, config.view, config.weight) == (name, "document", 1)
-    assert config.family == {"words": "tfidf", "ensemble": "ensemble"}.get(name, "encoder")
+    assert config.family == FAMILIES.get(name, "encoder")
     if isinstance(config, TeacherConfig):
         assert config.architecture.width % config.architecture.heads == 0

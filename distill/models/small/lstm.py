@@ -49,15 +49,8 @@ class Lstm(PreTrainedModel):
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor, **unused: Any) -> SequenceClassifierOutput:
         """Logits (B, K) of token ids (B, S), padded on the right; mask (B, S)."""
-        embedded = self.embeddings(input_ids)
-        mirrored = _mirror(embedded, attention_mask)
-        ahead, _ = self.forwards(embedded)
-        behind, _ = self.backwards(mirrored)
-        states = torch.cat([ahead, behind], -1)  # of tokens in either order: mean and maximum do not see it
-        kept = spread(attention_mask, states)
-        mean = (states * kept).sum(1) / kept.sum(1).clamp(min=1)
-        greatest = (states + _NEVER * (1 - kept)).amax(1)
-        return SequenceClassifierOutput(logits=self.head(torch.cat([mean, greatest], -1)))
+        features = read_tokens(self.embeddings(input_ids), attention_mask, self.forwards, self.backwards)
+        return SequenceClassifierOutput(logits=self.head(features))
 
     def get_input_embeddings(self) -> nn.Module:
         """The token embeddings."""
@@ -65,6 +58,21 @@ class Lstm(PreTrainedModel):
 
     def _init_weights(self, module: nn.Module) -> None:
         draw(module)
+
+
+def read_tokens(values: Tensor, mask: Tensor, forwards: nn.LSTM, backwards: nn.LSTM | None) -> Tensor:
+    """Mean and maximum over the tokens of what LSTMs make of them: features (B, 2·D) of D states a token.
+
+    Args: values: (B, S, H). mask: (B, S). backwards: reads each row from its last token on; None: one direction.
+    """
+    states, _ = forwards(values)
+    if backwards is not None:
+        behind, _ = backwards(_mirror(values, mask))
+        states = torch.cat([states, behind], -1)  # of tokens in either order: mean and maximum do not see it
+    kept = spread(mask, states)
+    mean = (states * kept).sum(1) / kept.sum(1).clamp(min=1)
+    greatest = (states + _NEVER * (1 - kept)).amax(1)
+    return torch.cat([mean, greatest], -1)
 
 
 def _mirror(embedded: Tensor, mask: Tensor) -> Tensor:

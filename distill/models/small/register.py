@@ -8,9 +8,16 @@ def register() -> None:
     from transformers import AutoConfig, AutoModelForSequenceClassification
 
     from distill.models.small.bag import Bag, BagConfig
+    from distill.models.small.encoder_lstm import EncoderLstm, EncoderLstmConfig
     from distill.models.small.frozen_mlp import FrozenMlp, FrozenMlpConfig
     from distill.models.small.lstm import Lstm, LstmConfig
 
-    for config, model in ((BagConfig, Bag), (LstmConfig, Lstm), (FrozenMlpConfig, FrozenMlp)):
+    known = (
+        (BagConfig, Bag),
+        (EncoderLstmConfig, EncoderLstm),
+        (FrozenMlpConfig, FrozenMlp),
+        (LstmConfig, Lstm),
+    )
+    for config, model in known:
         AutoConfig.register(config.model_type, config, exist_ok=True)
         AutoModelForSequenceClassification.register(config, model, exist_ok=True)

@@ -1,0 +1,63 @@
+"""Small families as teachers from gold alone and as students, named by their presets, in one table."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from distill.core.config import load_yaml
+from distill.core.errors import UserError
+from distill.families.family import family_of
+from distill.pipeline.settings import resolve_settings
+from tests.pipeline.carried_out import carried_out, rows
+from tests.pipeline.seeds_project import write_project
+
+FRESH = {"checkpoint": None, "fresh": {"layers": 2, "width": 16, "heads": 2, "vocabulary": 150}}
+QUICK = {"epochs": 6, "learning_rate": 1e-2, "batch_size": 8, "precision": "fp32", "may_collapse": True}
+SMALL = {**FRESH, "training": QUICK, "hidden": 16, "labelling": {"precision": "fp32"}}
+TEACHERS = {
+    "deep": {"preset": "encoder_lstm", **SMALL, "state": 12},
+    "over": {"preset": "mlp", **SMALL, "weight": 0},
+    "reading": {"preset": "lstm", **SMALL, "state": 12, "weight": 0},
+    "static": {"preset": "bag", **SMALL, "weight": 0},
+}
+STUDENTS = {"small": {"preset": "3L", "layers": 1, "init": "pretrained", "training": QUICK}}
+FAMILIES = {"deep": "encoder_lstm", "over": "frozen_mlp", "reading": "lstm", "static": "bag"}
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    path = write_project(tmp_path_factory.mktemp("small"))
+    parts = {"teachers": TEACHERS, "students": STUDENTS, "export": []}
+    controls = {"gold_twins": False, "card_teacher": False, "tfidf": False}
+    path.write_text(json.dumps({**load_yaml(path), **parts, "controls": controls}), "utf-8")
+    return path
+
+
+def test_each_is_a_teacher_from_gold_alone_and_a_source_of_soft_labels(project):
+    _, done, _ = carried_out(project, until="evaluate")
+    assert {"label deep", "train small", "evaluate"} <= set(done)
+    found, _ = rows(project)
+    for name, family in FAMILIES.items():
+        row = found[f"{name}@document"]
+        assert row["role"] == "teacher" and row["quality"]["accuracy"]["value"] > 0.45, name
+        assert family_of(project.parent / "run" / "teachers" / name).name == family
+    assert found["small@card"]["quality"]["accuracy"]["value"] > 0.45
+
+
+@pytest.mark.parametrize(
+    ("sets", "message"),
+    [
+        ("students.small.init=teacher", "family encoder_lstm, which has no layers to take"),
+        ("teachers.deep.training.optimiser=muon", "teachers.deep.training.optimiser: the family encoder_lstm has no"),
+        ("teachers.static.training.layer_decay=0.9", "teachers.static.training.layer_decay"),
+        ("teachers.deep.directions=3", "teachers.deep.directions"),
+        ("teachers.deep.encoder=thawed", "teachers.deep.encoder"),
+        ("teachers.over.starts_from=reading", "'reading' is of the family lstm, which has no weights to start from"),
+    ],
+)
+def test_what_a_small_family_has_not_is_named(project, sets, message):
+    with pytest.raises(UserError) as caught:
+        resolve_settings(project, project.parent / "other", sets=[sets])
+    assert message in str(caught.value) and caught.value.exit_code == 2

@@ -111,6 +111,7 @@ class Family:
         timed, and plans that are only tried use its `rehearsal`.
         together: whether several processes of torchrun can share its fit.
         starts: whether it starts from a checkpoint or another model.
+        optimised: of one that starts: whether its fit takes optimiser steps, as the entry's `training` says.
         layered: whether others may start from its layers, and loss terms read its hidden states.
         sorted_layers: whether a recipe may treat its layers apart, though no other model starts from them.
         exports: whether export targets can write it. products: whether its layers multiply by constant matrices, which
@@ -126,6 +127,7 @@ class Family:
     validates: ClassVar[bool] = False
     remote: ClassVar[bool] = False
     starts: ClassVar[bool] = False
+    optimised: ClassVar[bool] = True
     layered: ClassVar[bool] = False
     sorted_layers: ClassVar[bool] = False
     exports: ClassVar[bool] = False

@@ -313,7 +313,8 @@ def _with_twins(student: ModelSpec, settings: Settings) -> Iterator[ModelSpec]:
     yield student
     if settings.project.controls.gold_twins:
         through = tuple(settings.chain_of(student.name))
-        of_steps = [(GOLD_STEPS, (*through, student.name))] if isinstance(student.config, TrainedEntry) else []
+        stepped = isinstance(student.config, TrainedEntry) and family(student.family).optimised
+        of_steps = [(GOLD_STEPS, (*through, student.name))] if stepped else []
         for suffix, steps_of in [(GOLD, ()), *of_steps]:
             name = f"{student.name}{suffix}"
             yield replace(

@@ -20,10 +20,10 @@ def start_problems(settings: Settings) -> Iterator[str]:
         if isinstance(teacher, TeacherConfig):
             yield from _teacher(name, teacher, settings)
             if family(teacher.made_by).learns and not _sorts_layers(teacher.family):
-                yield from _recipe(f"teachers.{name}.training", teacher)
+                yield from _recipe(f"teachers.{name}", teacher)
     for name, student in settings.students.items():
         if isinstance(student, TrainedEntry) and not _sorts_layers(student.family):
-            yield from _recipe(f"students.{name}.training", student)
+            yield from _recipe(f"students.{name}", student)
         yield from _rows(f"students.{name}.rows", student.rows, list(settings.project.data.pool))
 
 
@@ -105,18 +105,22 @@ def _sorts_layers(name: str) -> bool:
 
 
 def _recipe(key: str, entry: TeacherConfig | TrainedEntry) -> Iterator[str]:
-    """What of a recipe is about the layers of an encoder, of a family that has none."""
+    """What of a recipe is about the layers of an encoder, or about training steps, of a family that has none."""
+    if not family(entry.family).optimised:
+        for name in sorted({"training", "losses", "temperature", "alpha"} & entry.model_fields_set):
+            yield f"{key}.{name}: the family {entry.family} takes no training steps; remove it"
+        return
     training, why = entry.training, f"the family {entry.family} has no layers of its own to sort by"
     if training.optimiser == "muon":
-        yield f"{key}.optimiser: {why}; use adamw"
+        yield f"{key}.training.optimiser: {why}; use adamw"
     if training.layer_decay != 1:
-        yield f"{key}.layer_decay: {why}; remove it"
+        yield f"{key}.training.layer_decay: {why}; remove it"
     if training.lora is not None:
-        yield f"{key}.lora: the family {entry.family} has no layers for adapters; remove it"
+        yield f"{key}.training.lora: the family {entry.family} has no layers for adapters; remove it"
     if training.gradient_checkpointing:
-        yield f"{key}.gradient_checkpointing: the family {entry.family} has no layers to compute again; remove it"
+        yield f"{key}.training.gradient_checkpointing: the family {entry.family} has no layers to compute again; remove it"
     if training.head_dropout is not None:
-        yield f"{key}.head_dropout: the head of the family {entry.family} has a setting of its own; remove it"
+        yield f"{key}.training.head_dropout: the head of the family {entry.family} has a setting of its own; remove it"
 
 
 def _rows(key: str, rows: list[str], pool: list[str]) -> Iterator[str]:

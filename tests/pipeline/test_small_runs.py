@@ -9,6 +9,7 @@ import pytest
 from distill.core.config import load_yaml
 from distill.core.errors import UserError
 from distill.families.family import family_of
+from distill.pipeline.experiment import Experiment
 from distill.pipeline.settings import resolve_settings
 from tests.pipeline.carried_out import carried_out, rows
 from tests.pipeline.seeds_project import write_project
@@ -21,9 +22,19 @@ TEACHERS = {
     "over": {"preset": "mlp", **SMALL, "weight": 0},
     "reading": {"preset": "lstm", **SMALL, "state": 12, "weight": 0},
     "static": {"preset": "bag", **SMALL, "weight": 0},
+    "margins": {"preset": "words_svm", "weight": 0},
+    "trees": {"preset": "words_boosting", "trees": 10, "components": 20, "weight": 0},
+    "joined": {"preset": "words_embeddings", **FRESH, "inverse_penalty": 10, "weight": 0},
+    "embedded": {"preset": "embeddings", **FRESH, "model": "svm", "inverse_penalty": 10, "weight": 0},
 }
-STUDENTS = {"small": {"preset": "3L", "layers": 1, "init": "pretrained", "training": QUICK}}
-FAMILIES = {"deep": "encoder_lstm", "over": "frozen_mlp", "reading": "lstm", "static": "bag"}
+STUDENTS = {
+    "small": {"preset": "3L", "layers": 1, "init": "pretrained", "training": QUICK},
+    "flat": {"preset": "words_embeddings", "init": "pretrained", "inverse_penalty": 10},
+}
+FAMILIES = {
+    **{"deep": "encoder_lstm", "over": "frozen_mlp", "reading": "lstm", "static": "bag"},
+    **{"margins": "tfidf", "trees": "tfidf", "joined": "tfidf_embeddings", "embedded": "tfidf_embeddings"},
+}
 
 
 @pytest.fixture(scope="module")
@@ -37,13 +48,20 @@ def project(tmp_path_factory):
 
 def test_each_is_a_teacher_from_gold_alone_and_a_source_of_soft_labels(project):
     _, done, _ = carried_out(project, until="evaluate")
-    assert {"label deep", "train small", "evaluate"} <= set(done)
+    assert {"label deep", "train small", "train flat", "evaluate"} <= set(done)
     found, _ = rows(project)
     for name, family in FAMILIES.items():
         row = found[f"{name}@document"]
         assert row["role"] == "teacher" and row["quality"]["accuracy"]["value"] > 0.45, name
         assert family_of(project.parent / "run" / "teachers" / name).name == family
-    assert found["small@card"]["quality"]["accuracy"]["value"] > 0.45
+    assert all(found[name]["quality"]["accuracy"]["value"] > 0.45 for name in ("small@card", "flat@card"))
+    kept = {path.suffix for name in FAMILIES for path in (project.parent / "run" / "teachers" / name).iterdir()}
+    assert kept == {".json", ".safetensors"}
+
+
+def test_a_twin_of_equal_steps_is_of_what_takes_steps(project):
+    models = Experiment(resolve_settings(project, project.parent / "other", sets=["controls.gold_twins=true"])).models
+    assert {"flat-gold", "small-gold", "small-gold-steps"} <= set(models) and "flat-gold-steps" not in models
 
 
 @pytest.mark.parametrize(
@@ -54,6 +72,12 @@ def test_each_is_a_teacher_from_gold_alone_and_a_source_of_soft_labels(project):
         ("teachers.static.training.layer_decay=0.9", "teachers.static.training.layer_decay"),
         ("teachers.deep.directions=3", "teachers.deep.directions"),
         ("teachers.deep.encoder=thawed", "teachers.deep.encoder"),
+        ("teachers.trees.model=forest", "no such model 'forest', known: boosting, logistic, svm"),
+        (
+            "teachers.joined.training.epochs=3",
+            "teachers.joined.training: the family tfidf_embeddings takes no",
+        ),
+        ("students.flat.alpha=1", "students.flat.alpha: the family tfidf_embeddings takes no training steps"),
         ("teachers.over.starts_from=reading", "'reading' is of the family lstm, which has no weights to start from"),
     ],
 )

@@ -10,7 +10,11 @@ from distill.core.presets import load_preset, preset_names, resolve
 from distill.pipeline.entries import student_entry
 from students.config import StudentConfig
 
-OTHERS = {"words": "tfidf", "bag": "bag", "encoder_lstm": "encoder_lstm", "lstm": "lstm", "mlp": "frozen_mlp"}
+OTHERS = {
+    **{"bag": "bag", "encoder_lstm": "encoder_lstm", "lstm": "lstm", "mlp": "frozen_mlp"},
+    **dict.fromkeys(("words", "words_svm", "words_boosting"), "tfidf"),
+    **dict.fromkeys(("words_embeddings", "embeddings"), "tfidf_embeddings"),
+}
 NAMES = [name for name in preset_names("students") if name not in ("own", *OTHERS)]
 
 

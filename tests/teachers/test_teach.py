@@ -124,7 +124,9 @@ def test_unknown_slice_is_refused_with_those_there_are(warm, tmp_path):
 
 FAMILIES = {
     **{name: name for name in ("bag", "encoder_lstm", "ensemble", "lstm")},
-    **{"mlp": "frozen_mlp", "words": "tfidf"},
+    **dict.fromkeys(("words", "words_svm", "words_boosting"), "tfidf"),
+    **dict.fromkeys(("words_embeddings", "embeddings"), "tfidf_embeddings"),
+    "mlp": "frozen_mlp",
 }
 
 

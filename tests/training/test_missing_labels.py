@@ -11,6 +11,7 @@ from distill.core.errors import UserError
 from distill.core.progress import reporting
 from distill.core.soft_labels import SoftLabels, write_shard
 from distill.families.family import fit
+from distill.families.tfidf import Tfidf
 from distill.pipeline.experiment import Experiment
 from distill.pipeline.plan import plan
 from distill.pipeline.settings import resolve_settings
@@ -83,16 +84,17 @@ def test_labels_of_other_classes_are_named(records, tmp_path):
     assert caught.value.exit_code == 2
 
 
-class Words:
-    ngrams, max_features, inverse_penalty = 1, None, 1.0
-
-
 def test_every_family_asks(records, tmp_path):
     place = store(tmp_path / "labels", records, without=["п0"])
     (tmp_path / "words").mkdir()
     with pytest.raises(UserError, match="1 of 42 rows without logits"):
-        fit("tfidf", Words, toy_lesson(records, labels={place: Share()}), tmp_path / "words")
-    fit("tfidf", Words, toy_lesson(records, labels={place: Share()}, allow_missing=True), tmp_path / "words")
+        fit("tfidf", Tfidf.Settings(ngrams=1), toy_lesson(records, labels={place: Share()}), tmp_path / "words")
+    fit(
+        "tfidf",
+        Tfidf.Settings(ngrams=1),
+        toy_lesson(records, labels={place: Share()}, allow_missing=True),
+        tmp_path / "words",
+    )
 
 
 def test_a_file_may_leave_out_rows_where_every_student_that_learns_from_it_allows_it(tmp_path):

@@ -7,8 +7,8 @@ from typing import Any
 from torch import Tensor, nn
 from transformers.modeling_outputs import SequenceClassifierOutput
 
-from distill.models.small.head import Head, outputs, spread
-from distill.models.small.over_encoder import OverEncoder, OverEncoderConfig
+from distill.models.small.head import Head, outputs
+from distill.models.small.over_encoder import OverEncoder, OverEncoderConfig, mean_of_tokens
 
 
 class FrozenMlpConfig(OverEncoderConfig):
@@ -39,7 +39,7 @@ class FrozenMlp(OverEncoder):
     ) -> SequenceClassifierOutput:
         """Logits (B, K) of token ids (B, S); mask and segment ids (B, S)."""
         states = self.states(input_ids, attention_mask, token_type_ids)
-        features = states[:, 0] if self.config.features == "first" else _mean(states, attention_mask)
+        features = states[:, 0] if self.config.features == "first" else mean_of_tokens(states, attention_mask)
         return SequenceClassifierOutput(logits=self.head(self._normalised(features)))
 
     def _normalised(self, features: Tensor) -> Tensor:
@@ -48,9 +48,3 @@ class FrozenMlp(OverEncoder):
             norm = self.norm
             return nn.functional.batch_norm(features, norm.running_mean, norm.running_var, norm.weight, norm.bias)
         return self.norm(features)
-
-
-def _mean(states: Tensor, mask: Tensor) -> Tensor:
-    """The mean (B, H) of states (B, S, H) over tokens; mask (B, S)."""
-    kept = spread(mask, states)
-    return (states * kept).sum(1) / kept.sum(1).clamp(min=1)

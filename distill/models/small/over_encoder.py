@@ -7,7 +7,7 @@ from typing import Any, Self
 from torch import Tensor, nn
 from transformers import CONFIG_MAPPING, AutoModel, PreTrainedConfig, PreTrainedModel
 
-from distill.models.small.head import draw
+from distill.models.small.head import draw, spread
 
 
 class OverEncoderConfig(PreTrainedConfig):
@@ -66,3 +66,9 @@ class OverEncoder(PreTrainedModel):
 
     def _init_weights(self, module: nn.Module) -> None:
         draw(module)
+
+
+def mean_of_tokens(states: Tensor, mask: Tensor) -> Tensor:
+    """The mean (B, H) of states (B, S, H) over tokens; mask (B, S)."""
+    kept = spread(mask, states)
+    return (states * kept).sum(1) / kept.sum(1).clamp(min=1)

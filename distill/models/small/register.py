@@ -11,12 +11,14 @@ def register() -> None:
     from distill.models.small.encoder_lstm import EncoderLstm, EncoderLstmConfig
     from distill.models.small.frozen_mlp import FrozenMlp, FrozenMlpConfig
     from distill.models.small.lstm import Lstm, LstmConfig
+    from distill.models.small.mean_states import MeanStates, MeanStatesConfig
 
     known = (
         (BagConfig, Bag),
         (EncoderLstmConfig, EncoderLstm),
         (FrozenMlpConfig, FrozenMlp),
         (LstmConfig, Lstm),
+        (MeanStatesConfig, MeanStates),
     )
     for config, model in known:
         AutoConfig.register(config.model_type, config, exist_ok=True)

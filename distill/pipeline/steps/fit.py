@@ -237,7 +237,9 @@ def _work(experiment: Experiment, spec: ModelSpec, own: Family) -> Workload:
         like = f"teach {experiment.models[spec.fold_of].label}"
     # A twin of equal steps is as long as its students, whatever its own config says of its end.
     parts = [experiment.models[name] for name in spec.steps_of] or [spec]
-    trainings: list[Any] = [getattr(one.config, "training", None) for one in parts]
+    trainings: list[Any] = [
+        getattr(one.config, "training", None) if family(one.family).optimised else None for one in parts
+    ]
     slices = getattr(spec.config, "slices", None)
     others = [split for split in experiment.mixture(spec) if split != "train"]
     names = [*(f"train/{name}" for name in slices), *others] if slices else None

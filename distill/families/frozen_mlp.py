@@ -1,4 +1,4 @@
-"""A student that leaves the encoder as it is and trains a head with one hidden layer on its features."""
+"""A model that leaves the encoder as it is and trains a head with hidden layers on its features."""
 
 from __future__ import annotations
 
@@ -27,13 +27,17 @@ class MlpOnFrozen(Encoder):
         """The keys of its own that an entry may have."""
 
         features: Literal["mean", "first"] = Field("mean", description="of all tokens, or the first token's")
+        batch_norm: Literal["features", "all", "none"] = Field(
+            "features", description="what is normalised over the batch: the features, the hidden layers too, or nothing"
+        )
 
     def start(self, config: Any, lesson: Lesson, view: View) -> PreTrainedModel:
         """The source's encoder with a fresh head. Raises: UserError when it is not the encoder of its family."""
         from distill.models.small.frozen_mlp import FrozenMlp, FrozenMlpConfig
 
         source = source_model(lesson)
-        head = {"head_size": config.hidden, "head_dropout": config.head_dropout, "features": config.features}
-        model = FrozenMlp(named(FrozenMlpConfig(**inner_sizes(source), **head), lesson))
+        head = {"head_size": config.hidden, "head_dropout": config.head_dropout, "batch_norm": config.batch_norm}
+        own = FrozenMlpConfig(**inner_sizes(source), **head, features=config.features)
+        model = FrozenMlp(named(own, lesson))
         take_encoder(model, source, lesson)
         return model

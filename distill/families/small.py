@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,9 +26,11 @@ _MOST_ROWS = 20_000
 
 
 class HeadSettings(Config):
-    """The keys of a head with one hidden layer."""
+    """The keys of a head with hidden layers."""
 
-    hidden: PositiveInt = Field(256, description="width of the head's hidden layer")
+    hidden: PositiveInt | Annotated[list[PositiveInt], Field(min_length=1)] = Field(
+        256, description="width of the head's hidden layer; several: a list, the first one first"
+    )
     head_dropout: float = Field(0.1, ge=0, lt=1, description="dropout of the head")
 
 

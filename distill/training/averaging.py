@@ -30,12 +30,23 @@ class WeightAverage(TrainerCallback):
     With a decay it is the exponential moving average instead, which looks back over 1 / (1 − decay) steps however long
     the run is: β_t = decay, and 1 − 1/t while that is smaller, the plain mean of the first steps.
 
+    What a module that `follows_weights` has measured of a batch, as batch normalisation does behind trained weights, is
+    averaged with them.
+
     Args: model: whose trained weights are averaged; starts as its first average. power: larger looks back less far.
         decay: of an exponential average; None: the one of `power`.
     """
 
     def __init__(self, model: nn.Module, power: float, decay: float | None = None) -> None:
-        self._weights = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
+        self._model = model
+        self._trained = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
+        self._measured = [
+            f"{place}.{name}" if place else name
+            for place, module in model.named_modules()
+            if getattr(module, "follows_weights", False)
+            for name, value in module.named_buffers(recurse=False)
+            if value.is_floating_point()
+        ]
         self._power, self._decay = power, decay
         self._average = {name: weight.detach().clone() for name, weight in self._weights.items()}
 
@@ -75,6 +86,11 @@ class WeightAverage(TrainerCallback):
     def load(self, folder: Path) -> None:
         """Take up the average of a checkpoint."""
         self._average = load_file(folder / FILE)
+
+    @property
+    def _weights(self) -> dict[str, Tensor]:
+        """What is averaged, by name; moving a model replaces what it has measured, so that is looked up."""
+        return {**self._trained, **{name: self._model.get_buffer(name) for name in self._measured}}
 
     def _on_device(self) -> list[Tensor]:
         """The average, where the weights are: the Trainer may move the model after it was made."""

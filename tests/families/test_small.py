@@ -24,6 +24,7 @@ from tests.families.lessons import toy_labels, toy_lesson
 from tests.training.toy import LABELS, toy_view
 
 PRESETS = ("bag", "encoder_lstm", "lstm", "mlp")
+DEEPER = {"hidden": [24, 12], "batch_norm": "all"}
 QUICK = {"epochs": 30, "learning_rate": 1e-2, "batch_size": 8, "checkpoint": "last", "precision": "fp32"}
 
 
@@ -34,7 +35,8 @@ def entry(preset, tmp_path, **changes):
 @pytest.fixture(scope="module", params=PRESETS)
 def small(request, encoder, records, tmp_path_factory):
     """(preset, model folder) of each small student, fitted on gold."""
-    folder, config = tmp_path_factory.mktemp(request.param), entry(request.param, tmp_path_factory.mktemp("project"))
+    folder, changes = tmp_path_factory.mktemp(request.param), DEEPER if request.param == "mlp" else {}
+    config = entry(request.param, tmp_path_factory.mktemp("project"), **changes)
     fit(config.family, config.on_gold_alone(), toy_lesson(records, source=encoder, steps=90), folder)
     return request.param, folder
 
@@ -134,6 +136,21 @@ def test_an_encoder_learns_only_where_it_is_to(preset, changes, encoder, records
     assert all(same) is (preset == "mlp" or bool(changes)) and len(same) > 20
     if preset != "mlp":
         assert (trained.backwards is None) is bool(changes)
+
+
+@pytest.mark.parametrize(
+    ("norm", "kinds"),
+    [("none", ["Linear", "ReLU", "Dropout"]), ("all", ["Linear", "BatchNorm", "ReLU", "Dropout"])],
+)
+def test_a_head_has_the_layers_and_the_norms_that_are_asked_for(norm, kinds, encoder, records, tmp_path):
+    config = entry("mlp", tmp_path, hidden=[7, 5], batch_norm=norm, head_dropout=0.25)
+    model = family("frozen_mlp").start(config, toy_lesson(records, source=encoder), toy_view(encoder)).train()
+    assert [type(layer).__name__ for layer in model.head] == [*kinds, *kinds, "Linear"]
+    assert [layer.out_features for layer in model.head if hasattr(layer, "out_features")] == [7, 5, len(LABELS)]
+    assert {layer.p for layer in model.head if isinstance(layer, torch.nn.Dropout)} == {0.25}
+    assert type(model.norm).__name__ == ("Identity" if norm == "none" else "BatchNorm")
+    ids = torch.tensor([[7, 8, 9]])
+    assert torch.isfinite(model(input_ids=ids, attention_mask=torch.ones_like(ids)).logits).all()
 
 
 def test_an_encoder_that_would_stay_random_is_refused(encoder, records, tmp_path, monkeypatch):

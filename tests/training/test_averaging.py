@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from distill.models.small.head import BatchNorm
 from distill.training.averaging import FILE, WeightAverage
 
 
@@ -81,3 +82,22 @@ def test_an_exponential_average_looks_back_over_a_fixed_number_of_steps():
         expected += share * (value - expected)
     with average.applied():
         assert float(model.weight.detach()) == pytest.approx(expected)
+
+
+def test_what_a_norm_behind_trained_weights_has_measured_is_averaged_with_them(tmp_path):
+    """Otherwise the averaged weights would be read through the mean and variance of the last ones."""
+    before, behind = BatchNorm(1, follows=False), BatchNorm(1, follows=True)
+    model = torch.nn.Sequential(before, torch.nn.Linear(1, 1), behind)
+    average = WeightAverage(model, 0)
+    for step, value in enumerate([2.0, 4.0, 9.0], start=1):
+        before.running_mean.fill_(value)
+        behind.running_mean.fill_(value)
+        average.take(step)
+    with average.applied():
+        assert (float(before.running_mean), float(behind.running_mean)) == (9, pytest.approx(5))
+    assert float(behind.running_mean) == 9
+    average.save(tmp_path)
+    again = WeightAverage(model, 0)
+    again.load(tmp_path)
+    with again.applied():
+        assert float(behind.running_mean) == pytest.approx(5)

@@ -22,7 +22,7 @@ class BagConfig(PreTrainedConfig):
 
     vocab_size: int = 100
     hidden_size: int = 64
-    head_size: int = 128
+    head_size: int | list[int] = 128
     head_dropout: float = 0.1
     type_vocab_size: int = 2
     pad_token_id: int | None = 0

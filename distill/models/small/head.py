@@ -1,16 +1,48 @@
-"""What the small classifiers share: a head with one hidden layer."""
+"""What the small classifiers share: a head with hidden layers, and a batch norm that takes single rows."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from torch import Tensor, nn
 from transformers import PreTrainedConfig
 
 
-class Head(nn.Sequential):
-    """Features (B, F) to logits (B, K): linear, ReLU, dropout, linear. Args: hidden: width of the layer between."""
+class BatchNorm(nn.BatchNorm1d):
+    """Batch normalisation of values (B, F); a row that is alone in a batch has no variance, it takes the stored one.
 
-    def __init__(self, features: int, hidden: int, outputs: int, dropout: float) -> None:
-        super().__init__(nn.Linear(features, hidden), nn.ReLU(), nn.Dropout(dropout), nn.Linear(hidden, outputs))
+    Source: Ioffe & Szegedy 2015, arXiv:1502.03167.
+
+    Args: features: F. follows: whether it stands behind weights that are trained, so that what it has measured belongs
+        to those weights, and is averaged where they are.
+    """
+
+    def __init__(self, features: int, *, follows: bool) -> None:
+        super().__init__(features)
+        self.follows_weights = follows
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Values (B, F), by the mean and variance of the batch in training, else by the stored ones."""
+        if self.training and len(values) == 1:
+            return nn.functional.batch_norm(values, self.running_mean, self.running_var, self.weight, self.bias)
+        return super().forward(values)
+
+
+class Head(nn.Sequential):
+    """Features (B, F) to logits (B, K): linear, ReLU, dropout for each hidden layer, and a linear one.
+
+    Args: hidden: width of the layer between, or of each of several. norm: batch normalisation before every ReLU.
+    """
+
+    def __init__(
+        self, features: int, hidden: int | Sequence[int], outputs: int, dropout: float, *, norm: bool = False
+    ) -> None:
+        layers: list[nn.Module] = []
+        for width in [hidden] if isinstance(hidden, int) else hidden:
+            normed = [BatchNorm(width, follows=True)] if norm else []
+            layers += [nn.Linear(features, width), *normed, nn.ReLU(), nn.Dropout(dropout)]
+            features = width
+        super().__init__(*layers, nn.Linear(features, outputs))
 
 
 def outputs(config: PreTrainedConfig) -> int:

@@ -23,7 +23,7 @@ class LstmConfig(PreTrainedConfig):
     vocab_size: int = 100
     hidden_size: int = 64
     state_size: int = 64
-    head_size: int = 128
+    head_size: int | list[int] = 128
     head_dropout: float = 0.1
     pad_token_id: int | None = 0
 

@@ -18,7 +18,7 @@ class OverEncoderConfig(PreTrainedConfig):
     hidden_size: int = 64
     num_hidden_layers: int = 2
     type_vocab_size: int = 0
-    head_size: int = 128
+    head_size: int | list[int] = 128
     head_dropout: float = 0.1
     pad_token_id: int | None = 0
 

@@ -100,8 +100,7 @@ def _download(given: str, hub_id: str, revision: str | None) -> Path:
     except ImportError:
         raise MissingExtra("a checkpoint from the hub", "train") from None
     try:
-        options = {"allow_patterns": _HUB_FILES, "etag_timeout": _HUB_TIMEOUT_S}
-        folder = Path(snapshot_download(hub_id, revision=revision, **options))
+        found = snapshot_download(hub_id, revision=revision, allow_patterns=_HUB_FILES, etag_timeout=_HUB_TIMEOUT_S)
     except Exception as error:
         raise UserError(
             "cannot fetch the checkpoint from the hub",
@@ -109,6 +108,7 @@ def _download(given: str, hub_id: str, revision: str | None) -> Path:
             found=f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}",
             do=_FETCH.format(id=hub_id, at=f" --revision {revision}" if revision else ""),
         ) from error
+    folder = Path(found)
     if not any(folder.glob("*.safetensors")):
         raise UserError(
             "the checkpoint on the hub has no safetensors weights, and pickled ones can run any code when opened",

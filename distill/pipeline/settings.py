@@ -367,10 +367,7 @@ def _validation_problems(settings: Settings) -> list[str]:
         return []
     encoders = [(name, one) for name, one in settings.teachers.items() if isinstance(one, TeacherConfig)]
     fits = [
-        (name, fit.training)
-        for name, one in encoders
-        if family(one.made_by).learns
-        for fit in one.in_phases().values()
+        (name, fit.training) for name, one in encoders if family(one.made_by).learns for fit in one.in_phases().values()
     ]
     watching = [
         f"teachers.{name}.training.{'patience' if training.converges else 'checkpoint'}"

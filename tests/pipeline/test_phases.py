@@ -158,7 +158,7 @@ def test_yes_or_no_is_learnt_in_the_recipes_batches_with_figures_of_each_class_a
 @pytest.mark.parametrize(
     ("name", "checkpoint", "said"),
     [
-        ("yes_no_bert", "ai-forever/ruBert-base", {"batch_size": 8}),
+        ("yes_no_bert", "ai-forever/ruBert-base@refs/pr/6", {"batch_size": 8}),
         ("yes_no_roberta", "ai-forever/ruRoberta-large", {"batch_size": 4}),
     ],
 )

@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,6 +25,7 @@ from benchmarks.ingredients import Ingredient, Setting, chosen, read_ingredients
 from distill.core.config import load_yaml
 from distill.core.errors import DistillError, UserError, unknown_name
 from distill.core.files import Json, read_object, remove, write_json
+from distill.core.folders import link_folder
 from distill.core.manifest import MANIFEST
 
 _ROOT = Path(__file__).resolve().parents[1]
@@ -73,30 +72,15 @@ class Bench:
 
 
 def begin_with(base: Path, run: Path) -> None:
-    """Let a run that is not there yet begin with the finished artifacts of another one, linked, not copied.
-
-    Artifacts are replaced as folders and never written in place, so that neither run can change the other's.
-    """
+    """Let a run that is not there yet begin with the finished artifacts of another one, linked, not copied."""
     if run.exists():
         return
     begun = run.with_name(f"{run.name}.begun")
     remove(begun)
     for folder in sorted(path.parent for path in base.rglob(MANIFEST)):
-        for path in (path for path in folder.rglob("*") if path.is_file()):
-            place = begun / path.relative_to(base)
-            place.parent.mkdir(parents=True, exist_ok=True)
-            _link(path, place)
+        link_folder(folder, begun / folder.relative_to(base))
     begun.mkdir(parents=True, exist_ok=True)
     begun.rename(run)
-
-
-def _link(source: Path, place: Path) -> None:
-    try:
-        os.link(source, place)
-    except FileExistsError:
-        return
-    except OSError:  # another disk, or one without links
-        shutil.copyfile(source, place)
 
 
 def cells(bench: Bench, ingredients: Mapping[str, Ingredient], *, run: bool) -> Iterator[tuple[Json, list[str]]]:

@@ -14,6 +14,7 @@ from distill.core.errors import UserError
 
 if TYPE_CHECKING:
     from distill.core.progress import Reporter
+    from distill.pipeline.studies.study import Study
     from distill.report.finding import Finding
 
 app = typer.Typer(
@@ -27,6 +28,8 @@ app = typer.Typer(
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document last.")]
 RunArgument = Annotated[Path, typer.Argument(help="A run folder.")]
 BundleArgument = Annotated[Path, typer.Argument(help="A bundle folder.")]
+ModelOption = Annotated[str | None, typer.Option("--model", help="The model that is fitted in each cell.")]
+CellsOption = Annotated[bool, typer.Option("--dry-run", help="Print the cells and their time; make nothing.")]
 ThreadsOption = Annotated[int | None, typer.Option(help="Processor threads.")]
 
 
@@ -200,6 +203,75 @@ def evaluate(
     if view:
         require_models(settings)
     run_until("evaluate", settings, json_)
+
+
+def _study(study: Study, dry_run: bool, as_json: bool) -> None:
+    from distill.pipeline.studies.outlook import study_lines
+
+    if dry_run:
+        _tell_planned(lambda: study_lines(study))
+    else:
+        _tell(study.find, as_json)
+
+
+@app.command()
+@takes_options()
+def sweep(
+    options: Options,
+    over: Annotated[
+        list[str] | None, typer.Option("--over", help="Values of any field of the config: a.b=1,2; repeats.")
+    ] = None,
+    grid: Annotated[
+        Path | None, typer.Option("--grid", help="File of the grid, or old_then_new; by default the section sweep.")
+    ] = None,
+    model: ModelOption = None,
+    dry_run: CellsOption = False,
+    json_: JsonOption = False,
+) -> None:
+    """One model over a grid of settings; the best is chosen on validation, then all are asked on test."""
+    from distill.pipeline.studies.sweep import sweep_study
+
+    _study(sweep_study(options.resolver(), over or (), grid, model), dry_run, json_)
+
+
+@app.command("split-study")
+@takes_options()
+def split_study(
+    options: Options, model: ModelOption = None, dry_run: CellsOption = False, json_: JsonOption = False
+) -> None:
+    """One recipe on the same rows, split at random, by each key, and with no key in two parts."""
+    from distill.pipeline.studies.splits import split_study as study_of
+
+    _study(study_of(options.resolver(), model), dry_run, json_)
+
+
+@app.command()
+@takes_options()
+def ablate(
+    options: Options,
+    fields: Annotated[bool, typer.Option("--fields", help="Leave out each field of a view.")] = False,
+    view: Annotated[str | None, typer.Option(help="The view that the model reads; by default its own.")] = None,
+    model: ModelOption = None,
+    dry_run: CellsOption = False,
+    json_: JsonOption = False,
+) -> None:
+    """One model without each field of its view, fitted again: what a field brings, takes and says twice."""
+    from distill.pipeline.studies.fields import fields_study
+
+    if not fields:
+        raise UserError("nothing says what to leave out", where="distill ablate", do="give --fields")
+    _study(fields_study(options.resolver(), model, view), dry_run, json_)
+
+
+@app.command("diagnose-selection")
+def diagnose_selection(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN…", help="Finished runs, or sweeps, on the same rows.")],
+    json_: JsonOption = False,
+) -> None:
+    """Whether validation ranks the models of finished runs as test does; nothing is chosen by it."""
+    from distill.report.studies.ranking_table import diagnosed
+
+    _tell(lambda _: diagnosed(runs), json_)
 
 
 _verb("export", "export", "Up to the exported files and their parity checks.")

@@ -52,6 +52,10 @@ class Options:
             sets=[*(self.set_ or []), *imported, *sets],
         )
 
+    def resolver(self) -> Callable[[Sequence[str]], Settings]:
+        """What resolves the run with further `a.b=c` on top."""
+        return lambda sets: self.settings(sets=sets)
+
 
 @dataclass(frozen=True)
 class SampleFlags:

@@ -7,6 +7,7 @@ or nothing. Removing leaves that file for last, so a kill on the way leaves a fo
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Mapping
 from fnmatch import fnmatch
 from pathlib import Path
@@ -57,6 +58,24 @@ def replace_folder(new: Path, target: Path, run: Path) -> None:
         os.replace(target, old)
     os.replace(new, target)
     _remove(old)
+
+
+def link_folder(source: Path, target: Path) -> None:
+    """Give a folder's files a second place, as links, or copies where there can be none; files that are there stay.
+
+    Artifacts are replaced as folders and never written in place, so neither place can change the other. What says that
+    the folder is whole, its manifest, comes last.
+    """
+    files = [path for path in source.rglob("*") if path.is_file()]
+    for path in sorted(files, key=lambda path: path == source / MANIFEST):
+        place = target / path.relative_to(source)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.link(path, place)
+        except FileExistsError:
+            continue
+        except OSError:  # another disk, or one without links
+            shutil.copyfile(path, place)
 
 
 def clear_folder(folder: Path, run: Path) -> None:

@@ -126,9 +126,19 @@ class Task(Config):
 class Split(Config):
     """How records come to train, valid and test."""
 
-    mode: Literal["given", "keys"] = Field("given", description="by files, or by a seeded hash of each side's key")
+    mode: Literal["given", "keys", "random"] = Field(
+        "given", description="by files, by a seeded hash of each side's key, or by one of each row, whatever its keys"
+    )
+    keys: Annotated[list[str], Field(min_length=1)] | None = Field(
+        None, description="of data.keys, those that no two parts share (mode keys); null: all of them"
+    )
     valid: Share = Field(0.1, description="share of the rows that remain for validation, when no file is given for it")
-    test: Share = Field(0.2, description="share of the rows that remain for test (mode keys)")
+    test: Share = Field(0.2, description="share of the rows that remain for test (modes keys and random)")
+
+    @property
+    def makes_test(self) -> bool:
+        """Whether validation and test are made of the training files."""
+        return self.mode != "given"
 
 
 class Junk(Config):
@@ -249,8 +259,13 @@ class Data(Config):
             raise ValueError("test: name at least one test set, or set split.mode: keys")
         if self.split.mode == "keys" and not self.keys:
             raise ValueError("keys: split.mode keys needs the identity column of each side")
-        if self.split.mode == "keys" and (self.test or self.valid):
-            raise ValueError("test: split.mode keys makes valid and test itself; remove them or use mode given")
+        if self.split.makes_test and (self.test or self.valid):
+            mode = self.split.mode
+            raise ValueError(f"test: split.mode {mode} makes valid and test itself; remove them or use mode given")
+        if self.split.keys is not None and self.split.mode != "keys":
+            raise ValueError("split.keys: they are for split.mode keys alone; remove them or set that mode")
+        if unknown := sorted(set(self.split.keys or []) - set(self.keys)):
+            raise ValueError(f"split.keys: {', '.join(unknown)} not among data.keys: {', '.join(self.keys) or 'none'}")
         if self.on_valid_key == "drop" and not self.keys:
             raise ValueError("on_valid_key: drop needs keys, the identity column of each side")
         if "train" in self.extra:
@@ -391,6 +406,7 @@ class Project(Config):
     controls: Controls = Field(default_factory=Controls)
     quality: Quality = Field(default_factory=Quality)
     bench: dict[str, Any] = Field(default_factory=dict, description="settings of the latency benchmark")
+    sweep: dict[str, Any] = Field(default_factory=dict, description="the grid of `distill sweep`")
     seed: NonNegativeInt = Field(1, description="seed of splits, samples and bootstrap, and of training by default")
     training_seed: NonNegativeInt | None = Field(
         None, description="seed of random weights and of the order of training rows; null: seed"

@@ -15,7 +15,7 @@ import errno
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +24,14 @@ from typing import Any
 from distill.core import manifest
 from distill.core.errors import UserError
 from distill.core.files import HALF_WRITTEN, Json, disk_error, read_object, sha256, sha256_json, write_bytes, write_json
-from distill.core.folders import STARTED, begun_for, clear_folder, replace_folder, require_replaceable
+from distill.core.folders import (
+    STARTED,
+    begun_for,
+    clear_folder,
+    link_folder,
+    replace_folder,
+    require_replaceable,
+)
 from distill.core.hashes import HashCache
 from distill.core.manifest import MANIFEST
 from distill.core.run_folder import HASHES
@@ -97,7 +104,8 @@ class Steps:
 
     Args: run: the run folder. config: the resolved config, kept in `run.json`. versions: of libraries, kept there too.
         on_start, on_end: told the step's name, and in the end its status and seconds. on_body: told the run folder and
-        the step when its body begins.
+        the step when its body begins. alike: folders of other runs, whose finished artifacts of equal fingerprint are
+        taken over.
     """
 
     def __init__(
@@ -108,7 +116,9 @@ class Steps:
         on_start: Callable[[str], None] = lambda name: None,
         on_end: Callable[[str, str, float], None] = lambda name, status, seconds: None,
         on_body: Callable[[Path, Step], None] = nobody,
+        alike: Sequence[Path] = (),
     ) -> None:
+        self.alike = alike
         self.run_folder, self.on_start, self.on_end, self.on_body = run, on_start, on_end, on_body
         self._state: Json = {"schema": 1, "config": config, "versions": versions, "stages": []}
         self._hashes = HashCache(run / HASHES)
@@ -123,7 +133,7 @@ class Steps:
         inputs = self._inputs(step)
         fingerprint = fingerprint_of(step, inputs)
         status, started = "done", time.monotonic()
-        if self._is_finished(target, fingerprint, step):
+        if self._is_finished(target, fingerprint, step) or self._taken_over(target, fingerprint, step):
             status = "skipped"
         else:
             self.on_start(step.name)
@@ -161,6 +171,23 @@ class Steps:
 
     def _is_finished(self, target: Path, fingerprint: str, step: Step) -> bool:
         return is_finished(target, fingerprint, step.manifest, self._hashes.sha256)
+
+    def _taken_over(self, target: Path, fingerprint: str, step: Step) -> bool:
+        """Whether another run has the artifact, so that it is here too by now."""
+        for run in self.alike:
+            found = run / step.artifact
+            with suppress(UserError):  # one that was changed since it was made is no use
+                if not self._is_finished(found, fingerprint, step) or step.manifest != MANIFEST:
+                    continue
+                partial = working_folder(target)
+                require_replaceable(partial, target, self.run_folder)
+                clear_folder(partial, self.run_folder)
+                write_json(partial / STARTED, {"fingerprint": "taken over"})  # cut off, it is cleared like any other
+                link_folder(found, partial)
+                (partial / STARTED).unlink()
+                replace_folder(partial, target, self.run_folder)
+                return True
+        return False
 
     def _make(self, step: Step, target: Path, fingerprint: str, inputs: dict[str, str]) -> None:
         for read in step.reads:

@@ -95,13 +95,15 @@ def read_calibrated(
 
     Without `calibrate` the temperature is 1 and there are no thresholds.
 
+    Args: tests: none: no test file is read.
     Raises: UserError for missing or damaged predictions, and for members of an ensemble on other rows.
     """
     valid = _read(model, VALID, predictions, space.objective)
     temperature = fit_temperature(valid.logits, valid.target, space.objective) if settings.calibrate else 1.0
     parts = {test: _read(model, test, predictions, space.objective) for test in tests}
-    parts[ALL] = Predictions.joined(list(parts.values()))
-    if VALID in settings.test:
+    if parts:
+        parts[ALL] = Predictions.joined(list(parts.values()))
+    if parts and VALID in settings.test:
         parts[JOINED] = Predictions.joined([parts[ALL], valid])
     scored = {name: _scored(model, part, temperature, space) for name, part in parts.items()}
     own = _scored(model, valid, temperature, space)

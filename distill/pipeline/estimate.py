@@ -25,7 +25,7 @@ from distill.families.family import family
 from distill.pipeline.execute import run_step
 from distill.pipeline.experiment import Experiment
 from distill.pipeline.models import ModelSpec
-from distill.pipeline.plan import asking, learning
+from distill.pipeline.plan import Stage, asking, learning, planned
 from distill.pipeline.settings import Settings
 from distill.training.learnt_rows import labelled_rows
 from teachers.config import TeacherConfig, TeacherEntry
@@ -159,7 +159,7 @@ def _timings(
 ) -> Iterator[tuple[str, tuple[Timing, Work]]]:
     """Timing and work of each step of the short plan; a step that another one stands for is not performed."""
     for part in (asking, learning):
-        for step in (stage.step for stage in part(short) if stage.verb not in leave_out):
+        for step in (stage.step for stage in _wanted(short, list(part(short))) if stage.verb not in leave_out):
             on_start(step.name)
             work, clock, started = step.work(few), _Clock(), time.monotonic()
             with reporting(clock):
@@ -168,6 +168,14 @@ def _timings(
             size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
             extra = _per_request(folder) if step.artifact == LATENCY else None
             yield step.name, (Timing(whole, clock.busy, tuple(clock.ticks), size, extra), work)
+
+
+def _wanted(short: Experiment, stages: list[Stage]) -> list[Stage]:
+    """The stages of a run for one model alone that this one needs; else all."""
+    if short.settings.only is None:
+        return stages
+    kept = {stage.step.artifact for stage in planned(short, "evaluate")}
+    return [stage for stage in stages if stage.step.artifact in kept]
 
 
 def _per_request(folder: Path) -> float:

@@ -21,7 +21,7 @@ from distill.pipeline.checkpoints import try_checkpoints
 from distill.pipeline.experiment import Experiment
 from distill.pipeline.extras import naming_extras
 from distill.pipeline.models import PHASE
-from distill.pipeline.plan import asking, bundles, plan, stages_until
+from distill.pipeline.plan import asking, bundles, planned
 from distill.pipeline.preflight import (
     require_folds,
     require_intervals,
@@ -58,7 +58,7 @@ def execute(
     experiment = Experiment(settings)
     with at_work(settings.run), reporting(reporter):
         told = reporter.step_starts, reporter.step_ends, on_body
-        steps = Steps(settings.run, settings.as_json(), versions(), *told)
+        steps = Steps(settings.run, settings.as_json(), versions(), *told, alike=settings.alike)
         try:
             _make(experiment, steps, until)
         except DistillError as error:
@@ -72,7 +72,7 @@ def execute(
 def _make(experiment: Experiment, steps: Steps, until: str) -> None:
     page = str(experiment.run.page)
     first = {stage.step.artifact for stage in asking(experiment)}
-    stages = stages_until(list(plan(experiment)), until)
+    stages = planned(experiment, until)
     if any(stage.verb == "train" for stage in stages):
         require_layers(experiment)
     require_together([stage.step for stage in stages], steps)
@@ -82,7 +82,7 @@ def _make(experiment: Experiment, steps: Steps, until: str) -> None:
         if stage.step.artifact == experiment.run.audit.parent.name:
             _require_audit(experiment, _write_report(experiment, steps), until)
     # The choice is made, and may have changed what comes after.
-    later = [stage for stage in stages_until(list(plan(experiment)), until) if stage.step.artifact not in first]
+    later = [stage for stage in planned(experiment, until) if stage.step.artifact not in first]
     if any(stage.verb in ("label", "train") for stage in later):
         require_teacher(_write_report(experiment, steps), page)
     for stage in later:

@@ -310,14 +310,14 @@ class Experiment:
     @property
     def tests(self) -> list[str]:
         """The test splits."""
-        if self.project.data.split.mode == "keys":
+        if self.project.data.split.makes_test:
             return [KEY_TEST]
         return [f"test.{name}" for name in self.project.data.test]
 
     @property
     def predicted_splits(self) -> list[str]:
-        """The splits that are predicted: validation and every test."""
-        return ["valid", *self.tests]
+        """The splits that are predicted: validation and, unless they are closed yet, every test."""
+        return ["valid"] if self.settings.closed else ["valid", *self.tests]
 
     @property
     def labelled_splits(self) -> list[str]:

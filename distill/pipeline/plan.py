@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from distill.core.run_folder import CHOICE
+from distill.core.run_folder import CHOICE, RunFolder
 from distill.core.steps import Step
 from distill.pipeline.experiment import Experiment
 from distill.pipeline.models import BASELINE, CONTROL, FOLD, STUDENT, ModelSpec
@@ -145,6 +145,19 @@ def bundles(experiment: Experiment) -> Iterator[Stage]:
         yield Stage("bundle", bundle_step(experiment, spec))
 
 
+def planned(experiment: Experiment, verb: str) -> list[Stage]:
+    """The plan of a run up to the last step of `verb`; of a run for one model alone, what that one needs.
+
+    That ends with the model's predictions, whatever the verb.
+    """
+    only = experiment.settings.only
+    if only is None:
+        return stages_until(list(plan(experiment)), verb)
+    spec = experiment.models[only]
+    wanted = {RunFolder.predicted(spec.label)} | ({CHOICE} if spec.role in (STUDENT, BASELINE) else set())
+    return _needed(list(plan(experiment)), wanted, "audit")
+
+
 def stages_until(stages: list[Stage], verb: str) -> list[Stage]:
     """The plan up to the last step of `verb`, all of it for later verbs; no step of another verb that nothing reads.
 
@@ -156,16 +169,16 @@ def stages_until(stages: list[Stage], verb: str) -> list[Stage]:
     kept = stages[: last + 1]
     if verb in ("label", "select"):
         trained = {stage.step.artifact for stage in kept if stage.verb == "train"}
-        return _needed([one for one in kept if one.verb != "train" and trained.isdisjoint(one.step.upstream)], verb)
+        early = [one for one in kept if one.verb != "train" and trained.isdisjoint(one.step.upstream)]
+        return _needed(early, {CHOICE}, "audit", verb)
     read = {artifact for stage in kept for artifact in stage.step.upstream}
     spared = {"label", "select", "export"} - {verb}
     return [stage for stage in kept if stage.verb not in spared or stage.step.artifact in read]
 
 
-def _needed(stages: list[Stage], verb: str) -> list[Stage]:
-    """The stages of a verb, the audit and the choice of the labels, with what they read."""
-    wanted = {CHOICE}
+def _needed(stages: list[Stage], wanted: set[str], *verbs: str) -> list[Stage]:
+    """The stages of these verbs and those that make the wanted artifacts, with what they read."""
     for stage in reversed(stages):
-        if stage.verb in ("audit", verb) or stage.step.artifact in wanted:
+        if stage.verb in verbs or stage.step.artifact in wanted:
             wanted |= {stage.step.artifact, *stage.step.upstream}
     return [stage for stage in stages if stage.step.artifact in wanted]

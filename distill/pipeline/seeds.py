@@ -45,6 +45,7 @@ def seed_runs(settings: Settings) -> list[Settings]:
             settings,
             run=settings.run / f"seed-{seed}",
             seeds_in=settings.run,
+            alike=tuple(one / f"seed-{seed}" for one in settings.alike),
             project=settings.project.model_copy(update={"seeds": None, "training_seed": seed}),
         )
         for seed in settings.project.seeds

@@ -39,6 +39,9 @@ class Settings:
         run: the run folder. where: the project file, named in messages.
         project: task, data, views, gates. teachers, students, targets: by name, in the order of the report.
         seeds_in: the folder that this run and those of other seeds are in; None: it is not one of several.
+        alike: runs that differ in little, whose finished artifacts are taken over where they equal this one's.
+        only: the name of the model that alone is made, with all that it needs; None: every model.
+        closed: models are asked on validation alone, and no model reads test rows yet.
     """
 
     run: Path
@@ -49,6 +52,9 @@ class Settings:
     targets: dict[str, Target]
     bench: BenchConfig
     seeds_in: Path | None = None
+    alike: tuple[Path, ...] = ()
+    only: str | None = None
+    closed: bool = False
 
     @property
     def shared(self) -> Path:

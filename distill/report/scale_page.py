@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from distill.core.files import Json, write_text
+from distill.core.files import Json
 from distill.core.output import for_html
 from distill.report import formats, scales
 from distill.report.contents import dig, entries
-from distill.report.markup import element, notes, table
-from distill.report.page import document
+from distill.report.markup import element
 from distill.report.plots import Frame, axes, svg
 from distill.report.scale_table import scale_sentences, scale_sheet, shown_factor
 from distill.report.scales import Scale
+from distill.report.studies.page import write_study_page
 
 _SPLITS = {"test": "test", "valid": "validation"}
 _Mark = tuple[float, float, float, float]
@@ -21,14 +21,9 @@ _Mark = tuple[float, float, float, float]
 
 def write_scale_page(found: Json, path: Path) -> None:
     """Write the page. Args: found: the content of `scale.json`. Raises: UserError when it cannot be written."""
-    title = "What more rows of the pool bring"
-    head, *others = scale_sentences(found)
-    top = element("h1", title) + element("p", for_html(head), class_="headline") + notes(others, class_="verdict")
     drawn = "".join(_figure(found, one) for one in entries(found, "students"))
-    body = element("header", top) + element(
-        "main", element("section", element("div", drawn, class_="figures") + table(scale_sheet(found)))
-    )
-    write_text(path, document(title, body))
+    title = "What more rows of the pool bring"
+    write_study_page(title, scale_sentences(found), [scale_sheet(found)], path, drawn)
 
 
 def _figure(found: Json, student: Json) -> str:

@@ -53,6 +53,7 @@ class PoolCheck:
     def __init__(self, project: Project, labelled: Mapping[str, Sequence[Record]]) -> None:
         self._views, self._by_side = project.views, project.data.pool_exclude == "side"
         self._by_key, self._by_card = project.data.split.mode == "keys", project.data.on_card_leak == "drop"
+        self._split_keys = project.data.split.keys or project.data.keys
         self.source = ""
         self._documents: dict[int, str] = {}
         self._sides: dict[int, str] = {}
@@ -105,7 +106,7 @@ class PoolCheck:
         if self._by_side:
             self._sides |= {side: reason for side in self._side_keys(record) if side and side not in self._sides}
         if self._by_key:
-            self._keys |= {item for item in record.keys.items() if item[1]}
+            self._keys |= {(path, key) for path, key in record.keys.items() if key and path in self._split_keys}
 
     def _document_key(self, record: Record) -> int:
         return text_key(*side_texts(record, self._views["document"]))

@@ -12,7 +12,7 @@ from distill.core.intake.leak_check import LeakCheck, Mask
 from distill.core.intake.leaks.card import SameCard
 from distill.core.intake.leaks.document import SameDocument
 from distill.core.intake.leaks.key import SameKey
-from distill.core.intake.splits import Parts, by_keys, hold_out
+from distill.core.intake.splits import Parts, hold_out, made_parts
 from distill.core.project import Project
 from distill.core.records import Record
 
@@ -78,11 +78,11 @@ def found_among(
 def made_splits(train: Sequence[Record], project: Project) -> tuple[Parts | None, list[Record]]:
     """The splits that no file gives, made of the training source, and the rows that cross; None: all are given.
 
-    Raises: as `by_keys`.
+    Raises: as `made_parts`.
     """
     data = project.data
-    if data.split.mode == "keys":
-        return by_keys(train, data.split, project.seed, first_of_card(train, project))
+    if data.split.makes_test:
+        return made_parts(train, data.split, project.seed, first_of_card(train, project))
     if data.valid is None:
         return hold_out(train, data.split.valid, project.seed, first_of_card(train, project))
     return None, []

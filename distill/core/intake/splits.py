@@ -26,31 +26,38 @@ _STEPS = 100  # borders are searched for in hundredths, so that a few more rows 
 Parts = dict[str, list[Record]]
 
 
-def by_keys(
+def made_parts(
     records: Sequence[Record], config: Split, seed: int, names: Sequence[str] | None = None
 ) -> tuple[Parts, list[Record]]:
     """Train, valid and test with no key in two of them; and the records whose keys fall into different parts.
 
-    A key's value alone counts, so one product keeps to one part on either side.
+    A key's value alone counts, so one product keeps to one part on either side. Only the keys in `config.keys` count
+    where it names some, and none in mode `random`: then only equal names keep together.
 
     Args: names: what stands for the keys of a record without any; None: its id.
     Raises: UserError when over 65% of the records cross.
     """
     shares = {KEY_TEST: config.test, "valid": config.valid}
-    return _divided(records, _keys(records, names), shares, seed, "split")
+    wanted = [] if config.mode == "random" else config.keys
+    return _divided(records, _keys(records, names, wanted), shares, seed, "split")
 
 
 def hold_out(
     records: Sequence[Record], share: float, seed: int, names: Sequence[str] | None = None
 ) -> tuple[Parts, list[Record]]:
-    """Train and valid, where no validation file is given: by all keys, by names where there are none; as `by_keys`."""
+    """Train and valid, where no validation file is given: by keys, or names without any; as `made_parts`."""
     return _divided(records, _keys(records, names), {"valid": share}, seed, "hold out")
 
 
-def _keys(records: Sequence[Record], names: Sequence[str] | None) -> list[list[str]]:
-    """The keys of each record; its name where it has none."""
+def _keys(
+    records: Sequence[Record], names: Sequence[str] | None, wanted: Sequence[str] | None = None
+) -> list[list[str]]:
+    """The keys of each record; its name where it has none. Args: wanted: the columns that count; None: all."""
     named = zip(records, names or [record.id for record in records], strict=True)
-    return [[key for key in record.keys.values() if key] or [name] for record, name in named]
+    return [
+        [key for path, key in record.keys.items() if key and (wanted is None or path in wanted)] or [name]
+        for record, name in named
+    ]
 
 
 def _divided(

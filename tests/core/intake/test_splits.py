@@ -4,7 +4,7 @@ import pytest
 
 from distill.core.errors import UserError
 from distill.core.intake.hashing import digest, unit
-from distill.core.intake.splits import KEY_TEST, by_keys, hold_out
+from distill.core.intake.splits import KEY_TEST, hold_out, made_parts
 from distill.core.project import Split
 from distill.core.records import Record
 
@@ -14,21 +14,23 @@ def record(index, *keys):
 
 
 def test_shares_come_out_near_what_is_asked_for():
-    parts, crossing = by_keys([record(i, f"товар{i}") for i in range(5000)], Split(mode="keys", valid=0.1, test=0.2), 1)
+    parts, crossing = made_parts(
+        [record(i, f"товар{i}") for i in range(5000)], Split(mode="keys", valid=0.1, test=0.2), 1
+    )
     assert not crossing
     assert abs(len(parts["valid"]) / 5000 - 0.1) < 0.015 and abs(len(parts[KEY_TEST]) / 5000 - 0.2) < 0.02
 
 
 def test_the_seed_decides_and_more_rows_move_none():
     config = Split(mode="keys", valid=0.1, test=0.2)
-    few, many = (by_keys([record(i, f"т{i}") for i in range(n)], config, 1)[0] for n in (100, 200))
+    few, many = (made_parts([record(i, f"т{i}") for i in range(n)], config, 1)[0] for n in (100, 200))
     assert {r.id for r in few["valid"]} <= {r.id for r in many["valid"]}
-    assert by_keys([record(i, f"т{i}") for i in range(100)], config, 2)[0] != few
+    assert made_parts([record(i, f"т{i}") for i in range(100)], config, 2)[0] != few
 
 
 def test_a_key_keeps_to_one_part_on_either_side():
     records = [record(i, f"т{i % 30}", f"т{i % 30}") for i in range(300)]
-    assert by_keys(records, Split(mode="keys"), 1)[1] == []
+    assert made_parts(records, Split(mode="keys"), 1)[1] == []
 
 
 def pairs(count, lefts, rights):
@@ -39,7 +41,7 @@ def pairs(count, lefts, rights):
 
 @pytest.mark.parametrize(("valid", "test"), [(0.1, 0.2), (0.05, 0.1), (0, 0.3)])
 def test_shares_of_two_keys_are_those_of_the_rows_that_remain(valid, test):
-    parts, crossing = by_keys(pairs(4000, 150, 150), Split(mode="keys", valid=valid, test=test), 1)
+    parts, crossing = made_parts(pairs(4000, 150, 150), Split(mode="keys", valid=valid, test=test), 1)
     kept = sum(map(len, parts.values()))
     assert kept + len(crossing) == 4000 and crossing
     assert abs(len(parts[KEY_TEST]) / kept - test) < 0.02 and abs(len(parts["valid"]) / kept - valid) < 0.02
@@ -50,19 +52,19 @@ def test_shares_of_two_keys_are_those_of_the_rows_that_remain(valid, test):
 def test_rows_that_hang_together_come_to_one_part_whole():
     random_ = random.Random(4)
     groups = [record(i, f"л{i % 300}", f"п{i % 300}-{random_.randrange(4)}") for i in range(3000)]
-    parts, crossing = by_keys(groups, Split(mode="keys"), 1)
+    parts, crossing = made_parts(groups, Split(mode="keys"), 1)
     assert crossing == [] and 0.1 < len(parts[KEY_TEST]) / 3000 < 0.3
     assert not keys_of(parts["train"]) & (keys_of(parts["valid"]) | keys_of(parts[KEY_TEST]))
 
 
 def test_an_empty_key_joins_no_rows():
-    parts, crossing = by_keys([record(i, f"т{i}", "") for i in range(600)], Split(mode="keys"), 1)
+    parts, crossing = made_parts([record(i, f"т{i}", "") for i in range(600)], Split(mode="keys"), 1)
     assert crossing == [] and 0.1 < len(parts[KEY_TEST]) / 600 < 0.3
 
 
 def test_too_many_crossing_rows_are_an_error_with_the_figure():
     with pytest.raises(UserError, match=r"crosses_split \d+ of 2000 rows \(6\d\.\d%\)"):
-        by_keys(pairs(2000, 90, 90), Split(mode="keys", valid=0.33, test=0.33), 1)
+        made_parts(pairs(2000, 90, 90), Split(mode="keys", valid=0.33, test=0.33), 1)
 
 
 def test_hold_out_takes_whole_keys_and_rows_without_keys():

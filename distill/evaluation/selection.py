@@ -1,0 +1,163 @@
+"""Whether validation ranks models as test does, and what choosing by it brought: a diagnosis, which chooses nothing.
+
+Validation and test rows are drawn anew, each apart from the other and the same ones for all models; the models stay as
+they are. Drawing adds noise to both lists, which lowers a rank correlation, so its interval lies low rather than high.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from distill.core.config import parse
+from distill.core.errors import UserError
+from distill.core.files import Json, read_object
+from distill.core.manifest import MANIFEST, require_whole
+from distill.core.model_folder import HISTORY_FILE
+from distill.core.project import Quality, Task
+from distill.core.run_folder import PREDICTIONS, read_run
+from distill.evaluation.bootstrap import Bootstrap
+from distill.evaluation.calibrated_predictions import ALL, CalibratedPredictions, Model, read_calibrated
+from distill.evaluation.cells import LOSS, Scale
+from distill.evaluation.metrics import FloatArray
+from distill.evaluation.over_seeds import Seeded
+from distill.evaluation.ranking import kendall, spearman
+from distill.evaluation.scored import Scored, require_same_rows
+from distill.evaluation.statistics import interval
+
+FEWEST = 3
+_STUDIES = ("sweep", "ablate-fields")  # whose cells are measured on the same rows
+_ON_VALIDATION = 1
+
+
+def diagnose(runs: Sequence[Path]) -> Json:
+    """How validation and test rank the models of finished runs.
+
+    Args: runs: folders of runs, each with all its seeds, and of sweeps, with all their cells.
+    Returns: `{"rows": {"valid", "test"}, "metric", "positive", "models": [{"name", "valid", "test"}], "by": {metric:
+        {"spearman", "kendall", "chosen", "best", "lost", "over_random"}}, "evaluations"}`; the last are figures with
+        intervals, `lost` and `over_random` in the metric's unit with more always the better.
+    Raises: UserError for a folder that is no run, fewer than three models, and models of other rows.
+    """
+    folders = [folder for run in runs for folder in _runs(run)]
+    scale = _scale(folders[0])
+    models = {name: one for folder in folders for name, one in _models(folder, runs, scale).items()}
+    if len(models) < FEWEST:
+        raise UserError(
+            f"a ranking needs at least {FEWEST} models with answers on validation and test",
+            where=", ".join(map(str, runs)),
+            found=f"{len(models)}: {', '.join(models) or 'none'}",
+            do="evaluate the run first, or name more runs, or a sweep",
+        )
+    lead = next(iter(models.values()))
+    for one in models.values():
+        require_same_rows(lead.valid, one.valid)
+        require_same_rows(lead.tests[ALL], one.tests[ALL])
+    both = {
+        "valid": _seeded({name: one.valid for name, one in models.items()}, scale, _ON_VALIDATION),
+        "test": _seeded({name: one.tests[ALL] for name, one in models.items()}, scale, 0),
+    }
+    figures = {metric: {split: _Figures.of(own, metric) for split, own in both.items()} for metric in scale.metrics}
+    return {
+        "schema": 1,
+        "rows": {"valid": len(lead.valid), "test": len(lead.tests[ALL])},
+        "metric": scale.quality.metric,
+        "positive": scale.space.positive,
+        "models": [
+            {
+                "name": name,
+                **{
+                    split: {metric: own[name].metric(metric).mean() for metric in scale.metrics}
+                    for split, own in both.items()
+                },
+            }
+            for name in models
+        ],
+        "by": {metric: _ranked(list(models), own["valid"], own["test"], metric) for metric, own in figures.items()},
+        "evaluations": sum(map(_evaluations, folders)),
+    }
+
+
+@dataclass(frozen=True)
+class _Figures:
+    """One metric of M models, more the better. Attributes: values: (M,). drawn: (R, M)."""
+
+    values: FloatArray
+    drawn: FloatArray
+
+    @classmethod
+    def of(cls, models: Mapping[str, Seeded], metric: str) -> _Figures:
+        sign = -1 if metric == LOSS else 1
+        found = [one.metric(metric) for one in models.values()]
+        values = np.array([figure.values.mean() for figure in found])
+        return cls(sign * values, sign * np.stack([figure.replicates() for figure in found], axis=1))
+
+
+def _ranked(names: Sequence[str], valid: _Figures, test: _Figures, metric: str) -> Json:
+    chosen, best = int(np.argmax(valid.values)), int(np.argmax(test.values))
+    others = test.drawn.mean(axis=1)
+    return {
+        **{
+            name: interval(own(valid.values, test.values), own(valid.drawn, test.drawn))
+            for name, own in (("spearman", spearman), ("kendall", kendall))
+        },
+        "chosen": names[chosen],
+        "best": names[best],
+        "lost": interval(test.values[best] - test.values[chosen], test.drawn[:, best] - test.drawn[:, chosen]),
+        "over_random": interval(test.values[chosen] - test.values.mean(), test.drawn[:, chosen] - others),
+    }
+
+
+def _seeded(scored: Mapping[str, Scored], scale: Scale, stream: int) -> dict[str, Seeded]:
+    lead = next(iter(scored.values()))
+    draws: Bootstrap = lead.bootstrap(scale.quality.replicates, (scale.seed, stream))
+    return {name: Seeded([one], draws) for name, one in scored.items()}
+
+
+def _runs(run: Path) -> Iterator[Path]:
+    """The runs in a folder: itself, or its seeds; and the cells of a sweep."""
+    cells = [cell for study in _STUDIES for cell in read_object(run / f"{study}.json").get("cells", [])]
+    if (run / "run.json").exists() or not cells:
+        seeds = read_run(run)["config"].get("seeds")
+        yield from [run / f"seed-{seed}" for seed in seeds] if seeds else [run]
+    for cell in (cell for cell in cells if cell["status"] == "done"):
+        folder = run / cell["run"]
+        yield from sorted(folder.glob("seed-*")) or [folder]
+
+
+def _scale(run: Path) -> Scale:
+    config, where = read_run(run)["config"], str(run / "run.json")
+    space = parse(Task, config.get("task") or {}, where, "task").space
+    return Scale(space, parse(Quality, config.get("quality") or {}, where, "quality"), config.get("seed", 1))
+
+
+def _models(folder: Path, runs: Sequence[Path], scale: Scale) -> dict[str, CalibratedPredictions]:
+    """The models of a run by name, without exported files, which answer as their models do, and other readings."""
+    predictions = folder / PREDICTIONS
+    names = sorted(path.name for path in predictions.glob("*") if (path / MANIFEST).exists())
+    own = [name for name in names if ">" not in name and not any(name.startswith(f"{one}.") for one in names)]
+    found = {}
+    for name in own:
+        tests = sorted(path.stem for path in (predictions / name).glob("test.*.parquet"))
+        if tests:
+            require_whole(predictions / name)
+            read = read_calibrated(Model(name, "", "", ""), tests, predictions, scale.space, scale.quality)
+            alone = len(runs) == 1 and folder == runs[0]
+            found[name if alone else f"{_shown(folder, runs)}: {name}"] = read
+    return found
+
+
+def _shown(folder: Path, runs: Sequence[Path]) -> str:
+    """A run's folder, from the one that was given on."""
+    above = next(run for run in runs if run == folder or run in folder.parents)
+    inner = folder.relative_to(above).as_posix()
+    return inner if len(runs) == 1 else f"{above.name}/{inner}".removesuffix("/.")
+
+
+def _evaluations(folder: Path) -> int:
+    """How many evaluations of checkpoints on validation a run's fits have stored."""
+    found = [read_object(path) for path in folder.glob(f"*/*/{HISTORY_FILE}")]
+    return sum(len(one.get("evaluations") or []) for one in found)

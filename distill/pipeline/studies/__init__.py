@@ -1,0 +1,1 @@
+"""Studies: several runs that differ in little, and what the differences come to."""

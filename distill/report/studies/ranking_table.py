@@ -1,0 +1,91 @@
+"""Whether validation ranks models as test does: sentences and a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from distill.core.files import Json
+from distill.evaluation.selection import diagnose
+from distill.report import formats
+from distill.report.contents import dig, entries
+from distill.report.finding import Finding
+from distill.report.names import metric_name
+from distill.report.studies.figures import loss, named_metric
+from distill.report.table_model import Column, Sheet
+
+
+def diagnosed(runs: Sequence[Path]) -> Finding:
+    """The diagnosis of finished runs. Raises: as `diagnose`."""
+    found = diagnose(runs)
+    return Finding(found, [*ranking_sentences(found), ranking_sheet(found)])
+
+
+def ranking_sentences(found: Json) -> list[str]:
+    """For each metric whether the ranking is better than chance and what choosing lost; what is not known."""
+    told = [sentence for metric in dig(found, "by") for sentence in _of(found, metric)]
+    stored = formats.integer(found.get("evaluations"))
+    checkpoints = (
+        f"Nothing is said of checkpoints: {stored} evaluations on validation are stored, but a fit keeps "
+        "the weights of one, so test is known for one checkpoint of each model."
+    )
+    return [*told, checkpoints, "This reads test after everything was chosen, and chooses nothing."]
+
+
+def ranking_sheet(found: Json) -> Sheet:
+    """Every model on both splits, best on validation first, with its place on each."""
+    metric, models = str(found.get("metric")), entries(found, "models")
+    places = {split: _places(models, split, metric) for split in ("valid", "test")}
+    rows = sorted(models, key=lambda row: places["valid"][row["name"]])
+    columns = [
+        Column("Model", lambda row: str(row.get("name")), kind="name"),
+        Column("Place, validation", lambda row: str(places["valid"][row["name"]])),
+        Column("Place, test", lambda row: str(places["test"][row["name"]])),
+        Column(f"{named_metric(found)}, validation", lambda row: formats.percent_interval(dig(row, "valid", metric))),
+        Column(f"{named_metric(found)}, test", lambda row: formats.percent_interval(dig(row, "test", metric))),
+        Column("Log loss, validation", lambda row: loss(dig(row, "valid", "log_loss")), spare=1),
+        Column("Log loss, test", lambda row: loss(dig(row, "test", "log_loss")), spare=1),
+    ]
+    rows_of = dig(found, "rows")
+    caption = (
+        f"Percent with 95% intervals on {formats.integer(rows_of.get('valid'))} validation and "
+        f"{formats.integer(rows_of.get('test'))} test rows."
+    )
+    return Sheet(caption, columns, rows)
+
+
+def _of(found: Json, metric: str) -> Iterator[str]:
+    by, count = dig(found, "by", metric), len(entries(found, "models"))
+    ends = formats.bounds(by.get("spearman"))
+    better = "better than chance" if ends and ends[0] > 0 else "not shown to be better than chance"
+    name = "log loss" if metric == "log_loss" else metric_name(metric, found.get("positive"))
+    ranks = f"Spearman {_correlation(by.get('spearman'))}, Kendall {_correlation(by.get('kendall'))}"
+    yield f"By {name} validation ranks the {count} models as test does with {ranks}: {better}."
+    lost, gained = (_apart(by.get(key), metric) for key in ("lost", "over_random"))
+    told = f"Validation chooses {by.get('chosen')}: on test {gained} over a model drawn at random"
+    if by.get("chosen") == by.get("best"):
+        yield f"{told}; it is the best on test too."
+    else:
+        yield f"{told}; the best on test is {by.get('best')}, so {lost} were lost, at most, as these rows are its own."
+
+
+def _correlation(figure: object) -> str:
+    value, ends = formats.number(figure), formats.bounds(figure)
+    if value is None:
+        return formats.MISSING
+    return _decimals(value) + (f" ({_decimals(ends[0])} to {_decimals(ends[1])})" if ends else "")
+
+
+def _decimals(value: float) -> str:
+    return f"{value:.2f}".replace("-", "−")
+
+
+def _apart(figure: object, metric: str) -> str:
+    if metric == "log_loss":
+        return f"{formats.signed_interval(figure, figure, 1, 4)} nats"
+    return f"{formats.signed_interval(figure, figure, 100, 2)} points"
+
+
+def _places(models: Sequence[Json], split: str, metric: str) -> dict[str, int]:
+    values = {str(one["name"]): formats.number(dig(one, split, metric)) or 0.0 for one in models}
+    return {name: 1 + sum(other > value for other in values.values()) for name, value in values.items()}

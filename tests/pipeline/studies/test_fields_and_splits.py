@@ -1,0 +1,124 @@
+"""`ablate --fields`, `split-study` and `diagnose-selection` on words alone."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from distill.core.errors import UserError
+from distill.core.files import read_json
+from distill.core.progress import Reporter
+from distill.core.record_store import read_records
+from distill.evaluation.selection import diagnose
+from distill.pipeline.studies.fields import fields_study
+from distill.pipeline.studies.outlook import study_lines
+from distill.pipeline.studies.splits import split_study
+from tests.pipeline.studies.study_project import resolver, write_project
+from tests.tiny_run import distill
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory) -> Path:
+    return write_project(tmp_path_factory.mktemp("project"))
+
+
+@pytest.fixture(scope="module")
+def ablated(project, tmp_path_factory):
+    run = tmp_path_factory.mktemp("runs") / "run"
+    study = fields_study(resolver(project, run))
+    return run, study, study.find(Reporter())
+
+
+@pytest.fixture(scope="module")
+def split(project, tmp_path_factory):
+    run = tmp_path_factory.mktemp("runs") / "run"
+    study = split_study(resolver(project, run))
+    return run, study, study.find(Reporter())
+
+
+def cell_of(found, value):
+    (cell,) = [one for one in found["cells"] if list(one["values"].values()) == [value]]
+    return cell
+
+
+def test_a_field_that_repeats_another_is_named_and_costs_nothing(ablated):
+    _, _, finding = ablated
+    found = finding.content
+    assert [one["values"]["without"] for one in found["cells"]] == ["nothing", "page.title", "page.body"]
+    uses = {use["field"]: use for use in found["uses"]}
+    assert uses["page.body"]["shared"] == 1.0 and uses["page.body"]["most_like"] == ("page.title", 1.0)
+    assert uses["product.title"]["shared"] == 0.0 and uses["page.body"]["tokens"] == 2 * uses["page.title"]["tokens"]
+    assert cell_of(found, "nothing")["over"] == {} and found["lead"] == cell_of(found, "nothing")["name"]
+    without = cell_of(found, "page.body")["over"]["valid"]["f1_macro"]
+    assert without["paired"] and abs(without["difference"]) < 0.1
+    rows = finding.parts[-2].rows
+    assert rows[-1]["values"]["without"] == "product.title" and "cannot be left out" in rows[-1]["error"]
+
+
+def test_the_records_stay_and_only_the_model_reads_less(ablated):
+    run, study, _ = ablated
+    assert len({read_json(cell.settings.run / "records" / "manifest.json")["fingerprint"] for cell in study.cells}) == 1
+    stored = read_json(study.cells[2].settings.run / "teachers" / "base" / "view.json")
+    assert stored["right"] == ["page.title"] and stored["left"] == ["product.title"]
+    assert all("made" in line for line in study_lines(study)[1:4])
+    assert "page.body" in (run / "ablate-fields.html").read_text(encoding="utf-8")
+
+
+def test_another_view_and_another_model_can_be_asked_for(project, tmp_path):
+    study = fields_study(resolver(project, tmp_path / "run"), view="card")
+    assert [cell.settings.project.views["ablated"].right for cell in study.cells] == [["page.title"], []]
+    with pytest.raises(UserError, match="unknown view"):
+        fields_study(resolver(project, tmp_path / "run"), view="cart")
+    single = "views.card={left: [product.title], right: []}"
+    with pytest.raises(UserError, match="no field of this view can be left out"):
+        fields_study(resolver(project, tmp_path / "run", single), view="card")
+
+
+def test_a_full_split_shares_no_key_and_counts_what_crosses(split):
+    _, study, finding = split
+    found = finding.content
+    names = [one["values"]["split"] for one in found["cells"]]
+    assert names == ["random", "by product.id", "by page.id", "full"] and found["lead"] == found["cells"][0]["name"]
+    shared = {cell.values["split"]: _shared(cell.settings.run / "records") for cell in study.cells}
+    assert shared["random"]["product.id"] and shared["random"]["page.id"]
+    assert not shared["by product.id"]["product.id"] and not shared["by page.id"]["page.id"]
+    assert not any(shared["full"].values())
+    assert all(sum(one["parts"].values()) + sum(one["dropped"].values()) == 400 for one in found["cells"])
+    over = cell_of(found, "full")["over"]["test"]["f1_macro"]
+    assert over["low"] < over["difference"] < over["high"] and not over["paired"]
+
+
+def test_a_split_study_needs_keys(project, tmp_path):
+    done = distill("split-study", "--config", project, "--out", tmp_path / "run", "--set=data.keys=[]")
+    assert done.returncode == 2 and "the split study needs the identity column" in done.stderr
+    one = split_study(resolver(project, tmp_path / "run", "data.keys=[product.id]"))
+    assert [cell.values["split"] for cell in one.cells] == ["random", "by product.id"]
+
+
+def test_a_diagnosis_of_cells_and_its_limits(ablated, split):
+    run, _, _ = ablated
+    done = distill("diagnose-selection", run, "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert len(found["models"]) == 3 and set(found["by"]) == {"f1_macro", "log_loss"}
+    by = found["by"]["f1_macro"]
+    assert -1 <= by["spearman"]["low"] <= by["spearman"]["high"] <= 1 and by["lost"]["value"] >= 0
+    assert "better than chance" in done.stderr and "Nothing is said of checkpoints" in done.stderr
+    cells = split[1].cells
+    with pytest.raises(UserError, match="a ranking needs at least 3 models"):
+        diagnose([cells[0].settings.run])
+    with pytest.raises(UserError, match="on the same rows only"):
+        diagnose([cell.settings.run for cell in cells])
+    with pytest.raises(UserError, match="no run here"):
+        diagnose([run / "nowhere"])
+
+
+def _shared(records: Path) -> dict[str, int]:
+    """How many values of each key are in more than one part."""
+    parts = [read_records(records, part) for part in ("train", "valid", "test.unseen")]
+    keys = parts[0][0].keys
+    counts = {key: Counter(value for part in parts for value in {row.keys[key] for row in part}) for key in keys}
+    return {key: sum(times > 1 for times in own.values()) for key, own in counts.items()}

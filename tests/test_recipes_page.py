@@ -43,7 +43,7 @@ def test_the_examples_mean_what_the_page_says(example):
     models = [example(index).models for index in range(len(EXAMPLES))]
     assert models[1]["old_then_new"].starts_from.artifact == "teachers/old_then_new-old"
     mixed = example(2)
-    assert mixed.mixture(mixed.models["with_rules"]) == {"train": 1, "extra.rules": 0.5}
+    assert mixed.gold_splits(mixed.models["with_rules"]) == {"train": 1, "extra.rules": 0.5}
     assert mixed.learnt_splits(mixed.models["with_model_made"]) == ["train", "extra.model_made"]
     assert [models[3][name].config.layers for name in ("base_trunc", "full_then_truncated", "after")] == [8, 8, 6]
     assert models[3]["after"].starts_from.artifact == "teachers/base"

@@ -327,11 +327,11 @@ class Experiment:
     def learnt_splits(self, spec: ModelSpec) -> list[str]:
         """The splits whose rows a model learns: for gold those of its mixture, else those that its `rows` name."""
         if not self.teachers_of(spec):
-            return [*self.mixture(spec)]
+            return [*self.gold_splits(spec)]
         rows = set(getattr(spec.config, "rows", [ALL]))
         return [one for one in self.labelled_splits if ALL in rows or _is_named(one, rows)]
 
-    def mixture(self, spec: ModelSpec) -> dict[str, float]:
+    def gold_splits(self, spec: ModelSpec) -> dict[str, float]:
         """The splits whose gold a model learns, each with how often its rows are read in an epoch."""
         rows = spec.config.rows if isinstance(spec.config, TeacherEntry) else ALL_OF_TRAIN
         return {name if name == TRAIN else f"extra.{name}": weight for name, weight in rows.items()}

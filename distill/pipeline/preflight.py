@@ -107,7 +107,7 @@ def require_slices(experiment: Experiment) -> None:
     for spec in experiment.taught:
         slices = getattr(spec.config, "slices", None)
         known: set[str] = set()
-        for split in experiment.mixture(spec) if slices else ():
+        for split in experiment.gold_splits(spec) if slices else ():
             known |= slice_counts(experiment.run / RECORDS, split).keys()
         for one in slices or ():
             if one not in known:

@@ -13,7 +13,8 @@ from tests.report.sample import sample_report
 
 ORDER = (
     "quality trade-off gates majority twins out-of-fold labels cascades starts selection vocabularies training "
-    "comparisons seeds tests joined classes confusions slices class-thresholds points latency parity lengths audit stages environment"
+    "comparisons seeds tests joined classes confusions slices class-thresholds points latency parity lengths audit "
+    "stages environment"
 ).split()
 WEATHER = '''
 """A section that a user might add."""

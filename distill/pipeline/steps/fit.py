@@ -131,7 +131,7 @@ def _lesson(experiment: Experiment, spec: ModelSpec, sources: _Sources) -> Lesso
         through=[_measured(experiment, name, experiment.settings.students[name]) for name in spec.through],
         measured=experiment.is_probed(spec.entry),
         splits=experiment.learnt_splits(spec),
-        mixture=experiment.mixture(spec),
+        mixture=experiment.gold_splits(spec),
         labels={run / store: share for store, share in sources.labels.items()},
         selection=run / sources.selection if sources.selection else None,
         allow_missing=getattr(spec.config, "allow_missing", False),
@@ -241,7 +241,7 @@ def _work(experiment: Experiment, spec: ModelSpec, own: Family) -> Workload:
         getattr(one.config, "training", None) if family(one.family).optimised else None for one in parts
     ]
     slices = getattr(spec.config, "slices", None)
-    others = [split for split in experiment.mixture(spec) if split != "train"]
+    others = [split for split in experiment.gold_splits(spec) if split != "train"]
     names = [*(f"train/{name}" for name in slices), *others] if slices else None
     read = [names or experiment.learnt_splits(one) for one in parts]
     if None in trainings:
@@ -250,7 +250,7 @@ def _work(experiment: Experiment, spec: ModelSpec, own: Family) -> Workload:
     def work(rows: Counts) -> Work:
         valid = rows.get("valid", 0)
         select = experiment.project.select
-        weights = None if names else experiment.mixture(spec)
+        weights = None if names else experiment.gold_splits(spec)
         counts = [_learnt(rows, splits, select, weights) for splits in read]
         if spec.fold_of:
             counts = [count - count // spec.fold[1] for count in counts]

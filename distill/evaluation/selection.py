@@ -60,7 +60,7 @@ def diagnose(runs: Sequence[Path]) -> Json:
         "valid": _seeded({name: one.valid for name, one in models.items()}, scale, _ON_VALIDATION),
         "test": _seeded({name: one.tests[ALL] for name, one in models.items()}, scale, 0),
     }
-    figures = {metric: {split: _Figures.of(own, metric) for split, own in both.items()} for metric in scale.metrics}
+    figures = {metric: {split: MetricOf.of(own, metric) for split, own in both.items()} for metric in scale.metrics}
     return {
         "schema": 1,
         "rows": {"valid": len(lead.valid), "test": len(lead.tests[ALL])},
@@ -76,27 +76,28 @@ def diagnose(runs: Sequence[Path]) -> Json:
             }
             for name in models
         ],
-        "by": {metric: _ranked(list(models), own["valid"], own["test"], metric) for metric, own in figures.items()},
+        "by": {metric: ranked(list(models), own["valid"], own["test"]) for metric, own in figures.items()},
         "evaluations": sum(map(_evaluations, folders)),
     }
 
 
 @dataclass(frozen=True)
-class _Figures:
+class MetricOf:
     """One metric of M models, more the better. Attributes: values: (M,). drawn: (R, M)."""
 
     values: FloatArray
     drawn: FloatArray
 
     @classmethod
-    def of(cls, models: Mapping[str, Seeded], metric: str) -> _Figures:
+    def of(cls, models: Mapping[str, Seeded], metric: str) -> MetricOf:
         sign = -1 if metric == LOSS else 1
         found = [one.metric(metric) for one in models.values()]
         values = np.array([figure.values.mean() for figure in found])
         return cls(sign * values, sign * np.stack([figure.replicates() for figure in found], axis=1))
 
 
-def _ranked(names: Sequence[str], valid: _Figures, test: _Figures, metric: str) -> Json:
+def ranked(names: Sequence[str], valid: MetricOf, test: MetricOf) -> Json:
+    """How two lists of figures of the same M models agree, and what choosing by the first brought on the second."""
     chosen, best = int(np.argmax(valid.values)), int(np.argmax(test.values))
     others = test.drawn.mean(axis=1)
     return {

@@ -11,17 +11,18 @@ from distill.pipeline.settings import Settings, resolve_settings
 
 LABELS = ("мимо", "рядом", "точно")
 SIGNS = ("ремонт", "аналог", "купить")
-PRODUCTS = 100
+PRODUCTS = 120
 
 PROJECT = """
 task: {labels: [мимо, рядом, точно], positive: точно}
-data: {train: train.jsonl, valid: valid.jsonl, test: {unseen: test.jsonl}, keys: [product.id, page.id], slice: slice}
+data: {train: train.jsonl, valid: valid.jsonl, test: {unseen: test.jsonl}, keys: [product.id, page.id], slice: slice,
+       split: {valid: 0.33, test: 0.33}}
 views: {document: {left: [product.title], right: [page.title, page.body], max_tokens: 24},
         card: {left: [product.title], right: [page.title], max_tokens: 16}}
 teachers: {base: {preset: words}}
 students: {}
 export: []
-gates: {teacher_over_priors: null}
+gates: {teacher_over_priors: null, validation_rows: 20}
 quality: {replicates: 100}
 threads: 1
 """
@@ -31,7 +32,7 @@ def write_project(folder: Path) -> Path:
     """The project's files; page titles name the class mostly, bodies repeat the title, product titles say nothing."""
     random_ = random.Random(5)
     rows = [_row(number, random_) for number in range(4 * PRODUCTS)]
-    for name, own in (("train", rows[:200]), ("valid", rows[200:300]), ("test", rows[300:])):
+    for name, own in (("train", rows[:240]), ("valid", rows[240:360]), ("test", rows[360:])):
         lines = [json.dumps(row, ensure_ascii=False) for row in own]
         (folder / f"{name}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
     path = folder / "project.yaml"

@@ -171,3 +171,13 @@ def test_as_a_command(swept, project):
     assert len(json.loads(done.stdout.splitlines()[-1])["cells"]) == 4 and "Best of 4 on validation" in done.stderr
     refused = distill("sweep", *options, "--model", "bas")
     assert refused.returncode == 2 and "did you mean 'base'" in refused.stderr
+
+
+def test_the_diagnosis_of_a_sweep_ranks_its_cells(swept):
+    done = distill("diagnose-selection", swept[0], "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert len(found["models"]) == 4 and set(found["by"]) == {"f1_macro", "log_loss"}
+    by = found["by"]["log_loss"]
+    assert -1 <= by["spearman"]["low"] <= by["spearman"]["high"] <= 1 and by["lost"]["value"] >= 0
+    assert "better than chance" in done.stderr and "Nothing is said of checkpoints" in done.stderr

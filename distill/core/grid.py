@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from itertools import product
+from math import prod
 from string import Template
 from typing import Annotated, Any
 
@@ -48,8 +49,10 @@ class Grid(Config):
             found.append(f"over: {', '.join(twice)} named twice")
         if unknown := sorted(self._placeholders - set(self.names)):
             found.append(f"sets: ${unknown[0]} is no column and not in over")
-        if len(self.points) > _MOST:
-            found.append(f"over: {len(self.points)} cells, at most {_MOST}")
+        if broken := [one for one in self.sets if not Template(one).is_valid()]:
+            found.append(f"sets: a $ that begins no name; write $$ for the sign itself: {broken[0]}")
+        if (cells := max(1, len(self.rows)) * prod(map(len, self.over.values()))) > _MOST:
+            found.append(f"over: {cells} cells, at most {_MOST}")
         if found:
             raise ValueError("\n".join(found))
         return self

@@ -104,8 +104,9 @@ class Steps:
 
     Args: run: the run folder. config: the resolved config, kept in `run.json`. versions: of libraries, kept there too.
         on_start, on_end: told the step's name, and in the end its status and seconds. on_body: told the run folder and
-        the step when its body begins. alike: folders of other runs, whose finished artifacts of equal fingerprint are
-        taken over.
+        the step when its body begins.
+    Attributes: alike: folders of other runs, whose finished artifacts of equal fingerprint are taken over; none at
+        first.
     """
 
     def __init__(
@@ -116,9 +117,8 @@ class Steps:
         on_start: Callable[[str], None] = lambda name: None,
         on_end: Callable[[str, str, float], None] = lambda name, status, seconds: None,
         on_body: Callable[[Path, Step], None] = nobody,
-        alike: Sequence[Path] = (),
     ) -> None:
-        self.alike = alike
+        self.alike: Sequence[Path] = ()
         self.run_folder, self.on_start, self.on_end, self.on_body = run, on_start, on_end, on_body
         self._state: Json = {"schema": 1, "config": config, "versions": versions, "stages": []}
         self._hashes = HashCache(run / HASHES)

@@ -90,6 +90,7 @@ class MetricOf:
 
     @classmethod
     def of(cls, models: Mapping[str, Seeded], metric: str) -> MetricOf:
+        """The figures of models on one split."""
         sign = -1 if metric == LOSS else 1
         found = [one.metric(metric) for one in models.values()]
         values = np.array([figure.values.mean() for figure in found])

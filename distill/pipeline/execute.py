@@ -58,7 +58,8 @@ def execute(
     experiment = Experiment(settings)
     with at_work(settings.run), reporting(reporter):
         told = reporter.step_starts, reporter.step_ends, on_body
-        steps = Steps(settings.run, settings.as_json(), versions(), *told, alike=settings.alike)
+        steps = Steps(settings.run, settings.as_json(), versions(), *told)
+        steps.alike = settings.alike
         try:
             _make(experiment, steps, until)
         except DistillError as error:

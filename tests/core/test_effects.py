@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.config import BenchConfig
-from distill.core import project
+from distill.core import grid, project
 from distill.core.config import Config
 from distill.core.selection.config import Select
 from distill.inference.language_model.config import Asking, Example, LanguageModelSettings, Spend
@@ -86,6 +86,7 @@ SHORTENED = "families/test_token_schedule.py::test_a_student_is_trained_saved_op
 LORA = "families/test_lora.py"
 ROUNDS = "benchmarks/test_latency.py::test_processes_visit_every_subject_before_the_next_round"
 RARE = "core/intake/test_rare_classes.py"
+GRID = "pipeline/studies/test_sweep.py::test_a_grid_of_rows_with_names_of_its_own"
 BY_SOURCE = "training/losses/test_by_source.py::test_each_row_counts_under_the_settings_of_its_source"
 
 PHASES = "pipeline/test_phases.py::test_each_phase_is_fitted_on_its_rows_at_its_rates_and_stands_in_the_report"
@@ -167,6 +168,11 @@ EFFECTS: Mapping[type[Config], Mapping[str, str]] = {
         "mode": "core/intake/test_prepare.py::test_splits_by_keys_share_no_key_and_count_what_crosses",
         "valid": "core/intake/test_prepare.py::test_without_validation_files_a_share_of_keys_is_held_out",
         "test": "core/intake/test_splits.py::test_shares_come_out_near_what_is_asked_for",
+        "keys": "core/intake/test_splits.py::test_only_the_keys_that_are_named_keep_to_one_part",
+    },
+    grid.Grid: {
+        **each(GRID, "columns", "rows", "over", "sets"),
+        "model": "pipeline/studies/test_sweep.py::test_the_shipped_grids_hold_with_an_encoder",
     },
     project.Junk: each(JUNK, "min_chars", "max_chars", "required", "repeated", "patterns"),
     project.MadePairs: {
@@ -246,6 +252,7 @@ EFFECTS: Mapping[type[Config], Mapping[str, str]] = {
         "controls": CONTROLS,
         "quality": SETTINGS,
         **each(REDONE, "bench", "threads"),
+        "sweep": GRID,
         "seed": "core/intake/test_splits.py::test_the_seed_decides_and_more_rows_move_none",
         **each("pipeline/test_seeds.py::test_seeds_move_the_weights_and_leave_the_rows", "training_seed", "seeds"),
     },

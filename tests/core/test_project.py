@@ -21,13 +21,21 @@ from export.targets.onnx_int8_dynamic import OnnxInt8Dynamic
 from students.config import StudentConfig, StudentEntry, TrainedEntry
 from teachers.config import LabellingConfig, TeacherConfig, TeacherEntry
 from teachers.pretraining.config import EmbeddingTeacherConfig, PretrainConfig, PretrainTraining, TextSource
-from tests.core import rejected_asking, rejected_elsewhere, rejected_losses, rejected_measuring, rejected_training
+from tests.core import (
+    rejected_asking,
+    rejected_data,
+    rejected_elsewhere,
+    rejected_losses,
+    rejected_measuring,
+    rejected_training,
+)
 from tests.core.rejected_measuring import TASK
 
 MODULES = (
     *rejected_losses.MODULES,
     *rejected_asking.MODULES,
     "distill.core.project",
+    *rejected_data.MODULES,
     "distill.core.selection.config",
     "distill.models.config",
     "distill.training.config",
@@ -83,13 +91,10 @@ TRAINED: dict[str, Any] = {
 
 REJECTED: dict[type[Config], dict[str, Any]] = {
     **rejected_losses.REJECTED,
+    **rejected_data.REJECTED,
     **rejected_measuring.REJECTED,
     **rejected_asking.REJECTED,
     **rejected_training.REJECTED,
-    project.Split: {"mode": "random", "valid": 1.5, "test": -0.1},
-    project.Junk: {"min_chars": -1, "max_chars": 0, "required": "page.title", "repeated": 2, "patterns": "спам"},
-    project.MadePairs: {"of": [], "exact": -1, "neighbours": "all", "hard": -1, "random": 0.5, "seed": -1},
-    project.PoolSource: {"files": [], "pairs": {}, "rows": 0, "pairing": "random"},
     project.Data: {
         "root": 5,
         "id": ["id"],
@@ -136,6 +141,7 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
         "controls": 1,
         "quality": 1,
         "bench": 1,
+        "sweep": 1,
         "seed": -1,
         "training_seed": -1,
         "seeds": [1, 1],

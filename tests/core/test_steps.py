@@ -29,6 +29,42 @@ def test_a_finished_step_is_skipped(tmp_path):
     assert not working_folder(folder).exists()
 
 
+def test_an_equal_artifact_of_another_run_is_taken_over_and_a_damaged_or_other_one_is_not(tmp_path):
+    body, near = Body(), tmp_path / "near"
+    steps(near).run(step(body, 2))
+
+    def beside(name):
+        made = steps(tmp_path / name)
+        made.alike = [tmp_path / "nowhere", near]
+        return made
+
+    folder = beside("own").run(step(body, 2))
+    assert body.calls == 1 and (folder / "model.txt").read_text(encoding="utf-8") == "веса"
+    assert read_manifest(folder) == read_manifest(near / "teachers/base") and not (folder / "step.json").exists()
+    assert steps(tmp_path / "own").is_done(step(body, 2))
+    beside("other").run(step(body, 3))
+    assert body.calls == 2
+    (near / "teachers/base/model.txt").unlink()
+    beside("late").run(step(body, 2))
+    assert body.calls == 3 and (folder / "model.txt").exists()
+
+
+def test_what_a_kill_left_of_taking_over_is_done_again(tmp_path):
+    body, near, own = Body(), tmp_path / "near", tmp_path / "own"
+    source = steps(near).run(step(body))
+    half = working_folder(own / "teachers/base")
+    half.mkdir(parents=True)
+    (half / "step.json").write_text('{"fingerprint": "taken over"}', encoding="utf-8")
+    again = steps(own)
+    again.alike = [near]
+    again.run(step(body))
+    assert body.calls == 1 and not half.exists()
+    shutil.copytree(source, half)
+    (half / "step.json").write_text('{"fingerprint": "taken over"}', encoding="utf-8")
+    steps(own).run(step(body, 2))
+    assert body.calls == 2
+
+
 def test_a_changed_config_or_version_is_redone(tmp_path):
     body = Body()
     for made in (step(body), step(body, 2), step(body, 2, version=2)):

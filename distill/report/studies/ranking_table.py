@@ -66,7 +66,7 @@ def _of(found: Json, metric: str) -> Iterator[str]:
     if by.get("chosen") == by.get("best"):
         yield f"{told}; it is the best on test too."
     else:
-        yield f"{told}; the best on test is {by.get('best')}, so {lost} were lost, at most, as these rows are its own."
+        yield f"{told}; the best on test is {by.get('best')}: {lost} were lost, at most, as these rows picked it."
 
 
 def _correlation(figure: object) -> str:

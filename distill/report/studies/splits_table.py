@@ -65,7 +65,7 @@ def _cost(found: Json, cell: Json) -> str:
     apart = dig(cell, "over", TEST, str(found.get("metric")))
     shown = "" if is_apart(apart) else ", which is no difference shown"
     away = f"; {formats.integer(_crossing(cell))} rows crossed it and fell away" if _crossing(cell) else ""
-    return f"{_name(cell).capitalize()}: {points(apart)} points{shown}{away}."
+    return f"Split {_name(cell)}: {points(apart)} points{shown}{away}."
 
 
 def _name(cell: Json) -> str:

@@ -33,6 +33,20 @@ def test_a_key_keeps_to_one_part_on_either_side():
     assert made_parts(records, Split(mode="keys"), 1)[1] == []
 
 
+def test_only_the_keys_that_are_named_keep_to_one_part():
+    records = pairs(2000, 300, 300)
+    parts, crossing = made_parts(records, Split(mode="keys", keys=["a"]), 1)
+    assert not crossing and shared(parts, "a") == 0 and shared(parts, "b") > 50
+    parts, crossing = made_parts(records, Split(mode="random"), 1)
+    assert not crossing and min(shared(parts, "a"), shared(parts, "b")) > 50
+    assert abs(len(parts[KEY_TEST]) / 2000 - 0.2) < 0.03
+
+
+def shared(parts, key):
+    """How many values of a key training rows and test rows have in common."""
+    return len({r.keys[key] for r in parts["train"]} & {r.keys[key] for r in parts[KEY_TEST]})
+
+
 def pairs(count, lefts, rights):
     """Rows whose two keys go together at random, so that all rows hang together."""
     random_ = random.Random(3)

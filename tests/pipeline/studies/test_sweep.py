@@ -137,8 +137,8 @@ def test_the_shipped_grids_hold_with_an_encoder(project, tmp_path):
     assert shipped_grids() == ["old_then_new"]
     sets = ["teachers.base={preset: base, view: document}"]
     study = sweep_study(resolver(project, tmp_path / "run", *sets), file=Path("old_then_new"))
-    assert list(study.cells[0].values) == ["epochs1", "lr1", "schedule1", "epochs2", "lr2"]
-    assert study.cells[0].settings.teachers["base"].starts_from == "old"
+    assert list(study.cells[0].values) == ["epochs1", "lr1", "final_lr1", "epochs2", "lr2"]
+    assert len(study.cells) == 20 and study.cells[0].settings.teachers["base"].starts_from == "old"
 
 
 @pytest.mark.parametrize(

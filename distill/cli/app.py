@@ -269,9 +269,9 @@ def diagnose_selection(
     json_: JsonOption = False,
 ) -> None:
     """Whether validation ranks the models of finished runs as test does; nothing is chosen by it."""
-    from distill.report.studies.ranking_table import diagnosed
+    from distill.pipeline.studies.diagnosis import diagnosed
 
-    _tell(lambda _: diagnosed(runs), json_)
+    _tell(lambda reporter: diagnosed(runs, reporter), json_)
 
 
 _verb("export", "export", "Up to the exported files and their parity checks.")

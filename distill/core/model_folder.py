@@ -11,8 +11,20 @@ from distill.core.files import read_json
 
 HISTORY_FILE = "training_history.json"  # what training writes of itself, next to the weights
 START_FILE = "start.json"  # what an encoder started from: its source and the layers kept of it
+_EVALUATED, _STEP = "evaluated", "step-"
 _WIDTH_KEYS = ("hidden_size", "dim", "d_model", "n_embd", "emb_dim")
 _LAYER_KEYS = ("num_hidden_layers", "n_layers", "n_layer", "num_layers")
+
+
+def evaluated(folder: Path, step: int) -> Path:
+    """Where a fit keeps the weights that it evaluated after so many steps, if it keeps them. Args: folder: its own."""
+    return folder / _EVALUATED / f"{_STEP}{step}"
+
+
+def all_evaluated(folder: Path) -> dict[int, Path]:
+    """The kept weights of all evaluations of a fit, by step; none where it keeps none."""
+    found = {path.name.removeprefix(_STEP): path for path in (folder / _EVALUATED).glob(f"{_STEP}*")}
+    return {int(step): found[step] for step in sorted(found, key=int)}
 
 
 def layer_count(folder: Path) -> int | None:

@@ -33,25 +33,52 @@ _STUDIES = ("sweep", "ablate-fields")  # whose cells are measured on the same ro
 _ON_VALIDATION = 1
 
 
-def diagnose(runs: Sequence[Path]) -> Json:
-    """How validation and test rank the models of finished runs.
+@dataclass(frozen=True)
+class Kept:
+    """The checkpoints that one fit has kept. Attributes: folder: with their predictions, by name."""
+
+    model: str
+    folder: Path
+    names: Sequence[str]
+
+
+def diagnose(runs: Sequence[Path], kept: Sequence[Kept] = ()) -> Json:
+    """How validation and test rank the models of finished runs, and the kept checkpoints of each of them.
 
     Args: runs: folders of runs, each with all its seeds, and of sweeps, with all their cells.
-    Returns: `{"rows": {"valid", "test"}, "metric", "positive", "models": [{"name", "valid", "test"}], "by": {metric:
-        {"spearman", "kendall", "chosen", "best", "lost", "over_random"}}, "evaluations"}`; the last are figures with
-        intervals, `lost` and `over_random` in the metric's unit with more always the better.
-    Raises: UserError for a folder that is no run, fewer than three models, and models of other rows.
+    Returns: `{"metric", "positive", "rows": {"valid", "test"}, "models": [{"name", "valid", "test"}], "by",
+        "checkpoints": [{"model", "count", "by"}], "evaluations"}`. `by` has for each metric `spearman`, `kendall`,
+        `chosen`, `best`, and `lost` and `over_random` with more always the better. Of fewer than three models `models`
+        and `by` are empty. `evaluations`: how many figures on validation the fits have stored.
+    Raises: UserError for a folder that is no run, models of other rows, and where there are neither three models nor
+        three checkpoints of one.
     """
-    folders = [folder for run in runs for folder in _runs(run)]
+    folders = single_runs(runs)
     scale = _scale(folders[0])
     models = {name: one for folder in folders for name, one in _models(folder, runs, scale).items()}
-    if len(models) < FEWEST:
+    points = [(one.model, _checkpoints(one, scale)) for one in kept if len(one.names) >= FEWEST]
+    if len(models) < FEWEST and not points:
         raise UserError(
             f"a ranking needs at least {FEWEST} models with answers on validation and test",
             where=", ".join(map(str, runs)),
             found=f"{len(models)}: {', '.join(models) or 'none'}",
-            do="evaluate the run first, or name more runs, or a sweep",
+            do="evaluate the run first, name more runs or a sweep, or fit with training.keep_evaluated: true",
         )
+    told = _told(models, scale) if len(models) >= FEWEST else {"rows": {}, "models": [], "by": {}}
+    return {
+        "schema": 1,
+        "metric": scale.quality.metric,
+        "positive": scale.space.positive,
+        **told,
+        "checkpoints": [
+            {"model": model, "count": len(found), "by": _told(found, scale)["by"]} for model, found in points
+        ],
+        "evaluations": sum(map(_evaluations, folders)),
+    }
+
+
+def _told(models: Mapping[str, CalibratedPredictions], scale: Scale) -> Json:
+    """Figures of some models on both splits, and how these rank them. Raises: UserError for other rows."""
     lead = next(iter(models.values()))
     for one in models.values():
         require_same_rows(lead.valid, one.valid)
@@ -60,24 +87,27 @@ def diagnose(runs: Sequence[Path]) -> Json:
         "valid": _seeded({name: one.valid for name, one in models.items()}, scale, _ON_VALIDATION),
         "test": _seeded({name: one.tests[ALL] for name, one in models.items()}, scale, 0),
     }
-    figures = {metric: {split: MetricOf.of(own, metric) for split, own in both.items()} for metric in scale.metrics}
     return {
-        "schema": 1,
         "rows": {"valid": len(lead.valid), "test": len(lead.tests[ALL])},
-        "metric": scale.quality.metric,
-        "positive": scale.space.positive,
         "models": [
-            {
-                "name": name,
-                **{
-                    split: {metric: own[name].metric(metric).mean() for metric in scale.metrics}
-                    for split, own in both.items()
-                },
-            }
-            for name in models
+            {"name": name, **{split: _means(own[name], scale) for split, own in both.items()}} for name in models
         ],
-        "by": {metric: ranked(list(models), own["valid"], own["test"]) for metric, own in figures.items()},
-        "evaluations": sum(map(_evaluations, folders)),
+        "by": {
+            metric: ranked(list(models), *(MetricOf.of(own, metric) for own in both.values()))
+            for metric in scale.metrics
+        },
+    }
+
+
+def _means(model: Seeded, scale: Scale) -> Json:
+    return {metric: model.metric(metric).mean() for metric in scale.metrics}
+
+
+def _checkpoints(kept: Kept, scale: Scale) -> dict[str, CalibratedPredictions]:
+    tests = sorted(path.stem for path in (kept.folder / kept.names[0]).glob("test.*.parquet"))
+    return {
+        name: read_calibrated(Model(name, "", "", ""), tests, kept.folder, scale.space, scale.quality)
+        for name in kept.names
     }
 
 
@@ -119,6 +149,14 @@ def _seeded(scored: Mapping[str, Scored], scale: Scale, stream: int) -> dict[str
     return {name: Seeded([one], draws) for name, one in scored.items()}
 
 
+def single_runs(runs: Sequence[Path]) -> list[Path]:
+    """The runs in some folders, each by itself: those of all seeds, and the cells of sweeps.
+
+    Raises: UserError for a folder that is no run.
+    """
+    return [folder for run in runs for folder in _runs(run)]
+
+
 def _runs(run: Path) -> Iterator[Path]:
     """The runs in a folder: itself, or its seeds; and the cells of a sweep."""
     cells = [cell for study in _STUDIES for cell in read_object(run / f"{study}.json").get("cells", [])]
@@ -148,11 +186,11 @@ def _models(folder: Path, runs: Sequence[Path], scale: Scale) -> dict[str, Calib
             require_whole(predictions / name)
             read = read_calibrated(Model(name, "", "", ""), tests, predictions, scale.space, scale.quality)
             alone = len(runs) == 1 and folder == runs[0]
-            found[name if alone else f"{_shown(folder, runs)}: {name}"] = read
+            found[name if alone else f"{shown_run(folder, runs)}: {name}"] = read
     return found
 
 
-def _shown(folder: Path, runs: Sequence[Path]) -> str:
+def shown_run(folder: Path, runs: Sequence[Path]) -> str:
     """A run's folder, from the one that was given on."""
     above = next(run for run in runs if run == folder or run in folder.parents)
     inner = folder.relative_to(above).as_posix()
@@ -162,4 +200,4 @@ def _shown(folder: Path, runs: Sequence[Path]) -> str:
 def _evaluations(folder: Path) -> int:
     """How many evaluations of checkpoints on validation a run's fits have stored."""
     found = [read_object(path) for path in folder.glob(f"*/*/{HISTORY_FILE}")]
-    return sum(len(one.get("evaluations") or []) for one in found)
+    return sum(len(one.get("history") or []) for one in found)

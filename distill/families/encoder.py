@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from distill.core.errors import UserError
 from distill.core.files import remove, write_json
-from distill.core.model_folder import START_FILE, layer_count, parameter_count
+from distill.core.model_folder import START_FILE, all_evaluated, layer_count, parameter_count
 from distill.core.processes import rank
 from distill.core.run_folder import ENCODED
 from distill.core.view import TOKENIZER_FILE, View
@@ -117,9 +117,10 @@ class Encoder(Family):
             return
         remove(folder / ENCODED)
         write_json(folder / START_FILE, beginning(lesson, config))
-        if reading != folder:
-            copy_tokenizer(reading, folder)
-        View(view.name, view.config, folder / TOKENIZER_FILE).save(folder)
+        for place in (folder, *all_evaluated(folder).values()):
+            if reading != place:
+                copy_tokenizer(reading, place)
+            View(view.name, view.config, place / TOKENIZER_FILE).save(place)
 
     def start(self, config: Recipe, lesson: Lesson, view: View) -> PreTrainedModel:
         """The source, or the layers of it that the config keeps; fresh weights come from torch's global generator.

@@ -114,6 +114,9 @@ class TrainingConfig(Config):
     checkpoint: Literal["last", "best"] = Field(
         "best", description="best: lowest validation log loss; last: of a fixed length, its end"
     )
+    keep_evaluated: bool = Field(
+        False, description="keep the weights of every evaluation too, for `distill diagnose-selection`"
+    )
     may_collapse: bool = Field(False, description="keep a model that answers alike for all validation rows")
     save_steps: PositiveInt = Field(
         100, description="steps between checkpoints, the most that a kill loses; checkpoint best: an evaluation"

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from transformers import PreTrainedModel, TrainerCallback
 
+from distill.core.model_folder import evaluated
 from distill.core.objectives.objective import Objective
 from distill.core.processes import world
 from distill.core.progress import note, progress
@@ -110,6 +111,8 @@ class DistillTrainer(BaseTrainer):
         """The figures of `validation_figures`, logged and returned."""
         with self._average.applied() if self._average else nullcontext():
             logits, target = self.validate()
+            if self._config.keep_evaluated and self.args.should_save:
+                self._classifier.save_pretrained(evaluated(self._stretch.folder.parent, self.state.global_step))
         self._keep(logits, target)
         figures = agreed(validation_figures(logits, target, self._run.labels, self._run.loss.objective))
         epoch, loss, accuracy, f1 = self.state.epoch or 0, *(figures[n] for n in ("log_loss", "accuracy", "f1_macro"))

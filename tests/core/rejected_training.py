@@ -42,6 +42,7 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
         "gradient_checkpointing": "perhaps",
         "last_layer": "first",
         "checkpoint": "first",
+        "keep_evaluated": "all",
         "may_collapse": "perhaps",
         "save_steps": 0,
     },

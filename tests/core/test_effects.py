@@ -139,6 +139,7 @@ TRAINING = {
     "lora": "training/test_adapters.py::test_only_what_has_an_adapter_and_the_head_have_changed",
     "gradient_checkpointing": "training/test_adapters.py::test_layers_computed_again_learn_the_same",
     "last_layer": "training/test_options.py::test_a_last_layer_for_the_first_token_learns_the_same",
+    "keep_evaluated": "pipeline/studies/test_checkpoints.py::test_kept_checkpoints_are_asked_once_and_ranked",
     "may_collapse": "training/test_fit.py::test_a_baseline_may_be_a_constant_predictor",
     "save_steps": "training/test_fit.py::test_figures_of_an_epoch_survive_a_kill_right_after_it",
 }

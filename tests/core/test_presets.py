@@ -109,6 +109,7 @@ TRAINING = {
     "last_layer": "whole",
     "gradient_checkpointing": False,
     "checkpoint": "best",
+    "keep_evaluated": False,
     "may_collapse": False,
     "save_steps": 100,
 }

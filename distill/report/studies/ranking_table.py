@@ -3,33 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from distill.core.files import Json
-from distill.evaluation.selection import diagnose
 from distill.report import formats
 from distill.report.contents import dig, entries
-from distill.report.finding import Finding
 from distill.report.names import metric_name
 from distill.report.studies.figures import loss, named_metric
 from distill.report.table_model import Column, Sheet
 
 
-def diagnosed(runs: Sequence[Path]) -> Finding:
-    """The diagnosis of finished runs. Raises: as `diagnose`."""
-    found = diagnose(runs)
-    return Finding(found, [*ranking_sentences(found), ranking_sheet(found)])
-
-
 def ranking_sentences(found: Json) -> list[str]:
     """For each metric whether the ranking is better than chance and what choosing lost; what is not known."""
-    told = [sentence for metric in dig(found, "by") for sentence in _of(found, metric)]
+    count = len(entries(found, "models"))
+    told = [sentence for metric in dig(found, "by") for sentence in _of(found, metric, dig(found, "by"), count)]
+    for one in entries(found, "checkpoints"):
+        told.append(f"Checkpoints of {one.get('model')}:")
+        told += [f"- {line}" for metric in dig(one, "by") for line in _of(found, metric, dig(one, "by"), one["count"])]
+    return [*told, *_unknown(found), "This reads test after everything was chosen, and chooses nothing."]
+
+
+def _unknown(found: Json) -> list[str]:
+    """What cannot be said of checkpoints, where fits have kept none."""
+    if entries(found, "checkpoints"):
+        return []
     stored = formats.integer(found.get("evaluations"))
-    checkpoints = (
-        f"Nothing is said of checkpoints: {stored} evaluations on validation are stored, but a fit keeps "
-        "the weights of one, so test is known for one checkpoint of each model."
-    )
-    return [*told, checkpoints, "This reads test after everything was chosen, and chooses nothing."]
+    return [
+        f"Nothing is said of checkpoints: {stored} evaluations on validation are stored, but a fit keeps the weights "
+        "of one. With training.keep_evaluated: true it keeps all, and they are asked on test here."
+    ]
 
 
 def ranking_sheet(found: Json) -> Sheet:
@@ -54,15 +55,15 @@ def ranking_sheet(found: Json) -> Sheet:
     return Sheet(caption, columns, rows)
 
 
-def _of(found: Json, metric: str) -> Iterator[str]:
-    by, count = dig(found, "by", metric), len(entries(found, "models"))
+def _of(found: Json, metric: str, figures: Json, count: int) -> Iterator[str]:
+    by = dig(figures, metric)
     ends = formats.bounds(by.get("spearman"))
     better = "better than chance" if ends and ends[0] > 0 else "not shown to be better than chance"
     name = "log loss" if metric == "log_loss" else metric_name(metric, found.get("positive"))
     ranks = f"Spearman {_correlation(by.get('spearman'))}, Kendall {_correlation(by.get('kendall'))}"
-    yield f"By {name} validation ranks the {count} models as test does with {ranks}: {better}."
+    yield f"By {name} validation ranks {count} as test does with {ranks}: {better}."
     lost, gained = (_apart(by.get(key), metric) for key in ("lost", "over_random"))
-    told = f"Validation chooses {by.get('chosen')}: on test {gained} over a model drawn at random"
+    told = f"Validation chooses {by.get('chosen')}: on test {gained} over one drawn at random"
     if by.get("chosen") == by.get("best"):
         yield f"{told}; it is the best on test too."
     else:

@@ -1,4 +1,4 @@
-"""Values that data, their splits and their studies refuse, for the table of every config."""
+"""Values that data, views, controls and sweeps refuse, for the table of every config."""
 
 from __future__ import annotations
 
@@ -14,4 +14,14 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
     project.Junk: {"min_chars": -1, "max_chars": 0, "required": "page.title", "repeated": 2, "patterns": "спам"},
     project.MadePairs: {"of": [], "exact": -1, "neighbours": "all", "hard": -1, "random": 0.5, "seed": -1},
     project.PoolSource: {"files": [], "pairs": {}, "rows": 0, "pairing": "random"},
+    project.Windows: {"stride": -1, "max": 0, "pool": "sum"},
+    project.Controls: {"card_teacher": "some", "gold_twins": 3, "random": "yes please", "tfidf": 2},
+    project.ViewConfig: {
+        "left": [],
+        "right": "page.title",
+        "separator": 5,
+        "max_tokens": 3,
+        "budgets": {"product.title": 0},
+        "windows": 3,
+    },
 }

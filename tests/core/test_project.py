@@ -117,16 +117,6 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
         "on_card_leak": "drop_test",
         "on_valid_key": "drop_valid",
     },
-    project.Windows: {"stride": -1, "max": 0, "pool": "sum"},
-    project.ViewConfig: {
-        "left": [],
-        "right": "page.title",
-        "separator": 5,
-        "max_tokens": 3,
-        "budgets": {"product.title": 0},
-        "windows": 3,
-    },
-    project.Controls: {"card_teacher": "some", "gold_twins": 3, "random": "yes please", "tfidf": 2},
     project.Project: {
         "task": {"labels": "да"},
         "data": {},

@@ -32,13 +32,8 @@ def sweep_sentences(found: Json) -> list[str]:
     head = f"Best of {len(cells)} on validation: {shown_values(best)}; {named_metric(found)} {value} there"
     head += f", {formats.percent_interval(dig(best, TEST, metric))} on test." if dig(best, TEST) else "."
     others = [cell for cell in cells if cell is not best]
-    worse = [cell for cell in others if is_apart(dig(cell, "over", VALID, metric))]
-    like = len(others) - len(worse)
-    tie = (
-        f"{like} of the other {len(others)} are not shown to be worse on validation, corrected for their number."
-        if like
-        else f"All other {len(others)} are shown to be worse on validation."
-    )
+    like = [cell for cell in others if not is_apart(dig(cell, "over", VALID, metric))]
+    tie = f"Not shown to be worse on validation, corrected for their number: {len(like)} of the others."
     when = "Test rows were read once the choice was made; nothing was chosen by them."
     return [head, *([tie] if others else []), *failures(found), when]
 

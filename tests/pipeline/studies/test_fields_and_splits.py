@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from pathlib import Path
 
@@ -64,6 +65,13 @@ def test_the_records_stay_and_only_the_model_reads_less(ablated):
     assert stored["right"] == ["page.title"] and stored["left"] == ["product.title"]
     assert all("made" in line for line in study_lines(study)[1:4])
     assert "page.body" in (run / "ablate-fields.html").read_text(encoding="utf-8")
+
+
+def test_as_a_command(ablated, project):
+    done = distill("ablate", "--fields", "--config", project, "--out", ablated[0], "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1])["lead"] == ablated[2].content["lead"]
+    assert distill("ablate", "--config", project, "--out", ablated[0]).returncode == 2
 
 
 def test_another_view_and_another_model_can_be_asked_for(project, tmp_path):

@@ -116,6 +116,23 @@ def test_again_nothing_is_made_and_a_further_value_adds_its_cells(swept, project
     assert all("made" in line for line in study_lines(again)[1:5])
 
 
+def test_cut_off_in_a_fit_it_goes_on_from_there(project, tmp_path, monkeypatch):
+    study, fit, fitted = sweep_study(resolver(project, tmp_path / "run"), [OVER[0]]), Tfidf.fit, []
+
+    def cut_off(self, config, lesson, folder):
+        fitted.append(config.ngrams)
+        if len(fitted) == 2:
+            raise KeyboardInterrupt
+        fit(self, config, lesson, folder)
+
+    monkeypatch.setattr(Tfidf, "fit", cut_off)
+    with pytest.raises(KeyboardInterrupt):
+        study.find(Reporter())
+    assert not (tmp_path / "run" / "sweep.json").exists() and not (tmp_path / "run" / "sweep" / "chosen.json").exists()
+    found = study.find(Reporter()).content
+    assert fitted == [1, 2, 2] and [cell["status"] for cell in found["cells"]] == ["done", "done"]
+
+
 def test_a_grid_of_rows_with_names_of_its_own(project, tmp_path):
     grid = tmp_path / "grid.yaml"
     grid.write_text(

@@ -118,7 +118,7 @@ def _recipe(key: str, entry: TeacherConfig | TrainedEntry) -> Iterator[str]:
     if training.lora is not None:
         yield f"{key}.training.lora: the family {entry.family} has no layers for adapters; remove it"
     if training.gradient_checkpointing:
-        yield f"{key}.training.gradient_checkpointing: the family {entry.family} has no layers to compute again; remove it"
+        yield f"{key}.training.gradient_checkpointing: the family {entry.family} recomputes no layers; remove it"
     if training.head_dropout is not None:
         yield f"{key}.training.head_dropout: the head of the family {entry.family} has a setting of its own; remove it"
 

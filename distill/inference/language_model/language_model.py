@@ -100,7 +100,8 @@ class LanguageModel:
         self._store = AnswerStore(answers)
         self._spending = Spending(settings.spend, self._store, settings.model, f"{where}.spend")
         drawn = settings.url == STAND_IN
-        self._server = StandIn(self._prompt.choices) if drawn else Server(settings, where)
+        known = self._store.used(settings.model).requests > 0
+        self._server = StandIn(self._prompt.choices) if drawn else Server(settings, where, known)
         self._most_output = int(settings.max_tokens)
         self.tally, self._problem, self._lock = Tally(), "", threading.Lock()
 

@@ -49,13 +49,13 @@ class Reply:
             text = choice["message"]["content"]
         except (ValueError, RecursionError, LookupError, TypeError):
             raise Nonsense(f"no chat completion: {body[:200].decode(errors='replace')!r}") from None
-        if not isinstance(text, str):
-            raise Nonsense(f"an answer without text: {text!r}")
+        if not isinstance(text, str | None):
+            raise Nonsense(f"an answer that is no text: {text!r}")
         usage = found.get("usage")
         usage = usage if isinstance(usage, dict) else {}
         model = found.get("model")
         return cls(
-            text,
+            text or "",
             tuple(_alternatives(choice.get("logprobs"))),
             _count(usage.get("prompt_tokens")),
             _count(usage.get("completion_tokens")),

@@ -29,6 +29,10 @@ class Unanswered(Exception):
     """A record that the server gives no answer for, though it is there; the message says why."""
 
 
+class Unreached(Exception):
+    """A try that came to no whole response; the message says why."""
+
+
 class Stopped(Exception):
     """A request that was not made, because another one ended the work."""
 
@@ -36,14 +40,15 @@ class Stopped(Exception):
 class Server:
     """The user's server, asked by several threads at once.
 
-    Args: where: the entry in messages, `teachers.llm`.
+    Args: where: the entry in messages, `teachers.llm`. known: whether it has accepted requests before, so that one
+        which it refuses is about its own text.
     """
 
-    def __init__(self, settings: LanguageModelSettings, where: str) -> None:
+    def __init__(self, settings: LanguageModelSettings, where: str, known: bool = False) -> None:
         self._settings, self._where = settings, where
         self._address = f"{settings.url}/chat/completions"
         self.stop = threading.Event()
-        self._lock, self._held_until, self._in_a_row, self._answered = threading.Lock(), 0.0, 0, False
+        self._lock, self._held_until, self._in_a_row, self._answered = threading.Lock(), 0.0, 0, known
         self._client: httpx2.Client | None = None
         self._key: str | None = None
 
@@ -64,10 +69,8 @@ class Server:
                 raise Stopped
             try:
                 status, wait, body = self._send(request)
-            except UserError:
-                raise
-            except Exception as error:  # httpx2's own errors, and those of the system and of broken encodings below it
-                problem = self._clean(f"{type(error).__name__}: {error}")
+            except Unreached as error:
+                problem = self._clean(str(error))
                 continue
             if status == 200:
                 try:
@@ -82,14 +85,19 @@ class Server:
         raise self._given_up(problem)
 
     def _send(self, request: Json) -> tuple[int, str | None, bytes]:
-        """(status, Retry-After, body) of one try."""
-        with self._open().stream("POST", self._address, json=request) as response:
-            body = b""
-            for piece in response.iter_bytes():
-                body += piece
-                if len(body) > _MOST_BYTES:
-                    raise ValueError(f"an answer of more than {_MOST_BYTES} bytes")
-            return response.status_code, response.headers.get("Retry-After"), body
+        """(status, Retry-After, body) of one try. Raises: Unreached when there is no whole response."""
+        import httpx2
+
+        client, body = self._open(), b""
+        try:
+            with client.stream("POST", self._address, json=request) as response:
+                for piece in response.iter_bytes():
+                    body += piece
+                    if len(body) > _MOST_BYTES:
+                        raise Unreached(f"an answer of more than {_MOST_BYTES} bytes")
+                return response.status_code, response.headers.get("Retry-After"), body
+        except (httpx2.HTTPError, httpx2.InvalidURL, OSError, UnicodeError) as error:
+            raise Unreached(f"{type(error).__name__}: {error}") from error
 
     def _open(self) -> httpx2.Client:
         """The client, whose connections all threads share."""

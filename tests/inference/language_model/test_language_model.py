@@ -165,12 +165,15 @@ def test_an_answer_that_names_no_label_is_asked_again_and_then_fails(server):
     assert found.status == ["failed", "ok"] and len(server.asked) == 3
 
 
-def test_a_text_that_the_server_refuses_fails_alone_unless_none_was_accepted(server):
+def test_a_text_that_the_server_refuses_fails_alone_unless_none_was_accepted(server, tmp_path):
     server.always = {"пила": 400}
     found = model(server, max_failed=0.5, parallel=1).answer([*texts("ремонт"), Text("пила")])
     assert found.status == ["ok", "failed"]
     with pytest.raises(UserError, match="refuses the request"):
-        model(server).answer([Text("пила")])
+        model(server, max_failed=1.0).answer([Text("пила")])
+    path = tmp_path / "answers.sqlite"  # of a run that this server has answered before
+    model(server, path).answer(texts("ремонт"))
+    assert model(server, path, max_failed=1.0).answer([Text("пила")]).status == ["failed"]
 
 
 def test_another_model_ends_the_run(server):

@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
+from distill.core.config_values import Share
 from distill.core.errors import UserError
-from distill.core.project import Share
 from export.targets.base import Criterion, Source, Target
 
 

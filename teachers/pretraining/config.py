@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
 from distill.core.config import Config
-from distill.core.project import Files, Share
+from distill.core.config_values import Files, Share
 from distill.models.config import FreshEncoder
 from distill.training.config import AlterConfig, TrainingConfig
 

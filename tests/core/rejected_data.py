@@ -6,14 +6,15 @@ from typing import Any
 
 from distill.core import grid, project
 from distill.core.config import Config
+from distill.core.intake import config as intake
 
-MODULES = ("distill.core.grid",)
+MODULES = ("distill.core.grid", "distill.core.intake.config")
 REJECTED: dict[type[Config], dict[str, Any]] = {
-    project.Split: {"mode": "chance", "keys": [], "valid": 1.5, "test": -0.1},
+    intake.Split: {"mode": "chance", "keys": [], "valid": 1.5, "test": -0.1},
     grid.Grid: {"columns": "a", "rows": [[1]], "over": {"a": []}, "sets": ["a=$b"], "model": 3},
-    project.Junk: {"min_chars": -1, "max_chars": 0, "required": "page.title", "repeated": 2, "patterns": "спам"},
-    project.MadePairs: {"of": [], "exact": -1, "neighbours": "all", "hard": -1, "random": 0.5, "seed": -1},
-    project.PoolSource: {"files": [], "pairs": {}, "rows": 0, "pairing": "random"},
+    intake.Junk: {"min_chars": -1, "max_chars": 0, "required": "page.title", "repeated": 2, "patterns": "спам"},
+    intake.MadePairs: {"of": [], "exact": -1, "neighbours": "all", "hard": -1, "random": 0.5, "seed": -1},
+    intake.PoolSource: {"files": [], "pairs": {}, "rows": 0, "pairing": "random"},
     project.Windows: {"stride": -1, "max": 0, "pool": "sum"},
     project.Controls: {"card_teacher": "some", "gold_twins": 3, "random": "yes please", "tfidf": 2},
     project.ViewConfig: {

@@ -11,6 +11,7 @@ import pytest
 from benchmarks.config import BenchConfig
 from distill.core import grid, project
 from distill.core.config import Config
+from distill.core.intake import config as intake
 from distill.core.selection.config import Select
 from distill.inference.language_model.config import Asking, Example, LanguageModelSettings, Spend
 from distill.models.config import FreshEncoder, HeadConfig, VocabularyConfig
@@ -165,7 +166,7 @@ EFFECTS: Mapping[type[Config], Mapping[str, str]] = {
         "positive": "evaluation/test_evaluate.py::test_without_a_positive_class_there_are_no_thresholds",
         "kind": "training/test_third_objective.py::test_it_is_found_by_its_name_in_the_project",
     },
-    project.Split: {
+    intake.Split: {
         "mode": "core/intake/test_prepare.py::test_splits_by_keys_share_no_key_and_count_what_crosses",
         "valid": "core/intake/test_prepare.py::test_without_validation_files_a_share_of_keys_is_held_out",
         "test": "core/intake/test_splits.py::test_shares_come_out_near_what_is_asked_for",
@@ -175,19 +176,19 @@ EFFECTS: Mapping[type[Config], Mapping[str, str]] = {
         **each(GRID, "columns", "rows", "over", "sets"),
         "model": "pipeline/studies/test_sweep.py::test_the_shipped_grids_hold_with_an_encoder",
     },
-    project.Junk: each(JUNK, "min_chars", "max_chars", "required", "repeated", "patterns"),
-    project.MadePairs: {
+    intake.Junk: each(JUNK, "min_chars", "max_chars", "required", "repeated", "patterns"),
+    intake.MadePairs: {
         "of": f"{MADE}::test_new_products_and_new_pages_come_in_files_of_one_side",
         **each(f"{MADE}::test_every_kind_of_pair_is_made_so_often_for_each_left_side", "exact", "neighbours", "random"),
         "hard": f"{MADE}::test_a_hard_pair_is_near_and_of_another_key_and_title",
         "seed": f"{MADE}::test_what_is_made_depends_on_rows_and_seed_alone",
     },
-    project.PoolSource: {
+    intake.PoolSource: {
         "pairs": f"{MADE}::test_every_kind_of_pair_is_made_so_often_for_each_left_side",
         **each(STABLE, "files", "rows"),
         "pairing": "core/intake/test_pools.py::test_pairing_joins_similar_sides_of_different_rows",
     },
-    project.Data: {
+    intake.Data: {
         "root": "core/intake/test_sources.py::test_the_root_starts_from_the_base",
         **each(COLUMNS, "id", "label", "slice", "keys"),
         **each(DATA, "train", "valid", "test", "pool"),

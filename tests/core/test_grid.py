@@ -5,7 +5,7 @@ import pytest
 from distill.core.config import parse
 from distill.core.errors import UserError
 from distill.core.grid import Grid, parse_over, shown_point
-from distill.core.project import Data
+from distill.core.intake.config import Data
 from distill.pipeline.studies.cells import cell_name
 
 

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from distill.core import project
 from distill.core.config import Config, parse
 from distill.core.errors import UserError
+from distill.core.intake import config as intake
 from distill.core.selection.config import Select
 from distill.models.config import FreshEncoder, VocabularyConfig
 from distill.training.config import TrainingConfig
@@ -55,8 +56,8 @@ NEEDED: dict[type[Config], dict[str, Any]] = {
     **rejected_losses.NEEDED,
     **rejected_measuring.NEEDED,
     **rejected_asking.NEEDED,
-    project.PoolSource: {"files": ["pool.jsonl"]},
-    project.Data: DATA,
+    intake.PoolSource: {"files": ["pool.jsonl"]},
+    intake.Data: DATA,
     project.ViewConfig: VIEW,
     project.Project: {"task": TASK, "data": DATA, "views": {"document": VIEW, "card": VIEW}},
     Select: {"rows": 100, "entropy": [0, 1]},
@@ -95,7 +96,7 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
     **rejected_measuring.REJECTED,
     **rejected_asking.REJECTED,
     **rejected_training.REJECTED,
-    project.Data: {
+    intake.Data: {
         "root": 5,
         "id": ["id"],
         "label": None,
@@ -242,22 +243,22 @@ def test_every_field_of_plain_values_is_described(model: type[BaseModel]):
     ("model", "values", "message"),
     [
         (project.Task, {"labels": ["а", "а"]}, "labels: a duplicate name"),
-        (project.Data, {"train": "a", "split": {"mode": "keys"}}, "keys: split.mode keys needs"),
+        (intake.Data, {"train": "a", "split": {"mode": "keys"}}, "keys: split.mode keys needs"),
         (
-            project.Data,
+            intake.Data,
             {**DATA, "keys": ["k"], "split": {"mode": "keys"}},
             "test: split.mode keys makes valid and",
         ),
-        (project.Data, {"train": "a"}, "test: name at least one test set"),
-        (project.PoolSource, {"files": "a", "pairs": {}}, "pairs: files are named too"),
-        (project.PoolSource, {"files": None, "rows": 3}, "files: missing; name files of pairs, or let pairs be made"),
-        (project.PoolSource, {"pairs": {}, "pairing": "neighbours"}, "pairing: how rows of files are paired"),
+        (intake.Data, {"train": "a"}, "test: name at least one test set"),
+        (intake.PoolSource, {"files": "a", "pairs": {}}, "pairs: files are named too"),
+        (intake.PoolSource, {"files": None, "rows": 3}, "files: missing; name files of pairs, or let pairs be made"),
+        (intake.PoolSource, {"pairs": {}, "pairing": "neighbours"}, "pairing: how rows of files are paired"),
         (
-            project.MadePairs,
+            intake.MadePairs,
             {"exact": 0, "neighbours": 0, "hard": 0, "random": 0},
             "neighbours: with exact, hard and random at 0 too there is no pair",
         ),
-        (project.Data, {**DATA, "split": {"valid": 0.5, "test": 0.5}}, "split: valid and test leave no keys"),
+        (intake.Data, {**DATA, "split": {"valid": 0.5, "test": 0.5}}, "split: valid and test leave no keys"),
         (project.ViewConfig, {**VIEW, "budgets": {"page.body": 3}}, "budgets: page.body not among the view's fields"),
         (project.ViewConfig, {**VIEW, "max_tokens": 8193}, "max_tokens: "),
         (project.Project, {"task": TASK, "data": DATA, "views": {}}, "views.document, views.card: missing"),
@@ -381,7 +382,7 @@ def test_weights_take_the_seed_of_the_data_unless_they_have_their_own():
 
 def test_short_forms_of_file_lists():
     data = parse(
-        project.Data,
+        intake.Data,
         {
             "train": "a",
             "valid": "b",

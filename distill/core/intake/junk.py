@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 
 from distill.core.errors import UserError, unknown_name
+from distill.core.intake.config import Junk
 from distill.core.intake.record_reader import Dropped
-from distill.core.project import Junk
 from distill.core.records import Record
 
 REASONS = ("too_short", "too_long", "missing_field", "repeated_text", "pattern")

@@ -11,11 +11,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 
+from distill.core.intake.config import MadePairs
 from distill.core.intake.hashing import digest
 from distill.core.intake.nearest import TextIndex
 from distill.core.intake.sides import Side, Sides
 from distill.core.progress import progress
-from distill.core.project import MadePairs
 from distill.core.records import Record
 
 _DRAWS = 8  # tries to find a right side at random that the left one is not paired with yet

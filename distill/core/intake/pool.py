@@ -12,13 +12,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from distill.core.files import Json
 from distill.core.intake.compared_text import compared_part, read_part, read_texts, side_texts, text_hash, text_key
+from distill.core.intake.config import PoolSource
 from distill.core.intake.hashing import digest, unit
 from distill.core.intake.ledger import Account
 from distill.core.intake.made_pairs import made_pairs
 from distill.core.intake.pairing import NeighbourPairs, left_fields
 from distill.core.intake.record_reader import BadRow, Dropped, field_paths
 from distill.core.intake.sides import Sides
-from distill.core.project import PoolSource, Project
+from distill.core.project import Project
 from distill.core.records import Record
 
 _CHUNK_ROWS = 256

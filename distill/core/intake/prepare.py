@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from distill.core.errors import UserError
+from distill.core.intake.config import MadePairs, PoolSource
 from distill.core.intake.extra import is_extra, separate_extra
 from distill.core.intake.held_out import HeldOut
 from distill.core.intake.junk import JunkRules
@@ -24,7 +25,7 @@ from distill.core.intake.separation import made_splits, separate
 from distill.core.intake.sides import Sides
 from distill.core.intake.sources import data_files
 from distill.core.intake.splits import Parts
-from distill.core.project import DROP, MadePairs, PoolSource, Project
+from distill.core.project import DROP, Project
 from distill.core.record_store import write_records
 from distill.core.records import Record
 

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distill.core.errors import UserError
+from distill.core.intake.config import Split
 from distill.core.intake.hashing import unit
-from distill.core.project import Split
 from distill.core.records import Record
 
 KEY_TEST = "test.unseen"

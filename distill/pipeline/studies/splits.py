@@ -10,8 +10,8 @@ from functools import partial
 from distill.core.config import parse
 from distill.core.errors import UserError
 from distill.core.files import Json
+from distill.core.intake.config import Data
 from distill.core.intake.ledger import Ledger
-from distill.core.project import Data
 from distill.core.record_store import count_records
 from distill.core.run_folder import RECORDS
 from distill.evaluation.over_seeds import Seeded

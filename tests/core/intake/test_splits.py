@@ -3,9 +3,9 @@ import random
 import pytest
 
 from distill.core.errors import UserError
+from distill.core.intake.config import Split
 from distill.core.intake.hashing import digest, unit
 from distill.core.intake.splits import KEY_TEST, hold_out, made_parts
-from distill.core.project import Split
 from distill.core.records import Record
 
 

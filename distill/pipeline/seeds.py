@@ -44,7 +44,7 @@ def seed_runs(settings: Settings) -> list[Settings]:
         replace(
             settings,
             run=settings.run / f"seed-{seed}",
-            seeds_in=settings.run,
+            seeds_in=settings.shared,
             alike=tuple(one / f"seed-{seed}" for one in settings.alike),
             project=settings.project.model_copy(update={"seeds": None, "training_seed": seed}),
         )

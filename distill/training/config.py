@@ -149,6 +149,8 @@ class TrainingConfig(Config):
     def _adapters_learn_alone(self) -> TrainingConfig:
         if self.lora is not None and self.optimiser == "muon":
             raise ValueError("lora: muon is for whole matrices of the layers, which stay as they are; use adamw")
+        if self.lora is not None and self.keep_evaluated:
+            raise ValueError("keep_evaluated: adapters become part of the weights at the end of a fit alone; remove it")
         return self
 
     @property

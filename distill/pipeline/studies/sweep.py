@@ -33,7 +33,7 @@ def sweep_study(
     grid = _grid(base.project.sweep if file is None else _read(file), parse_over(over), where)
     ways = [Way(point, grid.settings(point)) for point in grid.points]
     fields = [field for way in ways for field in _fields(overrides(way.sets))]
-    chosen = measured_model(base, model or grid.model, fields)
+    chosen = measured_model(resolve(ways[0].sets), model or grid.model, fields)
     return Study(NAME, base, chosen, cells_of(resolve, NAME, chosen, ways), best, _TOLD)
 
 

@@ -27,17 +27,29 @@ def value_columns(found: Json) -> list[Column]:
     return [_value_column(str(name)) for name in found.get("columns") or []]
 
 
-def quality_column(found: Json, split: str) -> Column:
-    """The metric with its interval."""
+def quality_column(found: Json, split: str, *, best: bool = False) -> Column:
+    """The metric with its interval. Args: best: whether the best cell is marked."""
     metric = str(found.get("metric"))
     return Column(
-        f"{named_metric(found)}, {_NAMES[split]}", lambda row: formats.percent_interval(dig(row, split, metric))
+        f"{named_metric(found)}, {_NAMES[split]}",
+        lambda row: formats.percent_interval(dig(row, split, metric)),
+        figure=_figure(split, metric) if best else None,
     )
 
 
-def loss_column(split: str, spare: int = 0) -> Column:
-    """Log loss with its interval."""
-    return Column(f"Log loss, {_NAMES[split]}", lambda row: loss(dig(row, split, "log_loss")), spare=spare)
+def loss_column(split: str, spare: int = 0, *, best: bool = False) -> Column:
+    """Log loss with its interval. Args: best: whether the best cell is marked."""
+    return Column(
+        f"Log loss, {_NAMES[split]}",
+        lambda row: loss(dig(row, split, "log_loss")),
+        spare=spare,
+        figure=_figure(split, "log_loss") if best else None,
+        lower=True,
+    )
+
+
+def _figure(split: str, metric: str) -> Callable[[Json], float | None]:
+    return lambda row: formats.number(dig(row, split, metric))
 
 
 def over_column(found: Json, split: str, name: str) -> Column:

@@ -43,9 +43,9 @@ def sweep_sheet(found: Json) -> Sheet:
     columns = [
         Column("Best", lambda row: "best" if row.get("name") == found.get("lead") else "", kind="text"),
         *value_columns(found),
-        quality_column(found, VALID),
+        quality_column(found, VALID, best=True),
         over_column(found, VALID, "To the best"),
-        loss_column(VALID, spare=2),
+        loss_column(VALID, spare=2, best=True),
         quality_column(found, TEST),
         loss_column(TEST, spare=2),
         hours_column(),

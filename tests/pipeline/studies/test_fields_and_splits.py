@@ -7,7 +7,9 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from distill.cli.app import app
 from distill.core.errors import UserError
 from distill.core.files import read_json
 from distill.core.progress import Reporter
@@ -17,7 +19,6 @@ from distill.pipeline.studies.fields import fields_study
 from distill.pipeline.studies.outlook import study_lines
 from distill.pipeline.studies.splits import split_study
 from tests.pipeline.studies.study_project import resolver, write_project
-from tests.tiny_run import distill
 
 
 @pytest.fixture(scope="module")
@@ -68,10 +69,11 @@ def test_the_records_stay_and_only_the_model_reads_less(ablated):
 
 
 def test_as_a_command(ablated, project):
-    done = distill("ablate", "--fields", "--config", project, "--out", ablated[0], "--json")
-    assert done.returncode == 0, done.stderr
+    options = ["--config", str(project), "--out", str(ablated[0])]
+    done = CliRunner().invoke(app, ["ablate", "--fields", *options, "--json"])
+    assert done.exit_code == 0, done.output
     assert json.loads(done.stdout.splitlines()[-1])["lead"] == ablated[2].content["lead"]
-    assert distill("ablate", "--config", project, "--out", ablated[0]).returncode == 2
+    assert "nothing says what to leave out" in str(CliRunner().invoke(app, ["ablate", *options]).exception)
 
 
 def test_another_view_and_another_model_can_be_asked_for(project, tmp_path):
@@ -99,8 +101,9 @@ def test_a_full_split_shares_no_key_and_counts_what_crosses(split):
 
 
 def test_a_split_study_needs_keys(project, tmp_path):
-    done = distill("split-study", "--config", project, "--out", tmp_path / "run", "--set=data.keys=[]")
-    assert done.returncode == 2 and "the split study needs the identity column" in done.stderr
+    options = ["--config", str(project), "--out", str(tmp_path / "run"), "--set=data.keys=[]"]
+    refused = CliRunner().invoke(app, ["split-study", *options]).exception
+    assert isinstance(refused, UserError) and "the split study needs the identity column" in str(refused)
     one = split_study(resolver(project, tmp_path / "run", "data.keys=[product.id]"))
     assert [cell.values["split"] for cell in one.cells] == ["random", "by product.id"]
 

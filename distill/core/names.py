@@ -21,7 +21,7 @@ _ENDINGS = (".partial", ".replaced")
 _TWIN_ENDINGS = ("-gold", "-gold-steps")
 _NUMBERED = re.compile(r"-((fold|copy)\d+|kfold)$")  # of a teacher's further fits
 # Rows that the report or a benchmark adds, and what `labels` takes besides a teacher's name.
-_ROWS = {"majority", "priors", "ensemble", "mixture", "tfidf"}
+_ROWS = {"majority", "priors", "ensemble", "mixture", "tfidf", "bag_of_tokens"}
 _LABEL_SOURCES = {"auto", "document", "card", "mean", "mixture"}
 _SHOWN, _CUT = 100, 40
 

@@ -179,6 +179,9 @@ class Controls(Config):
     gold_twins: bool = Field(True, description="each student trained on gold alone, twice: what distilling must beat")
     random: bool = Field(True, description="answers drawn by the class shares of train: what chance comes to")
     tfidf: bool = Field(True, description="TF-IDF and a linear model on cards and gold: what words alone come to")
+    bag_of_tokens: bool = Field(
+        False, description="static embeddings of the first teacher's checkpoint on cards and gold: no word order"
+    )
 
 
 class Quality(Config):

@@ -22,6 +22,10 @@ class BagOfTokens(Encoder):
     products = False
     signs = True
 
+    def control(self, classes: int) -> dict[str, Any]:
+        """The learning rate of its preset, and a start that no teacher has trained."""
+        return {"init": "pretrained", "training": {"learning_rate": 1e-3}}
+
     class Settings(EmbeddingSettings):
         """No further keys of its own."""
 
@@ -32,6 +36,8 @@ class BagOfTokens(Encoder):
         from distill.models.small.bag import Bag, BagConfig
 
         source = source_model(lesson)
+        if isinstance(source, Bag):  # an earlier phase of its own
+            return source
         table = word_embeddings(source, config.width)
         sizes = {"vocab_size": len(table), "hidden_size": table.shape[1], "pad_token_id": source.config.pad_token_id}
         own = BagConfig(**sizes, head_size=config.hidden, head_dropout=config.head_dropout)

@@ -37,6 +37,8 @@ class LstmOverEncoder(Encoder):
         from distill.models.small.encoder_lstm import EncoderLstm, EncoderLstmConfig
 
         source = source_model(lesson)
+        if isinstance(source, EncoderLstm):  # an earlier phase of its own
+            return source
         over = {"state_size": config.state, "both_ways": config.directions == 2, "trained": config.encoder == "train"}
         head = {"head_size": config.hidden, "head_dropout": config.head_dropout}
         model = EncoderLstm(named(EncoderLstmConfig(**inner_sizes(source), **over, **head), lesson))

@@ -36,6 +36,8 @@ class MlpOnFrozen(Encoder):
         from distill.models.small.frozen_mlp import FrozenMlp, FrozenMlpConfig
 
         source = source_model(lesson)
+        if isinstance(source, FrozenMlp):  # an earlier phase of its own
+            return source
         head = {"head_size": config.hidden, "head_dropout": config.head_dropout, "batch_norm": config.batch_norm}
         own = FrozenMlpConfig(**inner_sizes(source), **head, features=config.features)
         model = FrozenMlp(named(own, lesson))

@@ -34,6 +34,8 @@ class BidirectionalLstm(Encoder):
         from distill.models.small.lstm import Lstm, LstmConfig
 
         source = source_model(lesson)
+        if isinstance(source, Lstm):  # an earlier phase of its own
+            return source
         table = word_embeddings(source, config.width)
         sizes = {"vocab_size": len(table), "hidden_size": table.shape[1], "pad_token_id": source.config.pad_token_id}
         head = {"state_size": config.state, "head_size": config.hidden, "head_dropout": config.head_dropout}

@@ -35,10 +35,10 @@ def mean_entry(teacher: TeacherEntry, members: Sequence[str]) -> TeacherEntry:
     return _of_family(TeacherEntry, "ensemble", teacher.preset)(**kept)
 
 
-def control_entry(name: str, classes: int) -> StudentEntry:
-    """The entry of a control: a family of this name on cards and gold alone. Args: classes: of the task."""
-    model = _of_family(StudentEntry, name, f"controls.{name}")
-    return model(preset=name, family=name, **family(name).control(classes)).on_gold_alone()
+def control_entry(name: str, kind: str, classes: int) -> StudentEntry:
+    """The entry of a control: a family on cards and gold alone. Args: kind: the family. classes: of the task."""
+    model = _of_family(StudentEntry, kind, f"controls.{name}")
+    return model(preset=name, family=kind, **family(kind).control(classes)).on_gold_alone()
 
 
 def _entry(

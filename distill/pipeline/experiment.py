@@ -100,7 +100,7 @@ class Experiment:
     @property
     def early_controls(self) -> list[ModelSpec]:
         """Those of them that need no other model, so that what they cannot learn from is told before the long fits."""
-        return [spec for spec in self.controls if not self.needs(spec)]
+        return [spec for spec in self.controls if not self.needs(spec) and self.start(spec) is None]
 
     @property
     def labelling_teachers(self) -> list[ModelSpec]:

@@ -13,8 +13,8 @@ from students.config import StudentEntry, TrainedEntry
 from teachers.config import TeacherConfig, TeacherEntry
 
 TEACHER, STUDENT, BASELINE, CONTROL, FOLD, PHASE = "teacher", "student", "baseline", "control", "fold", "phase"
-# Families that learn gold on cards and come next to every model, each under its own name and left out by `controls`.
-CONTROLS = ("tfidf",)
+# Family by name of each control: they learn gold on cards and come next to every model, as far as `controls` says so.
+CONTROLS = {"tfidf": "tfidf", "bag_of_tokens": "bag"}
 GOLD, GOLD_STEPS = "-gold", "-gold-steps"
 KFOLD = "-kfold"
 _SEEDS_APART = 1000  # so that the copies of one training seed are not those of the next
@@ -156,8 +156,11 @@ def _entry(name: str, config: TeacherEntry | StudentEntry, role: str, made_by: s
 
 
 def _control(name: str, settings: Settings) -> ModelSpec:
-    config = control_entry(name, len(settings.project.task.labels))
-    return replace(_entry(name, config, CONTROL, config.family), starts_from=_start(name, config, settings))
+    """A control; one that starts from an encoder takes the first teacher's, as it was before any fine-tuning."""
+    config = control_entry(name, CONTROLS[name], len(settings.project.task.labels))
+    encoder = next(iter(settings.with_checkpoint), None) if family(config.family).starts else None
+    start = None if encoder is None else Start.of_checkpoint(encoder, settings)
+    return replace(_entry(name, config, CONTROL, config.family), starts_from=start)
 
 
 def _teacher(name: str, settings: Settings) -> ModelSpec:

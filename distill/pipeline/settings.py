@@ -81,6 +81,13 @@ class Settings:
         """The teachers that students learn from; a teacher of weight 0 is only trained and measured."""
         return {name: teacher for name, teacher in self.teachers.items() if teacher.weight > 0}
 
+    @property
+    def with_checkpoint(self) -> list[str]:
+        """The teachers whose encoder is known as it was before any fine-tuning, those that label first."""
+        found = [name for name in dict.fromkeys([*self.labelling, *self.teachers])]
+        roots = {name: self.teachers[self.root_of(name)] for name in found}
+        return [name for name, one in roots.items() if isinstance(one, TeacherConfig) and one.finished is None]
+
     def entry(self, name: str) -> TeacherEntry | StudentEntry:
         """The entry of a teacher or student; their names differ."""
         return self.teachers[name] if name in self.teachers else self.students[name]
@@ -219,6 +226,8 @@ def _check(settings: Settings) -> None:
         *_label_problems(settings),
         *_validation_problems(settings),
     ]
+    if settings.project.controls.bag_of_tokens and not settings.with_checkpoint:
+        found.append("controls.bag_of_tokens: no teacher starts from a checkpoint whose embeddings it could take")
     if not settings.teachers:
         found.append("teachers: none; leave the section out for the preset 'base'")
     elif not settings.labelling:

@@ -107,7 +107,7 @@ def _sorts_layers(name: str) -> bool:
 def _recipe(key: str, entry: TeacherConfig | TrainedEntry) -> Iterator[str]:
     """What of a recipe is about the layers of an encoder, or about training steps, of a family that has none."""
     if not family(entry.family).optimised:
-        for name in sorted({"training", "losses", "temperature", "alpha"} & entry.model_fields_set):
+        for name in sorted({"training", "phases", "losses", "temperature", "alpha"} & entry.model_fields_set):
             yield f"{key}.{name}: the family {entry.family} takes no training steps; remove it"
         return
     training, why = entry.training, f"the family {entry.family} has no layers of its own to sort by"

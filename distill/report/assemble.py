@@ -73,7 +73,7 @@ def assemble(
         "stages": [{key: stage[key] for key in ("name", "seconds", "status")} for stage in stages],
         "environment": {**environment, **latency["environment"], "seed": project.seed, "bench": latency["settings"]},
     }
-    off = [name for name in Controls.model_fields if not getattr(project.controls, name)]
+    off = [name for name, one in Controls.model_fields.items() if one.default and not getattr(project.controls, name)]
     left_out = {"controls_off": off} if off else {}
     selection = read_whole(run / SELECTION, SELECTION_FILE) if project.select is not None else None
     if selection is not None:

@@ -12,6 +12,7 @@ CONTROLS = {
     "gold_twins": "students on gold alone",
     "random": "answers by chance",
     "tfidf": "TF-IDF and a linear model on cards",
+    "bag_of_tokens": "static embeddings and a small head on cards",
 }
 _ENSEMBLE = "ensemble"
 

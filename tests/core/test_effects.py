@@ -226,7 +226,10 @@ EFFECTS: Mapping[type[Config], Mapping[str, str]] = {
         "teacher_over_priors": "report/test_gates.py::test_the_labels_taken_must_beat_the_priors_by_the_lower_bound",
         "validation_rows": "report/test_gates.py::test_validation_rows",
     },
-    project.Controls: each(CONTROLS, "card_teacher", "gold_twins", "random", "tfidf"),
+    project.Controls: {
+        **each(CONTROLS, "card_teacher", "gold_twins", "random", "tfidf"),
+        "bag_of_tokens": "pipeline/test_plan.py::test_a_control_that_starts_from_an_encoder_takes_the_untouched_one",
+    },
     project.Rare: {
         "under": f"{RARE}::test_with_labels_auto_and_a_class_that_is_there_already",
         "into": f"{RARE}::test_rare_classes_are_left_out_with_their_rows_and_the_ledger_says_so",

@@ -62,6 +62,14 @@ def test_each_learns_the_task_and_is_a_folder_of_its_own_family(small, records):
     assert family_of(folder).facts(folder).layers == (2 if preset in ("mlp", "encoder_lstm") else None)
 
 
+def test_an_earlier_phase_of_its_own_is_gone_on_from(small, records, tmp_path):
+    preset, folder = small
+    config = entry(preset, tmp_path, training={**QUICK, "learning_rate": 1e-6})
+    fit(config.family, config.on_gold_alone(), toy_lesson(records, source=folder, steps=1), tmp_path / "next")
+    before, _ = answers(folder, records)
+    np.testing.assert_allclose(answers(tmp_path / "next", records)[0], before, atol=0.5)
+
+
 def test_features_by_way_of_a_student_are_those_of_its_layers(encoder, records, tmp_path):
     """As its gold-only twin has them where a student starts from another one."""
     between = student_entry("3L", {"layers": 1}, "test", tmp_path)

@@ -12,7 +12,6 @@ from distill.core.files import read_json, write_json
 from distill.core.names import name_problems
 from distill.core.project import Controls
 from distill.evaluation.calibrated_predictions import References
-from distill.pipeline import models
 from distill.pipeline.experiment import Experiment
 from distill.pipeline.figures import baseline
 from distill.pipeline.models import CONTROLS, Start
@@ -95,7 +94,7 @@ def test_every_model_is_predicted_once(project):
 
 def test_controls_learn_gold_on_cards_alone_and_are_left_out_by_name(project):
     experiment = experiment_of(project)
-    assert [spec.label for spec in experiment.controls] == [f"{name}@card" for name in CONTROLS]
+    assert [spec.label for spec in experiment.controls] == ["tfidf@card"]
     assert {*CONTROLS} <= {*Controls.model_fields} and all(name_problems("teachers", [name]) for name in CONTROLS)
     assert step(experiment, "train tfidf").upstream == ("records",)
     assert "train tfidf" in names(stages_until(list(plan(experiment)), "evaluate"))
@@ -104,17 +103,20 @@ def test_controls_learn_gold_on_cards_alone_and_are_left_out_by_name(project):
     assert without.controls == [] and not [name for name in names(plan(without)) if "tfidf" in name]
 
 
-def test_a_control_that_starts_from_a_teacher_is_one_more_name(project, monkeypatch):
-    """It is fitted on gold alone, after the teacher and in the order of what it needs."""
-    monkeypatch.setattr(models, "CONTROLS", ("tfidf", "bag"))
-    monkeypatch.setattr(Controls, "bag", True, raising=False)
-    experiment = experiment_of(project)
-    assert [spec.label for spec in experiment.controls] == ["tfidf@card", "bag@card"]
+def test_a_control_that_starts_from_an_encoder_takes_the_untouched_one(project):
+    """It is fitted on gold alone, and no teacher has a part in it."""
+    experiment = experiment_of(project, "controls.bag_of_tokens=true")
+    assert [spec.label for spec in experiment.controls] == ["tfidf@card", "bag_of_tokens@card"]
     assert [spec.name for spec in experiment.early_controls] == ["tfidf"]
-    assert step(experiment, "train bag").upstream == ("records", "teachers/new")
+    assert step(experiment, "train bag_of_tokens").upstream == ("records", "checkpoints/new")
+    assert experiment.models["bag_of_tokens"].family == "bag" and experiment.models["bag_of_tokens"].role == "control"
     order = names(plan(experiment))
-    assert order.index("teach new@document") < order.index("train bag") < order.index("predict bag@card")
-    assert "train bag" in names(stages_until(list(plan(experiment)), "evaluate"))
+    assert (
+        order.index("checkpoint new") < order.index("train bag_of_tokens") < order.index("predict bag_of_tokens@card")
+    )
+    assert order.count("checkpoint new") == 1
+    with pytest.raises(UserError, match="controls.bag_of_tokens: no teacher starts from a checkpoint"):
+        resolve_settings(project, project.parent, teachers=["words"], sets=["controls.bag_of_tokens=true"])
 
 
 def test_candidates_are_the_document_teacher_the_card_teacher_and_both(project):

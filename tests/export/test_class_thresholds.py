@@ -106,14 +106,14 @@ def test_a_bundle_of_one_label_has_none(tmp_path):
         predict_file(shared_bundle(), tmp_path / "in.jsonl", tmp_path / "out.jsonl", "class_f1")
 
 
-def test_the_proof_holds_a_bundle_to_the_thresholds_that_the_run_measured(tmp_path):
-    folder = make_bundle(tmp_path, MULTI, by_class=LEAST)
-    logits = TARGETS["fp32"].scorer(tmp_path / "export" / "fp32", tmp_path / "model", Opening(threads=1)).score(RECORDS)
+def test_the_proof_holds_a_bundle_to_the_thresholds_that_the_run_measured(multi):
+    model, exported = multi.parent / "model", multi.parent / "export" / "fp32"
+    logits = TARGETS["fp32"].scorer(exported, model, Opening(threads=1)).score(RECORDS)
 
     def proof(least):
         stored = {"fp32": Stored(logits.logits, 1.5, POINTS, least)}
-        return Proof(list("абвгд"), RECORDS, stored, MULTI, sha256(tmp_path / "model" / "model.safetensors"))
+        return Proof(list("абвгд"), RECORDS, stored, MULTI, sha256(model / "model.safetensors"))
 
-    prove(folder, proof(LEAST), threads=1)
+    prove(multi, proof(LEAST), threads=1)
     with pytest.raises(GateFailed, match="class thresholds .*measured"):
-        prove(folder, proof({**LEAST, "ment_pr": 0.6}), threads=1)
+        prove(multi, proof({**LEAST, "ment_pr": 0.6}), threads=1)

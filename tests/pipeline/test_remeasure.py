@@ -8,7 +8,6 @@ import shutil
 import pytest
 from typer.testing import CliRunner
 
-from distill.api import run
 from distill.cli.app import app
 from distill.core.errors import UserError
 from distill.core.files import read_json
@@ -17,25 +16,16 @@ from distill.pipeline.finished import require_models
 from distill.pipeline.remeasure import as_setting, remeasured
 from distill.pipeline.settings import resolve_settings
 from distill.report.page import page
-from tests.pipeline.word_project import write_project
 
 JUDGED = ("retention", "over_majority", "over_gold", "over_controls", "quality")
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    """(project file, run folder, its report) of a run up to its figures."""
-    folder = tmp_path_factory.mktemp("words")
-    project = write_project(folder / "project")
-    return project, folder / "run", run(project, folder / "run", until="evaluate")
 
 
 def asked(project, **views):
     return Experiment(resolve_settings(project, project.parent, sets=[f"quality.remeasure={json.dumps(views)}"]))
 
 
-def test_a_row_for_each_view_and_every_other_figure_as_before(finished, tmp_path):
-    project, made, before = finished
+def test_a_row_for_each_view_and_every_other_figure_as_before(words, tmp_path):
+    project, made, before = words
     folder = shutil.copytree(made, tmp_path / "run")
     options = ["evaluate", f"--config={project}", f"--out={folder}", "--view=card", "--view=titles", "--json"]
     done = CliRunner().invoke(app, options)
@@ -56,8 +46,8 @@ def test_a_row_for_each_view_and_every_other_figure_as_before(finished, tmp_path
     assert "On another view" in page(report)
 
 
-def test_models_are_named_by_either_name_and_their_own_view_adds_nothing(finished):
-    project = finished[0]
+def test_models_are_named_by_either_name_and_their_own_view_adds_nothing(words):
+    project = words[0]
     assert [one.name for one in remeasured(asked(project, document=["cards@card", "words"]))] == ["cards@card>document"]
     assert [one.name for one in remeasured(asked(project, titles=["words"]))] == ["words@document>titles"]
     assert remeasured(asked(project)) == []
@@ -70,22 +60,22 @@ def test_models_are_named_by_either_name_and_their_own_view_adds_nothing(finishe
         ({"card": ["word"]}, "unknown model.*word.*did you mean 'words'"),
     ],
 )
-def test_what_the_project_has_not_is_named(finished, views, message):
+def test_what_the_project_has_not_is_named(words, views, message):
     with pytest.raises(UserError, match=f"(?s){message}"):
-        remeasured(asked(finished[0], **views))
+        remeasured(asked(words[0], **views))
 
 
-def test_a_model_needs_a_view_and_a_finished_fit(finished, tmp_path):
+def test_a_model_needs_a_view_and_a_finished_fit(words, tmp_path):
     with pytest.raises(UserError, match="give --view too"):
         as_setting([], ["words"])
     sets = as_setting(["titles"], [])
-    require_models(resolve_settings(finished[0], finished[1], sets=sets))
+    require_models(resolve_settings(words[0], words[1], sets=sets))
     with pytest.raises(UserError, match="(?s)nothing is trained for it.*teach words@document"):
-        require_models(resolve_settings(finished[0], tmp_path / "new", sets=sets))
+        require_models(resolve_settings(words[0], tmp_path / "new", sets=sets))
 
 
-def test_an_audit_is_laid_beside_an_earlier_run(finished, tmp_path):
-    project, made, _ = finished
+def test_an_audit_is_laid_beside_an_earlier_run(words, tmp_path):
+    project, made, _ = words
     options = [f"--config={project}", f"--out={tmp_path / 'new'}", f"--against={made}", "--json"]
     done = CliRunner().invoke(app, ["audit", *options])
     assert done.exit_code == 0, done.output

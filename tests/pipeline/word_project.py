@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-from tests.cli.planted_project import shuffle_labels, write_rows
+import pytest
+
+from distill.api import run
+from tests.cli.planted_project import shuffle_labels
 from tests.cli.planted_project import write_project as write_planted
 
 PROJECT = """
@@ -17,12 +21,18 @@ teachers: {words: {preset: words}, cards: {preset: words, view: card, weight: 0}
 students: {}
 export: []
 controls: {card_teacher: false, tfidf: false}
-quality: {replicates: 100}
+quality: {replicates: 100, calibrate: false}
 gates: {teacher_over_priors: null}
 threads: 1
 """
 
-__all__ = ["PROJECT", "write_project", "write_rows"]
+
+@pytest.fixture(scope="session")
+def words(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, dict[str, Any]]:
+    """(project file, run folder, its report) of a run up to its figures; copy the folder before another start."""
+    folder = tmp_path_factory.mktemp("words")
+    project = write_project(folder / "project")
+    return project, folder / "run", run(project, folder / "run", until="evaluate")
 
 
 def write_project(folder: Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -17,9 +18,11 @@ from distill.families.starting import beginning, cut, source_model
 from distill.inference.runner_scorer import RunnerScorer
 from distill.inference.scorer import Scorer
 from distill.models.config import HeadConfig
+from distill.training.aims import aim_of
 from distill.training.config import TrainingConfig
 from distill.training.learnt_rows import gold_rows
 from distill.training.losses.term import Term, needs_teacher
+from distill.training.oversampling import oversampled
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -73,10 +76,11 @@ class Encoder(Family):
         """Fine-tune the lesson's source, or some of its layers, on gold and soft labels.
 
         Raises: GateFailed when the run collapses to one class; UserError when no row has a usable soft label, the
-            source has too few layers, or a slice has no rows.
+            source has too few layers, a slice has no rows, or the head cannot be folded as the objective asks.
         """
         import torch
 
+        from distill.models.head import output_layer
         from distill.models.joined_sides import reading_folder
         from distill.models.pretrained import copy_tokenizer
         from distill.training.altered_rows import Alteration
@@ -92,27 +96,34 @@ class Encoder(Family):
         reading = reading_folder(lesson.source, lesson.view_config, folder)
         view = View(lesson.view, lesson.view_config, reading / TOKENIZER_FILE)
         render, windows = view.renderer(), lesson.view_config.windows
-        four_bit, remarks = four_bits(config.training.lora)
-        plain = partial(self.start, config, lesson, view)
-        model = self._shaped(source_model(lesson, four_bit=True), config) if four_bit else plain()
+        training = config.training
+        four_bit, remarks = four_bits(training.lora)
+        head = replace(lesson, space=training.objective.head(lesson.space))
+        plain = partial(self.start, config, head, view)
+        model = self._shaped(source_model(head, four_bit=True), config) if four_bit else plain()
         learnt = learnt_rows(lesson, folder)
+        aim = aim_of(training, lesson.space, learnt, lesson.records)
+        if aim.folds:
+            output_layer(model)
+        if training.oversample is not None:
+            learnt = oversampled(learnt, training.oversample, lesson.space, lesson.seed)
         run = Run(
             name=lesson.title,
             labels=lesson.space.labels,
-            loss=DistillationLoss(tuple(config.terms.values()), lesson.space.objective, learnt.splits),
+            loss=DistillationLoss(tuple(config.terms.values()), aim.head, learnt.splits, aim),
             pad_id=render.pad_id,
             pool=windows.pool if windows else "mean",
             seed=lesson.seed,
             threads=lesson.threads,
             teacher=_teacher(config, lesson),
             logs=lesson.logs,
-            alteration=Alteration.of(config.training.alter, render),
+            alteration=Alteration.of(training.alter, render),
             plain=plain if four_bit else None,
             remarks=remarks,
         )
         store = EncodedStore(lesson.encoded or folder / ENCODED, lesson.records, view, lesson.threads)
         train, valid = (Examples(one, store.rows(one.splits)) for one in (learnt, gold_rows(lesson.records, "valid")))
-        fit(model, train, valid, _length(config.training, lesson.steps), run, folder)
+        fit(model, train, valid, _length(training, lesson.steps), run, folder)
         if rank():
             return
         remove(folder / ENCODED)

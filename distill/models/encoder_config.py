@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,11 @@ def name_outputs(config: Any, labels: list[str], objective: Objective, folder: P
             found=f"{stored}, the task has {labels}",
             do="write task.labels in the checkpoint's order",
         )
+    set_outputs(config, labels, objective)
+
+
+def set_outputs(config: Any, labels: Sequence[str], objective: Objective) -> None:
+    """Give a config these outputs."""
     config.id2label = dict(enumerate(labels))
     config.label2id = {name: index for index, name in enumerate(labels)}
     config.problem_type = objective.problem_type

@@ -11,13 +11,13 @@ from benchmarks.config import BenchConfig
 from distill.core.config import Config, config_error, load_yaml, merge, overrides, parse
 from distill.core.errors import nearest
 from distill.core.names import folded, name_problems, shown
-from distill.core.objectives.objective import objective
 from distill.core.project import Project
 from distill.families.family import family
 from distill.pipeline.adapting import adapting
 from distill.pipeline.circles import circle
 from distill.pipeline.entries import student_entry, teacher_entry
 from distill.pipeline.named_models import named_students, named_teachers
+from distill.pipeline.objective_problems import objective_problems
 from distill.pipeline.phase_problems import phase_problems
 from distill.pipeline.start_problems import needs_of, no_card_teacher, start_problems
 from distill.pipeline.task_labels import labelled
@@ -225,6 +225,7 @@ def _check(settings: Settings) -> None:
         *_circle_problems(settings),
         *_label_problems(settings),
         *_validation_problems(settings),
+        *objective_problems(settings.project.task.space, {key: getattr(one, "training", None) for key, one in entries}),
     ]
     if settings.project.controls.bag_of_tokens and not settings.with_checkpoint:
         found.append("controls.bag_of_tokens: no teacher starts from a checkpoint whose embeddings it could take")
@@ -249,7 +250,7 @@ def _term_problems(name: str, student: TrainedEntry, project: Project) -> Iterat
         why = f"reads the teacher's model token by token, and by {own} the student has other tokens"
         yield f"students.{name}.losses: {', '.join(reading)} {why}; remove one of the two"
     splits = ["train", *(f"pool.{pool}" for pool in sorted(project.data.pool))]
-    task = objective(project.task.kind, len(project.task.labels or ()))
+    task = student.training.objective.head(project.task.space).objective
     for key, term in student.terms.items():
         for split in term.sources:
             if split not in splits:

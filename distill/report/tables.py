@@ -14,6 +14,7 @@ from rich.text import Text
 
 from distill.core.output import as_markdown_code, for_markdown
 from distill.report import (
+    borders_table,
     breakdown_tables,
     confusion_table,
     formats,
@@ -73,7 +74,7 @@ def markdown_results(report: Report, title: str) -> str:
     parts += _chapter("Gold-only twins", [twins_table.twin_sheet(report)])
     parts += _chapter("Out of fold", [out_of_fold.out_of_fold_sheet(report)])
     parts += _chapter("Labels", [labels_tables.choice_sheet(report), labels_tables.asked_twins_sheet(report)])
-    parts += _chapter("Training", [training.training_sheet(report)])
+    parts += _chapter("Training", [training.training_sheet(report), borders_table.borders_sheet(report)])
     parts += _chapter("Comparisons", [quality_tables.comparison_sheet(report)])
     parts += _chapter("Over the seeds", [seeds_table.spread_sheet(report)])
     parts += _chapter("Latency", [run_tables.latency_sheet(report)])

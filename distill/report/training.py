@@ -100,6 +100,7 @@ def _early(entry: Mapping[str, Any]) -> bool:
 def _entry(written: Mapping[str, Any]) -> Json:
     history = [one for one in written.get("history") or [] if isinstance(one, dict)]
     losses = [loss for one in history if (loss := formats.number(one.get("log_loss"))) is not None]
+    objective = {"objective": written["objective"]} if isinstance(written.get("objective"), dict) else {}
     return {
         "steps": written["steps"],
         "step": written["step"],
@@ -110,6 +111,7 @@ def _entry(written: Mapping[str, Any]) -> Json:
         "log_loss": min(losses, default=None),
         "history": history,
         **({"remarks": written["remarks"]} if written.get("remarks") else {}),
+        **objective,
     }
 
 

@@ -4,12 +4,26 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
+from pydantic import BeforeValidator, Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
 from distill.core.config import Config
+from distill.core.label_space import label_name
+from distill.training.fit_objectives.cross_entropy import CrossEntropy
+from distill.training.fit_objectives.registry import Objective
 
 _RATE, _WIDTH, _EXPONENT = 5e-5, 384, 1.5
 _WARMUP_EPOCHS, _WARMUP_STEPS = 10, 2000
+
+
+BALANCED = "balanced"
+
+
+def _by_label(weights: object) -> object:
+    """Class names in the form in which labels are compared."""
+    return {label_name(name): weight for name, weight in weights.items()} if isinstance(weights, dict) else weights
+
+
+ClassWeights = Annotated[Literal["balanced"] | dict[str, NonNegativeFloat] | None, BeforeValidator(_by_label)]
 
 
 class AlterConfig(Config):
@@ -72,6 +86,18 @@ class TrainingConfig(Config):
     )
     ceiling_steps: PositiveInt = Field(20_000, description="most optimiser steps of a run without a fixed length")
     ceiling_minutes: PositiveFloat = Field(240, description="most minutes of a run without a fixed length")
+    objective: Objective = Field(
+        CrossEntropy(),
+        description="what the head is fitted to: cross_entropy, regression or one_vs_rest, as NAME or {NAME: settings}",
+    )
+    label_smoothing: float = Field(0, ge=0, lt=1, description="share of the gold that is spread over all classes")
+    class_weights: ClassWeights = Field(
+        None,
+        description="factor of the loss against gold by class, 1 where none is named; balanced: 1 / (C · its share)",
+    )
+    oversample: float | None = Field(
+        None, gt=0, le=1, description="draw gold rows of rarer classes again, up to this share of the largest class"
+    )
     batch_size: PositiveInt = Field(32, description="rows per forward pass")
     accumulate: PositiveInt = Field(1, description="forward passes per optimiser step")
     optimiser: Literal["adamw", "muon"] = Field(
@@ -151,6 +177,14 @@ class TrainingConfig(Config):
             raise ValueError("lora: muon is for whole matrices of the layers, which stay as they are; use adamw")
         if self.lora is not None and self.keep_evaluated:
             raise ValueError("keep_evaluated: adapters become part of the weights at the end of a fit alone; remove it")
+        return self
+
+    @model_validator(mode="after")
+    def _treats_classes_once(self) -> TrainingConfig:
+        if self.label_smoothing and not self.objective.smooths:
+            raise ValueError(f"label_smoothing: {self.objective.name()} has no classes to spread over; remove it")
+        if self.oversample is not None and self.class_weights == BALANCED:
+            raise ValueError("oversample: class_weights: balanced evens the classes out already; remove one of the two")
         return self
 
     @property

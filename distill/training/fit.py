@@ -16,8 +16,9 @@ from distill.core.files import remove, write_json
 from distill.core.model_folder import HISTORY_FILE
 from distill.core.processes import rank
 from distill.core.progress import note
+from distill.models.encoder_config import set_outputs
 from distill.models.first_token import first_token_only
-from distill.models.head import head_dropouts
+from distill.models.head import fold_head, head_dropouts
 from distill.training import resume
 from distill.training.adapters import FOLDER as ADAPTERS
 from distill.training.adapters import Adapters, take_trained, trained
@@ -25,6 +26,7 @@ from distill.training.attention import choose_attention
 from distill.training.collapse import require_finite, require_spread
 from distill.training.config import TrainingConfig
 from distill.training.examples import Example, lengths
+from distill.training.fit_objectives.aim import Folded
 from distill.training.lengths import End, for_fixed_length, until_converged
 from distill.training.losses.term import needs_teacher
 from distill.training.memory import store_all, store_less
@@ -46,7 +48,9 @@ def fit(
     Several processes of torchrun share the rows of each batch; the first one saves.
 
     `training_history.json` holds the figures of every evaluation, the step whose weights were kept, the steps taken in
-    all and why the run ended (`converged`, `ceiling` or `fixed`, with a sentence and the slope of the log loss).
+    all and why the run ended (`converged`, `ceiling` or `fixed`, with a sentence and the slope of the log loss). Where
+    the outputs in training are others than the task's, the head is folded into one of the task's, and `objective` says
+    by which numbers.
 
     Raises: GateFailed when the run ends predicting one class on validation, unless it may, or with logits that are not
         finite.
@@ -78,8 +82,13 @@ def fit(
         fitted = until_converged if config.converges else for_fixed_length
         end = fitted(trainer, model, config, len(train), len(valid), folder)
     if end is not None:
-        _finish(end, model, config, run, folder)
-        save_model(model, adapters, config, run, folder)
+        folded = _finish(end, model, config, run, folder)
+        found = model if adapters is None else merged(model, adapters, config, run, folder)
+        if folded is not None:
+            fold_head(found, folded.affine.slopes, folded.affine.offsets)
+            task = end.trainer.aim.task
+            set_outputs(found.config, task.outputs(run.labels), task)
+        save_model(found, config, folder)
 
 
 def _freeze_embeddings(model: PreTrainedModel) -> None:
@@ -103,27 +112,37 @@ def _shorten_last_layer(model: PreTrainedModel, run: Run) -> None:
         note("the last layer is trained whole: this encoder's head or attention needs all of its tokens")
 
 
-def _finish(end: End, model: PreTrainedModel, config: TrainingConfig, run: Run, folder: Path) -> None:
+def _finish(end: End, model: PreTrainedModel, config: TrainingConfig, run: Run, folder: Path) -> Folded | None:
+    """Check and write how the run ended; returns how the head is folded."""
     note(end.reason)
-    logits, target = end.trainer.answers_of(end.step)
-    require_finite(logits, end.trainer.args.learning_rate)
+    (outputs, target), aim, rate = end.trainer.answers_of(end.step), end.trainer.aim, end.trainer.args.learning_rate
+    require_finite(outputs, rate)
+    folded = aim.folded(outputs, target)
+    logits = folded.affine(outputs) if folded else outputs
     if not config.may_collapse:
-        require_spread(logits, target, run.labels, run.loss.objective, end.trainer.args.learning_rate)
+        require_spread(logits, target, run.labels, aim.task, rate)
     remarks = {"remarks": list(run.remarks)} if run.remarks else {}
-    write_json(folder / HISTORY_FILE, {"split": "valid", "rows": len(target), **end.figures(), **remarks})
+    told = {"objective": folded.figures} if folded else {}
+    write_json(folder / HISTORY_FILE, {"split": "valid", "rows": len(target), **end.figures(), **remarks, **told})
+    return folded
 
 
-def save_model(
-    model: PreTrainedModel, adapters: Adapters | None, config: TrainingConfig, run: Run, folder: Path
-) -> None:
-    """Save a fitted model as a plain one, and its adapters beside it."""
-    if adapters is not None and config.lora is not None:
-        adapters.save(folder / ADAPTERS)
-        if run.plain is not None:  # weights of 4 bits would be rounded a second time
-            found, model = trained(model), run.plain()
-            adapters = Adapters(model, config.lora)
-            take_trained(model, found)
-        adapters.merge()
+def merged(
+    model: PreTrainedModel, adapters: Adapters, config: TrainingConfig, run: Run, folder: Path
+) -> PreTrainedModel:
+    """A fitted model as a plain one; its adapters are saved beside it."""
+    assert config.lora is not None
+    adapters.save(folder / ADAPTERS)
+    if run.plain is not None:  # weights of 4 bits would be rounded a second time
+        found, model = trained(model), run.plain()
+        adapters = Adapters(model, config.lora)
+        take_trained(model, found)
+    adapters.merge()
+    return model
+
+
+def save_model(model: PreTrainedModel, config: TrainingConfig, folder: Path) -> None:
+    """Save a fitted model."""
     model.train(False)
     if config.gradient_checkpointing:
         store_all(model)

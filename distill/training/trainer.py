@@ -27,6 +27,7 @@ from distill.training.averaging import WeightAverage
 from distill.training.base_trainer import BaseTrainer
 from distill.training.config import TrainingConfig
 from distill.training.examples import Collator, LengthGroupedSampler, doubled, lengths, pool_windows
+from distill.training.fit_objectives.aim import Aim
 from distill.training.frozen_teacher import FrozenTeacher
 from distill.training.inner_states import Reader, sizes
 from distill.training.learner import learner
@@ -57,8 +58,8 @@ class DistillTrainer(BaseTrainer):
         callbacks: Sequence[TrainerCallback] = (),
     ) -> None:
         classes = len(run.labels)
-        self.head_size = run.loss.objective.head_size(classes)
-        self.collator = Collator(self.head_size, classes, run.pad_id)
+        self.aim = run.loss.aim or Aim.plain(run.loss.objective, classes)
+        self.collator = Collator(self.aim.task.head_size(classes), classes, run.pad_id)
         self._run, self._rows, self._classifier = run, rows, model
         read = needs(run.loss.terms)
         self._teacher = FrozenTeacher(_teacher_folder(run), read) if needs_teacher(run.loss.terms) else None
@@ -114,7 +115,8 @@ class DistillTrainer(BaseTrainer):
             if self._config.keep_evaluated and self.args.should_save:
                 self._classifier.save_pretrained(evaluated(self._stretch.folder.parent, self.state.global_step))
         self._keep(logits, target)
-        figures = agreed(validation_figures(logits, target, self._run.labels, self._run.loss.objective))
+        served = self.aim.logits(logits)
+        figures = agreed(validation_figures(served, target, self._run.labels, self.aim.task))
         epoch, loss, accuracy, f1 = self.state.epoch or 0, *(figures[n] for n in ("log_loss", "accuracy", "f1_macro"))
         note(f"epoch {epoch:.4g}: log loss {loss:.4f}, accuracy {accuracy:.4f}, macro F1 {f1:.4f} on validation")
         metrics = {f"{metric_key_prefix}_{name}": value for name, value in figures.items()}
@@ -145,10 +147,10 @@ class DistillTrainer(BaseTrainer):
 
     @torch.inference_mode()
     def validate(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Logits (N, K) and gold (N, C), float32, of the validation rows."""
+        """Outputs (N, K) of the head and gold (N, C), float32, of the validation rows."""
         examples, model = self._rows.valid, self._classifier
         model.train(False)
-        logits = np.zeros((len(examples), self.head_size), np.float32)
+        logits = np.zeros((len(examples), self.aim.outputs), np.float32)
         for rows in token_budget.batches(lengths(examples), VALIDATION_TOKENS, 64):
             inputs = self._prepare_inputs(self.collator([examples[row] for row in rows]))
             with self.accelerator.autocast():

@@ -65,6 +65,9 @@ class PretrainTraining(TrainingConfig):
         if self.lora is not None or self.gradient_checkpointing:
             name = "lora" if self.lora is not None else "gradient_checkpointing"
             raise ValueError(f"{name}: pre-training learns all weights of a small encoder; remove it")
+        for name in ("objective", "label_smoothing", "class_weights", "oversample"):
+            if getattr(self, name) != TrainingConfig.model_fields[name].default:
+                raise ValueError(f"{name}: pre-training reads no classes; remove it")
         return self
 
 

@@ -1,10 +1,14 @@
-"""Values that the fields of loss terms refuse; a part of the table of `test_project.py`."""
+"""Values that the fields of loss terms and objectives refuse; a part of the table of `test_project.py`."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from distill.core.config import Config
+from distill.training.fit_objectives.cross_entropy import CrossEntropy
+from distill.training.fit_objectives.fit_objective import FitObjective
+from distill.training.fit_objectives.one_vs_rest import OneVsRest
+from distill.training.fit_objectives.regression import Regression
 from distill.training.losses.attention import Attention
 from distill.training.losses.attention_relations import AttentionRelations
 from distill.training.losses.embedding_cosine import EmbeddingCosine
@@ -19,6 +23,8 @@ from distill.training.losses.value_relations import ValueRelations
 from distill.training.ramp import PositiveRamp, Ramp
 
 MODULES = (
+    "distill.training.fit_objectives.one_vs_rest",
+    "distill.training.fit_objectives.regression",
     "distill.training.ramp",
     "distill.training.losses.attention",
     "distill.training.losses.attention_relations",
@@ -40,6 +46,8 @@ NEEDED: dict[type[Config], dict[str, Any]] = {
 }
 
 REJECTED: dict[type[Config], dict[str, Any]] = {
+    **dict.fromkeys((FitObjective, CrossEntropy, OneVsRest), {}),
+    Regression: {"class_values": [0, 2, 1], "borders": "median"},
     OfSource: {"weight": -1, "temperature": 0},
     Gold: {"weight": -1, "sources": {"train": {"weight": -1}}},
     SoftCrossEntropy: {"weight": "heavy", "temperature": 0, "sources": 3},

@@ -14,6 +14,10 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
     AlterConfig: {"field_dropout": 1, "word_dropout": -0.1, "swapped": 2},
     TrainingConfig: {
         "alter": 0.5,
+        "objective": "regresion",
+        "label_smoothing": 1,
+        "class_weights": {"да": -1},
+        "oversample": 1.5,
         "optimiser": "sgd",
         "epochs": 0,
         "max_steps": 0,

@@ -16,6 +16,10 @@ from distill.core.selection.config import Select
 from distill.inference.language_model.config import Asking, Example, LanguageModelSettings, Spend
 from distill.models.config import FreshEncoder, HeadConfig, VocabularyConfig
 from distill.training.config import AlterConfig, LoraConfig, TrainingConfig
+from distill.training.fit_objectives.cross_entropy import CrossEntropy
+from distill.training.fit_objectives.fit_objective import FitObjective
+from distill.training.fit_objectives.one_vs_rest import OneVsRest
+from distill.training.fit_objectives.regression import Regression
 from distill.training.losses.attention import Attention
 from distill.training.losses.attention_relations import AttentionRelations
 from distill.training.losses.embedding_cosine import EmbeddingCosine
@@ -89,6 +93,7 @@ ROUNDS = "benchmarks/test_latency.py::test_processes_visit_every_subject_before_
 RARE = "core/intake/test_rare_classes.py"
 GRID = "pipeline/studies/test_sweep.py::test_a_grid_of_rows_with_names_of_its_own"
 BY_SOURCE = "training/losses/test_by_source.py::test_each_row_counts_under_the_settings_of_its_source"
+VALUES = "families/test_objectives.py::test_class_values_and_borders_by_accuracy_change_the_fit"
 
 PHASES = "pipeline/test_phases.py::test_each_phase_is_fitted_on_its_rows_at_its_rates_and_stands_in_the_report"
 CUT = "pipeline/test_phases.py::test_a_truncated_model_is_cut_before_its_fit_or_between_two"
@@ -133,6 +138,10 @@ TRAINING = {
     **each(WEIGHTS, "layer_decay", "warmup", "schedule", "weight_decay", "max_grad_norm", "dropout", "head_dropout"),
     **each(WEIGHTS, "alter", "precision", "final_learning_rate"),
     "early_stopping": "training/test_lengths.py::test_a_fixed_length_may_stop_early_and_a_cut_off_one_ends_the_same",
+    "objective": "families/test_objectives.py::test_a_regression_is_a_plain_classifier_that_decides_by_its_borders",
+    "label_smoothing": "training/test_aims.py::test_label_smoothing_spreads_gold_over_the_classes",
+    "class_weights": "training/test_aims.py::test_a_row_with_gold_weighs_what_its_class_does",
+    "oversample": "training/test_aims.py::test_oversampling_repeats_gold_rows_of_rarer_classes_and_nothing_else",
     **each(LENGTHS, "patience", "evaluate_steps", "average", "ema", "ceiling_steps"),
     "ceiling_minutes": "training/test_lengths.py::test_minutes_end_a_run_too",
     "checkpoint": "training/test_fit.py::test_best_checkpoint_is_kept",
@@ -159,6 +168,8 @@ TARGET = {
 }
 
 EFFECTS: Mapping[type[Config], Mapping[str, str]] = {
+    **dict.fromkeys((FitObjective, CrossEntropy, OneVsRest), {}),
+    Regression: each(VALUES, "class_values", "borders"),
     project.Task: {
         "labels": "core/test_label_space.py::test_gold_becomes_a_vector",
         "rare": f"{RARE}::test_a_task_without_rare_classes_stays_as_it_is",

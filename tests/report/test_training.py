@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from distill.report.borders_table import borders_sheet
 from distill.report.curves import loss_curve
 from distill.report.markup import table
 from distill.report.page import page
 from distill.report.tables import markdown
 from distill.report.training import epochs_sheet, training_entries, training_sheet, undertrained
 from tests.core.step_fixtures import left
-from tests.report.sample import sample_report
+from tests.report.sample import LABELS, sample_report
 
 HISTORY = [
     {"epoch": 1.0, "step": 10, "log_loss": 0.9, "accuracy": 0.5},
@@ -135,3 +136,14 @@ def test_evaluations_without_a_figure_are_skipped():
     broken = [*HISTORY, {"epoch": 4.0, "step": 40, "log_loss": float("nan")}, {"step": 50}]
     drawing = loss_curve({"model": "a<b", "step": 50, "history": broken})
     assert drawing.count(",") == 3 and "nan" not in drawing and "kept" not in drawing and "a&lt;b" in drawing
+
+
+def test_borders_are_shown_with_what_they_gave(tmp_path):
+    worth = {"accuracy": 0.5, "f1": {LABELS[0]: 0.4, LABELS[1]: 0.3, LABELS[2]: 0.25}}
+    objective = {"name": "regression", "values": [0, 1, 2], "chosen_by": "accuracy", "borders": [0.31, 1.5], "scale": 3}
+    objective["valid"] = {"midpoints": worth, "borders": {**worth, "accuracy": 0.625}}
+    left(tmp_path / "training_history.json", {**WRITTEN, "objective": objective})
+    report = {**sample_report(), "training_history": training_entries({"mse@document": tmp_path})}
+    line = "| `mse@document` | 0, 1, 2 | accuracy | 0.31, 1.5 | 3.00 | 50.00 → 62.50 | 40.00 → 40.00 |"
+    assert line in markdown(borders_sheet(report)) and "0.31, 1.5" in page(report)
+    assert borders_sheet(sample_report()).rows == []

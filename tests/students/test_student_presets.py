@@ -15,7 +15,8 @@ OTHERS = {
     **dict.fromkeys(("words", "words_svm", "words_boosting"), "tfidf"),
     **dict.fromkeys(("words_embeddings", "embeddings"), "tfidf_embeddings"),
 }
-NAMES = [name for name in preset_names("students") if name not in ("own", *OTHERS)]
+POSITIVE = [name for name in preset_names("students") if name.endswith("_positive")]
+NAMES = [name for name in preset_names("students") if name not in ("own", *OTHERS, *POSITIVE)]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -37,6 +38,12 @@ def test_the_students_of_the_project_are_there():
 
 def test_presets_say_only_what_their_names_say():
     assert all(set(load_preset("students", name, "test")) == {"layers", "keep"} for name in NAMES)
+
+
+@pytest.mark.parametrize("name", POSITIVE)
+def test_one_of_the_positive_class_has_the_layers_of_its_name_and_asks_nothing_else(name):
+    plain = load_preset("students", name.removesuffix("_positive"), "test")
+    assert load_preset("students", name, "test") == {**plain, "training": {"objective": "one_vs_rest"}}
 
 
 @pytest.mark.parametrize("name", OTHERS)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from distill.core.files import read_json
+from distill.core.files import Json, read_json
 from distill.core.model_folder import HISTORY_FILE
 from distill.core.paths import require_file
 from distill.core.run_folder import ANSWERS, ENCODED, LAYERS, RECORDS, RunFolder
@@ -68,7 +68,7 @@ def fit_step(experiment: Experiment, spec: ModelSpec) -> Step:
             **recipe,
             "family": spec.family,
             "view": project.views[spec.view].as_fingerprint(),
-            "task": {"labels": list(experiment.space.labels), "kind": experiment.space.objective.name},
+            "task": _task(experiment, spec),
             "shares": [[share.weight, share.temperature, *(share.by_class or ())] for share in sources.labels.values()],
             **({"through": [_cut(experiment, name) for name in spec.through]} if spec.through else {}),
         },
@@ -146,6 +146,13 @@ def _lesson(experiment: Experiment, spec: ModelSpec, sources: _Sources) -> Lesso
         places=_places(family(spec.family), spec.config),
         answers=experiment.settings.shared / ANSWERS,
     )
+
+
+def _task(experiment: Experiment, spec: ModelSpec) -> Json:
+    """What of the task a fit depends on: labels, kind, and what its objective reads besides."""
+    space, training = experiment.space, getattr(spec.config, "training", None)
+    own = training.objective.depends_on(space) if training is not None else {}
+    return {"labels": list(space.labels), "kind": space.objective.name, **own}
 
 
 def _copy_step(experiment: Experiment, spec: ModelSpec, source: ModelSpec) -> Step:

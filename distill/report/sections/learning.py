@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from distill.core.files import Json
 from distill.core.output import for_html
-from distill.report import curves, labels_tables, training
+from distill.report import borders_table, curves, labels_tables, training
 from distill.report.contents import Report, entries
 from distill.report.markup import details, element, notes, table
 from distill.report.section import Section
@@ -35,11 +35,12 @@ class Training(Section):
     name, title, position = "training", "Training", 70
 
     def body(self, report: Report) -> str:
-        """Every fit in one line, the curves, and every evaluation folded away."""
+        """Every fit in one line, borders where there are some, the curves, and every evaluation folded away."""
         drawn = "".join(_curve(fit) for fit in entries(report, "training_history"))
         curves_ = element("div", drawn, class_="figures") if drawn else ""
         each = details("Accuracy and each class after every evaluation", table(training.epochs_sheet(report)))
-        return table(training.training_sheet(report)) + curves_ + each
+        sheets = table(training.training_sheet(report)) + table(borders_table.borders_sheet(report))
+        return sheets + curves_ + each
 
 
 def _curve(fit: Json) -> str:

@@ -35,3 +35,7 @@ class MultiLabelLosses(RowLosses):
         target = (teacher_logits / temperature).sigmoid()
         loss = functional.binary_cross_entropy_with_logits(student_logits / temperature, target, reduction="none")
         return loss.mean(-1) * temperature**2
+
+    def smoothed(self, target: Tensor, share: float) -> Tensor:
+        """Gold (B, C) of which a share is spread evenly over the yes and the no of each class: t·(1 − ε) + ε/2."""
+        return target * (1 - share) + share / 2

@@ -35,6 +35,13 @@ class RowLosses(ABC):
         Returns: float (B,). Raises: ValueError when the shapes differ (the message shows both) or T ≤ 0.
         """
 
+    def smoothed(self, target: Tensor, share: float) -> Tensor:
+        """Gold (B, K) of which a share is spread evenly over the classes: t·(1 − ε) + ε/K.
+
+        Source: Szegedy et al. 2016, "Rethinking the Inception Architecture", arXiv:1512.00567, section 7.
+        """
+        return target * (1 - share) + share / target.shape[-1]
+
 
 def row_losses(objective: Objective) -> RowLosses:
     """The losses of an objective. Raises: UserError when there are none of its name."""

@@ -11,17 +11,10 @@ from distill.core.config import Config
 from distill.core.schedule import is_schedule
 from distill.models.config import FreshEncoder, HeadConfig, VocabularyConfig
 from distill.training.config import TrainingConfig
-from distill.training.losses.registry import Losses, gold_alone, parse_terms
-from distill.training.ramp import Temperature, Weight
+from distill.training.learning import ALL, SHORT, LearningConfig, Models, RowNames
+from distill.training.losses.registry import gold_alone
 
-ALL, POOL, TRAIN = "all", "pool", "train"
-_SHORT = ("temperature", "alpha")
 _CEILING_STEPS = 30_000
-
-
-def _listed(names: object) -> object:
-    """A single name as a list of one."""
-    return [names] if isinstance(names, str) else names
 
 
 def _with_own_defaults(training: object) -> object:
@@ -35,12 +28,10 @@ class StudentEntry(Config):
     preset: str = Field(description="the preset that the other values start from")
     family: str = Field("encoder", description="kind of model: encoder, tfidf, or module:Class of your own")
     view: str = Field("card", description="the view it reads")
-    learns_from: Annotated[list[str], Field(min_length=1)] | None = Field(
+    learns_from: Models | None = Field(
         None, description="models whose soft labels it learns, in equal parts; null: those that `labels` chooses"
     )
-    rows: Annotated[list[str], BeforeValidator(_listed), Field(min_length=1)] = Field(
-        [ALL], description="rows whose labels it learns: all, pool, train, or names of pool sources"
-    )
+    rows: RowNames = Field([ALL], description="rows whose labels it learns: all, pool, train, or names of pool sources")
     allow_missing: bool = Field(
         False, description="learn from the rows that have soft labels where a store misses some; false: an error"
     )
@@ -54,12 +45,8 @@ class StudentEntry(Config):
         return self.model_copy(update={"rows": [ALL], "allow_missing": False})
 
 
-class TrainedEntry(StudentEntry):
-    """A student that a training run makes: where it starts, what it learns, how.
-
-    What it learns from is named by `losses`, or by its short forms `temperature` and `alpha`, which mean
-    `losses: {soft_cross_entropy: {temperature: …}, gold: {weight: …}}`.
-    """
+class TrainedEntry(LearningConfig, StudentEntry):
+    """A student that a training run makes: where it starts, what it learns, how."""
 
     init: Literal["teacher", "pretrained"] = Field(
         "teacher", description="start from the fine-tuned teacher, or from the checkpoint that it started from"
@@ -74,9 +61,6 @@ class TrainedEntry(StudentEntry):
     vocabulary: VocabularyConfig | None = Field(
         None, description="cut the vocabulary of what it starts from to the tokens of the texts; null: as it is"
     )
-    losses: Losses | None = Field(None, description="terms of the loss by name, each with its settings")
-    temperature: Temperature = Field(2.0, description="T of the soft cross-entropy, or a ramp; larger is softer")
-    alpha: Weight = Field(0.5, description="weight of the hard cross-entropy on rows with gold, or a ramp")
     training: Annotated[TrainingConfig, BeforeValidator(_with_own_defaults)] = Field(
         TrainingConfig(ceiling_steps=_CEILING_STEPS),
         description="as for teachers, with 30,000 steps at most: a student reads the pool too",
@@ -94,22 +78,6 @@ class TrainedEntry(StudentEntry):
         if self.fresh is not None and self.vocabulary is not None:
             raise ValueError("vocabulary: random weights have one that is learnt from the texts; remove it")
         return self
-
-    @model_validator(mode="after")
-    def _losses_in_one_way(self) -> TrainedEntry:
-        short = [name for name in _SHORT if name in self.model_fields_set]
-        if self.losses is not None and short:
-            raise ValueError(f"losses: {' and '.join(short)} would say it a second time; give one of the two ways")
-        if not any(term.counts for term in self.terms.values()):
-            raise ValueError("losses: at least one term with a weight above 0 is needed")
-        return self
-
-    @property
-    def terms(self) -> Losses:
-        """The terms of the loss by name, whichever way they are given."""
-        if self.losses is not None:
-            return self.losses
-        return parse_terms({"soft_cross_entropy": {"temperature": self.temperature}, "gold": {"weight": self.alpha}})
 
     @property
     def has_own_start(self) -> bool:
@@ -137,14 +105,9 @@ class TrainedEntry(StudentEntry):
         A twin that answers alike for all rows is a weak baseline, no reason to end the run.
         """
         ends = {"epochs": None, "max_steps": None, "early_stopping": None, "checkpoint": "best", "may_collapse": True}
-        plain = {name: TrainedEntry.model_fields[name].default for name in _SHORT}
+        plain = {name: TrainedEntry.model_fields[name].default for name in SHORT}
         training = self.training.model_copy(update=ends)
         return super().on_gold_alone().model_copy(update={**plain, "losses": gold_alone(), "training": training})
-
-    def as_json(self) -> dict[str, Any]:
-        """All fields as JSON values, of the two ways to name the losses only the one that is used."""
-        unused = _SHORT if self.losses is not None else ("losses",)
-        return {name: value for name, value in super().as_json().items() if name not in unused}
 
 
 class StudentConfig(TrainedEntry):

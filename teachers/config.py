@@ -9,6 +9,7 @@ from pydantic import Field, NonNegativeFloat, PositiveInt, model_validator
 from distill.core.config import Config
 from distill.models.config import FreshEncoder, HeadConfig, VocabularyConfig
 from distill.training.config import TrainingConfig
+from distill.training.learning import LearningConfig, Models
 from distill.training.losses.registry import gold_alone
 from distill.training.losses.term import Term
 from teachers.phases import ALL_OF_TRAIN, Keep, Mixture, PhaseConfig, phase_problems
@@ -33,8 +34,16 @@ class TeacherEntry(Config):
     slices: Annotated[list[str], Field(min_length=1)] | None = Field(
         None, description="train on rows of these slices only; null: on all"
     )
+    learns_from: Models | None = Field(
+        None, description="other teachers whose soft labels it learns, in equal parts; null: gold alone"
+    )
     rows: Mixture = Field(
-        ALL_OF_TRAIN, description="rows to learn: train, or names of data.extra, with weights or without"
+        ALL_OF_TRAIN,
+        description="rows to learn: train, or names of data.extra, with weights or without; of soft labels all, pool, "
+        "train, or names of pool sources",
+    )
+    allow_missing: bool = Field(
+        False, description="learn from the rows that have soft labels where a store misses some; false: an error"
     )
     labelling: LabellingConfig = Field(default_factory=LabellingConfig)
     cross_fit: int | None = Field(
@@ -62,10 +71,11 @@ class TeacherEntry(Config):
 
     def fit_settings(self) -> dict[str, Any]:
         """The settings that its weights depend on, as far as they differ from their defaults."""
-        return self.as_fingerprint("preset", "view", "weight", "labelling", "cross_fit", "kfold", "export")
+        apart = ("labelling", "cross_fit", "kfold", "export", "learns_from")
+        return self.as_fingerprint("preset", "view", "weight", *apart)
 
 
-class TeacherConfig(TeacherEntry):
+class TeacherConfig(LearningConfig, TeacherEntry):
     """A teacher that starts from a checkpoint: fine-tuned here, finished elsewhere, or known by its labels alone."""
 
     checkpoint: str | None = Field(None, description="folder or hub id of a pre-trained encoder; null: random weights")
@@ -162,12 +172,12 @@ class TeacherConfig(TeacherEntry):
 
     @property
     def terms(self) -> dict[str, Term]:
-        """It learns gold alone."""
-        return gold_alone()
+        """Those of its losses where it learns soft labels, else gold alone."""
+        return gold_alone() if self.learns_from is None else super().terms
 
     def fit_settings(self) -> dict[str, Any]:
         """The settings that its weights depend on; what it starts from is an artifact of its own."""
-        apart = ("labels", "cross_fit", "kfold", "copies", "export")
+        apart = ("labels", "cross_fit", "kfold", "copies", "export", "learns_from")
         starts = ("checkpoint", "fresh", "vocabulary", "finished", "starts_from", "pretrain")
         kept = self.as_fingerprint("preset", "view", "weight", "labelling", *apart, *starts)
         return {"finished": True} if self.finished is not None else kept

@@ -175,7 +175,7 @@ def _teacher(config: Recipe, lesson: Lesson) -> Path | None:
     if not reading:
         return None
     assert lesson.source is not None
-    where = f"students.{config.preset}.losses"
+    where = f"losses of the preset {config.preset}"
     if lesson.teacher is None:
         raise UserError(
             "a loss term reads the teacher's model, and only its labels are here",

@@ -28,7 +28,8 @@ from distill.pipeline.models import (
 )
 from distill.pipeline.settings import Settings
 from distill.training.joining import Share
-from students.config import ALL, POOL, TRAIN, TrainedEntry
+from distill.training.learning import ALL, POOL, TRAIN
+from students.config import TrainedEntry
 from teachers.choice import CARD, CHOICE_FILE, DOCUMENT, MEAN, MIXTURE
 from teachers.config import TeacherEntry
 from teachers.phases import ALL_OF_TRAIN
@@ -197,14 +198,23 @@ class Experiment:
         return {name: Share(1 / len(spec.learns_from)) for name in spec.learns_from}
 
     def selection(self, spec: ModelSpec) -> str | None:
-        """The artifact with the rows of the pool that a model learns; None: all, or none at all."""
-        if not any(split.startswith("pool.") for split in self.learnt_splits(spec)):
+        """The artifact with the rows of the pool that a model learns; None: all, or none at all.
+
+        Rows are selected by the labels that the run chooses, so that a teacher, which may be chosen, learns all.
+        """
+        if spec.role == TEACHER or not any(split.startswith("pool.") for split in self.learnt_splits(spec)):
             return None
         return spec.selection or (SELECTION if self.project.select is not None else None)
 
     @property
+    def early_labellers(self) -> list[ModelSpec]:
+        """The teachers whose labels other teachers learn, each once: they label before anything is chosen."""
+        names = dict.fromkeys(name for spec in self.of_role(TEACHER) for name in self.teachers_of(spec))
+        return [self.models[name] for name in names]
+
+    @property
     def labellers(self) -> list[ModelSpec]:
-        """The models that label, each once, in an order in which each is fitted before it labels."""
+        """The models whose labels students learn, each once, in an order in which each is fitted before it labels."""
         names = dict.fromkeys(name for spec in self.students for name in self.teachers_of(spec))
         chosen = {self.labelled(label).name: None for label in self.chosen}
         if self.project.select is not None:  # rows are selected by the chosen labels, whoever learns which
@@ -212,8 +222,9 @@ class Experiment:
         return [self.models[name] for name in names or chosen]
 
     def may_miss_rows(self, spec: ModelSpec) -> bool:
-        """Whether every student that learns a model's labels allows rows without any."""
-        learning = [one.config for one in self.students if spec.name in self.teachers_of(one)]
+        """Whether every model that learns another one's labels allows rows without any."""
+        taught = [*self.of_role(TEACHER), *self.students]
+        learning = [one.config for one in taught if spec.name in self.teachers_of(one)]
         return bool(learning) and all(getattr(config, "allow_missing", False) for config in learning)
 
     def start(self, spec: ModelSpec) -> Start | None:
@@ -333,7 +344,8 @@ class Experiment:
 
     def gold_splits(self, spec: ModelSpec) -> dict[str, float]:
         """The splits whose gold a model learns, each with how often its rows are read in an epoch."""
-        rows = spec.config.rows if isinstance(spec.config, TeacherEntry) else ALL_OF_TRAIN
+        of_gold = isinstance(spec.config, TeacherEntry) and not self.teachers_of(spec)
+        rows = spec.config.rows if of_gold else ALL_OF_TRAIN
         return {name if name == TRAIN else f"extra.{name}": weight for name, weight in rows.items()}
 
     def exports(self) -> Iterator[tuple[ModelSpec, str]]:

@@ -167,6 +167,7 @@ def _teacher(name: str, settings: Settings) -> ModelSpec:
     config = settings.teachers[name]
     return replace(
         _entry(name, config, TEACHER, config.made_by),
+        learns_from=tuple(config.learns_from or ()),
         starts_from=_teacher_start(config, settings) or Start.of_checkpoint(name, settings),
         weight=config.weight,
         members=tuple(getattr(config, "members", ())),

@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 def phase_problems(name: str, teacher: TeacherEntry, settings: Settings) -> Iterator[str]:
     """One line for each source that the project has not, for rows that nothing learns, and for phases of no fit."""
     key, phases = f"teachers.{name}", (teacher.phases if isinstance(teacher, TeacherConfig) else None) or {}
-    yield from _sources(f"{key}.rows", teacher.rows, settings)
+    if teacher.learns_from is None:
+        yield from _sources(f"{key}.rows", teacher.rows, settings)
     for phase, own in phases.items():
         yield from _sources(f"{key}.phases.{phase}.rows", own.rows, settings)
     elsewhere = not family(teacher.made_by).learns
-    mixed = teacher.rows != ALL_OF_TRAIN
+    mixed = teacher.rows != ALL_OF_TRAIN and teacher.learns_from is None
     for field, given in (("rows", mixed), ("phases", bool(phases))):
         if given and elsewhere:
             yield f"{key}.{field}: of the family {teacher.made_by} nothing is fitted here; remove {field}"

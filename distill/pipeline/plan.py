@@ -53,9 +53,14 @@ def asking(experiment: Experiment) -> Iterator[Stage]:
 
 
 def teaching(experiment: Experiment) -> Iterator[Stage]:
-    """The teachers, each after what it is made from."""
+    """The teachers, each after what it is made from and the labels that it learns."""
     made: set[str] = set()
+    labelled: set[str] = set()
     for spec in experiment.early_teachers:
+        for name in experiment.teachers_of(spec):
+            if name not in labelled:
+                labelled.add(name)
+                yield from _label(experiment, experiment.models[name], made)
         if spec.role == FOLD:
             yield from _dealing("teach", experiment, spec, made)
         yield from fitting("teach", experiment, spec, made)
@@ -94,12 +99,13 @@ def learning(experiment: Experiment) -> Iterator[Stage]:
 
 def _distilling(experiment: Experiment, made: set[str]) -> Iterator[Stage]:
     """Labels and the students that learn from them, each model fitted before it labels."""
-    waiting = [spec for spec in experiment.labellers if spec.role != STUDENT]
+    labelled = {spec.name for spec in experiment.early_labellers}
+    waiting = [spec for spec in experiment.labellers if spec.role != STUDENT and spec.name not in labelled]
     for spec in waiting:
         yield from _label(experiment, spec, made)
     if experiment.project.select is not None:
         yield Stage("select", select_step(experiment, experiment.project.select))
-    labelled = {spec.name for spec in waiting}
+    labelled |= {spec.name for spec in waiting}
     early = {spec.name for spec in [*experiment.early_twins, *experiment.early_controls]}
     late = [spec for spec in experiment.of_role(STUDENT, BASELINE, CONTROL) if spec.name not in early]
     for spec in experiment.in_order([*late, *experiment.late_teachers]):

@@ -220,6 +220,7 @@ def _check(settings: Settings) -> None:
             found.append(f"{key}.view: unknown view '{entry.view}', {_hint(entry.view, views)}")
     found += [line for name, one in settings.students.items() for line in _student_problems(name, one, settings)]
     found += [line for name, one in settings.teachers.items() for line in _teacher_problems(name, one, settings)]
+    found += [line for key, entry in entries for line in _term_problems(key, entry, settings.project)]
     found += [
         *start_problems(settings),
         *_circle_problems(settings),
@@ -240,23 +241,27 @@ def _check(settings: Settings) -> None:
             adapting(settings, name)
 
 
-def _term_problems(name: str, student: TrainedEntry, project: Project) -> Iterator[str]:
-    """Terms of a student's loss that its family, the task or the pool have nothing for."""
-    reading = [term for term, one in student.terms.items() if needs_teacher([one])]
-    if reading and not family(student.family).layered:
-        yield f"students.{name}.losses: {', '.join(reading)} reads layers, and the family {student.family} has none"
-    own = next((key for key in ("fresh", "vocabulary") if getattr(student, key) is not None), None)
+def _term_problems(entry: str, learner: TeacherEntry | StudentEntry, project: Project) -> Iterator[str]:
+    """Terms of a loss that the family, the task or the pool have nothing for."""
+    if not isinstance(learner, TeacherConfig | TrainedEntry) or learner.training.objective.problem_with(
+        project.task.space
+    ):
+        return
+    reading = [term for term, one in learner.terms.items() if needs_teacher([one])]
+    if reading and not family(learner.family).layered:
+        yield f"{entry}.losses: {', '.join(reading)} reads layers, and the family {learner.family} has none"
+    own = next((key for key in ("fresh", "vocabulary") if getattr(learner, key) is not None), None)
     if reading and own is not None:
         why = f"reads the teacher's model token by token, and by {own} the student has other tokens"
-        yield f"students.{name}.losses: {', '.join(reading)} {why}; remove one of the two"
+        yield f"{entry}.losses: {', '.join(reading)} {why}; remove one of the two"
     splits = ["train", *(f"pool.{pool}" for pool in sorted(project.data.pool))]
-    task = student.training.objective.head(project.task.space).objective
-    for key, term in student.terms.items():
+    head = learner.training.objective.head(project.task.space).objective
+    for key, term in learner.terms.items():
         for split in term.sources:
             if split not in splits:
-                yield f"students.{name}.losses.{key}.sources: no such source '{split}', {_hint(split, splits)}"
-        if problem := term.problem_with(task):
-            yield f"students.{name}.losses.{key}.{problem}"
+                yield f"{entry}.losses.{key}.sources: no such source '{split}', {_hint(split, splits)}"
+        if problem := term.problem_with(head):
+            yield f"{entry}.losses.{key}.{problem}"
 
 
 def _student_problems(name: str, student: StudentEntry, settings: Settings) -> Iterator[str]:
@@ -267,7 +272,6 @@ def _student_problems(name: str, student: StudentEntry, settings: Settings) -> I
             yield f"students.{name}.learns_from: no such model '{other}', {_hint(other, known)}"
     if not isinstance(student, TrainedEntry):
         return
-    yield from _term_problems(name, student, settings.project)
     if student.has_own_start:
         return
     if student.source is not None and student.source not in known:
@@ -343,7 +347,7 @@ def _circle_problems(settings: Settings) -> Iterator[str]:
     """Models that wait for each other, so that none of them can be made."""
     if way := circle(needs_of(settings)):
         section = "students" if way[0] in settings.students else "teachers"
-        keys = "learns_from or source" if section == "students" else "members or starts_from"
+        keys = "learns_from or source" if section == "students" else "members, learns_from or starts_from"
         yield f"{section}.{way[0]}: waits for itself, {' → '.join(way)}; change {keys} of one of them"
 
 
@@ -389,6 +393,11 @@ def _validation_problems(settings: Settings) -> list[str]:
         f"teachers.{name}.training.{'patience' if training.converges else 'checkpoint'}"
         for name, training in fits
         if training.converges or training.checkpoint == "best"
+    ]
+    watching += [
+        f"teachers.{name}.training.objective"
+        for name, one in encoders
+        if one.made_by == "encoder" and one.training.objective.validates
     ]
     watching += [f"students.{name}.training.patience" for name in settings.students]
     return [f"{key}: needs validation rows; name data.valid, or let data.split.valid be over 0" for key in watching]

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from distill.core.errors import nearest
 from distill.families.family import family
-from students.config import ALL, POOL, TRAIN, TrainedEntry
-from teachers.config import TeacherConfig
+from distill.training.learning import ALL, POOL, SHORT, TRAIN
+from students.config import TrainedEntry
+from teachers.config import TeacherConfig, TeacherEntry
 
 if TYPE_CHECKING:
     from distill.pipeline.settings import Settings
@@ -21,6 +22,11 @@ def start_problems(settings: Settings) -> Iterator[str]:
             yield from _teacher(name, teacher, settings)
             if family(teacher.made_by).learns and not _sorts_layers(teacher.family):
                 yield from _recipe(f"teachers.{name}", teacher)
+        if teacher.learns_from is None:
+            yield from _untaught(f"teachers.{name}", teacher)
+        else:
+            yield from _taught(name, teacher, settings)
+            yield from _rows(f"teachers.{name}.rows", list(teacher.rows), list(settings.project.data.pool))
     for name, student in settings.students.items():
         if isinstance(student, TrainedEntry) and not _sorts_layers(student.family):
             yield from _recipe(f"students.{name}", student)
@@ -32,10 +38,11 @@ def needs_of(settings: Settings) -> dict[str, list[str]]:
     needs: dict[str, list[str]] = {}
     for name, teacher in settings.teachers.items():
         start = getattr(teacher, "starts_from", None)
-        needs[name] = [*getattr(teacher, "members", ()), *([start] if start else [])]
+        needs[name] = [*getattr(teacher, "members", ()), *(teacher.learns_from or []), *([start] if start else [])]
     if settings.labelling:
         start = getattr(settings.teachers[settings.first_teacher], "starts_from", None)
-        needs[settings.card_name] = [start] if start and start != settings.card_name else []
+        taught = settings.teachers[settings.first_teacher].learns_from or []
+        needs[settings.card_name] = [*taught, *([start] if start and start != settings.card_name else [])]
     for name, student in settings.students.items():
         source = getattr(student, "source", None)
         needs[name] = [*(student.learns_from or []), *([source] if source else [])]
@@ -76,6 +83,39 @@ def _teacher(name: str, teacher: TeacherConfig, settings: Settings) -> Iterator[
     if teacher.fresh is not None and other_root:
         yield f"{key}.fresh: the teacher starts from '{teacher.starts_from}'; remove fresh"
     yield from (f"{key}.starts_from: {why}" for why in _no_start(name, teacher.starts_from, settings))
+
+
+def _untaught(key: str, teacher: TeacherEntry) -> Iterator[str]:
+    """Settings of soft labels where a teacher learns none."""
+    own = [name for name in ("losses", *SHORT, "allow_missing") if name in teacher.model_fields_set]
+    if own:
+        why = f"{', '.join(own)} {'says' if len(own) == 1 else 'say'} how soft labels are learnt"
+        yield f"{key}.learns_from: {why}; name the teachers whose labels it learns"
+
+
+def _taught(name: str, teacher: TeacherEntry, settings: Settings) -> Iterator[str]:
+    """Teachers that are not there to learn from, and what does not go together with their labels."""
+    key, known = f"teachers.{name}", [other for other in settings.teachers if other != name]
+    for other in teacher.learns_from or ():
+        if other not in known:
+            guess = nearest(other, known)
+            hint = f"did you mean '{guess}'?" if guess else f"known: {', '.join(known) or 'none'}"
+            yield f"{key}.learns_from: no such teacher '{other}', {hint}"
+        elif students := settings.students_in(other):
+            late = f"'{students[0]}' is a student, which is fitted after the teachers"
+            yield f"{key}.learns_from: {late}, and '{other}' is made of it; name another teacher"
+    if not family(teacher.made_by).learns:
+        why = {"finished": "a finished teacher is not trained", "imported": "its labels were made elsewhere"}
+        reason = why.get(teacher.made_by, f"of the family {teacher.made_by} nothing is fitted here")
+        yield f"{key}.learns_from: {reason}; remove learns_from"
+    if any(weight != 1 for weight in teacher.rows.values()):
+        yield f"{key}.rows: a row has its soft labels once; name the rows without weights"
+    if getattr(teacher, "phases", None) is not None:
+        yield f"{key}.phases: each phase learns gold of its own; remove phases or learns_from"
+    if teacher.slices is not None:
+        yield f"{key}.slices: soft labels are learnt on the rows that `rows` names; remove slices"
+    if teacher.cross_fit is not None:
+        yield f"{key}.cross_fit: whoever made the labels that it learns has seen the gold of every fold; remove one"
 
 
 def _no_start(name: str, start: str, settings: Settings) -> Iterator[str]:

@@ -11,19 +11,23 @@ from export.targets.onnx_int8_dynamic import OnnxInt8Dynamic
 from teachers.config import TeacherEntry
 from teachers.phases import PhaseConfig
 
+TEACHER: dict[str, Any] = {
+    "preset": 5,
+    "family": 5,
+    "view": 5,
+    "weight": -1,
+    "slices": [],
+    "learns_from": [],
+    "rows": {},
+    "allow_missing": "maybe",
+    "labelling": 5,
+    "cross_fit": 1,
+    "kfold": "perhaps",
+    "export": 5,
+}
+
 REJECTED: dict[type[Config], dict[str, Any]] = {
-    TeacherEntry: {
-        "preset": 5,
-        "family": 5,
-        "view": 5,
-        "weight": -1,
-        "slices": [],
-        "rows": {},
-        "labelling": 5,
-        "cross_fit": 1,
-        "kfold": "perhaps",
-        "export": 5,
-    },
+    TeacherEntry: TEACHER,
     PhaseConfig: {
         "rows": {"old": -1},
         "epochs": 0,

@@ -7,8 +7,12 @@ from typing import Any
 from distill.core.config import Config
 from distill.models.config import HeadConfig
 from distill.training.config import AlterConfig, LoraConfig, TrainingConfig
+from distill.training.learning import LearningConfig
+
+TERMS = {"losses": {"soft_cross_entropy": {"temperature": 0}}, "temperature": 0, "alpha": -0.5}
 
 REJECTED: dict[type[Config], dict[str, Any]] = {
+    LearningConfig: TERMS,
     HeadConfig: {"layers": 3, "hidden": 0, "dropout": 1},
     LoraConfig: {"r": 0, "alpha": 0, "dropout": 1, "modules": [], "four_bit": "perhaps"},
     AlterConfig: {"field_dropout": 1, "word_dropout": -0.1, "swapped": 2},

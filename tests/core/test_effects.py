@@ -20,6 +20,7 @@ from distill.training.fit_objectives.cross_entropy import CrossEntropy
 from distill.training.fit_objectives.fit_objective import FitObjective
 from distill.training.fit_objectives.one_vs_rest import OneVsRest
 from distill.training.fit_objectives.regression import Regression
+from distill.training.learning import LearningConfig
 from distill.training.losses.attention import Attention
 from distill.training.losses.attention_relations import AttentionRelations
 from distill.training.losses.embedding_cosine import EmbeddingCosine
@@ -93,6 +94,7 @@ ROUNDS = "benchmarks/test_latency.py::test_processes_visit_every_subject_before_
 RARE = "core/intake/test_rare_classes.py"
 GRID = "pipeline/studies/test_sweep.py::test_a_grid_of_rows_with_names_of_its_own"
 BY_SOURCE = "training/losses/test_by_source.py::test_each_row_counts_under_the_settings_of_its_source"
+DISTILLED = "pipeline/test_distilled_teachers.py::"
 VALUES = "families/test_objectives.py::test_class_values_and_borders_by_accuracy_change_the_fit"
 
 PHASES = "pipeline/test_phases.py::test_each_phase_is_fitted_on_its_rows_at_its_rates_and_stands_in_the_report"
@@ -110,9 +112,15 @@ TEACHER = {
     "view": VIEWS,
     "weight": "cli/test_choice_runs.py::test_an_ensemble_is_a_candidate_with_its_weights",
     "slices": "teachers/test_teach.py::test_only_rows_of_the_wanted_slices_are_learnt_from",
+    "learns_from": "families/test_objectives.py::test_a_teacher_learns_the_labels_of_another_and_no_gold",
+    "allow_missing": DISTILLED + "test_labels_made_elsewhere_are_learnt_as_any",
     "labelling": SHARDS,
     "export": "pipeline/test_plan_targets.py::test_a_teacher_may_stay_as_it_was_trained",
     "cross_fit": "teachers/test_cross_fit.py::test_each_row_is_labelled_by_the_model_that_was_fitted_without_it",
+}
+LEARNING = {
+    "losses": "students/test_losses.py::test_a_feature_term_is_added_to_the_others",
+    **each("students/test_losses.py::test_the_short_form_means_the_same_terms", "temperature", "alpha"),
 }
 STUDENT = {
     "preset": PRESETS,
@@ -129,8 +137,7 @@ TRAINED = {
     "start": "pipeline/test_starts.py::test_a_start_of_its_own_is_the_students_and_its_twins",
     "fresh": "pipeline/test_starts.py::test_random_weights_of_its_own_have_their_shape_and_vocabulary",
     "vocabulary": "pipeline/test_starts.py::test_a_students_vocabulary_is_trimmed_once_for_it_and_its_twins",
-    "losses": "students/test_losses.py::test_a_feature_term_is_added_to_the_others",
-    **each("students/test_losses.py::test_the_short_form_means_the_same_terms", "temperature", "alpha"),
+    **LEARNING,
     "training": "core/test_presets.py::test_a_part_of_the_training_leaves_the_student_its_other_defaults",
 }
 TRAINING = {
@@ -351,10 +358,12 @@ EFFECTS: Mapping[type[Config], Mapping[str, str]] = {
         **each(CUT, "layers", "keep"),
     },
     TeacherEntry: TEACHER,
+    LearningConfig: LEARNING,
     TeacherConfig: {
         **TEACHER,
         **each(CUT, "layers", "keep"),
         "phases": PHASES,
+        **LEARNING,
         "checkpoint": "teachers/test_starting_encoder.py::test_checkpoint_is_copied",
         "finished": "families/test_finished.py::test_finished_teacher_is_taken_over_as_it_is",
         "starts_from": "pipeline/test_sequences.py"

@@ -16,10 +16,12 @@ class FitObjective(Config):
     """One objective. Its fields are its settings in the YAML; its name there is the class's in snake case.
 
     Attributes: smooths: whether `label_smoothing` says something of it. shared: whether it reads class shares.
+        validates: whether it chooses something on validation.
     """
 
     smooths: ClassVar[bool] = True
     shared: ClassVar[bool] = False
+    validates: ClassVar[bool] = False
 
     @classmethod
     def name(cls) -> str:

@@ -43,6 +43,7 @@ class Regression(FitObjective):
     """
 
     smooths: ClassVar[bool] = False
+    validates: ClassVar[bool] = True
 
     class_values: list[float] | None = Field(
         None, description="value of each class, rising; null: 0, 1, 2, … in the order of task.labels"

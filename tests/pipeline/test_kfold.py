@@ -103,6 +103,14 @@ def test_the_mean_of_its_folds_is_a_teacher_in_the_table_and_labels_where_it_is_
     assert len(labels) == 69 and labels.sources.count("train") == 60
 
 
+def test_students_start_from_the_teacher_of_all_rows_as_the_mean_has_no_weights(made):
+    settings, _ = made
+    for preset in ("lstm", "3L_trunc"):
+        own = Experiment(resolved(settings.run.parent, **{"students.pupil": f"{{preset: {preset}}}"}))
+        assert own.choice["start"] == "kfold-kfold@document"
+        assert own.start(own.models["pupil"]).artifact == "teachers/kfold"
+
+
 def test_the_fits_of_folds_are_in_the_plan_and_in_its_estimate(made):
     settings, _ = made
     names = [stage.step.name for stage in plan(Experiment(settings))]

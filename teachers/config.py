@@ -9,7 +9,7 @@ from pydantic import Field, NonNegativeFloat, PositiveInt, model_validator
 from distill.core.config import Config
 from distill.models.config import FreshEncoder, HeadConfig, VocabularyConfig
 from distill.training.config import TrainingConfig
-from distill.training.learning import LearningConfig, Models
+from distill.training.learning import SHORT, LearningConfig, Models
 from distill.training.losses.registry import gold_alone
 from distill.training.losses.term import Term
 from teachers.phases import ALL_OF_TRAIN, Keep, Mixture, PhaseConfig, phase_problems
@@ -181,6 +181,11 @@ class TeacherConfig(LearningConfig, TeacherEntry):
         starts = ("checkpoint", "fresh", "vocabulary", "finished", "starts_from", "pretrain")
         kept = self.as_fingerprint("preset", "view", "weight", "labelling", *apart, *starts)
         return {"finished": True} if self.finished is not None else kept
+
+    def as_json(self) -> dict[str, Any]:
+        """All fields as JSON values, those of soft labels where it learns any."""
+        unused = ("losses", *SHORT) if self.learns_from is None else ()
+        return {name: value for name, value in super().as_json().items() if name not in unused}
 
     @property
     def architecture(self) -> FreshEncoder:

@@ -344,8 +344,8 @@ class Experiment:
 
     def gold_splits(self, spec: ModelSpec) -> dict[str, float]:
         """The splits whose gold a model learns, each with how often its rows are read in an epoch."""
-        of_gold = isinstance(spec.config, TeacherEntry) and not self.teachers_of(spec)
-        rows = spec.config.rows if of_gold else ALL_OF_TRAIN
+        gold = None if self.teachers_of(spec) else spec.config
+        rows = gold.rows if isinstance(gold, TeacherEntry) else ALL_OF_TRAIN
         return {name if name == TRAIN else f"extra.{name}": weight for name, weight in rows.items()}
 
     def exports(self) -> Iterator[tuple[ModelSpec, str]]:

@@ -16,37 +16,18 @@ from distill.core.selection.config import Select
 from distill.inference.language_model.config import Asking, Example, LanguageModelSettings, Spend
 from distill.models.config import FreshEncoder, HeadConfig, VocabularyConfig
 from distill.training.config import AlterConfig, LoraConfig, TrainingConfig
-from distill.training.fit_objectives.cross_entropy import CrossEntropy
-from distill.training.fit_objectives.fit_objective import FitObjective
-from distill.training.fit_objectives.one_vs_rest import OneVsRest
-from distill.training.fit_objectives.regression import Regression
 from distill.training.learning import LearningConfig
-from distill.training.losses.attention import Attention
-from distill.training.losses.attention_relations import AttentionRelations
-from distill.training.losses.embedding_cosine import EmbeddingCosine
-from distill.training.losses.gold import Gold
-from distill.training.losses.hidden_states import HiddenStates
-from distill.training.losses.kl import Kl
-from distill.training.losses.logits_mse import LogitsMse
-from distill.training.losses.r_drop import RDrop
-from distill.training.losses.soft_cross_entropy import SoftCrossEntropy
-from distill.training.losses.term import OfSource
-from distill.training.losses.value_relations import ValueRelations
-from distill.training.ramp import PositiveRamp, Ramp
 from export.targets.onnx_fp32 import OnnxFp32
 from export.targets.onnx_int8_dynamic import OnnxInt8Dynamic
 from students.config import StudentConfig, StudentEntry, TrainedEntry
 from teachers.config import LabellingConfig, TeacherConfig, TeacherEntry
 from teachers.phases import PhaseConfig
 from teachers.pretraining.config import EmbeddingTeacherConfig, PretrainConfig, PretrainTraining, TextSource
+from tests.core import effects_losses
+from tests.core.effects_losses import each
 from tests.core.test_project import REJECTED
 
 TESTS = Path(__file__).resolve().parents[1]
-
-
-def each(place: str, *fields: str) -> dict[str, str]:
-    """The same test for several fields."""
-    return dict.fromkeys(fields, place)
 
 
 JUNK = "core/intake/test_prepare.py::test_every_junk_rule_drops_under_its_own_reason"
@@ -82,12 +63,6 @@ TAIL = "benchmarks/test_latency_rows.py::test_tail_percentiles_are_null_until_th
 EXPORTS = "pipeline/test_plan_targets.py::test_teachers_leave_as_every_target_judged_by_parity_and_students_as_all"
 MATCHING = "models/test_mimetic_init.py::test_matching_heads_attend_to_equal_tokens_and_the_others_spread"
 REQUESTS = "benchmarks/test_latency_worker.py::test_every_request_is_sampled_once_per_batch_size"
-RAMPED = "training/test_ramp.py::test_it_moves_from_start_to_end_and_stays"
-WEIGHED = "training/test_ramp.py::test_the_loss_follows_the_step"
-STATES = "training/losses/test_terms.py::test_hidden_states_are_the_mean_over_pairs_tokens_and_width"
-PATIENT = "training/losses/test_terms.py::test_patient_states_are_directions_of_the_first_token"
-PAIRS = "training/losses/test_terms.py::test_pairs_of_layers"
-RELATIONS = "training/losses/test_terms.py::test_relations_equal_a_loop"
 SHORTENED = "families/test_token_schedule.py::test_a_student_is_trained_saved_opened_and_exported_with_it"
 LORA = "families/test_lora.py"
 ROUNDS = "benchmarks/test_latency.py::test_processes_visit_every_subject_before_the_next_round"
@@ -95,7 +70,6 @@ RARE = "core/intake/test_rare_classes.py"
 GRID = "pipeline/studies/test_sweep.py::test_a_grid_of_rows_with_names_of_its_own"
 BY_SOURCE = "training/losses/test_by_source.py::test_each_row_counts_under_the_settings_of_its_source"
 DISTILLED = "pipeline/test_distilled_teachers.py::"
-VALUES = "families/test_objectives.py::test_class_values_and_borders_by_accuracy_change_the_fit"
 
 PHASES = "pipeline/test_phases.py::test_each_phase_is_fitted_on_its_rows_at_its_rates_and_stands_in_the_report"
 CUT = "pipeline/test_phases.py::test_a_truncated_model_is_cut_before_its_fit_or_between_two"
@@ -175,8 +149,7 @@ TARGET = {
 }
 
 EFFECTS: Mapping[type[Config], Mapping[str, str]] = {
-    **dict.fromkeys((FitObjective, CrossEntropy, OneVsRest), {}),
-    Regression: each(VALUES, "class_values", "borders"),
+    **effects_losses.EFFECTS,
     project.Task: {
         "labels": "core/test_label_space.py::test_gold_becomes_a_vector",
         "rare": f"{RARE}::test_a_task_without_rare_classes_stays_as_it_is",
@@ -385,43 +358,6 @@ EFFECTS: Mapping[type[Config], Mapping[str, str]] = {
         "keep": "families/test_encoder.py::test_truncated_source_keeps_its_first_layers",
         "token_schedule": SHORTENED,
         "head": f"{LORA}::test_a_student_starts_from_it_with_a_head_of_its_own_and_leaves_as_onnx",
-    },
-    OfSource: each(BY_SOURCE, "weight", "temperature"),
-    Gold: {"weight": "training/test_losses.py::test_mixed_batch_equals_the_reference", "sources": BY_SOURCE},
-    Ramp: each(RAMPED, "start", "end", "steps", "shape"),
-    PositiveRamp: {
-        **each(RAMPED, "steps", "shape"),
-        **each("training/test_ramp.py::test_a_term_has_its_numbers_at_a_step", "start", "end"),
-    },
-    RDrop: {
-        "sources": BY_SOURCE,
-        "weight": "training/losses/test_r_drop.py::test_it_pulls_two_passes_together_and_costs_the_other_terms_nothing",
-    },
-    Kl: {
-        "sources": BY_SOURCE,
-        "weight": WEIGHED,
-        "temperature": "training/losses/test_terms.py::test_kl_has_the_gradient_of_the_soft_cross_entropy",
-    },
-    LogitsMse: {
-        "sources": BY_SOURCE,
-        "weight": WEIGHED,
-        "centred": "training/losses/test_terms.py"
-        "::test_logits_mse_is_the_mean_over_classes_and_centred_it_is_blind_to_a_shift",
-    },
-    HiddenStates: {"sources": BY_SOURCE, "weight": WEIGHED, "layers": STATES, **each(PATIENT, "tokens", "normalise")},
-    EmbeddingCosine: {
-        "sources": BY_SOURCE,
-        "weight": WEIGHED,
-        "layers": PAIRS,
-        "tokens": "training/losses/test_terms.py::test_the_cosine_is_that_of_the_last_states",
-    },
-    Attention: {"sources": BY_SOURCE, "weight": WEIGHED, "layers": PAIRS},
-    ValueRelations: {"sources": BY_SOURCE, "weight": WEIGHED, "layers": PAIRS, "relation_heads": RELATIONS},
-    AttentionRelations: {"sources": BY_SOURCE, "weight": WEIGHED, "layers": PAIRS, "relation_heads": RELATIONS},
-    SoftCrossEntropy: {
-        "sources": BY_SOURCE,
-        "weight": "training/test_losses.py::test_mixed_batch_equals_the_reference",
-        "temperature": "training/test_losses.py::test_soft_terms_equal_the_reference",
     },
     AlterConfig: {
         "field_dropout": "training/test_altered_rows.py::test_whole_fields_are_left_out_with_their_separators",

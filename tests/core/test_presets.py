@@ -156,6 +156,8 @@ def test_what_the_teacher_preset_comes_to():
         "checkpoint": "base",
         "finished": None,
         "slices": None,
+        "learns_from": None,
+        "allow_missing": False,
         "labels": None,
         "fresh": None,
         "starts_from": None,

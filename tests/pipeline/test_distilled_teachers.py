@@ -91,10 +91,12 @@ def test_a_teacher_reads_training_rows_unless_it_names_others_and_never_the_sele
     [
         (["teachers.ce.learns_from=[oen]"], ["teachers.ce.learns_from: no such teacher 'oen', did you mean 'one'?"]),
         (["teachers.ce.learns_from=[ce]"], ["teachers.ce.learns_from: no such teacher 'ce', known: one, mse, opt"]),
-        (["teachers.ce.learns_from=null"], ["teachers.ce.learns_from: temperature, alpha, rows say how soft labels"]),
+        (["teachers.ce.learns_from=null"], ["teachers.ce.learns_from: temperature, alpha say how soft labels"]),
         (["teachers.one.learns_from=[ce]"], ["waits for itself", "members, learns_from or starts_from"]),
         (["teachers.ce.learns_from=[]"], ["teachers.ce.learns_from"]),
         (["teachers.ce.rows=urlz"], ["teachers.ce.rows: no such pool source 'urlz', did you mean 'urls'?"]),
+        (["teachers.ce.rows={train: 2}"], ["teachers.ce.rows: a row has its soft labels once"]),
+        (["teachers.ce.phases={a: {}, b: {}}"], ["teachers.ce.phases: each phase learns gold of its own"]),
         (["teachers.ce.slices=[стройка]"], ["teachers.ce.slices: soft labels are learnt on the rows that"]),
         (["teachers.ce.cross_fit=2"], ["teachers.ce.cross_fit: whoever made the labels"]),
         (["teachers.ce.labels=x.jsonl"], ["teachers.ce.learns_from: its labels were made elsewhere"]),

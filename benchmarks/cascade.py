@@ -29,6 +29,7 @@ from distill.evaluation.proportions import wilson
 
 _ROOT = Path(__file__).resolve().parents[1]
 _PROJECT = _ROOT / "benchmarks" / "projects" / "pool_text.yaml"
+_THRESHOLD = ("name", "threshold", "problem", "chosen")
 _TABLE_WRONG, _JUDGE_WRONG, _SHEET_ROWS = 0.08, 0.05, 100
 
 
@@ -46,12 +47,13 @@ def measured(data: Path, folder: Path, encoder: str | None, nli: str | None) -> 
     with answering(fixed_table(known)) as url:
         project = _project(folder, url, encoder, nli)
         _distill(["label", f"--config={project}", f"--out={run}"], folder / "label.log")
+    stages = read_json(run / "teachers" / "cascade" / "config.json")["distill"]["stages"]
     return {
         "coverage": read_json(run / "labels" / "cascade" / COVERAGE_FILE),
-        "thresholds": read_json(run / "teachers" / "cascade" / "config.json")["distill"]["stages"],
+        "thresholds": [{key: stage[key] for key in _THRESHOLD} for stage in stages],
         "agreement": agreement(run, kinds),
         "sheet": _round_trip(run, folder, kinds),
-        "models": {
+        "encoders": {
             "embeddings": Path(encoder).name if encoder else "base",
             "zero_shot": Path(nli).name if nli else None,
         },

@@ -31,8 +31,8 @@ def markdown_cascade(result: Figures) -> str:
     sheet = result["sheet"]
     parts = [
         f"# {result['title']}",
-        _ABOUT if result["models"]["zero_shot"] else f"{_ABOUT} {_NO_MODEL}",
-        f"Encoder of the stage `embeddings`: {result['models']['embeddings']}. {result['seconds']:.0f} seconds in all.",
+        _ABOUT if result["encoders"]["zero_shot"] else f"{_ABOUT} {_NO_MODEL}",
+        f"Encoder of the stage `embeddings`: {result['encoders']['embeddings']}. {_time(result)}.",
         "## Stages",
         markdown_stages(result),
         "## A sheet and back",
@@ -42,6 +42,12 @@ def markdown_cascade(result: Figures) -> str:
         _shares_table(sheet),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _time(result: Figures) -> str:
+    machine = result["environment"]
+    load = f"{machine['cores']} cores, at a load of {machine['load_1min']} in the end"
+    return f"{result['seconds']:.0f} seconds in all, with one thread, on {load}"
 
 
 def markdown_stages(result: Figures) -> str:

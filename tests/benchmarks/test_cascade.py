@@ -80,8 +80,9 @@ def test_the_page_has_every_stage_and_says_what_was_not_there():
     judged = {"rows": 20, "accuracy": share, "kappa": 0.8}
     result = {
         "title": "A cascade",
-        "models": {"embeddings": "base", "zero_shot": None},
+        "encoders": {"embeddings": "base", "zero_shot": None},
         "seconds": 12.0,
+        "environment": {"cores": 2, "load_1min": 7.5},
         "coverage": {"stages": [{"stage": one["name"], **cost} for one in stages]},
         "thresholds": stages,
         "agreement": [{"stage": name, "rows": 10, "of": 20, "agreement": share} for name in ("a", "all")],

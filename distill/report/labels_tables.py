@@ -9,6 +9,7 @@ from distill.core.files import Json
 from distill.evaluation.entries import Comparison
 from distill.report import formats
 from distill.report.contents import Report, comparisons_of, dig, entries
+from distill.report.figure_columns import best_by
 from distill.report.quality_tables import AT_MOST_PROBABLE, DIFFERENCES, pairs_sheet
 from distill.report.table_model import Column, Sheet
 
@@ -47,9 +48,7 @@ def choice_sheet(report: Report) -> Sheet:
     choice = dig(report, "choice")
     columns = [
         Column("Labels", lambda row: str(row.get("name")), kind="name"),
-        Column("Log loss", lambda row: _interval(row.get("log_loss"))),
-        Column("Accuracy", lambda row: formats.percent_interval(row.get("accuracy"))),
-        Column("Macro F1", lambda row: formats.percent_interval(row.get("f1_macro"))),
+        *_validation_columns(),
         Column("Log loss against the priors", _over_priors),
     ]
     rows = formats.integer(choice.get("rows"))
@@ -57,6 +56,19 @@ def choice_sheet(report: Report) -> Sheet:
     return Sheet(
         caption, columns, entries(choice, "candidates"), marked=lambda row: row.get("name") == choice.get("taken")
     )
+
+
+def _validation_columns() -> list[Column]:
+    def percent(name: str, key: str) -> Column:
+        best = best_by(lambda row: row.get(key), 4)
+        return Column(name, lambda row: formats.percent_interval(row.get(key)), figure=best)
+
+    loss = best_by(lambda row: row.get("log_loss"), 4)
+    return [
+        Column("Log loss", lambda row: _interval(row.get("log_loss")), figure=loss, lower=True),
+        percent("Accuracy", "accuracy"),
+        percent("Macro F1", "f1_macro"),
+    ]
 
 
 def teachers_sheet(report: Report) -> Sheet:
@@ -67,9 +79,7 @@ def teachers_sheet(report: Report) -> Sheet:
         Column("Teacher", lambda row: str(row.get("name")), kind="name"),
         Column("Weight", lambda row: _weight(taken.get(row.get("name")))),
         *([Column("In the mixture", lambda row: _weight(mixture.get(row.get("name"))))] if mixture else []),
-        Column("Log loss", lambda row: _interval(row.get("log_loss"))),
-        Column("Accuracy", lambda row: formats.percent_interval(row.get("accuracy"))),
-        Column("Macro F1", lambda row: formats.percent_interval(row.get("f1_macro"))),
+        *_validation_columns(),
     ]
     caption = "What each teacher alone would give on the same validation rows; the members of the labels stand out."
     return Sheet(caption, columns, entries(choice, "alone"), marked=lambda row: row.get("name") in taken)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
+from distill.core.files import Json
 from distill.report import formats
 from distill.report.contents import Report, dig
-from distill.report.quality_tables import AT_MOST_PROBABLE
+from distill.report.figure_columns import best_by
+from distill.report.quality_tables import AT_MOST_PROBABLE, LOWER_IS_BETTER
 from distill.report.table_model import Column, ModelRow, Sheet, model_rows, role_heading
 
 
@@ -15,9 +17,9 @@ def majority_sheet(report: Report) -> Sheet:
     rows = [row for row in model_rows(report) if row.model.over_majority]
     columns = [
         Column("Model", lambda row: row.name, kind="name"),
-        Column("Accuracy", _apart("accuracy", 100, 2)),
-        Column("Macro F1", _apart("f1_macro", 100, 2)),
-        Column("Log loss", _apart("log_loss", 1, 4)),
+        _column("Accuracy", "accuracy", 100, 2),
+        _column("Macro F1", "f1_macro", 100, 2),
+        _column("Log loss", "log_loss", 1, 4),
     ]
     caption = (
         "Model − majority answer in points of accuracy and macro F1, model − class priors in log loss (negative is "
@@ -33,9 +35,12 @@ def _corrected(rows: Sequence[ModelRow]) -> bool:
     )
 
 
-def _apart(metric: str, scale: float, decimals: int) -> Callable[[ModelRow], str]:
-    def cell(row: ModelRow) -> str:
-        apart = dig(row.model.over_majority, metric)
-        return formats.signed_interval(apart.get("difference"), apart, scale, decimals)
+def _column(name: str, metric: str, scale: float, decimals: int) -> Column:
+    def apart(row: ModelRow) -> Json:
+        return dig(row.model.over_majority, metric)
 
-    return cell
+    def cell(row: ModelRow) -> str:
+        return formats.signed_interval(apart(row).get("difference"), apart(row), scale, decimals)
+
+    best = best_by(lambda row: apart(row).get("difference"), 4)
+    return Column(name, cell, figure=best, lower=metric in LOWER_IS_BETTER)

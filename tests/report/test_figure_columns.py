@@ -5,9 +5,18 @@ from __future__ import annotations
 import io
 import re
 
+import pytest
 from rich.console import Console
 
-from distill.report import breakdown_tables, confusion_table, formats, quality_tables
+from distill.report import (
+    breakdown_tables,
+    confusion_table,
+    formats,
+    labels_tables,
+    majority_table,
+    quality_tables,
+    twins_table,
+)
 from distill.report.markup import table as html_table
 from distill.report.page import page
 from distill.report.tables import markdown, markdown_results, rich_table
@@ -90,6 +99,16 @@ def test_classes_are_compared_across_models_and_one_figure_alone_is_not_the_best
     alone = sample_report()
     alone["models"] = alone["models"][:1]
     assert "<strong>" not in html_table(breakdown_tables.chances_sheet(alone))
+
+
+@pytest.mark.parametrize(
+    "sheet_of", [majority_table.majority_sheet, labels_tables.choice_sheet, twins_table.twin_sheet]
+)
+def test_every_table_of_figures_marks_its_best(sheet_of):
+    sheet = sheet_of(sample_report())
+    best, compared = sheet.best(), [column for column in sheet.columns if column.figure]
+    assert {column.name for column in compared} >= {"Accuracy", "Macro F1", "Log loss"}
+    assert all(any(best(column, row) for row in sheet.rows) for column in compared)
 
 
 def test_the_most_confused_pairs_of_teachers_and_students_are_shown():

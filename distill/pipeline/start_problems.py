@@ -22,6 +22,8 @@ def start_problems(settings: Settings) -> Iterator[str]:
             yield from _teacher(name, teacher, settings)
             if family(teacher.made_by).learns and not _sorts_layers(teacher.family):
                 yield from _recipe(f"teachers.{name}", teacher)
+                if teacher.head is not None:
+                    yield f"teachers.{name}.head: the family {teacher.family} has one of its own; remove it"
         if teacher.learns_from is None:
             yield from _untaught(f"teachers.{name}", teacher)
         else:

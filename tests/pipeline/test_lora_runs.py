@@ -73,6 +73,14 @@ def test_a_student_takes_no_layers_of_it_and_is_told_what_to_give(config, tmp_pa
         resolve_settings(config, tmp_path, sets=[*OFF, "students.small={preset: 3L, fresh: null}"])
 
 
+def test_a_family_without_layers_is_told_what_of_the_recipe_to_remove(config, tmp_path):
+    more = ["teachers.base.family=lstm", "teachers.base.training.lora={}"]
+    with pytest.raises(UserError) as caught:
+        resolve_settings(config, tmp_path, sets=[*OFF, *more, "teachers.base.training.gradient_checkpointing=true"])
+    for key in ("head", "training.lora", "training.gradient_checkpointing"):
+        assert f"teachers.base.{key}: the family lstm has" in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("sets", "where", "message"),
     [

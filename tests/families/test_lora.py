@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from distill.core.errors import UserError
 from distill.core.progress import reporting
@@ -104,8 +105,14 @@ def test_over_four_bits_the_adapters_are_merged_into_the_whole_weights(warm, rec
     monkeypatch.setattr("distill.models.encoder.load_classifier", coarse)
     monkeypatch.setattr(four_bit, "_missing", lambda: None)
     taught(warm, records, tmp_path, four_bit=True, modules=["query"])
-    name = "bert.encoder.layer.1.output.dense.weight"
-    torch.testing.assert_close(load_classifier(tmp_path).state_dict()[name], load_classifier(warm).state_dict()[name])
+    before, after = load_classifier(warm).state_dict(), load_classifier(tmp_path).state_dict()
+    layer = "bert.encoder.layer.1.attention.self.query"
+    stored = load_file(tmp_path / "adapters" / "adapter_model.safetensors")
+    a, b = (stored[f"base_model.model.{layer}.lora_{part}.weight"] for part in "AB")
+    assert b.abs().max() > 1e-3
+    torch.testing.assert_close(after[f"{layer}.weight"], before[f"{layer}.weight"] + LORA["alpha"] / LORA["r"] * b @ a)
+    untouched = "bert.encoder.layer.1.output.dense.weight"
+    assert torch.equal(after[untouched], before[untouched])
 
 
 def test_a_family_whose_head_has_a_norm_keeps_its_own(tmp_path):

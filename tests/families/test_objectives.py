@@ -119,16 +119,15 @@ def test_a_fit_draws_rare_rows_again_and_weighs_and_smooths_as_its_config_says(r
     shutil.copytree(records, uneven)
     few = [row for number, row in enumerate(rows) if number % 3 == 0 or number < 9]  # 8, 3 and 3 of each class
     write_records(uneven / "train.parquet", few)
-    tried = {"plain": {}, "oversample": {"oversample": 1.0}, "class_weights": {"class_weights": "balanced"}}
-    tried["label_smoothing"] = {"label_smoothing": 0.2}
+    tried = {"oversample": 1.0, "class_weights": "balanced", "label_smoothing": 0.2}
     found = {}
-    for name, training in tried.items():
+    for name, value in tried.items():
         (tmp_path / name).mkdir()
-        own = {"epochs": 1, "may_collapse": True, **training}
+        own = {"epochs": 1, "may_collapse": True, name: value}
         folder, history = taught(uneven, encoder, tmp_path / name, "onetarget", **own)
         found[name] = (history["steps"], (folder / "model.safetensors").read_bytes())
     assert {name: steps for name, (steps, _) in found.items()} == {**dict.fromkeys(tried, 2), "oversample": 3}
-    assert len({weights for _, weights in found.values()}) == 4
+    assert len({weights for _, weights in found.values()}) == 3
 
 
 def test_a_head_without_a_bias_is_refused_before_training(encoder):

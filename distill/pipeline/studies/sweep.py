@@ -10,6 +10,7 @@ from typing import Any
 from distill.core.config import load_yaml, merge, overrides, parse, parse_yaml
 from distill.core.errors import UserError
 from distill.core.grid import Grid, parse_over
+from distill.core.names import shown
 from distill.evaluation.cells import best
 from distill.pipeline.studies.cells import Resolve, Way, cells_of, measured_model
 from distill.pipeline.studies.study import Study, Told
@@ -44,10 +45,13 @@ def shipped_grids() -> list[str]:
 
 
 def _read(file: Path) -> Mapping[str, Any]:
-    if not file.exists() and str(file) in shipped_grids():
-        text = (files("teachers") / "sweeps" / f"{file}.yaml").read_text(encoding="utf-8")
-        return parse_yaml(text, str(file))
-    return load_yaml(file)
+    if file.exists():
+        return load_yaml(file)
+    if str(file) not in shipped_grids():
+        do = f"name a file, or a grid of the toolkit: {', '.join(shipped_grids())}"
+        raise UserError("no such grid", where="--grid", found=shown(str(file)), do=do)
+    text = (files("teachers") / "sweeps" / f"{file}.yaml").read_text(encoding="utf-8")
+    return parse_yaml(text, str(file))
 
 
 def _grid(values: Mapping[str, Any], over: Mapping[str, Any], where: str) -> Grid:

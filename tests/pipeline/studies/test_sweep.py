@@ -178,6 +178,11 @@ def test_grids_that_are_refused_before_anything_is_made(project, tmp_path, over,
     assert not (tmp_path / "run").exists()
 
 
+def test_a_grid_that_is_not_there_is_told_of_with_those_that_are(project, tmp_path):
+    with pytest.raises(UserError, match="no such grid[^$]*old_then_new"):
+        sweep_study(resolver(project, tmp_path / "run"), file=Path("old_then_nwe"))
+
+
 def test_another_model_may_be_asked_for(project, tmp_path):
     assert sweep_study(resolver(project, tmp_path / "run"), [OVER[0]], model="tfidf").model == "tfidf"
     with pytest.raises(UserError, match="did you mean 'base'"):

@@ -31,7 +31,7 @@ def project(tmp_path) -> Path:
 
 
 def test_a_student_learns_the_mixture_that_was_chosen(project):
-    experiment, done, notes = carried_out(project, "labels=mixture")
+    experiment, done, notes = carried_out(project, "labels=mixture", until="evaluate")
     run, choice = project.parent / "run", experiment.choice
     assert choice is not None and choice["taken"] == "mixture"
     names = [name.partition("@")[0] for name in choice["teachers"]]
@@ -51,6 +51,18 @@ def test_a_student_learns_the_mixture_that_was_chosen(project):
     if len(labels) > 1:
         assert any("teachers joined by id: train 90 of 90, pool.urls 30 of 30" in note for note in notes)
     assert carried_out(project, "labels=mixture")[1] == []
+    require_row_of_the_mixture(project, choice)
+
+
+def require_row_of_the_mixture(project, choice):
+    """By the weights and temperatures that were fitted on validation, on the test rows."""
+    found, predicted = rows(project)
+    (name,) = (name for name in found if name.startswith("mixture@"))
+    parts = [predicted(label).logits / choice["temperatures"][label] for label in choice["teachers"]]
+    weights = choice["class_weights"] or choice["teachers"]
+    logits = mixture(parts, [weights[label] for label in weights])
+    expected = log_loss(found[name], logits, predicted("small@card").target)
+    assert found[name]["quality"]["log_loss"]["value"] == pytest.approx(expected, rel=1e-4)
 
 
 def test_cross_fitted_labels_of_the_card_teacher_and_of_the_mean(project):
@@ -90,17 +102,3 @@ def test_teachers_with_weights_on_the_command_line_are_rows_and_their_mixture_is
     assert again == ["evaluate"]
     before = found["ensemble@document"]["quality"]["log_loss"]["value"]
     assert rows(project)[0]["ensemble@document"]["quality"]["log_loss"]["value"] != before
-
-
-def test_the_mixture_that_labels_is_a_row_by_its_fitted_weights_and_temperatures(project):
-    sets = ("labels=mixture", "teachers.one.cross_fit=null", "students.small={preset: words}")
-    experiment, *_ = carried_out(project, *sets, until="evaluate")
-    found, predicted = rows(project)
-    (name,) = (name for name in found if name.startswith("mixture@"))
-    choice = experiment.choice
-    parts = [predicted(label).logits / choice["temperatures"][label] for label in choice["teachers"]]
-    weights = choice["class_weights"] or choice["teachers"]
-    expected = log_loss(
-        found[name], mixture(parts, [weights[label] for label in weights]), predicted("one@card").target
-    )
-    assert found[name]["quality"]["log_loss"]["value"] == pytest.approx(expected, rel=1e-4)

@@ -41,7 +41,7 @@ FAMILIES = {
 def project(tmp_path_factory):
     path = write_project(tmp_path_factory.mktemp("small"))
     parts = {"teachers": TEACHERS, "students": STUDENTS, "export": []}
-    controls = {"gold_twins": False, "card_teacher": False, "tfidf": False}
+    controls = {"gold_twins": False, "card_teacher": False, "tfidf": False, "bag_of_tokens": True}
     path.write_text(json.dumps({**load_yaml(path), **parts, "controls": controls}), "utf-8")
     return path
 
@@ -55,6 +55,10 @@ def test_each_is_a_teacher_from_gold_alone_and_a_source_of_soft_labels(project):
         assert row["role"] == "teacher" and row["quality"]["accuracy"]["value"] > 0.45, name
         assert family_of(project.parent / "run" / "teachers" / name).name == family
     assert all(found[name]["quality"]["accuracy"]["value"] > 0.45 for name in ("small@card", "flat@card"))
+    control = found["bag_of_tokens@card"]
+    assert (control["role"], control["control"]) == ("baseline", True) and "bag_of_tokens@card" in found["small@card"][
+        "over_controls"
+    ]
     kept = {path.suffix for name in FAMILIES for path in (project.parent / "run" / "teachers" / name).iterdir()}
     assert kept == {".json", ".safetensors"}
 

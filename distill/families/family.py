@@ -106,7 +106,7 @@ class Family:
     Attributes:
         name: in a preset's `family:` and in the model folder's config.json.
         key: of a teacher's entry, by which it is chosen there instead of by `family`.
-        learns: whether its fit reads training rows. validates: whether, without that, it reads validation rows.
+        learns: whether its fit reads training rows.
         remote: whether an opened model is behind a server, which takes money and its own time: such a model is not
         timed, and plans that are only tried use its `rehearsal`.
         together: whether several processes of torchrun can share its fit.
@@ -124,7 +124,6 @@ class Family:
     key: ClassVar[str | None] = None
     learns: ClassVar[bool] = True
     together: ClassVar[bool] = False
-    validates: ClassVar[bool] = False
     remote: ClassVar[bool] = False
     starts: ClassVar[bool] = False
     optimised: ClassVar[bool] = True

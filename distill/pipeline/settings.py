@@ -397,7 +397,7 @@ def _validation_problems(settings: Settings) -> list[str]:
     watching += [
         f"teachers.{name}.training.objective"
         for name, one in encoders
-        if one.made_by == "encoder" and one.training.objective.validates
+        if one.made_by == "encoder" and one.training.objective.chooses
     ]
     watching += [f"students.{name}.training.patience" for name in settings.students]
     return [f"{key}: needs validation rows; name data.valid, or let data.split.valid be over 0" for key in watching]

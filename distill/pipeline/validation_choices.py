@@ -61,8 +61,8 @@ def _of_fit(spec: ModelSpec) -> Iterator[tuple[str, str]]:
 
 
 def _of_training(config: TrainingConfig) -> Iterator[tuple[str, str]]:
-    if config.objective.validates:
-        yield "borders and scale", "training.objective: cross_entropy"
+    if config.objective.chooses is not None:
+        yield f"what {config.objective.name()} decides by", config.objective.chooses
     if config.converges:
         yield "the end and the weights", "training.epochs: a number, training.checkpoint: last"
         return

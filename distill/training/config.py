@@ -181,6 +181,8 @@ class TrainingConfig(Config):
 
     @model_validator(mode="after")
     def _treats_classes_once(self) -> TrainingConfig:
+        if self.keep_evaluated and self.objective.folds:
+            raise ValueError(f"keep_evaluated: of {self.objective.name()} a head is folded at the end alone; remove it")
         if self.label_smoothing and not self.objective.smooths:
             raise ValueError(f"label_smoothing: {self.objective.name()} has no classes to spread over; remove it")
         if self.oversample is not None and self.class_weights == BALANCED:

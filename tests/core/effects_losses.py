@@ -39,7 +39,7 @@ VALUES = "families/test_objectives.py::test_class_values_and_borders_by_accuracy
 
 EFFECTS: Mapping[type[Config], Mapping[str, str]] = {
     **dict.fromkeys((FitObjective, CrossEntropy, OneVsRest), {}),
-    Regression: each(VALUES, "class_values", "borders"),
+    Regression: each(VALUES, "class_values", "borders", "scale"),
     OfSource: each(BY_SOURCE, "weight", "temperature"),
     Gold: {"weight": "training/test_losses.py::test_mixed_batch_equals_the_reference", "sources": BY_SOURCE},
     Ramp: each(RAMPED, "start", "end", "steps", "shape"),

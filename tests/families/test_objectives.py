@@ -77,10 +77,10 @@ def test_a_regression_is_a_plain_classifier_that_decides_by_its_borders(graded, 
 
 
 def test_class_values_and_borders_by_accuracy_change_the_fit(graded, records, encoder, tmp_path):
-    objective = {"regression": {"class_values": [-1, 0, 4], "borders": "accuracy"}}
+    objective = {"regression": {"class_values": [-1, 0, 4], "borders": "accuracy", "scale": 2.5}}
     folder, history = taught(records, encoder, tmp_path, objective=objective)
     told = history["objective"]
-    assert told["midpoints"] == [-0.5, 2.0] and told["values"] == [-1, 0, 4]
+    assert told["midpoints"] == [-0.5, 2.0] and told["values"] == [-1, 0, 4] and told["scale"] == 2.5
     assert told["valid"]["borders"]["accuracy"] >= told["valid"]["midpoints"]["accuracy"]
     logits, gold = answers(folder, records)
     assert (logits.argmax(1) == gold.argmax(1)).mean() == pytest.approx(told["valid"]["borders"]["accuracy"], abs=1e-5)

@@ -54,6 +54,10 @@ def fitted(planted, *sets):
             ["label_smoothing: regression has no classes to spread over"],
         ),
         (
+            [ORDERED, MSE, "teachers.base.training.keep_evaluated=true"],
+            ["keep_evaluated: of regression a head is folded at the end alone"],
+        ),
+        (
             ["students.small.training.class_weights={точна: 2}"],
             ["students.small.training.class_weights: unknown class 'точна', did you mean 'точно'?"],
         ),

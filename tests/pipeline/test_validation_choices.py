@@ -21,6 +21,7 @@ from tests.pipeline import seeds_project
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "measuring.md"
 JOINED = ["quality.calibrate=false", "quality.test=[test, valid]"]
+FIXED = "{regression: {borders: midpoints, scale: 2}}"
 NOTHING = [
     *("teachers.new.training.checkpoint=last", "teachers.old.training.checkpoint=last", "labels=document"),
     *("students.small.training.checkpoint=last", "controls.gold_twins=false", *JOINED),
@@ -64,10 +65,11 @@ def test_every_choice_is_named_with_the_setting_that_ends_it(project):
         ("quality.calibrate=true", "temperatures and thresholds"),
         ("teachers.old.training.checkpoint=best", "checkpoint best of old@document"),
         ("teachers.new.cross_fit=3", "temperatures of the folds of new@document"),
-        ("teachers.old.training.objective={regression: {}}", "borders and scale of old@document"),
+        ("teachers.old.training.objective={regression: {}}", "what regression decides by of old@document"),
         ("labels=mean", "the teacher that small@card starts from"),
         ("teachers.both={preset: ensemble, members: {new: 1, old: 1}}", "calibration of both@document"),
         ("controls.gold_twins=true", "the better gold-only twin"),
+        ("teachers.old.training.objective=regression", "what regression decides by of old@document"),
     ],
 )
 def test_one_choice_is_enough(project, change, choice):
@@ -78,6 +80,8 @@ def test_one_choice_is_enough(project, change, choice):
 def test_a_project_that_chooses_nothing_is_planned(project):
     assert list(validation_choices(experiment(project, *NOTHING))) == []
     list(plan(experiment(project, *NOTHING)))
+    fixed = experiment(project, *NOTHING, "task.ordered=true", f"teachers.old.training.objective={FIXED}")
+    assert list(validation_choices(fixed)) == []
     require_unchosen(experiment(project))
 
 

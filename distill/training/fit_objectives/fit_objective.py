@@ -15,13 +15,18 @@ from distill.training.fit_objectives.aim import Aim
 class FitObjective(Config):
     """One objective. Its fields are its settings in the YAML; its name there is the class's in snake case.
 
-    Attributes: smooths: whether `label_smoothing` says something of it. shared: whether it reads class shares.
-        validates: whether it chooses something on validation.
+    Attributes: smooths: whether `label_smoothing` says something of it. shared: whether it reads class shares. folds:
+        whether the outputs in training are others than the task's logits.
     """
 
     smooths: ClassVar[bool] = True
     shared: ClassVar[bool] = False
-    validates: ClassVar[bool] = False
+    folds: ClassVar[bool] = False
+
+    @property
+    def chooses(self) -> str | None:
+        """The settings that end what it chooses on validation; None where it chooses nothing."""
+        return None
 
     @classmethod
     def name(cls) -> str:

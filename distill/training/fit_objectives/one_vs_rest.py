@@ -29,6 +29,7 @@ class OneVsRest(FitObjective):
     """
 
     shared: ClassVar[bool] = True
+    folds: ClassVar[bool] = True
 
     def problem_with(self, space: LabelSpace) -> str | None:
         """It needs a positive class, and classes that compete."""

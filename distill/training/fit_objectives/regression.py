@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
-from pydantic import Field, field_validator
+from pydantic import Field, PositiveFloat, field_validator
 
 from distill.core.files import Json
 from distill.core.label_space import LabelSpace
@@ -43,7 +43,7 @@ class Regression(FitObjective):
     """
 
     smooths: ClassVar[bool] = False
-    validates: ClassVar[bool] = True
+    folds: ClassVar[bool] = True
 
     class_values: list[float] | None = Field(
         None, description="value of each class, rising; null: 0, 1, 2, … in the order of task.labels"
@@ -53,6 +53,15 @@ class Regression(FitObjective):
         description="between the values; or where accuracy on validation is best; or F1 of task.positive, then of the "
         "class farthest from it",
     )
+    scale: PositiveFloat | None = Field(
+        None, description="s of the logits; null: the one with the lowest log loss on validation"
+    )
+
+    @property
+    def chooses(self) -> str | None:
+        """Borders, and the scale where it is not given."""
+        fixed = self.borders == "midpoints" and self.scale is not None
+        return None if fixed else "training.objective.regression: {borders: midpoints, scale: a number}"
 
     @field_validator("class_values")
     @classmethod
@@ -87,6 +96,7 @@ class Regression(FitObjective):
             1,
             values=self.values(len(space)),
             borders=self.borders,
+            scale=self.scale,
             labels=space.labels,
             positive=space.positive_index,
         )
@@ -100,11 +110,13 @@ class Regression(FitObjective):
 class Value(Aim):
     """One output on the scale.
 
-    Attributes: values: of the classes. borders: how they are chosen. labels, positive: of the task.
+    Attributes: values: of the classes. borders: how they are chosen. scale: s; None: the best on validation. labels,
+        positive: of the task.
     """
 
     values: tuple[float, ...] = ()
     borders: str = "midpoints"
+    scale: float | None = None
     labels: tuple[str, ...] = ()
     positive: int | None = None
 
@@ -114,10 +126,10 @@ class Value(Aim):
         return lines(self.values, midpoints(self.values))
 
     def folded(self, outputs: Floats, target: Floats) -> Folded:
-        """Borders as they are asked for, and the scale with the lowest log loss."""
+        """Borders and scale as they are asked for; where both are given, validation is read for the figures alone."""
         usual, chosen = midpoints(self.values), self._chosen(outputs, target)
         unscaled = lines(self.values, chosen)
-        scale = 1 / fit_temperature(unscaled(outputs), target, self.task)
+        scale = self.scale or 1 / fit_temperature(unscaled(outputs), target, self.task)
         affine = Affine(unscaled.slopes * scale, unscaled.offsets * scale)
         figures = {
             "name": Regression.name(),

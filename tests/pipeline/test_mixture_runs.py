@@ -12,7 +12,9 @@ from distill.core.config import load_yaml
 from distill.core.objectives.single_label import SINGLE
 from distill.core.record_store import read_records
 from distill.core.soft_labels import read_soft_labels
+from distill.evaluation.calibrated_predictions import Model
 from distill.evaluation.metrics import mixture
+from distill.pipeline.steps import evaluate
 from distill.training.joining import join_by_id
 from tests.pipeline.carried_out import carried_out, rows
 from tests.pipeline.seeds_project import write_project
@@ -102,3 +104,9 @@ def test_teachers_with_weights_on_the_command_line_are_rows_and_their_mixture_is
     assert again == ["evaluate"]
     before = found["ensemble@document"]["quality"]["log_loss"]["value"]
     assert rows(project)[0]["ensemble@document"]["quality"]["log_loss"]["value"] != before
+
+
+def test_a_mixture_that_each_seed_fits_for_itself_is_no_row_over_seeds(monkeypatch):
+    given, fitted = (Model(name, "teacher", "", "document", temperatures=at) for name, at in (("a", ()), ("b", (2.0,))))
+    monkeypatch.setattr(evaluate, "report_models", lambda experiment: [given, fitted])
+    assert evaluate._models({None: None}) == [given, fitted] and evaluate._models({1: None, 2: None}) == [given]

@@ -14,7 +14,7 @@ from distill.core.activations import softmax
 from distill.core.project import ViewConfig
 from distill.core.view import TOKENIZER_FILE, View
 from distill.families.family import Lesson, Opening
-from distill.families.stages.stage import Answers, Classes, Stage, StageSettings, needs_model
+from distill.families.stages.stage import Answers, Classes, Stage, StageSettings, unnamed
 from distill.inference.runner_scorer import RunnerScorer
 from distill.inference.scorer import Row
 
@@ -77,7 +77,7 @@ def keep_model(source: Path, folder: Path) -> None:
 
 
 def _no_model() -> Path:
-    raise needs_model("stages: embeddings.model", "an encoder (a folder, a hub id, or base)")
+    raise unnamed("stages: embeddings.model", "model", "an encoder (a folder, a hub id, or base)")
 
 
 def _unit(vectors: Any) -> Any:

@@ -14,7 +14,7 @@ from distill.core.label_space import LabelSpace
 from distill.core.view import View
 from distill.families.family import Lesson, Opening, renderer
 from distill.families.http_llm import HttpLlm, shown_examples
-from distill.families.stages.stage import Answers, Classes, Stage, StageSettings, needs_model
+from distill.families.stages.stage import Answers, Classes, Stage, StageSettings, unnamed
 from distill.inference.language_model.config import STAND_IN, LanguageModelSettings, problems
 from distill.inference.language_model.language_model import LanguageModel
 from distill.inference.language_model.prompt import Shown
@@ -103,7 +103,7 @@ class LanguageModelStage(Stage):
         """The examples of the prompt. Raises: UserError without a server, or without its key."""
         server = settings.server
         if server is None:
-            raise needs_model(_HERE, "url and model of a server")
+            raise unnamed(_HERE, "server", "url and model of a server")
         key_of(server, _HERE)
         shown = shown_examples(server, lesson, View.load(folder.parent.parent).renderer())
         # As seen from the folder, so that a run can be moved.

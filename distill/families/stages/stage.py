@@ -133,6 +133,6 @@ def stage_class(name: str, where: str | None = None) -> type[Stage]:
     return sibling(stages, Stage, name, "stage", where)
 
 
-def needs_model(key: str, what: str) -> UserError:
-    """The error of a stage whose model nobody named."""
-    return UserError("no model is named", where=key, found="null", do=f"name {what}, or leave the stage out")
+def unnamed(key: str, kind: str, what: str) -> UserError:
+    """The error of a stage whose model, or other `kind` of thing, nobody named. Args: what: there is to name."""
+    return UserError(f"no {kind} is named", where=key, found="null", do=f"name {what}, or leave the stage out")

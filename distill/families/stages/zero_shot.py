@@ -14,7 +14,7 @@ from distill.core.project import ViewConfig
 from distill.core.view import TOKENIZER_FILE, View
 from distill.families.family import Lesson, Opening
 from distill.families.stages.embeddings import keep_model
-from distill.families.stages.stage import Answers, Classes, Stage, StageSettings, needs_model
+from distill.families.stages.stage import Answers, Classes, Stage, StageSettings, unnamed
 from distill.inference.runner_scorer import RunnerScorer
 from distill.inference.scorer import Row
 
@@ -64,7 +64,7 @@ class ZeroShot(Stage):
     def keep(cls, settings: Any, lesson: Lesson, source: Path | None, folder: Path) -> None:
         """The classifier. Raises: UserError when it is not safe, or no class of it is entailment."""
         if source is None:
-            raise needs_model(_HERE, "a classifier of natural language inference (a folder or hub id)")
+            raise unnamed(_HERE, "model", "a classifier of natural language inference (a folder or hub id)")
         keep_model(source, folder)
         entailment(folder)
 

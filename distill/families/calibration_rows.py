@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from distill.core.errors import UserError, nearest
 from distill.core.intake.sources import read_rows
-from distill.core.label_space import LabelSpace, label_name
+from distill.core.label_space import LabelSpace, label_name, scalar_text
 from distill.core.record_store import iter_records, splits
 from distill.core.records import Record
+from distill.core.sheets.sheet import ID, LABEL, read_sheet
 from distill.families.family import Lesson
 from distill.training.learnt_rows import labelled_rows
 
@@ -56,11 +58,16 @@ def _named(file: Path, space: LabelSpace) -> dict[str, int]:
 
 
 def _rows(file: Path) -> Iterator[tuple[str, str, str]]:
-    """(where, id, label) of each row with a label."""
-    for row in read_rows(file):
-        where, values = f"{file}, row {row.number}", row.values or {}
-        if values.get("id") in (None, "") or "label" not in values:
-            do = "give every row id and label"
-            raise UserError("a row without id or label", where=where, found=row.problem, do=do)
-        if values["label"] not in (None, ""):
-            yield where, str(values["id"]), label_name(values["label"])
+    """(where, id, label) of each row with a label; CSV is read as a sheet that a spreadsheet saved."""
+    found: list[tuple[int, str, Any]]
+    if file.suffix == ".csv":
+        found = [(row.number, row.id, row.cells[LABEL]) for row in read_sheet(file)]
+    else:
+        rows = ((row.number, row.values or {}) for row in read_rows(file))
+        found = [(number, scalar_text(values.get(ID) or ""), values.get(LABEL)) for number, values in rows]
+    for number, name, label in found:
+        where = f"{file}, row {number}"
+        if not name:
+            raise UserError("a row without id", where=where, do="give every row id and label")
+        if label not in (None, ""):
+            yield where, name, label_name(label)

@@ -12,6 +12,7 @@ from distill.core.label_space import LabelSpace
 from distill.core.objectives.objective import objective
 from distill.core.progress import reporting
 from distill.core.record_store import read_records
+from distill.core.sheets.sheet import write_sheet
 from distill.core.soft_labels import read_soft_labels, shard_path
 from distill.core.staged import read_staged
 from distill.evaluation.metrics import log_loss
@@ -291,8 +292,8 @@ def test_a_stage_without_a_sure_threshold_labels_nothing_and_says_so(many, tmp_p
 def test_named_rows_choose_instead_and_those_of_a_test_are_refused(many, tmp_path):
     rows = read_records(many, "train")
     sheet = tmp_path / "sheet.csv"
-    lines = [f"{row.id},{LABELS[row.target.argmax()]}" for row in rows]
-    sheet.write_text("id,label\n" + "\n".join(lines) + "\n", encoding="utf-8")
+    filled = [{"id": row.id, "label": LABELS[row.target.argmax()]} for row in rows]
+    write_sheet(sheet, ["id", "label", "note"], [*filled, {"id": "п1"}])
     own = json.loads(
         (
             _fitted(tmp_path / "model", many, [{"stage": "keywords"}], calibrate=str(sheet), precision=0.8)
@@ -300,10 +301,20 @@ def test_named_rows_choose_instead_and_those_of_a_test_are_refused(many, tmp_pat
         ).read_text(encoding="utf-8")
     )["distill"]["stages"][0]
     assert own["chosen"]["rows"] == 60 and own["threshold"] == pytest.approx(0.6)
-    for text, message in (("э0,мимо", "no training or pool row"), ("т0,нет", "unknown label"), ("т0,", "no row has")):
+    jsonl = tmp_path / "rows.jsonl"
+    jsonl.write_text("\n".join(json.dumps(row) for row in filled[:9]), encoding="utf-8")
+    few = _fitted(tmp_path / "few", many, [{"stage": "keywords"}], calibrate=str(jsonl))
+    assert '"rows": 9' in (few / "config.json").read_text(encoding="utf-8")
+    for text, message in (
+        ("э0,мимо", "no training or pool row"),
+        ("т0,нет", "unknown label"),
+        ("т0,", "no row has"),
+        (",мимо", "without id"),
+        ("т0,мимо\nт0,мимо", "duplicate id"),
+    ):
         sheet.write_text(f"id,label\n{text}\n", encoding="utf-8")
         with pytest.raises(UserError, match=message):
-            _fitted(tmp_path / f"refused {text}", many, [{"stage": "keywords"}], calibrate=str(sheet))
+            _fitted(tmp_path / f"refused {message}", many, [{"stage": "keywords"}], calibrate=str(sheet))
 
 
 def test_it_reads_what_its_settings_need_and_nothing_else():

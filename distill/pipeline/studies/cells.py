@@ -86,8 +86,7 @@ def cells_of(resolve: Resolve, folder: str, model: str, ways: Iterable[Way]) -> 
     base = resolve([])
     root = base.run / folder
     found = [Cell(way.values, _settings(resolve, way, root / cell_name(way.values), model)) for way in ways]
-    earlier = sorted(path.parent for path in root.glob("*/run.json"))
-    known = dict.fromkeys([base.run, *(cell.settings.run for cell in found), *earlier])
+    known = dict.fromkeys([base.run, *(cell.settings.run for cell in found), *_earlier(base.run)])
     return [
         replace(
             cell,
@@ -97,6 +96,12 @@ def cells_of(resolve: Resolve, folder: str, model: str, ways: Iterable[Way]) -> 
         )
         for cell in found
     ]
+
+
+def _earlier(run: Path) -> list[Path]:
+    """The cells of all studies that were begun below a run, of one seed or of several."""
+    several = (path.parent.parent for path in run.glob("*/*/seed-*/run.json"))
+    return sorted({*(path.parent for path in run.glob("*/*/run.json")), *several})
 
 
 def cell_name(values: Mapping[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from distill.core.errors import MissingExtra
@@ -12,11 +13,11 @@ from distill.core.manifest import MANIFEST
 from distill.core.output import clock
 from distill.core.progress import note
 from distill.core.run_folder import RECORDS
-from distill.core.steps import Step
+from distill.core.steps import Step, Steps
 from distill.pipeline.estimate import ROWS, Pace, pace
 from distill.pipeline.experiment import Experiment
 from distill.pipeline.plan import planned
-from distill.pipeline.seeds import first_run
+from distill.pipeline.seeds import first_run, seed_runs
 from distill.pipeline.settings import Settings
 from distill.pipeline.studies.cells import is_made
 from distill.pipeline.studies.study import Study
@@ -31,13 +32,11 @@ def study_lines(study: Study) -> list[str]:
     """
     taken = _pace(study)
     title = f"{study.name} of {len(study.cells)} cells: {study.model}, in {study.folder}"
-    seen: set[str] = set()
+    counted = {key for run in _all_runs(study) for key in _made(run)}
     lines, total = [], 0.0
     for cell in study.cells:
-        left = 0.0
         made = all(map(is_made, cell.runs))
-        for run in [] if made else cell.runs:
-            left += sum(_seconds(run, taken, seen)) if taken else 0.0
+        left = sum(one for run in cell.runs for one in _seconds(run, taken, counted)) if taken and not made else 0.0
         total += left
         lines.append(f"  {'made' if made else 'to do':<6} {cell.title}{f'  about {clock(left)}' if left else ''}")
     return [title, *lines, *_time(taken, total), "test   read once, after the last fit"]
@@ -58,21 +57,40 @@ def _pace(study: Study) -> Pace | None:
 
 
 def _records(study: Study) -> Path | None:
-    """Rows of the base run or of any cell, which are counted already."""
+    """Rows of the base run or of any cell of a study of it, which are counted already."""
     base = first_run(study.base).run / RECORDS / MANIFEST
-    places = [base, *sorted(study.folder.glob(f"**/{RECORDS}/{MANIFEST}"))]
+    places = [base, *sorted(study.base.run.glob(f"*/**/{RECORDS}/{MANIFEST}"))]
     return next((place.parent for place in places if place.exists()), None)
 
 
-def _seconds(run: Settings, taken: Pace, seen: set[str]) -> Iterator[float]:
-    """What each step of a run takes that no cell before has. Args: seen: what those have, added to here."""
+def _all_runs(study: Study) -> Iterator[Settings]:
+    """The runs of all cells and, where it has the model, of the base."""
+    if study.model in Experiment(study.base).models:
+        yield from seed_runs(replace(study.base, only=study.model))
+    yield from (run for cell in study.cells for run in cell.runs)
+
+
+def _made(run: Settings) -> Iterator[str]:
+    """The keys of the steps that a run has finished."""
+    steps = Steps(run.run, {}, {})
+    yield from (key for step, key in _keyed(run) if steps.is_done(step))
+
+
+def _seconds(run: Settings, taken: Pace, counted: set[str]) -> Iterator[float]:
+    """What each step of a run takes that is not counted yet. Args: counted: keys of steps, added to here."""
+    for step, key in _keyed(run):
+        found = taken.of(step)
+        if found is not None and key not in counted:
+            yield found.expected
+        counted.add(key)
+
+
+def _keyed(run: Settings) -> Iterator[tuple[Step, str]]:
+    """The steps of a run's plan, each with its key."""
     keys: dict[str, str] = {}
     for step in (stage.step for stage in planned(Experiment(run), "evaluate")):
         keys[step.artifact] = _key(step, keys)
-        found = taken.of(step)
-        if found is not None and keys[step.artifact] not in seen:
-            yield found.expected
-        seen.add(keys[step.artifact])
+        yield step, keys[step.artifact]
 
 
 def _key(step: Step, known: Mapping[str, str]) -> str:

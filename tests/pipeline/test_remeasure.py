@@ -35,6 +35,7 @@ def test_a_row_for_each_view_and_every_other_figure_as_before(words, tmp_path):
     new = set(rows) - {model["name"] for model in before["models"]}
     assert new == {"words@document>titles", "cards@card>titles"}, "words@document>card is there in any case"
     assert {rows[name]["role"] for name in new} == {"remeasured"}
+    assert all(rows[name]["over_majority"] is None for name in new), "a further row would change p-values of others"
     assert rows["words@document>titles"]["made_from"] == "words@document"
     assert rows["words@document>titles"]["quality"]["accuracy"] != rows["words@document"]["quality"]["accuracy"]
     for model in before["models"]:

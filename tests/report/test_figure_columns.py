@@ -31,6 +31,7 @@ def with_baseline(name="base@card"):
         if model["name"] != name:
             model["quality"]["over_baseline"] = {
                 "f1_macro": {"difference": 0.0123, "low": 0.001, "high": 0.02, "p_value": 0.03, "p_holm": 0.2},
+                "log_loss": {"difference": -0.05, "low": -0.2, "high": 0.1, "p_value": 0.3, "p_holm": 0.9},
                 "per_class": {LABELS[2]: {"f1": {"difference": -0.03, "low": -0.05, "high": -0.01, "p_holm": 0.01}}},
             }
     return report
@@ -44,6 +45,8 @@ def test_differences_stand_beside_their_figures_with_their_marks():
     text = row_of(markdown(quality_tables.quality_sheet(with_baseline())), STUDENT)
     assert "Δ+1.23\\* |" in text or "Δ+1.23* |" in text
     assert re.search(r"76\.16 \(74\.9–77\.4\) Δ−3\.00(\\\*|\*){2} \|", text)
+    unsure = row_of(markdown(breakdown_tables.chances_sheet(with_baseline())), STUDENT)
+    assert "Δ−0.0500 |" in unsure, "an interval that holds 0 has no star"
     base = row_of(markdown(quality_tables.quality_sheet(with_baseline())), "base@card")
     assert "Δ" not in base
     assert "Δ: difference to base@card" in quality_tables.quality_sheet(with_baseline()).caption

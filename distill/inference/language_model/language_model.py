@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from distill.core.errors import GateFailed
+from distill.core.errors import GateFailed, UserError
 from distill.core.files import Json
 from distill.core.progress import note
 from distill.evaluation.metrics import FloatArray
@@ -21,7 +21,7 @@ from distill.inference.language_model.answers import AnswerStore
 from distill.inference.language_model.config import STAND_IN, LanguageModelSettings
 from distill.inference.language_model.prompt import Prompt, Shown, Text, request_bytes, request_key
 from distill.inference.language_model.reply import Answer, Nonsense, Reader, Reply
-from distill.inference.language_model.server import Server, Unanswered
+from distill.inference.language_model.server import Server, Stopped, Unanswered
 from distill.inference.language_model.spending import Spending
 from distill.inference.language_model.stand_in import StandIn
 
@@ -104,6 +104,7 @@ class LanguageModel:
         self._server = StandIn(self._prompt.choices) if drawn else Server(settings, where, known)
         self._most_output = int(settings.max_tokens)
         self.tally, self._problem, self._lock = Tally(), "", threading.Lock()
+        self._ended: UserError | None = None
 
     @property
     def spent(self) -> float:
@@ -119,6 +120,7 @@ class LanguageModel:
             model answers, the server is down, or label words begin alike. All answers up to then are kept.
         """
         self._server.stop.clear()
+        self._ended = None
         before, told = self.spent, time.monotonic()
         keys = [request_key(self._prompt.request(text)) if text.whole else None for text in texts]
         asked = {key: text for key, text in zip(keys, texts, strict=True) if key is not None}
@@ -179,10 +181,12 @@ class LanguageModel:
                         return
                     for future in wait(waiting, return_when=FIRST_COMPLETED).done:
                         yield waiting.pop(future), future.result()
-            except BaseException:
+            except BaseException as error:
                 self._server.stop.set()
                 for future in waiting:
                     future.cancel()
+                if isinstance(error, Stopped) and self._ended is not None:
+                    raise self._ended from None
                 raise
 
     def _one(self, key: str, text: Text) -> Answer | None:
@@ -200,6 +204,10 @@ class LanguageModel:
                 self._problem = str(error)
                 if isinstance(error, Unanswered):
                     return None
+            except UserError as error:
+                self._ended = error  # before the other threads stop for it
+                self._server.stop.set()
+                raise
             else:
                 self._store.keep(key, reply)
                 return answer

@@ -336,15 +336,16 @@ def report(run: RunArgument, json_: JsonOption = False) -> None:
 @app.command()
 def compare(
     run: RunArgument,
-    a: Annotated[str, typer.Argument(help="A model, as named in the report: 8L_trunc@card.")],
-    b: Annotated[str, typer.Argument(help="Another one.")],
+    others: Annotated[
+        list[str], typer.Argument(metavar="A B | NEW_RUN [A [B]]", help="Two models, as named in the report, or a run.")
+    ],
     by: Annotated[str | None, typer.Option("--by", help="slice: accuracy in each slice instead.")] = None,
     json_: JsonOption = False,
 ) -> None:
-    """The paired difference of two models of a run, on the same test rows."""
+    """Two models of a run, or the models of two runs, the older one first: paired differences on the same test rows."""
     from distill.report.finding import compared
 
-    _tell(lambda _: compared(run, a, b, by), json_)
+    _tell(lambda _: compared(run, others, by), json_)
 
 
 @app.command()

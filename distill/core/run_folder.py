@@ -11,6 +11,7 @@ from distill.core.files import Json, read_json
 RECORDS, AUDIT, CHOICE, TWINS, SELECTION = "records", "audit", "choice", "twins", "selection"
 VOCABULARIES = "vocabularies"
 EVALUATION, LATENCY, PREDICTIONS = "evaluation", "latency", "predictions"
+STATE = "run.json"  # how far a run is
 LAYERS = "layers.json"  # which layers a probe chose
 HASHES = ".cache/sha256.json"  # of the files that steps read, and of what they made
 ENCODED = ".cache/encoded"  # rows as token ids, for all fits of a run
@@ -22,7 +23,7 @@ def read_run(run: Path) -> Json:
 
     Raises: UserError for a folder that is no run, and for a file that no run wrote.
     """
-    path = run / "run.json"
+    path = run / STATE
     if not path.exists():
         raise UserError("no run here", where=str(run), do="give the folder of a run, for example runs/demo")
     state = read_json(path)
@@ -84,7 +85,7 @@ class RunFolder:
     @property
     def state(self) -> Path:
         """`run.json`: the resolved config and how far each step is."""
-        return self.path / "run.json"
+        return self.path / STATE
 
     @property
     def audit(self) -> Path:

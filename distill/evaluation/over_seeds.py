@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from distill.core.files import Json
+from distill.core.label_space import LabelSpace
 from distill.evaluation.bootstrap import Bootstrap
 from distill.evaluation.figure import POSITIVE, SHARE, Figure
 from distill.evaluation.influence import influence
@@ -43,13 +44,19 @@ class Seeded:
 
     def metric(self, name: str) -> Figure:
         """A figure of a tally, or `f1_positive`, by its name. Raises: UserError for the latter without such a class."""
-        if name == "f1_positive":
-            return self.f1(positive_index(self.space))
-        return self.of(lambda tally: np.asarray(getattr(tally, name)), _LIMITS.get(name, SHARE))
+        return self.of(figure_named(name, self.space), _LIMITS.get(name, SHARE))
 
     def f1(self, index: int) -> Figure:
         """F1 of the class with this index, at the largest probability."""
         return self.of(lambda tally: np.asarray(tally.f1[..., index]))
+
+
+def figure_named(name: str, space: LabelSpace) -> Callable[[Tally], FloatArray]:
+    """A figure of a tally, or `f1_positive`, by its name. Raises: UserError for the latter without such a class."""
+    if name == "f1_positive":
+        index = positive_index(space)
+        return lambda tally: np.asarray(tally.f1[..., index])
+    return lambda tally: np.asarray(getattr(tally, name))
 
 
 def comparison(a: Seeded, b: Seeded, metric: str) -> Json:
@@ -60,3 +67,19 @@ def comparison(a: Seeded, b: Seeded, metric: str) -> Json:
     """
     require_same_rows(a.scored[0], b.scored[0])
     return {"a": a.name, "b": b.name, "metric": metric, **(a.metric(metric) - b.metric(metric)).mean_difference()}
+
+
+def beside(a: Sequence[Scored], b: Sequence[Scored], metric: str, bootstrap: Bootstrap | None) -> Json:
+    """A figure of two models in every seed and its paired difference a − b, all means over seeds; to be `corrected`.
+
+    Args: bootstrap: over their rows; None where there are too few clusters to resample: then without interval.
+    Returns: `rows`, `clusters`, `a`, `b`, then as `Figure.mean_difference`, None for what is not known.
+    Raises: UserError when the rows differ, or for `f1_positive` without a positive class.
+    """
+    require_same_rows(a[0], b[0])
+    figure = figure_named(metric, a[0].space)
+    one, other = (float(np.mean([figure(scored.tally.total()) for scored in model])) for model in (a, b))
+    found: Json = {"difference": one - other, "low": None, "high": None, "p_value": None, "evidence": None}
+    if bootstrap is not None:
+        found = (Seeded(a, bootstrap).metric(metric) - Seeded(b, bootstrap).metric(metric)).mean_difference()
+    return {"rows": len(a[0]), "clusters": a[0].cluster_count, "a": one, "b": other, **found}

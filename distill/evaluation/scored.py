@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -63,6 +63,23 @@ class Scored:
         missed, wrong = (gold & ~predicted).astype(np.float64), (predicted & ~gold).astype(np.float64)
         return np.asarray(missed.T @ wrong)
 
+    def taken(self, places: NDArray[np.integer[Any]]) -> Scored:
+        """The rows at these places (M,), in that order."""
+        kept = places.tolist()
+        return replace(
+            self,
+            ids=[self.ids[place] for place in kept],
+            logits=self.logits[kept],
+            target=self.target[kept],
+            slices=None if self.slices is None else [self.slices[place] for place in kept],
+            clusters=None if self.clusters is None else self.clusters[kept],
+        )
+
+    @property
+    def cluster_count(self) -> int:
+        """How many clusters there are, by the first key; rows where there is none."""
+        return len(self) if self.clusters is None else len(np.unique(self.clusters.reshape(len(self), -1)[:, 0]))
+
     def bootstrap(self, replicates: int = 1000, seed: Seed = 1) -> Bootstrap:
         """Resamples of these rows, to be shared by every model on the same rows. Raises: as `Bootstrap`."""
         return Bootstrap(len(self), self.clusters, replicates, seed)
@@ -96,6 +113,14 @@ def require_same_rows(a: Scored, b: Scored) -> None:
             raise _unpaired(a, b, f"record {one} beside {other}")
     if a.space.labels != b.space.labels or not np.array_equal(a.target, b.target):
         raise _unpaired(a, b, "the same records with other gold labels")
+
+
+def places_by_slice(scored: Scored) -> dict[str, NDArray[np.integer[Any]]]:
+    """By slice, in the order of names, the places of its rows. Raises: UserError where the rows have no slices."""
+    if scored.slices is None:
+        raise UserError("the test rows have no slices", where="data.slice", do="name the column to report by there")
+    names = np.asarray(scored.slices, dtype=object)
+    return {name: np.flatnonzero(names == name) for name in sorted(set(scored.slices))}
 
 
 def positive_index(space: LabelSpace) -> int:

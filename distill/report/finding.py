@@ -9,8 +9,12 @@ from typing import Any
 
 from rich.text import Text
 
+from distill.core.errors import UserError
 from distill.core.files import Json
+from distill.core.run_folder import STATE
+from distill.evaluation.across_runs import compare_runs
 from distill.evaluation.compare import compare, compare_by
+from distill.report.across_table import across_sentences, across_sheet
 from distill.report.breakdown_tables import slice_rows_sheet
 from distill.report.joined_table import joined_sheet
 from distill.report.lines import comparison_lines
@@ -47,10 +51,28 @@ def report_parts(report: Json) -> list[Part]:
     return found
 
 
-def compared(run: Path, a: str, b: str, by: str | None) -> Finding:
-    """The paired differences of two models of a run. Args: by: `slice`: in each slice. Raises: as `compare`."""
+def compared(run: Path, others: Sequence[str], by: str | None) -> Finding:
+    """Paired differences of two models of a run; of models of two runs where the first of `others` is a run folder.
+
+    Args: others: two models, or the newer run and at most two models, as `compare_runs` takes them. by: `slice`: in
+        each slice. Raises: as `compare`, `compare_runs`.
+    """
+    if (Path(others[0]) / STATE).exists():
+        return _across(run, Path(others[0]), others[1:], by)
+    if len(others) != 2:
+        do = "give two models of this run, or the folder of a newer run and, if not all models, one or one of each"
+        raise UserError("neither two models nor another run", where=str(run), found=", ".join(others), do=do)
+    a, b = others
     if by is None:
         rows = compare(run, a, b)
         return Finding(rows, comparison_lines(rows))
     found = compare_by(run, a, b, by)
     return Finding(found, [slice_rows_sheet(found)])
+
+
+def _across(old: Path, new: Path, models: Sequence[str], by: str | None) -> Finding:
+    if len(models) > 2:
+        do = "name one model that both runs have, or the old run's and the new run's, or none: all that both have"
+        raise UserError("two runs are compared by two models at most", found=", ".join(models), do=do)
+    found = compare_runs(old, new, models, by)
+    return Finding(found, [*across_sentences(found), "", across_sheet(found)])

@@ -9,12 +9,11 @@ from pathlib import Path
 
 from distill.core.errors import UserError
 from distill.core.files import Json
-from distill.core.intake.compared_text import compared
-from distill.core.intake.hashing import digest
 from distill.core.intake.ledger import EXAMPLES
+from distill.core.intake.row_texts import row_texts, stored_fields
 from distill.core.manifest import MANIFEST, require_whole
 from distill.core.project import Project
-from distill.core.record_store import field_names, in_order, iter_records, splits
+from distill.core.record_store import in_order, splits
 from distill.core.run_folder import RECORDS
 
 SAME, CHANGED, GONE, ADDED, MOVED_IN, MOVED_OUT = "same", "changed", "gone", "added", "moved_in", "moved_out"
@@ -52,7 +51,7 @@ def compare_records(new: Path, old: Path) -> Json:
     for folder in (old, new):
         if (folder / MANIFEST).is_file():
             require_whole(folder)
-    names = {folder: _fields(folder) for folder in (old, new)}
+    names = {folder: stored_fields(folder) for folder in (old, new)}
     shared = [name for name in names[new] if name in names[old]]
     if not shared:
         found = f"{', '.join(names[old])} there, {', '.join(names[new])} here"
@@ -90,16 +89,11 @@ class _Row:
     text: int
 
 
-def _fields(folder: Path) -> list[str]:
-    return list(dict.fromkeys(name for split in splits(folder) for name in field_names(folder, split)))
-
-
 def _rows(folder: Path, fields: Sequence[str]) -> dict[str, _Row]:
     """The rows of all splits by id."""
     found: dict[str, _Row] = {}
     for split in splits(folder):
-        for record in iter_records(folder, split):
-            text = digest(*(compared(record.fields[name]) for name in fields))
+        for record, text in row_texts(folder, split, fields):
             found.setdefault(record.id, _Row(split, record.slice or _NO_SLICE, text))
     return found
 

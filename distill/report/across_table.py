@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import groupby
-from pathlib import Path
 
 from distill.core.files import Json
 from distill.evaluation.holm import is_shown
@@ -60,8 +59,13 @@ def _outcomes(found: Json) -> Iterator[str]:
 
 
 def _apart(row: Json) -> str:
-    shown = "a difference is shown" if is_shown(row) else "no difference is shown"
-    return f"{_difference(row)}, {shown if row.get('low') is not None else 'too few rows for an interval'}"
+    ends = formats.bounds(row)
+    if ends is None:
+        return f"{_difference(row)}, with too few rows for an interval"
+    if is_shown(row):
+        return f"{_difference(row)}, a difference is shown"
+    corrected = "" if ends[0] <= 0 <= ends[1] else " after Holm’s correction"
+    return f"{_difference(row)}, no difference is shown{corrected}"
 
 
 def _by_slice(rows: list[Json]) -> str:
@@ -74,38 +78,37 @@ def _by_slice(rows: list[Json]) -> str:
 
 def _rows(found: Json) -> Iterator[str]:
     """Which rows are compared, and what became of the others."""
-    rows, runs = dig(found, "rows"), {side: _run_name(found, side) for side in ("old", "new")}
+    rows, old, new = dig(found, "rows"), dig(found, "old"), dig(found, "new")
     yield (
-        f"Compared on {_count(rows.get('shared'), 'test row')} that both runs have with the same label, of "
-        f"{formats.integer(dig(found, 'old').get('test_rows'))} of {runs['old']} (old) and "
-        f"{formats.integer(dig(found, 'new').get('test_rows'))} of {runs['new']} (new)."
+        f"Compared on {_count(rows.get('shared'), 'test row')} that both runs have with the same label: "
+        f"{old.get('run')} (old) has {formats.integer(old.get('test_rows'))}, "
+        f"{new.get('run')} (new) {formats.integer(new.get('test_rows'))}."
     )
     for side, other in (("old", "new"), ("new", "old")):
         yield from _only(dig(rows, f"only_{side}"), side, other)
     if relabelled := dig(rows, "other_label").get("rows"):
-        yield f"{_count(relabelled, 'row')} with another label left out: {_ids(dig(rows, 'other_label'))}."
+        named = _ids(dig(rows, "other_label"))
+        yield f"Left out: {_count(relabelled, 'row')} whose label differs between the runs ({named})."
     if rows.get("other_text") is None:
-        yield "Texts were not compared: the runs have no field in common, or their records are gone."
+        yield "Texts were not compared: the runs have no field in common, or records of one are gone."
     elif altered := dig(rows, "other_text").get("rows"):
-        yield (
-            f"{_count(altered, 'row')} with another text stay, each model measured on the text of its own run: "
-            f"{_ids(dig(rows, 'other_text'))}."
-        )
+        named = f"{_count(altered, 'row')} with another text ({_ids(dig(rows, 'other_text'))})"
+        yield f"Kept: {named}; each model is measured on the text of its own run."
 
 
 def _only(alone: Json, side: str, other: str) -> Iterator[str]:
     if alone.get("rows"):
-        learnt = ", ".join(f"{rows} in its {split} rows" for split, rows in dig(alone, "in_other").items())
-        there = f"; the {other} run has {learnt}" if learnt else ""
-        yield f"{_count(alone['rows'], 'test row')} of the {side} run alone left out{there}: {_ids(alone)}."
+        learnt = " and ".join(f"{rows} in {split}" for split, rows in dig(alone, "in_other").items())
+        there = f", of which the {other} run has {learnt}" if learnt else ""
+        yield f"Left out: {_count(alone['rows'], 'test row')} of the {side} run alone ({_ids(alone)}){there}."
     if bare := dig(alone, "slices"):
-        named = ", ".join(f"{name or 'no slice'} ({formats.integer(rows)})" for name, rows in bare.items())
+        named = ", ".join(f"{name or 'no slice'} ({_count(rows, 'row')})" for name, rows in bare.items())
         yield f"Slices of the {side} run without a row to compare: {named}. {_ADVICE[side]}"
 
 
 _ADVICE = {
-    "old": "A run of the new project on the old test rows would have them.",
-    "new": "To measure the old model on them, name its folder in the new project: --teacher OLD_RUN/teachers/NAME.",
+    "old": "Keep their rows in the tests of the new project to compare them.",
+    "new": "An encoder of the old run is measured on them as a teacher of the new project: --teacher FOLDER.",
 }
 
 
@@ -124,10 +127,6 @@ def _runs(found: Json) -> Iterator[str]:
     for side, run in (("old", old), ("new", new)):
         if names := run.get("not_compared"):
             yield f"Only the {side} run has: {', '.join(names)}."
-
-
-def _run_name(found: Json, side: str) -> str:
-    return Path(str(dig(found, side).get("run"))).name
 
 
 def _seed(run: Json) -> str:

@@ -11,6 +11,7 @@ from distill.core.files import Json, read_json
 RECORDS, AUDIT, CHOICE, TWINS, SELECTION = "records", "audit", "choice", "twins", "selection"
 VOCABULARIES = "vocabularies"
 EVALUATION, LATENCY, PREDICTIONS = "evaluation", "latency", "predictions"
+EVALUATION_FILE = "evaluation.json"  # in that artifact: every quality figure
 STATE = "run.json"  # how far a run is
 LAYERS = "layers.json"  # which layers a probe chose
 HASHES = ".cache/sha256.json"  # of the files that steps read, and of what they made

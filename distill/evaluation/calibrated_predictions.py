@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from distill.core.errors import UserError
+from distill.core.files import Json
 from distill.core.label_space import LabelSpace
 from distill.core.objectives.objective import Objective
 from distill.core.predictions import Predictions, cluster_numbers, read_predictions
@@ -55,6 +57,20 @@ class Model:
     recipe_of: str | None = None
     only_measured: bool | None = None
     control: bool | None = None
+
+    @property
+    def mixture(self) -> Json | None:
+        """What a mixture is made of, as JSON: `members`, pairs of name and weight, and `temperatures`; else None."""
+        if not self.members:
+            return None
+        return {"members": [list(member) for member in self.members], "temperatures": list(self.temperatures)}
+
+    @classmethod
+    def mixed(cls, name: str, mixture: Mapping[str, Any]) -> Model:
+        """A mixture to be read, from what `mixture` gives."""
+        weights = [tuple(one) if isinstance(one, list) else one for _, one in mixture["members"]]
+        members = tuple((member, weight) for (member, _), weight in zip(mixture["members"], weights, strict=True))
+        return cls(name, "", "", "", members=members, temperatures=tuple(mixture["temperatures"]))
 
 
 @dataclass(frozen=True)

@@ -59,6 +59,7 @@ class ModelFigures(Entry):
         only_measured: of a student that no export target can write: gates ask it for nothing.
         control: of a baseline that every teacher and student is compared with.
         over_controls: of those, by name of the control, the difference to it and the `metric` that it is in.
+        mixture: of a weighted ensemble or a fitted mixture: its `members` with their weights, and `temperatures`.
     """
 
     name: str = "–"
@@ -85,6 +86,7 @@ class ModelFigures(Entry):
     only_measured: bool | None = field(default=None, metadata=_OPTIONAL)
     control: bool | None = field(default=None, metadata=_OPTIONAL)
     over_controls: Json | None = field(default=None, metadata=_OPTIONAL)
+    mixture: Json | None = field(default=None, metadata=_OPTIONAL)
 
     @classmethod
     def from_json(cls, found: Mapping[str, Any]) -> Self:

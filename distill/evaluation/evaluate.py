@@ -243,6 +243,7 @@ def _entry(model: Model, predictions: BySeed, blocks: Mapping[str, Json], agains
         recipe_of=model.recipe_of,
         only_measured=model.only_measured,
         control=model.control,
+        mixture=model.mixture,
     ).as_json()
 
 

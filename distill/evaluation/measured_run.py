@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from distill.core.config import parse
 from distill.core.errors import UserError, unknown_name
 from distill.core.label_space import LabelSpace
-from distill.core.manifest import MANIFEST, require_whole
+from distill.core.manifest import MANIFEST, read_whole, require_whole
 from distill.core.project import Quality, Task
-from distill.core.run_folder import EVALUATION, PREDICTIONS, RECORDS, read_run
+from distill.core.run_folder import EVALUATION, EVALUATION_FILE, PREDICTIONS, RECORDS, read_run
 from distill.core.sealed import read_sealed
 from distill.evaluation.bootstrap import FEWEST_CLUSTERS, Bootstrap
 from distill.evaluation.calibrated_predictions import ALL, Model, read_calibrated
@@ -43,25 +44,33 @@ class MeasuredRun:
         return self if self.seeds is None else replace(self, predictions=self.predictions[:1], seeds=self.seeds[:1])
 
     def models(self) -> list[str]:
-        """Names of the models and exported files that every seed has predictions of."""
+        """Names of the models, mixtures and exported files that can be read in every seed."""
         found = [{path.parent.name for path in folder.glob(f"*/{MANIFEST}")} for folder in self.predictions]
-        return sorted(set.intersection(*found))
+        return sorted({*set.intersection(*found), *self._mixtures})
 
     def scored(self, name: str) -> list[Scored]:
         """A model on all test rows in each seed, calibrated as the run does it.
 
         Raises: UserError for a model that a seed does not have, and for predictions that are not as they were made.
         """
+        model = self._mixtures.get(name) or Model(name, "", "", "")
+        parts = [member for member, _ in model.members] or [name]
         for folder in self.predictions:
-            known = sorted(path.parent.name for path in folder.glob(f"*/{MANIFEST}"))
-            if name not in known:
-                raise unknown_name("model", name, known, str(folder))
-            require_whole(folder / name)
-        model = Model(name, "", "", "")
+            known = {path.parent.name for path in folder.glob(f"*/{MANIFEST}")}
+            if not known.issuperset(parts):
+                raise unknown_name("model", name, [*known, *self._mixtures], str(folder))
+            for part in parts:
+                require_whole(folder / part)
         return [
-            read_calibrated(model, _tests(folder / name), folder, self.space, self.settings).tests[ALL]
+            read_calibrated(model, _tests(folder / parts[0]), folder, self.space, self.settings).tests[ALL]
             for folder in self.predictions
         ]
+
+    @cached_property
+    def _mixtures(self) -> dict[str, Model]:
+        """By name the rows of the report that are made of other models' predictions."""
+        models = (read_whole(self.folder / EVALUATION, EVALUATION_FILE) or {}).get("models", [])
+        return {one["name"]: Model.mixed(one["name"], one["mixture"]) for one in models if "mixture" in one}
 
     def bootstrap(self, scored: Scored) -> Bootstrap:
         """Resamples of these rows, as the run draws them."""

@@ -14,7 +14,7 @@ from distill.core.files import sha256
 from distill.core.predictions import read_predictions
 from distill.core.record_store import read_records
 from distill.core.records import Record
-from distill.core.run_folder import EVALUATION, LATENCY, RECORDS, RunFolder
+from distill.core.run_folder import EVALUATION, EVALUATION_FILE, LATENCY, RECORDS, RunFolder
 from distill.evaluation.calibrated_predictions import Model, read_calibrated
 from distill.pipeline.experiment import Experiment
 from distill.pipeline.models import ModelSpec
@@ -46,7 +46,7 @@ def hand_off(
 
 def _contents(experiment: Experiment, spec: ModelSpec, exports: Mapping[str, str], upstream: Sequence[str]) -> Contents:
     run, targets = experiment.run, experiment.settings.targets
-    models = {one["name"]: one for one in manifest.read_whole(run / EVALUATION, "evaluation.json")["models"]}
+    models = {one["name"]: one for one in manifest.read_whole(run / EVALUATION, EVALUATION_FILE)["models"]}
     rows = manifest.read_whole(run / LATENCY, "latency.json")["rows"]
     names = {target: f"{spec.label}.{target}" for target in exports}
     artifacts = [_artifact(targets[target], run / export, models[names[target]]) for target, export in exports.items()]

@@ -11,7 +11,7 @@ from typing import Any
 from distill.core.files import Json
 from distill.core.manifest import read_whole
 from distill.core.project import Controls, Project
-from distill.core.run_folder import AUDIT, CHOICE, EVALUATION, LATENCY, SELECTION, TWINS, VOCABULARIES
+from distill.core.run_folder import AUDIT, CHOICE, EVALUATION, EVALUATION_FILE, LATENCY, SELECTION, TWINS, VOCABULARIES
 from distill.core.selection.store import SELECTION_FILE
 from distill.core.staged import COVERAGE_FILE
 from distill.evaluation.entries import Gate, Parity
@@ -136,7 +136,7 @@ def _as_json(gates: Sequence[Gate]) -> list[Json]:
 
 def _evaluation(run: Path) -> Json:
     empty: Json = {**dict.fromkeys(_MEASURED, []), "twins": {}}
-    return {**empty, **(read_whole(run / EVALUATION, "evaluation.json") or {})}
+    return {**empty, **(read_whole(run / EVALUATION, EVALUATION_FILE) or {})}
 
 
 def _measured(evaluation: Json) -> Json:

@@ -15,12 +15,14 @@ from distill.core.predictions import write_predictions
 from distill.core.record_store import write_records
 from distill.core.records import Record
 from distill.evaluation.across_runs import compare_runs
+from distill.evaluation.calibrated_predictions import Model, References
 from distill.evaluation.compare import compare
+from distill.evaluation.evaluate import Measuring, evaluate
 from distill.report.across_table import across_sentences, across_sheet
 from distill.report.finding import compared
 from distill.report.tables import markdown
 from tests.evaluation.test_compare import A, B, write_config
-from tests.evaluation.test_evaluate import ROWS, TESTS, predictions
+from tests.evaluation.test_evaluate import PRIORS, ROWS, SETTINGS, SPACE, TESTS, predictions
 from tests.evaluation.test_over_seeds import seeded
 
 FIGURES = ("difference", "low", "high", "p_value")
@@ -128,6 +130,23 @@ def test_an_exported_file_is_held_against_a_model_of_another_name(runs):
     found = compare_runs(*runs, [A, f"{A}.onnx"])
     assert found["models"] == [[A, f"{A}.onnx"]] and not found["new"]["not_compared"]
     assert all(row["difference"] == 0 for row in found["comparisons"])
+
+
+def test_a_weighted_ensemble_is_read_from_its_members(runs, tmp_path):
+    ensemble = Model("ensemble@card", "teacher", "ensemble", "card", members=((A, 0.8), (B, 0.2)))
+    document = Model("base@document", "teacher", "base", "document")
+    old = make_run(tmp_path / "old", {A: A, B: B, "base@document": "base@document"})
+    references = References("base@document", None)
+    measuring = Measuring(SPACE, SETTINGS, 1, PRIORS)
+    made = evaluate([document, ensemble], sorted(TESTS), references, {None: old / "predictions"}, measuring)
+    write_json(old / "evaluation" / "evaluation.json", made)
+    write_manifest(old / "evaluation", {"step": "evaluate"})
+    found = compare_runs(old, runs[0], ["ensemble@card", A])["comparisons"]
+    own = next(model for model in made["models"] if model["name"] == "ensemble@card")["quality"]
+    for row in found[:4]:
+        assert row["old"] == pytest.approx(own[row["metric"]]["value"]) and row["difference"] != 0
+    assert compare_runs(old, old)["models"][-1] == ["ensemble@card"] * 2
+    assert compare(old, "ensemble@card", "ensemble@card")[0]["difference"] == 0
 
 
 def test_by_slice_every_slice_of_shared_rows_then_all(runs):

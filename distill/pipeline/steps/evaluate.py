@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distill.core.files import Json
-from distill.core.run_folder import EVALUATION, RECORDS, RunFolder
+from distill.core.run_folder import EVALUATION, EVALUATION_FILE, RECORDS, RunFolder
 from distill.core.steps import Read, Step
 from distill.core.work import Work
 from distill.evaluation.calibrated_predictions import Model
@@ -64,7 +64,7 @@ def _step(name: str, experiments: Mapping[int | None, Experiment], reads: tuple[
         folders: Mapping[Any, Path] = {seed: one.run.predictions for seed, one in experiments.items()}
         result = evaluate(_models(experiments), tests, first.references, folders, measuring)
         crossed = [_out_of_fold(spec, experiments.values(), measuring) for spec in first.means_of_folds]
-        write_json(folder / "evaluation.json", {**result, **({"out_of_fold": crossed} if crossed else {})})
+        write_json(folder / EVALUATION_FILE, {**result, **({"out_of_fold": crossed} if crossed else {})})
 
     mixed = mixing(first)
     seeds, models = [seed for seed in experiments if seed is not None], len(reads)
@@ -82,7 +82,7 @@ def _step(name: str, experiments: Mapping[int | None, Experiment], reads: tuple[
             **({"mixtures": mixed} if mixed else {}),
         },
         reads=reads,
-        version=6,
+        version=7 if mixed else 6,  # 7 stores what a mixture is made of
         work=lambda rows: Work(rows=sum(rows.get(test, 0) for test in tests) * project.quality.replicates * models),
     )
 

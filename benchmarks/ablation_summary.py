@@ -10,7 +10,7 @@ from benchmarks.quality_summary import METRICS, error_of, outcome_file
 from distill.core.errors import UserError
 from distill.core.files import Json, read_json
 from distill.core.sealed import read_sealed
-from distill.evaluation.compare import compare
+from distill.evaluation.across_runs import compare_runs
 
 __all__ = ["Cell", "base_of", "cell_of", "kept_cells", "left_out", "outcome_file"]
 DONE, FAILED, LEFT_OUT = "done", "failed", "left out"
@@ -39,7 +39,7 @@ def cell_of(cell: Cell, run: Path, base_run: Path, base: Json) -> Json:
     if found["status"] == DONE:
         try:
             for student in found["students"].values():
-                student["difference"] = _apart(run, student["model"], base_run)
+                student["difference"] = differences(run, student["model"], base_run)
         except UserError as error:
             found |= {"status": FAILED, "error": error.brief, "students": {}}
     return {**cell.as_json(), **found}
@@ -86,7 +86,13 @@ def _steps(run: Path, model: str) -> int:
     return max(row["steps"] for row in rows if row["model"] == model)
 
 
-def _apart(run: Path, model: str, base: Path) -> Json:
+def differences(run: Path, model: str, base: Path) -> Json:
+    """By metric, what a model of a run has over the base run's. Raises: UserError for other test rows or seeds."""
+    found = compare_runs(base, run, [model])
+    sides = [(side["test_rows"], side["seeds"]) for side in (found["old"], found["new"])]
+    if sides[0] != sides[1] or found["rows"]["shared"] != sides[0][0]:
+        told = " and ".join(f"{rows} test rows, seeds {seeds or 'one'}" for rows, seeds in sides)
+        what = "the run has other test rows or seeds than the base run"
+        raise UserError(what, where=str(run), found=f"{told}, {found['rows']['shared']} rows in both")
     kept = ("difference", "low", "high", "p_value")
-    rows = compare(run, model, model, base)
-    return {row["metric"]: {key: row[key] for key in kept} for row in rows if row["metric"] in METRICS}
+    return {row["metric"]: {key: row[key] for key in kept} for row in found["comparisons"] if row["metric"] in METRICS}

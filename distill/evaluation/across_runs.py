@@ -32,7 +32,7 @@ def compare_runs(old: Path, new: Path, models: Sequence[str] = (), by: str | Non
     Args: models: none: all that both runs have by name; one: it in both; two: the first of the old run with the second
         of the new one. by: one of `BY`: accuracy in each slice instead, the slices as the new run has them.
     Returns: `{"old", "new", "models", "rows", "by", "fewest_clusters", "comparisons"}`. `old` and `new` have `run`,
-        `seeds` (None: a single one), `test_rows`, `keys` and `not_compared`, names of models that only they have.
+        `seeds` (None: a single run), `test_rows`, `keys` and `not_compared`, names of models that only they have.
         `rows` is that of `CommonRows`. Each of `comparisons` has `old_model`, `new_model`, `slice` (None: all rows),
         `metric`, `rows`, `clusters`, `old`, `new`, `difference`, `low`, `high`, `p_value` and, over all of them,
         `p_holm`; None for those four last ones of under `fewest_clusters` clusters.
@@ -41,14 +41,15 @@ def compare_runs(old: Path, new: Path, models: Sequence[str] = (), by: str | Non
     """
     if by is not None and by not in BY:
         raise unknown_name("breakdown", by, BY, "--by")
-    before, after = _same_seeds(*(_evaluated(run) for run in (old, new)))
+    runs = [_evaluated(folder) for folder in (old, new)]
+    before, after = _same_seeds(*runs)
     _require_same_task(before, after)
     pairs = _pairs(before, after, models)
     both = _Both.of(before, after, pairs)
     rows = corrected(list(both.figures_by_slice() if by else both.figures()))
     return {
-        "old": _told(before, both.old_rows, [] if models else after.models()),
-        "new": _told(after, both.new_rows, [] if models else before.models()),
+        "old": _told(runs[0], both.old_rows, [] if models else after.models()),
+        "new": _told(runs[1], both.new_rows, [] if models else before.models()),
         "models": [list(pair) for pair in pairs],
         "metric": "accuracy" if by else after.settings.metric,
         "positive": after.space.positive,

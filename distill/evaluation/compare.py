@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from distill.core.errors import UserError, unknown_name
+from distill.core.errors import unknown_name
 from distill.core.files import Json
 from distill.evaluation.bootstrap import FEWEST_CLUSTERS
 from distill.evaluation.evaluate import metrics
@@ -17,20 +17,15 @@ from distill.evaluation.scored import Scored, places_by_slice, require_same_rows
 BY = ("slice",)
 
 
-def compare(run: Path, a: str, b: str, other: Path | None = None) -> list[Json]:
+def compare(run: Path, a: str, b: str) -> list[Json]:
     """Comparisons a − b of accuracy, macro F1, log loss and the positive class's F1 over all test rows.
 
     In a run of several seeds they are means over the seeds.
 
-    Args: other: the run that b is of, with the same test rows and seeds; None: the same run.
-    Raises: UserError for a folder that is no run, for a model that it does not have, and for runs of other rows.
+    Raises: UserError for a folder that is no run, and for a model that it does not have.
     """
     source = open_run(run)
-    beside = source if other is None else open_run(other)
-    if beside.seeds != source.seeds:
-        found = f"{source.seeds or 'one'} and {beside.seeds or 'one'}"
-        raise UserError("the two runs have other seeds", where=str(other), found=found, do="run both with the same")
-    first, second = source.scored(a), beside.scored(b)
+    first, second = source.scored(a), source.scored(b)
     bootstrap = source.bootstrap(first[0])
     left, right = Seeded(first, bootstrap), Seeded(second, bootstrap)
     return corrected([comparison(left, right, metric) for metric in metrics(source.space, source.settings.metric)])

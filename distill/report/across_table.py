@@ -108,7 +108,7 @@ def _only(alone: Json, side: str, other: str) -> Iterator[str]:
 
 _ADVICE = {
     "old": "Keep their rows in the tests of the new project to compare them.",
-    "new": "An encoder of the old run is measured on them as a teacher of the new project: --teacher FOLDER.",
+    "new": "With teachers: {old: {finished: FOLDER, weight: 0}} the new project measures an encoder of the old run there.",
 }
 
 
@@ -130,7 +130,8 @@ def _runs(found: Json) -> Iterator[str]:
 
 
 def _seed(run: Json) -> str:
-    return formats.plain(run.get("seeds")) if run.get("seeds") else "a single run"
+    seeds = run.get("seeds")
+    return f"seed {seeds[0]} of {formats.plain(seeds)}" if seeds else "a single run"
 
 
 def _count(rows: object, what: str) -> str:

@@ -9,11 +9,12 @@ import yaml
 
 from benchmarks import ablation, datasets, publish
 from benchmarks.ablation import begin_with
-from benchmarks.ablation_summary import Cell, base_of, cell_of, outcome_file
+from benchmarks.ablation_summary import Cell, base_of, cell_of, differences, outcome_file
 from benchmarks.ablation_table import change, markdown_ablation, markdown_changes
 from benchmarks.datasets import DataSet
 from benchmarks.ingredients import Setting, read_ingredients
 from distill.core.config import load_yaml
+from distill.core.errors import UserError
 from distill.core.files import read_json, write_json
 from distill.core.manifest import write_manifest
 from distill.pipeline.experiment import Experiment
@@ -21,6 +22,8 @@ from distill.pipeline.plan import plan
 from distill.pipeline.settings import resolve_settings
 from tests.benchmarks.quality_reports import new_report
 from tests.cli.planted_project import PROJECT, write_project
+from tests.evaluation.test_across_runs import changed, make_run, seeds_run
+from tests.evaluation.test_compare import A, B
 from tests.training.toy import toy_encoder
 
 INGREDIENTS = {
@@ -241,3 +244,14 @@ def _resolved(file, sets, students):
 def _steps(file, sets, students):
     steps = (stage.step for stage in plan(Experiment(_resolved(file, sets, students))))
     return [(step.name, json.dumps(step.config, sort_keys=True, default=str), step.reads) for step in steps]
+
+
+def test_a_run_on_other_rows_or_seeds_than_the_base_run_is_not_compared(tmp_path):
+    base = make_run(tmp_path / "base", {A: A})
+    assert differences(make_run(tmp_path / "same", {A: B}), A, base)["accuracy"]["difference"] != 0
+    with pytest.raises(UserError, match="other test rows or seeds than the base run"):
+        differences(make_run(tmp_path / "rows", {A: B}, made=changed), A, base)
+    with pytest.raises(UserError, match=r"other test rows or seeds[\s\S]*seeds \[1\]"):
+        differences(seeds_run(tmp_path / "one", (1,)), A, base)
+    with pytest.raises(UserError, match=r"other test rows or seeds[\s\S]*seeds \[1, 2\]"):
+        differences(seeds_run(tmp_path / "two", (1, 2)), A, tmp_path / "one")

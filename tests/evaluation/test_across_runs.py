@@ -225,11 +225,13 @@ def test_equal_seeds_are_compared_by_their_means_and_others_by_the_first(runs, t
     assert row["difference"] == pytest.approx(np.mean([one["difference"] for one in within]))
     assert row["spread"] == sorted(one["difference"] for one in within)
     assert "mean over the seeds 1, 2" in "\n".join(across_sentences(found))
-    first = compare_runs(old, new / "seed-1")
-    assert first["comparisons"] == compare_runs(old / "seed-1", new / "seed-1")["comparisons"]
-    assert "other seeds, so the first of each is taken: 1 (old), a single run (new)" in "\n".join(
-        across_sentences(first)
-    )
+    for other, told in (
+        (new / "seed-1", "a single run"),
+        (seeds_run(tmp_path / "third", (1,), shift=2), "seed 1 of 1"),
+    ):
+        first = compare_runs(old, other)
+        assert first["comparisons"] == compare_runs(old / "seed-1", new / "seed-1")["comparisons"]
+        assert f"the first of each is taken: seed 1 of 1, 2 (old), {told} (new)" in "\n".join(across_sentences(first))
 
 
 @pytest.mark.parametrize(

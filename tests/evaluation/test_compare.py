@@ -66,22 +66,6 @@ def test_overall_it_is_the_comparison_of_the_report(run):
     assert compare(run, A, B) == found["comparisons"]
 
 
-def test_models_of_two_runs_are_paired_as_those_of_one(run, tmp_path):
-    other = tmp_path / "other"
-    write_run(other, lambda name, split: predictions(B if name == A else name, split))
-    write_config(other)
-    figures = ("metric", "difference", "low", "high", "p_value")
-    apart = [
-        [{key: row[key] for key in figures} for row in rows] for rows in (compare(run, A, A, other), compare(run, A, B))
-    ]
-    assert apart[0] == apart[1] and any(row["difference"] for row in apart[0])
-
-
-def test_runs_of_other_seeds_are_not_compared(run, seeds_run):
-    with pytest.raises(UserError, match="the two runs have other seeds"):
-        compare(run, A, A, seeds_run)
-
-
 def test_each_slice_is_measured_on_its_own_rows_and_all_come_last(run):
     found = compare_by(run, A, B, "slice")
     assert [row["name"] for row in found["rows"]] == ["аптека", "стройка", None]

@@ -59,6 +59,6 @@ def run(
     from distill.pipeline.seeds import execute_run
     from distill.pipeline.settings import resolve_settings
 
-    found = execute_run(resolve_settings(project, out, sets=sets), reporter or Reporter(), until)
+    found = execute_run(resolve_settings(project, out, sets=sets, until=until), reporter or Reporter(), until)
     assert found is not None, "a run is called in one process"
     return found

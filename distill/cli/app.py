@@ -84,7 +84,7 @@ def show(
     """One record as a model reads it: text, tokens, what was cut."""
     from distill.cli.commands import show_record
 
-    show_record(options.settings(), record_id, view)
+    show_record(options.settings(until="audit"), record_id, view)
 
 
 @app.command()
@@ -122,7 +122,7 @@ def audit(
     from distill.cli.commands import run_until
 
     chosen = [f"data.against={json.dumps(str(against.resolve()))}"] if against else []
-    run_until("audit", options.settings(sets=chosen), json_)
+    run_until("audit", options.settings(sets=chosen, until="audit"), json_)
 
 
 _verb("teach", "teach", "Up to the fine-tuned teachers.")
@@ -153,7 +153,7 @@ def select(
 
     if run and options != Options():
         raise UserError("a run folder needs no options", where="distill select", found=run, do="give either of the two")
-    settings = None if run else options.settings()
+    settings = None if run else options.settings(until="select")
     _tell(lambda reporter: selected(settings, run or Path(), reporter), json_)
 
 
@@ -396,4 +396,4 @@ def _tell_planned(lines: Callable[[], Sequence[str]]) -> None:
 def _work(until: str, options: Options, as_json: bool, labels: Path | None = None) -> None:
     from distill.cli.commands import run_until
 
-    run_until(until, options.settings(labels), as_json)
+    run_until(until, options.settings(labels, until=until), as_json)

@@ -33,8 +33,11 @@ class Options:
     out: Annotated[Path | None, typer.Option("--out", help="Run folder; by default runs/<name of the config>.")] = None
     set_: Annotated[list[str] | None, typer.Option("--set", help="Any field of the config: a.b=c; repeats.")] = None
 
-    def settings(self, labels: Path | None = None, sets: Sequence[str] = ()) -> Settings:
-        """The resolved run. Args: labels: logits that take the first teacher's place. sets: after those of `--set`."""
+    def settings(self, labels: Path | None = None, sets: Sequence[str] = (), until: str = "report") -> Settings:
+        """The resolved run up to a verb.
+
+        Args: labels: logits that take the first teacher's place. sets: after those of `--set`.
+        """
         from distill.pipeline.named_models import first_named_teacher
         from distill.pipeline.settings import resolve_settings
 
@@ -50,6 +53,7 @@ class Options:
             students=self.student or (),
             checkpoint=self.checkpoint,
             sets=[*(self.set_ or []), *imported, *sets],
+            until=until,
         )
 
     def resolver(self) -> Callable[[Sequence[str]], Settings]:

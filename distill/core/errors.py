@@ -51,13 +51,19 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     return matches[0] if matches else None
 
 
+def hint(name: str, known: Iterable[str]) -> str:
+    """What to name instead: the nearest of those that there are, or all of them."""
+    guess = nearest(name, known := list(known))
+    return f"did you mean '{guess}'?" if guess else f"known: {', '.join(known) or 'none'}"
+
+
 def unknown_name(kind: str, name: str, known: Iterable[str], where: str | None = None) -> UserError:
     """A UserError for a name that is not among the known ones, with the nearest one and the list."""
     names = sorted(set(known))
     guess = nearest(name, names)
-    hint = f"did you mean '{guess}'? " if guess else ""
+    first = f"did you mean '{guess}'? " if guess else ""
     listed = ", ".join(names) if names else "none"
-    return UserError(f"unknown {kind}", where=where, found=name, do=f"{hint}known: {listed}")
+    return UserError(f"unknown {kind}", where=where, found=name, do=f"{first}known: {listed}")
 
 
 def _message(what: str, where: str | None, found: object, do: str | None) -> str:

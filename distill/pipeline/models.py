@@ -203,7 +203,7 @@ def _card_teacher(settings: Settings, teachers: list[ModelSpec]) -> list[ModelSp
     """
     first = next((spec for spec in teachers if spec.weight > 0), None)
     named = [getattr(teacher, "starts_from", None) for teacher in settings.teachers.values()]
-    wanted = settings.project.controls.card_teacher and (settings.students or settings.card_name in named)
+    wanted = settings.project.controls.card_teacher and (settings.distils or settings.card_name in named)
     if first is None or not wanted or first.view == "card" or not family(first.family).learns:
         return []
     name, views = settings.card_name, settings.project.views

@@ -46,7 +46,7 @@ def asking(experiment: Experiment) -> Iterator[Stage]:
         yield Stage("evaluate", fit_step(experiment, spec))
     yield from teaching(experiment)
     # Without students only `distill label` has something to choose.
-    verb = "teach" if experiment.students else "label"
+    verb = "teach" if experiment.settings.distils else "label"
     for spec in experiment.asked:
         yield Stage(verb, predict_step(experiment, spec))
     yield Stage(verb, choose_step(experiment))

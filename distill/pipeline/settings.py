@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypedDict, TypeVar, Unpack
 
 from benchmarks.config import BenchConfig
 from distill.core.config import Config, config_error, load_yaml, merge, overrides, parse
-from distill.core.errors import nearest
+from distill.core.errors import hint
 from distill.core.names import folded, name_problems, shown
 from distill.core.project import Project
 from distill.families.family import family
@@ -20,6 +20,7 @@ from distill.pipeline.named_models import named_students, named_teachers
 from distill.pipeline.objective_problems import objective_problems
 from distill.pipeline.phase_problems import phase_problems
 from distill.pipeline.start_problems import needs_of, no_card_teacher, start_problems
+from distill.pipeline.student_problems import not_of_students, student_problems, trains_students, without_students
 from distill.pipeline.task_labels import labelled
 from distill.training.losses.term import needs_teacher
 from export.config import load_target, target_names
@@ -42,6 +43,7 @@ class Settings:
         alike: runs that differ in little, whose finished artifacts are taken over where they equal this one's.
         only: the name of the model that alone is made, with all that it needs; None: every model.
         closed: models are asked on validation alone, and no model reads test rows yet.
+        students_later: the plan has no students, because something is wrong with them and its verb trains none.
     """
 
     run: Path
@@ -55,6 +57,12 @@ class Settings:
     alike: tuple[Path, ...] = ()
     only: str | None = None
     closed: bool = False
+    students_later: bool = False
+
+    @property
+    def distils(self) -> bool:
+        """Whether students learn from the teachers, in this plan or in a later one."""
+        return bool(self.students) or self.students_later
 
     @property
     def shared(self) -> Path:
@@ -141,23 +149,30 @@ def copies_of(name: str, teacher: TeacherEntry | StudentEntry) -> list[str]:
     return [name, *(f"{name}-copy{number}" for number in range(2, getattr(teacher, "copies", 1) + 1))]
 
 
-def resolve_settings(
-    config: Path,
-    run: Path,
-    *,
-    teachers: Sequence[str] = (),
-    students: Sequence[str] = (),
-    checkpoint: str | None = None,
-    sets: Sequence[str] = (),
-) -> Settings:
-    """Read a project file and put the options on top.
+class Asked(TypedDict, total=False):
+    """What the caller says of a run besides its project file.
 
-    Args: teachers, students: names of the project, names of presets, or for teachers a finished Hugging Face folder;
-        of a teacher with its weight: `base:0.8`; none means all that the project names. checkpoint: the encoder that
-        every chosen teacher starts from.
+    Attributes: teachers, students: names of the project, names of presets, or for teachers the folder of a finished
+        model; of a teacher with its weight: `base:0.8`; none means all that the project names. checkpoint: the encoder
+        that every chosen teacher starts from. sets: `a.b=c` for any field. until: the verb, `report` by default.
+    """
+
+    teachers: Sequence[str]
+    students: Sequence[str]
+    checkpoint: str | None
+    sets: Sequence[str]
+    until: str
+
+
+def resolve_settings(config: Path, run: Path, **asked: Unpack[Asked]) -> Settings:
+    """Read a project file and put what is asked on top.
+
+    What is wrong with students alone does not stop a verb that trains none; its plan is then without them.
+
     Raises: UserError listing every problem of the config at once.
     """
-    chosen, folder = overrides(sets), config.parent
+    teachers, students, checkpoint = asked.get("teachers", ()), asked.get("students", ()), asked.get("checkpoint")
+    chosen, folder = overrides(asked.get("sets", ())), config.parent
     values = _rooted(merge(load_yaml(config), chosen), config, chosen)
     where = str(config)
     project = parse(Project, labelled(values, where), where)
@@ -175,8 +190,7 @@ def resolve_settings(
         targets={name: load_target(name, project=folder) for name in _targets(project.export, config)},
         bench=parse(BenchConfig, project.bench, where, "bench"),
     )
-    _check(settings)
-    return settings
+    return _checked(settings, asked.get("until", "report"))
 
 
 def _rooted(values: dict[str, Any], config: Path, chosen: Mapping[str, Any]) -> dict[str, Any]:
@@ -192,7 +206,7 @@ def _targets(names: Sequence[str], config: Path) -> list[str]:
     known, found = target_names(config.parent), []
     for name in names:
         if name not in known:
-            found.append(f"export: unknown target '{name}', {_hint(name, known)}")
+            found.append(f"export: unknown target '{name}', {hint(name, known)}")
     if found:
         raise config_error(found, str(config))
     return list(dict.fromkeys(names))
@@ -208,8 +222,20 @@ def _require_names(teachers: Iterable[str], students: Iterable[str], where: str)
         raise config_error(found, where)
 
 
-def _check(settings: Settings) -> None:
-    """What no single section can see."""
+def _checked(settings: Settings, until: str) -> Settings:
+    """The settings that the verb `until` is planned by. Raises: UserError with every problem that stops it."""
+    problems = _problems(settings)
+    found = problems if trains_students(until) else not_of_students(problems)
+    if found:
+        raise config_error(found, settings.where)
+    for name, teacher in settings.teachers.items():
+        if isinstance(teacher, TeacherConfig) and teacher.pretrain:
+            adapting(settings, name)
+    return without_students(settings) if problems else settings
+
+
+def _problems(settings: Settings) -> list[str]:
+    """What no single section can see, each line with the key that it is about first."""
     views, found = settings.project.views, []
     entries: list[tuple[str, TeacherEntry | StudentEntry]] = [
         *((f"teachers.{name}", one) for name, one in settings.teachers.items()),
@@ -217,8 +243,8 @@ def _check(settings: Settings) -> None:
     ]
     for key, entry in entries:
         if entry.view not in views:
-            found.append(f"{key}.view: unknown view '{entry.view}', {_hint(entry.view, views)}")
-    found += [line for name, one in settings.students.items() for line in _student_problems(name, one, settings)]
+            found.append(f"{key}.view: unknown view '{entry.view}', {hint(entry.view, views)}")
+    found += [line for name, one in settings.students.items() for line in student_problems(name, one, settings)]
     found += [line for name, one in settings.teachers.items() for line in _teacher_problems(name, one, settings)]
     found += [line for key, entry in entries for line in _term_problems(key, entry, settings.project)]
     found += [
@@ -234,11 +260,7 @@ def _check(settings: Settings) -> None:
         found.append("teachers: none; leave the section out for the preset 'base'")
     elif not settings.labelling:
         found.append("teachers: every weight is 0")
-    if found:
-        raise config_error(found, settings.where)
-    for name, teacher in settings.teachers.items():
-        if isinstance(teacher, TeacherConfig) and teacher.pretrain:
-            adapting(settings, name)
+    return found
 
 
 def _term_problems(entry: str, learner: TeacherEntry | StudentEntry, project: Project) -> Iterator[str]:
@@ -259,44 +281,9 @@ def _term_problems(entry: str, learner: TeacherEntry | StudentEntry, project: Pr
     for key, term in learner.terms.items():
         for split in term.sources:
             if split not in splits:
-                yield f"{entry}.losses.{key}.sources: no such source '{split}', {_hint(split, splits)}"
+                yield f"{entry}.losses.{key}.sources: no such source '{split}', {hint(split, splits)}"
         if problem := term.problem_with(head):
             yield f"{entry}.losses.{key}.{problem}"
-
-
-def _student_problems(name: str, student: StudentEntry, settings: Settings) -> Iterator[str]:
-    """Models that a student names and the run has not, and starts that are no start."""
-    known = [*settings.teachers, *(other for other in settings.students if other != name)]
-    for other in student.learns_from or []:
-        if other not in known:
-            yield f"students.{name}.learns_from: no such model '{other}', {_hint(other, known)}"
-    if not isinstance(student, TrainedEntry):
-        return
-    if student.has_own_start:
-        return
-    if student.source is not None and student.source not in known:
-        yield f"students.{name}.source: no such model '{student.source}', {_hint(student.source, known)}"
-        return
-    named = settings.source_of(student) if settings.labelling else None
-    source = settings.entry(named) if named else None
-    if student.init == "pretrained" and student.source in settings.students:
-        yield f"students.{name}.init: a student has no checkpoint of its own; use init: teacher, or name a teacher"
-    elif student.init == "pretrained" and named and _has_no_checkpoint(named, settings):
-        yield f"students.{name}.init: a finished teacher has no pre-trained checkpoint; use init: teacher"
-    elif source is not None and not family(source.family).layered and not _gives_checkpoint(student, source):
-        why = f"'{named}' is of the family {source.family}, which has no layers to take"
-        layered = ", ".join(other for other in known if family(settings.entry(other).family).layered)
-        yield f"students.{name}.source: {why}, known: {layered or 'none'}; or give it a start of its own (start)"
-
-
-def _gives_checkpoint(student: TrainedEntry, source: TeacherEntry | StudentEntry) -> bool:
-    """Whether a student starts from the encoder that a teacher of any family started from itself."""
-    return student.init == "pretrained" and isinstance(source, TeacherConfig)
-
-
-def _has_no_checkpoint(name: str, settings: Settings) -> bool:
-    """Whether a teacher goes back to a finished one, whose pre-trained encoder is not known."""
-    return name in settings.teachers and settings.teachers[settings.root_of(name)].made_by == "finished"
 
 
 def _teacher_problems(name: str, teacher: TeacherEntry, settings: Settings) -> Iterator[str]:
@@ -333,7 +320,7 @@ def _member_problems(name: str, teacher: TeacherEntry, settings: Settings) -> It
                 yield f"students.{other}.learns_from: {late}, and '{name}' is made of it; name another model"
     for member in getattr(teacher, "members", ()):
         if member not in known:
-            yield f"teachers.{name}.members: no such model '{member}', {_hint(member, known)}"
+            yield f"teachers.{name}.members: no such model '{member}', {hint(member, known)}"
         elif member not in rows:
             continue
         elif rows[member].made_by == "imported":
@@ -357,7 +344,7 @@ def _label_problems(settings: Settings) -> list[str]:
     means = [f"{row}-kfold" for name, one in settings.teachers.items() if one.kfold for row in copies_of(name, one)]
     known = [*LABELS, *settings.teachers, *means]
     if asked not in known:
-        return [f"labels: unknown '{asked}', {_hint(asked, known)}"]
+        return [f"labels: unknown '{asked}', {hint(asked, known)}"]
     fits = [row for name, one in settings.labelling.items() for row in copies_of(name, one)]
     several = asked == "mixture" and len(fits) > 1
     made_elsewhere = any(teacher.made_by == "imported" for teacher in settings.labelling.values())
@@ -372,12 +359,6 @@ def _label_problems(settings: Settings) -> list[str]:
     )
     needed = "two teachers of this run" if asked == "mixture" else "a card teacher"
     return [f"labels: {asked} needs {needed}, but {reason}; use labels: document"] if reason else []
-
-
-def _hint(name: str, known: Iterable[str]) -> str:
-    """What to name instead: the nearest of those that there are, or all of them."""
-    guess = nearest(name, known := list(known))
-    return f"did you mean '{guess}'?" if guess else f"known: {', '.join(known) or 'none'}"
 
 
 def _validation_problems(settings: Settings) -> list[str]:

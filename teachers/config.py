@@ -79,7 +79,9 @@ class TeacherConfig(LearningConfig, TeacherEntry):
     """A teacher that starts from a checkpoint: fine-tuned here, finished elsewhere, or known by its labels alone."""
 
     checkpoint: str | None = Field(None, description="folder or hub id of a pre-trained encoder; null: random weights")
-    finished: str | None = Field(None, description="folder of a teacher fine-tuned elsewhere; nothing is trained")
+    finished: str | None = Field(
+        None, description="folder of a model that is fitted already, of any family; nothing is trained"
+    )
     starts_from: str | None = Field(
         None, description="teacher whose fitted weights it starts from: NAME, or NAME@card; null: its checkpoint"
     )
@@ -119,8 +121,13 @@ class TeacherConfig(LearningConfig, TeacherEntry):
 
     @property
     def made_by(self) -> str:
-        """`imported` for labels made elsewhere, `finished` for a model trained elsewhere, else the family."""
-        return "imported" if self.labels is not None else "finished" if self.finished is not None else self.family
+        """`imported` for labels made elsewhere, `finished` for an encoder trained elsewhere, `finished_model` for what
+        a run has fitted of another family, else the family.
+        """
+        if self.labels is not None:
+            return "imported"
+        finished = "finished" if self.family == "encoder" else "finished_model"
+        return self.family if self.finished is None else finished
 
     @model_validator(mode="after")
     def _keeps_layers(self) -> TeacherConfig:

@@ -141,6 +141,21 @@ class Ensemble(Family):
             parts, objective(own["kind"], classes, str(folder / CONFIG_FILE)), own.get("space", "probability")
         )
 
+    def take_over(self, source: Path, folder: Path) -> None:
+        """Copy its members too, into its own folder."""
+        super().take_over(source, folder)
+        stored = read_json(source / CONFIG_FILE)
+        places = {place: f"members/{number}" for number, place in enumerate(stored["distill"]["members"], 1)}
+        for place, own in places.items():
+            part = _member(place, source)
+            family_of(part).take_over(part, folder / own)
+        moved = {
+            key: {places[place]: figure for place, figure in stored["distill"][key].items()}
+            for key in ("members", "temperatures")
+            if key in stored["distill"]
+        }
+        write_json(folder / CONFIG_FILE, {**stored, "distill": {**stored["distill"], **moved}})
+
     def facts(self, folder: Path) -> Facts:
         """No layers of its own; the parameters of all members."""
         known = [family_of(path).facts(path).parameters for path in self.parts(folder)]
@@ -159,6 +174,12 @@ def _place(member: Path, folder: Path) -> str:
 
 
 def _member(place: str, folder: Path) -> Path:
-    """The folder of a member, in the run of the ensemble's own. Args: place: as `_place` wrote it."""
+    """The folder of a member, in the run of the ensemble's own, or in its folder where another run has fitted both.
+
+    Args: place: as `_place` or `take_over` wrote it.
+    """
+    first, *_ = Path(place).parts
+    if first != "..":
+        return folder / place
     *_, room, name = Path(place).parts
     return folder.parent / name if room == ".." else folder.parent.parent / room / name

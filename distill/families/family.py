@@ -17,6 +17,7 @@ from distill.core.project import ViewConfig
 from distill.core.rendering import Renderer
 from distill.core.siblings import sibling
 from distill.core.view import VIEW_FILE, View
+from distill.families.copying import copy_files
 from distill.inference.runner_scorer import RunnerScorer
 from distill.inference.scorer import Scorer
 from distill.training.joining import Share
@@ -188,6 +189,10 @@ class Family:
     def parts(self, folder: Path) -> list[Path]:
         """The folders of the models that the one in a folder is made of; none for most."""
         return []
+
+    def take_over(self, source: Path, folder: Path) -> None:
+        """Make `folder` the model in `source`, which another run has fitted."""
+        copy_files(source, folder)
 
     def facts(self, folder: Path) -> Facts:
         """Its size, read without loading it."""

@@ -15,7 +15,8 @@ from distill.core.progress import note
 from distill.core.project import ViewConfig
 from distill.core.steps import Steps
 from distill.core.view import too_long
-from distill.families.family import family
+from distill.families.family import family, family_of
+from distill.families.finished_model import FinishedModel, require_model
 from distill.models.config import HeadConfig
 from distill.models.layer_map import kept_layers, require_source
 from distill.pipeline.ancestry import root_of
@@ -55,6 +56,9 @@ def try_checkpoints(experiment: Experiment, stages: Sequence[Stage], steps: Step
     require_equal_starts(settings)
     for name, entry in _starting(settings).items():
         students = dict(_students_of(name, settings)) if "train" in verbs else {}
+        if isinstance(entry, TeacherConfig) and entry.made_by == FinishedModel.name:
+            _try_finished_model(experiment, name, entry)
+            continue
         views = _views(experiment, name, students.values())
         given = (entry.finished if isinstance(entry, TeacherConfig) else None) or entry.checkpoint
         if isinstance(entry, TeacherConfig) and entry.labels is not None and not students:
@@ -66,6 +70,16 @@ def try_checkpoints(experiment: Experiment, stages: Sequence[Stage], steps: Step
                 _require_fresh_positions(views)
             else:
                 _try_start(experiment, name, given, views, students, "export" in verbs)
+
+
+def _try_finished_model(experiment: Experiment, name: str, entry: TeacherConfig) -> None:
+    """Check what another run has fitted, and open it. Raises: UserError as `require_model` and as its family opens."""
+    started = time.monotonic()
+    place, views = Path(entry.finished or ""), experiment.project.views
+    require_model(place, experiment.space, entry.view, views)
+    with naming_extras(f"opening the teacher '{name}'"):
+        family_of(place).open(place)
+    note(f"tried teachers.{name}: {family_of(place).name}, {place}; {time.monotonic() - started:.1f} s")
 
 
 def _starting(settings: Settings) -> dict[str, TeacherConfig | TrainedEntry]:

@@ -10,9 +10,10 @@ from pydantic import create_model
 
 from distill.core.errors import UserError
 from distill.core.presets import load_preset, preset_place, resolve
-from distill.families.family import family
+from distill.families.family import CONFIG_FILE, family, family_of
 from students.config import StudentConfig, StudentEntry, TrainedEntry
 from teachers.config import TeacherConfig, TeacherEntry
+from teachers.embedded import local_folder
 
 EntryT = TypeVar("EntryT", TeacherEntry, StudentEntry)
 ENCODER = "encoder"
@@ -20,7 +21,11 @@ ENCODER = "encoder"
 
 def teacher_entry(name: str, entry: Mapping[str, Any], where: str, project: Path) -> TeacherEntry:
     """One teacher, checked. Raises: as `resolve`; UserError for an unknown family."""
-    return _entry("teachers", name, entry, where, project, (TeacherEntry, TeacherConfig))
+    found = _entry("teachers", name, entry, where, project, (TeacherEntry, TeacherConfig))
+    finished = local_folder(found.finished) if isinstance(found, TeacherConfig) and found.finished else None
+    if finished is None or not (finished / CONFIG_FILE).is_file():
+        return found
+    return found.model_copy(update={"family": family_of(finished).name, "finished": str(finished)})
 
 
 def student_entry(name: str, entry: Mapping[str, Any], where: str, project: Path) -> StudentEntry:

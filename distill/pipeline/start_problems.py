@@ -14,6 +14,9 @@ from teachers.config import TeacherConfig, TeacherEntry
 if TYPE_CHECKING:
     from distill.pipeline.settings import Settings
 
+_FINISHED = "a finished teacher is not trained"
+_ELSEWHERE = {"finished": _FINISHED, "finished_model": _FINISHED, "imported": "its labels were made elsewhere"}
+
 
 def start_problems(settings: Settings) -> Iterator[str]:
     """One line for each start that is none, pre-training of no checkpoint, source of no rows, recipe for no layers."""
@@ -58,7 +61,7 @@ def no_card_teacher(settings: Settings) -> str | None:
         "controls.card_teacher leaves it out"
         if not settings.project.controls.card_teacher
         else "the teacher is finished, so none is trained on cards"
-        if first.made_by == "finished"
+        if getattr(first, "finished", None) is not None
         else "the teacher reads cards itself, so there is no other"
         if first.view == "card"
         else "the teacher's labels were made elsewhere"
@@ -71,7 +74,7 @@ def no_card_teacher(settings: Settings) -> str | None:
 
 def _teacher(name: str, teacher: TeacherConfig, settings: Settings) -> Iterator[str]:
     key, made = f"teachers.{name}", teacher.made_by
-    elsewhere = {"finished": "a finished teacher is not trained", "imported": "its labels were made elsewhere"}
+    elsewhere = _ELSEWHERE
     for field in ("starts_from", "pretrain"):
         if getattr(teacher, field) and made in elsewhere:
             yield f"{key}.{field}: {elsewhere[made]}; remove {field}"
@@ -107,8 +110,7 @@ def _taught(name: str, teacher: TeacherEntry, settings: Settings) -> Iterator[st
             late = f"'{students[0]}' is a student, which is fitted after the teachers"
             yield f"{key}.learns_from: {late}, and '{other}' is made of it; name another teacher"
     if not family(teacher.made_by).learns:
-        why = {"finished": "a finished teacher is not trained", "imported": "its labels were made elsewhere"}
-        reason = why.get(teacher.made_by, f"of the family {teacher.made_by} nothing is fitted here")
+        reason = _ELSEWHERE.get(teacher.made_by, f"of the family {teacher.made_by} nothing is fitted here")
         yield f"{key}.learns_from: {reason}; remove learns_from"
     if any(weight != 1 for weight in teacher.rows.values()):
         yield f"{key}.rows: a row has its soft labels once; name the rows without weights"

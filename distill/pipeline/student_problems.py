@@ -66,4 +66,5 @@ def _gives_checkpoint(student: TrainedEntry, source: TeacherEntry | StudentEntry
 
 def _has_no_checkpoint(name: str, settings: Settings) -> bool:
     """Whether a teacher goes back to a finished one, whose pre-trained encoder is not known."""
-    return name in settings.teachers and settings.teachers[settings.root_of(name)].made_by == "finished"
+    root = settings.teachers.get(settings.root_of(name)) if name in settings.teachers else None
+    return getattr(root, "finished", None) is not None

@@ -8,7 +8,9 @@ import pytest
 
 from distill.core.config import load_yaml
 from distill.core.errors import UserError
+from distill.core.record_store import read_records
 from distill.families.family import family_of
+from distill.families.finished_model import require_model
 from distill.pipeline.experiment import Experiment
 from distill.pipeline.settings import resolve_settings
 from tests.pipeline.carried_out import carried_out, rows
@@ -61,6 +63,17 @@ def test_each_is_a_teacher_from_gold_alone_and_a_source_of_soft_labels(project):
     ]
     kept = {path.suffix for name in FAMILIES for path in (project.parent / "run" / "teachers" / name).iterdir()}
     assert kept == {".json", ".safetensors"}
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_each_is_a_finished_teacher_of_another_run_that_answers_as_it_did(project, name, tmp_path):
+    run, own = project.parent / "run", resolve_settings(project, tmp_path).project
+    source, family = run / "teachers" / name, family_of(run / "teachers" / name)
+    require_model(source, own.task.space, "document", own.views)
+    family.take_over(source, tmp_path / name)
+    records = [row.fields for row in read_records(run / "records", "valid")[:8]]
+    before, after = (family.open(place).score(records).logits for place in (source, tmp_path / name))
+    assert family_of(tmp_path / name).name == family.name and (before == after).all()
 
 
 def test_a_twin_of_equal_steps_is_of_what_takes_steps(project):

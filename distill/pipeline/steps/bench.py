@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from distill.core.run_folder import LATENCY, RECORDS, RunFolder
 from distill.core.steps import Read, Step
 from distill.core.work import Work
-from distill.families.family import family
+from distill.families.family import family, family_of
 from distill.pipeline.experiment import Experiment
 from distill.pipeline.models import TEACHER, ModelSpec
 
@@ -66,7 +66,7 @@ def _subjects(experiment: Experiment, trained: list[ModelSpec]) -> list[Subject]
 
     def subject(spec: ModelSpec) -> Subject:
         folder = experiment.run / spec.artifact
-        return trained_subject(spec.label, spec.view, folder, spec.role, family(spec.family))
+        return trained_subject(spec.label, spec.view, folder, spec.role, family_of(folder))
 
     targets = experiment.settings.targets
     exported = [

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,6 +15,7 @@ import pytest
 from distill.demo.generate import Sizes
 from tests.cli.planted_project import write_project
 from tests.demo.easy import generate_easy
+from tests.forking import run_forked
 
 TINY = [
     "--set=teachers.base.checkpoint=null",
@@ -25,21 +28,51 @@ TINY = [
     "--set=gates.int8_flips=1.0",
     "--set=threads=1",
 ]
+_VARIABLES = {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
 
 
 def distill(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run `python -m distill` as a user would; the environment gets `environment` on top."""
+    """Run `distill` as a user would, without what starting Python costs where no `environment` is set on top."""
+    if environment:
+        return started(*arguments, **environment)
+    return run_forked([*map(str, arguments)], {**os.environ, **_VARIABLES})
+
+
+def started(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run `python -m distill` in a process from its start."""
     command = [sys.executable, "-m", "distill", *map(str, arguments)]
-    env = {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", **environment}
+    env = {**os.environ, **_VARIABLES, **environment}
     return subprocess.run(command, capture_output=True, text=True, encoding="utf-8", env=env, check=False)
 
 
 @pytest.fixture(scope="session")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], None]], Path]:
+    """Makes a folder once for all processes of tests: the first that asks makes it, the others wait. It stays as it is.
+
+    A folder whose making failed is made again.
+    """
+    base = tmp_path_factory.getbasetemp()
+    place = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared"
+    place.mkdir(exist_ok=True)
+
+    def once(name: str, make: Callable[[Path], None]) -> Path:
+        with open(place / f"{name}.lock", "a+") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            lock.seek(0)
+            if not lock.read():
+                shutil.rmtree(place / name, ignore_errors=True)
+                make(place / name)
+                lock.write("made")
+        return place / name
+
+    return once
+
+
+@pytest.fixture(scope="session")
+def project(shared: Callable[..., Path]) -> Path:
     """The demo's files made small and easy: a folder with `project.yaml` and its files."""
-    folder = tmp_path_factory.mktemp("project")
-    generate_easy(folder, sizes=Sizes(train=240, valid=120, test=160, pool=150))
-    return folder
+    sizes = Sizes(train=240, valid=120, test=160, pool=150)
+    return shared("project", lambda folder: generate_easy(folder, sizes=sizes))
 
 
 @pytest.fixture(scope="session")
@@ -55,24 +88,30 @@ def tiny(project: Path) -> Callable[..., list[str]]:
 
 
 @pytest.fixture(scope="session")
-def run(tiny: Callable[..., list[str]], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One whole run: teacher, labels, student, export, latency, bundle, report."""
-    folder = tmp_path_factory.mktemp("runs") / "tiny"
-    done = distill(*tiny(folder))
-    assert done.returncode == 0, done.stdout + done.stderr
-    return folder
+def run(tiny: Callable[..., list[str]], shared: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of one whole run: teacher, labels, student, export, latency, bundle, report."""
+
+    def make(folder: Path) -> None:
+        done = started(*tiny(folder))
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    return Path(shutil.copytree(shared("tiny", make), tmp_path_factory.mktemp("runs") / "tiny", symlinks=True))
 
 
 @pytest.fixture(scope="session")
-def planted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def planted(shared: Callable[..., Path]) -> Path:
     """The project file in which tests plant faults, without any."""
-    return write_project(tmp_path_factory.mktemp("planted"))
+    return shared("planted", write_project) / "project.yaml"
 
 
 @pytest.fixture(scope="session")
-def taught(planted: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+def taught(planted: Path, shared: Callable[..., Path]) -> tuple[Path, str]:
     """Its run up to the choice of the labels, to be copied, and what the console said."""
-    run = tmp_path_factory.mktemp("taught") / "run"
-    done = distill("teach", f"--config={planted}", f"--out={run}")
-    assert done.returncode == 0, done.stdout + done.stderr
-    return run, done.stdout
+
+    def make(folder: Path) -> None:
+        done = distill("teach", f"--config={planted}", f"--out={folder / 'run'}")
+        assert done.returncode == 0, done.stdout + done.stderr
+        (folder / "printed").write_text(done.stdout, encoding="utf-8")
+
+    folder = shared("taught", make)
+    return folder / "run", (folder / "printed").read_text(encoding="utf-8")

@@ -150,6 +150,6 @@ def test_errors_of_either_side_end_the_work(make_renderer, rows, monkeypatch):
     monkeypatch.setattr(renderer, "encode_batch", lambda chunk: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         RunnerScorer(Echo(), renderer).score(rows)
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while any(thread.name.startswith("prepare") for thread in threading.enumerate()):
         assert time.monotonic() < deadline, "the thread that prepares was left behind"

@@ -115,10 +115,10 @@ def test_a_fault_of_the_server_is_tried_again(server, fault):
 
 
 def test_a_slow_answer_is_not_waited_for(server):
-    server.before, server.slow_s = [SLOW], 0.6
+    server.before, server.slow_s = [SLOW], 20
     started = time.monotonic()
-    found = model(server, timeout_s=0.1).answer(texts("ремонт"))
-    assert found.status == ["ok"] and len(server.asked) == 2 and time.monotonic() - started < 0.6
+    found = model(server, timeout_s=0.5).answer(texts("ремонт"))
+    assert found.status == ["ok"] and len(server.asked) == 2 and time.monotonic() - started < 20
 
 
 def test_retry_after_holds_all_requests_back(server):

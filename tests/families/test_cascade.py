@@ -232,7 +232,7 @@ def test_a_language_model_is_asked_what_no_stage_before_was_sure_of(records, tmp
 
 def test_a_server_that_is_down_stops_the_run_or_is_passed(records, tmp_path):
     stage = _asking(Down, url="http://127.0.0.1:9/v1")
-    with pytest.raises(UserError, match="the stage language_model cannot be asked: too many records are without"):
+    with pytest.raises(UserError, match="the stage language_model cannot be asked: the server does not answer"):
         _labels(_fitted(tmp_path / "a", records, [FIRST, stage]), records, tmp_path / "labels")
     going = {**stage, "on_error": "go_on"}
     model = _fitted(tmp_path / "b", records, [FIRST, going, {"stage": THIRD, "threshold": 0.9}])

@@ -104,6 +104,7 @@ class LanguageModel:
         self._server = StandIn(self._prompt.choices) if drawn else Server(settings, where, known)
         self._most_output = int(settings.max_tokens)
         self.tally, self._problem, self._lock = Tally(), "", threading.Lock()
+        self._is_silent = False  # whether the last problem was a server without an answer, not one without a label
         self._ended: UserError | None = None
 
     @property
@@ -128,6 +129,8 @@ class LanguageModel:
         for key, answer in self._answered(asked.items()):
             found[key] = answer
             self._count(answer)
+            if not self._server.in_doubt:  # else the next record tells a server that is down from records without one
+                self._require_answers()
             if on_progress:
                 on_progress(len(texts) * len(found) // len(asked))
             if time.monotonic() - told > _TOLD_EVERY_S:
@@ -135,6 +138,7 @@ class LanguageModel:
                 note(self.told())
         if asked:
             note(self.told())
+            self._require_answers()
         answers = [None if key is None else found[key] for key in keys]
         return self._assembled(answers, texts, self.spent - before)
 
@@ -201,8 +205,8 @@ class LanguageModel:
                 reply = self._paid(request)
                 answer = self._reader.read(reply)
             except (Nonsense, Unanswered) as error:
-                self._problem = str(error)
-                if isinstance(error, Unanswered):
+                self._problem, self._is_silent = str(error), isinstance(error, Unanswered)
+                if self._is_silent:
                     return None
             except UserError as error:
                 self._ended = error  # before the other threads stop for it
@@ -224,10 +228,9 @@ class LanguageModel:
         return reply
 
     def _count(self, answer: Answer | None) -> None:
-        """Add an answer to the tally. Raises: as `_require_answers`."""
+        """Add an answer to the tally."""
         if answer is None:
             self.tally.failed += 1
-            self._require_answers()
         elif answer.soft:
             self.tally.soft += 1
         else:
@@ -238,11 +241,12 @@ class LanguageModel:
         failed, answered, most = self.tally.failed, self.tally.answered, self._settings.max_failed
         if failed <= most * max(answered, _ENOUGH):
             return
+        remedy = "see what the server says of them" if self._is_silent else "change the prompt or the label words"
         raise GateFailed(
             "too many records are without an answer of the language model",
             where=f"{self._where}.max_failed",
             found=f"{failed} of {answered} (at most {most:.1%}, of 50 at first); the last: {self._problem}",
-            do="change the prompt or the label words, or allow more; every answer is kept and none is asked twice",
+            do=f"{remedy}, or allow more; every answer is kept and none is asked twice",
         )
 
     def _assembled(self, answers: Sequence[Answer | None], texts: Sequence[Text], cost: float) -> Answers:

@@ -52,6 +52,11 @@ class Server:
         self._client: httpx2.Client | None = None
         self._key: str | None = None
 
+    @property
+    def in_doubt(self) -> bool:
+        """Whether the last requests failed for good, so that it may be down."""
+        return self._in_a_row > 0
+
     def ask(self, request: Json) -> Reply:
         """The reply to a request, after as many tries as the settings allow.
 
@@ -168,7 +173,7 @@ class Server:
             where=self._address,
             found=f"{self._settings.tries} tries for each of {_IN_A_ROW} records one after another; "
             f"the last: {problem}",
-            do="see that it runs, then give the same command again: every answer is kept and none is asked twice",
+            do="see that it runs and that url is its API's, then give the same command again: every answer is kept",
         )
 
     def _said(self, body: bytes) -> str:

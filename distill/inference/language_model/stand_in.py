@@ -13,6 +13,8 @@ from distill.inference.language_model.reply import Reply
 class StandIn:
     """Answers each request with one of the choices, drawn by its hash."""
 
+    in_doubt = False
+
     def __init__(self, choices: Sequence[str]) -> None:
         self._choices, self.stop = choices, threading.Event()
 

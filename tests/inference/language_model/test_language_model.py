@@ -143,11 +143,23 @@ def test_a_server_that_is_down_ends_the_run_and_what_is_done_is_kept(server, tmp
     assert len(server.asked) == 11 + 6
 
 
-def test_nobody_listens():
+@pytest.mark.parametrize("parallel", [1, 8])
+def test_where_nobody_listens_the_server_is_named_however_few_records_may_fail(parallel):
     with serving({}) as gone:
         pass
-    with pytest.raises(UserError, match="the server does not answer"):
-        model(gone, tries=2, max_failed=1.0).answer(texts(*["ремонт"] * 5))
+    with pytest.raises(UserError, match="the server does not answer") as caught:
+        model(gone, tries=2, max_failed=0.0, parallel=parallel).answer(texts(*["ремонт"] * 5))
+    assert caught.value.exit_code == 2
+
+
+def test_records_that_the_server_fails_are_too_many_as_soon_as_it_answers_another(server):
+    server.always = {"ножницы": 500}
+    failing = [Text("ножницы 1"), Text("ножницы 2")]
+    with pytest.raises(GateFailed, match="2 of 3.*status 500") as caught:
+        model(server, tries=1, parallel=1).answer([*failing, *texts("ремонт", "купить")])
+    assert "see what the server says" in str(caught.value.do)
+    with pytest.raises(GateFailed, match="2 of 2"):
+        model(server, tries=1, parallel=1).answer(failing)
 
 
 def test_a_record_without_an_answer_has_failed_and_too_many_stop_the_run(server):

@@ -159,7 +159,7 @@ class Gates(Config):
         description="lower bound of what the student keeps of the card teacher's macro F1 over the majority answer",
     )
     over_gold: float | None = Field(
-        -0.01, description="lower bound of student minus the better gold twin, in quality.metric"
+        -0.01, description="lower bound of what the student gains over the better gold twin, in quality.metric"
     )
     teacher_over_priors: NonNegativeFloat | None = Field(
         0.0,
@@ -187,8 +187,9 @@ class Controls(Config):
 class Quality(Config):
     """How quality is measured."""
 
-    metric: Literal["f1_macro", "f1_weighted", "accuracy", "f1_positive"] = Field(
-        "f1_macro", description="what gates and the first sentence of the report compare models by"
+    metric: Literal["f1_macro", "f1_weighted", "accuracy", "f1_positive", "log_loss"] = Field(
+        "f1_macro",
+        description="what gates and the first sentence of the report compare models by; of log_loss less is better",
     )
     baseline: str | None = Field(
         None, description="a model of the run, by its name in the report or its own: tables show differences to it"

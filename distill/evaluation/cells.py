@@ -13,6 +13,7 @@ from distill.core.label_space import LabelSpace
 from distill.core.project import Quality
 from distill.evaluation.bootstrap import Bootstrap
 from distill.evaluation.calibrated_predictions import ALL, Model, read_calibrated
+from distill.evaluation.direction import sign
 from distill.evaluation.holm import corrected
 from distill.evaluation.metrics import FloatArray
 from distill.evaluation.over_seeds import Seeded, comparison
@@ -58,7 +59,7 @@ def on_test(cells: Mapping[str, Answers], scale: Scale) -> dict[str, Seeded]:
 
 def best(models: Mapping[str, Seeded], metric: str) -> str:
     """The model with the best mean of a metric; of equal ones that with the lower log loss, then the first."""
-    return max(models, key=lambda name: (_mean(models[name], metric), -_mean(models[name], LOSS)))
+    return max(models, key=lambda name: (sign(metric) * _mean(models[name], metric), -_mean(models[name], LOSS)))
 
 
 def figures(model: Seeded, scale: Scale) -> Json:

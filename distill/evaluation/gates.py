@@ -8,6 +8,7 @@ from typing import Any
 
 from distill.core.files import Json
 from distill.core.project import Gates
+from distill.evaluation.direction import gain
 from distill.evaluation.entries import Gate, ModelFigures, Parity
 
 LEAK, VALIDATION, TEACHER = "leak", "validation_rows", "teacher_over_priors"
@@ -108,7 +109,7 @@ def retention_gates(gates: Gates, models: Sequence[ModelFigures]) -> list[Gate]:
 
 
 def over_gold_gates(gates: Gates, models: Sequence[ModelFigures], explain: Callable[[ModelFigures], str]) -> list[Gate]:
-    """Lower bound of each student and artifact minus the better gold-only twin; none for a student without twins.
+    """Lower bound of each student's and artifact's gain over the better gold-only twin; none for one without twins.
 
     Args: explain: says why a model failed.
     """
@@ -117,7 +118,7 @@ def over_gold_gates(gates: Gates, models: Sequence[ModelFigures], explain: Calla
     found = []
     for model in models:
         if model.judged and model.over_gold:
-            gate = _at_least(OVER_GOLD, model.name, gates.over_gold, model.over_gold["low"])
+            gate = _at_least(OVER_GOLD, model.name, gates.over_gold, gain(model.over_gold)["low"])
             found.append(gate if gate.passed else replace(gate, why=explain(model)))
     return found
 

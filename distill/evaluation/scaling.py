@@ -8,6 +8,7 @@ from pathlib import Path
 
 from distill.core.files import Json
 from distill.evaluation.calibrated_predictions import ALL, Model, read_calibrated
+from distill.evaluation.direction import LOWER_IS_BETTER
 from distill.evaluation.evaluate import Measuring
 from distill.evaluation.holm import corrected
 from distill.evaluation.over_seeds import Seeded, comparison
@@ -48,7 +49,7 @@ def flattens_at(figures: Json, metric: str) -> int | None:
     def better(larger: int, smaller: int) -> bool:
         pair = next(one for one in figures["over"] if (one["from"], one["to"]) == (smaller, larger))
         low, high = (pair[VALID][metric][end] for end in ("low", "high"))
-        return bool(high is not None and high < 0 if metric == "log_loss" else low is not None and low > 0)
+        return bool(high is not None and high < 0 if metric in LOWER_IS_BETTER else low is not None and low > 0)
 
     flat = (
         first for first in range(1, points) if not any(better(larger, first - 1) for larger in range(first, points))

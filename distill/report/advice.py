@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from distill.core.files import Json
+from distill.evaluation.direction import gain, unit
 from distill.evaluation.entries import ModelFigures
 from distill.evaluation.gates import OVER_GOLD
 from distill.evaluation.holm import is_shown
@@ -77,23 +78,24 @@ def _over_gold(report: Report, model: ModelFigures) -> Iterator[str]:
     """How a student compares with training on gold alone; empty for a report that never compared them."""
     if not model.asked_over_gold:
         return
-    name, apart = model.name, dig(model.over_gold)
+    name, apart = model.name, gain(dig(model.over_gold))
     gap, pair = formats.number(apart.get("difference")), formats.bounds(apart)
     if gap is None or pair is None:
         yield f"{name} was not compared with training on gold alone."
     elif _gate_failed(report, OVER_GOLD, name) or (pair[1] < 0 and is_shown(apart)):
         yield f"{name}: {explained(report, model)}."
     else:
-        figure = formats.signed_interval(gap, pair, 100, 2)
+        factor, decimals, counted = unit(apart.get("metric"))
+        figure = formats.signed_interval(gap, pair, factor, decimals + 1)
         shown = "is better than" if pair[0] > 0 and is_shown(apart) else "is not shown to differ from"
-        yield f"{name} {shown} training on gold alone: {figure} points."
+        yield f"{name} {shown} training on gold alone: {figure} {counted}."
 
 
 def _under_controls(report: Report) -> Iterator[str]:
     """Every control that is shown to be better than a teacher or student, and by how much."""
     models = models_of(report)
     for control in (model.name for model in models if model.control):
-        apart = {model.name: dig(model.over_controls, control) for model in models}
+        apart = {model.name: gain(dig(model.over_controls, control)) for model in models}
         under = {
             name: one
             for name, one in apart.items()
@@ -108,9 +110,11 @@ def _under_controls(report: Report) -> Iterator[str]:
 
 
 def _points_below(apart: Json) -> str:
-    """The size of a difference that is below 0, in points with its interval."""
-    low, high = formats.bounds(apart) or (0.0, 0.0)
-    return f"{-100 * (formats.number(apart.get('difference')) or 0.0):.1f} points ({-100 * high:.1f}–{-100 * low:.1f})"
+    """The size of a difference that is below 0, in points or nats with its interval."""
+    factor, decimals, counted = unit(apart.get("metric"))
+    value, low, high = formats.number(apart.get("difference")) or 0.0, *(formats.bounds(apart) or (0.0, 0.0))
+    size, least, most = (f"{-factor * one:.{decimals}f}" for one in (value, high, low))
+    return f"{size} {counted} ({least}–{most})"
 
 
 def _not_above(report: Report) -> Iterator[str]:

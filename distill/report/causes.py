@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from distill.evaluation.direction import gain, sign, unit
 from distill.evaluation.entries import ModelFigures
 from distill.report import formats
 from distill.report.contents import Report, dig, metric_figure, models_of
@@ -30,23 +31,25 @@ def explained(report: Report, model: ModelFigures) -> str:
 
     Args: model: with `over_gold`.
     """
-    apart = dig(model.over_gold)
+    apart = gain(dig(model.over_gold))
+    factor, decimals, counted = unit(apart.get("metric"))
     gap, pair = formats.number(apart.get("difference")), formats.bounds(apart)
     if gap is None or pair is None:
         return "the difference to training on gold alone is not defined on these rows"
-    around = f"({formats.signed_range(pair, 100, 1)})"
+    around = f"({formats.signed_range(pair, factor, decimals)})"
     if gap >= 0:
-        return f"the difference to training on gold alone is {100 * gap:+.1f} points {around}: give more test rows"
+        size = f"{factor * gap:+.{decimals}f} {counted} {around}"
+        return f"the difference to training on gold alone is {size}: give more test rows"
     causes = list(_causes(report, model))
     whose = "the teacher is the cause: " if any(cause.of_teacher for cause in causes) else ""
-    size = f"training on gold alone is {-100 * gap:.1f} points better {_turned(pair)}"
+    size = f"training on gold alone is {-factor * gap:.{decimals}f} {counted} better {_turned(pair, factor, decimals)}"
     return f"{size}: {whose}{'; '.join(map(str, causes))}"
 
 
 def _causes(report: Report, model: ModelFigures) -> Iterator[Cause]:
     models = {one.name: one for one in models_of(report)}
     student, own = model.student, models.get(model.student)
-    sound = own is not None and (formats.number(dig(own.over_gold).get("difference")) or 0.0) >= 0
+    sound = own is not None and (formats.number(gain(dig(own.over_gold)).get("difference")) or 0.0) >= 0
     if sound and student != model.name:
         yield Cause(f"{student} in PyTorch is not under its twin", "keep more of it in fp32", of_teacher=False)
         return
@@ -69,12 +72,15 @@ def _of_teachers(report: Report, models: ByName, twin: ModelFigures | None) -> I
         yield from _better_on_cards(models, teacher, labellers(report))
         own, other = (_metric_of(report, one) for one in (models.get(teacher), twin))
         if own is not None and other is not None and own < other:
-            gap = f"{teacher} is {100 * (other - own):.1f} points under the twin"
+            factor, decimals, counted = unit(report.get("metric"))
+            gap = f"{teacher} is {factor * (other - own):.{decimals}f} {counted} under the twin"
             yield Cause(f"{gap}, worse than training the student on gold", "take a larger encoder or train it longer")
 
 
 def _metric_of(report: Report, model: ModelFigures | None) -> float | None:
-    return None if model is None else formats.number(metric_figure(report, dig(model.quality)))
+    """The figure that models are compared by, turned round where less is better."""
+    value = None if model is None else formats.number(metric_figure(report, dig(model.quality)))
+    return None if value is None else sign(str(report.get("metric"))) * value
 
 
 def _better_on_cards(models: ByName, teacher: str, labelling: Sequence[str]) -> Iterator[Cause]:
@@ -94,7 +100,8 @@ def labellers(report: Report) -> list[str]:
     return chosen or [model.name for model in models_of(report) if model.is_teacher and model.view == "document"]
 
 
-def _turned(pair: tuple[float, float]) -> str:
-    """The interval of a − b as one of b − a, in points."""
-    low, high = -100 * pair[1], -100 * pair[0]
-    return f"({low:.1f}–{high:.1f})" if low > 0 else f"({formats.signed_range((low, high), 1, 1)})"
+def _turned(pair: tuple[float, float], factor: float, decimals: int) -> str:
+    """The interval of a − b as one of b − a, in points or nats."""
+    low, high = -factor * pair[1], -factor * pair[0]
+    plain = f"({low:.{decimals}f}–{high:.{decimals}f})"
+    return plain if low > 0 else f"({formats.signed_range((low, high), 1, decimals)})"

@@ -38,6 +38,16 @@ def percent_interval(value: Any, interval: Any = None, decimals: int = 2) -> str
     return text if pair is None or text == MISSING else f"{text} ({100 * pair[0]:z.1f}–{100 * pair[1]:z.1f})"
 
 
+def metric_interval(metric: object, value: Any, decimals: int = 2) -> str:
+    """A metric with its interval: shares in percent, log loss as it is: "0.6123 (0.580–0.650)"."""
+    if metric != "log_loss":
+        return percent_interval(value, decimals=decimals)
+    centre, pair = number(value), bounds(value)
+    if centre is None:
+        return MISSING
+    return f"{centre:.4f}" + (f" ({pair[0]:.3f}–{pair[1]:.3f})" if pair else "")
+
+
 def signed_interval(value: Any, interval: Any, scale: float, decimals: int) -> str:
     """A difference with its interval, every figure with its sign: "+1.20 (−0.3…+2.7)"."""
     centre, pair = number(value), bounds(interval)

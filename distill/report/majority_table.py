@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from distill.core.files import Json
+from distill.evaluation.direction import LOWER_IS_BETTER
 from distill.report import formats
 from distill.report.contents import Report, dig
 from distill.report.figure_columns import best_by
-from distill.report.quality_tables import AT_MOST_PROBABLE, LOWER_IS_BETTER
+from distill.report.quality_tables import AT_MOST_PROBABLE
 from distill.report.table_model import Column, ModelRow, Sheet, model_rows, role_heading
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from distill.evaluation.direction import LOWER_IS_BETTER
 from distill.evaluation.entries import Comparison
 from distill.report import formats
 from distill.report.caveats import absent_classes
@@ -20,7 +21,6 @@ from distill.report.figure_columns import PERCENT, PLACES, SHARE, Figures, best_
 from distill.report.names import METRIC_NAMES
 from distill.report.table_model import Column, ModelRow, Sheet, model_rows, role_heading
 
-LOWER_IS_BETTER = {"log_loss", "ece"}
 NOT_A_SHARE = {"log_loss"}
 AT_MOST_PROBABLE = "at the most probable class"
 """The one rule of every table but that of the operating points."""

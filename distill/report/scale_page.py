@@ -7,6 +7,7 @@ from pathlib import Path
 
 from distill.core.files import Json
 from distill.core.output import for_html
+from distill.evaluation.direction import unit
 from distill.report import formats, scales
 from distill.report.contents import dig, entries
 from distill.report.markup import element
@@ -43,23 +44,24 @@ def scale_curve(points: Sequence[Json], metric: str, name: str, width: int = 420
     ends, low_high = scales.log_range(factors), scales.padded_range(values, least=0.5)
     x = scales.logarithmic(*ends, frame.box.left, frame.box.right)
     y = scales.linear(*low_high, frame.box.bottom, frame.box.top)
-    body = axes(frame, (x, factors), (y, scales.round_ticks(*low_high, about=5)), "pool rows per gold row", "%")
+    counted = "log loss" if metric == "log_loss" else "%"
+    body = axes(frame, (x, factors), (y, scales.round_ticks(*low_high, about=5)), "pool rows per gold row", counted)
     body += "".join(_curve(curves[split], x, y, split) for split in ("valid", "test"))
-    text = "; ".join(
-        f"{shown_factor(point)}: {formats.percent(dig(point, 'test', metric))} on test" for point in points
-    )
+    told = {shown_factor(point): formats.number(dig(point, "test", metric)) for point in points}
+    text = "; ".join(f"{at}: {formats.metric_interval(metric, value)} on test" for at, value in told.items())
     return svg(body, frame, f"Quality of {name} over the size of the pool", text)
 
 
 def _marks(points: Sequence[Json], split: str, metric: str) -> list[_Mark]:
-    """Factor, value, low and high in percent of each point that has a figure."""
+    """Factor, value, low and high, of shares in percent, of each point that has a figure."""
     found = []
     for point in points:
         figure, factor = dig(point, split, metric), formats.number(point.get("factor"))
         value = formats.number(figure)
         if value is not None and factor:
             low, high = formats.bounds(figure) or (value, value)
-            found.append((factor, 100 * value, 100 * low, 100 * high))
+            scale = unit(metric)[0]
+            found.append((factor, scale * value, scale * low, scale * high))
     return found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from distill.core.files import Json
+from distill.evaluation.direction import unit
 from distill.report import formats
 from distill.report.contents import dig, entries
 from distill.report.names import metric_name
@@ -22,9 +23,9 @@ def scale_sheet(found: Json) -> Sheet:
     columns = [
         Column("Pool rows per gold row", lambda row: shown_factor(row), kind="name"),
         Column("Pool rows", lambda row: formats.integer(row.get("rows"))),
-        Column(f"{named}, test", lambda row: formats.percent_interval(dig(row, "test", metric))),
+        Column(f"{named}, test", lambda row: formats.metric_interval(metric, dig(row, "test", metric))),
         Column("Over the point before, test", lambda row: _over(row, "test", metric)),
-        Column(f"{named}, validation", lambda row: formats.percent_interval(dig(row, "valid", metric)), spare=1),
+        Column(f"{named}, validation", lambda row: formats.metric_interval(metric, dig(row, "valid", metric)), spare=1),
         Column("Over the point before, validation", lambda row: _over(row, "valid", metric)),
         Column("Log loss, test", lambda row: _loss(dig(row, "test", "log_loss"))),
         Column("Hours of a fit", lambda row: formats.plain(row.get("hours"))),
@@ -73,22 +74,24 @@ def _limits(found: Json) -> Iterator[str]:
 
 
 def _points_of(point: Json, split: str, metric: str) -> str:
-    """`+0.1 (−0.4 to 0.6)`, in points."""
+    """`+0.1 (−0.4 to 0.6)`, in points or nats."""
     apart = dig(point, "over_previous", split, metric)
     gap, ends = formats.number(apart.get("difference")), formats.bounds(apart)
     if gap is None:
         return formats.MISSING
-    low_high = f" ({_signed(ends[0])} to {_signed(ends[1])})" if ends else ""
-    return f"{'+' if gap >= 0 else ''}{_signed(gap)}{low_high}"
+    low_high = f" ({_signed(ends[0], metric)} to {_signed(ends[1], metric)})" if ends else ""
+    return f"{'+' if gap >= 0 else ''}{_signed(gap, metric)}{low_high}"
 
 
-def _signed(share: float) -> str:
-    return f"{100 * share:.1f}".replace("-", "−")
+def _signed(value: float, metric: str) -> str:
+    factor, decimals, _ = unit(metric)
+    return f"{factor * value:.{decimals}f}".replace("-", "−")
 
 
 def _over(row: Json, split: str, metric: str) -> str:
     apart = dig(row, "over_previous", split, metric)
-    return formats.signed_interval(apart.get("difference"), apart, 100, 2)
+    factor, decimals, _ = unit(metric)
+    return formats.signed_interval(apart.get("difference"), apart, factor, decimals + 1)
 
 
 def _loss(figure: Json) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from distill.evaluation.direction import sign
 from distill.evaluation.entries import REMEASURED
 from distill.evaluation.majority import MAJORITY
 from distill.report import formats
@@ -113,7 +114,7 @@ def _controls(report: Report, row: ModelRow) -> list[tuple[str, ModelRow]]:
 
 
 def _figure(report: Report, row: ModelRow) -> str:
-    return formats.percent_interval(metric_figure(report, row.quality), decimals=1)
+    return formats.metric_interval(report.get("metric"), metric_figure(report, row.quality), decimals=1)
 
 
 def headline_model(report: Report) -> ModelRow | None:
@@ -148,7 +149,7 @@ def _count(gates: int) -> str:
 
 
 def _quality_of(report: Report, row: ModelRow) -> float:
-    return formats.number(metric_figure(report, row.quality)) or 0.0
+    return sign(str(report.get("metric"))) * (formats.number(metric_figure(report, row.quality)) or 0.0)
 
 
 def _speed(row: ModelRow) -> float:

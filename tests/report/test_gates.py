@@ -96,6 +96,17 @@ def test_a_student_is_judged_by_the_lower_bound_of_its_difference_to_the_twin(re
     assert gate.passed is passed and ("why" in gate.as_json()) is not passed
 
 
+def test_of_log_loss_less_is_better():
+    worse = against_twin(STUDENT, "student", 0.08, 0.05, 0.11)
+    worse["over_gold"]["metric"] = "log_loss"
+    (gate,) = judged(Gates(), run_report(worse))
+    assert (gate.measured, gate.passed) == (-0.11, False)
+    assert "training on gold alone is 0.080 nats better (0.050–0.110)" in gate.why
+    better = {**worse, "over_gold": {**worse["over_gold"], "difference": -0.03, "low": -0.05, "high": -0.01}}
+    (gate,) = judged(Gates(over_gold=0.005), run_report(better))
+    assert (gate.measured, gate.passed) == (0.01, True)
+
+
 def test_a_student_that_equals_its_twin_passes():
     (gate,) = judged(Gates(), run_report(against_twin(STUDENT, "student", 0.0, -0.006, 0.006)))
     assert gate.passed and "why" not in gate.as_json()

@@ -74,6 +74,25 @@ def test_of_teachers_alone_the_first_sentence_names_the_best_without_a_speed() -
     assert verdict.headline(report) == "base@document: macro F1 78.1 (77.0–79.3); base@card 76.0 (74.8–77.2)."
 
 
+def test_of_log_loss_the_least_is_the_best_and_differences_are_told_as_gains() -> None:
+    report = sample_report() | {"metric": "log_loss"}
+    figures = {"base@document": 0.7, "base@card": 0.6}
+    alone = {**report, "models": [one for one in report["models"] if one["role"] == "teacher"]}
+    for one in alone["models"]:
+        loss = figures.get(one["name"], 0.9)
+        one["quality"]["log_loss"] = {"value": loss, "low": loss - 0.01, "high": loss + 0.01}
+    told = "base@card: log loss 0.6000 (0.590–0.610); base@document 0.7000 (0.690–0.710)."
+    assert verdict.headline(alone) == told
+    own = model(report, "8L_trunc@card")
+    own["over_gold"] |= {"metric": "log_loss", "difference": -0.031, "low": -0.042, "high": -0.02}
+    assert "8L_trunc@card is better than training on gold alone: +0.0310 (+0.020…+0.042) nats." in said(report)
+    own["over_controls"] = {
+        "tfidf@card": {"metric": "log_loss", "difference": 0.2, "low": 0.1, "high": 0.3, "p_value": 0.001}
+    }
+    report["models"].append({"name": "tfidf@card", "role": "baseline", "control": True, "view": "card"})
+    assert "better in log loss than 8L_trunc@card by 0.200 nats (0.100–0.300)" in said(report)
+
+
 def test_the_majority_answer_is_never_the_model_to_take() -> None:
     report = sample_report()
     report["models"] = [one for one in report["models"] if one["name"] == "majority"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from distill.core.files import Json
+from distill.evaluation.direction import sign, unit
 from distill.report import formats
 from distill.report.contents import dig, entries
 from distill.report.studies.figures import (
@@ -27,9 +28,9 @@ _TWICE = 0.5  # from this share of words that other fields have, a field mostly 
 def fields_sentences(found: Json) -> list[str]:
     """Which fields are shown to help or to hurt, which mostly repeat others, and what failed."""
     metric, whole = str(found.get("metric")), lead(found)
-    value = formats.percent_interval(dig(whole, VALID, metric))
+    value = formats.metric_interval(metric, dig(whole, VALID, metric))
     head = f"{named_metric(found)} of {found.get('model')} with all fields: {value} on validation"
-    head += f", {formats.percent_interval(dig(whole, TEST, metric))} on test."
+    head += f", {formats.metric_interval(metric, dig(whole, TEST, metric))} on test."
     others = [cell for cell in done(found) if cell is not whole]
     told = [_told(found, cell) for cell in sorted(others, key=lambda cell: _effect(found, cell))]
     return [head, *filter(None, told), *_unclear(found, others), *failures(found)]
@@ -71,9 +72,11 @@ def _told(found: Json, cell: Json) -> str:
     apart, field = dig(cell, "over", VALID, metric), _field(cell)
     if not is_apart(apart):
         return ""
-    helps = (formats.number(apart.get("difference")) or 0) < 0
-    what = f"{field} {'helps' if helps else 'hurts'}: without it {points(apart)} points on validation"
-    test = f", {points(dig(cell, 'over', TEST, metric))} on test"
+    helps = sign(metric) * (formats.number(apart.get("difference")) or 0) < 0
+    what = (
+        f"{field} {'helps' if helps else 'hurts'}: without it {points(apart, metric)} {unit(metric)[2]} on validation"
+    )
+    test = f", {points(dig(cell, 'over', TEST, metric), metric)} on test"
     use = _use(found, cell)
     shared = formats.number(use.get("shared")) or 0
     repeats = f"; {formats.percent(shared, 0)}% of its words are in other fields too" if shared >= _TWICE else ""
@@ -90,8 +93,9 @@ def _effect(found: Json, cell: Json) -> float:
     """The difference that decides the order; the whole view stands at 0, cells without figures come last."""
     if cell.get("name") == found.get("lead"):
         return 0.0
-    value = formats.number(dig(cell, "over", VALID, str(found.get("metric"))).get("difference"))
-    return float("inf") if value is None else value
+    metric = str(found.get("metric"))
+    value = formats.number(dig(cell, "over", VALID, metric).get("difference"))
+    return float("inf") if value is None else sign(metric) * value
 
 
 def _field(cell: Json) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from distill.core.files import Json
 from distill.core.grid import shown_value
+from distill.evaluation.direction import LOWER_IS_BETTER, unit
 from distill.evaluation.holm import is_shown
 from distill.report import formats
 from distill.report.contents import dig, entries
@@ -32,8 +33,9 @@ def quality_column(found: Json, split: str, *, best: bool = False) -> Column:
     metric = str(found.get("metric"))
     return Column(
         f"{named_metric(found)}, {_NAMES[split]}",
-        lambda row: formats.percent_interval(dig(row, split, metric)),
+        lambda row: formats.metric_interval(metric, dig(row, split, metric)),
         figure=_figure(split, metric) if best else None,
+        lower=metric in LOWER_IS_BETTER,
     )
 
 
@@ -53,9 +55,9 @@ def _figure(split: str, metric: str) -> Callable[[Json], float | None]:
 
 
 def over_column(found: Json, split: str, name: str) -> Column:
-    """The difference to the cell that leads, in points. Args: name: of the column, before the split."""
+    """The difference to the cell that leads, in points or nats. Args: name: of the column, before the split."""
     metric = str(found.get("metric"))
-    return Column(f"{name}, {_NAMES[split]}", lambda row: points(dig(row, "over", split, metric)))
+    return Column(f"{name}, {_NAMES[split]}", lambda row: points(dig(row, "over", split, metric), metric))
 
 
 def failed_column() -> Column:
@@ -70,15 +72,13 @@ def hours_column() -> Column:
 
 def loss(figure: Json) -> str:
     """A log loss: "0.6123 (0.580–0.650)"."""
-    value, ends = formats.number(figure), formats.bounds(figure)
-    if value is None:
-        return formats.MISSING
-    return f"{value:.4f}" + (f" ({ends[0]:.3f}–{ends[1]:.3f})" if ends else "")
+    return formats.metric_interval("log_loss", figure)
 
 
-def points(apart: Json) -> str:
-    """A difference of shares in points: "+1.20 (−0.3…+2.7)"."""
-    return formats.signed_interval(apart.get("difference"), apart, 100, 2)
+def points(apart: Json, metric: str) -> str:
+    """A difference in points, "+1.20 (−0.3…+2.7)", of log loss in nats."""
+    factor, decimals, _ = unit(metric)
+    return formats.signed_interval(apart.get("difference"), apart, factor, decimals + 1)
 
 
 def done(found: Json) -> list[Json]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from distill.core.files import Json
+from distill.evaluation.direction import sign
 from distill.report import formats
 from distill.report.contents import dig, entries
 from distill.report.names import metric_name
@@ -36,14 +37,15 @@ def _unknown(found: Json) -> list[str]:
 def ranking_sheet(found: Json) -> Sheet:
     """Every model on both splits, best on validation first, with its place on each."""
     metric, models = str(found.get("metric")), entries(found, "models")
+    name = named_metric(found)
     places = {split: _places(models, split, metric) for split in ("valid", "test")}
     rows = sorted(models, key=lambda row: places["valid"][row["name"]])
     columns = [
         Column("Model", lambda row: str(row.get("name")), kind="name"),
         Column("Place, validation", lambda row: str(places["valid"][row["name"]])),
         Column("Place, test", lambda row: str(places["test"][row["name"]])),
-        Column(f"{named_metric(found)}, validation", lambda row: formats.percent_interval(dig(row, "valid", metric))),
-        Column(f"{named_metric(found)}, test", lambda row: formats.percent_interval(dig(row, "test", metric))),
+        Column(f"{name}, validation", lambda row: formats.metric_interval(metric, dig(row, "valid", metric))),
+        Column(f"{name}, test", lambda row: formats.metric_interval(metric, dig(row, "test", metric))),
         Column("Log loss, validation", lambda row: loss(dig(row, "valid", "log_loss")), spare=1),
         Column("Log loss, test", lambda row: loss(dig(row, "test", "log_loss")), spare=1),
     ]
@@ -88,5 +90,5 @@ def _apart(figure: object, metric: str) -> str:
 
 
 def _places(models: Sequence[Json], split: str, metric: str) -> dict[str, int]:
-    values = {str(one["name"]): formats.number(dig(one, split, metric)) or 0.0 for one in models}
+    values = {str(one["name"]): sign(metric) * (formats.number(dig(one, split, metric)) or 0.0) for one in models}
     return {name: 1 + sum(other > value for other in values.values()) for name, value in values.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from distill.core.files import Json
+from distill.evaluation.direction import unit
 from distill.report import formats
 from distill.report.contents import dig, entries
 from distill.report.studies.figures import (
@@ -29,7 +30,7 @@ def splits_sentences(found: Json) -> list[str]:
     """What each split costs against the first one, how many rows fell away, and what the figures cannot say."""
     first, metric = lead(found), str(found.get("metric"))
     others = [cell for cell in done(found) if cell is not first]
-    value = formats.percent_interval(dig(first, TEST, metric))
+    value = formats.metric_interval(metric, dig(first, TEST, metric))
     head = f"{named_metric(found)} of {found.get('model')} on the test rows of the split {_name(first)}: {value}."
     limits = (
         "Each split has other test rows and other training rows, so differences are between independent samples; "
@@ -62,10 +63,11 @@ def splits_sheet(found: Json) -> Sheet:
 
 
 def _cost(found: Json, cell: Json) -> str:
-    apart = dig(cell, "over", TEST, str(found.get("metric")))
+    metric = str(found.get("metric"))
+    apart = dig(cell, "over", TEST, metric)
     shown = "" if is_apart(apart) else ", which is no difference shown"
     away = f"; {formats.integer(_crossing(cell))} rows crossed it and fell away" if _crossing(cell) else ""
-    return f"Split {_name(cell)}: {points(apart)} points{shown}{away}."
+    return f"Split {_name(cell)}: {points(apart, metric)} {unit(metric)[2]}{shown}{away}."
 
 
 def _name(cell: Json) -> str:

@@ -28,9 +28,9 @@ from distill.report.table_model import Column, Sheet
 def sweep_sentences(found: Json) -> list[str]:
     """The cell that validation chose, which others are not shown to be worse, what failed, when test was read."""
     best, metric, cells = lead(found), str(found.get("metric")), done(found)
-    value = formats.percent_interval(dig(best, VALID, metric))
+    value = formats.metric_interval(metric, dig(best, VALID, metric))
     head = f"Best of {len(cells)} on validation: {shown_values(best)}; {named_metric(found)} {value} there"
-    head += f", {formats.percent_interval(dig(best, TEST, metric))} on test." if dig(best, TEST) else "."
+    head += f", {formats.metric_interval(metric, dig(best, TEST, metric))} on test." if dig(best, TEST) else "."
     others = [cell for cell in cells if cell is not best]
     like = [cell for cell in others if not is_apart(dig(cell, "over", VALID, metric))]
     tie = f"Not shown to be worse on validation, corrected for their number: {len(like)} of the others."

@@ -22,7 +22,7 @@ from benchmarks.subjects import Subject
 from benchmarks.timing import Clock, time_requests, time_throughput
 from distill.core.errors import DistillError
 from distill.core.files import Json
-from distill.families.family import Opening, family_of
+from distill.families.family import Opening, open_model
 from distill.inference.scorer import Prepared, Scorer
 from distill.inference.token_budget import NO_LIMIT
 from export.targets import target_class
@@ -68,7 +68,7 @@ def opened(subject: Subject, threads: int) -> Scorer:
     how = Opening(threads, batch_tokens=NO_LIMIT, max_rows=NO_LIMIT)
     if subject.target is not None and subject.export is not None:
         return target_class(subject.target).scorer(subject.export, subject.model_folder, how)
-    return family_of(subject.model_folder).open(subject.model_folder, how)
+    return open_model(subject.model_folder, how)
 
 
 def end_with(pipe: int) -> None:

@@ -29,7 +29,7 @@ from distill.core.project import Task, ViewConfig
 from distill.core.record_store import splits
 from distill.evaluation.calibration import fit_temperature
 from distill.evaluation.metrics import tally
-from distill.families.family import Lesson, Opening, family_of
+from distill.families.family import Lesson, Opening, open_model
 from teachers.config import TeacherConfig
 
 _RESULTS = Path(__file__).resolve().parent / "results"
@@ -90,7 +90,7 @@ def _fit(recipe: TeacherConfig, lesson: Lesson, folder: Path, predictions: Path)
     seconds = time.monotonic() - started
     names = [name for name in splits(lesson.records) if name == "valid" or name.startswith("test.")]
     how = Opening(threads=lesson.threads, device=device())
-    predict(lambda: family_of(folder).open(folder, how), lesson.records, names, predictions)
+    predict(lambda: open_model(folder, how), lesson.records, names, predictions)
     return seconds
 
 

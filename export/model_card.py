@@ -65,12 +65,23 @@ def _inputs(view: ViewConfig, name: str) -> list[str]:
         *lines,
         f"- {view.max_tokens} tokens per input, special tokens included; longer text is {_longer(view)}",
         "- missing and empty fields are left out; a record without any text still gets an answer",
+        *_both_orders(view),
     ]
 
 
 def _field(view: ViewConfig, path: str) -> str:
-    budget = view.budgets.get(path)
-    return as_markdown_code(path) + ("" if budget is None else f" (at most {budget} tokens)")
+    budget, prefix = view.budgets.get(path), view.prefixes.get(path)
+    more = [] if budget is None else [f"at most {budget} tokens"]
+    more += [] if prefix is None else [f"after {as_markdown_code(prefix)}"]
+    return as_markdown_code(path) + (f" ({', '.join(more)})" if more else "")
+
+
+def _both_orders(view: ViewConfig) -> list[str]:
+    if view.swap is None or not view.swap.average:
+        return []
+    pairs = "; ".join(" and ".join(map(as_markdown_code, pair)) for pair in view.swap.fields)
+    both = "- each record is read twice, the second time with these fields exchanged"
+    return [f"{both}: {pairs}; the mean of both logits counts, those of the second with their labels exchanged back"]
 
 
 def _longer(view: ViewConfig) -> str:

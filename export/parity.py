@@ -13,7 +13,7 @@ from distill.core.errors import UserError
 from distill.core.files import Json, read_json
 from distill.core.objectives.objective import of_problem_type
 from distill.core.rendering import Renderer, Window, field_text
-from distill.families.family import Opening, open_windows
+from distill.families.family import Opening, as_served, open_windows
 from distill.inference.collate import Batch
 from distill.inference.runner import Runner
 from distill.inference.runner_scorer import RunnerScorer
@@ -40,15 +40,17 @@ class Original:
         if not rows:
             raise UserError("parity needs real records", where=str(model_folder), do="give the project validation data")
         count = min(limit, len(rows))
-        self.name, self.rows = model_folder.name, [rows[i * len(rows) // count] for i in range(count)]
+        self.name, self._folder = model_folder.name, model_folder
+        self.rows = [rows[i * len(rows) // count] for i in range(count)]
         self.scorer = open_windows(model_folder, Opening(rewritten=False))
         config = read_json(model_folder / "config.json")
         self.objective = of_problem_type(config.get("problem_type"), len(config["id2label"]))
-        self.logits = self.scorer.score(self.rows).logits
+        self.logits = as_served(self.scorer, model_folder).score(self.rows).logits
 
     def answers(self, runner: Runner, batch: int) -> Logits:
         """Another runner's logits (N, C) for the same records, read `batch` windows at a time."""
-        return RunnerScorer(runner, self.scorer.renderer, batch_tokens=NO_LIMIT, max_rows=batch).score(self.rows).logits
+        reader = RunnerScorer(runner, self.scorer.renderer, batch_tokens=NO_LIMIT, max_rows=batch)
+        return as_served(reader, self._folder).score(self.rows).logits
 
     def flips(self, logits: Logits) -> float:
         """Share of records whose predicted label differs; an answer that is not finite counts as another label."""

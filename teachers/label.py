@@ -25,7 +25,7 @@ from distill.core.soft_labels import (
     write_shard,
 )
 from distill.core.staged import write_staged
-from distill.families.family import Opening, family_of
+from distill.families.family import Opening, open_model
 from distill.inference.scorer import Scores
 from distill.training import device
 from distill.training.learnt_rows import labelled_splits
@@ -92,7 +92,7 @@ def _label_part(part: _Part, config: LabellingConfig, how: Opening, scale: Scale
     total = sum(map(len, part.shards))
     finished, own = total - sum(map(len, missing)), [one for one in missing if one.index % world() == rank()]
     factor = np.float32(scale.of(part.fold)) if scale and part.fold else None
-    scorer = family_of(part.model).open(part.model, how)
+    scorer = open_model(part.model, how)
     bad = FAILED if scorer.may_fail else NONFINITE
     with progress(f"labelling by {part.model.name}" if scale else "labelling", total, finished) as advance:
         fields = ([record.fields for _, record in shard.rows()] for shard in own)

@@ -11,7 +11,7 @@ from distill.core.predictions import Predictions
 from distill.core.progress import progress
 from distill.core.record_store import read_records
 from distill.families.calibrating import validated_temperature
-from distill.families.family import Opening, family_of
+from distill.families.family import Opening, open_model
 from teachers.cross_fit import HELD_OUT, CrossFit
 
 
@@ -24,7 +24,7 @@ def answer_out_of_fold(cross: CrossFit, how: Opening, folder: Path) -> None:
     parts, numbers, temperatures = [], [], []
     for number, fold in enumerate(cross.folds, 1):
         records = read_records(fold.records, HELD_OUT)
-        scorer = family_of(fold.model).open(fold.model, how)
+        scorer = open_model(fold.model, how)
         with progress(f"asking {fold.model.name}", len(records)) as advance:
             logits = scorer.score([record.fields for record in records], advance).logits
         parts.append(Predictions.of(records, logits))

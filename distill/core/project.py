@@ -11,6 +11,8 @@ from pydantic import (
     NonNegativeFloat,
     NonNegativeInt,
     PositiveInt,
+    ValidationInfo,
+    field_validator,
     model_validator,
 )
 
@@ -20,6 +22,7 @@ from distill.core.intake.config import Data
 from distill.core.label_space import LabelSpace, label_name
 from distill.core.objectives.objective import known_objectives, objective
 from distill.core.selection.config import Select
+from distill.core.swap import Swap, ViewSwap
 
 
 def _one_name(value: Any) -> Any:
@@ -74,6 +77,9 @@ class Task(Config):
     positive: Name | None = Field(None, description="the class scored one-vs-rest at operating points")
     kind: Kind = Field("single", description="one label per record, or any number")
     rare: Rare | None = Field(None, description="classes with few training rows: merged or left out; null: kept")
+    swap: Swap | None = Field(
+        None, description="fields that may trade places, and the labels that do so with them; null: none"
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> Task:
@@ -83,6 +89,8 @@ class Task(Config):
             raise ValueError(f"positive: '{self.positive}' is not among the labels {self.labels}")
         if self.ordered and objective(self.kind, len(self.labels)).several:
             raise ValueError(f"ordered: a record has one place on a scale, with kind {self.kind} it has several labels")
+        if self.swap is not None and (unknown := self.swap.unknown_labels(self.labels)):
+            raise ValueError(f"swap.labels: '{unknown[0]}' is not among the labels {self.labels}")
         return self
 
     @property
@@ -115,19 +123,35 @@ class ViewConfig(Config):
     separator: str = Field(" | ", description="put between the non-empty fields of a side")
     max_tokens: Annotated[int, Field(ge=4, le=8192)] = Field(description="tokens of one input, special tokens included")
     budgets: dict[str, PositiveInt] = Field(default_factory=dict, description="most tokens of a field")
+    prefixes: dict[str, str] = Field(
+        default_factory=dict, description="text before a field that is not empty; it does not count in the budget"
+    )
     windows: Windows | None = Field(None, description="read long texts in several windows; off by default")
+    swap: ViewSwap | None = Field(None, description="task.swap as this view's models keep it; set by the run itself")
 
     @model_validator(mode="after")
-    def _budgets_known(self) -> ViewConfig:
-        unknown = sorted(set(self.budgets) - set(self.fields))
-        if unknown:
-            raise ValueError(f"budgets: {', '.join(unknown)} not among the view's fields")
+    def _fields_known(self) -> ViewConfig:
+        for key, named in (("budgets", self.budgets), ("prefixes", self.prefixes)):
+            unknown = sorted(set(named) - set(self.fields))
+            if unknown:
+                raise ValueError(f"{key}: {', '.join(unknown)} not among the view's fields")
         return self
 
     @property
     def fields(self) -> list[str]:
         """All fields of the view, left ones first."""
         return [*self.left, *self.right]
+
+    @property
+    def exchanged(self) -> ViewConfig:
+        """The view that reads a record as this one reads it with the fields of `swap` exchanged."""
+        assert self.swap is not None
+        partner = dict(two for a, b in self.swap.fields for two in ((a, b), (b, a)))
+        left, right = ([partner.get(path, path) for path in side] for side in (self.left, self.right))
+        budgets, prefixes = (
+            {partner.get(path, path): value for path, value in own.items()} for own in (self.budgets, self.prefixes)
+        )
+        return self.model_copy(update={"left": left, "right": right, "budgets": budgets, "prefixes": prefixes})
 
 
 class Gates(Config):
@@ -244,6 +268,20 @@ class Project(Config):
         description="training seeds: a whole run for each on the same rows, and the means over them; null: one run",
     )
     threads: PositiveInt = Field(2, description="processor threads of training, labelling and latency")
+
+    @field_validator("views")
+    @classmethod
+    def _views_know_the_swap(cls, views: dict[str, ViewConfig], info: ValidationInfo) -> dict[str, ViewConfig]:
+        task = info.data.get("task")
+        own = task.swap.of_view(task.labels) if task is not None and task.swap is not None else None
+        found = [f"{name}.swap: is set by task.swap" for name, view in views.items() if view.swap not in (None, own)]
+        for name, view in views.items():
+            read = set(view.fields)
+            lacking = [path for pair in (own.fields if own else []) for path in pair if path not in read]
+            found += [f"{name}: does not read '{path}' of task.swap.fields" for path in lacking]
+        if found and task is not None:
+            raise ValueError("\n".join(found))
+        return {name: view.model_copy(update={"swap": own}) for name, view in views.items()} if own else views
 
     @model_validator(mode="after")
     def _views_named(self) -> Project:

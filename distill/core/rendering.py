@@ -60,6 +60,14 @@ def field_text(row: Mapping[str, Any], path: str) -> str:
     return " ".join(", ".join(_text(item, path) for item in map(_plain, items) if item is not None).split())
 
 
+def swapped(row: Mapping[str, Any], fields: Sequence[Sequence[str]]) -> dict[str, Any]:
+    """A record in which each pair of fields has traded places. Args: fields: pairs of column paths."""
+    pairs = [two for a, b in fields for two in ((a, b), (b, a))]
+    found = {path: lookup(row, other) for path, other in pairs}
+    # Text and not None, behind which a nested record would show the value that was there before.
+    return {**row, **{path: "" if value is None else value for path, value in found.items()}}
+
+
 def lookup(row: Mapping[str, Any], path: str) -> Any:
     """The value at a column path of a nested or flat record; None for missing, null and NaN, a list for an array."""
     value: Any = row.get(path)
@@ -92,8 +100,9 @@ def _text(value: Any, path: str) -> str:
 class Renderer:
     """Renders and tokenises records for one view.
 
-    Args: view: the content of a `view.json`: `left`, `right`, `separator`, `max_tokens`, `budgets`, `windows`; and the
-        model's `pad_id`. tokenizer: a `tokenizers.Tokenizer`; its own truncation and padding are switched off here.
+    Args: view: the content of a `view.json`: `left`, `right`, `separator`, `max_tokens`, `budgets`, `prefixes`,
+        `windows`; and the model's `pad_id`. tokenizer: a `tokenizers.Tokenizer`; its own truncation and padding are
+        switched off here.
     Attributes: pad_id: the padding token, which is also the one token of a window without any. frame: the special
         tokens around the sides.
     Raises: ValueError when `max_tokens` leaves no room for text next to the special tokens. LookupError when the
@@ -110,6 +119,7 @@ class Renderer:
         self.right: Sequence[str] = view.get("right") or []
         self.separator: str = view.get("separator", " | ")
         self.budgets: Mapping[str, int] = view.get("budgets") or {}
+        self.prefixes: Mapping[str, str] = view.get("prefixes") or {}
         self.windows: Mapping[str, Any] | None = view.get("windows")
         self.room = view["max_tokens"] - tokenizer.num_special_tokens_to_add(bool(self.right))
         if self.room < 1 + bool(self.right):
@@ -153,7 +163,7 @@ class Renderer:
                 lost += cut
             else:
                 dropped += len(whole) - len(text)
-            texts.append(text)
+            texts.append(self.prefixes.get(path, "") + text if text else "")
         return _Side(self.separator.join(text for text in texts if text), lost, dropped)
 
     def _cut(self, text: str, budget: int, dropped: int) -> tuple[str, int]:

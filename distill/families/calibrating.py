@@ -10,7 +10,7 @@ from distill.core.objectives.objective import Objective
 from distill.core.progress import progress
 from distill.core.record_store import read_records
 from distill.evaluation.calibration import fit_temperature
-from distill.families.family import Opening, family_of
+from distill.families.family import Opening, open_model
 
 
 def validated_temperature(model: Path, records: Path, objective: Objective, how: Opening) -> float:
@@ -22,7 +22,7 @@ def validated_temperature(model: Path, records: Path, objective: Objective, how:
     if not rows:
         return 1.0
     with progress(f"calibrating {model.name}", len(rows)) as advance:
-        logits = family_of(model).open(model, how).score([fields for fields, _ in rows], advance).logits
+        logits = open_model(model, how).score([fields for fields, _ in rows], advance).logits
     finite = np.isfinite(logits).all(axis=1)
     target = np.stack([target for _, target in rows])
     return fit_temperature(logits[finite], target[finite], objective) if finite.any() else 1.0

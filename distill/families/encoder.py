@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -20,12 +21,15 @@ from distill.inference.scorer import Scorer
 from distill.models.config import HeadConfig
 from distill.training.aims import aim_of
 from distill.training.config import TrainingConfig
-from distill.training.learnt_rows import gold_rows
+from distill.training.learnt_rows import LearntRows, gold_rows
 from distill.training.losses.term import Term, needs_teacher
 from distill.training.oversampling import oversampled
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
+
+    from distill.training.encoded_store import EncodedStore
+    from distill.training.examples import Example
 
 
 class Recipe(Protocol):
@@ -107,6 +111,7 @@ class Encoder(Family):
             output_layer(model)
         if training.oversample is not None:
             learnt = oversampled(learnt, training.oversample, lesson.space, lesson.seed)
+        store = EncodedStore(lesson.encoded or folder / ENCODED, lesson.records, view, lesson.threads)
         run = Run(
             name=lesson.title,
             labels=lesson.space.labels,
@@ -117,11 +122,10 @@ class Encoder(Family):
             threads=lesson.threads,
             teacher=_teacher(config, lesson),
             logs=lesson.logs,
-            alteration=Alteration.of(training.alter, render),
+            alteration=Alteration.of(training.alter, render, _exchanged(training, learnt, store)),
             plain=plain if four_bit else None,
             remarks=remarks,
         )
-        store = EncodedStore(lesson.encoded or folder / ENCODED, lesson.records, view, lesson.threads)
         train, valid = (Examples(one, store.rows(one.splits)) for one in (learnt, gold_rows(lesson.records, "valid")))
         fit(model, train, valid, _length(training, lesson.steps), run, folder)
         if rank():
@@ -191,6 +195,18 @@ def _teacher(config: Recipe, lesson: Lesson) -> Path | None:
             do="take the term out, or let the student start from a teacher with the same tokenizer (source)",
         )
     return lesson.teacher
+
+
+def _exchanged(training: TrainingConfig, learnt: LearntRows, store: EncodedStore) -> Sequence[Example] | None:
+    """The rows as `task.swap` exchanges them, encoded beside the others; None without it, or where none is read so."""
+    from distill.training.altered_rows import ExchangedRows, swapped_share
+    from distill.training.examples import Examples
+
+    view = store.view
+    if view.config.swap is None or not swapped_share(training.alter, declared=True):
+        return None
+    other = replace(store, view=View(view.name, view.config.exchanged, view.tokenizer_path))
+    return ExchangedRows(Examples(learnt, other.rows(learnt.splits)), view.config.swap.order)
 
 
 def _length(training: TrainingConfig, steps: int | None) -> TrainingConfig:

@@ -15,7 +15,7 @@ from distill.core.files import read_json, write_json
 from distill.core.objectives.objective import Objective, objective
 from distill.evaluation.metrics import mixture
 from distill.families.calibrating import validated_temperature
-from distill.families.family import CONFIG_FILE, DEFAULT, Facts, Family, Lesson, Opening, family_of
+from distill.families.family import CONFIG_FILE, DEFAULT, Facts, Family, Lesson, Opening, family_of, open_model
 from distill.inference.scorer import Logits, Prepared, Progress, Row, Scorer, answer_in_pieces
 
 
@@ -136,7 +136,7 @@ class Ensemble(Family):
         parts = []
         for place, weight in own["members"].items():
             path = _member(place, folder)
-            parts.append(Member(family_of(path).open(path, how), weight, temperatures.get(place, 1.0)))
+            parts.append(Member(open_model(path, how), weight, temperatures.get(place, 1.0)))
         return Mixture(
             parts, objective(own["kind"], classes, str(folder / CONFIG_FILE)), own.get("space", "probability")
         )

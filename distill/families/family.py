@@ -18,6 +18,7 @@ from distill.core.rendering import Renderer
 from distill.core.siblings import sibling
 from distill.core.view import VIEW_FILE, View
 from distill.families.copying import copy_files
+from distill.inference.both_orders import in_both_orders
 from distill.inference.runner_scorer import RunnerScorer
 from distill.inference.scorer import Scorer
 from distill.training.joining import Share
@@ -236,10 +237,28 @@ def learnt_rows(lesson: Lesson, folder: Path) -> LearntRows:
     return soft_rows(lesson.records, labels, lesson.space, folder)
 
 
+def open_model(folder: Path, how: Opening = DEFAULT) -> Scorer:
+    """The model in a folder as it labels, is measured and served: by its family, and in both orders of `task.swap`.
+
+    A model without a view, such as an ensemble, is made of such that have one.
+    """
+    scorer = family_of(folder).open(folder, how)
+    return in_both_orders(scorer, _read_view(folder, how).config) if (folder / VIEW_FILE).exists() else scorer
+
+
+def as_served(scorer: Scorer, folder: Path, how: Opening = DEFAULT) -> Scorer:
+    """An exported file's scorer, in both orders of `task.swap`. Args: folder: of the model that it was made of."""
+    return in_both_orders(scorer, _read_view(folder, how).config)
+
+
 def renderer(folder: Path, how: Opening) -> Renderer:
     """What turns records into a model's input: its own view, or the one that it is opened with, by its tokenizer."""
+    return _read_view(folder, how).renderer()
+
+
+def _read_view(folder: Path, how: Opening) -> View:
     own = View.load(folder)
-    return (own if how.view is None else View(own.name, how.view, own.tokenizer_path)).renderer()
+    return own if how.view is None else View(own.name, how.view, own.tokenizer_path)
 
 
 def view_name(folder: Path) -> str:

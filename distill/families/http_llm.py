@@ -17,7 +17,7 @@ from distill.core.intake.words import word_tokenizer
 from distill.core.label_space import LabelSpace
 from distill.core.objectives.objective import Objective, objective
 from distill.core.record_store import iter_records, sample_records
-from distill.core.rendering import Renderer
+from distill.core.rendering import Renderer, swapped
 from distill.core.run_folder import entry_now
 from distill.core.view import TOKENIZER_FILE, View
 from distill.families.family import CONFIG_FILE, DEFAULT, Facts, Family, Lesson, Opening, renderer
@@ -146,6 +146,8 @@ def expected(config: LanguageModelSettings, lesson: Lesson, splits: Sequence[str
     answers = lesson.answers if lesson.answers and lesson.answers.exists() else None
     model = LanguageModel(config, lesson.space.labels, shown_examples(config, lesson, render), answers)
     rows = (row.fields for split in splits for row in iter_records(lesson.records, split))
+    if (swap := lesson.view_config.swap) is not None and swap.average:
+        rows = (one for row in rows for one in (row, swapped(row, swap.fields)))
     return model.expected(shown_texts(render, [row])[0].text for row in rows)
 
 

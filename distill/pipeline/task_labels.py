@@ -18,7 +18,7 @@ def labelled(values: dict[str, Any], where: str) -> dict[str, Any]:
         return values
     if task.get("labels") == "auto":
         # Everything else is checked before any file is read, under two labels that stand in.
-        stand_in = {**task, "labels": [str(task.get("positive")), "…"]}
+        stand_in = {**task, "labels": [str(task.get("positive")), "…"], "swap": None}
         task = {**task, "labels": training_labels(parse(Project, {**values, "task": stand_in}, where))}
         values = {**values, "task": task}
     return values if task.get("rare") is None else {**values, "task": _without_rare(values, task, where)}

@@ -1,7 +1,8 @@
-"""Training rows that read a little otherwise in every epoch: fields or tokens left out, the two sides swapped.
+"""Training rows that read a little otherwise in every epoch: fields or tokens left out, two sides or fields swapped.
 
-A row keeps its soft labels and its gold: what is left of it, in whichever order, is to be judged as the whole. Where a
-loss term reads the teacher's model, that reads what the student reads.
+A row keeps its soft labels and its gold: what is left of it, in whichever order, is to be judged as the whole. Only
+where the task declares which labels trade places with its fields do these, in gold and in soft labels. Where a loss
+term reads the teacher's model, that reads what the student reads.
 """
 
 from __future__ import annotations
@@ -26,21 +27,29 @@ _WORD = "a"
 class Alteration:
     """What is done to the windows of a row. A field ends where the view's separator stands, in the text itself too.
 
-    Attributes: config: how much. frame: special tokens around the sides. separator: token ids between two fields.
+    Attributes: config: how much. frame: special tokens around the sides. swapped: share of rows in the other order.
+        separator: token ids between two fields. exchanged: the rows as `task.swap` exchanges them, labels too; None:
+        the other order is that of the sides.
     """
 
     config: AlterConfig
     frame: Frame
+    swapped: float = 0
     separator: tuple[int, ...] = ()
+    exchanged: Sequence[Example] | None = None
 
     @classmethod
-    def of(cls, config: AlterConfig, renderer: Renderer) -> Alteration | None:
+    def of(
+        cls, config: AlterConfig, renderer: Renderer, exchanged: Sequence[Example] | None = None
+    ) -> Alteration | None:
         """None where nothing is altered. Raises: UserError for what the view or its tokenizer does not allow."""
-        if config == AlterConfig():
+        swapped = swapped_share(config, exchanged is not None)
+        thinned, turned = bool(config.field_dropout or config.word_dropout), bool(swapped) and exchanged is None
+        if not thinned and not swapped:
             return None
-        if not renderer.right and config.swapped:
+        if not renderer.right and turned:
             raise _refusal("swapped", "a view without a right side has no sides to swap", "left alone")
-        if renderer.right and not _is_marked(renderer):
+        if renderer.right and (thinned or turned) and not _is_marked(renderer):
             raise _refusal("", "the tokenizer puts no token between the sides that parts them alone", "none")
         separator: tuple[int, ...] = ()
         if config.field_dropout:
@@ -49,11 +58,23 @@ class Alteration:
                     "field_dropout", "no side of the view has a second field to leave out", "one field a side"
                 )
             separator = _separator(renderer)
-        return cls(config, renderer.frame, separator)
+        return cls(config, renderer.frame, swapped, separator, exchanged)
+
+    def example(self, rows: Sequence[Example], index: int, random: np.random.Generator) -> Example:
+        """A row, altered. Args: rows: as they are."""
+        if self.exchanged is None:
+            row = rows[index]
+            return replace(row, windows=self.windows(row.windows, random))
+        row = (self.exchanged if random.random() < self.swapped else rows)[index]
+        return replace(row, windows=self._windows(row.windows, False, random))
 
     def windows(self, windows: Sequence[Window], random: np.random.Generator) -> list[Window]:
         """The windows of a row, altered; all have their sides swapped or none."""
-        swap = random.random() < self.config.swapped
+        return self._windows(windows, random.random() < self.swapped, random)
+
+    def _windows(self, windows: Sequence[Window], swap: bool, random: np.random.Generator) -> list[Window]:
+        if not (swap or self.config.field_dropout or self.config.word_dropout):
+            return list(windows)
         return [self._window(window, swap, random) for window in windows]
 
     def _window(self, window: Window, swap: bool, random: np.random.Generator) -> Window:
@@ -82,13 +103,38 @@ class AlteredRows(Sequence["Example"]):
 
     def __getitem__(self, index: Any) -> Any:
         """The example of a row in this epoch. Args: index: 0 to N − 1."""
-        example = self._rows[index]
         random = np.random.default_rng([self._seed, self._epoch, index])
-        return replace(example, windows=self._alteration.windows(example.windows, random))
+        return self._alteration.example(self._rows, index, random)
 
     def set_epoch(self, epoch: int) -> None:
         """Choose what is altered in this epoch."""
         self._epoch = epoch
+
+
+class ExchangedRows(Sequence["Example"]):
+    """Rows with their labels exchanged. Args: rows: encoded in the other order. order: of the classes, `ViewSwap`."""
+
+    def __init__(self, rows: Sequence[Example], order: Sequence[int]) -> None:
+        self._rows, self._order = rows, list(order)
+
+    def __len__(self) -> int:
+        """N."""
+        return len(self._rows)
+
+    def __getitem__(self, index: Any) -> Any:
+        """The row with gold and soft labels of the other order. Args: index: 0 to N − 1."""
+        row, order = self._rows[index], self._order
+        gold, soft = (None if one is None else one[order] for one in (row.target, row.teacher_logits))
+        return replace(row, target=gold, teacher_logits=soft)
+
+
+def swapped_share(config: AlterConfig, declared: bool) -> float:
+    """Share of rows that are read in the other order. Args: declared: whether the task has a `swap`.
+
+    Half of them where it has: in every epoch other rows, so that an epoch costs what it did and over some of them a
+    row is seen in both orders, as often in the one as in the other.
+    """
+    return (0.5 if declared else 0.0) if config.swapped is None else config.swapped
 
 
 def _is_marked(renderer: Renderer) -> bool:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
 from distill.core.config import Config
+from distill.core.config_values import Share
 from distill.core.label_space import label_name
 from distill.training.fit_objectives.cross_entropy import CrossEntropy
 from distill.training.fit_objectives.registry import Objective
@@ -31,8 +32,10 @@ class AlterConfig(Config):
 
     field_dropout: float = Field(0, ge=0, lt=1, description="share of fields left out; a side keeps one at least")
     word_dropout: float = Field(0, ge=0, lt=1, description="share of tokens left out; a side keeps one at least")
-    swapped: float = Field(
-        0, ge=0, le=1, description="share of rows whose sides change places, of a task where their order says nothing"
+    swapped: Share | None = Field(
+        None,
+        description="share of rows whose sides change places, of a task where their order says nothing, or, with "
+        "task.swap, whose fields and labels do as it says; null: half of them with task.swap, none without",
     )
 
 

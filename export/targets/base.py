@@ -15,7 +15,7 @@ from distill.core.config import Config
 if TYPE_CHECKING:
     from distill.families.family import Opening
     from distill.inference.runner import Runner
-    from distill.inference.runner_scorer import RunnerScorer
+    from distill.inference.scorer import Scorer
 
 Criterion = Literal["parity", "decisions"]
 CPU = "CPUExecutionProvider"
@@ -89,15 +89,16 @@ class Target(Config):
         return OnnxRunner(folder / cls.model, threads=threads, providers=cls.providers)
 
     @classmethod
-    def scorer(cls, folder: Path, model_folder: Path, how: Opening) -> RunnerScorer:
+    def scorer(cls, folder: Path, model_folder: Path, how: Opening) -> Scorer:
         """The export in `folder` behind the view of its model, as it is served: where records must not share a batch,
-        one window at a time. Raises: UserError as `open`.
+        one window at a time; in both orders of `task.swap`. Raises: UserError as `open`.
         """
-        from distill.families.family import renderer
+        from distill.families.family import as_served, renderer
         from distill.inference.runner_scorer import RunnerScorer
 
         runner, rows = cls.open(folder, how.threads), how.max_rows if cls.batch_invariant else 1
-        return RunnerScorer(runner, renderer(model_folder, how), batch_tokens=how.batch_tokens, max_rows=rows)
+        reader = RunnerScorer(runner, renderer(model_folder, how), batch_tokens=how.batch_tokens, max_rows=rows)
+        return as_served(reader, model_folder, how)
 
     @classmethod
     def limits(cls, cpu: str) -> list[str]:

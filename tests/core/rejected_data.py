@@ -18,6 +18,8 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
     project.Windows: {"stride": -1, "max": 0, "pool": "sum"},
     project.Controls: {"card_teacher": "some", "gold_twins": 3, "random": "yes please", "tfidf": 2, "bag_of_tokens": 2},
     project.ViewConfig: {
+        "prefixes": {"page.body": "Page: "},
+        "swap": {"fields": [["a", "b"]]},
         "left": [],
         "right": "page.title",
         "separator": 5,

@@ -6,11 +6,26 @@ from typing import Any
 
 from distill.core import project
 from distill.core.config import Config
+from distill.core.swap import Swap, ViewSwap
 
 TASK = {"labels": ["нет", "да"], "positive": "да"}
-NEEDED: dict[type[Config], dict[str, Any]] = {project.Task: TASK, project.Rare: {"under": 50}}
+NEEDED: dict[type[Config], dict[str, Any]] = {
+    project.Task: TASK,
+    project.Rare: {"under": 50},
+    Swap: {"fields": [["a", "b"]]},
+    ViewSwap: {"fields": [["a", "b"]], "order": [1, 0]},
+}
 REJECTED: dict[type[Config], dict[str, Any]] = {
-    project.Task: {"labels": ["да"], "ordered": "maybe", "positive": "может быть", "kind": "triple", "rare": 50},
+    project.Task: {
+        "labels": ["да"],
+        "ordered": "maybe",
+        "positive": "может быть",
+        "kind": "triple",
+        "rare": 50,
+        "swap": {"fields": []},
+    },
+    Swap: {"fields": [["a"]], "labels": [["да", "нет", "ничья"]], "average": "maybe"},
+    ViewSwap: {"fields": [["a"]], "order": [-1], "average": "maybe"},
     project.Rare: {"under": 0, "into": ["прочее"], "classes": {"да": -1}},
     project.Quality: {
         "metric": "f1",

@@ -13,6 +13,7 @@ from distill.core import grid, project
 from distill.core.config import Config
 from distill.core.intake import config as intake
 from distill.core.selection.config import Select
+from distill.core.swap import Swap, ViewSwap
 from distill.inference.language_model.config import Asking, Example, LanguageModelSettings, Spend
 from distill.models.config import FreshEncoder, HeadConfig, VocabularyConfig
 from distill.training.config import AlterConfig, LoraConfig, TrainingConfig
@@ -66,6 +67,7 @@ REQUESTS = "benchmarks/test_latency_worker.py::test_every_request_is_sampled_onc
 SHORTENED = "families/test_token_schedule.py::test_a_student_is_trained_saved_opened_and_exported_with_it"
 LORA = "families/test_lora.py"
 ROUNDS = "benchmarks/test_latency.py::test_processes_visit_every_subject_before_the_next_round"
+SWAP, BOTH = "core/test_swap.py", "inference/test_both_orders.py"
 RARE = "core/intake/test_rare_classes.py"
 GRID = "pipeline/studies/test_sweep.py::test_a_grid_of_rows_with_names_of_its_own"
 BY_SOURCE = "training/losses/test_by_source.py::test_each_row_counts_under_the_settings_of_its_source"
@@ -153,6 +155,7 @@ EFFECTS: Mapping[type[Config], Mapping[str, str]] = {
     project.Task: {
         "labels": "core/test_label_space.py::test_gold_becomes_a_vector",
         "rare": f"{RARE}::test_a_task_without_rare_classes_stays_as_it_is",
+        "swap": f"{SWAP}::test_every_view_knows_the_swap_and_the_order_of_the_classes",
         "ordered": "evaluation/test_quality.py::test_only_labels_on_a_scale_have_grades",
         "positive": "evaluation/test_evaluate.py::test_without_a_positive_class_there_are_no_thresholds",
         "kind": "training/test_third_objective.py::test_it_is_found_by_its_name_in_the_project",
@@ -196,6 +199,14 @@ EFFECTS: Mapping[type[Config], Mapping[str, str]] = {
         "on_valid_key": "core/intake/test_shared_cards.py"
         "::test_training_rows_that_share_a_key_with_validation_are_dropped_where_asked",
     },
+    Swap: {
+        **each(f"{SWAP}::test_every_view_knows_the_swap_and_the_order_of_the_classes", "fields", "labels"),
+        "average": f"{BOTH}::test_it_can_be_left_off",
+    },
+    ViewSwap: {
+        **each(f"{BOTH}::test_logits_are_the_mean_of_both_orders_put_back", "fields", "order"),
+        "average": f"{BOTH}::test_it_can_be_left_off",
+    },
     project.Windows: {
         **each(WINDOWS, "stride", "max"),
         "pool": "inference/test_scorer.py::test_windows_are_pooled_by_the_views_rule",
@@ -205,6 +216,8 @@ EFFECTS: Mapping[type[Config], Mapping[str, str]] = {
         **each(SIDES, "left", "separator"),
         "max_tokens": "core/test_rendering.py::test_the_longer_side_is_cut_first_and_the_shorter_never_below_half",
         "budgets": "core/test_rendering.py::test_a_budget_is_never_exceeded_and_every_lost_token_is_counted",
+        "prefixes": f"{SWAP}::test_a_prefix_stands_before_a_text_and_outside_of_its_budget",
+        "swap": f"{SWAP}::test_the_exchanged_view_reads_a_record_as_the_view_reads_the_exchanged_record",
         "windows": WINDOWS,
     },
     project.Gates: {

@@ -1,13 +1,15 @@
 """Training rows that read otherwise in every epoch."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 from distill.core.config import parse
 from distill.core.errors import UserError
-from distill.core.rendering import Renderer
-from distill.training.altered_rows import Alteration, AlteredRows
+from distill.core.rendering import Renderer, Window
+from distill.training.altered_rows import Alteration, AlteredRows, ExchangedRows
 from distill.training.config import AlterConfig
 from distill.training.examples import Example
 from teachers.pretraining.config import PretrainTraining
@@ -153,3 +155,37 @@ def test_a_run_that_was_cut_off_reads_what_it_would_have_read(warm, tmp_path):
     interrupted(warm, tmp_path / "cut", 10, **alter)
     assert same_weights(whole, fit_toy(warm, tmp_path / "cut", **alter))
     assert not same_weights(whole, fit_toy(warm, tmp_path / "plain"))
+
+
+def test_with_a_declared_swap_half_of_the_rows_of_an_epoch_are_exchanged_with_their_labels():
+    own, count = renderer(), 400
+    gold, soft = (
+        np.eye(3, dtype=np.float32)[np.arange(count) % 3],
+        np.arange(3 * count, dtype=np.float32).reshape(-1, 3),
+    )
+    given, other = (
+        [Example([Window([first, number], [0, 0])], soft[number], gold[number]) for number in range(count)]
+        for first in (1, 2)
+    )
+    other[0] = replace(other[0], target=None, teacher_logits=None)
+    rows = AlteredRows(given, Alteration.of(AlterConfig(), own, ExchangedRows(other, [1, 0, 2])), 1)
+    seen = []
+    for epoch in range(2):
+        rows.set_epoch(epoch)
+        read = [rows[number] for number in range(count)]
+        seen.append([row.windows[0].ids[0] == 2 for row in read])
+        assert [row.windows[0].ids[1] for row in read] == list(range(count))
+        for number, (row, exchanged) in enumerate(zip(read, seen[-1], strict=True)):
+            order = [1, 0, 2] if exchanged else [0, 1, 2]
+            assert number == 0 or np.array_equal(row.target, gold[number][order])
+            assert number == 0 or np.array_equal(row.teacher_logits, soft[number][order])
+    assert all(0.42 < np.mean(one) < 0.58 for one in seen) and 0.4 < np.mean(np.equal(*seen)) < 0.6
+    assert ExchangedRows(other, [1, 0, 2])[0].target is None
+    assert Alteration.of(AlterConfig(swapped=0), own, ExchangedRows(other, [1, 0, 2])) is None
+
+
+def test_a_declared_swap_needs_no_token_between_the_sides():
+    bare = renderer(template="bare")
+    assert Alteration.of(AlterConfig(swapped=0.3), bare, []).swapped == 0.3
+    with pytest.raises(UserError, match="no token between the sides"):
+        Alteration.of(AlterConfig(word_dropout=0.1), bare, [])

@@ -19,14 +19,14 @@ def predict_step(experiment: Experiment, spec: ModelSpec) -> Step:
     """A model's predictions through its own view."""
 
     def body(folder: Path) -> None:
-        from distill.families.family import Opening, family_of
+        from distill.families.family import Opening, open_model
         from distill.inference.predict import predict
         from distill.training.device import device
 
         model = experiment.run / spec.artifact
         how = Opening(threads=experiment.project.threads, device=device())
         records, splits = experiment.run / RECORDS, experiment.predicted_splits
-        predict(lambda: family_of(model).open(model, how), records, splits, folder)
+        predict(lambda: open_model(model, how), records, splits, folder)
 
     like = f"predict {experiment.models[spec.twin_of].label}" if spec.twin_of else None
     return _step(experiment, spec.label, body, (Read(spec.artifact),), like)
@@ -37,13 +37,13 @@ def cross_view_step(experiment: Experiment, spec: ModelSpec, view: str, name: st
     config, model = experiment.project.views[view], experiment.run / spec.artifact
 
     def body(folder: Path) -> None:
-        from distill.families.family import Opening, family_of
+        from distill.families.family import Opening, open_model
         from distill.inference.predict import predict
         from distill.training.device import device
 
         how = Opening(threads=experiment.project.threads, device=device(), view=config)
         records, splits = experiment.run / RECORDS, experiment.predicted_splits
-        predict(lambda: family_of(model).open(model, how), records, splits, folder)
+        predict(lambda: open_model(model, how), records, splits, folder)
 
     return _step(experiment, name, body, (Read(spec.artifact),), None, {"view": config.as_fingerprint()})
 

@@ -49,9 +49,9 @@ def _asked(run: Path, runs: Sequence[Path]) -> Iterator[Kept]:
 
 
 def _ask(run: Path, weights: Path, splits: Sequence[str], folder: Path) -> None:
-    from distill.families.family import Opening, family_of
+    from distill.families.family import Opening, open_model
     from distill.inference.predict import predict
     from distill.training.device import device
 
     how = Opening(threads=read_run(run)["config"].get("threads"), device=device())
-    predict(lambda: family_of(weights).open(weights, how), run / RECORDS, splits, folder)
+    predict(lambda: open_model(weights, how), run / RECORDS, splits, folder)

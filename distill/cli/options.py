@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
+from distill.demo.projects import PROJECTS
+
 if TYPE_CHECKING:
     from distill.pipeline.settings import Settings
 
@@ -25,7 +27,7 @@ class Options:
     student: Annotated[list[str] | None, typer.Option("--student", help="Name or preset; repeats.")] = None
     config: Annotated[
         Path | None,
-        typer.Option("--config", help="Project file, or demo, demo-full, demo-ru, base-check, base; without it, demo."),
+        typer.Option("--config", help=f"Project file, or {', '.join(PROJECTS)}; without it, demo."),
     ] = None
     checkpoint: Annotated[
         str | None, typer.Option("--checkpoint", help="Encoder the teacher starts from: folder or hub id.")

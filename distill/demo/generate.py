@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 from distill.core.files import write_text
+from distill.demo.answers import answer_files
 from distill.demo.messages import message_files
 from distill.demo.names import Part
 from distill.demo.pairs import pairs
@@ -50,7 +51,10 @@ def _page_files(sizes: Sizes, seed: int) -> Mapping[str, Sequence[str]]:
     return files
 
 
-_WORLDS: Mapping[str, Callable[[Sizes, int], Mapping[str, Sequence[str]]]] = {"demo-ru": message_files}
+_WORLDS: Mapping[str, Callable[[Sizes, int], Mapping[str, Sequence[str]]]] = {
+    "demo-preference": answer_files,
+    "demo-ru": message_files,
+}
 """What embedded projects are about, by name; products and pages where none is named."""
 
 

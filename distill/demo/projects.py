@@ -23,6 +23,7 @@ PROJECTS = {
     "demo": Sizes(),
     "demo-full": Sizes(test=6000),
     "demo-ru": Sizes(1200, 400, 1000, 4000),
+    "demo-preference": Sizes(600, 300, 600, 600),
     "base-check": Sizes(pool=2000),
     "base": Sizes(120, 60, 120, 200, 60_000),
 }

@@ -78,7 +78,7 @@ def test_rows_to_pre_train_on_are_written_where_the_sizes_ask_for_them(tmp_path)
     assert read(tmp_path, "pretraining") == list(training_rows(50, 1))
 
 
-@pytest.mark.parametrize("name", [name for name in PROJECTS if name != "demo-ru"])
+@pytest.mark.parametrize("name", [name for name in PROJECTS if name not in ("demo-ru", "demo-preference")])
 def test_every_project_parses_and_every_field_of_its_views_is_there(name, demo, tmp_path):
     generate(tmp_path, sizes=Sizes(train=60, valid=20, test=30, pool=60), project=name)
     project = parse(Project, load_yaml(tmp_path / "project.yaml"), "project.yaml")

@@ -14,7 +14,7 @@ def project(name):
 
 @pytest.mark.parametrize("name", PROJECTS)
 def test_every_project_is_one(name):
-    assert project(name).task.positive == (None if name == "demo-ru" else "about_pr")
+    assert project(name).task.positive == (None if name in ("demo-ru", "demo-preference") else "about_pr")
 
 
 def test_the_demo_keeps_within_its_bounds():

@@ -108,7 +108,7 @@ def _only(alone: Json, side: str, other: str) -> Iterator[str]:
 
 _ADVICE = {
     "old": "Keep their rows in the tests of the new project to compare them.",
-    "new": "With teachers: {old: {finished: FOLDER, weight: 0}} the new project measures an encoder of the old run there.",
+    "new": "With teachers: {old: {finished: FOLDER, weight: 0}} the new project asks an encoder of the old run there.",
 }
 
 

@@ -8,20 +8,32 @@ import shutil
 import numpy as np
 import pytest
 
+from benchmarks.family_checkpoints import FAMILIES, write_checkpoint
 from distill.api import run
 from distill.core.config import load_yaml
+from distill.core.errors import GateFailed
 from distill.core.files import read_json, write_json
+from distill.core.intake.show import describe
 from distill.core.label_space import LabelSpace
 from distill.core.predictions import read_predictions
+from distill.core.project import Gates
 from distill.core.record_store import read_records
 from distill.core.rendering import swapped
 from distill.core.soft_labels import read_soft_labels
+from distill.core.view import View
 from distill.demo.generate import Sizes, generate
-from distill.families.family import family_of, open_model
+from distill.evaluation.entries import Parity
+from distill.evaluation.gates import judged_parity, parity_gates
+from distill.families.family import Lesson, family_of, fit, open_model
+from distill.pipeline.entries import teacher_entry
+from distill.report.failed_gates import require
 from export import runtime
 from export.artifact import Artifact, Contents
 from export.bundle import bundle
+from export.parity import Original, measure
 from export.targets.onnx_fp32 import OnnxFp32
+from export.targets.onnx_int8_dynamic import OnnxInt8Dynamic
+from teachers.starting_encoder import adopt_checkpoint
 from tests.export.tiny_bundle import reseal
 
 PAIRS, ORDER = [["answer.a", "answer.b"]], [1, 0, 2]
@@ -116,3 +128,66 @@ def test_a_bundle_that_lost_an_order_does_not_verify(bundled, tmp_path, change):
     reseal(place)
     with pytest.raises(runtime.OtherAnswers):
         runtime.load_bundle(place, threads=1)
+
+
+class Changed:
+    """An exported file with a fault. Args: fault: what becomes of its logits (B, 3)."""
+
+    def __init__(self, inner, fault):
+        self.inner, self.fault = inner, fault
+
+    def logits(self, batch):
+        return self.fault(self.inner.logits(batch))
+
+
+@pytest.mark.parametrize(
+    ("fault", "stops"),
+    [
+        (lambda logits: logits[:, [2, 0, 1]], True),
+        # A preference for a place is in both halves, and leaves what is served as it is.
+        (lambda logits: logits + np.float32([3e-3, -3e-3, 0]), False),
+    ],
+)
+def test_a_bad_int8_file_stops_the_bundle_by_its_name_judged_by_what_is_served(made, fault, stops):
+    folder, _ = made
+    rows = [row.fields for row in read_records(folder / "records", "valid")]
+    original = Original(folder / "students" / "small", rows, 60)
+    runner = Changed(OnnxFp32.open(folder / "export" / "small" / "onnx", 1), fault)
+    entry = measure(original, runner, OnnxInt8Dynamic(name="onnx-int8", target="onnx_int8_dynamic"))
+    (judged,) = judged_parity(Gates(), [entry])
+    gates = parity_gates([Parity.from_json(judged)])
+    if not stops:
+        assert judged["label_flips"] == 0 and gates[0].passed
+        return
+    with pytest.raises(
+        GateFailed, match="1 of 1 gates failed, no bundle was made[\\s\\S]*parity small.onnx-int8"
+    ) as stopped:
+        require(gates, "report.html")
+    assert stopped.value.exit_code == 3
+
+
+def test_a_view_of_three_texts_is_shown_with_what_tells_them_apart(made):
+    folder, _ = made
+    record = read_records(folder / "records", "test.unseen")[0]
+    shown = describe(record, View.load(folder / "students" / "small"))
+    assert f"left:    {record.fields['prompt']}" in shown
+    assert f"right:   A: {record.fields['answer.a']} | B: {record.fields['answer.b']}" in shown
+
+
+def test_a_decoder_reads_the_view_and_learns_both_orders(made, tmp_path):
+    folder, _ = made
+    view = View.load(folder / "students" / "small").config
+    texts = [text for row in read_records(folder / "records", "train") for text in row.fields.values()]
+    for name in ("given", "source", "decoder"):
+        (tmp_path / name).mkdir()
+    write_checkpoint(FAMILIES["Qwen2"], texts, tmp_path / "given")
+    adopt_checkpoint(str(tmp_path / "given"), tmp_path / "source")
+    recipe = {"max_steps": 4, "learning_rate": 1e-2, "batch_size": 4, "precision": "fp32", "may_collapse": True}
+    entry = teacher_entry("qlora", {"training": {**recipe, "lora": {"r": 4, "alpha": 8}}}, "test", tmp_path)
+    lesson = Lesson("toy", LabelSpace(("A", "B", "tie")), "card", view, folder / "records", tmp_path / "source")
+    fit("lora_decoder", entry, lesson, tmp_path / "decoder")
+    rows = [row.fields for row in read_records(folder / "records", "valid")]
+    scorer = open_model(tmp_path / "decoder")
+    given, other = scorer.score(rows).logits, scorer.score(exchanged(rows)).logits
+    np.testing.assert_allclose(other, given[:, ORDER], atol=1e-5)
+    assert np.ptp(given[:, 0] - given[:, 1]) > 1e-3

@@ -25,7 +25,7 @@ from distill.evaluation.thresholds import Threshold, choose_threshold
 from distill.families.calibration_rows import calibration_rows
 from distill.families.family import CONFIG_FILE, DEFAULT, Facts, Family, Lesson, Opening, renderer
 from distill.families.http_llm import HttpLlm
-from distill.families.staged_rows import OpenStage, Passage, StagedRow, chances, unlabelled
+from distill.families.staged_rows import UNSURE, OpenStage, Passage, StagedRow, chances, unlabelled
 from distill.families.stages.stage import AUTO, Classes, StageSettings, stage_class
 from distill.inference.scorer import Logits, Progress, Row, Scorer
 
@@ -272,13 +272,25 @@ def _chosen(config: Any, lesson: Lesson, passage: Passage, read: Renderer) -> di
         correct = np.array([row.label == gold[id(row)] for row in left])
         choice = choose_threshold(confidence, correct, wanted)
         stage.threshold = choice.value
-        if choice.value is None and config.rest == "unlabelled":
-            stage.opened, stage.problem = None, "no threshold is precise enough"
         for row, sure in zip(left, confidence, strict=True):
             row.stage = stage.name if choice.value is not None and sure >= choice.value else ""
         found[stage.name] = {**asdict(choice), "wanted": wanted}
         note(_told(stage.name, choice, wanted))
+    if config.rest == "unlabelled":
+        _close_unsure(config, passage, found)
     return found
+
+
+def _close_unsure(config: Any, passage: Passage, chosen: Mapping[str, Any]) -> None:
+    """Ask no stage that would label nothing; where none would, the last one that costs nothing still guesses."""
+    unsure = [stage.name for stage in passage.stages if stage.name in chosen and stage.threshold is None]
+    if all(stage.name in unsure for stage in passage.stages if stage.opened is not None):
+        free = [name for name, one in _named(config.stages) if stage_class(one.stage).server(one) is None]
+        last = [name for name in unsure if name in free][-1:]
+        unsure = [name for name in unsure if name not in last]
+    for stage in passage.stages:
+        if stage.name in unsure:
+            stage.opened, stage.problem = None, UNSURE
 
 
 def _told(name: str, choice: Threshold, wanted: float) -> str:

@@ -15,6 +15,7 @@ from distill.evaluation.metrics import FloatArray
 from distill.families.stages.stage import Stage
 from distill.inference.scorer import Row
 
+UNSURE = "no threshold is precise enough"
 _NONE = -1
 _SUREST = 1 - 1e-6
 
@@ -91,7 +92,8 @@ class Passage:
                 row.stage = stage.name if stage.threshold is not None and own.max() >= stage.threshold else ""
         silent = int((~answered).sum())
         taken, seconds = sum(1 for row in rows if row.stage), self._clock() - started
-        errors = {"no answer": silent} if silent else None
+        unsure = {UNSURE: len(rows) - silent} if stage.threshold is None else {}
+        errors = unsure | ({"no answer": silent} if silent else {})
         self._add(stage, StageCost(len(rows), taken, seconds, answers.requests, answers.money, errors))
 
     def go_through(self, rows: Sequence[StagedRow], guess: bool, told: Callable[[int], None] | None = None) -> None:

@@ -289,6 +289,15 @@ def test_a_stage_without_a_sure_threshold_labels_nothing_and_says_so(many, tmp_p
     assert "Third" not in staged.stage and staged.costs["Third"].errors == {"no threshold is precise enough": 78}
 
 
+def test_where_no_stage_is_sure_no_row_has_a_label_and_predictions_are_the_last_guess(many, tmp_path):
+    model = _fitted(tmp_path / "model", many, [{"stage": "keywords"}, {"stage": THIRD}], precision=0.99)
+    rows = [record.fields for record in read_records(many, "valid")]
+    assert (family_of(model).open(model).score(rows).logits.argmax(axis=1) == 2).all()
+    labels, staged = _labels(model, many, tmp_path / "labels", 100)
+    assert "ok" not in labels.status and set(staged.stage) == {""}
+    assert all("no threshold is precise enough" in cost.errors for cost in staged.costs.values())
+
+
 def test_named_rows_choose_instead_and_those_of_a_test_are_refused(many, tmp_path):
     rows = read_records(many, "train")
     sheet = tmp_path / "sheet.csv"

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 import types
 import typing
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
 
 from distill.core.errors import UserError, nearest
 from distill.core.names import shown
@@ -37,6 +38,11 @@ class Config(BaseModel):
 _NO_TEXT = re.compile("[\x00\ud800-\udfff]")
 _MOST_VALUES = 100_000
 _DEEPEST = 100
+_OR_CLASS = re.compile(r" or instance of \w+")  # a class of ours says nothing to who writes a config
+# What pydantic says of a value that has another form than a branch of a union: one line for each branch.
+_SHOULD_BE = "Input should be "
+_Placed = tuple[list[int | str], ErrorDetails]
+_OF_A_FORM = {"literal_error", "dict_type", "list_type", "model_type", "none_required", "string_type", "bool_type"}
 ConfigT = TypeVar("ConfigT", bound=Config)
 
 
@@ -61,12 +67,10 @@ def config_error(found: Iterable[str], where: str) -> UserError:
 def problems(error: ValidationError, model: type[BaseModel], at: str = "") -> list[str]:
     """One line per problem of a pydantic error: `loss.temprature: unknown, did you mean 'temperature'?`."""
     lines = []
-    for item in error.errors(include_url=False):
-        # Pydantic names the branch of a union too, in brackets; an unknown key may hold brackets of its own.
-        whole = item["loc"][-1:] if item["type"] == "extra_forbidden" else ()
-        path = [*_unbranched(item["loc"][: len(item["loc"]) - len(whole)]), *whole]
+    found = [(_path(item), item) for item in error.errors(include_url=False)]
+    for path, item in _of_one_branch(found):
         key = ".".join([*([at] if at else []), *(shown(str(part)) for part in path)])
-        message = item["msg"].removeprefix("Value error, ")
+        message = _OR_CLASS.sub("", item["msg"].removeprefix("Value error, "))
         if item["type"] == "extra_forbidden":
             known = _fields_at(model, path[:-1])
             guess = nearest(str(path[-1]), known)
@@ -80,6 +84,25 @@ def problems(error: ValidationError, model: type[BaseModel], at: str = "") -> li
         else:
             lines.append(f"{key or 'config'}: {message}" + (f" (found {item['input']!r})" if path else ""))
     return lines
+
+
+def _path(item: ErrorDetails) -> list[int | str]:
+    """Where a problem is, without the branch of a union that pydantic names too, in brackets."""
+    whole = item["loc"][-1:] if item["type"] == "extra_forbidden" else ()  # an unknown key may hold brackets of its own
+    return [*_unbranched(item["loc"][: len(item["loc"]) - len(whole)]), *whole]
+
+
+def _of_one_branch(found: Sequence[_Placed]) -> Iterator[_Placed]:
+    """One problem for each value that is none of several forms: those inside its form, or all forms in one line."""
+    for path, item in found:
+        if item["type"] not in _OF_A_FORM:
+            yield path, item
+            continue
+        inside = any(other[: len(path)] == path and len(other) > len(path) for other, _ in found)
+        alike = [own for other, own in found if other == path and own["type"] in _OF_A_FORM]
+        if not inside and alike[0] is item:
+            forms = dict.fromkeys(one["msg"].removeprefix(_SHOULD_BE) for one in alike)
+            yield path, {**item, "msg": _SHOULD_BE + " or ".join(forms)}
 
 
 def _unbranched(parts: Iterable[int | str]) -> list[int | str]:

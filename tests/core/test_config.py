@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Literal
 
 import pytest
 from pydantic import Field
@@ -138,6 +139,26 @@ def test_all_problems_stand_in_one_message():
         "named.a.rows: ",
     ):
         assert line in found
+
+
+@pytest.mark.parametrize(
+    ("value", "line"),
+    [
+        (2, "weights: Input should be 'balanced' or a valid dictionary (found 2)"),
+        ({"a": "much"}, "weights.a: Input should be a valid number, unable to parse string as a number (found 'much')"),
+    ],
+)
+def test_a_value_of_no_allowed_form_is_one_problem_and_one_inside_a_form_is_that_alone(value, line):
+    class Either(Config):
+        weights: Literal["balanced"] | dict[str, float]
+
+    with pytest.raises(UserError) as caught:
+        parse(Either, {"weights": value}, "x")
+    assert str(caught.value).splitlines()[:2] == ["1 problem in the config", f"  - {line}"]
+
+
+def test_a_class_of_ours_is_not_named_where_a_mapping_is_needed():
+    assert "  - loss: Input should be a valid dictionary (found 3)\n" in problems_of({"name": "x", "loss": 3})
 
 
 def test_problems_of_a_part_start_with_its_place():

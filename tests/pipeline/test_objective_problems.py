@@ -46,7 +46,11 @@ def fitted(planted, *sets):
             ["teachers.base.training.objective.regression.border: unknown, did you mean 'borders'?"],
         ),
         (["teachers.base.training.objective=regresion"], ["unknown objective, did you mean 'regression'?"]),
-        (["teachers.base.training.objective={regression: {}, cross_entropy: {}}"], ["one objective is needed"]),
+        (
+            ["teachers.base.training.objective={regression: {}, cross_entropy: {}}"],
+            ["objective.regression: one objective is needed", "no cross_entropy beside it; a name alone replaces"],
+        ),
+        (["teachers.base.training.objective={}"], ["objective.NAME: one objective is needed, NAME or"]),
         ([ONE], ["students.small.training.objective.one_vs_rest: task.positive is not set"]),
         ([ONE, POSITIVE, "task.kind=multi"], ["objective.one_vs_rest: of several labels each has a yes or no"]),
         (

@@ -28,9 +28,12 @@ def parse_objective(value: object) -> FitObjective:
     if isinstance(value, FitObjective):
         return value
     named = {value: None} if isinstance(value, str) else value
-    if not isinstance(named, Mapping) or len(named) != 1:
-        listed = f" (found {', '.join(map(str, named))})" if isinstance(named, Mapping) and named else ""
-        raise ValueError(f"one objective is needed, NAME or {{NAME: settings}}{listed}")
+    if not isinstance(named, Mapping):
+        raise ValueError("one objective is needed, NAME or {NAME: settings}")
+    if len(named) != 1:
+        first, *others = map(shown, map(str, named)) if named else ("NAME",)
+        beside = f" and no {', '.join(others)} beside it; a name alone replaces what a preset says" if others else ""
+        raise ValueError(f"{first}: one objective is needed, NAME or {{NAME: settings}}{beside}")
     name, settings = next(iter(named.items()))
     known = known_objectives()
     if str(name) not in known:

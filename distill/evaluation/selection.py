@@ -55,6 +55,8 @@ def diagnose(runs: Sequence[Path], kept: Sequence[Kept] = ()) -> Json:
     """
     folders = single_runs(runs)
     scale = _scale(folders[0])
+    for folder in folders[1:]:
+        _require_same_labels(folders[0], folder)
     models = {name: one for folder in folders for name, one in _models(folder, runs, scale).items()}
     points = [(one.model, _checkpoints(one, scale)) for one in kept if len(one.names) >= FEWEST]
     if len(models) < FEWEST and not points:
@@ -172,6 +174,18 @@ def _scale(run: Path) -> Scale:
     config, where = read_run(run)["config"], str(run / "run.json")
     space = parse(Task, config.get("task") or {}, where, "task").space
     return Scale(space, parse(Quality, config.get("quality") or {}, where, "quality"), config.get("seed", 1))
+
+
+def _require_same_labels(run: Path, other: Path) -> None:
+    """Check that two runs answer the same question. Raises: UserError with the labels of both."""
+    own, others = _scale(run).space, _scale(other).space
+    if (own.labels, own.objective.name) != (others.labels, others.objective.name):
+        raise UserError(
+            "runs of other labels cannot be ranked together",
+            where=f"{other / 'run.json'}: task",
+            found=f"{others.objective.name}: {', '.join(others.labels)}; {run} has {', '.join(own.labels)}",
+            do="name runs of one task, or ask for each by itself",
+        )
 
 
 def _models(folder: Path, runs: Sequence[Path], scale: Scale) -> dict[str, CalibratedPredictions]:

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from distill.evaluation.selection import MetricOf, ranked
+from distill.core.errors import UserError
+from distill.core.files import write_json
+from distill.evaluation.selection import MetricOf, diagnose, ranked
 
 NAMES = [f"m{number}" for number in range(12)]
 
@@ -33,3 +35,11 @@ def test_what_was_lost_is_the_gap_to_the_best_on_test():
     assert found["lost"]["value"] == pytest.approx(0.15)
     assert found["over_random"]["value"] == pytest.approx(0.6 - test.mean())
     assert found["spearman"]["value"] == pytest.approx(0.5)
+
+
+def test_runs_of_other_labels_are_refused_with_both(tmp_path):
+    runs = [tmp_path / "two", tmp_path / "three"]
+    for run, labels in zip(runs, (["no", "yes"], ["no", "maybe", "yes"]), strict=True):
+        write_json(run / "run.json", {"config": {"task": {"labels": labels}}, "stages": []})
+    with pytest.raises(UserError, match=r"other labels[\s\S]*no, maybe, yes[\s\S]*has no, yes"):
+        diagnose(runs)

@@ -64,6 +64,7 @@ class Cascade(Family):
 
     name = runtime = "cascade"
     learns = False
+    chosen = ("thresholds of the stages", "each threshold as a number, or calibrate: FILE")
 
     class Settings(Config):
         """The keys of a cascade's entry."""

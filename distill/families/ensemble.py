@@ -93,6 +93,7 @@ class Ensemble(Family):
 
     name = runtime = "ensemble"
     learns = False
+    chosen = ("calibration", "calibrated: false")
 
     class Settings(Config):
         """The keys of an ensemble's entry."""

@@ -118,6 +118,7 @@ class Family:
         sorted_layers: whether a recipe may treat its layers apart, though no other model starts from them.
         exports: whether export targets can write it. products: whether its layers multiply by constant matrices, which
         targets of few bits replace. signs: whether its config.json names family and view.
+        chosen: of one that does not learn: what its fit chooses where it reads validation, and the keys that end that.
         runtime, precision: what runs an opened model and in which numbers, as the latency table names them.
         Settings: the keys of its own that an entry of the project may have.
     """
@@ -134,6 +135,7 @@ class Family:
     exports: ClassVar[bool] = False
     products: ClassVar[bool] = False
     signs: ClassVar[bool] = True
+    chosen: ClassVar[tuple[str, str]] = ("", "")
     runtime: ClassVar[str] = "python"
     precision: ClassVar[str] = "fp32"
 

@@ -109,6 +109,11 @@ class ModelSpec:
         """Whether the run makes a model folder of it; of labels made elsewhere there is no model."""
         return self.family != "imported"
 
+    @property
+    def is_mean_of_folds(self) -> bool:
+        """Whether it is the mean of a teacher's fits to folds, which has no entry of its own."""
+        return self.name != self.entry and self.name.endswith(KFOLD)
+
 
 def table(settings: Settings) -> dict[str, ModelSpec]:
     """Every model of a run by name, in the order of the report: teachers, the card teacher, students with their twins,

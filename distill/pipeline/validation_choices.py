@@ -50,7 +50,8 @@ def _of_fit(spec: ModelSpec) -> Iterator[tuple[str, str]]:
         return
     if not own.learns:
         if "valid" in own.asks(spec.config, ()):
-            yield "calibration", "calibrated: false, or its thresholds as numbers"
+            what, ends = own.chosen
+            yield what, "kfold: false" if spec.is_mean_of_folds else ends
         return
     for fit in getattr(spec.config, "in_phases", lambda: {"": spec.config})().values():
         training = getattr(fit, "training", None)

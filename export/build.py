@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from distill.core.errors import MissingExtra
-from distill.core.files import remove, write_json
+from distill.core.files import Json, read_object, remove, write_json
 from export.targets import target_class
 from export.targets.base import Source, Target
 
@@ -48,7 +48,16 @@ def export_target(
         raise MissingExtra(f"export ({error.name})", "train,cpu") from error
     if target.chooses:
         chosen = {**chosen, "chosen_on": {"rows": len(chooser.rows), "apart": chooser is not original}}
-    write_json(folder / PARITY, {**measured, **chosen})
+    write_json(folder / PARITY, {**measured, **(made_by(base) if base else {}), **chosen})
+
+
+def made_by(folder: Path) -> Json:
+    """`exporter`, with its name and versions, of an export that an exporter of another environment traced; else empty.
+
+    An export that starts from another one has its exporter.
+    """
+    found = read_object(folder / PARITY)
+    return {"exporter": found["exporter"]} if "exporter" in found else {}
 
 
 def _build(target: Target, source: Source, folder: Path) -> Mapping[str, Any]:

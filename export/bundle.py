@@ -9,22 +9,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tokenizers import Tokenizer
-
 from distill.core.errors import GateFailed, UserError
 from distill.core.files import Json, read_json, remove, sha256, write_json, write_text
 from distill.core.folders import STARTED, is_ours
 from distill.core.label_space import LabelSpace
 from distill.core.padding import pad_id
-from distill.core.view import TOKENIZER_FILE, View
+from distill.core.view import View
 from export import expected
 from export.artifact import Artifact, Contents, named
-from export.build import PARITY
+from export.build import PARITY, made_by
 from export.checked_bundle import CODE
 from export.clean_process import run_alone
 from export.golden import synthetic_records, tolerance, write_golden
 from export.model_card import model_card
 from export.targets.base import Target
+from export.tokenizer_files import write_tokenizer
 from export.triton import write_triton
 from export.verify import MANIFEST, SCHEMA, SIGNATURE, BundleError, cpu_class, seal
 
@@ -81,7 +80,7 @@ def _fill(
     model_folder, space, held = contents.model_folder, contents.space, named(contents.artifacts)
     latency, rows = list(contents.latency), [item["record"] for item in records]
     _copy(held.values(), model_folder, folder)
-    _write_tokenizer(view, folder)
+    write_tokenizer(view, folder)
     write_json(folder / "preprocessing.json", _preprocessing(view, model_folder))
     write_json(folder / "postprocessing.json", _postprocessing(held, space))
     write_json(folder / "latency.json", latency)
@@ -163,30 +162,13 @@ def _copy(artifacts: Iterable[Artifact], model_folder: Path, folder: Path) -> No
         shutil.copyfile(source, folder / name)
 
 
-def _write_tokenizer(view: View, folder: Path) -> None:
-    """The view's tokenizer, set to cut and to pad as the view does: a client that has it alone reads the same ids.
-
-    transformers does both where it is asked to, `tokenizer(left, right, truncation=True, padding=True)`, and takes the
-    length from `tokenizer_config.json`.
-    """
-    content, most = read_json(view.tokenizer_path), view.config.max_tokens
-    pad = pad_id(view.tokenizer_path.parent)
-    token = Tokenizer.from_file(str(view.tokenizer_path)).id_to_token(pad) or "[PAD]"
-    cut = {"direction": "Right", "max_length": most, "strategy": "LongestFirst", "stride": 0}
-    padding: Json = {"strategy": "BatchLongest", "direction": "Right", "pad_to_multiple_of": None}
-    padding |= {"pad_id": pad, "pad_type_id": 0, "pad_token": token}
-    write_json(folder / TOKENIZER_FILE, {**content, "truncation": cut, "padding": padding})
-    sides = {"padding_side": "right", "truncation_side": "right", "pad_token": token}
-    kind = {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": most}
-    write_json(folder / "tokenizer_config.json", {**kind, **sides, "clean_up_tokenization_spaces": False})
-
-
 def _entry(artifact: Artifact) -> Json:
     """What the manifest says of an artifact before its tolerance is measured."""
     target, chosen = artifact.target, {"temperature": artifact.temperature}
     points: Json = {"operating_points": dict(artifact.operating_points)}
     if artifact.class_thresholds:
         points["class_thresholds"] = dict(artifact.class_thresholds)
+    points |= made_by(artifact.folder)
     return {"file": target.file, "target": target.name, **target.facts(), **chosen, **points}
 
 

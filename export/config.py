@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from distill.core.config import config_error, merge, parse
-from distill.core.errors import nearest
+from distill.core.errors import UserError, nearest
 from distill.core.presets import load_preset, preset_names, preset_place
 from export.targets import known_targets, target_class
 from export.targets.base import Target
 
 _PACKAGE = "export"
+_EXPORTER = "exporter"
 
 
 def target_names(project: Path | None = None) -> list[str]:
@@ -42,3 +43,22 @@ def parse_target(values: Mapping[str, Any], where: str) -> Target:
         found = f"unknown '{chosen}'" if "target" in values else "missing"
         raise config_error([f"target: {found}, {hint}"], where)
     return parse(target_class(str(chosen)), values, where)
+
+
+def with_exporter(targets: Mapping[str, Target], exporter: str | None, python: str | None) -> dict[str, Target]:
+    """The same targets, those that trace a model with another exporter; None leaves what their presets say.
+
+    Args: python: the interpreter of the exporter's environment; a relative path is one from here.
+    Raises: UserError when no target traces a model, or the two do not fit each other.
+    """
+    # Not resolved: the Python of a virtual environment is a link, and is another one where it leads to.
+    place = str(Path(python).absolute()) if python else None
+    given = {key: one for key, one in ((_EXPORTER, exporter), (f"{_EXPORTER}_python", place)) if one is not None}
+    traced = [name for name, one in targets.items() if _EXPORTER in type(one).model_fields]
+    if given and not traced:
+        found = ", ".join(targets) or "none"
+        raise UserError("no export target traces a model", where="--exporter", found=found, do="export the target onnx")
+    return {
+        name: parse(type(one), {**one.as_json(), **given}, "--exporter") if given and name in traced else one
+        for name, one in targets.items()
+    }

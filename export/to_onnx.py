@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 # The first opset with both LayerNormalization (17) and Gelu (20) as single standard operators.
-_OPSET = 20
+OPSET = 20
 _AXES = ("batch", "sequence")
 _STANDARD_DOMAINS = {"", "ai.onnx"}
 
@@ -39,7 +39,14 @@ def export_fp32(model_folder: Path, out: Path) -> None:
     # Eager attention: fused attention in PyTorch leaves mask arithmetic in the graph that no optimiser undoes.
     model = load_classifier(model_folder, attention="eager")
     first_token_only(model)
-    proto = _convert(model, model_folder)
+    finish(_convert(model, model_folder), model, model_folder, out)
+
+
+def finish(proto: onnx.ModelProto, model: PreTrainedModel, model_folder: Path, out: Path) -> None:
+    """Write an exporter's graph as `export_fp32` does: named, with its metadata, once it is found to be portable.
+
+    Args: model: what it was made from, of `model_folder`. Raises: UserError when it is not portable.
+    """
     _tidy(proto)
     onnx.helper.set_model_props(proto, _provenance(model, model_folder))
     _require_portable(proto, model_folder)
@@ -75,7 +82,7 @@ def _trace(model: PreTrainedModel, sample: dict[str, torch.Tensor], axes: dict[s
     """An encoder by transformers' exporter, which makes its masks and caches traceable."""
     from transformers.exporters import OnnxConfig, OnnxExporter  # type: ignore[attr-defined]
 
-    config = OnnxConfig(dynamic=True, dynamic_shapes=axes, opset_version=_OPSET)
+    config = OnnxConfig(dynamic=True, dynamic_shapes=axes, opset_version=OPSET)
     return OnnxExporter().export(model, {**sample}, config=config).program
 
 
@@ -92,7 +99,7 @@ def _trace_plainly(model: PreTrainedModel, sample: dict[str, torch.Tensor], axes
         kwargs=sample,
         dynamic_shapes=axes,
         dynamo=True,
-        opset_version=_OPSET,
+        opset_version=OPSET,
         input_names=list(sample),
         output_names=["logits"],
         verbose=False,
@@ -131,11 +138,20 @@ def _name_nodes(graph: onnx.GraphProto) -> None:
     """Name each node after its module and operator: `bert.encoder.layer.0.output.dense/MatMul`, then `…/MatMul_1`."""
     seen: Counter[str] = Counter()
     for node in graph.node:
-        scopes = {item.key: item.value for item in node.metadata_props}.get("pkg.torch.onnx.name_scopes", "['', '']")
-        # The last scope is the traced operation, the one before it the module that ran it.
-        name = f"{([''] + ast.literal_eval(scopes))[-2]}/{node.op_type}"
+        name = f"{_module(node)}/{node.op_type}"
         node.name = f"{name}_{seen[name]}" if seen[name] else name
         seen[name] += 1
+
+
+def _module(node: onnx.NodeProto) -> str:
+    """The dotted name of the module that ran a traced operation; empty where the exporter does not say."""
+    scopes = {item.key: item.value for item in node.metadata_props}.get("pkg.torch.onnx.name_scopes")
+    if scopes is None:
+        # TorchScript's exporter: /bert/encoder/layer.0/output/dense/MatMul
+        return ".".join(node.name.split("/")[1:-1])
+    # The last scope is the traced operation, the one before it the module that ran it.
+    found: str = ([""] + ast.literal_eval(scopes))[-2]
+    return found
 
 
 def _provenance(model: PreTrainedModel, model_folder: Path) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
@@ -33,6 +33,12 @@ class Options:
         str | None, typer.Option("--checkpoint", help="Encoder the teacher starts from: folder or hub id.")
     ] = None
     out: Annotated[Path | None, typer.Option("--out", help="Run folder; by default runs/<name of the config>.")] = None
+    exporter: Annotated[
+        str | None, typer.Option("--exporter", help="What traces models for export: transformers, or optimum.")
+    ] = None
+    exporter_python: Annotated[
+        str | None, typer.Option("--exporter-python", help="The Python of optimum's own environment.")
+    ] = None
     set_: Annotated[list[str] | None, typer.Option("--set", help="Any field of the config: a.b=c; repeats.")] = None
 
     def settings(self, labels: Path | None = None, sets: Sequence[str] = (), until: str = "report") -> Settings:
@@ -42,13 +48,14 @@ class Options:
         """
         from distill.pipeline.named_models import first_named_teacher
         from distill.pipeline.settings import resolve_settings
+        from export.config import with_exporter
 
         name = str(self.config or "demo")
         run = self.out or Path("runs") / Path(name).stem
         project = _project_file(name, run)
         first = first_named_teacher(project, self.teacher or ())
         imported = [f"teachers.{first}.labels={labels.resolve()}"] if labels else []
-        return resolve_settings(
+        found = resolve_settings(
             project,
             run,
             teachers=self.teacher or (),
@@ -57,6 +64,7 @@ class Options:
             sets=[*(self.set_ or []), *imported, *sets],
             until=until,
         )
+        return replace(found, targets=with_exporter(found.targets, self.exporter, self.exporter_python))
 
     def resolver(self) -> Callable[[Sequence[str]], Settings]:
         """What resolves the run with further `a.b=c` on top."""

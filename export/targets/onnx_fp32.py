@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
-from distill.core.errors import UserError
-from distill.models.two_layer_head import family_of
+from pydantic import Field, model_validator
+
+from export.exporters import known_exporters
+from export.exporters.base import Exporter
 from export.targets.base import Criterion, Source, Target
 
 MOST_BYTES = 2**31 - 1
 """Of one file, by protobuf."""
-UNTRACEABLE = ("longformer",)
-"""Families that make another graph for each length, by `model_type`."""
 
 
 class OnnxFp32(Target):
@@ -24,19 +24,34 @@ class OnnxFp32(Target):
     batch_invariant: ClassVar[bool] = True
     file: ClassVar[str] = "model.onnx"
 
+    exporter: str = Field("transformers", description="what traces the model, a class in export/exporters")
+    exporter_python: str | None = Field(
+        None, description="interpreter of the exporter's environment, where it has one of its own, as optimum has"
+    )
+
+    @model_validator(mode="after")
+    def _exporter_and_its_python(self) -> OnnxFp32:
+        known = known_exporters()
+        if self.exporter not in known:
+            raise ValueError(f"exporter: unknown '{self.exporter}', known: {', '.join(sorted(known))}")
+        if known[self.exporter].apart and not self.exporter_python:
+            why = f"{self.exporter} runs in an environment of its own"
+            raise ValueError(f"exporter_python: {why}; name its Python (requirements/{self.exporter}.txt makes it)")
+        if self.exporter_python and not known[self.exporter].apart:
+            raise ValueError(f"exporter_python: {self.exporter} runs in this environment; remove it")
+        return self
+
+    def as_fingerprint(self, *leave_out: str) -> dict[str, Any]:
+        """Not where the other environment is: an export stays as it is when that has moved."""
+        return super().as_fingerprint(*leave_out, "exporter_python")
+
     def require(self, model: Any) -> None:
-        """Check that the family is none of those that the exporter is known to fail on."""
-        if family_of(model.config) in UNTRACEABLE:
-            raise UserError(
-                "the ONNX exporter cannot export this family",
-                where=f"export: {self.name}",
-                found=f"model_type '{model.config.model_type}', whose forward pass depends on the length of its input",
-                do="take an encoder of another family (docs/families.md); labels alone need no export: distill label",
-            )
+        """Check that the exporter can trace the family."""
+        self._exporter().require(model)
 
     def build(self, source: Source, folder: Path) -> Mapping[str, Any]:
         """Trace the PyTorch model into `folder`."""
-        from export import to_onnx
+        return self._exporter().export(source.model_folder, folder / self.model)
 
-        to_onnx.export_fp32(source.model_folder, folder / self.model)
-        return {}
+    def _exporter(self) -> Exporter:
+        return known_exporters()[self.exporter](f"export: {self.name}", self.exporter_python)

@@ -37,7 +37,7 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
         "layers": 0,
         "keep": "middle",
     },
-    OnnxFp32: {"name": "", "target": "", "parity_rows": 0},
+    OnnxFp32: {"name": "", "target": "", "parity_rows": 0, "exporter": "optimun", "exporter_python": "python"},
     OnnxInt8Dynamic: {
         "name": "",
         "target": "",

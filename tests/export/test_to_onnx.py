@@ -16,7 +16,7 @@ from distill.inference.torch_runner import TorchRunner
 from distill.models.encoder import load_classifier
 from export import to_onnx
 from export.config import load_target
-from export.targets.onnx_fp32 import UNTRACEABLE
+from export.exporters.transformers import UNTRACEABLE
 
 FAMILIES = ("bert", "roberta", "distilbert")
 

@@ -1,0 +1,63 @@
+"""A client of a bundle that has optimum, transformers 4 and nothing of the toolkit: what it says of the golden records.
+
+    OPTIMUM/bin/python -I optimum_client.py < {"bundle": folder, "files": {"fp32": "model.onnx"}}
+
+Prints one JSON object: `tokens`, of each record the token ids of its two sides as transformers reads them (null where
+the record is much longer than the view); by artifact `logits` (N, C) of the recorded windows, their mean, and `labels`.
+"""
+
+import json
+import sys
+from contextlib import redirect_stdout
+from pathlib import Path
+
+
+def main() -> None:
+    """Read the question, print what the bundle says."""
+    asked = json.load(sys.stdin)
+    with redirect_stdout(sys.stderr):
+        folder = Path(asked["bundle"])
+        golden = [json.loads(line) for line in (folder / "golden.jsonl").read_bytes().splitlines()]
+        said = {"tokens": _tokens(folder, golden)}
+        for name, file in asked["files"].items():
+            said[name] = _answers(folder, file, golden)
+    json.dump(said, sys.stdout)
+
+
+def _tokens(folder, golden):
+    sys.path.insert(0, str(folder))
+    from rendering import Renderer
+
+    sys.path.pop(0)  # the bundle's folder `triton` would be taken for the package of that name
+    from tokenizers import Tokenizer
+    from transformers import AutoTokenizer
+
+    before = json.loads((folder / "preprocessing.json").read_bytes())
+    texts = Renderer(before, Tokenizer.from_file(str(folder / "tokenizer.json")))
+    tokenizer, found = AutoTokenizer.from_pretrained(folder), []
+    for line in golden:
+        left, right = texts.text(line["record"])
+        short = len(left) + len(right or "") < 20 * before["max_tokens"]
+        found.append(tokenizer(left, right, truncation=True, padding=True)["input_ids"] if short else None)
+    return found
+
+
+def _answers(folder, file, golden):
+    import torch
+    from optimum.onnxruntime import ORTModelForSequenceClassification
+
+    model = ORTModelForSequenceClassification.from_pretrained(folder, file_name=file)
+    logits = []
+    for line in golden:
+        windows = []
+        for window in line["windows"]:
+            ids, types = torch.tensor([window["ids"]]), torch.tensor([window["type_ids"]])
+            known = {"input_ids": ids, "attention_mask": torch.ones_like(ids), "token_type_ids": types}
+            windows.append(model(**{name: known[name] for name in model.input_names}).logits[0])
+        logits.append(torch.stack(windows).mean(dim=0))
+    labels = [model.config.id2label[int(one.argmax())] for one in logits]
+    return {"logits": [one.tolist() for one in logits], "labels": labels}
+
+
+if __name__ == "__main__":
+    main()

@@ -17,6 +17,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.budget import BUDGET_FILE
+from benchmarks.mission import FILE as MISSION
+from benchmarks.mission import PAGE as MISSION_PAGE
+from benchmarks.mission import mission_page, read_mission
 from benchmarks.result_kinds import kind_of
 from benchmarks.results_page import FOLDER, HEADER, made_by, pages
 from distill.core.errors import DistillError, UserError
@@ -66,6 +69,8 @@ def write_pages(root: Path) -> None:
     """
     results, docs = root / "benchmarks" / "results", root / "docs"
     made = {docs / name: text for name, text in pages(results).items()}
+    if (mission := root / "benchmarks" / MISSION.name).is_file():
+        made[docs / MISSION_PAGE] = mission_page(read_mission(mission), results)
     for path in (root / "README.md", *(path for path in docs.glob("*.md") if path not in made)):
         made[path] = with_tables(path.read_text(encoding="utf-8"), results)
     for path, text in made.items():

@@ -1,0 +1,69 @@
+"""The table of systems on real data: its grades, its command, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from benchmarks import systems
+from benchmarks.datasets import GRADED_OFFERS, prepare_set
+from distill.core.config import load_yaml
+from distill.pipeline.models import table
+from distill.pipeline.settings import resolve_settings
+from tests.benchmarks.raw_sets import write
+
+LABELLED = ("train_medium", "valid_medium", "test_seen", "test_unseen")
+
+
+@pytest.fixture
+def raw(tmp_path):
+    folder = tmp_path / "raw" / "wdc_products"
+    for split in LABELLED:
+        write(folder / f"{split}.jsonl.gz", [offer(f"{split}-{n}", n % 2, n % 4 == 0) for n in range(8)])
+    for model in ("a", "b"):
+        write(folder / "llm_labelled" / f"{model}.jsonl.gz", [offer(f"made-{n}", n % 2) for n in range(4)])
+    return folder.parent
+
+
+def offer(name, label, near=False):
+    return {"id": name, "left": {"title": f"left {name}"}, "right": {"title": "right"}, "label": label} | {
+        "is_hard_negative": near
+    }
+
+
+def test_offers_have_three_grades_and_the_pool_none(raw, tmp_path):
+    folder = prepare_set(GRADED_OFFERS, raw, tmp_path / "out")
+    rows = {path.stem: [json.loads(line) for line in path.open(encoding="utf-8")] for path in folder.iterdir()}
+    assert set(rows) == {"train", "valid", "test_seen", "test_unseen", "extra", "pool"}
+    assert [row["label"] for row in rows["train"]] == ["near", "match", "random", "match"] * 2
+    assert [row["label"] for row in rows["extra"]] == ["near", "match"] * 2
+    assert all("label" not in row for row in rows["pool"]) and len(rows["pool"]) == 4
+
+
+def test_the_command_makes_every_system_read_the_view_with_three_seeds(raw, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(systems, "run_logged", lambda name, command, *rest: asked.append(command) or "stopped")
+    encoder = tmp_path / "encoder"
+    encoder.mkdir()
+    start = ["--data", str(raw), "--encoder", str(encoder), "--work", str(tmp_path / "work")]
+    assert systems.main([*start, "--view", "document", "--student"]) == 1
+    given = asked[0][asked[0].index("evaluate") :]
+    named = [given[at + 1] for at, part in enumerate(given) if part == "--teacher"]
+    students = [given[at + 1] for at, part in enumerate(given) if part == "--student"]
+    sets = [given[at + 1] for at, part in enumerate(given) if part == "--set"]
+    config = systems.PROJECTS / f"{systems.NAME}.yaml"
+    assert named == list(load_yaml(config)["teachers"])
+    settings = resolve_settings(config, tmp_path / "run", teachers=named, students=students, sets=sets)
+    models = table(settings)
+    assert {models[name].view for name in named} == {"document"} and settings.project.seeds == [1, 2, 3]
+    assert all(models[f"3L_of_{name}"].learns_from == (name,) for name in named)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"), [(["--teacher", "mslp"], "did you mean 'mlp'"), (["--encoder", "nowhere"], "no such encoder")]
+)
+def test_what_is_not_there_is_named(raw, tmp_path, capsys, given, said):
+    start = ["--data", str(raw), "--encoder", str(tmp_path), "--work", str(tmp_path / "work")]
+    assert systems.main([*start, *given]) == 2
+    assert said in capsys.readouterr().err

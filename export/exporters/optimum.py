@@ -61,11 +61,13 @@ class Optimum(Exporter):
         scratch = out.with_name(f"{out.name}.{self.name}")
         remove(scratch)
         scratch.mkdir()
-        write_plain_folder(model_folder, scratch / "model")
-        asked = {"folder": str(scratch / "model"), "out": str(scratch / "onnx"), "opset": to_onnx.OPSET}
-        said = ask_optimum(self.python or "", asked, self.where)
-        proto = onnx.load(scratch / "onnx" / "model.onnx")
-        remove(scratch)
+        try:
+            write_plain_folder(model_folder, scratch / "model")
+            asked = {"folder": str(scratch / "model"), "out": str(scratch / "onnx"), "opset": to_onnx.OPSET}
+            said = ask_optimum(self.python or "", asked, self.where)
+            proto = onnx.load(scratch / "onnx" / "model.onnx")
+        finally:
+            remove(scratch)
         _order_inputs(proto, input_names(model), model_folder)
         to_onnx.finish(proto, model, model_folder, out)
         return {"exporter": {"name": self.name, "versions": said["versions"]}}

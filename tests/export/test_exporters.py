@@ -7,7 +7,10 @@ import sys
 import numpy as np
 import onnx
 import pytest
+from typer.testing import CliRunner
 
+from distill.cli.app import app
+from distill.cli.options import Options
 from distill.core.errors import UserError
 from distill.core.files import sha256
 from distill.inference.onnx_runner import OnnxRunner
@@ -20,6 +23,7 @@ from export.exporters import known_exporters, optimum
 from export.plain_folder import plain_config, write_plain_folder
 from tests.export.conftest import LABELS
 from tests.export.tiny_bundle import classifier
+from tests.pipeline.test_settings import PROJECT
 
 VERSIONS = {"optimum-onnx": "0.1.0", "transformers": "4.57.6"}
 FAKE = """#!{python}
@@ -108,6 +112,17 @@ def test_an_exporter_without_a_target_that_traces_is_refused():
         with_exporter({"onnx-int8": load_target("onnx-int8")}, "optimum", "/env/bin/python")
 
 
+def test_the_command_line_names_the_exporter_of_a_run(tmp_path):
+    config = tmp_path / "project.yaml"
+    config.write_text(PROJECT, encoding="utf-8")
+    settings = Options(config=config, exporter="optimum", exporter_python="/opt/python").settings()
+    assert settings.targets["onnx"].exporter == settings.as_json()["export"]["onnx"]["exporter"] == "optimum"
+    found = CliRunner().invoke(app, ["export", f"--config={config}", "--exporter=optimum"])
+    assert isinstance(found.exception, UserError) and "exporter_python: optimum runs in" in str(found.exception)
+    found = CliRunner().invoke(app, ["export", f"--config={config}", "--exporter-python=python"])
+    assert "exporter_python: transformers runs in this environment" in str(found.exception)
+
+
 def test_what_comes_back_is_named_and_checked_as_our_own(traced, model_folder, other_python, tmp_path):
     out = tmp_path / "out"
     out.mkdir()
@@ -156,6 +171,7 @@ def test_an_environment_that_is_missing_old_or_fails_is_named_with_what_to_do(ot
         export(other_python(fails), model_folder("bert"), tmp_path)
     assert "exit code 139" in caught.value.found and "line 8" in caught.value.found
     assert "line 3" not in caught.value.found and caught.value.exit_code == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["python"]
 
     with pytest.raises(UserError, match="the other environment failed") as caught:
         clean_process.ask_other_python(shutil.which("echo"), tmp_path / "script.py", {}, "export: onnx", "pip")

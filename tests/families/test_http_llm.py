@@ -10,6 +10,7 @@ from distill.core.objectives.single_label import SINGLE
 from distill.core.project import ViewConfig, Windows
 from distill.core.record_store import read_records
 from distill.core.rendering import Renderer
+from distill.core.swap import ViewSwap
 from distill.families.ensemble import Member, Mixture
 from distill.families.family import Opening, family_of, fit, is_remote
 from distill.families.http_llm import HttpLlm, shown_examples
@@ -53,6 +54,15 @@ def test_logits_are_the_servers_probabilities_through_its_own_view_or_another(re
         )
     assert scores.logits.dtype == np.float32 and (scores.tokens > 0).all() and (scores.cut_tokens == 0).all()
     assert is_remote(folder) and HttpLlm().facts(folder).parameters is None
+
+
+def test_both_orders_of_a_task_that_compares_are_asked_for_and_counted(records):
+    swap = ViewSwap(fields=[["product.title", "page.title"]], order=[1, 0, 2])
+    both, one = (
+        HttpLlm().outlay(entry(), toy_lesson(records, CARD.model_copy(update={"swap": own})), ["train"])
+        for own in (swap, swap.model_copy(update={"average": False}))
+    )
+    assert one.startswith("24 requests") and both.startswith("48 requests")
 
 
 def test_a_text_is_cut_to_the_tokens_of_its_view():

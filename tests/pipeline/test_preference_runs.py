@@ -169,9 +169,10 @@ def test_a_bad_int8_file_stops_the_bundle_by_its_name_judged_by_what_is_served(m
 def test_a_view_of_three_texts_is_shown_with_what_tells_them_apart(made):
     folder, _ = made
     record = read_records(folder / "records", "test.unseen")[0]
-    shown = describe(record, View.load(folder / "students" / "small"))
-    assert f"left:    {record.fields['prompt']}" in shown
-    assert f"right:   A: {record.fields['answer.a']} | B: {record.fields['answer.b']}" in shown
+    view = View.load(folder / "students" / "small")
+    whole = View(view.name, view.config.model_copy(update={"budgets": {}}), view.tokenizer_path)
+    assert f"left:    {record.fields['prompt']}" in describe(record, whole)
+    assert f"right:   A: {record.fields['answer.a']} | B: {record.fields['answer.b']}" in describe(record, whole)
 
 
 def test_a_decoder_reads_the_view_and_learns_both_orders(made, tmp_path):

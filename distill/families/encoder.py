@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from distill.core.errors import UserError
+from distill.core.errors import UserError, unknown_name
 from distill.core.files import remove, write_json
 from distill.core.model_folder import START_FILE, all_evaluated, layer_count, parameter_count
 from distill.core.processes import rank
@@ -22,7 +22,7 @@ from distill.models.config import HeadConfig
 from distill.training.aims import aim_of
 from distill.training.config import TrainingConfig
 from distill.training.learnt_rows import LearntRows, gold_rows
-from distill.training.losses.term import Term, needs_teacher
+from distill.training.losses.term import Term, needs_teacher, other_views, same_view
 from distill.training.oversampling import oversampled
 
 if TYPE_CHECKING:
@@ -112,6 +112,8 @@ class Encoder(Family):
         if training.oversample is not None:
             learnt = oversampled(learnt, training.oversample, lesson.space, lesson.seed)
         store = EncodedStore(lesson.encoded or folder / ENCODED, lesson.records, view, lesson.threads)
+        teacher = _teacher(config, lesson)
+        others = _teacher_views(config, lesson)
         run = Run(
             name=lesson.title,
             labels=lesson.space.labels,
@@ -120,13 +122,16 @@ class Encoder(Family):
             pool=windows.pool if windows else "mean",
             seed=lesson.seed,
             threads=lesson.threads,
-            teacher=_teacher(config, lesson),
+            teacher=teacher,
+            teacher_pad_id=next((one.renderer().pad_id for one in others.values()), 0),
             logs=lesson.logs,
             alteration=Alteration.of(training.alter, render, _exchanged(training, learnt, store)),
             plain=plain if four_bit else None,
             remarks=remarks,
         )
-        train, valid = (Examples(one, store.rows(one.splits)) for one in (learnt, gold_rows(lesson.records, "valid")))
+        gold = gold_rows(lesson.records, "valid")
+        seen = {name: replace(store, view=one).rows(learnt.splits) for name, one in others.items()}
+        train, valid = Examples(learnt, store.rows(learnt.splits), seen), Examples(gold, store.rows(gold.splits))
         fit(model, train, valid, _length(training, lesson.steps), run, folder)
         if rank():
             return
@@ -187,12 +192,14 @@ def _teacher(config: Recipe, lesson: Lesson) -> Path | None:
             found=", ".join(reading),
             do="take the term out, or learn from a teacher of this run instead of imported labels",
         )
-    if (lesson.teacher / TOKENIZER_FILE).read_bytes() != (lesson.source / TOKENIZER_FILE).read_bytes():
+    reading = [name for name, term in config.terms.items() if same_view([term])]
+    if reading and (lesson.teacher / TOKENIZER_FILE).read_bytes() != (lesson.source / TOKENIZER_FILE).read_bytes():
         raise UserError(
             "a loss term reads the teacher's model, which has another tokenizer than the student",
             where=where,
             found=f"{', '.join(reading)}: {lesson.teacher} and {lesson.source}",
-            do="take the term out, or let the student start from a teacher with the same tokenizer (source)",
+            do="take the term out, let the student start from a teacher with the same tokenizer (source), or compare "
+            "[CLS] through a view of the teacher's (tokens: first, view)",
         )
     return lesson.teacher
 
@@ -207,6 +214,20 @@ def _exchanged(training: TrainingConfig, learnt: LearntRows, store: EncodedStore
         return None
     other = replace(store, view=View(view.name, view.config.exchanged, view.tokenizer_path))
     return ExchangedRows(Examples(learnt, other.rows(learnt.splits)), view.config.swap.order)
+
+
+def _teacher_views(config: Recipe, lesson: Lesson) -> dict[str, View]:
+    """The views through which the teacher reads rows for terms that name one, by name, with its own tokenizer.
+
+    Raises: UserError for a view that is not there.
+    """
+    found = {}
+    for name in other_views(config.terms.values()):
+        if name not in lesson.teacher_views:
+            raise unknown_name("view", name, lesson.teacher_views, "a loss term's view")
+        assert lesson.teacher is not None
+        found[name] = View(name, lesson.teacher_views[name], lesson.teacher / TOKENIZER_FILE)
+    return found
 
 
 def _length(training: TrainingConfig, steps: int | None) -> TrainingConfig:

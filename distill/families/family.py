@@ -37,7 +37,8 @@ class Lesson:
         labels: soft-label stores with their shares; empty: gold alone.
         slices: train on rows of these only; None: on all. mixture: for gold alone, how often the rows of each split are
         read in an epoch; None: training rows once. members: folders of the models that an ensemble is made of.
-        teacher: the model whose hidden states a loss may ask for. steps: a fixed number of optimiser steps.
+        teacher: the model whose hidden states a loss may ask for. teacher_views: views through which it reads rows for
+        terms that name one, by name. steps: a fixed number of optimiser steps.
         seed: order, dropout and fresh weights. threads: of the processor. logs: folder for TensorBoard.
         splits: whose rows are learnt with such labels; None: training rows and all of the pool. selection: of the rows
             of the pool that are learnt; None: all. allow_missing: stores may miss some of these rows.
@@ -71,6 +72,7 @@ class Lesson:
     encoded: Path | None = None
     places: Mapping[str, Path] = field(default_factory=dict)
     answers: Path | None = None
+    teacher_views: Mapping[str, ViewConfig] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from distill.pipeline.experiment import Experiment
 from distill.pipeline.extras import naming_extras
 from distill.pipeline.plan import Stage
 from distill.pipeline.preflight import layers_of, require_equal_starts
+from distill.pipeline.read_teachers import views_of_terms
 from distill.pipeline.settings import Settings
 from distill.training.config import LoraConfig, TrainingConfig
 from distill.training.losses.term import ATTENTIONS, PROJECTIONS, needs
@@ -167,12 +168,15 @@ def _try(key: str, source: Path, trial: Trial) -> None:
 def _views(experiment: Experiment, name: str, students: Iterable[Chain]) -> dict[str, ViewConfig]:
     """What a teacher, where there is its model, those that start from it, its card teacher and its students read.
 
+    So do loss terms through it.
+
     Or a student with a start of its own, and those that start from it. By key, its own view first.
     """
     settings, card = experiment.settings, experiment.card_teacher
     rooted = [experiment.models[one] for one in _rooted(name, settings) or [name]]
     read = [spec.view for spec in rooted if spec.has_folder]
     read += [chain[-1].view for chain in students]
+    read += [view for spec in rooted for view in views_of_terms(experiment, spec)]
     read += [card.view] if card is not None and card.entry in [spec.name for spec in rooted] else []
     return {f"views.{view}": settings.project.views[view] for view in read}
 

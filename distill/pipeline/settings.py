@@ -22,7 +22,7 @@ from distill.pipeline.phase_problems import phase_problems
 from distill.pipeline.start_problems import needs_of, no_card_teacher, start_problems
 from distill.pipeline.student_problems import not_of_students, student_problems, trains_students, without_students
 from distill.pipeline.task_labels import labelled
-from distill.training.losses.term import needs_teacher
+from distill.training.losses.term import needs_teacher, same_view
 from export.config import load_target, target_names
 from export.targets.base import Target
 from students.config import StudentEntry, TrainedEntry
@@ -273,12 +273,16 @@ def _term_problems(entry: str, learner: TeacherEntry | StudentEntry, project: Pr
     if reading and not family(learner.family).layered:
         yield f"{entry}.losses: {', '.join(reading)} reads layers, and the family {learner.family} has none"
     own = next((key for key in ("fresh", "vocabulary") if getattr(learner, key) is not None), None)
-    if reading and own is not None:
-        why = f"reads the teacher's model token by token, and by {own} the student has other tokens"
-        yield f"{entry}.losses: {', '.join(reading)} {why}; remove one of the two"
+    by_token = [term for term, one in learner.terms.items() if same_view([one])]
+    if by_token and own is not None:
+        why = f"reads the teacher's model on the student's tokens, and by {own} the student has others"
+        yield f"{entry}.losses: {', '.join(by_token)} {why}; remove one of the two, or name a view for the teacher"
     splits = ["train", *(f"pool.{pool}" for pool in sorted(project.data.pool))]
     head = learner.training.objective.head(project.task.space).objective
     for key, term in learner.terms.items():
+        view = term.other_view()
+        if view is not None and view not in project.views:
+            yield f"{entry}.losses.{key}.view: unknown view '{view}', {_hint(view, project.views)}"
         for split in term.sources:
             if split not in splits:
                 yield f"{entry}.losses.{key}.sources: no such source '{split}', {hint(split, splits)}"

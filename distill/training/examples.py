@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,19 +17,22 @@ from distill.training.encoded_rows import EncodedRows
 from distill.training.learnt_rows import LearntRows
 
 Logits = NDArray[np.float32]
+VIEWS = "views"
 
 
 @dataclass(frozen=True)
 class Example:
     """One record, ready to be batched: its windows, and teacher logits (K,) and gold (C,) where it has them.
 
-    `source` is the place of its split among those that are learnt from.
+    `source` is the place of its split among those that are learnt from. `views` has its windows through other views,
+    which a teacher reads, by the view's name.
     """
 
     windows: list[Window]
     teacher_logits: Logits | None
     target: Logits | None
     source: int = 0
+    views: Mapping[str, list[Window]] = field(default_factory=dict)
 
     @property
     def length(self) -> int:
@@ -40,12 +43,16 @@ class Example:
 class Examples(Sequence[Example]):
     """The rows that a model learns from, made into an Example only when a batch asks for one.
 
-    Args: learnt: which rows, and what of each. encoded: all rows of their splits, end to end.
+    Args: learnt: which rows, and what of each. encoded: all rows of their splits, end to end. views: the same through
+        other views, by name.
     Attributes: lengths: tokens of each row's longest window, int32 (N,).
     """
 
-    def __init__(self, learnt: LearntRows, encoded: EncodedRows) -> None:
+    def __init__(
+        self, learnt: LearntRows, encoded: EncodedRows, views: Mapping[str, EncodedRows] | None = None
+    ) -> None:
         self._learnt, self._encoded, self._source = learnt, encoded, learnt.source
+        self._views = views or {}
         self.lengths = encoded.lengths[learnt.rows]
 
     def __len__(self) -> int:
@@ -61,6 +68,7 @@ class Examples(Sequence[Example]):
             soft.logits[row] if soft is not None and soft.labelled[row] else None,
             learnt.target[row] if learnt.has_gold[row] else None,
             int(self._source[index]),
+            {name: rows[row] for name, rows in self._views.items()},
         )
 
 
@@ -76,30 +84,39 @@ class Collator:
     """Examples to tensors: the windows of all rows padded together, `owner` naming the row that each belongs to.
 
     Args: head_size: K, width of the teacher's logits. classes: C, width of gold. pad_id: the tokenizer's padding token.
+        teacher_pad_id: that of the teacher, which reads other views.
     """
 
     head_size: int
     classes: int
     pad_id: int
+    teacher_pad_id: int = 0
 
-    def __call__(self, examples: Sequence[Example]) -> dict[str, Tensor]:
+    def __call__(self, examples: Sequence[Example]) -> dict[str, Any]:
         """The tensors of a batch.
 
         Returns: input_ids, attention_mask, token_type_ids (W, S); owner (W,); teacher_logits (B, K); target (B, C);
-            has_teacher, has_gold, source (B,).
+            has_teacher, has_gold, source (B,). Of rows with other views also `views`: by name the input_ids,
+            attention_mask, token_type_ids and owner of the windows through each.
         """
-        owner = [row for row, example in enumerate(examples) for _ in example.windows]
-        windows = [window for example in examples for window in example.windows]
-        inputs = {name: torch.from_numpy(array) for name, array in collate(windows, self.pad_id).items()}
+        names = examples[0].views
+        views = {name: _padded([example.views[name] for example in examples], self.teacher_pad_id) for name in names}
         return {
-            **inputs,
-            "owner": torch.tensor(owner),
+            **_padded([example.windows for example in examples], self.pad_id),
+            **({VIEWS: views} if views else {}),
             "teacher_logits": _stack([example.teacher_logits for example in examples], self.head_size),
             "target": _stack([example.target for example in examples], self.classes),
             "has_teacher": torch.tensor([example.teacher_logits is not None for example in examples]),
             "has_gold": torch.tensor([example.target is not None for example in examples]),
             "source": torch.tensor([example.source for example in examples]),
         }
+
+
+def _padded(rows: Sequence[Sequence[Window]], pad_id: int) -> dict[str, Tensor]:
+    """Windows of all rows padded together (W, S), and `owner` (W,)."""
+    owner = [row for row, windows in enumerate(rows) for _ in windows]
+    inputs = collate([window for windows in rows for window in windows], pad_id)
+    return {**{name: torch.from_numpy(array) for name, array in inputs.items()}, "owner": torch.tensor(owner)}
 
 
 def _stack(rows: Sequence[Logits | None], width: int) -> Tensor:

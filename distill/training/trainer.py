@@ -26,9 +26,9 @@ from distill.training.altered_rows import AlteredRows
 from distill.training.averaging import WeightAverage
 from distill.training.base_trainer import BaseTrainer
 from distill.training.config import TrainingConfig
-from distill.training.examples import Collator, LengthGroupedSampler, doubled, lengths, pool_windows
+from distill.training.examples import VIEWS, Collator, LengthGroupedSampler, doubled, lengths, pool_windows
 from distill.training.fit_objectives.aim import Aim
-from distill.training.frozen_teacher import FrozenTeacher
+from distill.training.frozen_teacher import Batches, FrozenTeacher
 from distill.training.inner_states import Reader, sizes
 from distill.training.learner import learner
 from distill.training.losses.term import ATTENTIONS, TWICE, Outputs, needs, needs_teacher
@@ -59,10 +59,11 @@ class DistillTrainer(BaseTrainer):
     ) -> None:
         classes = len(run.labels)
         self.aim = run.loss.aim or Aim.plain(run.loss.objective, classes)
-        self.collator = Collator(self.aim.task.head_size(classes), classes, run.pad_id)
+        self.collator = Collator(self.aim.task.head_size(classes), classes, run.pad_id, run.teacher_pad_id)
         self._run, self._rows, self._classifier = run, rows, model
         read = needs(run.loss.terms)
-        self._teacher = FrozenTeacher(_teacher_folder(run), read) if needs_teacher(run.loss.terms) else None
+        reads_teacher = needs_teacher(run.loss.terms)
+        self._teacher = FrozenTeacher(_teacher_folder(run), run.loss.terms) if reads_teacher else None
         self._read, self._read_logits = Reader(model, read), Reader(model)
         self._twice = TWICE in read
         self._train = AlteredRows(rows.train, run.alteration, run.seed) if run.alteration else rows.train
@@ -100,10 +101,11 @@ class DistillTrainer(BaseTrainer):
         num_items_in_batch: Tensor | int | None = None,
     ) -> Tensor | tuple[Tensor, Any]:
         """The distillation loss of one batch, its rows read twice where a term asks for it."""
+        views = inputs.pop(VIEWS, {})
         if self._twice:
             inputs = doubled(inputs)
         student = self._outputs(self._read, inputs, model)
-        loss = self._run.loss.at(self.state.global_step)(student, self._read_teacher(inputs), inputs)
+        loss = self._run.loss.at(self.state.global_step)(student, self._read_teacher(inputs, views), inputs)
         return (loss, {"logits": student.logits}) if return_outputs else loss
 
     def evaluate(
@@ -162,12 +164,12 @@ class DistillTrainer(BaseTrainer):
         logits, states = read(inputs, model)
         return Outputs(pool_windows(logits, inputs["owner"], self._run.pool), self._run.loss.objective, **states)
 
-    def _read_teacher(self, inputs: dict[str, Any]) -> Outputs:
-        """The stored logits, and what the loss terms read of the teacher's model."""
+    def _read_teacher(self, inputs: dict[str, Any], views: Batches) -> Outputs:
+        """The stored logits, and what the loss terms read of the teacher's model, on these rows and through other views."""
         if self._teacher is None:
             return Outputs(inputs["teacher_logits"], self._run.loss.objective)
         with self.accelerator.autocast():
-            return self._teacher.read(inputs, self._run.loss.objective)
+            return self._teacher.read(inputs, self._run.loss.objective, views)
 
     def _get_train_sampler(self, train_dataset: Any = None) -> LengthGroupedSampler:
         on_epoch = self._train.set_epoch if isinstance(self._train, AlteredRows) else None

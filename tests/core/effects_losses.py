@@ -34,6 +34,7 @@ PAIRS = "training/losses/test_terms.py::test_pairs_of_layers"
 RELATIONS = "training/losses/test_terms.py::test_relations_equal_a_loop"
 STATES = "training/losses/test_terms.py::test_hidden_states_are_the_mean_over_pairs_tokens_and_width"
 PATIENT = "training/losses/test_terms.py::test_patient_states_are_directions_of_the_first_token"
+VIEW = "students/test_teacher_views.py::test_the_state_is_the_mean_over_the_rows_windows_in_that_view"
 RAMPED = "training/test_ramp.py::test_it_moves_from_start_to_end_and_stays"
 VALUES = "families/test_objectives.py::test_class_values_and_borders_by_accuracy_change_the_fit"
 
@@ -62,11 +63,15 @@ EFFECTS: Mapping[type[Config], Mapping[str, str]] = {
         "centred": "training/losses/test_terms.py"
         "::test_logits_mse_is_the_mean_over_classes_and_centred_it_is_blind_to_a_shift",
     },
-    HiddenStates: {"sources": BY_SOURCE, "weight": WEIGHED, "layers": STATES, **each(PATIENT, "tokens", "normalise")},
+    HiddenStates: {
+        **{"sources": BY_SOURCE, "weight": WEIGHED, "layers": STATES, "view": VIEW},
+        **each(PATIENT, "tokens", "normalise"),
+    },
     EmbeddingCosine: {
         "sources": BY_SOURCE,
         "weight": WEIGHED,
         "layers": PAIRS,
+        "view": VIEW,
         "tokens": "training/losses/test_terms.py::test_the_cosine_is_that_of_the_last_states",
     },
     Attention: {"sources": BY_SOURCE, "weight": WEIGHED, "layers": PAIRS},

@@ -56,9 +56,15 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
     RDrop: {"sources": 3, "weight": -1},
     Kl: {"sources": 3, "weight": {"start": 1}, "temperature": {"start": 0, "end": 1, "steps": 5}},
     LogitsMse: {"sources": 3, "weight": -1, "centred": "some"},
-    HiddenStates: {"sources": 3, "weight": -1, "layers": [[0, -1]], "tokens": "last", "normalise": "some"},
-    EmbeddingCosine: {"sources": 3, "weight": -1, "layers": "first", "tokens": "last"},
+    HiddenStates: {"sources": 3, "weight": -1, "layers": [[0, -1]], "tokens": "last", "normalise": "some", "view": 3},
+    EmbeddingCosine: {"sources": 3, "weight": -1, "layers": "first", "tokens": "last", "view": "document"},
     Attention: {"sources": 3, "weight": -1, "layers": []},
     ValueRelations: {"sources": 3, "weight": -1, "layers": [[0]], "relation_heads": 0},
-    AttentionRelations: {"sources": 3, "weight": -1, "layers": [[0, 1, 2]], "relation_heads": "all"},
+    AttentionRelations: {
+        "sources": 3,
+        "weight": -1,
+        "layers": [[0, 1, 2]],
+        "relation_heads": "all",
+        "view": "document",
+    },
 }

@@ -12,6 +12,7 @@ from distill.core.files import read_json, write_json
 from distill.core.names import name_problems
 from distill.core.project import Controls
 from distill.evaluation.calibrated_predictions import References
+from distill.pipeline.checkpoints import _views
 from distill.pipeline.experiment import Experiment
 from distill.pipeline.figures import baseline
 from distill.pipeline.models import CONTROLS, Start
@@ -252,6 +253,21 @@ def test_a_student_reads_a_teachers_model_only_where_a_loss_term_does(project):
     own = experiment_of(project, losses % 1)
     assert own.start(own.models["small"]) == Start("teachers/new")
     assert step(own, "train small").upstream.count("teachers/new") == 1
+
+
+def test_the_view_that_a_teacher_reads_for_a_term_is_part_of_the_fit_and_tried_before_it(project):
+    wide = "views.wide={left: [left.title], right: [right.title], max_tokens: %d}"
+    losses = "students.small.losses={gold: {}, hidden_states: {tokens: first%s}}"
+    plain, one, longer = (
+        experiment_of(project, wide % tokens, losses % view)
+        for tokens, view in ((20, ""), (20, ", view: wide"), (24, ", view: wide"))
+    )
+    configs = [step(each, "train small").config for each in (plain, one, longer)]
+    assert "teacher_views" not in configs[0] and configs[1] != configs[2]
+    assert configs[1]["teacher_views"] == {"wide": one.project.views["wide"].as_fingerprint()}
+    assert "views.wide" in _views(one, "new", []) and "views.wide" not in _views(plain, "new", [])
+    with pytest.raises(UserError, match=r"losses.hidden_states.view: unknown view 'wode', did you mean 'wide'"):
+        experiment_of(project, wide % 20, losses % ", view: wode")
 
 
 @pytest.fixture

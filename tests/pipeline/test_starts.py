@@ -235,7 +235,7 @@ def test_layers_that_are_not_there_are_refused_before_anything_is_done(settings,
         ("students.small.vocabulary={keep: all}", "students.small.vocabulary.keep: Input should be 'seen'"),
         (
             "students.small={vocabulary: {}, losses: {'tests.pipeline.test_plan:WholeStates': {}}}",
-            "WholeStates reads the teacher's model token by token, and by vocabulary the student has other tokens",
+            "WholeStates reads the teacher's model on the student's tokens, and by vocabulary the student has others",
         ),
         ("students.small.keep=[]", "students.small.keep: List should have at least 1 item"),
         ("students.small.keep=middle", "students.small.keep: Input should be 'spread', 'first', 'last' or 'probe'"),

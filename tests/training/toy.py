@@ -60,10 +60,10 @@ def write_toy(folder: Path, *, train=24, valid=12, pool=18, test=9) -> Path:
     return folder
 
 
-def toy_encoder(folder: Path, *, layers=2, width=16, seed=1) -> Path:
+def toy_encoder(folder: Path, *, layers=2, width=16, seed=1, vocabulary=150) -> Path:
     """A Hugging Face folder of a narrow BERT with random weights."""
     texts = [text for record in toy_records("т", 60) for text in record.fields.values()]
-    make_encoder(texts, folder, Shape(layers=layers, width=width, heads=2, vocabulary=150), seed)
+    make_encoder(texts, folder, Shape(layers=layers, width=width, heads=2, vocabulary=vocabulary), seed)
     return folder
 
 

@@ -18,8 +18,8 @@ from distill.core.work import Counts, Work, Workload, no_work, reading
 from distill.families.family import Family, Lesson, family, fit
 from distill.pipeline.experiment import Experiment
 from distill.pipeline.models import FOLD, PHASE, STUDENT, TEACHER, ModelSpec
+from distill.pipeline.read_teachers import read_teacher, teacher_views
 from distill.training.joining import Share
-from distill.training.losses.term import needs_teacher
 from distill.training.work import fit_work, in_all
 from students.config import StudentConfig, TrainedEntry
 from teachers.config import TeacherConfig
@@ -58,6 +58,7 @@ def fit_step(experiment: Experiment, spec: ModelSpec) -> Step:
     def body(folder: Path) -> None:
         fit(spec.family, _measured(experiment, spec.entry, spec.config), _lesson(experiment, spec, sources), folder)
 
+    views = {name: view.as_fingerprint() for name, view in teacher_views(experiment, spec).items()}
     recipe = {"threads": project.threads, "seed": project.weights_seed + spec.seed_offset} if own.learns else {}
     return Step(
         name=_name(spec),
@@ -70,6 +71,7 @@ def fit_step(experiment: Experiment, spec: ModelSpec) -> Step:
             "view": project.views[spec.view].as_fingerprint(),
             "task": _task(experiment, spec),
             "shares": [[share.weight, share.temperature, *(share.by_class or ())] for share in sources.labels.values()],
+            **({"teacher_views": views} if views else {}),
             **({"through": [_cut(experiment, name) for name in spec.through]} if spec.through else {}),
         },
         reads=(*_rows(experiment, spec, own), *sources.reads()),
@@ -100,12 +102,12 @@ class _Sources:
     @classmethod
     def of(cls, experiment: Experiment, spec: ModelSpec) -> _Sources:
         """Those of a model."""
-        start, models = experiment.start(spec), experiment.models
+        start, models, teacher = experiment.start(spec), experiment.models, read_teacher(experiment, spec)
         return cls(
             start=start.artifact if start else None,
             labels={RunFolder.labels(name): share for name, share in experiment.teachers_of(spec).items()},
             members={name: models[name].artifact for name in spec.members},
-            teacher=_read_teacher(experiment, spec),
+            teacher=teacher.artifact if teacher else None,
             steps_of=tuple(models[name].artifact for name in spec.steps_of),
             selection=experiment.selection(spec),
             layers=tuple(RunFolder.probed(name) for name in (*spec.through, spec.entry) if experiment.is_probed(name)),
@@ -138,6 +140,7 @@ def _lesson(experiment: Experiment, spec: ModelSpec, sources: _Sources) -> Lesso
         slices=getattr(spec.config, "slices", None),
         members={name: run / artifact for name, artifact in sources.members.items()},
         teacher=run / sources.teacher if sources.teacher else None,
+        teacher_views=teacher_views(experiment, spec),
         steps=sum(read_json(run / name / HISTORY_FILE)["steps"] for name in sources.steps_of) or None,
         seed=project.weights_seed + spec.seed_offset,
         threads=project.threads,
@@ -264,17 +267,6 @@ def _work(experiment: Experiment, spec: ModelSpec, own: Family) -> Workload:
         return in_all(fit_work(one, count, valid, like) for one, count in zip(trainings, counts, strict=True))
 
     return work
-
-
-def _read_teacher(experiment: Experiment, spec: ModelSpec) -> str | None:
-    """The model that a loss term reads: of those with layers, that with the largest part in the labels; or None."""
-    terms = getattr(spec.config, "terms", {})
-    if not needs_teacher(terms.values()):
-        return None
-    shares = experiment.teachers_of(spec)
-    models = {name: experiment.models[name] for name in shares}
-    known = [name for name, one in models.items() if one.has_folder and family(one.family).layered]
-    return experiment.models[max(known, key=lambda name: shares[name].weight)].artifact if known else None
 
 
 def _learnt(rows: Counts, splits: Sequence[str], selection: Select | None, weights: Mapping[str, float] | None) -> int:

@@ -61,6 +61,7 @@ class _Rows:
             attentions=tuple(map(self._chosen, outputs.attentions)),
             projections=tuple(map(self._of_layer, outputs.projections)),
             projected={term: tuple(map(self._chosen, states)) for term, states in outputs.projected.items()},
+            viewed={view: tuple(map(self._chosen, states)) for view, states in outputs.viewed.items()},
         )
 
     def of_batch(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:

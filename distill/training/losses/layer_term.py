@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
-from pydantic import Field, NonNegativeInt
+from pydantic import Field, NonNegativeInt, model_validator
 
 from distill.core.errors import UserError
 from distill.training.losses.term import Outputs, Sizes, Term
@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 Pair = tuple[NonNegativeInt, NonNegativeInt]
+_BY_TOKEN = (
+    "view: it compares token by token, and in another view the tokens have other positions; remove it, or take "
+    "hidden_states or embedding_cosine with tokens: first"
+)
 Layers = Literal["last", "spread"] | Annotated[list[Pair], Field(min_length=1)]
 
 
@@ -36,6 +40,13 @@ class LayerTerm(Term):
     layers: Layers = Field(
         "last", description="last, spread, or pairs [student's, teacher's] counted from 0, as [[0, 1], [2, 5]]"
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_no_view(cls, values: object) -> object:
+        if isinstance(values, Mapping) and "view" in values and "view" not in cls.model_fields:
+            raise ValueError(_BY_TOKEN)
+        return values
 
     def beyond(self, layers: int) -> str | None:
         """The first pair whose layer of the student is not there."""
@@ -80,6 +91,19 @@ class StateTerm(LayerTerm):
     tokens: Literal["all", "first"] = Field(
         "all", description="all: the states of every token; first: of [CLS] alone, what the head reads"
     )
+    view: str | None = Field(
+        None, description="of tokens: first, the view that the teacher reads; null: what the student reads"
+    )
+
+    @model_validator(mode="after")
+    def _positions_match(self) -> Self:
+        if self.view is not None and self.tokens == "all":
+            raise ValueError(_BY_TOKEN)
+        return self
+
+    def other_view(self) -> str | None:
+        """The view that is set."""
+        return self.view
 
     def check(self, student: Sizes, teacher: Sizes) -> None:
         """Check layers, and that tokens are there to be compared. Raises: UserError."""
@@ -98,11 +122,12 @@ class StateTerm(LayerTerm):
 
     def states(self, student: Outputs, teacher: Outputs) -> list[tuple[Tensor, Tensor]]:
         """The states to compare, float32, the student's of the teacher's width: two (W, S, H) a pair, or (W, 1, H)."""
-        pairs = layer_pairs(self.layers, len(student.hidden_states) - 1, len(teacher.hidden_states) - 1)
+        theirs = teacher.hidden_states if self.view is None else teacher.viewed[self.view]
+        pairs = layer_pairs(self.layers, len(student.hidden_states) - 1, len(theirs) - 1)
         ours = student.projected.get(type(self)) or tuple(student.hidden_states[layer + 1] for layer, _ in pairs)
         end = 1 if self.tokens == "first" else None
         return [
-            (one[:, :end].float(), teacher.hidden_states[layer + 1][:, :end].float())
+            (one[:, :end].float(), theirs[layer + 1][:, :end].float())
             for one, (_, layer) in zip(ours, pairs, strict=True)
         ]
 

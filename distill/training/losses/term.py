@@ -52,6 +52,8 @@ class Outputs:
         hidden_states: float (W, S, H), of the embeddings and then of each layer; attentions: float (W, heads, S, S), of
         each layer; projections: of each layer. All are empty unless a term needs them.
         projected: states that a term's own projection made of the student's, by the term's class.
+        viewed: of a teacher: its hidden states at [CLS] of each window's row, float (W, 1, H), where it reads the row
+        through another view, by the view's name.
     """
 
     logits: Tensor
@@ -60,6 +62,7 @@ class Outputs:
     attentions: tuple[Tensor, ...] = ()
     projections: tuple[Projections, ...] = ()
     projected: Mapping[type[Term], tuple[Tensor, ...]] = field(default_factory=dict)
+    viewed: Mapping[str, tuple[Tensor, ...]] = field(default_factory=dict)
 
 
 class OfSource(Config):
@@ -135,6 +138,10 @@ class Term(Config):
         """What it names that a student of so many layers has not, beginning with the setting's name; None for none."""
         return None
 
+    def other_view(self) -> str | None:
+        """The view through which the teacher reads a row for this term; None: what the student reads."""
+        return None
+
     def check(self, student: Sizes, teacher: Sizes) -> None:
         """Check that the two models can be compared. Only for terms that read a teacher. Raises: UserError."""
 
@@ -151,7 +158,7 @@ class Term(Config):
 
         Args:
             student: of the model in training, logits float32. teacher: its stored logits, and what else the term needs
-            of the teacher's model on the same windows.
+            of the teacher's model on the same windows, or in `viewed` through the term's `other_view`.
             batch: as `Collator` makes it: `has_teacher`, `has_gold` bool (B,), `target` float (B, C), `owner` (W,), the
             row of each window, `attention_mask` (W, S). Rows without soft labels or gold hold any number in their
             place. Where the term has `sources`, it is called with the rows of one source after the other.
@@ -166,3 +173,14 @@ def needs(terms: Iterable[Term]) -> frozenset[str]:
 def needs_teacher(terms: Iterable[Term]) -> bool:
     """Whether the teacher's model is read, not its stored logits alone."""
     return bool(needs(terms) - _STUDENTS_OWN)
+
+
+def same_view(terms: Iterable[Term]) -> list[Term]:
+    """The terms that read the teacher's model on what the student reads."""
+    return [term for term in terms if needs_teacher([term]) and term.other_view() is None]
+
+
+def other_views(terms: Iterable[Term]) -> list[str]:
+    """The views through which the teacher's model is read besides, each once, in alphabetical order."""
+    found = {view for term in terms if needs_teacher([term]) and (view := term.other_view()) is not None}
+    return sorted(found)

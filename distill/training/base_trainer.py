@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from distill.models.encoder import layer_stack
 from distill.training import device, resume
 from distill.training.adapters import WEIGHTS, load_trained, save_trained
 from distill.training.config import TrainingConfig
+from distill.training.dropout import CheapDropout
 from distill.training.muon import MuonAdamW
 from distill.training.rates import decay, rate_factors, set_rates
 from distill.training.stretch import Stretch
@@ -94,6 +96,12 @@ class BaseTrainer(Trainer):
             folder, best = self._stretch.folder, self._config.checkpoint == "best"
             resume.seal(resume.of_step(self.state.global_step, folder))
             resume.rotate(folder, 2 if best else 1, self.state.best_global_step)
+
+    def training_step(self, *arguments: Any, **options: Any) -> torch.Tensor:
+        """The loss of one batch, forwards and backwards: layers that are computed again draw as they did before."""
+        with CheapDropout() if self._config.cheap_dropout else nullcontext():
+            loss: torch.Tensor = super().training_step(*arguments, **options)
+        return loss
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
         """AdamW, or with Muon for the matrices of the encoder's layers; layers and head at rates of their own."""

@@ -126,6 +126,9 @@ class TrainingConfig(Config):
     max_grad_norm: PositiveFloat = Field(1.0, description="gradients are clipped to this norm")
     dropout: float | None = Field(None, ge=0, lt=1, description="replaces the checkpoint's dropout")
     head_dropout: float | None = Field(None, ge=0, lt=1, description="dropout of the head alone; null: as dropout says")
+    cheap_dropout: bool = Field(
+        False, description="on a processor: draw dropout from 16 random bits a number; faster, as likely, other numbers"
+    )
     alter: AlterConfig = Field(AlterConfig(), description="what a row reads otherwise in every epoch")
     lora: LoraConfig | None = Field(
         None, description="train low-rank adapters and the head, the encoder stays as it is; null: train all weights"

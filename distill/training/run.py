@@ -21,11 +21,11 @@ class Run:
 
     Attributes:
         name: shown with the progress. labels: class names in order. loss: what is minimised.
-        pad_id: the tokenizer's padding token; teacher_pad_id: the teacher's, for views of its own. pool: how windows become rows. seed: order, dropout and fresh weights.
+        pad_id: the tokenizer's padding token. pool: how windows become rows. seed: order, dropout and fresh weights.
         threads: processor threads. teacher: model folder for loss terms that read more of it than stored logits.
         logs: folder for TensorBoard curves; None: none are kept. alteration: of training rows, in every epoch anew.
         plain: the model as it was before its weights were kept in 4 bits; None: they are not. remarks: what a reader
-        of the report should know of the fit.
+        of the report should know of the fit. teacher_pad_id: the teacher's padding token, for other views.
     """
 
     name: str

@@ -165,7 +165,7 @@ class DistillTrainer(BaseTrainer):
         return Outputs(pool_windows(logits, inputs["owner"], self._run.pool), self._run.loss.objective, **states)
 
     def _read_teacher(self, inputs: dict[str, Any], views: Batches) -> Outputs:
-        """The stored logits, and what the loss terms read of the teacher's model, on these rows and through other views."""
+        """The stored logits, and what loss terms read of the teacher's model, on these rows or through other views."""
         if self._teacher is None:
             return Outputs(inputs["teacher_logits"], self._run.loss.objective)
         with self.accelerator.autocast():

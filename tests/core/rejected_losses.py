@@ -60,11 +60,5 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
     EmbeddingCosine: {"sources": 3, "weight": -1, "layers": "first", "tokens": "last", "view": "document"},
     Attention: {"sources": 3, "weight": -1, "layers": []},
     ValueRelations: {"sources": 3, "weight": -1, "layers": [[0]], "relation_heads": 0},
-    AttentionRelations: {
-        "sources": 3,
-        "weight": -1,
-        "layers": [[0, 1, 2]],
-        "relation_heads": "all",
-        "view": "document",
-    },
+    AttentionRelations: {"sources": 3, "weight": -1, "layers": [[0, 1, 2]], "relation_heads": "all"},
 }

@@ -44,6 +44,7 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
         "max_grad_norm": 0,
         "dropout": 1,
         "head_dropout": 1,
+        "cheap_dropout": "perhaps",
         "precision": "fp16",
         "embeddings": "sparse",
         "lora": {"r": 0},

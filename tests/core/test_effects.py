@@ -129,6 +129,7 @@ TRAINING = {
     "ceiling_minutes": "training/test_lengths.py::test_minutes_end_a_run_too",
     "checkpoint": "training/test_fit.py::test_best_checkpoint_is_kept",
     "embeddings": "training/test_options.py::test_frozen_embeddings_stay_and_the_rest_learns",
+    "cheap_dropout": "training/test_dropout.py::test_a_fit_draws_other_numbers_and_goes_on_where_it_was_cut_off",
     "lora": "training/test_adapters.py::test_only_what_has_an_adapter_and_the_head_have_changed",
     "gradient_checkpointing": "training/test_adapters.py::test_layers_computed_again_learn_the_same",
     "last_layer": "training/test_options.py::test_a_last_layer_for_the_first_token_learns_the_same",

@@ -106,6 +106,7 @@ TRAINING = {
     "max_grad_norm": 1.0,
     "dropout": None,
     "head_dropout": None,
+    "cheap_dropout": False,
     "alter": {"field_dropout": 0.0, "word_dropout": 0.0, "swapped": 0.0},
     "lora": None,
     "precision": "auto",

@@ -6,6 +6,7 @@ run give equal shards; `manifest.json` of the step lists them with sha256 and ro
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -144,7 +145,8 @@ def shard_is_done(folder: Path, index: int, ids: Sequence[str]) -> bool:
 class LabelStore:
     """A finished store that is read as it is asked for: one shard is in memory, and no Python object for each row.
 
-    Attributes: ids: of the M rows that are for training (status `ok`). known: ids of all rows. width: K.
+    Attributes: ids: of the M rows that are for training (status `ok`). known: ids of all rows. statuses: how many of
+        them have each status. width: K.
     Raises: UserError when there is no store or a shard is damaged.
     """
 
@@ -152,6 +154,7 @@ class LabelStore:
         self._paths = _shards(folder)
         tables = [_read(path).select(["id", "status"]) for path in self._paths]
         usable = [np.asarray(pc.equal(table["status"], OK)).nonzero()[0] for table in tables]
+        self.statuses = sum((Counter(table["status"].to_pylist()) for table in tables), Counter[str]())
         self._rows = np.concatenate(usable)
         self._starts = np.cumsum([0, *map(len, usable)])
         parts = [table["id"].take(pa.array(rows)) for table, rows in zip(tables, usable, strict=True)]

@@ -19,7 +19,7 @@ from distill.core.progress import note
 from distill.core.record_store import iter_records, read_columns, splits, target_matrix
 from distill.core.records import Record
 from distill.core.selection.store import selected_ids
-from distill.core.soft_labels import LabelStore
+from distill.core.soft_labels import UNLABELLED, LabelStore
 from distill.training.joining import Joined, Share, join
 
 Floats = NDArray[np.float32]
@@ -144,9 +144,7 @@ def soft_rows(records: Path, labels: Labels, space: LabelSpace, scratch: Path) -
         _require_ids(place, pc.is_in(ids, value_set=store.known), _Splits(names, starts, ids), labels.allow_missing)
     joined = join([(stores[place], share) for place, share in labels.stores.items()], space.objective, ids, scratch)
     if not joined.labelled.any():
-        found = "every row is empty or not finite" if len(stores) == 1 else "no row that all of them labelled"
-        where = ", ".join(map(str, stores))
-        raise UserError("no usable soft labels", where=where, found=found, do="label the pool again")
+        raise _no_labels(stores)
     if len(stores) > 1:
         counts = _Splits(names, starts, ids).counted(joined.labelled)
         note(f"labels of {len(stores)} teachers joined by id: {counts}")
@@ -155,6 +153,18 @@ def soft_rows(records: Path, labels: Labels, space: LabelSpace, scratch: Path) -
     if labels.selection is not None:
         wanted = wanted & _among(ids, selected_ids(labels.selection))
     return LearntRows(names, starts, (wanted | has_gold).nonzero()[0], target, has_gold, joined)
+
+
+def _no_labels(stores: Mapping[Path, LabelStore]) -> UserError:
+    """The error of stores without a row to learn from, with what their rows are instead."""
+    parts = [", ".join(f"{rows} {status}" for status, rows in one.statuses.most_common()) for one in stores.values()]
+    found = f"rows: {'; '.join(parts)}"
+    if len(stores) > 1:
+        found = f"no row that all of them labelled; {found}"
+    unsure = any(one.statuses[UNLABELLED] for one in stores.values())
+    do = "let a cascade label more: a lower threshold or precision, more labelled rows, or rest: guess"
+    where = ", ".join(map(str, stores))
+    return UserError("no usable soft labels", where=where, found=found, do=do if unsure else "label the pool again")
 
 
 @dataclass(frozen=True)

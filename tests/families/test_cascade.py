@@ -23,6 +23,8 @@ from distill.families.stages.stage import Answers, Classes, Stage
 from distill.families.stages.zero_shot import ZeroShot
 from distill.inference.vector_runner import VectorRunner
 from distill.pipeline.entries import teacher_entry
+from distill.training.joining import Share
+from distill.training.learnt_rows import Labels, soft_rows
 from teachers.config import LabellingConfig
 from teachers.coverage import write_coverage
 from teachers.label import label
@@ -296,6 +298,9 @@ def test_where_no_stage_is_sure_no_row_has_a_label_and_predictions_are_the_last_
     labels, staged = _labels(model, many, tmp_path / "labels", 100)
     assert "ok" not in labels.status and set(staged.stage) == {""}
     assert all("no threshold is precise enough" in cost.errors for cost in staged.costs.values())
+    with pytest.raises(UserError, match=r"no usable soft labels[\s\S]*rows: 78 unlabelled") as caught:
+        soft_rows(many, Labels({tmp_path / "labels": Share()}), SPACE, tmp_path)
+    assert "rest: guess" in str(caught.value.do)
 
 
 def test_named_rows_choose_instead_and_those_of_a_test_are_refused(many, tmp_path):

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from distill.core.config import config_error, parse
-from distill.core.intake.found_labels import training_labels
+from distill.core.intake.found_labels import are_numbers, training_labels
 from distill.core.intake.rare_classes import merged_task, with_target_class
 from distill.core.label_space import label_name
 from distill.core.project import DROP, Project, Rare
+
+_SHOWN = 5
 
 
 def labelled(values: dict[str, Any], where: str) -> dict[str, Any]:
@@ -20,6 +22,10 @@ def labelled(values: dict[str, Any], where: str) -> dict[str, Any]:
         # Everything else is checked before any file is read, under two labels that stand in.
         stand_in = {**task, "labels": [str(task.get("positive")), "…"], "swap": None}
         task = {**task, "labels": training_labels(parse(Project, {**values, "task": stand_in}, where))}
+        if task.get("ordered") and not are_numbers(task["labels"]):
+            listed = ", ".join(task["labels"][:_SHOWN])
+            what = f"task.labels: auto takes names in the order of the alphabet, which is no scale ({listed})"
+            raise config_error([f"{what}; list them from least to most, or set task.ordered: false"], where)
         values = {**values, "task": task}
     return values if task.get("rare") is None else {**values, "task": _without_rare(values, task, where)}
 

@@ -66,8 +66,13 @@ def test_labels_auto_are_those_of_the_training_rows(config, tmp_path):
     settings = resolved(config, sets=["task.labels=auto", "task.positive=11"])
     assert settings.project.task.labels == ["2", "3", "7", "9", "10", "11"]
     assert settings.as_json()["task"]["labels"] == settings.project.task.labels
+    scale = resolved(config, sets=["task.labels=auto", "task.positive=11", "task.ordered=true"])
+    assert scale.project.task.labels == settings.project.task.labels
     with pytest.raises(UserError, match="labels"):
         resolved(config, sets=["task.labels=auto", "task.positive=12"])
+    (tmp_path / "data" / "train.jsonl").write_text('{"label": "bad"}\n{"label": "awful"}', encoding="utf-8")
+    with pytest.raises(UserError, match=r"order of the alphabet, which is no scale \(awful, bad\); list them from least"):
+        resolved(config, sets=["task.labels=auto", "task.positive=null", "task.ordered=true"])
     (tmp_path / "data" / "train.jsonl").write_text('{"label": "a"}', encoding="utf-8")
     with pytest.raises(UserError, match="1 different values in column 'label'"):
         resolved(config, sets=["task.labels=auto", "task.positive=null"])

@@ -57,10 +57,15 @@ class LabelCounts:
 
 def in_order(labels: Iterable[str]) -> list[str]:
     """Labels sorted, by their number where all are numbers."""
+    return sorted(labels, key=float if are_numbers(labels) else None)
+
+
+def are_numbers(labels: Iterable[str]) -> bool:
+    """Whether all labels are numbers, which have an order of their own."""
     try:
-        return sorted(labels, key=float)
+        return all(float(label) is not None for label in labels)
     except ValueError:
-        return sorted(labels)
+        return False
 
 
 def _nameable(value: Any) -> bool:

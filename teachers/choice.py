@@ -120,24 +120,36 @@ def take_imported(members: Mapping[str, float], imported: Sequence[str], asking:
     """
     own = [name for name in members if name not in imported]
     pool = _Validation(asking, own) if own else None
-    found = {
-        "asked": asking.asked,
-        "taken": DOCUMENT,
-        "teachers": dict(members),
-        "class_weights": None,
-        "temperatures": {**dict.fromkeys(members, 1.0), **(pool.temperatures if pool else {})},
-        "start": min(own, key=lambda name: _log_loss(pool.alone(name))) if pool else None,
-        "why": "made elsewhere, so there is nothing to choose",
-        "imported": list(imported),
-        "rows": 0,
-        "candidates": [],
-        "alone": [],
-        "mixture": None,
-        "differences": [],
-        "worse_classes": [],
-    }
+    temperatures = {**dict.fromkeys(members, 1.0), **(pool.temperatures if pool else {})}
+    start = min(own, key=lambda name: _log_loss(pool.alone(name))) if pool else None
+    why = "made elsewhere, so there is nothing to choose"
+    told = {"temperatures": temperatures, "start": start, "why": why, "imported": list(imported)}
+    found = _unmeasured(asking.asked, DOCUMENT, members, **told)
     write_json(folder / CHOICE_FILE, found)
     note(f"labels: {', '.join(members)}, {found['why']}")
+
+
+def take_unasked(
+    asked: str, candidates: Mapping[str, Mapping[str, float]], imported: Sequence[str], folder: Path
+) -> None:
+    """Step body: write `choice.json` where there are no validation rows: the labels that are asked for, as they are.
+
+    Args: asked: a candidate's name; of any other one the only candidate is taken. candidates: weight by model, by name.
+        imported: the labelling teachers whose labels were made elsewhere.
+    """
+    taken = asked if asked in candidates else DOCUMENT
+    members = candidates[taken]
+    alone = next(iter(members)) if len(members) == 1 and not imported else None
+    why = "there are no validation rows, so nothing is chosen on them"
+    write_json(folder / CHOICE_FILE, _unmeasured(asked, taken, members, start=alone, why=why, imported=list(imported)))
+    note(f"labels: {', '.join(members)}, {why}")
+
+
+def _unmeasured(asked: str, taken: str, members: Mapping[str, float], **told: Any) -> Json:
+    """The content of `choice.json` without any figure of validation. Args: told: what else it says."""
+    nothing: Json = {"class_weights": None, "rows": 0, "mixture": None, "temperatures": dict.fromkeys(members, 1.0)}
+    lists: Json = {name: [] for name in ("candidates", "alone", "differences", "worse_classes")}
+    return {"asked": asked, "taken": taken, "teachers": dict(members), **nothing, **lists, **told}
 
 
 def ask_twins(twins: Sequence[str], choice: Path, asking: Asking, folder: Path) -> None:

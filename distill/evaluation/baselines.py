@@ -32,13 +32,15 @@ def better_twins(
     for student in models:
         twins = [model.name for model in models if model.twin_of == student.name]
         if twins:
-            best, *other = sorted(twins, key=lambda name: valid_log_loss(predictions[name]))
+            best, *other = sorted(twins, key=lambda name: valid_log_loss(predictions[name]) or 0.0)
             found[student.name] = {"best": best, "other": other}
     return found
 
 
-def valid_log_loss(predictions: Sequence[CalibratedPredictions]) -> float:
-    """Log loss on validation after the temperature, the mean over seeds."""
+def valid_log_loss(predictions: Sequence[CalibratedPredictions]) -> float | None:
+    """Log loss on validation after the temperature, the mean over seeds; None without validation rows."""
+    if any(one.measured_valid is None for one in predictions):
+        return None
     return float(np.mean([one.valid.tally.total().log_loss for one in predictions]))
 
 

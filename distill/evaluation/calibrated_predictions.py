@@ -91,17 +91,25 @@ class References:
 class CalibratedPredictions:
     """A model's predictions on validation, on each test split and on all, after the temperature from validation.
 
-    Attributes: thresholds: of the positive class by name, chosen on validation; None without such a class.
+    Attributes: measured_valid: on validation; None where there are no such rows, and then nothing was chosen on them.
+        thresholds: of the positive class by name, chosen on validation; None without such a class.
         class_thresholds: by label, chosen on validation; None where one label holds.
         valid_clusters: names of the clusters of validation rows, in their order; empty where they are not known.
     """
 
-    valid: Scored
+    measured_valid: Scored | None
     temperature: float
     thresholds: dict[str, float | None] | None
     tests: dict[str, Scored] = field(default_factory=dict)
     valid_clusters: Sequence[str] = ()
     class_thresholds: dict[str, float] | None = None
+
+    @property
+    def valid(self) -> Scored:
+        """The predictions on validation. Raises: UserError where there are no validation rows."""
+        if self.measured_valid is None:
+            raise UserError("there are no validation rows to choose on", where="data.valid", do="name some there")
+        return self.measured_valid
 
 
 def read_calibrated(
@@ -114,11 +122,14 @@ def read_calibrated(
     Args: tests: none: no test file is read.
     Raises: UserError for missing or damaged predictions, and for members of an ensemble on other rows.
     """
-    valid = _read(model, VALID, predictions, space.objective)
-    temperature = fit_temperature(valid.logits, valid.target, space.objective) if settings.calibrate else 1.0
     parts = {test: _read(model, test, predictions, space.objective) for test in tests}
     if parts:
         parts[ALL] = Predictions.joined(list(parts.values()))
+    if not settings.calibrate and not _asked_on_validation(model, predictions):
+        scored = {name: _scored(model, part, 1.0, space) for name, part in parts.items()}
+        return CalibratedPredictions(None, 1.0, None, scored)
+    valid = _read(model, VALID, predictions, space.objective)
+    temperature = fit_temperature(valid.logits, valid.target, space.objective) if settings.calibrate else 1.0
     if parts and VALID in settings.test:
         parts[JOINED] = Predictions.joined([parts[ALL], valid])
     scored = {name: _scored(model, part, temperature, space) for name, part in parts.items()}
@@ -127,6 +138,12 @@ def read_calibrated(
         return CalibratedPredictions(own, temperature, None, scored, valid.clusters)
     thresholds, by_class = _thresholds(own, settings), _class_thresholds(own)
     return CalibratedPredictions(own, temperature, thresholds, scored, valid.clusters, by_class)
+
+
+def _asked_on_validation(model: Model, predictions: Path) -> bool:
+    """Whether a model, or one that it is made of, has predictions on validation rows."""
+    names = [name for name, _ in model.members] or [model.name]
+    return any((predictions / name / f"{VALID}.parquet").exists() for name in names)
 
 
 def _scored(model: Model, part: Predictions, temperature: float, space: LabelSpace) -> Scored:

@@ -107,7 +107,8 @@ def evaluate(
         models.append(RANDOM_MODEL)
         predictions[RANDOM] = [random_predictions(lead, measuring.priors) for lead in leads]
     measured = _measured(predictions, measuring)
-    on_valid = leads[0].valid.bootstrap(measuring.quality.replicates, (measuring.seed, _ON_VALIDATION))
+    valid = leads[0].measured_valid
+    on_valid = valid.bootstrap(measuring.quality.replicates, (measuring.seed, _ON_VALIDATION)) if valid else None
     chosen = _chosen(predictions, measuring, on_valid)
     overall = {name: by_test[ALL] for name, by_test in measured.items()}
     twins = better_twins(models, predictions)
@@ -147,7 +148,8 @@ def metrics(space: LabelSpace, main: str) -> list[str]:
 
 
 def _require_paired(one: CalibratedPredictions, other: CalibratedPredictions) -> None:
-    require_same_rows(one.valid, other.valid)
+    if one.measured_valid is not None:
+        require_same_rows(one.valid, other.valid)
     require_same_rows(one.tests[ALL], other.tests[ALL])
 
 
@@ -182,14 +184,14 @@ def _beside(measured: Mapping[str, ByTest], baseline: str | None) -> dict[tuple[
 
 
 def _chosen(
-    predictions: Mapping[str, BySeed], measuring: Measuring, on_valid: Bootstrap
+    predictions: Mapping[str, BySeed], measuring: Measuring, on_valid: Bootstrap | None
 ) -> dict[str, list[Thresholds]]:
     """The thresholds of every model in each seed, chosen again on resamples of validation that all models share."""
     return {
         name: [
             Thresholds(one.thresholds, choose_again(one.valid, on_valid, *_rules(measuring)))
             for one in by_seed
-            if one.thresholds is not None
+            if one.thresholds is not None and on_valid is not None
         ]
         for name, by_seed in predictions.items()
     }
@@ -208,9 +210,9 @@ def _joined(models: Sequence[Model], measured: Mapping[str, ByTest], names: Sequ
     return {"joined": {"comparisons": corrected(list(_comparisons(models, overall, names)))}} if overall else {}
 
 
-def _kept(model: Model, predictions: Mapping[str, BySeed], measuring: Measuring, on_valid: Bootstrap) -> Json:
+def _kept(model: Model, predictions: Mapping[str, BySeed], measuring: Measuring, on_valid: Bootstrap | None) -> Json:
     """`fidelity`: what an exported file changes of its student's answers; nothing for other models."""
-    if model.role != "artifact" or model.made_from is None:
+    if model.role != "artifact" or model.made_from is None or on_valid is None:
         return {}
     pair, rules = (predictions[model.made_from], predictions[model.name]), _rules(measuring)
     return {"fidelity": fidelity(*pair, rules, on_valid, measuring.seed)}

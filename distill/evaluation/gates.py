@@ -41,10 +41,10 @@ def validation_gate(gates: Gates, rows: int | None) -> list[Gate]:
 def teacher_gate(gates: Gates, choice: Mapping[str, Any] | None) -> list[Gate]:
     """By how much the labels that were taken beat the class priors in log loss on validation, lower bound.
 
-    Empty before the choice, and for labels made elsewhere, of which validation knows nothing.
+    Empty before the choice, without validation rows, and for labels made elsewhere, of which validation knows nothing.
     """
     required = gates.teacher_over_priors
-    if required is None or not choice or choice.get("imported"):
+    if required is None or not choice or choice.get("imported") or not choice["candidates"]:
         return []
     taken = next(one for one in choice["candidates"] if one["name"] == choice["taken"])
     high = taken["over_priors"]["high"]
@@ -126,6 +126,11 @@ def over_gold_gates(gates: Gates, models: Sequence[ModelFigures], explain: Calla
 def off_gates(gates: Gates) -> list[str]:
     """The names of the gates that the config sets to null."""
     return [name for name in Gates.model_fields if getattr(gates, name) is None]
+
+
+def unasked_gates(gates: Gates) -> list[str]:
+    """The names of the gates that have nothing to ask where there are no validation rows, as far as they are on."""
+    return [name for name in (VALIDATION, TEACHER) if getattr(gates, name) is not None]
 
 
 def of_seed(seed: int, gates: Iterable[Gate]) -> list[Gate]:

@@ -23,7 +23,7 @@ def majority_predictions(like: CalibratedPredictions, priors: FloatArray) -> Cal
     Args: like: predictions whose rows to take. priors: (C,) share of training rows with each label.
     Raises: ValueError when there is not one share for each class.
     """
-    space = like.valid.space
+    space = next(iter(like.tests.values())).space
     if np.shape(priors) != (len(space),):
         raise ValueError(f"expected {len(space)} class shares, got {np.shape(priors)}")
     logits = prior_logits(priors, space.objective)
@@ -32,4 +32,4 @@ def majority_predictions(like: CalibratedPredictions, priors: FloatArray) -> Cal
         return replace(scored, name=MAJORITY, logits=np.tile(logits, (len(scored), 1)))
 
     tests = {test: predicted(scored) for test, scored in like.tests.items()}
-    return CalibratedPredictions(predicted(like.valid), 1.0, None, tests)
+    return CalibratedPredictions(like.measured_valid and predicted(like.measured_valid), 1.0, None, tests)

@@ -48,4 +48,4 @@ def random_predictions(like: CalibratedPredictions, priors: FloatArray) -> Calib
         return Drawn(**{**rows, "name": RANDOM, "logits": logits}, shares=np.asarray(priors, np.float64))
 
     tests = {test: drawn(scored) for test, scored in like.tests.items()}
-    return CalibratedPredictions(drawn(like.valid), 1.0, None, tests)
+    return CalibratedPredictions(like.measured_valid and drawn(like.measured_valid), 1.0, None, tests)

@@ -327,8 +327,14 @@ class Experiment:
 
     @property
     def predicted_splits(self) -> list[str]:
-        """The splits that are predicted: validation and, unless they are closed yet, every test."""
-        return ["valid"] if self.settings.closed else ["valid", *self.tests]
+        """The splits that are predicted: validation, where there is any, and unless they are closed yet every test."""
+        valid = ["valid"] if self.has_validation else []
+        return valid if self.settings.closed else [*valid, *self.tests]
+
+    @property
+    def has_validation(self) -> bool:
+        """Whether there are validation rows; where there are none nothing is chosen on them."""
+        return self.project.data.has_validation
 
     @property
     def labelled_splits(self) -> list[str]:

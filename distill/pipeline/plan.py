@@ -74,7 +74,7 @@ def learning(experiment: Experiment) -> Iterator[Stage]:
     for spec in early:
         yield from fitting("train", experiment, spec, made)
         yield Stage("train", predict_step(experiment, spec))
-    if early and not experiment.imported:
+    if early and experiment.has_validation and not experiment.imported:
         yield Stage("train", twins_step(experiment))
     yield from _distilling(experiment, made)
     for spec in experiment.trained:

@@ -93,7 +93,7 @@ def require_positive(experiment: Experiment, report: Json) -> None:
     Args: report: with the audit. Raises: UserError naming the class.
     """
     positive, counts = experiment.project.task.positive, report["audit"]["balance"]["classes"].get("valid")
-    if positive is not None and counts and not counts[positive]:
+    if experiment.has_validation and positive is not None and counts and not counts[positive]:
         raise UserError(
             "no validation row has the positive class, so no threshold can be chosen for it",
             where="data.valid, task.positive",

@@ -251,7 +251,6 @@ def _problems(settings: Settings) -> list[str]:
         *start_problems(settings),
         *_circle_problems(settings),
         *_label_problems(settings),
-        *_validation_problems(settings),
         *objective_problems(settings.project.task.space, {key: getattr(one, "training", None) for key, one in entries}),
     ]
     if settings.project.controls.bag_of_tokens and not settings.with_checkpoint:
@@ -363,26 +362,3 @@ def _label_problems(settings: Settings) -> list[str]:
     )
     needed = "two teachers of this run" if asked == "mixture" else "a card teacher"
     return [f"labels: {asked} needs {needed}, but {reason}; use labels: document"] if reason else []
-
-
-def _validation_problems(settings: Settings) -> list[str]:
-    """Runs that watch validation where there are no validation rows; of every student its gold-only twin does."""
-    data = settings.project.data
-    if data.valid is not None or data.split.valid > 0:
-        return []
-    encoders = [(name, one) for name, one in settings.teachers.items() if isinstance(one, TeacherConfig)]
-    fits = [
-        (name, fit.training) for name, one in encoders if family(one.made_by).learns for fit in one.in_phases().values()
-    ]
-    watching = [
-        f"teachers.{name}.training.{'patience' if training.converges else 'checkpoint'}"
-        for name, training in fits
-        if training.converges or training.checkpoint == "best"
-    ]
-    watching += [
-        f"teachers.{name}.training.objective"
-        for name, one in encoders
-        if one.made_by == "encoder" and one.training.objective.chooses
-    ]
-    watching += [f"students.{name}.training.patience" for name in settings.students]
-    return [f"{key}: needs validation rows; name data.valid, or let data.split.valid be over 0" for key in watching]

@@ -14,18 +14,35 @@ from teachers.choice import AUTO, MIXTURE
 
 
 def require_unchosen(experiment: Experiment) -> None:
-    """Check that validation rows may join the test, where `quality.test` asks for it.
+    """Check that nothing is chosen on validation rows where there are none, or where `quality.test` has them too.
 
     Raises: UserError naming everything that is chosen on them and the setting that ends it.
     """
-    if "valid" not in experiment.project.quality.test:
+    project, where = experiment.project, experiment.settings.where
+    missing, joined = not project.data.has_validation, "valid" in project.quality.test
+    if not missing and not joined:
         return
+    if missing and joined:
+        do = "take valid out of quality.test"
+        raise UserError("there are no validation rows to join the test", where=f"{where}: quality.test", do=do)
+    if missing and experiment.settings.closed:
+        what, do = "a sweep chooses its best cell on validation rows, and there are none", "give data.valid"
+        raise UserError(what, where=f"{where}: data.split.valid", do=do)
     if found := list(validation_choices(experiment)):
+        what, key, other = (
+            ("there are no validation rows, and something is chosen on them", "data.split.valid", "give data.valid")
+            if missing
+            else (
+                "validation rows cannot join the test: something is chosen on them",
+                "quality.test",
+                "take valid out of quality.test",
+            )
+        )
         raise UserError(
-            "validation rows cannot join the test: something is chosen on them",
-            where=f"{experiment.settings.where}: quality.test",
+            what,
+            where=f"{where}: {key}",
             found="; ".join(dict.fromkeys(found)),
-            do="change each setting that is named, or take valid out of quality.test (docs/measuring.md has a project)",
+            do=f"change each setting that is named, or {other} (docs/measuring.md has a project)",
         )
 
 

@@ -25,6 +25,7 @@ from distill.evaluation.gates import (
     parity_gates,
     retention_gates,
     teacher_gate,
+    unasked_gates,
     validation_gate,
 )
 from distill.report.causes import explained
@@ -75,6 +76,8 @@ def assemble(
     }
     off = [name for name, one in Controls.model_fields.items() if one.default and not getattr(project.controls, name)]
     left_out = {"controls_off": off} if off else {}
+    if not project.data.has_validation:
+        report["unasked_gates"] = unasked_gates(project.gates)
     selection = read_whole(run / SELECTION, SELECTION_FILE) if project.select is not None else None
     if selection is not None:
         report["selection"] = selection
@@ -121,7 +124,7 @@ def _gates(project: Project, report: Report) -> list[Gate]:
     gates, models = project.gates, models_of(report)
     return [
         *leak_gate(gates, report["audit"]),
-        *validation_gate(gates, report["task"]["rows"].get("valid")),
+        *(validation_gate(gates, report["task"]["rows"].get("valid")) if project.data.has_validation else []),
         *teacher_gate(gates, report["choice"]),
         *parity_gates(parity_of(report)),
         *fidelity_gates(gates, models, parity_of(report)),

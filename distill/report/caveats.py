@@ -30,6 +30,7 @@ _SHOWN = 8
 def caveats(report: Report, row: ModelRow) -> Iterator[str]:
     """The sentences, for the first ones of a report. Args: row: the model that the first sentence is about."""
     yield from absent_classes(report, row.quality)
+    yield from _without_validation(report)
     yield from shared_rows(report)
     yield from _without_retention(report)
     yield from bounded_temperatures(report)
@@ -81,6 +82,13 @@ def shared_rows(report: Report) -> Iterator[str]:
 
 def _of_valid(leak: Json) -> bool:
     return leak.get("between") == ["valid", "train"]
+
+
+def _without_validation(report: Report) -> Iterator[str]:
+    """That nothing was chosen, and which gates had nothing to ask, for want of validation rows."""
+    if (gates := report.get("unasked_gates")) is not None:
+        unasked = f": the gates {' and '.join(gates)} were not asked" if gates else ""
+        yield f"There were no validation rows, so nothing was chosen on any{unasked}."
 
 
 def _without_retention(report: Report) -> Iterator[str]:

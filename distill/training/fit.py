@@ -119,7 +119,7 @@ def _finish(end: End, model: PreTrainedModel, config: TrainingConfig, run: Run, 
     require_finite(outputs, rate)
     folded = aim.folded(outputs, target)
     logits = folded.affine(outputs) if folded else outputs
-    if not config.may_collapse:
+    if len(target) and not config.may_collapse:
         require_spread(logits, target, run.labels, aim.task, rate)
     remarks = {"remarks": list(run.remarks)} if run.remarks else {}
     told = {"objective": folded.figures} if folded else {}

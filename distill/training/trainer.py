@@ -111,7 +111,9 @@ class DistillTrainer(BaseTrainer):
     def evaluate(
         self, eval_dataset: Any = None, ignore_keys: list[str] | None = None, metric_key_prefix: str = "eval"
     ) -> dict[str, float]:
-        """The figures of `validation_figures`, logged and returned."""
+        """The figures of `validation_figures`, logged and returned; none without validation rows."""
+        if not len(self._rows.valid):
+            return {}
         with self._average.applied() if self._average else nullcontext():
             logits, target = self.validate()
             if self._config.keep_evaluated and self.args.should_save:
@@ -158,7 +160,8 @@ class DistillTrainer(BaseTrainer):
             with self.accelerator.autocast():
                 logits[rows] = self._outputs(self._read_logits, inputs).logits.float().cpu().numpy()
         model.train()
-        return logits, np.stack([example.target for example in examples if example.target is not None])
+        gold = [example.target for example in examples if example.target is not None]
+        return logits, np.array(gold, np.float32).reshape(len(gold), len(self._run.labels))
 
     def _outputs(self, read: Reader, inputs: dict[str, Any], model: Any = None) -> Outputs:
         logits, states = read(inputs, model)

@@ -146,7 +146,7 @@ def test_validation_rows_that_a_file_was_chosen_on_do_not_judge_it():
     chosen = choosing_half(clusters, 1)
     student = calibrated()
     spoilt = replace(student.valid, logits=np.where(chosen[:, None], -student.valid.logits, student.valid.logits))
-    pair = [[replace(one, valid_clusters=clusters)] for one in (student, replace(student, valid=spoilt))]
+    pair = [[replace(one, valid_clusters=clusters)] for one in (student, replace(student, measured_valid=spoilt))]
     found = fidelity(*pair, (0.9, 0.9), DRAWS, 1)
     assert found["rows"] == 600 and found["shift_max"] == 0 and found["points"]["value"] == 0
     assert fidelity(*pair, (0.9, 0.9), DRAWS, 2)["shift_max"] > 0.5

@@ -110,7 +110,6 @@ def test_a_teacher_reads_training_rows_unless_it_names_others_and_never_the_sele
             ["teachers.e={preset: ensemble, members: {one: 1, of_one: 1}, weight: 0}", "teachers.ce.learns_from=[e]"],
             ["teachers.ce.learns_from: 'of_one' is a student"],
         ),
-        (["data.split.valid=0", "data.valid=null"], ["teachers.mse.training.objective: needs validation rows"]),
     ],
 )
 def test_mistakes_are_named(project, sets, parts):

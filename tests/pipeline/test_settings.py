@@ -184,31 +184,6 @@ def test_card_labels_without_students_are_a_mistake(config):
         resolved(config)
 
 
-NO_VALIDATION = "data.split.valid=0"
-TWIN = "students.6L.training.patience"  # its gold-only twin ends when it has converged
-
-
-@pytest.mark.parametrize(
-    ("sets", "lines"),
-    [
-        ([], ["teachers.base.training.patience", TWIN]),
-        (["teachers.base.training={epochs: 2}"], ["teachers.base.training.checkpoint", TWIN]),
-        (["teachers.base.training={epochs: 2, checkpoint: last}"], [TWIN]),
-        ([f"{part}.training={{epochs: 2, checkpoint: last}}" for part in ("teachers.base", "students.6L")], [TWIN]),
-    ],
-)
-def test_patience_without_validation_rows_is_named(config, sets, lines):
-    with pytest.raises(UserError) as caught:
-        resolved(config, sets=[NO_VALIDATION, *sets])
-    for line in lines:
-        assert f"{line}: needs validation rows; name data.valid, or let data.split.valid be over 0" in str(caught.value)
-    assert caught.value.exit_code == 2 and str(caught.value).count("needs validation rows") == len(lines)
-
-
-def test_validation_files_are_enough(config):
-    assert resolved(config, sets=[NO_VALIDATION, "data.valid=valid.jsonl"]).project.data.split.valid == 0
-
-
 @pytest.mark.parametrize("labels", ["auto", "document", "card", "mean", "base"])
 def test_labels_that_may_be_asked_for(config, labels):
     assert resolved(config, sets=[f"labels={labels}"]).project.labels == labels

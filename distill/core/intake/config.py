@@ -95,6 +95,11 @@ def _pool_source(value: Any) -> Any:
 class Data(Config):
     """Where the records are and which columns mean what."""
 
+    @property
+    def has_validation(self) -> bool:
+        """Whether there are validation rows: given, or held out of training."""
+        return self.valid is not None or self.split.valid > 0
+
     root: str = Field(".", description="folder that all file names start from")
     id: str | None = Field(
         "id", description="column with a name for each record, unique over all files; null: a hash of its texts"

@@ -213,7 +213,7 @@ class _Preparation:
             self._require_rows(rule.split, source, self._labelled[rule.split])
 
     def _require_rows(self, split: str, source: str, records: list[Record]) -> None:
-        if not records:
+        if not records and (split != "valid" or self._project.data.has_validation):
             raise _empty(f"split '{split}'", source, self.ledger)
 
 

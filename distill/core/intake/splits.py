@@ -63,12 +63,14 @@ def _keys(
 def _divided(
     records: Sequence[Record], keys: Sequence[Sequence[str]], shares: Mapping[str, float], seed: int, salt: str
 ) -> tuple[Parts, list[Record]]:
-    """Records by part, the last one train; and those that cross. Args: shares: of the other parts."""
-    names = [*shares, "train"]
+    """Records by part, the last one train; and those that cross. Args: shares: of the other parts, which may be 0."""
+    names = [*(name for name, share in shares.items() if share), "train"]
+    parts: Parts = {name: [] for name in reversed([*shares, "train"])}
+    if len(names) == 1:
+        return {**parts, "train": list(records)}, []
     places = _places(keys, seed, salt)
-    borders = _borders(places, [*shares.values()])
+    borders = _borders(places, [share for share in shares.values() if share])
     found = np.searchsorted(borders, places, side="right")
-    parts: Parts = {name: [] for name in reversed(names)}
     crossing: list[Record] = []
     for record, (first, last) in zip(records, found.tolist(), strict=True):
         (parts[names[first]] if first == last else crossing).append(record)

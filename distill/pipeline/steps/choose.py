@@ -21,9 +21,11 @@ def choose_step(experiment: Experiment) -> Step:
     candidates, imported = experiment.candidates, experiment.imported
 
     def body(folder: Path) -> None:
-        from teachers.choice import Candidate, choose, take_imported
+        from teachers.choice import Candidate, choose, take_imported, take_unasked
 
-        if imported:
+        if not experiment.has_validation:
+            take_unasked(experiment.project.labels, candidates, imported, folder)
+        elif imported:
             take_imported(candidates["document"], imported, _asking(experiment), folder)
         else:
             choose([Candidate(name, members) for name, members in candidates.items()], _asking(experiment), folder)
@@ -33,7 +35,7 @@ def choose_step(experiment: Experiment) -> Step:
         artifact=CHOICE,
         body=body,
         config={**_config(experiment), "candidates": candidates, "imported": imported},
-        reads=(_PRIORS, *(_answers(spec.label) for spec in experiment.asked)),
+        reads=(_PRIORS, *(_answers(spec.label) for spec in experiment.asked if experiment.has_validation)),
         version=2,
     )
 

@@ -13,7 +13,7 @@ from distill.core.work import Work
 from distill.pipeline.experiment import Experiment
 from distill.pipeline.models import ModelSpec
 
-_VALID = Read(RECORDS, ("valid.parquet",))
+_MOST_ROWS = 1000
 
 
 def export_step(experiment: Experiment, spec: ModelSpec, target: str) -> Step:
@@ -28,7 +28,7 @@ def export_step(experiment: Experiment, spec: ModelSpec, target: str) -> Step:
         from export.build import export_target
 
         run = experiment.run
-        rows, choosing = _halves(experiment) if chosen.chooses else (_validation(experiment), None)
+        rows, choosing = _halves(experiment) if chosen.chooses else (_real_rows(experiment), None)
         fields = [record.fields for record in rows]
         others = [record.fields for record in choosing] if choosing else None
         export_target(chosen, run / spec.artifact, fields, folder, run / built_on if built_on else None, others)
@@ -38,20 +38,32 @@ def export_step(experiment: Experiment, spec: ModelSpec, target: str) -> Step:
         artifact=RunFolder.export(spec.name, target),
         body=body,
         config={**chosen.as_fingerprint(), **({"halves": experiment.project.seed} if chosen.chooses else {})},
-        reads=(_VALID, Read(spec.artifact), *([Read(built_on)] if built_on else [])),
+        reads=(
+            Read(RECORDS, (f"{_real_split(experiment)}.parquet",)),
+            Read(spec.artifact),
+            *([Read(built_on)] if built_on else []),
+        ),
         work=lambda rows: Work(like=f"export {first}.{target}"),
     )
 
 
-def _validation(experiment: Experiment) -> list[Record]:
-    from distill.core.record_store import read_records
+def _real_split(experiment: Experiment) -> str:
+    """Whose rows files are compared with their model on: validation, or training where there is none."""
+    return "valid" if experiment.has_validation else "train"
 
-    return read_records(experiment.run / RECORDS, "valid")
+
+def _real_rows(experiment: Experiment) -> list[Record]:
+    from distill.core.record_store import read_records, sample_records
+
+    records, split = experiment.run / RECORDS, _real_split(experiment)
+    if experiment.has_validation:
+        return read_records(records, split)
+    return sample_records(records, split, _MOST_ROWS, experiment.project.seed)
 
 
 def _halves(experiment: Experiment) -> tuple[list[Record], list[Record] | None]:
     """The validation rows that judge, and those that something is chosen on; None where they are too few to halve."""
-    rows = _validation(experiment)
+    rows = _real_rows(experiment)
     chosen = choosing_half([cluster_of(record) for record in rows], experiment.project.seed)
     if chosen is None:
         return rows, None

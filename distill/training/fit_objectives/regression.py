@@ -138,11 +138,10 @@ class Value(Aim):
             "midpoints": usual.tolist(),
             "borders": chosen.round(6).tolist(),
             "scale": round(scale, 6),
-            "valid": {
-                "midpoints": self._worth(lines(self.values, usual)(outputs), target),
-                "borders": self._worth(affine(outputs), target),
-            },
         }
+        if len(target):
+            before, after = (self._worth(one(outputs), target) for one in (lines(self.values, usual), affine))
+            figures["valid"] = {"midpoints": before, "borders": after}
         return Folded(affine, figures)
 
     def gold(self, target: Tensor) -> Tensor:

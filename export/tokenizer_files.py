@@ -14,8 +14,8 @@ from distill.core.view import TOKENIZER_FILE, View
 def write_tokenizer(view: View, folder: Path) -> None:
     """The view's tokenizer, set to cut and to pad as the view does: a client that has it alone reads the same ids.
 
-    transformers does both where it is asked to, `tokenizer(left, right, truncation=True, padding=True)`, and takes the
-    length from `tokenizer_config.json`.
+    transformers does both where it is asked to, `tokenizer([left], [right], truncation=True, padding=True)`, and takes
+    the length from `tokenizer_config.json`.
     """
     content, most = read_json(view.tokenizer_path), view.config.max_tokens
     pad = pad_id(view.tokenizer_path.parent)

@@ -38,7 +38,9 @@ def _tokens(folder, golden):
     for line in golden:
         left, right = texts.text(line["record"])
         short = len(left) + len(right or "") < 20 * before["max_tokens"]
-        found.append(tokenizer(left, right, truncation=True, padding=True)["input_ids"] if short else None)
+        # As lists: given two texts, transformers 4 takes an empty right side for none.
+        sides = ([left],) if right is None else ([left], [right])
+        found.append(tokenizer(*sides, truncation=True, padding=True)["input_ids"][0] if short else None)
     return found
 
 

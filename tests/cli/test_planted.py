@@ -119,13 +119,22 @@ OVERTRAINED = ["--set=students.small.training.epochs=30", "--set=students.small.
 HASTY = ["--set=students.small.training.max_steps=2", "--set=students.small.training.warmup=0"]
 
 
+@pytest.fixture(scope="module")
+def mislabelled(tmp_path_factory):
+    """The file of a project in which two train labels of five are dealt out at random, with its teachers in `run`."""
+    project = write_project(tmp_path_factory.mktemp("mislabelled"))
+    shuffle_labels(project.parent, ("train",), share=0.4)
+    done = distill("teach", f"--config={project}", f"--out={project.parent / 'run'}", SPARED)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return project
+
+
 @pytest.mark.parametrize(("how", "best"), [(OVERTRAINED, "small-gold-steps@card"), (HASTY, "small-gold@card")])
-def test_the_better_twin_by_validation_is_what_the_gate_compares_with(tmp_path, how, best):
-    project = write_project(tmp_path)
-    shuffle_labels(tmp_path, ("train",), share=0.4)
-    run, spared = tmp_path / "run", "--set=students.small.training.may_collapse=true"
+def test_the_better_twin_by_validation_is_what_the_gate_compares_with(mislabelled, tmp_path, how, best):
+    project, run = mislabelled, shutil.copytree(mislabelled.parent / "run", tmp_path / "run")
+    spared = "--set=students.small.training.may_collapse=true"
     warm = "--set=students.small.training.warmup=0"
-    done = distill("evaluate", f"--config={project}", f"--out={run}", *how, spared, warm, SPARED)
+    done = distill("evaluate", f"--config={project}", f"--out={run}", *how, spared, warm, SPARED, "--set=export=[]")
     assert done.returncode == 0, done.stdout + done.stderr
     report = read(run, "report.json")
     losses = {one["name"]: one["valid"]["log_loss"] for one in report["models"] if "-gold" in one["name"]}
@@ -166,7 +175,7 @@ def test_without_a_validation_row_of_the_positive_class_nothing_is_trained(tmp_p
 
 
 def test_a_student_under_its_twin_fails_by_name_as_do_its_files(project, run, tmp_path):
-    wrong = wrong_labels(project.parent)
+    wrong = wrong_labels(shutil.copytree(project.parent, tmp_path / "wrong"))
     # A second teacher is trained, for its layers only.
     entries = load_yaml(project)["teachers"]
     own = json.dumps({**entries["base"], "preset": "base", "weight": 0})

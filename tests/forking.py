@@ -23,14 +23,16 @@ from typing import NoReturn
 ROOT = Path(__file__).resolve().parents[1]
 _IMPORTED = (
     "distill.cli.app",
-    "distill.pipeline.experiment",
+    "distill.pipeline.findings",
     "distill.training.trainer",
+    "export.parity",
     "onnxruntime.quantization",
     "onnxscript",
     "sklearn.feature_extraction.text",
     "sklearn.linear_model",
     "torch.onnx",
     "torch.utils.tensorboard",
+    "transformers.exporters.exporter_onnx",
 )
 
 

@@ -281,7 +281,7 @@ def _term_problems(entry: str, learner: TeacherEntry | StudentEntry, project: Pr
     for key, term in learner.terms.items():
         view = term.other_view()
         if view is not None and view not in project.views:
-            yield f"{entry}.losses.{key}.view: unknown view '{view}', {_hint(view, project.views)}"
+            yield f"{entry}.losses.{key}.view: unknown view '{view}', {hint(view, project.views)}"
         for split in term.sources:
             if split not in splits:
                 yield f"{entry}.losses.{key}.sources: no such source '{split}', {hint(split, splits)}"

@@ -10,10 +10,8 @@ from distill.report import formats
 from distill.report.caveats import bounded_temperatures
 from distill.report.contents import Report, dig, entries, label_names, other_twins, positive_label
 from distill.report.figure_columns import DELTA, ERROR, LOG_LOSS, PERCENT, Figures, Shown, best_by
-from distill.report.quality_tables import weighted_columns
+from distill.report.quality_tables import decision, weighted_columns
 from distill.report.table_model import Column, ModelRow, Sheet, model_rows, role_heading
-
-_DEFAULT_DECISION = "All test rows at the default decision: the most probable class."
 
 
 def class_sheet(report: Report) -> Sheet:
@@ -40,9 +38,16 @@ def chances_sheet(report: Report) -> Sheet:
         figures.column("ECE", ("ece",), "Probabilities", how=ERROR),
         Column("Temperature", _temperature, "Probabilities"),
     ]
-    notes = [f"{_DEFAULT_DECISION} Percent with 95% intervals; log loss as it is.", *bounded_temperatures(report)]
+    notes = [
+        f"{_rows_and_decision(report)} Percent with 95% intervals; log loss as it is.",
+        *bounded_temperatures(report),
+    ]
     notes += [figures.note] if figures.note else []
     return Sheet(" ".join(notes), columns, _scored(report), role_heading)
+
+
+def _rows_and_decision(report: Report) -> str:
+    return f"All test rows at the default decision: {decision(report)}."
 
 
 def _by_class(report: Report, title: str, parts: tuple[str, ...], how: Shown) -> Sheet:
@@ -62,7 +67,7 @@ def _by_class(report: Report, title: str, parts: tuple[str, ...], how: Shown) ->
         return Column(row.name, cell, role_heading(row), row.name, figure=by)
 
     name = Column("Class", lambda label: f"{label} (no test row)" if label in absent else label, kind="label")
-    caption = " ".join(filter(None, [f"{title}, percent. {_DEFAULT_DECISION}", figures.note]))
+    caption = " ".join(filter(None, [f"{title}, percent. {_rows_and_decision(report)}", figures.note]))
     columns = [name, *map(column, models)]
     return Sheet(caption, columns, label_names(report) if models else [], across=True)
 

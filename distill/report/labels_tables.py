@@ -10,7 +10,7 @@ from distill.evaluation.entries import Comparison
 from distill.report import formats
 from distill.report.contents import Report, comparisons_of, dig, entries
 from distill.report.figure_columns import best_by
-from distill.report.quality_tables import AT_MOST_PROBABLE, DIFFERENCES, pairs_sheet
+from distill.report.quality_tables import decision, differences, pairs_sheet
 from distill.report.table_model import Column, Sheet
 
 
@@ -52,7 +52,9 @@ def choice_sheet(report: Report) -> Sheet:
         Column("Log loss against the priors", _over_priors),
     ]
     rows = formats.integer(choice.get("rows"))
-    caption = f"Candidates on {rows} validation rows, {AT_MOST_PROBABLE}, with 95% intervals; the one taken stands out."
+    caption = (
+        f"Candidates on {rows} validation rows, at {decision(report)}, with 95% intervals; the one taken stands out."
+    )
     return Sheet(
         caption, columns, entries(choice, "candidates"), marked=lambda row: row.get("name") == choice.get("taken")
     )
@@ -100,7 +102,7 @@ def class_weights_sheet(report: Report) -> Sheet:
 
 def choice_pairs_sheet(report: Report) -> Sheet:
     """Paired differences between the candidates."""
-    caption = f"Paired bootstrap on the same validation rows; {DIFFERENCES}."
+    caption = f"Paired bootstrap on the same validation rows; {differences(report)}."
     return pairs_sheet(comparisons_of(dig(report, "choice"), "differences"), caption)
 
 
@@ -109,7 +111,7 @@ def asked_twins_sheet(report: Report) -> Sheet:
     asked = dig(report, "asked_twins")
     caption = (
         f"The labels ({asked.get('labels')}) against training on gold alone, on the same "
-        f"{formats.integer(asked.get('rows'))} validation rows; {DIFFERENCES}."
+        f"{formats.integer(asked.get('rows'))} validation rows; {differences(report)}."
     )
     return replace(pairs_sheet(comparisons_of(asked), caption), marked=_twin_is_better)
 

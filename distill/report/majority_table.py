@@ -9,7 +9,7 @@ from distill.evaluation.direction import LOWER_IS_BETTER
 from distill.report import formats
 from distill.report.contents import Report, dig
 from distill.report.figure_columns import best_by
-from distill.report.quality_tables import AT_MOST_PROBABLE
+from distill.report.quality_tables import decision
 from distill.report.table_model import Column, ModelRow, Sheet, model_rows, role_heading
 
 
@@ -24,8 +24,8 @@ def majority_sheet(report: Report) -> Sheet:
     ]
     caption = (
         "Model − majority answer in points of accuracy and macro F1, model − class priors in log loss (negative is "
-        f"better), paired, with 95% intervals, {AT_MOST_PROBABLE}; models that are not shown to be better in all three "
-        f"stand out{', by p after Holm’s correction over the table' if _corrected(rows) else ''}."
+        f"better), paired, with 95% intervals, at {decision(report)}; models that are not shown to be better in all "
+        f"three stand out{', by p after Holm’s correction over the table' if _corrected(rows) else ''}."
     )
     return Sheet(caption, columns, rows, role_heading, lambda row: bool(row.model.shortfalls()))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from distill.core.objectives.objective import objective
 from distill.evaluation.direction import LOWER_IS_BETTER
 from distill.evaluation.entries import Comparison
 from distill.report import formats
@@ -12,6 +13,7 @@ from distill.report.contents import (
     Report,
     comparisons_of,
     dig,
+    label_names,
     models_of,
     other_twins,
     over_majority_known,
@@ -22,15 +24,24 @@ from distill.report.names import METRIC_NAMES
 from distill.report.table_model import Column, ModelRow, Sheet, model_rows, role_heading
 
 NOT_A_SHARE = {"log_loss"}
-AT_MOST_PROBABLE = "at the most probable class"
-"""The one rule of every table but that of the operating points."""
-DIFFERENCES = f"differences in points (log loss as it is), with 95% intervals, {AT_MOST_PROBABLE}"
 _HEADS = {"accuracy": "Accuracy", "precision": "Precision", "recall": "Recall", "f1": "F1"}
 _ORDERED_NOTE = "Weighted kappa (quadratic) and places off: the labels as a scale; 0 places off is right."
 
 
+def decision(report: Report) -> str:
+    """The one rule by which labels are given in every table but those of operating points and thresholds."""
+    task = dig(report, "task")
+    several = objective(str(task.get("kind", "single")), len(label_names(report))).several
+    return "a probability of 0.5 for each label" if several else "the most probable class"
+
+
+def differences(report: Report) -> str:
+    """What the figures of a table of paired differences are."""
+    return f"differences in points (log loss as it is), with 95% intervals, at {decision(report)}"
+
+
 def quality_columns(report: Report, test: str | None = None) -> list[Column]:
-    """Model, size and quality at the most probable class; the columns that every table of models starts with."""
+    """Model, size and quality at the default decision; the columns that every table of models starts with."""
     figures = Figures.of(report, test)
     return [
         Column("Model", lambda row: row.name, kind="name"),
@@ -72,7 +83,7 @@ def per_test_sheet(report: Report, test: str) -> Sheet:
     counts = {formats.integer(row.quality["rows"]) for row in rows if row.quality.get("rows") is not None}
     size = f" ({counts.pop()} rows)" if len(counts) == 1 else ""
     lacking = absent_classes(report, rows[0].quality, f"row of test “{test}”") if rows else []
-    rule = f"{AT_MOST_PROBABLE[0].upper()}{AT_MOST_PROBABLE[1:]}."
+    rule = f"At {decision(report)}."
     notes = " ".join([rule, *lacking, Figures.of(report, test).note]).strip()
     caption = f"Test “{test}”{size}{_seed(report)}: quality in percent with 95% intervals. {notes}"
     return Sheet(caption, quality_columns(report, test), rows, role_heading)
@@ -80,7 +91,7 @@ def per_test_sheet(report: Report, test: str) -> Sheet:
 
 def comparison_sheet(report: Report) -> Sheet:
     """Paired differences between two models on the same rows; over several seeds also the least and the greatest."""
-    caption = f"Paired bootstrap on the same test rows{_seed(report)}; {DIFFERENCES}."
+    caption = f"Paired bootstrap on the same test rows{_seed(report)}; {differences(report)}."
     return pairs_sheet(comparisons_of(report), caption)
 
 
@@ -205,10 +216,10 @@ def _rule_note(report: Report) -> str:
     """What precision, recall and every F1 of the table are of, and the rule by which labels are given."""
     label = positive_label(report)
     if label is None:
-        return f"Macro F1 {AT_MOST_PROBABLE}."
+        return f"Macro F1 at {decision(report)}."
     known = any("accuracy" in dig(row.quality, "per_class", label) for row in model_rows(report))
     which = "Accuracy, precision, recall and F1" if known else "Precision, recall and F1"
-    return f"{which}: “{label}” against the rest; these and macro F1 {AT_MOST_PROBABLE}."
+    return f"{which}: “{label}” against the rest; these and macro F1 at {decision(report)}."
 
 
 def _seed(report: Report) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from distill.report import formats
 from distill.report.contents import Report, dig, positive_label
-from distill.report.quality_tables import AT_MOST_PROBABLE
+from distill.report.quality_tables import decision
 from distill.report.table_model import Column, ModelRow, Sheet, model_rows, role_heading
 
 
@@ -24,7 +24,7 @@ def spread_sheet(report: Report) -> Sheet:
         *(Column(f"Retention, {view} teacher", _retention(view)) for view in ("document", "card")),
     ]
     rows = [row for row in model_rows(report) if dig(row.quality, "f1_macro").get("spread")]
-    what = f"Lowest and highest of {_seeds(report)}, {AT_MOST_PROBABLE}"
+    what = f"Lowest and highest of {_seeds(report)}, at {decision(report)}"
     return Sheet(f"{what}; percent, log loss as it is; the means are above.", columns, rows, role_heading)
 
 

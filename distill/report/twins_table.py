@@ -8,7 +8,7 @@ from typing import Any
 from distill.report import formats
 from distill.report.contents import Report, dig
 from distill.report.figure_columns import LOG_LOSS, PERCENT, Shown, best_by
-from distill.report.quality_tables import AT_MOST_PROBABLE
+from distill.report.quality_tables import decision
 from distill.report.table_model import Column, ModelRow, Sheet, model_rows
 
 Pair = tuple[str, ModelRow, bool]
@@ -34,7 +34,7 @@ def twin_sheet(report: Report) -> Sheet:
     ]
     caption = (
         "The same student trained on gold labels alone; the one with the lower log loss on validation is taken. "
-        f"Figures {AT_MOST_PROBABLE}."
+        f"Figures at {decision(report)}."
     )
     return Sheet(caption, columns, rows, lambda row: f"Twins of {row[0]}", lambda row: row[2])
 

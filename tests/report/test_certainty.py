@@ -91,6 +91,10 @@ def test_every_table_but_that_of_the_operating_points_is_at_the_most_probable_cl
     for report in (sample_report(), sample_report() | {"seeds": [1, 2]}):
         for sheet in sheets(report):
             assert "most probable class" in sheet.caption and "threshold" not in sheet.caption
+    report = sample_report()
+    several = report | {"task": report["task"] | {"kind": "multi"}}
+    for sheet in sheets(several):
+        assert "a probability of 0.5 for each label" in sheet.caption and "most probable" not in sheet.caption
     points = breakdown_tables.points_sheet(sample_report())
     assert "at the threshold that each rule chose on validation" in points.caption
     assert "most probable" not in points.caption

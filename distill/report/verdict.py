@@ -61,7 +61,8 @@ def _gates(report: Report) -> str:
         return f"{len(failed)} of {_count(len(gates))} failed: {', '.join(failed)}."
     if unknown:
         return f"{len(unknown)} of {_count(len(gates))} not measured: {', '.join(unknown)}."
-    return f"All {_count(len(gates))} passed." if len(gates) > 1 else "The one gate passed."
+    measured = f" in seed {_listed(report.get('seeds') or [])}" if report.get("stopped_seeds") else ""
+    return f"All {_count(len(gates))} passed{measured}." if len(gates) > 1 else f"The one gate passed{measured}."
 
 
 def _failed_gates(report: Report) -> list[str]:

@@ -201,6 +201,11 @@ def test_fits_that_ended_too_early_are_named_with_their_reason() -> None:
     assert f"Stopped while still learning: base@card ({reason})." in said(sample_report())
 
 
+def test_gates_that_passed_are_those_of_the_seeds_that_no_gate_stopped() -> None:
+    report = sample_report() | {"seeds": [2, 3], "stopped_seeds": [1]}
+    assert verdict.gates_sentence(report).startswith("All 5 gates passed in seed 2, 3.")
+
+
 def test_gates_set_off_by_hand_are_named() -> None:
     report = sample_report() | {"gates_off": ["retention_card", "over_gold"]}
     assert "All 5 gates passed. Set off by hand: retention_card, over_gold." in visible(page(report))

@@ -23,6 +23,7 @@ def joined_sheet(report: Report) -> Sheet:
         columns += [_column(head, path, joined=False), _column(head, path, joined=True)]
     counts = [formats.integer(dig(block).get("rows")) for row in rows[:1] for block in (row.quality, row.model.joined)]
     caption = "Percent ± half of the 95% interval; nothing was chosen on validation, so its rows may join the test."
+    caption += " Accuracy: all classes." if label is not None else ""
     if counts:
         caption += f" Test: {counts[0]} rows, with validation: {counts[1]}."
     return Sheet(caption, columns, rows, role_heading)

@@ -123,4 +123,5 @@ def test_the_table_has_both(reports):
     assert "Test and validation together" not in page(plain)
     text = page(joined)
     assert "Test and validation together" in text and "Test: 120 rows, with validation: 180" in text
+    assert "Accuracy: all classes." in text, "the main table's accuracy is that of the positive class"
     assert any("Test: 120 rows" in getattr(part, "caption", "") for part in report_parts(joined))

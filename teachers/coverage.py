@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from distill.core.staged import COVERAGE_FILE, GUESS, StageCost, read_staged
 from distill.evaluation.proportions import wilson
 
 NONE = "unlabelled"
+_MANY, _LISTED = 20, 5  # classes from which on not all are told, and how many are then
 Classes = NDArray[np.int64]
 
 
@@ -66,14 +68,24 @@ def write_coverage(folder: Path, records: Path, space: LabelSpace) -> Json | Non
 def coverage_lines(content: Json) -> list[str]:
     """A sentence for each stage, and one for what is left and for the classes."""
     lines = [_line(stage, content["rows"]) for stage in content["stages"]]
-    shares = sorted(content["classes"], key=lambda one: one["rows"])
-    least, most = shares[0], shares[-1]
-    told = ", ".join(f"{one['label']} {one['share']:.1%}" for one in content["classes"] if one["share"] is not None)
-    if told:
-        apart = f", {most['rows'] / least['rows']:.1f} to 1" if least["rows"] else f", none of {least['label']}"
-        lines.append(f"labels by class: {told}{apart}")
+    if any(one["rows"] for one in content["classes"]):
+        lines.append(f"labels by class: {_classes(content['classes'])}")
     left = content[NONE]
     return [*lines, f"{left} of {content['rows']} rows have no label: no stage was sure of them"] if left else lines
+
+
+def _classes(classes: Sequence[Json]) -> str:
+    """The share of each class, of many classes only of the largest, and how far apart they are."""
+    ordered = sorted(classes, key=lambda one: one["rows"])
+    least, most, without = ordered[0], ordered[-1], [one["label"] for one in classes if not one["rows"]]
+    shown = classes if len(classes) <= _MANY else ordered[: -_LISTED - 1 : -1]
+    told = ", ".join(f"{one['label']} {one['share']:.1%}" for one in shown)
+    if len(shown) < len(classes):
+        told += f", these the largest of {len(classes)}"
+    if not without:
+        return f"{told}, {most['rows'] / least['rows']:.1f} to 1"
+    more = f" and {len(without) - _LISTED} more" if len(without) > _LISTED else ""
+    return f"{told}, none of {', '.join(without[:_LISTED])}{more}"
 
 
 def _line(stage: Json, rows: int) -> str:

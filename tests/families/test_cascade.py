@@ -26,7 +26,7 @@ from distill.pipeline.entries import teacher_entry
 from distill.training.joining import Share
 from distill.training.learnt_rows import Labels, soft_rows
 from teachers.config import LabellingConfig
-from teachers.coverage import write_coverage
+from teachers.coverage import coverage_lines, write_coverage
 from teachers.label import label
 from tests.families.lessons import toy_lesson
 from tests.http_server import NONSENSE, serving
@@ -186,6 +186,14 @@ def test_coverage_has_the_accuracy_of_each_stage_on_gold_rows(three, records):
     assert "14 rows went past it: the server does not answer (503)" in " ".join(watch.notes)
 
 
+def test_of_many_classes_the_largest_are_told_and_some_of_those_without_a_label():
+    rows = [0] * 100 + [*range(50, 0, -1)]
+    classes = [{"label": f"c{at}", "rows": count, "share": count / sum(rows)} for at, count in enumerate(rows)]
+    [line] = coverage_lines({"rows": 1275, "stages": [], "classes": classes, "unlabelled": 0})
+    assert line.startswith("labels by class: c100 3.9%, c101 3.8%, c102 3.8%, c103 3.7%, c104 3.6%, these the largest")
+    assert line.endswith("of 150, none of c0, c1, c2, c3, c4 and 95 more")
+
+
 def test_a_shard_that_is_missing_is_labelled_again_alike(three, records):
     model, labels, staged = three
     folder = model.parent / "labels"
@@ -217,8 +225,11 @@ def test_a_language_model_is_asked_what_no_stage_before_was_sure_of(records, tmp
     with serving({"купить": {"точно": 0.9, "мимо": 0.06, "рядом": 0.04}}, always={"купить пила": NONSENSE}) as server:
         stages = [FIRST, _asking(server, examples=3, max_failed=1.0)]
         model = _fitted(tmp_path / "model", records, stages, answers=tmp_path / "answers.sqlite")
-        labels, staged = _labels(model, records, tmp_path / "labels")
+        watch = Watch()
+        with reporting(watch):
+            labels, staged = _labels(model, records, tmp_path / "labels")
         asked = len(server.asked)
+        assert not [line for line in watch.notes if "texts answered" in line]  # not of every piece of 64
         shutil.rmtree(tmp_path / "labels")
         again, repeated = _labels(model, records, tmp_path / "labels")
     cost, left = staged.costs["language_model"], labels.status.count("unlabelled")

@@ -113,5 +113,6 @@ class LanguageModelStage(Stage):
     def ask(self, rows: Sequence[Row], texts: Sequence[str]) -> Answers:
         """The server's answers; NaN for a text without one. Raises: as `LanguageModel.answer`."""
         before = self._model.tally.requests
-        found = self._model.answer([one.text for one in shown_texts(self._renderer, rows)])
+        # Rows come in many small pieces, and what they cost is told of the stage as a whole.
+        found = self._model.answer([one.text for one in shown_texts(self._renderer, rows)], tells_end=False)
         return Answers(found.probabilities, self._model.tally.requests - before, found.cost)

@@ -106,23 +106,27 @@ class LanguageModel:
         self.tally, self._problem, self._lock = Tally(), "", threading.Lock()
         self._is_silent = False  # whether the last problem was a server without an answer, not one without a label
         self._ended: UserError | None = None
+        self._told_at = time.monotonic()
 
     @property
     def spent(self) -> float:
         """What the requests to this model have cost in this run, earlier starts included."""
         return self._spending.spent
 
-    def answer(self, texts: Sequence[Text], on_progress: Callable[[int], None] | None = None) -> Answers:
+    def answer(
+        self, texts: Sequence[Text], on_progress: Callable[[int], None] | None = None, *, tells_end: bool = True
+    ) -> Answers:
         """The answers to N ≥ 1 texts, in their order. Equal texts, and those answered before, take no request.
 
-        Args: on_progress: told the number of texts done so far.
+        Args: on_progress: told the number of texts done so far. tells_end: whether the count is told at the end too,
+            not only each half a minute.
         Raises: GateFailed when more than `max_failed` of the texts so far have no answer. LimitReached before a request
             that could exceed the spending limit. UserError when the key, the address or the request is refused, another
             model answers, the server is down, or label words begin alike. All answers up to then are kept.
         """
         self._server.stop.clear()
         self._ended = None
-        before, told = self.spent, time.monotonic()
+        before = self.spent
         keys = [request_key(self._prompt.request(text)) if text.whole else None for text in texts]
         asked = {key: text for key, text in zip(keys, texts, strict=True) if key is not None}
         found: dict[str, Answer | None] = {}
@@ -133,14 +137,18 @@ class LanguageModel:
                 self._require_answers()
             if on_progress:
                 on_progress(len(texts) * len(found) // len(asked))
-            if time.monotonic() - told > _TOLD_EVERY_S:
-                told = time.monotonic()
-                note(self.told())
+            if time.monotonic() - self._told_at > _TOLD_EVERY_S:
+                self._tell()
         if asked:
-            note(self.told())
+            if tells_end:
+                self._tell()
             self._require_answers()
         answers = [None if key is None else found[key] for key in keys]
         return self._assembled(answers, texts, self.spent - before)
+
+    def _tell(self) -> None:
+        self._told_at = time.monotonic()
+        note(self.told())
 
     def told(self) -> str:
         """How far it is, in a line."""

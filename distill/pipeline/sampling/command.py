@@ -46,7 +46,9 @@ class SampleOptions:
         }
         for name, why in wrong.items():
             if why:
-                raise UserError("options that do not go together", where=name, found=why, do="leave one out")
+                raise UserError(
+                    "options that do not go together", where=name, found=why, do="leave one out, or add what is missing"
+                )
 
     @property
     def _draws(self) -> bool:

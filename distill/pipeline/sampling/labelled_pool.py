@@ -71,7 +71,10 @@ class LabelledPool:
         """The models that have labelled. Raises: UserError where none has, or the run has no pool."""
         found = sorted(path.parent.name for path in (self.run / "labels").glob(f"*/{MANIFEST}"))
         if not found:
-            raise UserError("no labels here", where=str(self.run.path), do="make them with distill label")
+            do = "make them with distill label"
+            if seeds := self._config.get("seeds"):
+                do = f"give the run of one seed: {self.run.path}/seed-{seeds[0]}, or another one's"
+            raise UserError("no labels here", where=str(self.run.path), do=do)
         if not self.pools:
             raise UserError("the run has no pool", where=str(self.run.path), do="name files in data.pool")
         return found

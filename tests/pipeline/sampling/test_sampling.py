@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from distill.core.errors import UserError
-from distill.core.files import read_json
+from distill.core.files import read_json, write_json
 from distill.core.sheets.sheet import read_sheet
 from distill.pipeline.sampling.command import SampleOptions, sampled
 from tests.pipeline.sampling.labelled_run import gold_of, pool_records, write_labels, write_run
@@ -183,3 +183,13 @@ def test_options_that_do_not_go_together_are_refused(options, message, run, tmp_
     assert message in str(caught.value)
     with pytest.raises(UserError, match="no run here"):
         sampled(tmp_path, SampleOptions())
+
+
+def test_of_a_run_of_several_seeds_that_of_a_seed_is_asked_for(tmp_path):
+    write_run(tmp_path / "run" / "seed-4", "cascade")
+    config = read_json(tmp_path / "run" / "seed-4" / "run.json")["config"]
+    write_json(tmp_path / "run" / "run.json", {"config": {**config, "seeds": [4, 5]}, "stages": []})
+    with pytest.raises(UserError, match="no labels here") as caught:
+        sampled(tmp_path / "run", SampleOptions(out=tmp_path / "sheet.csv"))
+    assert str(tmp_path / "run" / "seed-4") in str(caught.value.do) and not (tmp_path / "sheet.csv").exists()
+    sampled(tmp_path / "run" / "seed-4", SampleOptions(out=tmp_path / "sheet.csv"))

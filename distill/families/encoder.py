@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
     from distill.training.encoded_store import EncodedStore
-    from distill.training.examples import Example
+    from distill.training.examples import Example, Examples
 
 
 class Recipe(Protocol):
@@ -90,7 +90,6 @@ class Encoder(Family):
         from distill.training.altered_rows import Alteration
         from distill.training.distillation_loss import DistillationLoss
         from distill.training.encoded_store import EncodedStore
-        from distill.training.examples import Examples
         from distill.training.fit import fit
         from distill.training.four_bit import four_bits
         from distill.training.run import Run
@@ -125,13 +124,12 @@ class Encoder(Family):
             teacher=teacher,
             teacher_pad_id=next((one.renderer().pad_id for one in others.values()), 0),
             logs=lesson.logs,
-            alteration=Alteration.of(training.alter, render, _exchanged(training, learnt, store)),
+            alteration=Alteration.of(training.alter, render, _exchanged(training, learnt, store, others)),
             plain=plain if four_bit else None,
             remarks=remarks,
         )
         gold = gold_rows(lesson.records, "valid")
-        seen = {name: replace(store, view=one).rows(learnt.splits) for name, one in others.items()}
-        train, valid = Examples(learnt, store.rows(learnt.splits), seen), Examples(gold, store.rows(gold.splits))
+        train, valid = _examples(learnt, store, others), _examples(gold, store, {})
         fit(model, train, valid, _length(training, lesson.steps), run, folder)
         if rank():
             return
@@ -204,16 +202,32 @@ def _teacher(config: Recipe, lesson: Lesson) -> Path | None:
     return lesson.teacher
 
 
-def _exchanged(training: TrainingConfig, learnt: LearntRows, store: EncodedStore) -> Sequence[Example] | None:
+def _examples(rows: LearntRows, store: EncodedStore, others: Mapping[str, View]) -> Examples:
+    """Rows encoded once for the view of the store and for each of the others."""
+    from distill.training.examples import Examples
+
+    seen = {name: replace(store, view=view).rows(rows.splits) for name, view in others.items()}
+    return Examples(rows, store.rows(rows.splits), seen)
+
+
+def _exchanged(
+    training: TrainingConfig, learnt: LearntRows, store: EncodedStore, others: Mapping[str, View]
+) -> Sequence[Example] | None:
     """The rows as `task.swap` exchanges them, encoded beside the others; None without it, or where none is read so."""
     from distill.training.altered_rows import ExchangedRows, swapped_share
-    from distill.training.examples import Examples
 
     view = store.view
     if view.config.swap is None or not swapped_share(training.alter, declared=True):
         return None
-    other = replace(store, view=View(view.name, view.config.exchanged, view.tokenizer_path))
-    return ExchangedRows(Examples(learnt, other.rows(learnt.splits)), view.config.swap.order)
+    rows = _examples(
+        learnt, replace(store, view=_other_way(view)), {key: _other_way(one) for key, one in others.items()}
+    )
+    return ExchangedRows(rows, view.config.swap.order)
+
+
+def _other_way(view: View) -> View:
+    """The view that reads a row's two sides exchanged."""
+    return View(view.name, view.config.exchanged, view.tokenizer_path)
 
 
 def _teacher_views(config: Recipe, lesson: Lesson) -> dict[str, View]:

@@ -61,15 +61,14 @@ def _attention(
     value: Tensor,
     attn_mask: Tensor | None = None,
     dropout_p: float = 0.0,
-    is_causal: bool = False,
-    scale: float | None = None,
-    enable_gqa: bool = False,
+    **options: Any,
 ) -> Tensor:
     """softmax(Q · Kᵀ · scale + mask) · V, weights dropped out. Args: as the function that it stands for."""
-    if not dropout_p or is_causal or enable_gqa or query.device.type != "cpu":
-        return functional.scaled_dot_product_attention(
-            query, key, value, attn_mask, dropout_p, is_causal, scale=scale, enable_gqa=enable_gqa
-        )
+    scale = options.get("scale")
+    others = options.get("is_causal") or options.get("enable_gqa")
+    if not dropout_p or others or query.device.type != "cpu":
+        found: Tensor = functional.scaled_dot_product_attention(query, key, value, attn_mask, dropout_p, **options)
+        return found
     scores = (query * (query.shape[-1] ** -0.5 if scale is None else scale)) @ key.transpose(-1, -2)
     if attn_mask is not None:
         scores = scores + _added(attn_mask, scores.dtype)

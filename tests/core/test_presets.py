@@ -107,7 +107,7 @@ TRAINING = {
     "dropout": None,
     "head_dropout": None,
     "cheap_dropout": False,
-    "alter": {"field_dropout": 0.0, "word_dropout": 0.0, "swapped": 0.0},
+    "alter": {"field_dropout": 0.0, "word_dropout": 0.0, "swapped": None},
     "lora": None,
     "precision": "auto",
     "embeddings": "train",

@@ -10,18 +10,24 @@ import torch
 from distill.core.errors import UserError
 from distill.core.objectives.single_label import SINGLE
 from distill.core.progress import reporting
+from distill.core.swap import ViewSwap
+from distill.families.encoder import _exchanged
 from distill.models.encoder import load_classifier
+from distill.training.config import TrainingConfig
+from distill.training.encoded_store import EncodedStore
 from distill.training.examples import Collator, doubled
 from distill.training.frozen_teacher import FrozenTeacher
 from distill.training.joining import Share
+from distill.training.learnt_rows import gold_rows
 from distill.training.losses.registry import parse_terms
 from distill.training.losses.term import Outputs
 from students.train import train
 from tests.families.lessons import toy_labels, toy_lesson
 from tests.students.test_losses import _config
-from tests.training.toy import DOCUMENT, WINDOWED, Stop, Watch, same_weights, toy_encoder, toy_examples
+from tests.training.toy import CARD, DOCUMENT, WINDOWED, Stop, Watch, same_weights, toy_encoder, toy_examples, toy_view
 
 THROUGH = {"tokens": "first", "view": "windowed"}
+NAMED = (("card", CARD), ("titles", CARD.model_copy(update={"max_tokens": 12})))
 VIEWS = {"windowed": WINDOWED, "document": DOCUMENT}
 
 
@@ -82,6 +88,17 @@ def test_a_student_with_its_own_tokens_goes_on_where_it_was_cut_off(other, warm,
         models[name] = load_classifier(tmp_path / name)
     assert same_weights(models["whole"], models["cut"]) and not same_weights(models["whole"], models["other"])
     assert sorted(path.name.rsplit("-", 1)[0] for path in kept.iterdir()) == ["card", "document", "windowed"]
+
+
+def test_a_row_with_its_sides_exchanged_is_read_so_through_every_view(warm, records, tmp_path):
+    swap = ViewSwap(fields=[["product.title", "page.title"]], order=[1, 0, 2])
+    card, titles = (toy_view(warm, one.model_copy(update={"swap": swap}), key) for key, one in NAMED)
+    learnt, store = gold_rows(records), EncodedStore(tmp_path, records, card)
+    rows = _exchanged(TrainingConfig(), learnt, store, {"titles": titles})
+    first = next(learnt.records(records)).fields
+    for found, view in ((rows[0].windows, card), (rows[0].views["titles"], titles)):
+        turned = {**first, "product.title": first["page.title"], "page.title": first["product.title"]}
+        assert found == view.renderer().encode(turned).windows != view.renderer().encode(first).windows
 
 
 @pytest.mark.parametrize(

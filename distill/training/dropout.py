@@ -67,13 +67,13 @@ def _attention(
     scale = options.get("scale")
     others = options.get("is_causal") or options.get("enable_gqa")
     if not dropout_p or others or query.device.type != "cpu":
-        found: Tensor = functional.scaled_dot_product_attention(query, key, value, attn_mask, dropout_p, **options)
-        return found
+        return functional.scaled_dot_product_attention(query, key, value, attn_mask, dropout_p, **options)
     scores = (query * (query.shape[-1] ** -0.5 if scale is None else scale)) @ key.transpose(-1, -2)
     if attn_mask is not None:
         scores = scores + _added(attn_mask, scores.dtype)
     weights = scores.softmax(-1)
-    return (weights * kept(weights, dropout_p)).to(value.dtype) @ value
+    found: Tensor = (weights * kept(weights, dropout_p)).to(value.dtype) @ value
+    return found
 
 
 def _added(mask: Tensor, dtype: torch.dtype) -> Tensor:

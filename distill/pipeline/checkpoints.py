@@ -13,6 +13,7 @@ from distill.core.errors import UserError
 from distill.core.objectives.single_label import SINGLE
 from distill.core.progress import note
 from distill.core.project import ViewConfig
+from distill.core.run_folder import RunFolder
 from distill.core.steps import Steps
 from distill.core.view import too_long
 from distill.families.family import family, family_of
@@ -46,7 +47,7 @@ _MAKING = ("teach", "label", "train")
 def try_checkpoints(experiment: Experiment, stages: Sequence[Stage], steps: Steps) -> None:
     """Try what the models of a run start from; a line for each says what it is and how long that took.
 
-    Nothing is tried where every model and label is made already.
+    Nothing is tried where every model and label is made already; of a run for one model alone only what that one needs.
 
     Args: stages: the steps that will be performed. steps: knows which of them are made.
     Raises: UserError for the first checkpoint that will not do; MissingExtra without torch.
@@ -55,7 +56,11 @@ def try_checkpoints(experiment: Experiment, stages: Sequence[Stage], steps: Step
         return
     verbs, settings = {stage.verb for stage in stages}, experiment.settings
     require_equal_starts(settings)
-    for name, entry in _starting(settings).items():
+    starting = _starting(settings)
+    if settings.only is not None:
+        needed = _entries_of(experiment, stages)
+        starting = {name: entry for name, entry in starting.items() if name in needed}
+    for name, entry in starting.items():
         students = dict(_students_of(name, settings)) if "train" in verbs else {}
         if isinstance(entry, TeacherConfig) and entry.made_by == FinishedModel.name:
             _try_finished_model(experiment, name, entry)
@@ -81,6 +86,16 @@ def _try_finished_model(experiment: Experiment, name: str, entry: TeacherConfig)
     with naming_extras(f"opening the teacher '{name}'"):
         family_of(place).open(place)
     note(f"tried teachers.{name}: {family_of(place).name}, {place}; {time.monotonic() - started:.1f} s")
+
+
+def _entries_of(experiment: Experiment, stages: Sequence[Stage]) -> set[str]:
+    """The entries of the project whose model or start some steps make; those whose labels were made elsewhere too."""
+    made = {stage.step.artifact for stage in stages}
+    return {
+        spec.entry
+        for spec in experiment.models.values()
+        if not spec.has_folder or not made.isdisjoint({spec.artifact, RunFolder.checkpoint(spec.entry)})
+    }
 
 
 def _starting(settings: Settings) -> dict[str, TeacherConfig | TrainedEntry]:

@@ -1,6 +1,8 @@
 """Checkpoints of a project are tried before its first step, with what its models will ask of them."""
 
 import json
+from dataclasses import replace
+from types import SimpleNamespace
 
 import huggingface_hub
 import pytest
@@ -9,8 +11,11 @@ from benchmarks.family_checkpoints import FAMILIES, write_checkpoint
 from distill.core.errors import UserError
 from distill.core.progress import Reporter, reporting
 from distill.inference import trial
+from distill.pipeline import checkpoints
 from distill.pipeline.checkpoints import _family_checks
+from distill.pipeline.experiment import Experiment
 from distill.pipeline.outlook import outlook
+from distill.pipeline.plan import planned
 from distill.pipeline.pretrain import pretrain
 from distill.pipeline.seeds import execute_run
 from distill.pipeline.settings import resolve_settings
@@ -92,6 +97,19 @@ def test_one_line_says_what_was_tried_and_a_made_model_is_not_tried_again(make, 
     execute_run(settings, Noting(), "teach")
     with pytest.raises(pytest.fail.Exception, match="tried again"):
         execute_run(settings, Noting(), "train")
+
+
+@pytest.mark.parametrize(("only", "tried"), [("words", []), ("far", ["far"]), (None, ["base", "far"])])
+def test_of_a_run_for_one_model_only_its_own_checkpoint_is_tried(planted, tmp_path, monkeypatch, only, tried):
+    far = "{preset: base, fresh: null, checkpoint: nowhere, weight: 0}"
+    sets = [f"teachers.far={far}", "teachers.words={preset: words, weight: 0}"]
+    sets += ["teachers.base.fresh=null", "teachers.base.checkpoint=nowhere"]
+    settings = resolve_settings(planted, tmp_path / "run", sets=sets)
+    experiment, asked = Experiment(replace(settings, only=only)), []
+    monkeypatch.setattr(checkpoints, "_try_start", lambda _, name, *__: asked.append(name))
+    nothing_made = SimpleNamespace(is_done=lambda step: False)
+    checkpoints.try_checkpoints(experiment, planned(experiment, "evaluate"), nothing_made)
+    assert asked == tried
 
 
 def test_an_audit_tries_nothing(make):

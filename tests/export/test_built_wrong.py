@@ -146,8 +146,8 @@ SPOILED_FILES = {
     "softmax in the int8 file": ("_copy", ending("model.int8.onnx", "Softmax")),
     "sigmoid in the int8 file": ("_copy", ending("model.int8.onnx", "Sigmoid")),
     "softmax in the fp32 file": ("_copy", ending("model.onnx", "Softmax")),
-    "lower-casing switched off": ("_write_tokenizer", lower_case_off),
-    "the tokenizer cuts on the left": ("_write_tokenizer", cut_on_the_left),
+    "lower-casing switched off": ("write_tokenizer", lower_case_off),
+    "the tokenizer cuts on the left": ("write_tokenizer", cut_on_the_left),
 }
 
 

@@ -123,17 +123,22 @@ def test_unknown_slice_is_refused_with_those_there_are(warm, tmp_path):
 
 
 FAMILIES = {
-    **{name: name for name in ("bag", "encoder_lstm", "ensemble", "lstm")},
+    **{name: name for name in ("bag", "cascade", "encoder_lstm", "ensemble", "http_llm", "lora_decoder", "lstm")},
+    "qlora": "lora_decoder",
     **dict.fromkeys(("words", "words_svm", "words_boosting"), "tfidf"),
     **dict.fromkeys(("words_embeddings", "embeddings"), "tfidf_embeddings"),
     "mlp": "frozen_mlp",
+}
+# What a preset leaves to the project.
+NEEDED = {
+    "ensemble": {"members": {"base": 1, "words": 1}},
+    "http_llm": {"url": "http://localhost:8000/v1/chat/completions", "model": "any"},
 }
 
 
 @pytest.mark.parametrize("name", preset_names("teachers"))
 def test_every_preset_is_a_config(name):
-    entry = {"members": {"base": 1, "words": 1}} if name == "ensemble" else {}
-    config = teacher_entry(name, entry, "test", Path("no project"))
+    config = teacher_entry(name, NEEDED.get(name, {}), "test", Path("no project"))
     assert (config.preset, config.view, config.weight) == (name, "document", 1)
     assert config.family == FAMILIES.get(name, "encoder")
     if isinstance(config, TeacherConfig):

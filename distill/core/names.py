@@ -87,5 +87,5 @@ def _problem(section: str, name: str) -> str | None:
     if section == "views" and "." in name:
         return "'.' in the name of a view; in the report it stands before an export target, as in 8L@card.onnx"
     if (models and plain in _ROWS) or (section == "teachers" and plain in _LABEL_SOURCES):
-        return "a reserved name; choose another one"
+        return "a reserved name; choose another one, and write the preset of this name as preset, if it is meant"
     return None

@@ -62,6 +62,9 @@ def _gates(report: Report) -> str:
     if unknown:
         return f"{len(unknown)} of {_count(len(gates))} not measured: {', '.join(unknown)}."
     measured = f" in seed {_listed(report.get('seeds') or [])}" if report.get("stopped_seeds") else ""
+    if is_stopped(report) or is_unfinished(report):
+        asked = "The one gate" if len(gates) == 1 else f"The {_count(len(gates))}"
+        return f"{asked} asked so far passed."
     return f"All {_count(len(gates))} passed{measured}." if len(gates) > 1 else f"The one gate passed{measured}."
 
 

@@ -29,6 +29,7 @@ def fitted(planted, *sets):
     ("sets", "parts"),
     [
         ([MSE], ["teachers.base.training.objective.regression: an ordinal task with unordered values", "task.ordered"]),
+        ([MSE, "task.kind=multi"], ["an ordinal task has one label per record, and task.kind is multi"]),
         (
             [ORDERED, "teachers.base.training.objective={regression: {class_values: [0, 2, 1]}}"],
             ["objective.regression.class_values", "an ordinal task with unordered values: each has to be above"],

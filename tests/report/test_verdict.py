@@ -206,6 +206,12 @@ def test_gates_that_passed_are_those_of_the_seeds_that_no_gate_stopped() -> None
     assert verdict.gates_sentence(report).startswith("All 5 gates passed in seed 2, 3.")
 
 
+def test_a_run_that_stopped_has_not_passed_all_of_its_gates() -> None:
+    report = sample_report() | {"outcome": {"state": "stopped", "step": "label base", "why": "the server is down"}}
+    assert verdict.gates_sentence(report) == "The 5 gates asked so far passed."
+    assert verdict.gates_sentence(report | {"gates": report["gates"][:1]}) == "The one gate asked so far passed."
+
+
 def test_gates_set_off_by_hand_are_named() -> None:
     report = sample_report() | {"gates_off": ["retention_card", "over_gold"]}
     assert "All 5 gates passed. Set off by hand: retention_card, over_gold." in visible(page(report))

@@ -72,6 +72,8 @@ class Regression(FitObjective):
 
     def problem_with(self, space: LabelSpace) -> str | None:
         """It needs ordered classes with a value each, and for borders by F1 a positive one."""
+        if space.objective.several:
+            return "an ordinal task has one label per record, and task.kind is multi"
         if not space.ordered:
             return f"{_UNORDERED}: task.ordered is false; set it to true, with task.labels from least to most"
         if self.class_values is not None and len(self.class_values) != len(space):

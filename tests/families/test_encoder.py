@@ -128,7 +128,7 @@ def test_saved_student_loads_as_a_model_of_its_depth(teacher, start, tmp_path):
 
 
 def test_more_layers_than_the_source_has(encoder, records, tmp_path):
-    with pytest.raises(UserError, match=r"students.3L.layers(?s:.*)3 of 2(?s:.*)at most 2"):
+    with pytest.raises(UserError, match=r"preset 3L.layers(?s:.*)3 of 2(?s:.*)at most 2"):
         Encoder().fit(_config("3L"), toy_lesson(records, source=encoder), tmp_path / "s")
 
 

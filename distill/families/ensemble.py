@@ -164,7 +164,7 @@ class Ensemble(Family):
 
     def parts(self, folder: Path) -> list[Path]:
         """Its members."""
-        members: Mapping[str, float] = read_json(folder / CONFIG_FILE)["distill"]["members"]
+        members: Mapping[str, float] = read_json(folder / CONFIG_FILE)["distill"].get("members", {})
         return [_member(place, folder) for place in members]
 
 

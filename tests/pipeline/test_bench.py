@@ -7,6 +7,7 @@ import json
 import pytest
 
 from benchmarks import latency
+from distill.core.files import write_json
 from distill.core.record_store import write_records
 from distill.core.records import Record
 from distill.pipeline.estimate import _Short
@@ -43,6 +44,8 @@ def timed(monkeypatch, tmp_path):
         return {"batches": {"1": sample}, "tokens": [1], "throughput_per_s": 1.0}
 
     def of(experiment):
+        for spec in experiment.models.values():
+            write_json(experiment.run / spec.artifact / "config.json", {"distill": {"family": spec.family}})
         step, folder = bench_step(experiment), tmp_path / "latency"
         folder.mkdir()
         step.body(folder)

@@ -15,7 +15,8 @@ from distill.core.record_store import read_records
 from distill.core.soft_labels import read_soft_labels, shard_path
 from distill.core.steps import Steps
 from distill.families.calibrating import validated_temperature
-from distill.families.family import Opening, family_of, fit
+from distill.families.family import Opening, family_of, fit, open_model
+from distill.families.tfidf import Tfidf
 from distill.pipeline.experiment import Experiment
 from distill.pipeline.plan import plan, stages_until
 from distill.pipeline.preflight import require_folds
@@ -29,12 +30,6 @@ from tests.pipeline.seeds_project import write_project
 from tests.training.toy import DOCUMENT, SPACE, Stop, Watch, write_toy
 
 FOLDS, CONFIG = 3, LabellingConfig(shard_rows=10, precision="fp32")
-
-
-class Settings:
-    """Of words."""
-
-    ngrams, max_features, inverse_penalty = 2, None, 3.0
 
 
 def ids(folder, split):
@@ -52,7 +47,7 @@ def made(tmp_path_factory):
         own = root / "folds" / str(number) if number else records
         (root / f"words{number}").mkdir()
         lesson = toy_lesson(own, DOCUMENT, "document")
-        fit("tfidf", Settings, lesson, root / f"words{number}")
+        fit("tfidf", Tfidf.Settings(), lesson, root / f"words{number}")
         folds.append(Fold(root / f"words{number}", own))
     return records, folds[0].model, CrossFit(folds[1:], SPACE.objective)
 
@@ -119,11 +114,11 @@ def test_only_the_model_of_a_missing_shard_is_opened(made, tmp_path, monkeypatch
     shard_path(tmp_path / "labels", 0).unlink()
     opened = []
 
-    def noting(folder):
+    def noting(folder, how):
         opened.append(folder.name)
-        return family_of(folder)
+        return open_model(folder, how)
 
-    monkeypatch.setattr(label_module, "family_of", noting)
+    monkeypatch.setattr(label_module, "open_model", noting)
     again, _ = labelled(made, tmp_path / "labels")
     assert opened == ["words1"] and np.array_equal(again.logits, whole.logits)
 

@@ -78,6 +78,23 @@ def _speed(result: Result, model: str) -> str:
     return formats.times(next(row for row in result["latency"] if row["model"] == model)["speedup_vs_teacher"])
 
 
+def _classes(result: Result, model: str) -> str:
+    """F1 of each class, the last label first, then accuracy; in percent."""
+    quality = _model(result, model)["quality"]
+    shares = [quality["per_class"][label]["f1"] for label in reversed(result["task"]["labels"])]
+    return f"{', '.join(map(_percent, shares))}; {_percent(quality['accuracy']['value'])}"
+
+
+def _point(result: Result, model: str) -> str:
+    """Accuracy, precision, recall and F1 of the positive class against the rest, at its best F1 on validation."""
+    point = _model(result, model)["quality"]["positive"]["operating_points"]["f1"]
+    return ", ".join(_percent(point[name]) for name in ("accuracy", "precision", "recall", "f1"))
+
+
+def _percent(share: float) -> str:
+    return formats.percent(share, decimals=1)
+
+
 def _model(result: Result, name: str) -> Result:
     found: Result = next(model for model in result["models"] if model["name"] == name)
     return found
@@ -131,6 +148,8 @@ RUN: dict[str, Figure] = {
     "f1_macro": _share("f1_macro"),
     "accuracy": _share("accuracy"),
     "log_loss": _log_loss,
+    "classes": _classes,
+    "point": _point,
     "difference": _difference,
     "slice": _slice,
     "retention": _retention,

@@ -36,11 +36,12 @@ _MARKERS = re.compile(r"(<!-- results:(\S+) -->\n).*?(<!-- /results -->)", re.DO
 
 
 class About(NamedTuple):
-    """What a stored result is called: name of its file, title, and the command that made it."""
+    """What a stored result is called: name of its file, title, the command that made it, and its kind."""
 
     name: str
     title: str = ""
     command: str = ""
+    kind: str = "run"
 
 
 def store(run: Path, results: Path, about: About, slices: Sequence[tuple[str, str]] = ()) -> Path:
@@ -58,7 +59,8 @@ def store(run: Path, results: Path, about: About, slices: Sequence[tuple[str, st
         kept["slices"] = [compare_by(run, a, b, "slice") for a, b in slices]
     if (run / BUDGET_FILE).is_file():
         kept["budget"] = read_json(run / BUDGET_FILE)
-    write_json(path, {"title": about.title, "command": about.command, **kept})
+    kind = {} if about.kind == "run" else {"kind": about.kind}
+    write_json(path, {**kind, "title": about.title, "command": about.command, **kept})
     return path
 
 

@@ -44,8 +44,10 @@ def kind_of(result: Mapping[str, Any]) -> Kind:
     return KINDS[result.get("kind", "run")]
 
 
+_RUN = Kind(markdown_models, lambda result: markdown_results(result, result["title"]), markdown_table, RUN)
 KINDS = {
-    "run": Kind(markdown_models, lambda result: markdown_results(result, result["title"]), markdown_table, RUN),
+    "run": _RUN,
+    "systems": _RUN._replace(chapter=False),
     "quality": Kind(lambda result, _: markdown_sets(result), markdown_quality, markdown_overview, QUALITY),
     "ablation": Kind(lambda result, _: markdown_changes(result), markdown_ablation, markdown_changes, ABLATION),
     "averaging_study": Kind(

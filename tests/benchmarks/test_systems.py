@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
 from benchmarks import systems
 from benchmarks.datasets import GRADED_OFFERS, prepare_set
+from benchmarks.results_page import pages
 from distill.core.config import load_yaml
+from distill.core.files import read_json, write_json
 from distill.pipeline.models import table
 from distill.pipeline.settings import resolve_settings
 from tests.benchmarks.raw_sets import write
+from tests.report.sample import sample_report
 
 LABELLED = ("train_medium", "valid_medium", "test_seen", "test_unseen")
 
@@ -58,6 +62,32 @@ def test_the_command_makes_every_system_read_the_view_with_three_seeds(raw, tmp_
     models = table(settings)
     assert {models[name].view for name in named} == {"document"} and settings.project.seeds == [1, 2, 3]
     assert all(models[f"3L_of_{name}"].learns_from == (name,) for name in named)
+
+
+def test_without_data_the_systems_are_laid_over_the_embedded_project(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(systems, "run_logged", lambda name, command, *rest: asked.append(command) or "stopped")
+    assert systems.main(["--work", str(tmp_path), "--teacher", "msetarget", "--seeds", "1"]) == 1
+    project = Path(asked[0][asked[0].index("--config") + 1])
+    written = load_yaml(project)
+    assert written["students"] == {} and set(written["teachers"]) == {"onetarget", "msetarget"}
+    assert (project.parent / written["data"]["train"]).is_file() and written["task"]["ordered"]
+    everything = systems._chosen(systems._parser().parse_args([]))
+    assert "old_then_new" not in everything and {"lora", "mlp", "words"} <= set(everything)
+
+
+def test_its_figures_are_kept_under_a_kind_of_their_own(tmp_path, monkeypatch):
+    def made(name, command, *rest):
+        run = Path(command[command.index("--out") + 1])
+        write_json(run / "report.json", sample_report())
+
+    monkeypatch.setattr(systems, "run_logged", made)
+    options = ["--work", str(tmp_path / "work"), "--results", str(tmp_path / "results"), "--seeds", "1"]
+    assert systems.main(options) == 0
+    stored = read_json(tmp_path / "results" / "systems_generated_card.json")
+    assert stored["kind"] == "systems" and stored["command"] == "python -m benchmarks.systems --view card --seeds 1"
+    overview, page = (pages(tmp_path / "results")[name] for name in ("results.md", "results/systems_generated_card.md"))
+    assert "systems that read the card" in page and "systems that read the card" not in overview
 
 
 @pytest.mark.parametrize(

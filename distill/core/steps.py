@@ -164,11 +164,6 @@ class Steps:
         """Whether everything that the step reads of other artifacts is there."""
         return all(manifest.holds(self.run_folder / read.artifact, read.files) for read in step.reads)
 
-    def is_open(self, step: Step) -> bool:
-        """Whether a process works on this step, or was cut off at it, with the upstream artifacts as they are."""
-        begun = begun_for(working_folder(self.run_folder / step.artifact))
-        return begun is not None and begun == fingerprint_of(step, self._inputs(step))
-
     def _is_finished(self, target: Path, fingerprint: str, step: Step) -> bool:
         return is_finished(target, fingerprint, step.manifest, self._hashes.sha256)
 

@@ -111,17 +111,6 @@ def test_a_missing_upstream_artifact_is_an_error_that_says_what_to_do(tmp_path):
         steps(tmp_path).run(consumer)
 
 
-def test_a_step_is_open_from_its_first_file_to_its_name_and_for_its_own_inputs_only(tmp_path):
-    seen = []
-
-    def watching(folder: Path) -> None:
-        seen.append((steps(tmp_path).is_open(step(watching)), steps(tmp_path).is_open(step(watching, 2))))
-
-    assert not steps(tmp_path).is_open(step(watching))
-    steps(tmp_path).run(step(watching))
-    assert seen == [(True, False)] and not steps(tmp_path).is_open(step(watching))
-
-
 def test_a_failing_body_leaves_the_earlier_artifact_and_its_own_work(tmp_path):
     def failing(folder: Path) -> None:
         (folder / "first.txt").write_text("1")
@@ -224,7 +213,6 @@ def test_an_unfinished_folder_with_a_broken_marker_is_named(tmp_path, content):
     partial = working_folder(tmp_path / "teachers" / "base")
     partial.mkdir(parents=True)
     (partial / "step.json").write_text(content)
-    assert not steps(tmp_path).is_open(step(Body()))
     with pytest.raises(UserError, match=r"base\.partial"):
         steps(tmp_path).run(step(Body()))
 

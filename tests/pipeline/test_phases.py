@@ -35,6 +35,7 @@ TEACHERS = {
     "yes_no_bert": "weight: 0",
     "yes_no_roberta": "weight: 0",
     "tiny": "weight: 0",
+    "mse_old_then_new": "preset: old_then_new, weight: 0",
     "words": "rows: {train: 1, rules: 2}",
 }
 # Of these two recipes only what random weights of width 16 and 60 rows need otherwise.
@@ -45,10 +46,11 @@ OFF = "controls={card_teacher: false, tfidf: false, random: false}"
 def sets(encoder, *more):
     own = {name: f"teachers.{name}={{{said}}}" for name, said in TEACHERS.items()}
     said = {name: ANSWERS if name.startswith("yes") else f"{FAST}, epochs: 1" for name in TEACHERS if name != "words"}
+    said["mse_old_then_new"] += ", objective: {regression: {borders: f1}}"
     fits = [f"teachers.{name}.training={{{values}}}" for name, values in said.items()]
     starts = [f"teachers.{name}.checkpoint={encoder}" for name in TEACHERS if name != "words"]
     extra = "data.extra={old: old.jsonl, rules: rules.jsonl, model_made: rules.jsonl}"
-    return [*own.values(), *fits, *starts, extra, OFF, *more]
+    return [*own.values(), *fits, *starts, extra, OFF, "task.ordered=true", "task.positive=точно", *more]
 
 
 def resolved(folder, *more, run="run"):
@@ -120,6 +122,14 @@ def test_each_phase_is_fitted_on_its_rows_at_its_rates_and_stands_in_the_report(
     assert "old_then_new-old@document" not in [model["name"] for model in report["models"]]
     start = read_json(settings.run / "teachers" / "old_then_new" / "start.json")
     assert start["source"] == "teachers/old_then_new-old"
+
+
+def test_each_phase_of_a_regression_has_borders_of_its_own_and_what_leaves_has_all_classes(made):
+    settings, report = made
+    borders = [history(settings, f"mse_old_then_new{end}")["objective"]["borders"] for end in ("-old", "")]
+    assert all(low <= high for low, high in borders) and borders[0] != borders[1]
+    assert load_classifier(settings.run / "teachers" / "mse_old_then_new").config.num_labels == 3
+    assert "mse_old_then_new@document" in [model["name"] for model in report["models"]]
 
 
 def test_a_truncated_model_is_cut_before_its_fit_or_between_two(made):

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from distill.cli.options import Options, SampleFlags, takes_options
+from distill.cli.commands import run_until, tell, tell_planned
+from distill.cli.options import Options, takes_options
 from distill.core.errors import UserError
+from distill.core.flags import Flag
+from distill.core.output import say
+from distill.pipeline.sampling.options import SampleOptions
+from export.predict_options import PredictOptions
 
 if TYPE_CHECKING:
-    from distill.core.progress import Reporter
     from distill.pipeline.studies.study import Study
-    from distill.report.finding import Finding
 
 app = typer.Typer(
     help="Large text classifiers into small ones that production can afford, with measurements of what was kept.",
@@ -28,8 +31,8 @@ app = typer.Typer(
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document last.")]
 RunArgument = Annotated[Path, typer.Argument(help="A run folder.")]
 BundleArgument = Annotated[Path, typer.Argument(help="A bundle folder.")]
-ModelOption = Annotated[str | None, typer.Option("--model", help="The model that is fitted in each cell.")]
-CellsOption = Annotated[bool, typer.Option("--dry-run", help="Print the cells and their time; make nothing.")]
+ModelOption = Annotated[str | None, Flag("The model that is fitted in each cell.")]
+CellsOption = Annotated[bool, Flag("Print the cells and their time; make nothing.")]
 ThreadsOption = Annotated[int | None, typer.Option(help="Processor threads.")]
 
 
@@ -39,10 +42,8 @@ def run(
     options: Options,
     context: typer.Context,
     json_: JsonOption = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print the plan, its time and its disk; make nothing.")
-    ] = False,
-    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    dry_run: Annotated[bool, Flag("Print the plan, its time and its disk; make nothing.")] = False,
+    version: Annotated[bool, Flag("Print the version.")] = False,
 ) -> None:
     """Everything: audit, teacher, soft labels, students, evaluation, export, latency, bundle, report."""
     if context.invoked_subcommand:
@@ -55,7 +56,7 @@ def run(
         from distill.pipeline.plan_lines import planned
 
         settings = options.settings()
-        _tell_planned(lambda: planned(settings))
+        tell_planned(lambda: planned(settings))
     elif any((options.teacher, options.student, options.config)):
         _work("report", options, json_)
     else:
@@ -71,7 +72,7 @@ def init(
     """Guess a project file from data files, and show a record as each view reads it."""
     from distill.pipeline.first_look import init_project
 
-    _tell(lambda _: init_project(files, out, force))
+    tell(lambda _: init_project(files, out, force))
 
 
 @app.command()
@@ -82,9 +83,9 @@ def show(
     view: Annotated[str, typer.Option(help="The view to read it by.")] = "card",
 ) -> None:
     """One record as a model reads it: text, tokens, what was cut."""
-    from distill.cli.commands import show_record
+    from distill.pipeline.findings import shown
 
-    show_record(options.settings(until="audit"), record_id, view)
+    tell(lambda _: shown(options.settings(until="audit"), record_id, view))
 
 
 @app.command()
@@ -96,7 +97,7 @@ def pretrain(options: Options, json_: JsonOption = False) -> None:
     from distill.pipeline.findings import pretrained
 
     settings = replace(options, checkpoint=None).settings()
-    _tell(lambda reporter: pretrained(settings, options.checkpoint, reporter), json_)
+    tell(lambda reporter: pretrained(settings, options.checkpoint, reporter), json_)
 
 
 def _verb(name: str, until: str, summary: str) -> None:
@@ -113,14 +114,10 @@ def _verb(name: str, until: str, summary: str) -> None:
 @takes_options()
 def audit(
     options: Options,
-    against: Annotated[
-        Path | None, typer.Option("--against", help="Folder of an earlier run or of records: what has changed since.")
-    ] = None,
+    against: Annotated[Path | None, Flag("Folder of an earlier run or of records: what has changed since.")] = None,
     json_: JsonOption = False,
 ) -> None:
     """Read the data: row ledger, duplicates, junk, balance, leaks, lengths."""
-    from distill.cli.commands import run_until
-
     chosen = [f"data.against={json.dumps(str(against.resolve()))}"] if against else []
     run_until("audit", options.settings(sets=chosen, until="audit"), json_)
 
@@ -132,9 +129,7 @@ _verb("teach", "teach", "Up to the fine-tuned teachers.")
 @takes_options("teacher", "config", "checkpoint", "out", "set_")
 def label(
     options: Options,
-    import_: Annotated[
-        Path | None, typer.Option("--import", help="Logits made elsewhere: rows of id and logits.")
-    ] = None,
+    import_: Annotated[Path | None, Flag("Logits made elsewhere: rows of id and logits.")] = None,
     json_: JsonOption = False,
 ) -> None:
     """Up to the soft labels of train and pool rows; imported ones need no teacher and train none."""
@@ -154,7 +149,7 @@ def select(
     if run and options != Options():
         raise UserError("a run folder needs no options", where="distill select", found=run, do="give either of the two")
     settings = None if run else options.settings(until="select")
-    _tell(lambda reporter: selected(settings, run or Path(), reporter), json_)
+    tell(lambda reporter: selected(settings, run or Path(), reporter), json_)
 
 
 _verb("train", "train", "Up to the trained students and their gold-only twins.")
@@ -164,10 +159,10 @@ _verb("train", "train", "Up to the trained students and their gold-only twins.")
 @takes_options()
 def scale(
     options: Options,
-    factors: Annotated[str, typer.Option(help="Pool rows per gold row, rising.")] = "1,4,16",
-    seeds: Annotated[str | None, typer.Option(help="Training seeds of every point: 1,2,3.")] = None,
-    price_per_hour: Annotated[float | None, typer.Option(help="Price of an hour, for the cost of a point.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the points and their time; make nothing.")] = False,
+    factors: Annotated[str, Flag("Pool rows per gold row, rising.")] = "1,4,16",
+    seeds: Annotated[str | None, Flag("Training seeds of every point: 1,2,3.")] = None,
+    price_per_hour: Annotated[float | None, Flag("Price of an hour, for the cost of a point.")] = None,
+    dry_run: Annotated[bool, Flag("Print the points and their time; make nothing.")] = False,
     json_: JsonOption = False,
 ) -> None:
     """Quality at more and more rows of the pool, from one label store: what each step brings, takes and costs."""
@@ -177,25 +172,20 @@ def scale(
 
     settings, asked = options.settings(), Scaling.of(factors, seeds, price_per_hour)
     if dry_run:
-        _tell_planned(lambda: scale_lines(settings, asked))
+        tell_planned(lambda: scale_lines(settings, asked))
     else:
-        _tell(lambda reporter: scaled(settings, asked, reporter), json_)
+        tell(lambda reporter: scaled(settings, asked, reporter), json_)
 
 
 @app.command()
 @takes_options()
 def evaluate(
     options: Options,
-    view: Annotated[
-        list[str] | None, typer.Option("--view", help="Read finished models through this view too; repeats.")
-    ] = None,
-    model: Annotated[
-        list[str] | None, typer.Option("--model", help="With --view: this model; repeats. Else all.")
-    ] = None,
+    view: Annotated[list[str] | None, Flag("Read finished models through this view too; repeats.")] = None,
+    model: Annotated[list[str] | None, Flag("With --view: this model; repeats. Else all.")] = None,
     json_: JsonOption = False,
 ) -> None:
     """Up to the quality figures of every model and exported file; with --view nothing is trained."""
-    from distill.cli.commands import run_until
     from distill.pipeline.finished import require_models
     from distill.pipeline.remeasure import as_setting
 
@@ -209,21 +199,17 @@ def _study(study: Study, dry_run: bool, as_json: bool) -> None:
     from distill.pipeline.studies.outlook import study_lines
 
     if dry_run:
-        _tell_planned(lambda: study_lines(study))
+        tell_planned(lambda: study_lines(study))
     else:
-        _tell(study.find, as_json)
+        tell(study.find, as_json)
 
 
 @app.command()
 @takes_options()
 def sweep(
     options: Options,
-    over: Annotated[
-        list[str] | None, typer.Option("--over", help="Values of any field of the config: a.b=1,2; repeats.")
-    ] = None,
-    grid: Annotated[
-        Path | None, typer.Option("--grid", help="File of the grid, or old_then_new; by default the section sweep.")
-    ] = None,
+    over: Annotated[list[str] | None, Flag("Values of any field of the config: a.b=1,2; repeats.")] = None,
+    grid: Annotated[Path | None, Flag("File of the grid, or old_then_new; by default the section sweep.")] = None,
     model: ModelOption = None,
     dry_run: CellsOption = False,
     json_: JsonOption = False,
@@ -249,8 +235,8 @@ def split_study(
 @takes_options()
 def ablate(
     options: Options,
-    fields: Annotated[bool, typer.Option("--fields", help="Leave out each field of a view.")] = False,
-    view: Annotated[str | None, typer.Option(help="The view that the model reads; by default its own.")] = None,
+    fields: Annotated[bool, Flag("Leave out each field of a view.")] = False,
+    view: Annotated[str | None, Flag("The view that the model reads; by default its own.")] = None,
     model: ModelOption = None,
     dry_run: CellsOption = False,
     json_: JsonOption = False,
@@ -271,7 +257,7 @@ def diagnose_selection(
     """Whether validation ranks the models of finished runs as test does; nothing is chosen by it."""
     from distill.pipeline.studies.diagnosis import diagnosed
 
-    _tell(lambda reporter: diagnosed(runs, reporter), json_)
+    tell(lambda reporter: diagnosed(runs, reporter), json_)
 
 
 _verb("export", "export", "Up to the exported files and their parity checks.")
@@ -289,9 +275,9 @@ def verify(
     json_: JsonOption = False,
 ) -> None:
     """Check a bundle: files, token ids, logits, answers, and with --key who made it."""
-    from distill.cli.commands import verify_bundle
+    from distill.pipeline.bundle_findings import verified
 
-    verify_bundle(bundle, key, threads, json_)
+    tell(lambda _: verified(bundle, key, threads), json_)
 
 
 @app.command()
@@ -300,29 +286,22 @@ def sign(
     key: Annotated[Path, typer.Option("--key", help="Ed25519 private key, PEM without a password.")],
 ) -> None:
     """Sign a bundle, for those who have the public key."""
-    from distill.core.output import say
-    from export.sign import sign as sign_bundle
+    from distill.pipeline.bundle_findings import signed
 
-    say(f"signed: {sign_bundle(bundle, key)}")
+    tell(lambda _: signed(bundle, key))
 
 
 @app.command()
+@takes_options(of=PredictOptions)
 def predict(
+    options: PredictOptions,
     bundle: BundleArgument,
     file: Annotated[Path, typer.Argument(help="Records: JSONL, CSV, TSV or Parquet.")],
-    out: Annotated[Path | None, typer.Option("--out", help="Where answers go, in the format of its name.")] = None,
-    operating_point: Annotated[
-        str | None, typer.Option(help="Name of an operating point of the positive class.")
-    ] = None,
-    precision: Annotated[
-        str | None, typer.Option(help="fp32, the default, or another one that the bundle holds: int8.")
-    ] = None,
-    threads: ThreadsOption = None,
 ) -> None:
     """Label a file of records with a bundle."""
-    from distill.cli.commands import predict_records
+    from distill.pipeline.bundle_findings import answered
 
-    predict_records(bundle, file, out, operating_point, precision, threads)
+    tell(lambda _: answered(bundle, file, options))
 
 
 @app.command()
@@ -330,7 +309,7 @@ def report(run: RunArgument, json_: JsonOption = False) -> None:
     """Print the tables of a run and write its page again."""
     from distill.pipeline.findings import reported
 
-    _tell(lambda _: reported(run), json_)
+    tell(lambda _: reported(run), json_)
 
 
 @app.command()
@@ -345,26 +324,25 @@ def compare(
     """Two models of a run, or the models of two runs, the older one first: paired differences on the same test rows."""
     from distill.report.finding import compared
 
-    _tell(lambda _: compared(run, others, by), json_)
+    tell(lambda _: compared(run, others, by), json_)
 
 
 @app.command()
-@takes_options(of=SampleFlags)
-def sample(options: SampleFlags, run: RunArgument, json_: JsonOption = False) -> None:
+@takes_options(of=SampleOptions)
+def sample(options: SampleOptions, run: RunArgument, json_: JsonOption = False) -> None:
     """Sheets of pool rows: to check labels by hand and read that back, or to send rows for labelling."""
-    from distill.pipeline.sampling.command import SampleOptions, sampled
+    from distill.pipeline.sampling.command import sampled
 
-    asked = SampleOptions(**vars(options))
-    _tell(lambda _: sampled(run, asked), json_)
+    tell(lambda _: sampled(run, options), json_)
 
 
 @app.command()
 @takes_options("config")
 def presets(options: Options, json_: JsonOption = False) -> None:
     """List the teachers, students and export targets of the toolkit, and with --config those of your project."""
-    from distill.cli.commands import list_presets
+    from distill.pipeline.findings import listed
 
-    list_presets(options.config, json_)
+    tell(lambda _: listed(options.config), json_)
 
 
 @app.command()
@@ -376,24 +354,14 @@ def status(
     json_: JsonOption = False,
 ) -> None:
     """How far a run is."""
-    from distill.cli.commands import print_status
+    from distill.core.artifacts import require_whole_run
+    from distill.pipeline.findings import stages
 
-    print_status(run, verify, json_)
-
-
-def _tell(find: Callable[[Reporter], Finding | None], as_json: bool = False) -> None:
-    from distill.cli.commands import tell
-
-    tell(find, as_json)
-
-
-def _tell_planned(lines: Callable[[], Sequence[str]]) -> None:
-    from distill.cli.commands import tell_planned
-
-    tell_planned(lines)
+    tell(lambda _: stages(run), json_)
+    if verify:
+        artifacts, files = require_whole_run(run)
+        say(f"{files} files of {artifacts} artifacts are as their steps left them", file=sys.stderr)
 
 
 def _work(until: str, options: Options, as_json: bool, labels: Path | None = None) -> None:
-    from distill.cli.commands import run_until
-
     run_until(until, options.settings(labels, until=until), as_json)

@@ -6,10 +6,11 @@ import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, get_args, get_type_hints
 
 import typer
 
+from distill.core.flags import Flag
 from distill.demo.projects import PROJECTS
 
 if TYPE_CHECKING:
@@ -20,26 +21,16 @@ if TYPE_CHECKING:
 class Options:
     """What the command line says of a run."""
 
-    teacher: Annotated[
-        list[str] | None,
-        typer.Option("--teacher", help="Name, preset or finished folder, alone or as NAME:WEIGHT; repeats."),
-    ] = None
-    student: Annotated[list[str] | None, typer.Option("--student", help="Name or preset; repeats.")] = None
-    config: Annotated[
-        Path | None,
-        typer.Option("--config", help=f"Project file, or {', '.join(PROJECTS)}; without it, demo."),
-    ] = None
-    checkpoint: Annotated[
-        str | None, typer.Option("--checkpoint", help="Encoder the teacher starts from: folder or hub id.")
-    ] = None
-    out: Annotated[Path | None, typer.Option("--out", help="Run folder; by default runs/<name of the config>.")] = None
-    exporter: Annotated[
-        str | None, typer.Option("--exporter", help="What traces models for export: transformers, or optimum.")
-    ] = None
-    exporter_python: Annotated[
-        str | None, typer.Option("--exporter-python", help="The Python of optimum's own environment.")
-    ] = None
-    set_: Annotated[list[str] | None, typer.Option("--set", help="Any field of the config: a.b=c; repeats.")] = None
+    teacher: Annotated[list[str] | None, Flag("Name, preset or finished folder, alone or as NAME:WEIGHT; repeats.")] = (
+        None
+    )
+    student: Annotated[list[str] | None, Flag("Name or preset; repeats.")] = None
+    config: Annotated[Path | None, Flag(f"Project file, or {', '.join(PROJECTS)}; without it, demo.")] = None
+    checkpoint: Annotated[str | None, Flag("Encoder the teacher starts from: folder or hub id.")] = None
+    out: Annotated[Path | None, Flag("Run folder; by default runs/<name of the config>.")] = None
+    exporter: Annotated[str | None, Flag("What traces models for export: transformers, or optimum.")] = None
+    exporter_python: Annotated[str | None, Flag("The Python of optimum's own environment.")] = None
+    set_: Annotated[list[str] | None, Flag("Any field of the config: a.b=c; repeats.")] = None
 
     def settings(self, labels: Path | None = None, sets: Sequence[str] = (), until: str = "report") -> Settings:
         """The resolved run up to a verb.
@@ -71,27 +62,14 @@ class Options:
         return lambda sets: self.settings(sets=sets)
 
 
-@dataclass(frozen=True)
-class SampleFlags:
-    """What the command line says of a sheet; the fields of `SampleOptions`."""
-
-    teacher: Annotated[str | None, typer.Option(help="Whose labels; by default the only ones.")] = None
-    rows: Annotated[int | None, typer.Option(help="Rows to check, 100 by default.")] = None
-    out: Annotated[Path | None, typer.Option("--out", help="The sheet, sheet.csv by default.")] = None
-    purpose: Annotated[str | None, typer.Option("--for", help="labelling: rows worth a label by hand.")] = None
-    budget: Annotated[int | None, typer.Option(help="Rows for labelling, 100 by default.")] = None
-    read: Annotated[Path | None, typer.Option("--read", help="A sheet that has been filled in.")] = None
-    second: Annotated[Path | None, typer.Option("--second", help="The same sheet by another judge.")] = None
-    seed: Annotated[int, typer.Option(help="Which rows are drawn.")] = 1
-    force: Annotated[bool, typer.Option("--force", help="Replace a sheet that is there.")] = False
-
-
 def takes_options(*names: str, of: type[Any] = Options) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Give a command the options with these names, all where none is named, as its first argument `options`.
 
     The command's own parameters come after `options` and stay as they are declared.
 
-    Args: of: the dataclass that declares them.
+    Either are declared by a `Flag`, or as typer wants them.
+
+    Args: of: the dataclass that declares them, which may be in a room below.
     """
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
@@ -114,13 +92,23 @@ def takes_options(*names: str, of: type[Any] = Options) -> Callable[[Callable[..
             options = of(**{one.name: values.pop(one.name) for one in taken})
             command(options, **values)
 
-        parameters = [*required, *shared, *optional]
+        parameters = [
+            one.replace(annotation=_as_option(one.name, one.annotation)) for one in (*required, *shared, *optional)
+        ]
         wrapped.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         wrapped.__annotations__ = {one.name: one.annotation for one in parameters}
         wrapped.__doc__, wrapped.__name__ = command.__doc__, command.__name__
         return wrapped
 
     return decorate
+
+
+def _as_option(name: str, hint: Any) -> Any:
+    """A type with typer's option where it is declared with a `Flag`."""
+    kind, flag, *_ = *get_args(hint), None, None
+    if not isinstance(flag, Flag):
+        return hint
+    return Annotated[kind, typer.Option(flag.name or f"--{name.strip('_').replace('_', '-')}", help=flag.help)]
 
 
 def _project_file(name: str, run: Path) -> Path:

@@ -10,18 +10,21 @@ from distill.core.artifacts import require_whole_run
 from distill.core.errors import UserError
 from distill.core.files import Json
 from distill.core.hashes import HashCache
+from distill.core.output import clock
 from distill.core.progress import Reporter
-from distill.core.run_folder import HASHES
+from distill.core.run_folder import HASHES, read_run
 from distill.core.sealed import read_sealed
 from distill.pipeline.experiment import Experiment
+from distill.pipeline.first_look import shown_record
+from distill.pipeline.known_presets import known_presets
 from distill.pipeline.pretrain import pretrain
 from distill.pipeline.scale import PAGE, Scaling, scale
-from distill.pipeline.seeds import execute_run, first_run
+from distill.pipeline.seeds import all_stages, execute_run, first_run
 from distill.pipeline.selection import select, stored_selection
 from distill.pipeline.settings import Settings
 from distill.report.against_table import against_sheet
 from distill.report.audit_lines import audit_lines
-from distill.report.finding import Finding, Part, report_parts
+from distill.report.finding import Finding, Lines, Part, report_parts
 from distill.report.lines import curve_lines
 from distill.report.page import write_page
 from distill.report.scale_table import scale_sentences, scale_sheet
@@ -79,6 +82,24 @@ def pretrained(settings: Settings, checkpoint: str | None, reporter: Reporter) -
     if curve is None:
         return None
     return Finding(curve, ["\n".join(curve_lines(curve, settings.run / "pretrained"))])
+
+
+def shown(settings: Settings, record_id: str, view: str) -> Finding:
+    """One record as a view renders and cuts it. Raises: as `shown_record`."""
+    return Finding(None, [shown_record(settings, record_id, view)])
+
+
+def listed(config: Path | None) -> Finding:
+    """Every preset. Args: config: a project file, or the name of an embedded project. Raises: as `known_presets`."""
+    found = known_presets(config)
+    return Finding(found.as_json(), [Lines(found.lines())], listing=True)
+
+
+def stages(run: Path) -> Finding:
+    """The stages of a run, and whether one is at work. Raises: as `read_run`."""
+    found = all_stages(run, read_run(run))
+    lines = Lines(f"{one['status']:<8} {clock(one['seconds']):>8}  {one['name']}" for one in found)
+    return Finding(found, [lines], listing=True)
 
 
 def _audit_parts(settings: Settings, report: Json) -> list[Part]:

@@ -23,7 +23,12 @@ from distill.report.run_tables import latency_sheet
 from distill.report.table_model import Sheet
 from distill.report.verdict import sentences
 
-Part = str | Text | Sheet
+
+class Lines(tuple[str, ...]):
+    """Lines that are shown as they are, however long: paths, a rendered text."""
+
+
+Part = str | Text | Sheet | Lines
 
 
 @dataclass(frozen=True)
@@ -31,11 +36,13 @@ class Finding:
     """What one command found.
 
     Attributes: content: the document that `--json` prints. parts: what people read, in order: sentences, with a style
-        of their own where they are a `Text`, and tables.
+        of their own where they are a `Text`, tables, and lines as they are. listing: whether the
+        document says all of it, so that `--json` shows no words beside it.
     """
 
     content: Any
     parts: Sequence[Part] = field(default_factory=list)
+    listing: bool = False
 
 
 def report_parts(report: Json) -> list[Part]:

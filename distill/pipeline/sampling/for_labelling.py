@@ -17,8 +17,9 @@ from distill.core.run_folder import RECORDS
 from distill.core.selection.choose import entropy_shares
 from distill.core.sheets.propose import DISPUTED, UNCERTAIN, UNCOVERED, Proposals, divergence, propose
 from distill.core.sheets.sheet import ID, LABEL, NOTE, REASON, columns_of, shown_text, write_sheet
-from distill.pipeline.sampling.key import LABELLING, Key, KeyRow, name_of, text_hashes
+from distill.pipeline.sampling.key import Key, KeyRow, name_of, text_hashes
 from distill.pipeline.sampling.labelled_pool import LabelledPool, PoolLabels
+from distill.pipeline.sampling.options import LABELLING
 
 Answers = Mapping[str, Mapping[str, NDArray[np.float64]]]
 """Probabilities (C,) of each labelled row by id, by labeller."""

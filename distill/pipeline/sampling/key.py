@@ -14,7 +14,7 @@ from distill.core.intake.hashing import digest
 from distill.core.sheets.draw import Stratum
 
 SAMPLES, KEY_FILE, RESULT_FILE = "samples", "key.json", "result.json"
-CHECK, LABELLING = "check", "labelling"
+CHECK = "check"
 
 
 @dataclass(frozen=True)

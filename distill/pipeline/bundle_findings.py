@@ -1,0 +1,36 @@
+"""What the verbs that take a bundle find, ready to be told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from distill.report.finding import Finding, Lines
+from export.checked_bundle import report_lines, verify
+from export.predict_file import answers_file, predict_file
+from export.predict_options import PredictOptions
+from export.sign import require_signed, sign
+
+
+def verified(bundle: Path, key: Path | None, threads: int | None) -> Finding:
+    """What was checked of a bundle. Args: key: whose signature it must have. Raises: as `verify`, `require_signed`."""
+    if key is not None:
+        require_signed(bundle, key)
+    report = verify(bundle, threads)
+    signed = [] if key is None else [f"signed by the holder of {key}"]
+    return Finding(report, [Lines((*signed, *report_lines(report)))])
+
+
+def signed(bundle: Path, key: Path) -> Finding:
+    """A bundle's new signature. Raises: as `sign`."""
+    return Finding(None, [Lines((f"signed: {sign(bundle, key)}",))])
+
+
+def answered(bundle: Path, file: Path, options: PredictOptions) -> Finding:
+    """Where the answers to a file of records are, and its rows that cannot be read. Raises: as `predict_file`."""
+    out = options.out or answers_file(file)
+    found = predict_file(bundle, file, out, options.operating_point, options.precision, options.threads)
+    lines = [f"{found.rows} records answered in {out}"]
+    if found.rejects:
+        rows = "1 row" if len(found.rejects) == 1 else f"{len(found.rejects)} rows"
+        lines.append(f"{rows} that cannot be read, with the reason, in {found.where}")
+    return Finding(None, [Lines(lines)])

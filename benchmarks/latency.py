@@ -16,6 +16,7 @@ from typing import Any
 from benchmarks.config import BenchConfig
 from benchmarks.environment import environment
 from benchmarks.latency_rows import Round, latency_rows, ratios
+from benchmarks.placing import placed
 from benchmarks.process import run_process
 from benchmarks.requests import Row, choose_rows
 from benchmarks.subjects import Subject, find
@@ -23,6 +24,7 @@ from distill.core.config import overrides, parse
 from distill.core.errors import DistillError, UserError
 from distill.core.files import Json, read_json, write_json
 from distill.core.record_store import read_records, splits
+from distill.inference.providers import AUTO, NAMES
 
 Progress = Callable[[int, int, str], None]
 """Called before each process with: processes done, processes in all, name of the next subject; and once at the end."""
@@ -113,11 +115,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.latency", description=measure.__doc__)
     parser.add_argument("run", type=Path, help="folder of a finished run")
     parser.add_argument("--threads", type=int, help="processor threads; those of the run by default")
+    parser.add_argument("--provider", choices=(AUTO, *NAMES), default=AUTO, help="what runs exported files")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="any setting: requests=100")
     parser.add_argument("--out", type=Path, help="write the result here as JSON")
     options = parser.parse_args(arguments)
     try:
-        result = _measure_run(options.run, options.set, options.threads)
+        result = _measure_run(options.run, options.set, options.threads, options.provider)
     except DistillError as error:
         print(error, file=sys.stderr)
         return error.exit_code
@@ -130,8 +133,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _measure_run(run: Path, settings: Sequence[str], threads: int | None) -> Json:
-    subjects, rows_by_view, left_out = from_run(run)
+def _measure_run(run: Path, settings: Sequence[str], threads: int | None, provider: str) -> Json:
+    found, rows_by_view, left_out = from_run(run)
+    subjects, elsewhere = placed(found, provider)
+    left_out |= elsewhere
     stored = read_json(run / "run.json").get("config", {}) if (run / "run.json").exists() else {}
     chosen = {**stored.get("bench", {}), **overrides(settings), **({"threads": threads} if threads else {})}
     config = parse(BenchConfig, chosen, str(run), "bench")

@@ -47,7 +47,7 @@ def _row(subject: Subject, rounds: Sequence[Round], batch: int, config: BenchCon
         "model": subject.name,
         "role": subject.role,
         "view": subject.view,
-        "runtime": subject.runtime,
+        "runtime": subject.runtime if subject.provider == "cpu" else f"{subject.runtime} on {subject.provider}",
         "precision": subject.precision,
         "threads": threads,
         "batch": batch,

@@ -65,7 +65,8 @@ def run_job(job: Mapping[str, Any], clock: Clock = time.perf_counter_ns) -> Json
 
 def opened(subject: Subject, threads: int) -> Scorer:
     """The subject as it is served, with all windows of a request in one batch wherever they may share one."""
-    how = Opening(threads, batch_tokens=NO_LIMIT, max_rows=NO_LIMIT)
+    device = "cpu" if subject.provider == "cpu" else "cuda"
+    how = Opening(threads, device=device, batch_tokens=NO_LIMIT, max_rows=NO_LIMIT, provider=subject.provider)
     if subject.target is not None and subject.export is not None:
         return target_class(subject.target).scorer(subject.export, subject.model_folder, how)
     return open_model(subject.model_folder, how)

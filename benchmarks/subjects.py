@@ -26,6 +26,7 @@ class Subject:
         model_folder: the model as it was trained.
         target: name of the target class that opens the export; None for the model as it was trained.
         export: folder of the exported model; None likewise.
+        provider: what runs it, by its short name: `cpu`, `cuda` or `tensorrt`.
         role: `teacher` for every artifact of a teacher; those on documents are what the speed-ups refer to.
     """
 
@@ -37,6 +38,7 @@ class Subject:
     role: str
     target: str | None = None
     export: Path | None = None
+    provider: str = "cpu"
 
     def exported(self, target: Target, folder: Path) -> Subject:
         """This model's export as `target`, which `folder` holds."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from distill.core.errors import MissingExtra
 from distill.core.files import Json, read_object, remove, write_json
+from distill.inference.providers import recorded_on
 from export.targets import target_class
 from export.targets.base import Source, Target
 
@@ -43,7 +44,7 @@ def export_target(
             parity.Original(model_folder, choosing, target.parity_rows) if choosing and target.chooses else original
         )
         chosen = _build(target, Source(model_folder, base, chooser.flips_of), folder)
-        measured = parity.measure(original, target.open(folder), target)
+        measured = parity.measure(original, target.open(folder, provider=recorded_on(target.facts())), target)
     except ModuleNotFoundError as error:
         raise MissingExtra(f"export ({error.name})", "train,cpu") from error
     if target.chooses:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from distill.core.errors import GateFailed, MissingExtra, UserError
 from distill.core.files import Json
+from distill.inference.providers import AUTO
 
 if TYPE_CHECKING:
     from export.runtime import Bundle
@@ -17,6 +18,7 @@ _SHOWN = 5
 _HERE = Path(__file__).parent
 CODE = {name: _HERE / name for name in ("runtime.py", "verify.py")}
 CODE["rendering.py"] = _HERE.parent / "distill" / "core" / "rendering.py"
+CODE["providers.py"] = _HERE.parent / "distill" / "inference" / "providers.py"
 """The code that a bundle carries verbatim."""
 
 
@@ -35,13 +37,14 @@ def verify(bundle: Path, threads: int | None = None) -> Json:
     return report
 
 
-def open_bundle(bundle: Path, precision: str | None = None, threads: int | None = None) -> Bundle:
+def open_bundle(bundle: Path, precision: str | None = None, threads: int | None = None, provider: str = AUTO) -> Bundle:
     """A bundle ready to predict, its files and the answers of this artifact checked first.
 
-    Raises: UserError for a damaged bundle or a precision that it does not hold. GateFailed for other answers.
+    Raises: UserError for a damaged bundle, a precision that it does not hold, or a provider that cannot or must not run
+        it. GateFailed for other answers.
     """
     with named_errors(bundle):
-        loaded: Bundle = _runtime().load_bundle(bundle, precision, threads)
+        loaded: Bundle = _runtime().load_bundle(bundle, precision, threads, provider=provider)
     return loaded
 
 

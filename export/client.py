@@ -1,9 +1,10 @@
 """Asks a bundle as its receivers will: in a process of its own, by the bundle's runtime.py, with nothing of distill.
 
-    python -I client.py < {"bundle": folder, "threads": 1, "artifacts": ["fp32"], "records": [...]}
+    python -I client.py < {"bundle": folder, "threads": 1, "provider": "auto", "artifacts": ["fp32"], "records": []}
 
-Prints one JSON object: of each artifact its `metadata`, `operating_points`, `logits` (N, C), `answers` of `predict`,
-`positive`: by operating point that was reached, N decisions, `class_thresholds`, and at these N lists of labels.
+Prints one JSON object: of each artifact its `metadata`, `provider`, `operating_points`, `logits` (N, C), `answers` of
+`predict`, `positive`: by operating point that was reached, N decisions, `class_thresholds`, and at these N lists of
+labels.
 """
 
 import json
@@ -18,10 +19,11 @@ def main() -> None:
 
     said = {}
     for name in asked["artifacts"]:
-        bundle = load_bundle(asked["bundle"], name, asked["threads"])
+        bundle = load_bundle(asked["bundle"], name, asked["threads"], provider=asked["provider"])
         points = bundle.operating_points
         said[name] = {
             "metadata": bundle.metadata,
+            "provider": bundle.provider,
             "operating_points": points,
             "logits": bundle.logits(asked["records"]).tolist(),
             "answers": bundle.predict(asked["records"]),

@@ -13,6 +13,7 @@ from distill.core.errors import GateFailed
 from distill.core.files import Json
 from distill.core.label_space import LabelSpace
 from distill.families.family import Opening
+from distill.inference.providers import recorded_on
 from export.artifact import Artifact
 from export.verify import CLASS_F1
 
@@ -25,7 +26,8 @@ def logits_of(artifact: Artifact, model_folder: Path, rows: Sequence[Mapping[str
 
     One window at a time and unpadded, where a bundle batches what may be batched: a fault in padding or masks shows.
     """
-    return artifact.target.scorer(artifact.folder, model_folder, Opening(threads=1, max_rows=1)).score(rows).logits
+    how = Opening(threads=1, max_rows=1, provider=recorded_on(artifact.target.facts()))
+    return artifact.target.scorer(artifact.folder, model_folder, how).score(rows).logits
 
 
 def answers(

@@ -18,7 +18,8 @@ from onnxruntime import GraphOptimizationLevel
 from distill.core.errors import GateFailed
 from distill.core.files import Json, write_text
 from distill.core.rendering import Encoded
-from export.runtime import Bundle, FloatRows, open_artifact, open_session
+from distill.inference.providers import open_session, recorded_on
+from export.runtime import Bundle, FloatRows, open_artifact
 from export.verify import DECISIONS_FLOOR, GOLDEN, PARITY_TOLERANCE, largest_tolerance
 
 DECISIONS_MARGIN = 1.5
@@ -90,7 +91,7 @@ def tolerance(folder: Path, name: str, entry: Mapping[str, Any], rows: Sequence[
     """
     if entry["criterion"] == "parity":
         return PARITY_TOLERANCE
-    bundle = open_artifact(folder, name, entry, threads=1)
+    bundle = open_artifact(folder, name, entry, 1, recorded_on(entry))
     logits = bundle.logits(rows, batch_size=1)
     measured = DECISIONS_MARGIN * max(float(np.abs(other.logits(rows) - logits).max()) for other in _variants(bundle))
     found, largest = max(DECISIONS_FLOOR, measured), largest_tolerance(entry["criterion"], logits)
@@ -107,9 +108,9 @@ def tolerance(folder: Path, name: str, entry: Mapping[str, Any], rows: Sequence[
 def _variants(bundle: Bundle) -> Iterator[Bundle]:
     """The same model under other thread counts and levels of graph optimisation."""
     level = GraphOptimizationLevel
-    model, providers = bundle.folder / bundle.facts["file"], bundle.facts["providers"]
+    model, provider = bundle.folder / bundle.facts["file"], recorded_on(bundle.facts)
     for threads, optimisation in ((2, level.ORT_ENABLE_ALL), (1, level.ORT_ENABLE_BASIC)):
-        yield dataclasses.replace(bundle, session=open_session(model, threads, providers, optimisation))
+        yield dataclasses.replace(bundle, session=open_session(model, bundle.facts, provider, threads, optimisation))
 
 
 def _kinds(view: Mapping[str, Any], chance: random.Random) -> Iterator[tuple[str, Json]]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from distill.core.errors import GateFailed
 from distill.core.files import Json, read_json
 from distill.core.label_space import LabelSpace
+from distill.inference.providers import AUTO, tolerance
 from export import expected
 from export.clean_process import run_alone
 from export.verify import CLASS_F1, GOLDEN, MANIFEST, answer_difference, class_difference
@@ -41,7 +42,7 @@ class Proof:
     """What a bundle is held against.
 
     Attributes: ids, records: of N real records. stored: by name of the artifact. space: the task's labels.
-        weights_sha256: of the student that was trained and measured.
+        weights_sha256: of the student that was trained and measured. provider: what the stored answers were asked on.
     """
 
     ids: Sequence[str]
@@ -49,6 +50,7 @@ class Proof:
     stored: Mapping[str, Stored]
     space: LabelSpace
     weights_sha256: str
+    provider: str = AUTO
 
 
 def prove(folder: Path, proof: Proof, threads: int | None = None) -> None:
@@ -65,7 +67,7 @@ def prove(folder: Path, proof: Proof, threads: int | None = None) -> None:
     try:
         said = json.loads(_ask(folder, proof, threads))
         problems = {
-            name: _problem(said[name], stored, proof, entries[name]["tolerance"])
+            name: _problem(said[name], stored, proof, tolerance(entries[name], said[name]["provider"]))
             for name, stored in proof.stored.items()
         }
     except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
@@ -93,7 +95,8 @@ def _with_golden(folder: Path, proof: Proof) -> Proof:
 
 def _ask(folder: Path, proof: Proof, threads: int | None) -> str:
     """What the client prints. Raises: GateFailed where it fails."""
-    asked = {"bundle": str(folder), "threads": threads, "artifacts": list(proof.stored), "records": proof.records}
+    asked: Json = {"bundle": str(folder), "threads": threads, "provider": proof.provider}
+    asked |= {"artifacts": list(proof.stored), "records": proof.records}
     done = run_alone(_CLIENT, asked=json.dumps(asked))
     if done.returncode:
         raise _unusable(folder, (done.stderr.strip() or f"exit code {done.returncode}").splitlines()[-1])
@@ -105,7 +108,7 @@ def _unusable(folder: Path, found: str) -> GateFailed:
     return GateFailed(what, where=str(folder), found=found)
 
 
-def _problem(said: Json, stored: Stored, proof: Proof, tolerance: float) -> str | None:
+def _problem(said: Json, stored: Stored, proof: Proof, allowed: float) -> str | None:
     """The first thing that differs, in the order in which one explains the next."""
     made_from = said["metadata"].get("source_sha256")
     if made_from != proof.weights_sha256:
@@ -119,8 +122,8 @@ def _problem(said: Json, stored: Stored, proof: Proof, tolerance: float) -> str 
         return f"logits of shape {here.shape}, measured {stored.logits.shape}"
     differences = np.abs(here - stored.logits).max(axis=1)
     worst = int(differences.argmax())
-    if not differences[worst] <= tolerance:
-        return f"record {proof.ids[worst]}: logits differ by {differences[worst]:.2g}, allowed {tolerance:.2g}"
+    if not differences[worst] <= allowed:
+        return f"record {proof.ids[worst]}: logits differ by {differences[worst]:.2g}, allowed {allowed:.2g}"
     return _other_answer(said, here, stored, proof)
 
 

@@ -6,7 +6,7 @@
     python runtime.py --verify                exits 0: as built, 2: a file is missing or changed, 3: other answers
     python runtime.py --predict FILE.jsonl    one JSON answer per line, in order, with `id` or the line number
 
-Needs Python 3.11, onnxruntime, tokenizers, numpy and the `verify.py` and `rendering.py` of this folder, nothing else.
+Needs Python 3.11, onnxruntime, tokenizers, numpy and `verify.py`, `rendering.py` and `providers.py` of this folder.
 """
 
 from __future__ import annotations
@@ -50,36 +50,42 @@ def _beside(name: str) -> Any:
 
 if TYPE_CHECKING or __package__ == "export":  # the source tree; in a bundle both are next to this file
     from distill.core import rendering
+    from distill.inference import providers
     from export import verify as checks
 else:
-    checks, rendering = _beside("verify"), _beside("rendering")
+    checks, rendering, providers = _beside("verify"), _beside("rendering"), _beside("providers")
 
 FloatRows = NDArray[np.float32]
 BundleError, OtherAnswers, Unavailable = checks.BundleError, checks.OtherAnswers, checks.Unavailable
 _CHUNK_RECORDS, _BATCH_SIZE, _SHOWN = 4096, 32, 5
-_ALL = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+AUTO = providers.AUTO
 
 
 def load_bundle(
-    path: str | Path, precision: str | None = None, threads: int | None = None, verify: bool = True
+    path: str | Path,
+    precision: str | None = None,
+    threads: int | None = None,
+    verify: bool = True,
+    provider: str = AUTO,
 ) -> Bundle:
     """The bundle in a folder, ready to predict.
 
     Args: precision: name of an artifact, such as `fp32`; None takes the default, see `default_artifact`. threads: of
         ONNX Runtime; None takes all cores. verify: refuse files that are not the manifest's, and a model that does not
-        give the recorded answers; reads the golden records once, some seconds for a large model.
-    Raises: BundleError for a damaged bundle, OtherAnswers among them; ValueError for a precision that it lacks;
-        Unavailable.
+        give the recorded answers; reads the golden records once, some seconds for a large model. provider: `cpu`,
+        `cuda` or `tensorrt`; `auto` takes the best that the artifact may run on and this machine has.
+    Raises: BundleError for a damaged bundle, OtherAnswers among them; ValueError for a precision or a provider that it
+        lacks; Unavailable for an artifact that cannot or must not run there.
     """
     folder = Path(path)
     contents = checks.check(folder) if verify else None
     with checks.damage(folder):
         manifest = contents.manifest if contents else checks.read_json(folder / checks.MANIFEST)
         held: dict[str, dict[str, Any]] = manifest["artifacts"]
-        name = precision or default_artifact(held)
+        name = precision or default_artifact(held, provider)
     if name not in held:
         raise ValueError(f"no precision '{name}' in {folder}; known: {', '.join(sorted(held))}")
-    bundle = open_artifact(folder, name, held[name], threads)
+    bundle = open_artifact(folder, name, held[name], threads, provider)
     if contents is not None:
         result = checks.replay(bundle, contents)
         for text in result["warnings"]:
@@ -90,34 +96,40 @@ def load_bundle(
     return bundle
 
 
-def verify(path: str | Path, threads: int | None = None) -> dict[str, Any]:
+def verify(path: str | Path, threads: int | None = None, provider: str = AUTO) -> dict[str, Any]:
     """Re-hash every file, then replay the golden records with every artifact: see `verify.verify`."""
     folder = Path(path)
-    report: dict[str, Any] = checks.verify(folder, lambda name, entry: open_artifact(folder, name, entry, threads))
+
+    def opened(name: str, entry: Mapping[str, Any]) -> Bundle:
+        return open_artifact(folder, name, entry, threads, provider)
+
+    report: dict[str, Any] = checks.verify(folder, opened)
     return report
 
 
-def default_artifact(held: Mapping[str, Mapping[str, Any]]) -> str:
-    """The first that has its providers here, before all others one whose logits are the trained model's (`parity`)."""
-    usable = [name for name, entry in held.items() if not _missing_providers(entry)] or list(held)
+def default_artifact(held: Mapping[str, Mapping[str, Any]], provider: str = AUTO) -> str:
+    """The first that has its provider here, before all others one whose logits are the trained model's (`parity`)."""
+    usable = [name for name, entry in held.items() if _can_run(entry, provider)] or list(held)
     return min(usable, key=lambda name: held[name]["criterion"] != "parity", default="none")
 
 
-def open_artifact(folder: Path, name: str, entry: Mapping[str, Any], threads: int | None = None) -> Bundle:
+def open_artifact(
+    folder: Path, name: str, entry: Mapping[str, Any], threads: int | None = None, provider: str = AUTO
+) -> Bundle:
     """One artifact of the bundle in `folder`. Args: entry: of the manifest. Raises: BundleError, Unavailable."""
     with checks.damage(folder):
         before, after = (checks.read_json(folder / f"{part}processing.json") for part in ("pre", "post"))
         for part, content in (("preprocessing.json", before), ("postprocessing.json", after)):
             if content.get("schema") != checks.SCHEMA:
                 raise BundleError(folder / part, f"schema {content.get('schema')}, this runtime reads {checks.SCHEMA}")
-        model, missing = folder / entry["file"], _missing_providers(entry)
+        model = folder / entry["file"]
         if not model.is_file():
             raise BundleError(model, "missing")
-        if missing:
-            raise Unavailable(f"{name} needs {', '.join(missing)}, which ONNX Runtime does not have here")
         try:
             renderer = rendering.Renderer(before, Tokenizer.from_file(str(folder / "tokenizer.json")))
-            session = open_session(model, threads, entry["providers"])
+            session = providers.open_session(model, entry, provider, threads)
+        except providers.ProviderError as error:
+            raise Unavailable(f"{name} {error}") from None
         except Exception as error:
             problem = f"tokenizer.json or {model.name} cannot be read: {error}"
             raise (BundleError(folder, problem) if entry["portable"] else Unavailable(f"{name}: {problem}")) from error
@@ -141,6 +153,16 @@ class Bundle:
     after: Mapping[str, Any]
     renderer: Any
     session: Any
+
+    @property
+    def provider(self) -> str:
+        """The execution provider of ONNX Runtime that runs it."""
+        return str(providers.used_by(self.session))
+
+    @property
+    def tolerance(self) -> float:
+        """How far a logit may be from the recorded one here."""
+        return float(providers.tolerance(self.facts, self.provider))
 
     @property
     def labels(self) -> list[str]:
@@ -289,15 +311,11 @@ class Bundle:
                 raise ValueError(f"record {number}: {error}") from None
 
 
-def open_session(model: Path, threads: int | None, providers: Sequence[str], level: Any = _ALL) -> Any:
-    """An ONNX Runtime session. Args: level: of graph optimisation."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.graph_optimization_level = threads or 0, level
-    return onnxruntime.InferenceSession(str(model), options, providers=list(providers))
-
-
-def _missing_providers(entry: Mapping[str, Any]) -> list[str]:
-    return [name for name in entry["providers"] if name not in onnxruntime.get_available_providers()]
+def _can_run(entry: Mapping[str, Any], provider: str) -> bool:
+    try:
+        return bool(providers.candidates(provider, entry, onnxruntime.get_available_providers()))
+    except providers.ProviderError:
+        return False
 
 
 def _check_records(records: Any) -> None:
@@ -337,13 +355,14 @@ def _main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--precision", help="default: the one with the trained model's logits, fp32")
     parser.add_argument("--operating-point", help="adds `positive` to each answer")
     parser.add_argument("--threads", type=int, help="default: all cores")
+    parser.add_argument("--provider", choices=(AUTO, *providers.NAMES), default=AUTO, help="what runs it")
     options = parser.parse_args(arguments)
     try:
         if options.verify:
-            report = verify(options.bundle, options.threads)
+            report = verify(options.bundle, options.threads, options.provider)
             print(*map(_shown, checks.report_lines(report)), sep="\n")
             return 0 if report["passed"] else 3
-        bundle = load_bundle(options.bundle, options.precision, options.threads)
+        bundle = load_bundle(options.bundle, options.precision, options.threads, provider=options.provider)
         lines = _read_lines(options.predict)
         answers = bundle.predict([record for _, record in lines], options.operating_point)
         for (number, record), answer in zip(lines, answers, strict=True):

@@ -23,10 +23,11 @@ from tokenizers import Tokenizer
 
 Json = dict[str, Any]
 FloatRows = NDArray[np.float32]
-SCHEMA, MANIFEST, GOLDEN, SIGNATURE = 2, "manifest.json", "golden.jsonl", "manifest.sig"
-CODE = ("runtime.py", "verify.py", "rendering.py")
+SCHEMA, MANIFEST, GOLDEN, SIGNATURE = 3, "manifest.json", "golden.jsonl", "manifest.sig"
+CODE = ("runtime.py", "verify.py", "rendering.py", "providers.py")
 LEAST_GOLDEN = 100
-PARITY_TOLERANCE = 1e-4  # of a logit, wherever it runs
+PARITY_TOLERANCE = 1e-4  # of a logit, on any processor
+GPU_TOLERANCE = 1e-3  # of a logit of the same file on another provider, which sums in another order
 DECISIONS_FLOOR, DECISIONS_SHARE = 1e-3, 0.1  # of the largest recorded logit: int8 rounds as the processor does
 CLASS_F1 = "class_f1"  # the operating point where each class has a threshold of its own
 ROUNDING = 1e-5  # of a probability, from the same logits
@@ -37,7 +38,7 @@ _FILES = (
 )
 # Not in the manifest's list: itself, its signature, and the record of the step that made it all.
 _OUTSIDE = {MANIFEST, SIGNATURE, "step.json"}
-_BYTE_CODE = re.compile(r"__pycache__/(runtime|verify|rendering)\.[\w.-]+\.pyc")  # Python writes it on import
+_BYTE_CODE = re.compile(r"__pycache__/(runtime|verify|rendering|providers)\.[\w.-]+\.pyc")  # Python writes it on import
 _ACTIVATIONS = {"single": "softmax", "multi": "sigmoid"}
 _GOLDEN_KEYS = {"id", "record", "windows", "logits", "answers"}
 # Instruction sets with an int8 kernel of their own in ONNX Runtime, best first. Without VNNI, sums of U8·S8 pairs
@@ -318,6 +319,11 @@ def _read_golden(path: Path, manifest: Json) -> list[Json]:
         tolerance = entry["tolerance"]
         within = _is_number(tolerance) and 0 <= tolerance <= largest
         _need(within, path.with_name(MANIFEST), f"tolerance of {name}: {tolerance}, at most {largest:.2g}")
+        most = GPU_TOLERANCE if entry["criterion"] == "parity" else largest
+        for provider, other in entry.get("tolerances", {}).items():
+            within = _is_number(other) and 0 <= other <= most and provider in entry["providers"]
+            found = f"tolerance of {name} on {provider}: {other}, at most {most:.2g}"
+            _need(within, path.with_name(MANIFEST), found)
     return golden
 
 
@@ -353,7 +359,7 @@ def _identity_problems(bundle: Any, manifest: Json) -> Iterator[str]:
 
 def _logit_problems(bundle: Any, golden: Sequence[Json], differences: NDArray[Any], exact: bool) -> Iterator[str]:
     """Where this machine's logits are too far from the recorded ones; only for not being finite where not `exact`."""
-    allowed = bundle.facts["tolerance"] if exact else math.inf
+    allowed = bundle.tolerance if exact else math.inf
     # A NaN is not within anything: the comparison is written so that it fails.
     for index in np.flatnonzero(~((differences <= allowed) & np.isfinite(differences))).tolist():
         found = f"logits differ by {differences[index]:.2g}, allowed {allowed:.2g}"

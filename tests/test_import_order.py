@@ -26,8 +26,12 @@ BUNDLED = {
     "distill/core/rendering.py": set(),
     "export/client.py": {"runtime"},
     "export/verify.py": {"numpy", "numpy.typing", "tokenizers"},
-    # The last two are what is next to it in a bundle.
-    "export/runtime.py": {"numpy", "numpy.typing", "onnxruntime", "tokenizers", "distill.core", "export"},
+    "distill/inference/providers.py": {"onnxruntime"},
+    # The last three are what is next to it in a bundle.
+    "export/runtime.py": {
+        *("numpy", "numpy.typing", "onnxruntime", "tokenizers"),
+        *("distill.core", "distill.inference", "export"),
+    },
 }
 
 

@@ -268,6 +268,9 @@ class Project(Config):
         description="training seeds: a whole run for each on the same rows, and the means over them; null: one run",
     )
     threads: PositiveInt = Field(2, description="processor threads of training, labelling and latency")
+    provider: Literal["auto", "cpu", "cuda", "tensorrt"] = Field(
+        "auto", description="what runs exported files when they are measured; auto: the best that is here for each"
+    )
 
     @field_validator("views")
     @classmethod

@@ -88,6 +88,7 @@ class Opening:
     """How a model is opened.
 
     Attributes: batch_tokens, max_rows: most padded tokens and most windows of a batch, of families that have them.
+        provider: of ONNX Runtime, of exported files: `auto`, `cpu`, `cuda` or `tensorrt`.
         view: read records through this one instead of the model's own. rewritten: with the exact, faster forms of
         layers; without them the model is as it was trained.
     """
@@ -99,6 +100,7 @@ class Opening:
     view: ViewConfig | None = None
     max_rows: int = 64
     rewritten: bool = True
+    provider: str = "auto"
 
 
 DEFAULT = Opening()

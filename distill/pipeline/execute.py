@@ -27,6 +27,7 @@ from distill.pipeline.preflight import (
     require_intervals,
     require_layers,
     require_positive,
+    require_provider,
     require_slices,
 )
 from distill.pipeline.settings import Settings
@@ -76,6 +77,8 @@ def _make(experiment: Experiment, steps: Steps, until: str) -> None:
     stages = planned(experiment, until)
     if any(stage.verb == "train" for stage in stages):
         require_layers(experiment)
+    if any(stage.verb in ("evaluate", "bench") for stage in stages):
+        require_provider(experiment)
     require_together([stage.step for stage in stages], steps)
     try_checkpoints(experiment, stages, steps)
     for stage in (stage for stage in stages if stage.step.artifact in first):

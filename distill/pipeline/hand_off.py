@@ -65,7 +65,8 @@ def _proof(experiment: Experiment, spec: ModelSpec, held: Mapping[str, str]) -> 
     ids = [record.id for _, record in records]
     stored = {name: _stored(experiment, f"{spec.label}.{target}", records) for name, target in held.items()}
     weights = sha256(experiment.run / spec.artifact / "model.safetensors")
-    return Proof(ids, [dict(record.fields) for _, record in records], stored, experiment.space, weights)
+    fields = [dict(record.fields) for _, record in records]
+    return Proof(ids, fields, stored, experiment.space, weights, experiment.project.provider)
 
 
 def _sample(experiment: Experiment) -> Iterator[tuple[str, Record]]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from distill.core.errors import UserError, unknown_name
+from distill.core.errors import MissingExtra, UserError, unknown_name
 from distill.core.files import Json
 from distill.core.model_folder import layer_count, width
 from distill.core.predictions import cluster_of
 from distill.core.record_store import iter_records, read_records, slice_counts
 from distill.core.run_folder import RECORDS
 from distill.evaluation.bootstrap import require_clusters
+from distill.inference.providers import AUTO, ProviderError, candidates
 from distill.models.layer_map import require_source
 from distill.pipeline.experiment import Experiment
 from distill.pipeline.settings import Settings
@@ -26,6 +27,26 @@ def require_students(settings: Settings, until: str) -> None:
             found="{}",
             do="name one, here or with --student; 'distill presets' lists them",
         )
+
+
+def require_provider(experiment: Experiment) -> None:
+    """Check that what was asked to run exported files is here and may run each of them. Raises: UserError naming both.
+
+    Where nothing was asked for, each file has its own.
+    """
+    asked, targets = experiment.project.provider, experiment.settings.targets
+    if asked == AUTO or not targets:
+        return
+    try:
+        from onnxruntime import get_available_providers
+    except ImportError:
+        raise MissingExtra("ONNX Runtime", "cpu") from None
+    for name, target in targets.items():
+        try:
+            candidates(asked, target.facts(), get_available_providers())
+        except ProviderError as error:
+            do = "leave --provider out, or take the target out of export (--set 'export=[onnx]')"
+            raise UserError(f"the export '{name}' cannot run there", where="provider", found=error, do=do) from None
 
 
 def require_layers(experiment: Experiment) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import Field, PositiveInt
 
 from distill.core.config import Config
+from distill.inference.providers import AUTO, CPU
 
 if TYPE_CHECKING:
     from distill.families.family import Opening
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from distill.inference.scorer import Scorer
 
 Criterion = Literal["parity", "decisions"]
-CPU = "CPUExecutionProvider"
 FACTS = ("runtime", "precision", "criterion", "batch_invariant", "portable", "providers", "file", "model")
 
 
@@ -48,7 +48,10 @@ class Target(Config):
             per run.
         quantises: whether it replaces products of layers, so that a family without any has no such file.
         portable: whether the file runs on every machine that has the providers; an engine built for one GPU does not.
-        providers: execution providers of ONNX Runtime that run it, best first.
+        providers: execution providers of ONNX Runtime that may run it, best first; one of them is enough, and where the
+            processor is among them the answers that a bundle records are the processor's.
+        elsewhere: why no other provider may run it, for whoever asks for one.
+        tolerances: of criterion `parity`, how far a logit may be off by provider, where that is not the processor's.
         model: name of its file in the export folder. file: that file's name in a bundle.
         chooses: whether `build` chooses something by the labels that it changes, which other records then judge.
         starts_from: name of the target whose export this one is made from; None starts from the model folder.
@@ -61,6 +64,8 @@ class Target(Config):
     quantises: ClassVar[bool] = False
     portable: ClassVar[bool] = True
     providers: ClassVar[tuple[str, ...]] = (CPU,)
+    elsewhere: ClassVar[str] = ""
+    tolerances: ClassVar[Mapping[str, float]] = {}
     model: ClassVar[str] = "model.onnx"
     file: ClassVar[str]
     chooses: ClassVar[bool] = False
@@ -82,11 +87,14 @@ class Target(Config):
         """Check, before anything is trained, that this target can be made of a `PreTrainedModel`. Raises: UserError."""
 
     @classmethod
-    def open(cls, folder: Path, threads: int | None = None) -> Runner:
-        """The export in `folder`, ready to run. Raises: UserError when its file or its providers are unavailable."""
+    def open(cls, folder: Path, threads: int | None = None, provider: str = AUTO) -> Runner:
+        """The export in `folder`, ready to run. Args: provider: `auto`, `cpu`, `cuda` or `tensorrt`.
+
+        Raises: UserError when its file or the provider is unavailable, or the provider must not run it.
+        """
         from distill.inference.onnx_runner import OnnxRunner
 
-        return OnnxRunner(folder / cls.model, threads=threads, providers=cls.providers)
+        return OnnxRunner(folder / cls.model, threads=threads, facts=cls.facts(), provider=provider)
 
     @classmethod
     def scorer(cls, folder: Path, model_folder: Path, how: Opening) -> Scorer:
@@ -96,7 +104,7 @@ class Target(Config):
         from distill.families.family import as_served, renderer
         from distill.inference.runner_scorer import RunnerScorer
 
-        runner, rows = cls.open(folder, how.threads), how.max_rows if cls.batch_invariant else 1
+        runner, rows = cls.open(folder, how.threads, how.provider), how.max_rows if cls.batch_invariant else 1
         reader = RunnerScorer(runner, renderer(model_folder, how), batch_tokens=how.batch_tokens, max_rows=rows)
         return as_served(reader, model_folder, how)
 
@@ -114,4 +122,6 @@ class Target(Config):
             "batch_invariant": cls.batch_invariant,
             "portable": cls.portable,
             "providers": list(cls.providers),
+            **({"elsewhere": cls.elsewhere} if cls.elsewhere else {}),
+            **({"tolerances": dict(cls.tolerances)} if cls.tolerances else {}),
         }

@@ -8,20 +8,24 @@ from typing import Any, ClassVar
 
 from pydantic import Field, model_validator
 
+from distill.inference.providers import CPU, CUDA
 from export.exporters import known_exporters
 from export.exporters.base import Exporter
 from export.targets.base import Criterion, Source, Target
+from export.verify import GPU_TOLERANCE
 
 MOST_BYTES = 2**31 - 1
 """Of one file, by protobuf."""
 
 
 class OnnxFp32(Target):
-    """fp32 in ONNX Runtime on processors; other targets start from its file."""
+    """fp32 in ONNX Runtime, on processors and on CUDA; other targets start from its file."""
 
     precision: ClassVar[str] = "fp32"
     criterion: ClassVar[Criterion] = "parity"
     batch_invariant: ClassVar[bool] = True
+    providers: ClassVar[tuple[str, ...]] = (CUDA, CPU)
+    tolerances: ClassVar[Mapping[str, float]] = {CUDA: GPU_TOLERANCE}
     file: ClassVar[str] = "model.onnx"
 
     exporter: str = Field("transformers", description="what traces the model, a class in export/exporters")

@@ -22,6 +22,9 @@ class OnnxInt8Dynamic(Target):
     criterion: ClassVar[Criterion] = "decisions"
     batch_invariant: ClassVar[bool] = False
     quantises: ClassVar[bool] = True
+    elsewhere: ClassVar[str] = (
+        "its integer products have no kernels on a GPU and would go back and forth to the processor, many times slower"
+    )
     file: ClassVar[str] = "model.int8.onnx"
     chooses: ClassVar[bool] = True
     starts_from: ClassVar[str | None] = "onnx_fp32"

@@ -262,6 +262,7 @@ EFFECTS: Mapping[type[Config], Mapping[str, str]] = {
         "controls": CONTROLS,
         "quality": SETTINGS,
         **each(REDONE, "bench", "threads"),
+        "provider": "pipeline/test_providers.py::test_a_provider_that_was_asked_for_measures_anew",
         "sweep": GRID,
         "seed": "core/intake/test_splits.py::test_the_seed_decides_and_more_rows_move_none",
         **each("pipeline/test_seeds.py::test_seeds_move_the_weights_and_leave_the_rows", "training_seed", "seeds"),

@@ -137,6 +137,7 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
         "training_seed": -1,
         "seeds": [1, 1],
         "threads": 0,
+        "provider": "gpu",
     },
     Select: {"rows": 0, "entropy": [0.5, 2], "balance": ["label"], "per_key": 0, "seed": -1},
     FreshEncoder: {"layers": 0, "width": 0, "heads": 0, "matching_heads": -1, "vocabulary": 99},

@@ -126,8 +126,12 @@ def test_the_manifest_says_what_is_true_of_each_artifact():
     held = json.loads((shared_bundle() / "manifest.json").read_text(encoding="utf-8"))["artifacts"]
     facts = ("target", "criterion", "batch_invariant", "portable", "providers")
     cpu = ["CPUExecutionProvider"]
+    assert (
+        held["fp32"]["tolerances"] == {"CUDAExecutionProvider": 1e-3}
+        and "kernels on a GPU" in held["int8"]["elsewhere"]
+    )
     assert {name: [entry[fact] for fact in facts] for name, entry in held.items()} == {
-        "fp32": ["onnx", "parity", True, True, cpu],
+        "fp32": ["onnx", "parity", True, True, ["CUDAExecutionProvider", *cpu]],
         "int8": ["onnx-int8", "decisions", False, True, cpu],
     }
 

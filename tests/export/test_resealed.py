@@ -211,7 +211,7 @@ DAMAGED = {
     "temperature a number": after(temperature=1.5),
     "temperature text": after(temperature={"fp32": "1.5", "int8": "1.5"}),
     "operating points a list": after(operating_points=[]),
-    "no positive": lambda folder: (folder / "postprocessing.json").write_text('{"schema": 2}'),
+    "no positive": lambda folder: (folder / "postprocessing.json").write_text('{"schema": 3}'),
     "postprocessing an array": file("postprocessing.json", b"[]"),
     "preprocessing empty": file("preprocessing.json", b""),
     "preprocessing of another schema": before(schema=1),

@@ -179,8 +179,8 @@ def test_unknown_precision_and_schema_are_refused(tmp_path):
     with pytest.raises(ValueError, match="no precision 'fp16' .*; known: fp32, int8"):
         load_bundle(shared_bundle(), "fp16")
     folder = copy_of(shared_bundle(), tmp_path)
-    (folder / "postprocessing.json").write_text('{"schema": 3}', encoding="utf-8")
-    with pytest.raises(BundleError, match="postprocessing.json: schema 3, this runtime reads 2"):
+    (folder / "postprocessing.json").write_text('{"schema": 4}', encoding="utf-8")
+    with pytest.raises(BundleError, match="postprocessing.json: schema 4, this runtime reads 3"):
         load_bundle(folder, verify=False)
 
 
@@ -239,7 +239,7 @@ def test_loading_replays_the_artifact_that_it_opens_and_no_other(tmp_path):
         load_bundle(folder, "int8", threads=1)
 
 
-@pytest.mark.parametrize("name", ["verify.py", "rendering.py"])
+@pytest.mark.parametrize("name", ["verify.py", "rendering.py", "providers.py"])
 @pytest.mark.parametrize("content", [None, "def broken("])
 def test_code_that_is_missing_or_damaged_is_named_without_a_traceback(tmp_path, name, content):
     folder = copy_of(shared_bundle(), tmp_path)

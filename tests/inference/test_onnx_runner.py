@@ -65,8 +65,10 @@ def test_absent_provider_is_not_replaced_in_silence(tmp_path):
 
     if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
         pytest.skip("has the CUDA provider")
-    with pytest.raises(UserError, match="CUDAExecutionProvider"):
-        OnnxRunner(path, providers=("CUDAExecutionProvider", "CPUExecutionProvider"))
+    allowed = {"providers": ("CUDAExecutionProvider", "CPUExecutionProvider")}
+    with pytest.raises(UserError, match="needs CUDAExecutionProvider.*pip install onnxruntime-gpu"):
+        OnnxRunner(path, facts=allowed, provider="cuda")
+    assert OnnxRunner(path, facts=allowed).provider == "CPUExecutionProvider"
 
 
 def test_missing_runtime_names_the_extra(tmp_path, monkeypatch):

@@ -9,6 +9,7 @@ from distill.core.run_folder import LATENCY, RECORDS, RunFolder
 from distill.core.steps import Read, Step
 from distill.core.work import Work
 from distill.families.family import family, family_of
+from distill.inference.providers import AUTO
 from distill.pipeline.experiment import Experiment
 from distill.pipeline.models import TEACHER, ModelSpec
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 def bench_step(experiment: Experiment) -> Step:
     """Latency of the teachers and of students that cannot be exported, as they were trained, and of every file."""
     config, threads, tests = experiment.settings.bench, experiment.project.threads, experiment.tests
+    provider = experiment.project.provider
     trained = [spec for spec in experiment.timed if spec.role == TEACHER or not _exports(spec)]
     left_out = {label: "its labels were made elsewhere, there is no model to time" for label in experiment.imported}
     remote = [spec.label for spec in experiment.of_role(TEACHER) if experiment.is_remote(spec)]
@@ -26,14 +28,17 @@ def bench_step(experiment: Experiment) -> Step:
 
     def body(folder: Path) -> None:
         from benchmarks.latency import measure
+        from benchmarks.placing import placed
         from distill.core.files import write_json
         from distill.core.progress import progress
         from distill.core.record_store import read_records
 
         rows = [record.fields for test in tests for record in read_records(experiment.run / RECORDS, test)]
-        by_view, subjects = {view: rows for view in experiment.project.views}, _subjects(experiment, trained)
+        by_view = {view: rows for view in experiment.project.views}
+        subjects, elsewhere = placed(_subjects(experiment, trained), provider)
         with progress("measuring latency", len(subjects) * config.processes) as advance:
-            result = measure(subjects, by_view, config, threads, left_out, on_progress=lambda done, *_: advance(done))
+            why = {**left_out, **elsewhere}
+            result = measure(subjects, by_view, config, threads, why, on_progress=lambda done, *_: advance(done))
         write_json(folder / "latency.json", result)
 
     files = [RunFolder.export(spec.name, target) for spec, target in experiment.exports()]
@@ -46,6 +51,7 @@ def bench_step(experiment: Experiment) -> Step:
             "bench": config.as_fingerprint(),
             "threads": threads,
             **({"left_out": list(left_out)} if left_out else {}),
+            **({"provider": provider} if provider != AUTO else {}),
         },
         reads=(
             Read(RECORDS, tuple(f"{test}.parquet" for test in tests)),

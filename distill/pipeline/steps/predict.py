@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from distill.core.run_folder import RECORDS, RunFolder
 from distill.core.steps import Body, Read, Step
 from distill.core.work import reading
+from distill.inference.providers import AUTO
 from distill.pipeline.experiment import Experiment
 from distill.pipeline.models import ModelSpec
 
@@ -51,12 +52,13 @@ def cross_view_step(experiment: Experiment, spec: ModelSpec, view: str, name: st
 def predict_exported_step(experiment: Experiment, spec: ModelSpec, target: str) -> Step:
     """An exported file's predictions."""
     artifact, chosen = RunFolder.export(spec.name, target), experiment.settings.targets[target]
+    provider = experiment.project.provider
 
     def body(folder: Path) -> None:
         from distill.families.family import Opening
         from distill.inference.predict import predict
 
-        run, how = experiment.run, Opening(threads=experiment.project.threads)
+        run, how = experiment.run, Opening(threads=experiment.project.threads, provider=provider)
 
         def opened() -> Scorer:
             return chosen.scorer(run / artifact, run / spec.artifact, how)
@@ -64,7 +66,8 @@ def predict_exported_step(experiment: Experiment, spec: ModelSpec, target: str) 
         predict(opened, run / RECORDS, experiment.predicted_splits, folder)
 
     like = f"predict {experiment.shipped()[0][0].label}.{target}"
-    return _step(experiment, f"{spec.label}.{target}", body, (Read(spec.artifact), Read(artifact)), like)
+    asked: dict[str, object] = {} if provider == AUTO else {"provider": provider}
+    return _step(experiment, f"{spec.label}.{target}", body, (Read(spec.artifact), Read(artifact)), like, asked)
 
 
 def _step(

@@ -51,7 +51,7 @@ def bundle(contents: Contents, folder: Path, threads: int | None = None) -> None
         _fill(folder, contents, view, records, logits)
     except BundleError as error:
         raise GateFailed("the bundle cannot be read: no bundle", where=str(error.path), found=error.problem) from error
-    _replay(folder, threads)
+    require_own_check(folder, threads)
 
 
 def _logits(
@@ -216,8 +216,11 @@ def _versions() -> dict[str, str]:
     return found
 
 
-def _replay(folder: Path, threads: int | None) -> None:
-    """Let the bundle check itself as its receivers will: its own runtime.py in a fresh, isolated interpreter."""
+def require_own_check(folder: Path, threads: int | None = None) -> None:
+    """Let the bundle check itself as its receivers will: its own runtime.py in a fresh, isolated interpreter.
+
+    Raises: GateFailed with what it printed.
+    """
     options = ["--threads", str(threads)] if threads else []
     done = run_alone(folder / "runtime.py", "--verify", *options)
     if done.returncode:

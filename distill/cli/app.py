@@ -16,6 +16,7 @@ from distill.core.flags import Flag
 from distill.core.output import say
 from distill.pipeline.sampling.options import SampleOptions
 from export.predict_options import PredictOptions
+from export.retune_options import RetuneOptions
 
 if TYPE_CHECKING:
     from distill.pipeline.studies.study import Study
@@ -31,6 +32,7 @@ app = typer.Typer(
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document last.")]
 RunArgument = Annotated[Path, typer.Argument(help="A run folder.")]
 BundleArgument = Annotated[Path, typer.Argument(help="A bundle folder.")]
+LabelledArgument = Annotated[Path, typer.Argument(help="Labelled records: JSONL, CSV, TSV or Parquet.")]
 ModelOption = Annotated[str | None, Flag("The model that is fitted in each cell.")]
 CellsOption = Annotated[bool, Flag("Print the cells and their time; make nothing.")]
 ThreadsOption = Annotated[int | None, typer.Option(help="Processor threads.")]
@@ -302,6 +304,15 @@ def predict(
     from distill.pipeline.bundle_findings import answered
 
     tell(lambda _: answered(bundle, file, options))
+
+
+@app.command()
+@takes_options(of=RetuneOptions)
+def retune(options: RetuneOptions, bundle: BundleArgument, file: LabelledArgument, json_: JsonOption = False) -> None:
+    """A new bundle with temperature and operating points chosen on labelled rows; nothing is trained."""
+    from distill.pipeline.bundle_findings import retuned
+
+    tell(lambda _: retuned(bundle, file, options), json_)
 
 
 @app.command()

@@ -52,20 +52,29 @@ class Entities:
     def narrowing(self, influence: FloatArray) -> float:
         """By what the deviations of product weights are to be multiplied: √(V / P), at most 1.
 
-        P is the variance that product weights give, Σ_k L_k. V is that of rows of which any two may depend on each
-        other if they share an entity, Σ_k (−1)^(k+1) L_k, but no less than that of any one key alone, or of the cells
-        alone. L_k is the sum over every set of k entities of the squared influence of the rows that have them all.
+        P is the variance that product weights give, Σ_k L_k, and V that of `variance`.
 
         Args: influence: (D, N), of D figures whose variances are added up.
         """
+        shared, product = self._variances(influence)
+        return float(np.sqrt(min(1.0, shared / product))) if np.isfinite(product) and product > 0 else 1.0
+
+    def variance(self, influence: FloatArray) -> float:
+        """The variance of sums over rows of which any two may depend on each other if they share an entity.
+
+        Σ_k (−1)^(k+1) L_k, but no less than that of any one key alone, or of the cells alone. L_k is the sum over every
+        set of k entities of the squared influence of the rows that have them all.
+
+        Args: influence: (D, N), what each row adds to D figures, 0 in sum; their variances are added up.
+        """
+        return self._variances(influence)[0]
+
+    def _variances(self, influence: FloatArray) -> tuple[float, float]:
         by_cell: FloatArray = np.stack([np.bincount(self.cell, row, len(self.cells)) for row in influence])
         levels = [_squares(by_cell[:, cells], groups) for cells, groups in self._levels]
-        product = float(sum(levels))
-        if not np.isfinite(product) or product <= 0:
-            return 1.0
         any_shared = sum(level * (-1) ** size for size, level in enumerate(levels))
         alone = [_squares(influence, column) for column in self._columns]
-        return float(np.sqrt(min(1.0, max(any_shared, (by_cell**2).sum(), *alone) / product)))
+        return max(any_shared, float((by_cell**2).sum()), *alone), float(sum(levels))
 
     def _shared(self, size: int) -> tuple[Numbers, Numbers]:
         """Every set of `size` entities that a cell has: cells, and the number of the set that each has."""

@@ -186,9 +186,12 @@ def accuracy(logits: ArrayLike, target: ArrayLike, objective: Objective = SINGLE
     return float(tally(logits, target, objective).total().accuracy)
 
 
-def log_loss(logits: ArrayLike, target: ArrayLike, objective: Objective = SINGLE) -> float:
-    """`Tally.log_loss` of all rows; arguments as in `tally`."""
-    return float(objective.row_log_loss(*_checked(logits, target, objective)).mean())
+def log_loss(
+    logits: ArrayLike, target: ArrayLike, objective: Objective = SINGLE, weights: ArrayLike | None = None
+) -> float:
+    """`Tally.log_loss` of all rows; arguments as in `tally`. Args: weights: (N,), how much each row counts."""
+    losses = objective.row_log_loss(*_checked(logits, target, objective))
+    return float(losses.mean() if weights is None else np.average(losses, weights=np.asarray(weights, np.float64)))
 
 
 def ece(logits: ArrayLike, target: ArrayLike, objective: Objective = SINGLE) -> float:

@@ -76,7 +76,7 @@ class Curves:
         scores = probability[self._order]
         self._last = np.flatnonzero(np.append(scores[1:] != scores[:-1], True)) if len(scores) else np.arange(0)
         self._positive = positive[self._order]
-        self._thresholds = _between(scores[self._last])
+        self._thresholds = between(scores[self._last])
 
     def best(
         self, weights: NDArray[np.generic], precision_at_least: float, recall_at_least: float
@@ -108,7 +108,7 @@ class Curves:
         return np.where(allowed.any(axis=1), self._thresholds[first], np.nan)
 
 
-def _between(scores: FloatArray) -> FloatArray:
+def between(scores: FloatArray) -> FloatArray:
     """Midway from each score (descending) to the next lower one, or to 0: rounding of a score cannot move it across."""
     lower = np.append(scores[1:], 0.0)
     middle = lower + (scores - lower) / 2

@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from distill.report.finding import Finding, Lines
+from distill.report.retune_table import retune_finding
 from export.checked_bundle import report_lines, verify
 from export.predict_file import answers_file, predict_file
 from export.predict_options import PredictOptions
+from export.retune import retune
+from export.retune_options import RetuneOptions
 from export.sign import require_signed, sign
 
 
@@ -34,3 +37,8 @@ def answered(bundle: Path, file: Path, options: PredictOptions) -> Finding:
         rows = "1 row" if len(found.rejects) == 1 else f"{len(found.rejects)} rows"
         lines.append(f"{rows} that cannot be read, with the reason, in {found.where}")
     return Finding(None, [Lines(lines)])
+
+
+def retuned(bundle: Path, file: Path, options: RetuneOptions) -> Finding:
+    """A bundle with another temperature and other operating points, before and after. Raises: as `retune`."""
+    return retune_finding(retune(bundle, file, options))

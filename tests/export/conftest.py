@@ -1,4 +1,4 @@
-"""Tiny classifiers of three families with random weights, exported once per session, and Cyrillic records to read."""
+"""Tiny classifiers of some families with random weights, exported once per session, and Cyrillic records to read."""
 
 import pytest
 
@@ -16,6 +16,10 @@ def tiny_config(family):
         return hf.BertConfig(**size, **bert)
     if family == "roberta":
         return hf.RobertaConfig(**size, **bert, type_vocab_size=1)
+    if family == "xlm-roberta":
+        return hf.XLMRobertaConfig(**size, **bert, type_vocab_size=1)
+    if family == "mpnet":
+        return hf.MPNetConfig(**size, **bert)
     return hf.DistilBertConfig(**size, dim=32, n_layers=3, n_heads=4, hidden_dim=64)
 
 

@@ -169,7 +169,7 @@ def _entry(artifact: Artifact) -> Json:
     if artifact.class_thresholds:
         points["class_thresholds"] = dict(artifact.class_thresholds)
     points |= made_by(artifact.folder)
-    return {"file": target.file, "target": target.name, **target.facts(), **chosen, **points}
+    return {"file": target.file, "target": target.name, **target.entry(artifact.folder), **chosen, **points}
 
 
 def _preprocessing(view: View, model_folder: Path) -> Json:

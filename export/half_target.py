@@ -49,7 +49,7 @@ class HalfTarget(Target):
                 do="take the target out of export, or an encoder with linear layers",
             )
 
-    def build(self, source: Source, folder: Path) -> Mapping[str, Any]:
+    def write_graph(self, source: Source, folder: Path) -> dict[str, Any]:
         """Record activations of real records in fp32, and write the strongly typed graph that can hold them.
 
         Returns: `tolerance`; `types`: how many nodes are halved, and how many kept by reason; `activations`: the

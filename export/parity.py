@@ -66,10 +66,11 @@ class Original:
 def measure(original: Original, exported: Runner, target: Target) -> Json:
     """The content of `parity.json`: figures, and by `criterion` which of them is to be judged; no judgement.
 
-    `parity` looks at `max_abs_diff`, the largest difference of a logit on any record or cell of the grid; `decisions`
-    at `label_flips`, the share of records whose label changes, read one at a time. Where a target scales activations
-    per batch, `label_flips_large` and `batch_shift` tell what larger batches do. `finite` is false when an answer is
-    NaN, infinite, of another shape or refused.
+    `parity` and `tolerance` look at `max_abs_diff`, the largest difference of a logit on any record or cell of the
+    grid, the one by a limit for all files, the other by the target's own; `decisions` at `label_flips`, the share of
+    records whose label changes, read one at a time. Where a target scales activations per batch, `label_flips_large`
+    and `batch_shift` tell what larger batches do. `finite` is false when an answer is NaN, infinite, of another shape
+    or refused.
     """
     runner = _Forgiving(exported, original.logits.shape[1])
     served, large = original.answers(runner, _SERVED), original.answers(runner, _LARGE)

@@ -182,7 +182,8 @@ class Parity(Entry):
     """One of the checks in `parity`: an exported file against its PyTorch model on the same rows.
 
     Attributes: name: of the model's folder. target: of the export. model: the file's name among the `models`.
-        criterion: `decisions`, judged by the share of changed labels, or `parity`, by the largest difference.
+        criterion: `decisions`, judged by the share of changed labels; `parity` and `tolerance`, by the largest
+            difference, with one limit for all files or the target's own.
         chosen_on: of a file of which something was chosen: `{"rows", "apart"}`, whether other rows judge it.
     """
 

@@ -61,7 +61,8 @@ def judged_parity(gates: Gates, entries: Iterable[Json]) -> list[Json]:
     found = []
     for entry in entries:
         if "criterion" in entry:
-            limit = gates.int8_flips if entry["criterion"] == "decisions" else gates.parity_fp32
+            limits = {"decisions": gates.int8_flips, "tolerance": entry.get("tolerance"), "parity": gates.parity_fp32}
+            limit = limits[entry["criterion"]]
             measured = Parity.from_json(entry).measured
             within = limit is None or (measured is not None and measured <= limit)
             found.append({**entry, "required": limit, "passed": bool(entry["finite"] and within)})

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from distill.inference.runner import Runner
     from distill.inference.scorer import Scorer
 
-Criterion = Literal["parity", "decisions"]
+Criterion = Literal["parity", "tolerance", "decisions"]
 FACTS = ("runtime", "precision", "criterion", "batch_invariant", "portable", "providers", "file", "model")
 
 
@@ -42,8 +42,8 @@ class Target(Config):
 
     Attributes:
         runtime: what runs the files, as the latency table names it. precision: of the weights.
-        criterion: what parity judges: `parity`, every logit within a tolerance; `decisions`, the share of changed
-            labels.
+        criterion: what parity judges: `parity`, every logit by one limit for all files; `tolerance`, every logit by the
+            limit that the target declares; `decisions`, the share of changed labels.
         batch_invariant: whether a record's logits are the same whatever shares its batch; if not, one window is read
             per run.
         quantises: whether it replaces products of layers, so that a family without any has no such file.
@@ -113,9 +113,13 @@ class Target(Config):
         """Lines for the limits in a model card. Args: cpu: class of processor that the bundle was recorded on."""
         return []
 
+    def entry(self, folder: Path) -> dict[str, Any]:
+        """What a bundle's manifest says of the export in `folder`, JSON-ready: facts, and what was chosen for it."""
+        return self.facts()
+
     @classmethod
     def facts(cls) -> dict[str, Any]:
-        """What a bundle's manifest says of a file of this target, JSON-ready."""
+        """What holds of every file of this target, JSON-ready."""
         return {
             "precision": cls.precision,
             "criterion": cls.criterion,

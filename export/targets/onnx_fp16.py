@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar
 
 from distill.inference.providers import CPU, CUDA
 from export.half_target import HalfTarget
+from export.targets.base import Source
 
 
 class OnnxFp16(HalfTarget):
@@ -14,3 +17,7 @@ class OnnxFp16(HalfTarget):
     precision: ClassVar[str] = "fp16"
     providers: ClassVar[tuple[str, ...]] = (CUDA, CPU)
     file: ClassVar[str] = "model.fp16.onnx"
+
+    def build(self, source: Source, folder: Path) -> Mapping[str, Any]:
+        """Write the strongly typed graph, see `HalfTarget.write_graph`."""
+        return self.write_graph(source, folder)

@@ -6,6 +6,8 @@ from typing import Any
 
 from benchmarks.config import BenchConfig
 from distill.core.config import Config
+from export.targets.onnx_cuda import OnnxCuda
+from export.targets.onnx_fp16 import OnnxFp16
 from export.targets.onnx_fp32 import OnnxFp32
 from export.targets.onnx_int8_dynamic import OnnxInt8Dynamic
 from teachers.config import TeacherEntry
@@ -38,6 +40,15 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
         "keep": "middle",
     },
     OnnxFp32: {"name": "", "target": "", "parity_rows": 0, "exporter": "optimun", "exporter_python": "python"},
+    OnnxFp16: {
+        "name": "",
+        "target": "",
+        "parity_rows": 0,
+        "tolerance": 0,
+        "keep_fp32": "head",
+        "largest_share": 2,
+    },
+    OnnxCuda: {"name": "", "target": "", "parity_rows": 0, "fuse": "maybe", "fused_difference": 0},
     OnnxInt8Dynamic: {
         "name": "",
         "target": "",

@@ -18,6 +18,8 @@ from distill.inference.language_model.config import Asking, Example, LanguageMod
 from distill.models.config import FreshEncoder, HeadConfig, VocabularyConfig
 from distill.training.config import AlterConfig, LoraConfig, TrainingConfig
 from distill.training.learning import LearningConfig
+from export.targets.onnx_cuda import OnnxCuda
+from export.targets.onnx_fp16 import OnnxFp16
 from export.targets.onnx_fp32 import OnnxFp32
 from export.targets.onnx_int8_dynamic import OnnxInt8Dynamic
 from students.config import StudentConfig, StudentEntry, TrainedEntry
@@ -149,6 +151,12 @@ ASKING = {
 TARGET = {
     **each(TARGETS, "name", "target"),
     "parity_rows": "export/test_parity.py::test_rows_are_spread_evenly_and_needed",
+}
+HALF = {
+    **TARGET,
+    "tolerance": "export/test_half_targets.py::test_fp16_is_judged_by_the_tolerance_of_its_preset",
+    "keep_fp32": "export/test_strong_types.py::test_a_product_that_would_overflow_is_refused_by_name",
+    "largest_share": "export/test_half_targets.py::test_an_activation_over_the_declared_share_stops_the_export_by_name",
 }
 
 EFFECTS: Mapping[type[Config], Mapping[str, str]] = {
@@ -385,6 +393,15 @@ EFFECTS: Mapping[type[Config], Mapping[str, str]] = {
         **TARGET,
         "exporter": "export/test_exporters.py::test_what_comes_back_is_named_and_checked_as_our_own",
         "exporter_python": "export/test_exporters.py::test_an_exporter_and_its_python_belong_together",
+    },
+    OnnxFp16: HALF,
+    OnnxCuda: {
+        **TARGET,
+        **each(
+            "export/test_half_targets.py::test_cuda_keeps_its_file_fused_where_logits_stay_and_plain_where_not",
+            "fuse",
+            "fused_difference",
+        ),
     },
     OnnxInt8Dynamic: {
         **TARGET,

@@ -17,6 +17,8 @@ from distill.core.intake import config as intake
 from distill.core.selection.config import Select
 from distill.models.config import FreshEncoder, VocabularyConfig
 from distill.training.config import TrainingConfig
+from export.targets.onnx_cuda import OnnxCuda
+from export.targets.onnx_fp16 import OnnxFp16
 from export.targets.onnx_fp32 import OnnxFp32
 from export.targets.onnx_int8_dynamic import OnnxInt8Dynamic
 from students.config import StudentConfig, StudentEntry, TrainedEntry
@@ -46,6 +48,8 @@ MODULES = (
     "teachers.phases",
     "teachers.pretraining.config",
     "students.config",
+    "export.targets.onnx_cuda",
+    "export.targets.onnx_fp16",
     "export.targets.onnx_fp32",
     "export.targets.onnx_int8_dynamic",
     "benchmarks.config",
@@ -71,6 +75,8 @@ NEEDED: dict[type[Config], dict[str, Any]] = {
     TrainedEntry: {"preset": "bag"},
     StudentConfig: {"preset": "8L", "layers": 8, "keep": "spread"},
     OnnxFp32: {"name": "onnx", "target": "onnx_fp32"},
+    OnnxFp16: {"name": "onnx-fp16", "target": "onnx_fp16", "tolerance": 0.02},
+    OnnxCuda: {"name": "onnx-cuda", "target": "onnx_cuda"},
     OnnxInt8Dynamic: {"name": "onnx-int8", "target": "onnx_int8_dynamic"},
 }
 

@@ -25,8 +25,8 @@ def test_an_unknown_preset_names_the_nearest():
     ("change", "message"),
     [
         ({"target": "onnx_fp23"}, "target: unknown 'onnx_fp23', did you mean 'onnx_fp32'?"),
-        ({"target": "base"}, "target: unknown 'base', known: onnx_fp32, onnx_int8_dynamic"),
-        ({"target": None}, "target: unknown 'None', known: onnx_fp32"),
+        ({"target": "base"}, "target: unknown 'base', known: onnx_cuda, onnx_fp16, onnx_fp32, onnx_int8_dynamic"),
+        ({"target": None}, "target: unknown 'None', known: onnx_cuda, onnx_fp16, onnx_fp32"),
         ({"parity_row": 5}, "parity_row: unknown, did you mean 'parity_rows'?"),
         ({"precision": "int8"}, "precision: unknown, known: name, target, parity_rows"),
     ],
@@ -38,7 +38,7 @@ def test_a_preset_that_names_what_there_is_not_is_told_the_nearest(change, messa
 
 
 def test_a_preset_without_a_target_is_told_which_there_are():
-    with pytest.raises(UserError, match="target: missing, known: onnx_fp32, onnx_int8_dynamic"):
+    with pytest.raises(UserError, match="target: missing, known: onnx_cuda, onnx_fp16, onnx_fp32, onnx_int8_dynamic"):
         parse_target({"name": "mine"}, "mine.yaml")
 
 

@@ -18,7 +18,7 @@ _SHOWN = 5
 _HERE = Path(__file__).parent
 CODE = {name: _HERE / name for name in ("runtime.py", "verify.py")}
 CODE["rendering.py"] = _HERE.parent / "distill" / "core" / "rendering.py"
-CODE["providers.py"] = _HERE.parent / "distill" / "inference" / "providers.py"
+CODE |= {name: _HERE.parent / "distill" / "inference" / name for name in ("providers.py", "engines.py")}
 """The code that a bundle carries verbatim."""
 
 

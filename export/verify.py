@@ -24,7 +24,7 @@ from tokenizers import Tokenizer
 Json = dict[str, Any]
 FloatRows = NDArray[np.float32]
 SCHEMA, MANIFEST, GOLDEN, SIGNATURE = 3, "manifest.json", "golden.jsonl", "manifest.sig"
-CODE = ("runtime.py", "verify.py", "rendering.py", "providers.py")
+CODE = ("runtime.py", "verify.py", "rendering.py", "providers.py", "engines.py")
 LEAST_GOLDEN = 100
 PARITY_TOLERANCE = 1e-4  # of a logit, on any processor
 GPU_TOLERANCE = 1e-3  # of a logit of the same file on another provider, which sums in another order
@@ -38,7 +38,7 @@ _FILES = (
 )
 # Not in the manifest's list: itself, its signature, and the record of the step that made it all.
 _OUTSIDE = {MANIFEST, SIGNATURE, "step.json"}
-_BYTE_CODE = re.compile(r"__pycache__/(runtime|verify|rendering|providers)\.[\w.-]+\.pyc")  # Python writes it on import
+_BYTE_CODE = re.compile(r"__pycache__/(runtime|verify|rendering|providers|engines)\.[\w.-]+\.pyc")  # of imports
 _ACTIVATIONS = {"single": "softmax", "multi": "sigmoid"}
 _GOLDEN_KEYS = {"id", "record", "windows", "logits", "answers"}
 # Instruction sets with an int8 kernel of their own in ONNX Runtime, best first. Without VNNI, sums of U8·S8 pairs

@@ -26,8 +26,9 @@ BUNDLED = {
     "distill/core/rendering.py": set(),
     "export/client.py": {"runtime"},
     "export/verify.py": {"numpy", "numpy.typing", "tokenizers"},
-    "distill/inference/providers.py": {"onnxruntime"},
-    # The last three are what is next to it in a bundle.
+    "distill/inference/providers.py": {"distill.inference", "onnxruntime"},
+    "distill/inference/engines.py": {"numpy", "onnxruntime", "tensorrt"},
+    # Those of distill and export are next to it in a bundle.
     "export/runtime.py": {
         *("numpy", "numpy.typing", "onnxruntime", "tokenizers"),
         *("distill.core", "distill.inference", "export"),

@@ -3,15 +3,17 @@
 ONNX Runtime goes on with the processor when a provider is absent or does not start. Here that is an error, or, where
 the choice was left to us, a choice that can be read off the session.
 
-Shipped next to `runtime.py` in a bundle. Needs onnxruntime, nothing else.
+Shipped next to `runtime.py` in a bundle. Needs onnxruntime and, for TensorRT, `engines.py` beside it.
 """
 
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import sys
 import warnings
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -96,8 +98,10 @@ def open_session(
         _preload(provider, onnxruntime)
         beside = [name for name in _BESIDE.get(provider, ()) if name in available]
         chain = [(name, _options(entry, name)) for name in (provider, *beside)]
+        start = partial(_start, onnxruntime, model, options, chain)
         try:
-            session = onnxruntime.InferenceSession(str(model), options, providers=chain, enable_fallback=0)
+            engines = provider == TENSORRT and entry.get("profiles")
+            session = _engines().engine_session(model, engines, start) if engines else start()
         except Exception as error:
             if provider == CPU:
                 raise
@@ -111,6 +115,27 @@ def open_session(
         problems.append(f"{provider} did not start: ONNX Runtime went on with {used_by(session)}")
     do = _INSTALL.get(found[0], "see its requirements")
     raise ProviderError(f"cannot run here: {'; '.join(problems)}: {do}, and look whether nvidia-smi shows a card")
+
+
+def _start(onnxruntime: Any, model: Path, options: Any, chain: Any, more: Mapping[str, str] | None = None) -> Any:
+    """A session. Args: chain: providers with their options. more: options of the first of them."""
+    (first, said), *rest = chain
+    providers = [(first, {**said, **(more or {})}), *rest]
+    return onnxruntime.InferenceSession(str(model), options, providers=providers, enable_fallback=0)
+
+
+def _engines() -> Any:
+    """The module beside this one that keeps TensorRT's engines."""
+    if __package__ == "distill.inference":
+        from distill.inference import engines
+
+        return engines
+    path = Path(__file__).resolve().with_name("engines.py")  # in a bundle
+    spec = importlib.util.spec_from_file_location(f"{__name__}_engines", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def _preload(provider: str, onnxruntime: Any) -> None:

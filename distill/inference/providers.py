@@ -53,7 +53,8 @@ def candidates(asked: str, entry: Mapping[str, Any], available: Sequence[str]) -
     found = [name for name in wanted if name in available]
     if not found:
         needed = f"needs {' or '.join(wanted)}, which ONNX Runtime does not have here (it has {', '.join(available)})"
-        raise ProviderError(f"{needed}: {_INSTALL.get(wanted[0], 'install a build of ONNX Runtime that has it')}")
+        install = next((_INSTALL[name] for name in wanted if name in _INSTALL), "install a build that has it")
+        raise ProviderError(f"{needed}: {install}")
     return found
 
 

@@ -48,7 +48,7 @@ def test_the_bundle_holds_the_contract():
     assert names == {
         "manifest.json", "model.onnx", "model.int8.onnx", "tokenizer.json", "config.json", "preprocessing.json",
         "postprocessing.json", "golden.jsonl", "latency.json", "MODEL_CARD.md", "triton", "runtime.py", "rendering.py",
-        "verify.py", "tokenizer_config.json",
+        "verify.py", "providers.py", "tokenizer_config.json",
     }  # fmt: skip
     after = json.loads((shared_bundle() / "postprocessing.json").read_text(encoding="utf-8"))
     assert after["labels"] == list(LABELS) and after["activation"] == "softmax" and after["positive"] == "about_pr"

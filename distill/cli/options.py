@@ -30,6 +30,7 @@ class Options:
     out: Annotated[Path | None, Flag("Run folder; by default runs/<name of the config>.")] = None
     exporter: Annotated[str | None, Flag("What traces models for export: transformers, or optimum.")] = None
     exporter_python: Annotated[str | None, Flag("The Python of optimum's own environment.")] = None
+    provider: Annotated[str | None, Flag("What runs exported files: auto, the default, cpu, cuda or tensorrt.")] = None
     set_: Annotated[list[str] | None, Flag("Any field of the config: a.b=c; repeats.")] = None
 
     def settings(self, labels: Path | None = None, sets: Sequence[str] = (), until: str = "report") -> Settings:
@@ -45,6 +46,7 @@ class Options:
         run = self.out or Path("runs") / Path(name).stem
         project = _project_file(name, run)
         first = first_named_teacher(project, self.teacher or ())
+        chosen = [f"provider={self.provider}"] if self.provider else []
         imported = [f"teachers.{first}.labels={labels.resolve()}"] if labels else []
         found = resolve_settings(
             project,
@@ -52,7 +54,7 @@ class Options:
             teachers=self.teacher or (),
             students=self.student or (),
             checkpoint=self.checkpoint,
-            sets=[*(self.set_ or []), *imported, *sets],
+            sets=[*(self.set_ or []), *chosen, *imported, *sets],
             until=until,
         )
         return replace(found, targets=with_exporter(found.targets, self.exporter, self.exporter_python))

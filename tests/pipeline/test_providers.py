@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import onnxruntime
 import pytest
 
 from benchmarks import placing
 from benchmarks.subjects import Subject
+from distill.cli.options import Options
 from distill.core.errors import UserError
 from distill.pipeline.experiment import Experiment
 from distill.pipeline.preflight import require_provider
@@ -88,3 +91,11 @@ def test_latency_on_an_absent_provider_names_what_to_install(has, tmp_path):
     subject = Subject("s", "card", "onnxruntime", "fp32", tmp_path, "student", "onnx_fp32")
     with pytest.raises(UserError, match="no such provider(?s:.*)onnxruntime-gpu"):
         placing.placed([subject], "cuda")
+
+
+def test_the_flag_is_the_field(tmp_path):
+    asked = Options(config=write_project(tmp_path), out=tmp_path / "run")
+    assert asked.settings().project.provider == "auto"
+    assert replace(asked, provider="cpu").settings().project.provider == "cpu"
+    with pytest.raises(UserError, match="provider.*'gpu'"):
+        replace(asked, provider="gpu").settings()

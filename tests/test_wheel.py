@@ -24,7 +24,7 @@ VERBS = (
 )
 EXTRAS_ONLY = ("torch", "transformers", "accelerate", "safetensors", "onnx", "onnxruntime", "pytest")
 KEPT = ("teachers/weights/planted.safetensors", "distill/report/planted.html")
-LEFT_OUT = ("benchmarks/results/planted.json", "tests/test_planted.py")
+LEFT_OUT = ("benchmarks/results/planted.json", "examples/planted.py", "tests/test_planted.py")
 
 
 def run(*command: object) -> str:

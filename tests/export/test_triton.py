@@ -64,25 +64,66 @@ def test_brackets_are_balanced(repository, name):
     assert text.count('"') % 2 == 0
 
 
-def test_the_text_model_answers_records_and_names_bad_ones(repository, monkeypatch):
+@pytest.fixture
+def text_model(repository, monkeypatch):
+    """`text_model(parameter=value)`: the Python model of the repository, initialised by a backend of its few names."""
     monkeypatch.setitem(sys.modules, "triton_python_backend_utils", fake_backend())
-    for name in ("runtime", "rendering"):
-        monkeypatch.delitem(sys.modules, name, raising=False)
     monkeypatch.setattr(sys, "path", list(sys.path))
-    path = repository / "tiny_text" / "1" / "model.py"
-    module = types.ModuleType("model")
-    module.__file__ = str(path)
-    exec(compile(path.read_text(encoding="utf-8"), str(path), "exec"), module.__dict__)
 
-    model = module.TritonPythonModel()
-    model.initialize({"model_config": json.dumps({"parameters": parameters(operating_point="f1")})})
-    texts = [['{"page": {"title": "дрель"}}'], ["{}"]]
-    good, bad = model.execute([np.array(texts, np.object_), np.array([["[1"]], np.object_)])
+    def opened(**chosen):
+        for name in ("runtime", "rendering"):
+            monkeypatch.delitem(sys.modules, name, raising=False)
+        path = repository / "tiny_text" / "1" / "model.py"
+        module = types.ModuleType("model")
+        module.__file__ = str(path)
+        exec(compile(path.read_text(encoding="utf-8"), str(path), "exec"), module.__dict__)
+        model = module.TritonPythonModel()
+        model.initialize({"model_config": json.dumps({"parameters": parameters(**chosen)})})
+        return model
+
+    yield opened
+    monkeypatch.delitem(sys.modules, "runtime", raising=False)
+
+
+def request(*texts):
+    """A request of the model: the array that Triton gives, bytes of one column."""
+    return np.array([[text] for text in texts], np.object_)
+
+
+def test_the_text_model_answers_records_and_names_bad_ones(text_model):
+    model = text_model(operating_point="f1")
+    good, bad, not_text = model.execute(
+        [request(b'{"page": {"title": "\xd0\xb4"}}', b"{}"), request(b"[1"), request(b'{"page": "\xff"}')]
+    )
     assert good.error is None and good.output_tensors[0].values.shape == (2, 1)
     answers = [json.loads(item) for item in good.output_tensors[0].values.ravel()]
     assert all(answer["label"] in LABELS and "positive" in answer for answer in answers)
     assert bad.output_tensors == [] and "delimiter" in bad.error
-    monkeypatch.delitem(sys.modules, "runtime")
+    assert not_text.output_tensors == [] and "utf-8" in not_text.error
+
+
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+def test_the_text_model_gives_the_recorded_answers_in_batches_of_any_size(text_model, precision):
+    """Triton hands over several requests at once, each with several records, and wants a response for each."""
+    model = text_model(precision=precision, operating_point="f1")
+    lines = [json.loads(line) for line in (shared_bundle() / "golden.jsonl").read_bytes().splitlines()]
+    texts = [json.dumps(line["record"], ensure_ascii=False).encode() for line in lines]
+    requests, start = [], 0
+    while start < len(texts):
+        requests.append(request(*texts[start : start + len(requests) % 7 + 1]))
+        start += len(requests[-1])
+    responses = model.execute(requests)
+    assert [one.output_tensors[0].values.shape for one in responses] == [one.shape for one in requests]
+    said = [json.loads(text) for one in responses for text in one.output_tensors[0].values.ravel()]
+    for answer, line in zip(said, lines, strict=True):
+        known = line["answers"][precision]
+        assert answer["label"] == known["label"] and answer["positive"] == known["positive"]["f1"]
+        assert answer["probabilities"] == pytest.approx(known["probabilities"], abs=1e-5)
+
+
+def test_a_request_without_records_gets_an_empty_answer(text_model):
+    (response,) = text_model().execute([np.empty((0, 1), np.object_)])
+    assert response.error is None and response.output_tensors[0].values.shape == (0, 1)
 
 
 def parameters(**changes):

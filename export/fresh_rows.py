@@ -13,16 +13,15 @@ from numpy.typing import NDArray
 
 from distill.core.errors import UserError
 from distill.core.files import sha256
-from distill.core.intake.json_rows import BadJson
-from distill.core.intake.record_reader import gold_value
-from distill.core.label_space import LabelSpace, label_name, scalar_text
+from distill.core.label_space import LabelSpace, scalar_text
 from distill.core.rendering import lookup
+from export.gold_column import GoldColumn, NoGold
 from export.record_rows import LeftOut, Read, read_chunks, require_column
 
 if TYPE_CHECKING:
     from export.runtime import Bundle
 
-_LINES, _LABELS = 5, 10
+_LINES = 5
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,7 @@ def read_labelled(models: Mapping[str, Bundle], space: LabelSpace, file: Path, w
     Raises: UserError for columns that no row has, labels that the bundle lacks, with their rows, labels of the bundle
         that no row has, and a file that is changed meanwhile.
     """
-    state, left_out, found = _state(file), LeftOut(), _Found(space, where)
+    state, left_out, found = _state(file), LeftOut(), _Found(GoldColumn(space, where.label), where.keys)
     logits: dict[str, list[NDArray[np.float32]]] = {name: [] for name in models}
     for number, chunk in enumerate(read_chunks(file, list(models.values()), left_out)):
         if number == 0 and chunk:
@@ -80,36 +79,25 @@ def read_labelled(models: Mapping[str, Bundle], space: LabelSpace, file: Path, w
 class _Found:
     """What is known of the rows so far."""
 
-    space: LabelSpace
-    where: Columns
+    gold: GoldColumn
+    keys_at: Sequence[str]
     targets: list[NDArray[np.float32]] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
     keys: list[tuple[str, ...]] = field(default_factory=list)
-    unknown: dict[str, list[int]] = field(default_factory=dict)
 
     def add(self, row: Read, left_out: LeftOut) -> bool:
         """Take a row, unless it cannot be used."""
         try:
-            gold = gold_value(lookup(row.values, self.where.label))
-            if gold is None or (isinstance(gold, str) and not label_name(gold)):
-                left_out.add(row.line, f"column '{self.where.label}' is empty")
-                return False
-            target = self.space.target(gold)
-        except (BadJson, ValueError) as error:
-            self._note(row, str(error), left_out)
+            target = self.gold.target(row)
+        except NoGold as error:
+            left_out.add(row.line, str(error))
             return False
         own = f"\0row {row.line}"  # no value of a key
-        values = tuple(_scalar(row.values, path) or own for path in self.where.keys) or (own,)
+        values = tuple(_scalar(row.values, path) or own for path in self.keys_at) or (own,)
         self.targets.append(target)
         self.names.append(values[0])
         self.keys.append(values)
         return True
-
-    def _note(self, row: Read, problem: str, left_out: LeftOut) -> None:
-        if problem.startswith("unknown label"):
-            self.unknown.setdefault(problem.removeprefix("unknown label "), []).append(row.line)
-        else:
-            left_out.add(row.line, f"column '{self.where.label}': {problem}")
 
     def clusters(self) -> NDArray[np.int64]:
         """Each row's keys as numbers, (N, keys or 1)."""
@@ -118,32 +106,16 @@ class _Found:
 
     def require_whole(self, file: Path, left_out: LeftOut) -> None:
         """Check that all labels are known and there. Raises: UserError."""
-        place = f"{file}, column '{self.where.label}'"
-        if self.unknown:
-            listed = [f"{name}: {_rows(lines)}" for name, lines in list(self.unknown.items())[:_LABELS]]
-            raise UserError(
-                "labels that the bundle does not have",
-                where=place,
-                found="; ".join([*listed, *_more(len(self.unknown))]),
-                do=f"correct these rows or leave them out; the bundle's labels: {', '.join(self.space.labels)}",
-            )
+        self.gold.require_known(str(file))
+        place, space = f"{file}, column '{self.gold.column}'", self.gold.space
         if not self.targets:
             reasons = [f"line {one['line']}: {one['reason']}" for one in left_out.first[:_LINES]]
             raise UserError("no row can be used", where=place, found="; ".join(reasons) or "0 rows")
-        gold = self.space.objective.gold_decisions(np.stack(self.targets))
-        missing = [label for label, holds in zip(self.space.labels, gold.T, strict=True) if not holds.any()]
+        gold = space.objective.gold_decisions(np.stack(self.targets))
+        missing = [label for label, holds in zip(space.labels, gold.T, strict=True) if not holds.any()]
         if missing:
             do = "add rows of it: what is chosen without them does not hold where they come"
             raise UserError("no row has a label of the bundle", where=place, found=", ".join(missing), do=do)
-
-
-def _rows(lines: Sequence[int]) -> str:
-    more = f" and {len(lines) - _LINES} more" if len(lines) > _LINES else ""
-    return f"{len(lines)} {'row' if len(lines) == 1 else 'rows'} (line {', '.join(map(str, lines[:_LINES]))}{more})"
-
-
-def _more(count: int) -> list[str]:
-    return [f"and {count - _LABELS} more labels"] if count > _LABELS else []
 
 
 def _scalar(values: Mapping[str, object], path: str) -> str:

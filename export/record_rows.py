@@ -41,10 +41,10 @@ class LeftOut:
         if len(self.first) < _SHOWN:
             self.first.append({"line": line, "reason": reason})
 
-    @property
-    def as_json(self) -> Json:
-        """Both."""
-        return {"rows": self.count, "first": self.first}
+    def as_json(self, *, texts: bool = True) -> Json:
+        """Both. Args: texts: whether reasons may quote what is in a row."""
+        first = self.first if texts else [{**one, "reason": one["reason"].partition(":")[0]} for one in self.first]
+        return {"rows": self.count, "first": first}
 
 
 def read_chunks(file: Path, models: Sequence[Bundle], left_out: LeftOut) -> Iterator[list[Read]]:

@@ -76,7 +76,7 @@ def retune(bundle: Path, file: Path, options: RetuneOptions) -> Json:
         "bundle": str(bundle),
         "out": str(out),
         **record,
-        "left_out": rows.left_out.as_json,
+        "left_out": rows.left_out.as_json(),
         "labels": list(space.labels),
         "shares": dict(zip(space.labels, fresh.gold.mean(axis=0).tolist(), strict=True)),
         "was_signed": (bundle / SIGNATURE).exists(),

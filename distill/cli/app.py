@@ -15,6 +15,7 @@ from distill.core.errors import UserError
 from distill.core.flags import Flag
 from distill.core.output import say
 from distill.pipeline.sampling.options import SampleOptions
+from export.diff_options import DiffOptions
 from export.predict_options import PredictOptions
 from export.retune_options import RetuneOptions
 
@@ -313,6 +314,20 @@ def retune(options: RetuneOptions, bundle: BundleArgument, file: LabelledArgumen
     from distill.pipeline.bundle_findings import retuned
 
     tell(lambda _: retuned(bundle, file, options), json_)
+
+
+@app.command()
+@takes_options(of=DiffOptions)
+def diff(
+    options: DiffOptions,
+    old: BundleArgument,
+    new: BundleArgument,
+    file: Annotated[Path, typer.Argument(help="Records, with or without labels: JSONL, CSV, TSV or Parquet.")],
+) -> None:
+    """What a new bundle answers otherwise than an old one on the rows of a file."""
+    from distill.pipeline.bundle_findings import differing
+
+    tell(lambda _: differing(old, new, file, options), options.format == "json")
 
 
 @app.command()

@@ -22,13 +22,18 @@ _LOG_WIDTH = 160
 
 
 def tell(find: Callable[[Reporter], Finding | None], as_json: bool = False) -> None:
-    """Print what a command finds, while it works its progress. Args: find: given where progress is shown."""
+    """Print what a command finds, while it works its progress. Args: find: given where progress is shown.
+
+    Raises: what the finding says has failed.
+    """
     from distill.cli.console import ConsoleReporter
 
     console = _console(as_json)
     found = find(ConsoleReporter(console))
     if found is not None:
         _print(found, console, as_json)
+        if found.failed is not None:
+            raise found.failed
 
 
 def tell_planned(lines: Callable[[], Sequence[str]]) -> None:

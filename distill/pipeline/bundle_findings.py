@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from distill.report.diff_table import diff_finding
 from distill.report.finding import Finding, Lines
 from distill.report.retune_table import retune_finding
 from export.checked_bundle import report_lines, verify
+from export.diff import diff
+from export.diff_options import DiffOptions
 from export.predict_file import answers_file, predict_file
 from export.predict_options import PredictOptions
 from export.retune import retune
@@ -42,3 +45,8 @@ def answered(bundle: Path, file: Path, options: PredictOptions) -> Finding:
 def retuned(bundle: Path, file: Path, options: RetuneOptions) -> Finding:
     """A bundle with another temperature and other operating points, before and after. Raises: as `retune`."""
     return retune_finding(retune(bundle, file, options))
+
+
+def differing(old: Path, new: Path, file: Path, options: DiffOptions) -> Finding:
+    """What a new bundle answers otherwise than an old one; failed above the limit. Raises: as `diff`."""
+    return diff_finding(diff(old, new, file, options), options.format)

@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.text import Text
 
-from distill.core.errors import UserError
+from distill.core.errors import GateFailed, UserError
 from distill.core.files import Json
 from distill.core.run_folder import STATE
 from distill.evaluation.across_runs import compare_runs
@@ -36,13 +36,14 @@ class Finding:
     """What one command found.
 
     Attributes: content: the document that `--json` prints. parts: what people read, in order: sentences, with a style
-        of their own where they are a `Text`, tables, and lines as they are. listing: whether the
-        document says all of it, so that `--json` shows no words beside it.
+        of their own where they are a `Text`, tables, and lines as they are. listing: whether the document says all of
+        it, so that `--json` shows no words beside it. failed: what ends the command once it is told.
     """
 
     content: Any
     parts: Sequence[Part] = field(default_factory=list)
     listing: bool = False
+    failed: GateFailed | None = None
 
 
 def report_parts(report: Json) -> list[Part]:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from distill.core.label_space import LabelSpace
 from export.targets.base import Target
+
+if TYPE_CHECKING:
+    from export.drift_reference import Reference
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,7 @@ class Contents:
         latency: rows of report.json.
         real_records: `{"id", "record"}` for golden.jsonl besides the synthetic ones; only texts that may be published.
         seed: of the synthetic records.
+        reference: records to compare later ones with; None: the bundle cannot tell drift.
     """
 
     name: str
@@ -53,6 +57,7 @@ class Contents:
     latency: Sequence[Mapping[str, Any]] = ()
     real_records: Sequence[Mapping[str, Any]] = ()
     seed: int = 1
+    reference: Reference | None = None
 
 
 def named(artifacts: Sequence[Artifact]) -> dict[str, Artifact]:

@@ -20,12 +20,13 @@ from export.artifact import Artifact, Contents, named
 from export.build import PARITY, made_by
 from export.checked_bundle import CODE
 from export.clean_process import run_alone
+from export.drift_reference import drift_reference
 from export.golden import synthetic_records, tolerance, write_golden
 from export.model_card import model_card
 from export.targets.base import Target
 from export.tokenizer_files import write_tokenizer
 from export.triton import write_triton
-from export.verify import MANIFEST, SCHEMA, SIGNATURE, BundleError, cpu_class, seal
+from export.verify import DRIFT, MANIFEST, SCHEMA, SIGNATURE, BundleError, cpu_class, seal
 
 _PACKAGES = ("onnxruntime", "tokenizers", "numpy", "onnx", "torch", "transformers")
 _WEIGHTS = "model.safetensors"
@@ -92,6 +93,9 @@ def _fill(
     }
     write_golden(folder, records, view.renderer().encode_batch(rows), logits, said)
     write_triton(folder, contents.name, entries, len(space.outputs))
+    if contents.reference is not None:
+        drift = drift_reference(contents.reference, view.renderer(), view.config.fields, held, space)
+        write_json(folder / DRIFT, drift)
     manifest = _manifest(contents, view, entries)
     write_text(folder / "MODEL_CARD.md", model_card(manifest, view.config, held, latency))
     write_manifest(folder, manifest)
@@ -193,6 +197,7 @@ def _postprocessing(held: Mapping[str, Artifact], space: LabelSpace) -> Json:
 
 def _manifest(contents: Contents, view: View, entries: Mapping[str, Any]) -> Json:
     """The manifest without its files."""
+    reference = contents.reference
     return {
         "schema": SCHEMA,
         "name": contents.name,
@@ -203,6 +208,7 @@ def _manifest(contents: Contents, view: View, entries: Mapping[str, Any]) -> Jso
         "cpu": cpu_class(),
         "versions": _versions(),
         "lineage": dict(contents.lineage),
+        **({} if reference is None else {"drift": {"split": reference.split, "rows": len(reference.records)}}),
     }
 
 

@@ -5,8 +5,9 @@
 
     python runtime.py --verify                exits 0: as built, 2: a file is missing or changed, 3: other answers
     python runtime.py --predict FILE.jsonl    one JSON answer per line, in order, with `id` or the line number
+    python runtime.py --drift FILE.jsonl      exits 0: as the reference, 2: a bad line, 3: drifted; see `drift.py`
 
-Needs Python 3.11, onnxruntime, tokenizers, numpy and `verify.py`, `rendering.py` and `providers.py` of this folder.
+Needs Python 3.11, onnxruntime, tokenizers, numpy and the other Python files of this folder, nothing else.
 """
 
 from __future__ import annotations
@@ -51,9 +52,11 @@ def _beside(name: str) -> Any:
 if TYPE_CHECKING or __package__ == "export":  # the source tree; in a bundle both are next to this file
     from distill.core import rendering
     from distill.inference import providers
+    from export import drift as drifting
     from export import verify as checks
 else:
     checks, rendering, providers = _beside("verify"), _beside("rendering"), _beside("providers")
+    drifting = _beside("drift")
 
 FloatRows = NDArray[np.float32]
 BundleError, OtherAnswers, Unavailable = checks.BundleError, checks.OtherAnswers, checks.Unavailable
@@ -247,6 +250,21 @@ class Bundle:
         if operating_point is not None and not (operating_point == checks.CLASS_F1 and self.class_thresholds):
             self.threshold(operating_point)
 
+    def drift(self, records: Sequence[Mapping[str, Any]], limit: float = drifting.LIMIT) -> dict[str, Any]:
+        """How far records have moved from those that the bundle was measured on: see `drift.compare`.
+
+        Args: limit: least PSI that counts. Raises: as `predict`; ValueError without records, and for a bundle without
+            a reference.
+        """
+        path = self.folder / drifting.DRIFT
+        if not path.is_file():
+            raise ValueError(f"{path}: there is none, this bundle was built without records to compare with")
+        with checks.damage(path):
+            reference = drifting.Reference.of(checks.read_json(path), self.precision)
+        _check_records(records)
+        found: dict[str, Any] = drifting.drift(self, records, reference, rendering, limit)
+        return found
+
     def encode(self, records: Sequence[Mapping[str, Any]], first: int = 0) -> list[Any]:
         """Each record as `rendering.Encoded`. `first`: number of the first record, for messages."""
         try:
@@ -303,12 +321,32 @@ class Bundle:
 
     def _check_texts(self, records: Sequence[Mapping[str, Any]], first: int) -> None:
         for number, record in enumerate(records, first):
-            try:
-                " ".join(text or "" for text in self.renderer.text(record)).encode()
-            except (TypeError, UnicodeEncodeError):
-                raise ValueError(f"record {number}: its text is not valid Unicode (a lone surrogate)") from None
-            except ValueError as error:
-                raise ValueError(f"record {number}: {error}") from None
+            if problem := _unreadable(self, record):
+                raise ValueError(f"record {number}: {problem}") from None
+
+
+def drift_of(bundle: Bundle, file: Path, limit: float = drifting.LIMIT) -> dict[str, Any]:
+    """`Bundle.drift` of the records in a file of JSON lines. Raises: ValueError naming the line; OSError."""
+    numbered = _read_lines(file)
+    for number, record in numbered:
+        if problem := _unreadable(bundle, record):
+            raise ValueError(f"{file}, line {number}: {problem}")
+    if not numbered:
+        raise ValueError(f"{file}: no records, nothing to compare")
+    return bundle.drift([record for _, record in numbered], limit)
+
+
+def _unreadable(bundle: Bundle, record: Any) -> str | None:
+    """Why a record cannot be read; None where it can."""
+    if not isinstance(record, Mapping):
+        return f"a JSON object is needed, got {type(record).__name__}"
+    try:
+        " ".join(text or "" for text in bundle.renderer.text(record)).encode()
+    except (TypeError, UnicodeEncodeError):
+        return "its text is not valid Unicode (a lone surrogate)"
+    except ValueError as error:
+        return str(error)
+    return None
 
 
 def _can_run(entry: Mapping[str, Any], provider: str) -> bool:
@@ -351,11 +389,14 @@ def _main(arguments: Sequence[str] | None = None) -> int:
     action = parser.add_mutually_exclusive_group(required=True)
     action.add_argument("--verify", action="store_true", help="re-hash the files and replay the golden records")
     action.add_argument("--predict", type=Path, metavar="FILE", help="JSONL with one record per line")
+    action.add_argument("--drift", type=Path, metavar="FILE", help="JSONL to compare with what it was measured on")
     parser.add_argument("--bundle", type=Path, default=Path(__file__).resolve().parent, help="default: this folder")
     parser.add_argument("--precision", help="default: the one with the trained model's logits, fp32")
     parser.add_argument("--operating-point", help="adds `positive` to each answer")
     parser.add_argument("--threads", type=int, help="default: all cores")
     parser.add_argument("--provider", choices=(AUTO, *providers.NAMES), default=AUTO, help="what runs it")
+    parser.add_argument("--limit", type=float, default=drifting.LIMIT, help="least PSI that counts as drift")
+    parser.add_argument("--json", action="store_true", help="the comparison of --drift as JSON")
     options = parser.parse_args(arguments)
     try:
         if options.verify:
@@ -363,6 +404,11 @@ def _main(arguments: Sequence[str] | None = None) -> int:
             print(*map(_shown, checks.report_lines(report)), sep="\n")
             return 0 if report["passed"] else 3
         bundle = load_bundle(options.bundle, options.precision, options.threads, provider=options.provider)
+        if options.drift:
+            found = drift_of(bundle, options.drift, options.limit)
+            told = [json.dumps(found, ensure_ascii=False)] if options.json else drifting.lines(found)
+            print(*map(_shown, told), sep="\n")
+            return 0 if found["passed"] else 3
         lines = _read_lines(options.predict)
         answers = bundle.predict([record for _, record in lines], options.operating_point)
         for (number, record), answer in zip(lines, answers, strict=True):

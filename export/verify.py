@@ -24,7 +24,8 @@ from tokenizers import Tokenizer
 Json = dict[str, Any]
 FloatRows = NDArray[np.float32]
 SCHEMA, MANIFEST, GOLDEN, SIGNATURE = 3, "manifest.json", "golden.jsonl", "manifest.sig"
-CODE = ("runtime.py", "verify.py", "rendering.py", "providers.py", "engines.py")
+CODE = ("runtime.py", "verify.py", "rendering.py", "providers.py", "engines.py", "drift.py")
+DRIFT = "drift.json"
 LEAST_GOLDEN = 100
 PARITY_TOLERANCE = 1e-4  # of a logit, on any processor
 GPU_TOLERANCE = 1e-3  # of a logit of the same file on another provider, which sums in another order
@@ -38,7 +39,7 @@ _FILES = (
 )
 # Not in the manifest's list: itself, its signature, and the record of the step that made it all.
 _OUTSIDE = {MANIFEST, SIGNATURE, "step.json"}
-_BYTE_CODE = re.compile(r"__pycache__/(runtime|verify|rendering|providers|engines)\.[\w.-]+\.pyc")  # of imports
+_BYTE_CODE = re.compile(r"__pycache__/(runtime|verify|rendering|providers|engines|drift)\.[\w.-]+\.pyc")  # of imports
 _ACTIVATIONS = {"single": "softmax", "multi": "sigmoid"}
 _GOLDEN_KEYS = {"id", "record", "windows", "logits", "answers"}
 # Instruction sets with an int8 kernel of their own in ONNX Runtime, best first. Without VNNI, sums of U8·S8 pairs
@@ -180,11 +181,13 @@ def largest_tolerance(criterion: str, recorded: FloatRows) -> float:
     return max(DECISIONS_FLOOR, DECISIONS_SHARE * float(np.abs(recorded).max()))
 
 
-def files_of(name: str, artifacts: Mapping[str, Mapping[str, Any]]) -> set[str]:
-    """The files of a bundle of this name with these artifacts, but for the manifest: these and no others."""
+def files_of(manifest: Mapping[str, Any]) -> set[str]:
+    """The files of a bundle with this name and these artifacts, but for the manifest: these and no others."""
+    name, artifacts = manifest["name"], manifest["artifacts"]
     models = [entry["file"] for entry in artifacts.values()]
     served = [f"triton/{name}_{one}/config.pbtxt" for one in (*artifacts, "text")]
-    return {*_FILES, *models, *served, "triton/prepare.sh", f"triton/{name}_text/1/model.py"}
+    reference = [DRIFT] if "drift" in manifest else []
+    return {*_FILES, *reference, *models, *served, "triton/prepare.sh", f"triton/{name}_text/1/model.py"}
 
 
 def seal(manifest: Mapping[str, Any]) -> str:
@@ -245,7 +248,7 @@ def _check_entries(path: Path, artifacts: Mapping[str, Json]) -> None:
 def _check_files(folder: Path, manifest: Json) -> None:
     """Check that a bundle's files are there, are those that the manifest lists, and that there are no others."""
     listed = manifest["files"]
-    expected = files_of(manifest["name"], manifest["artifacts"])
+    expected = files_of(manifest)
     for name in sorted(expected - set(listed)):
         raise BundleError(folder / name, "not in the manifest's list")
     present = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}

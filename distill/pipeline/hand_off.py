@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from distill.core import manifest
 from distill.core.errors import GateFailed
@@ -20,6 +21,7 @@ from distill.pipeline.experiment import Experiment
 from distill.pipeline.models import ModelSpec
 from export.artifact import Artifact, Contents, named
 from export.bundle import bundle, clear
+from export.drift_reference import Reference
 from export.proof import Proof, Stored, prove
 from export.targets.base import Target
 
@@ -53,7 +55,27 @@ def _contents(experiment: Experiment, spec: ModelSpec, exports: Mapping[str, str
     lineage = {name: manifest.digest(run / name) for name in upstream}
     latency = [row for row in rows if row["model"] in names.values() or row["role"] == "teacher"]
     model, space, seed = run / spec.artifact, experiment.space, experiment.project.seed
-    return Contents(spec.name, model, artifacts, space, lineage, latency, seed=seed)
+    reference = _reference(experiment, names)
+    return Contents(spec.name, model, artifacts, space, lineage, latency, seed=seed, reference=reference)
+
+
+def _reference(experiment: Experiment, names: Mapping[str, str]) -> Reference:
+    """Validation rows with the logits of each file; rows of the first test where nothing was held out to choose on.
+
+    Args: names: target to the file's name in the report.
+    """
+    split = "valid" if experiment.has_validation else next(iter(experiment.tests))
+    records = read_records(experiment.run / RECORDS, split)
+    keys = {path: [record.keys.get(path) or record.id for record in records] for path in experiment.project.data.keys}
+    logits = {target: _logits(experiment, name, split, records) for target, name in names.items()}
+    return Reference(split, [record.fields for record in records], keys, logits)
+
+
+def _logits(experiment: Experiment, model: str, split: str, records: Sequence[Record]) -> NDArray[np.float32]:
+    """The stored logits of a model for records of a split, float32 (N, K)."""
+    found = read_predictions(experiment.run / RunFolder.predicted(model) / f"{split}.parquet")
+    rows = dict(zip(found.ids, found.logits, strict=True))
+    return np.stack([rows[record.id] for record in records])
 
 
 def _proof(experiment: Experiment, spec: ModelSpec, held: Mapping[str, str]) -> Proof:
@@ -80,11 +102,11 @@ def _stored(experiment: Experiment, model: str, records: Sequence[tuple[str, Rec
     """The predictions of a file on these rows, its temperature and operating points found anew on validation."""
     folder, quality = experiment.run.predictions, experiment.project.quality
     measured = read_calibrated(Model(model, "artifact", "", ""), experiment.tests, folder, experiment.space, quality)
-    logits = {}
-    for test in experiment.tests:
-        found = read_predictions(experiment.run / RunFolder.predicted(model) / f"{test}.parquet")
-        logits[test] = dict(zip(found.ids, found.logits, strict=True))
-    rows = np.stack([logits[test][record.id] for test, record in records])
+    places = {test: [place for place, one in enumerate(records) if one[0] == test] for test in experiment.tests}
+    rows = np.empty((len(records), len(experiment.space.outputs)), np.float32)
+    for test, chosen in places.items():
+        if chosen:
+            rows[chosen] = _logits(experiment, model, test, [records[place][1] for place in chosen])
     return Stored(rows, measured.temperature, measured.thresholds or {}, measured.class_thresholds or {})
 
 

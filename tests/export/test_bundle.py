@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import distill.core.rendering
+import export.drift
 import export.runtime
 import export.verify
 from distill.core.errors import GateFailed, UserError
@@ -48,7 +49,7 @@ def test_the_bundle_holds_the_contract():
     assert names == {
         "manifest.json", "model.onnx", "model.int8.onnx", "tokenizer.json", "config.json", "preprocessing.json",
         "postprocessing.json", "golden.jsonl", "latency.json", "MODEL_CARD.md", "triton", "runtime.py", "rendering.py",
-        "verify.py", "providers.py", "tokenizer_config.json",
+        "verify.py", "providers.py", "tokenizer_config.json", "drift.py", "drift.json",
     }  # fmt: skip
     after = json.loads((shared_bundle() / "postprocessing.json").read_text(encoding="utf-8"))
     assert after["labels"] == list(LABELS) and after["activation"] == "softmax" and after["positive"] == "about_pr"
@@ -71,7 +72,7 @@ def test_the_manifest_lists_every_file_with_versions_and_lineage():
 
 
 def test_the_code_in_the_bundle_is_verbatim_and_nothing_is_a_pickle():
-    for module in (export.runtime, export.verify, distill.core.rendering):
+    for module in (export.runtime, export.verify, export.drift, distill.core.rendering):
         source = Path(module.__file__)
         assert (shared_bundle() / source.name).read_bytes() == source.read_bytes()
     for path in shared_bundle().rglob("*"):

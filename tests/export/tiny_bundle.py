@@ -22,6 +22,8 @@ from export import bundle as bundles
 from export import verify as checks
 from export.artifact import Artifact, Contents
 from export.config import load_target
+from export.drift_reference import Reference
+from export.expected import logits_of
 
 TARGETS = {"fp32": load_target("onnx"), "int8": load_target("onnx-int8")}
 LABELS = ("not_about_pr", "ment_pr", "about_pr")
@@ -66,11 +68,26 @@ def make_bundle(folder: Path, space=SPACE, view=VIEW, by_class=None, **options) 
     artifacts = [
         Artifact(TARGETS[name], path, 1.5, POINTS, quality(), by_class or {}) for name, path in exports.items()
     ]
+    options = {"reference": reference(artifacts, model, view), **options}
     contents = Contents("tiny", model, artifacts, space, {"teacher": "base@document"}, latency(), **options)
     out = folder / "tiny"
     out.mkdir()
     bundles.bundle(contents, out, threads=1)
     return out
+
+
+def reference(artifacts, model: Path, view=VIEW, rows: int = 120) -> Reference:
+    """Records of `some_records` with what each file says of them."""
+    records = some_records(rows, view)
+    logits = {one.target.name: logits_of(one, model, records) for one in artifacts}
+    return Reference("valid", records, {}, logits)
+
+
+def some_records(rows: int, view=VIEW, seed: int = 1, words: float = 5) -> list[dict]:
+    """Flat records, of Poisson many words a field on average."""
+    chance = np.random.default_rng(seed)
+    known = ("дрель", "наушники", "bosch", "купить", "цена", "18v", "x2", "чёрный", "page", "title")
+    return [{path: " ".join(chance.choice(known, chance.poisson(words))) for path in view.fields} for _ in range(rows)]
 
 
 def make_model(folder: Path, view=VIEW) -> Path:

@@ -91,6 +91,6 @@ def bundle_step(experiment: Experiment, spec: ModelSpec) -> Step:
         body=body,
         config={"seed": experiment.project.seed},
         reads=tuple(map(Read, (*lineage, *measured, EVALUATION, LATENCY))),
-        version=2,
+        version=3,
         manifest="step.json",
     )

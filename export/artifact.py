@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distill.core.label_space import LabelSpace
+from distill.core.publishing import NOT_STATED
 from export.targets.base import Target
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ class Contents:
 
     Attributes:
         name: of the student. model_folder: Hugging Face folder with its view.
+        license: SPDX expression, or "not stated". project: the resolved project as YAML; None: not known.
+        finished: artifact of the run to when it was finished.
         artifacts: one of each target, at least one of them judged by parity; those that passed the gates.
         space: the task's labels. lineage: what the model was made from, JSON-ready.
         latency: rows of report.json.
@@ -58,6 +61,9 @@ class Contents:
     real_records: Sequence[Mapping[str, Any]] = ()
     seed: int = 1
     reference: Reference | None = None
+    license: str = NOT_STATED
+    project: str | None = None
+    finished: Mapping[str, str] = field(default_factory=dict)
 
 
 def named(artifacts: Sequence[Artifact]) -> dict[str, Artifact]:

@@ -26,7 +26,18 @@ from export.model_card import model_card
 from export.targets.base import Target
 from export.tokenizer_files import write_tokenizer
 from export.triton import write_triton
-from export.verify import DRIFT, MANIFEST, SCHEMA, SIGNATURE, BundleError, cpu_class, seal
+from export.verify import (
+    DRIFT,
+    MANIFEST,
+    MEASURED,
+    PROJECT,
+    SCHEMA,
+    SIGNATURE,
+    BundleError,
+    content_sha256,
+    cpu_class,
+    seal,
+)
 
 _PACKAGES = ("onnxruntime", "tokenizers", "numpy", "onnx", "torch", "transformers")
 _WEIGHTS = "model.safetensors"
@@ -93,6 +104,8 @@ def _fill(
     }
     write_golden(folder, records, view.renderer().encode_batch(rows), logits, said)
     write_triton(folder, contents.name, entries, len(space.outputs))
+    if contents.project is not None:
+        write_text(folder / PROJECT, contents.project)
     if contents.reference is not None:
         drift = drift_reference(contents.reference, view.renderer(), view.config.fields, held, space)
         write_json(folder / DRIFT, drift)
@@ -109,6 +122,7 @@ def write_manifest(folder: Path, content: Mapping[str, Any]) -> None:
         if path.is_file() and path.name not in (MANIFEST, SIGNATURE, STARTED) and "__pycache__" not in path.parts
     }
     manifest = {**content, "files": files}
+    manifest["content_sha256"] = content_sha256(manifest)
     write_json(folder / MANIFEST, {**manifest, "seal": seal(manifest)})
 
 
@@ -201,6 +215,7 @@ def _manifest(contents: Contents, view: View, entries: Mapping[str, Any]) -> Jso
     return {
         "schema": SCHEMA,
         "name": contents.name,
+        "license": contents.license,
         "labels": list(contents.space.labels),
         "view": {"name": view.name, "hash": view.hash},
         "weights_sha256": sha256(contents.model_folder / _WEIGHTS),
@@ -208,7 +223,12 @@ def _manifest(contents: Contents, view: View, entries: Mapping[str, Any]) -> Jso
         "cpu": cpu_class(),
         "versions": _versions(),
         "lineage": dict(contents.lineage),
-        **({} if reference is None else {"drift": {"split": reference.split, "rows": len(reference.records)}}),
+        "holds": {
+            "real_records": len(contents.real_records),
+            **({} if reference is None else {"drift": {"split": reference.split, "rows": len(reference.records)}}),
+            **({} if contents.project is None else {"project": PROJECT}),
+        },
+        "run": {"finished": dict(contents.finished), "files": list(MEASURED)},
     }
 
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import yaml
+
 from distill.core.output import as_json, as_markdown_code, for_markdown
 from distill.core.project import ViewConfig
+from distill.core.publishing import NOT_STATED
 from distill.core.rendering import CHARACTERS_PER_TOKEN, LEAST_CHARACTERS
 from distill.evaluation.calibration import at_bound
 from export.runtime import default_artifact
+from export.verify import PROJECT
 
 if TYPE_CHECKING:
     from export.artifact import Artifact
@@ -30,7 +34,7 @@ def model_card(
         report.json.
     """
     sections = [
-        _purpose(manifest),
+        [*front_matter(manifest), *_purpose(manifest)],
         _inputs(view, manifest["view"]["name"]),
         _use(view, artifacts, default_artifact(manifest["artifacts"])),
         _quality(artifacts),
@@ -38,10 +42,28 @@ def model_card(
         _class_thresholds(artifacts),
         _latency(latency),
         _limits(view, artifacts.values(), manifest["cpu"]),
+        _real_texts(manifest["holds"]["real_records"]),
         _check(manifest["artifacts"]),
         _origin(manifest),
     ]
     return "\n\n".join("\n".join(lines) for lines in sections if lines) + "\n"
+
+
+def front_matter(manifest: Mapping[str, Any]) -> list[str]:
+    """The head by which the Hugging Face hub knows a card: its licence, task and library.
+
+    The hub knows one lower-case id for each licence and version; whatever is no single one of SPDX is `other`, by name.
+    Source: https://huggingface.co/docs/hub/model-cards
+    """
+    license_ = manifest["license"]
+    if license_ == NOT_STATED:
+        said = {"license": "unknown"}
+    elif " " in license_ or license_.startswith("LicenseRef-"):
+        said = {"license": "other", "license_name": license_}
+    else:
+        said = {"license": license_.lower().removesuffix("-only").removesuffix("-or-later")}
+    head = {**said, "library_name": "onnx", "pipeline_tag": "text-classification"}
+    return ["---", *yaml.safe_dump(head, sort_keys=False).splitlines(), "---", ""]
 
 
 def _purpose(manifest: Mapping[str, Any]) -> list[str]:
@@ -232,14 +254,44 @@ def _check(artifacts: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def _real_texts(count: int) -> list[str]:
+    """That the bundle holds texts of the data; nothing where it holds none."""
+    if not count:
+        return []
+    return [
+        "## Warning: real texts",
+        "",
+        f"golden.jsonl holds the texts of {count} test rows, because the project asked for them (`golden: test`). Give",
+        "this folder only to those who may read that data; `golden: synthetic` makes a bundle without any.",
+    ]
+
+
 def _origin(manifest: Mapping[str, Any]) -> list[str]:
     versions = ", ".join(for_markdown(f"{name} {version}") for name, version in manifest["versions"].items())
-    return [
-        "## Origin",
-        "",
-        *[f"- {for_markdown(key)}: {_plain(value)}" for key, value in manifest["lineage"].items()],
-        f"- versions: {versions}",
-    ]
+    lineage, finished = dict(manifest["lineage"]), manifest["run"]["finished"]
+    lines = [f"- license: {for_markdown(manifest['license'])}"]
+    if encoder := lineage.pop("encoder", None):
+        told = f"revision {encoder['revision']}, license {encoder['license']}"
+        lines.append(f"- encoder: {for_markdown(encoder['name'])}, {for_markdown(told)}")
+    if project := lineage.pop("project", None):
+        lines.append(f"- project: {_commit(project)}; resolved in {PROJECT}")
+    for source, held in lineage.pop("data", {}).items():
+        files = "; ".join(_file(one) for one in held["files"]) or "made of other rows"
+        lines.append(f"- data, {for_markdown(source)}: {files}; license {for_markdown(held['license'])}")
+    lines += [f"- {for_markdown(key)}: {_plain(value)}" for key, value in lineage.items()]
+    lines += [f"- finished: {_plain(finished)}"] if finished else []
+    content = "equal for bundles of equal data, settings and weights"
+    return ["## Origin", "", *lines, f"- versions: {versions}", f"- content_sha256 in manifest.json: {content}"]
+
+
+def _commit(project: Mapping[str, Any]) -> str:
+    changed = " with changes that are not committed" if project["dirty"] else ""
+    return f"commit {for_markdown(project['commit'])}{changed}" if project["commit"] else "in no repository"
+
+
+def _file(one: Mapping[str, Any]) -> str:
+    rows = "" if one["rows"] is None else f", {one['rows']} rows"
+    return f"{for_markdown(one['name'])}{rows}, sha256 {for_markdown(one['sha256'])}"
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

@@ -25,7 +25,8 @@ Json = dict[str, Any]
 FloatRows = NDArray[np.float32]
 SCHEMA, MANIFEST, GOLDEN, SIGNATURE = 3, "manifest.json", "golden.jsonl", "manifest.sig"
 CODE = ("runtime.py", "verify.py", "rendering.py", "providers.py", "engines.py", "drift.py")
-DRIFT = "drift.json"
+DRIFT, PROJECT = "drift.json", "project.yaml"
+MEASURED = ("MODEL_CARD.md", "latency.json")  # files with times of the run that made the bundle
 LEAST_GOLDEN = 100
 PARITY_TOLERANCE = 1e-4  # of a logit, on any processor
 GPU_TOLERANCE = 1e-3  # of a logit of the same file on another provider, which sums in another order
@@ -186,8 +187,8 @@ def files_of(manifest: Mapping[str, Any]) -> set[str]:
     name, artifacts = manifest["name"], manifest["artifacts"]
     models = [entry["file"] for entry in artifacts.values()]
     served = [f"triton/{name}_{one}/config.pbtxt" for one in (*artifacts, "text")]
-    reference = [DRIFT] if "drift" in manifest else []
-    return {*_FILES, *reference, *models, *served, "triton/prepare.sh", f"triton/{name}_text/1/model.py"}
+    further = [file for key, file in (("drift", DRIFT), ("project", PROJECT)) if key in manifest["holds"]]
+    return {*_FILES, *further, *models, *served, "triton/prepare.sh", f"triton/{name}_text/1/model.py"}
 
 
 def seal(manifest: Mapping[str, Any]) -> str:
@@ -195,6 +196,13 @@ def seal(manifest: Mapping[str, Any]) -> str:
     content = {key: value for key, value in manifest.items() if key != "seal"}
     text = json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def content_sha256(manifest: Mapping[str, Any]) -> str:
+    """Hex SHA-256 of all that is equal for equal inputs: a bundle without `run` and the files with measured times."""
+    files = {name: entry["sha256"] for name, entry in manifest["files"].items() if name not in MEASURED}
+    content = {key: value for key, value in manifest.items() if key not in ("run", "content_sha256", "seal")}
+    return seal({**content, "files": files})
 
 
 def cpu_class(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
@@ -231,7 +239,10 @@ def _read_manifest(folder: Path) -> Json:
     written = json.dumps(manifest, ensure_ascii=False, indent=2) + "\n"
     if manifest.get("seal") != seal(manifest) or path.read_bytes() != written.encode():
         raise BundleError(path, "changed: its seal does not fit its content")
-    _need(isinstance(manifest.get("cpu"), str), path, f"cpu {manifest.get('cpu')}")
+    with damage(path):
+        _need(isinstance(manifest["cpu"], str), path, f"cpu {manifest['cpu']}")
+        fits = manifest["content_sha256"] == content_sha256(manifest)
+        _need(fits, path, "changed: its content_sha256 does not fit its content")
     return manifest
 
 

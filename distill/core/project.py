@@ -21,6 +21,7 @@ from distill.core.config_values import Name, Names, Share, become_paths
 from distill.core.intake.config import Data
 from distill.core.label_space import LabelSpace, label_name
 from distill.core.objectives.objective import known_objectives, objective
+from distill.core.publishing import BundleConfig, ReportConfig, publishing_problems
 from distill.core.selection.config import Select
 from distill.core.swap import Swap, ViewSwap
 
@@ -258,6 +259,8 @@ class Project(Config):
     controls: Controls = Field(default_factory=Controls)
     quality: Quality = Field(default_factory=Quality)
     bench: dict[str, Any] = Field(default_factory=dict, description="settings of the latency benchmark")
+    bundle: BundleConfig = Field(default_factory=BundleConfig)
+    report: ReportConfig = Field(default_factory=ReportConfig)
     sweep: dict[str, Any] = Field(default_factory=dict, description="the grid of `distill sweep`")
     seed: NonNegativeInt = Field(1, description="seed of splits, samples and bootstrap, and of training by default")
     training_seed: NonNegativeInt | None = Field(
@@ -309,6 +312,13 @@ class Project(Config):
         if select is not None and select.per_key is not None and not self.data.keys:
             found.append("select.per_key: needs the columns in data.keys")
         if found:
+            raise ValueError("\n".join(found))
+        return self
+
+    @model_validator(mode="after")
+    def _published_as_asked(self) -> Project:
+        fields = {path for view in self.views.values() for path in view.fields}
+        if found := publishing_problems(self.bundle, self.report, self.data, fields):
             raise ValueError("\n".join(found))
         return self
 

@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -272,7 +273,8 @@ def _open_partial(partial: Path, fingerprint: str, run: Path) -> None:
 
 def _close_partial(partial: Path, step: Step, fingerprint: str, inputs: dict[str, str], seconds: float) -> None:
     content = {"step": step.name, "version": step.version, "fingerprint": fingerprint, "inputs": inputs}
-    manifest.write_manifest(partial, {**content, "seconds": round(seconds, 3)}, step.manifest, leave_out=(STARTED,))
+    took = {"seconds": round(seconds, 3), "finished": datetime.now(UTC).isoformat(timespec="seconds")}
+    manifest.write_manifest(partial, {**content, **took}, step.manifest, leave_out=(STARTED,))
 
 
 @contextmanager

@@ -66,7 +66,8 @@ def execute(
         except DistillError as error:
             # On a disk that is full the report cannot be written either: the first error is the one to tell.
             with suppress(UserError):
-                _write_report(experiment, steps, stopped(error, steps.stages))
+                texts = experiment.project.report.texts
+                _write_report(experiment, steps, stopped(error, steps.stages, texts))
             raise
         return _write_report(experiment, steps, FINISHED)
 

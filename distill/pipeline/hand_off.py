@@ -11,21 +11,24 @@ from numpy.typing import NDArray
 
 from distill.core import manifest
 from distill.core.errors import GateFailed
-from distill.core.files import sha256
+from distill.core.files import Json, sha256
 from distill.core.predictions import read_predictions
+from distill.core.publishing import NOT_STATED
 from distill.core.record_store import read_records
 from distill.core.records import Record
 from distill.core.run_folder import EVALUATION, EVALUATION_FILE, LATENCY, RECORDS, RunFolder
 from distill.evaluation.calibrated_predictions import Model, read_calibrated
 from distill.pipeline.experiment import Experiment
+from distill.pipeline.lineage import finished, lineage
 from distill.pipeline.models import ModelSpec
+from distill.pipeline.published_project import published_project
 from export.artifact import Artifact, Contents, named
 from export.bundle import bundle, clear
 from export.drift_reference import Reference
 from export.proof import Proof, Stored, prove
 from export.targets.base import Target
 
-_RECORDS = 200  # of the test rows, evenly spread
+_RECORDS, _TEST_CARDS = 200, 100  # of the test rows, evenly spread
 
 
 def hand_off(
@@ -52,11 +55,31 @@ def _contents(experiment: Experiment, spec: ModelSpec, exports: Mapping[str, str
     rows = manifest.read_whole(run / LATENCY, "latency.json")["rows"]
     names = {target: f"{spec.label}.{target}" for target in exports}
     artifacts = [_artifact(targets[target], run / export, models[names[target]]) for target, export in exports.items()]
-    lineage = {name: manifest.digest(run / name) for name in upstream}
     latency = [row for row in rows if row["model"] in names.values() or row["role"] == "teacher"]
-    model, space, seed = run / spec.artifact, experiment.space, experiment.project.seed
-    reference = _reference(experiment, names)
-    return Contents(spec.name, model, artifacts, space, lineage, latency, seed=seed, reference=reference)
+    bundle_config = experiment.project.bundle
+    return Contents(
+        name=spec.name,
+        model_folder=run / spec.artifact,
+        artifacts=artifacts,
+        space=experiment.space,
+        lineage=lineage(experiment, spec, upstream),
+        latency=latency,
+        real_records=_test_cards(experiment, spec) if bundle_config.golden == "test" else (),
+        seed=experiment.project.seed,
+        reference=_reference(experiment, names),
+        license=bundle_config.license or NOT_STATED,
+        project=published_project(experiment.settings),
+        finished=finished(run.path, upstream),
+    )
+
+
+def _test_cards(experiment: Experiment, spec: ModelSpec) -> list[Json]:
+    """Test rows as the student reads them, evenly spread, `{"id", "record"}`."""
+    fields = experiment.project.views[spec.view].fields
+    return [
+        {"id": f"{test}/{record.id}", "record": {path: record.fields[path] for path in fields}}
+        for test, record in _sample(experiment, _TEST_CARDS)
+    ]
 
 
 def _reference(experiment: Experiment, names: Mapping[str, str]) -> Reference:
@@ -83,7 +106,7 @@ def _proof(experiment: Experiment, spec: ModelSpec, held: Mapping[str, str]) -> 
 
     Args: held: name of an artifact in the bundle to its target.
     """
-    records = list(_sample(experiment))
+    records = list(_sample(experiment, _RECORDS))
     ids = [record.id for _, record in records]
     stored = {name: _stored(experiment, f"{spec.label}.{target}", records) for name, target in held.items()}
     weights = sha256(experiment.run / spec.artifact / "model.safetensors")
@@ -91,10 +114,10 @@ def _proof(experiment: Experiment, spec: ModelSpec, held: Mapping[str, str]) -> 
     return Proof(ids, fields, stored, experiment.space, weights, experiment.project.provider)
 
 
-def _sample(experiment: Experiment) -> Iterator[tuple[str, Record]]:
+def _sample(experiment: Experiment, most: int) -> Iterator[tuple[str, Record]]:
     """Test rows with the name of their split, evenly spread over all of them."""
     rows = [(test, record) for test in experiment.tests for record in read_records(experiment.run / RECORDS, test)]
-    count = min(_RECORDS, len(rows))
+    count = min(most, len(rows))
     return (rows[index * len(rows) // count] for index in range(count))
 
 

@@ -28,7 +28,7 @@ from distill.pipeline.together import follow, is_follower, leading
 from distill.report.assemble import assemble_seeds
 from distill.report.contents import gates_of
 from distill.report.failed_gates import gate_line
-from distill.report.outcome import FINISHED, stopped_because
+from distill.report.outcome import FINISHED, reason, stopped_because
 from distill.report.page import write_page
 
 # Verbs that go beyond the evaluation, each with whether it asks the gates.
@@ -150,7 +150,7 @@ def _tell_of(settings: Settings, error: UserError) -> None:
     """Put the page of the first seed, as far as it came, in the place of an earlier page that knows of no error."""
     found = first_run(settings).run / "report.json"
     if found.exists():
-        report = {**read_sealed(found), "outcome": stopped_because(error.brief)}
+        report = {**read_sealed(found), "outcome": stopped_because(reason(error, settings.project.report.texts))}
         write_sealed(settings.run / "report.json", report)
         write_page(report, settings.run / "report.html")
 

@@ -81,7 +81,7 @@ def assemble(
     selection = read_whole(run / SELECTION, SELECTION_FILE) if project.select is not None else None
     if selection is not None:
         report["selection"] = selection
-    if cascades := _cascades(run):
+    if cascades := _cascades(run, project.report.texts):
         report["cascades"] = cascades
     return {**report, "gates": _as_json(_gates(project, report)), "gates_off": off_gates(project.gates), **left_out}
 
@@ -154,11 +154,27 @@ def _choice(reports: Mapping[int, Report]) -> Json | None:
     return {**first, "taken_by_seed": taken} if first else None
 
 
-def _cascades(run: Path) -> list[Json]:
-    """What the stages of each cascade came to, with the cascade's name."""
+def _cascades(run: Path, texts: bool) -> list[Json]:
+    """What the stages of each cascade came to, with the cascade's name.
+
+    Args: texts: whether a server's words may be there, which may quote a row.
+    """
     folders = sorted(path.parent for path in run.glob(f"labels/*/{COVERAGE_FILE}"))
-    found = ((folder.name, read_whole(folder, COVERAGE_FILE)) for folder in folders)
-    return [{"teacher": name, **content} for name, content in found if content]
+    found = [
+        {"teacher": folder.name, **content} for folder in folders if (content := read_whole(folder, COVERAGE_FILE))
+    ]
+    if not texts:
+        for stage in (stage for cascade in found for stage in cascade["stages"]):
+            stage["errors"] = _kinds(stage["errors"]) if stage.get("errors") else stage.get("errors")
+    return found
+
+
+def _kinds(errors: Mapping[str, int]) -> dict[str, int]:
+    """How often each kind of error came: its words without what was found, in brackets."""
+    kinds: Counter[str] = Counter()
+    for words, count in errors.items():
+        kinds[words.partition(" (")[0]] += count
+    return dict(kinds)
 
 
 def _worst(parity: Sequence[Json]) -> list[Json]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from distill.core.errors import DistillError
+from distill.core.errors import DistillError, GateFailed
 from distill.core.files import Json
 from distill.report.contents import Report, dig
 
@@ -13,10 +13,21 @@ UNFINISHED: Json = {"state": "unfinished"}
 FINISHED: Json = {"state": "finished"}
 
 
-def stopped(error: DistillError, stages: Sequence[Mapping[str, Any]]) -> Json:
-    """The `outcome` of a run that an error ended. Args: stages: of `run.json`; the last one may be what failed."""
+def stopped(error: DistillError, stages: Sequence[Mapping[str, Any]], texts: bool = True) -> Json:
+    """The `outcome` of a run that an error ended.
+
+    Args: stages: of `run.json`; the last one may be what failed. texts: see `reason`.
+    """
     step = stages[-1]["name"] if stages and stages[-1]["status"] == "failed" else None
-    return stopped_because(error.brief, step)
+    return stopped_because(reason(error, texts), step)
+
+
+def reason(error: DistillError, texts: bool = True) -> str:
+    """Why it ended, in one line.
+
+    Args: texts: whether it may quote rows, as what an error has found may; what a gate has found is figures and ids.
+    """
+    return error.brief if texts or isinstance(error, GateFailed) else error.what
 
 
 def stopped_because(why: str, step: str | None = None) -> Json:

@@ -71,7 +71,9 @@ def nothing_looks_finished(folder: Path) -> None:
 
 
 def same_figures(one: Path, other: Path) -> None:
-    """Audit, predictions, parity and evaluation are equal."""
+    """Audit, predictions, parity, evaluation and all of the bundle that is not measured are equal."""
+    bundles = (json.loads((run / "bundles/3L_trunc/manifest.json").read_text()) for run in (one, other))
+    assert len({bundle["content_sha256"] for bundle in bundles}) == 1
     assert (one / "audit.json").read_bytes() == (other / "audit.json").read_bytes()
     for name in ("evaluation/evaluation.json", *(str(p.relative_to(one)) for p in one.glob("export/*/*/parity.json"))):
         assert json.loads((one / name).read_text()) == json.loads((other / name).read_text()), name

@@ -138,6 +138,8 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
         "controls": 1,
         "quality": 1,
         "bench": 1,
+        "bundle": 1,
+        "report": 1,
         "sweep": 1,
         "seed": -1,
         "training_seed": -1,

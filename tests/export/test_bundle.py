@@ -197,8 +197,14 @@ def test_the_use_section_runs(monkeypatch, tmp_path):
 def test_the_card_shows_names_of_others_and_obeys_none():
     view = VIEW.model_copy(update={"left": (POISON, 'a"b'), "separator": POISON})
     names = {"name": POISON, "labels": [POISON], "view": {"name": POISON}, "cpu": "avx2", "versions": {"x": POISON}}
+    names |= {"license": "MIT", "holds": {"real_records": 1}, "run": {"finished": {POISON: POISON}}}
+    origin = {
+        "encoder": dict.fromkeys(("name", "revision", "license"), POISON),
+        "project": {"commit": POISON, "dirty": True},
+        "data": {POISON: {"license": POISON, "files": [{"name": POISON, "sha256": POISON, "rows": 3}]}},
+    }
     entry = {"criterion": "parity", "providers": [], "tolerance": 1e-4}
-    manifest = {**names, "artifacts": {"fp32": entry}, "lineage": {POISON: {POISON: POISON}}}
+    manifest = {**names, "artifacts": {"fp32": entry}, "lineage": {POISON: {POISON: POISON}, **origin}}
     artifact = Artifact(TARGETS["fp32"], Path("."), operating_points={POISON: 0.5}, quality={POISON: {"rows": 1}})
     card = model_card(manifest, view, {"fp32": artifact}, [{"model": POISON}])
     assert steering(card) == [] and "onerror" in card

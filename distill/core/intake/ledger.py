@@ -18,6 +18,7 @@ from distill.core.intake.sources import Row
 LEDGER_FILE = "ledger.json"
 EXAMPLES = 20
 RAW_CHARS = 2000
+WITHHELD = "not shown, as report.texts is false"
 
 
 @dataclass
@@ -32,6 +33,7 @@ class Account:
         first_bad: the first bad row, in words.
         missing_columns: file of a pool source to the text columns that it lacks.
         rare: rare class to its rows, which another class has taken or which were dropped for it.
+        files: rows read of each file; empty where all were read of one.
     """
 
     read: int = 0
@@ -41,6 +43,11 @@ class Account:
     first_bad: str | None = None
     missing_columns: dict[str, list[str]] = field(default_factory=dict)
     rare: Counter[str] = field(default_factory=Counter)
+    files: Counter[str] = field(default_factory=Counter)
+
+    def of_file(self, name: str) -> int | None:
+        """Rows read of a file of the source; None in a ledger of an earlier version."""
+        return self.files.get(name) if self.files else self.read
 
     def drop(self, reason: str, record_id: str | None = None) -> None:
         """Count one dropped row."""
@@ -99,8 +106,9 @@ class Ledger:
         """Write `ledger.json`: source to its account, in the order in which sources were read."""
         accounts = {source: {**vars(account)} for source, account in self.accounts.items()}
         for account in accounts.values():
-            if not account["rare"]:
-                del account["rare"]
+            for key in ("rare", "files"):  # only where there is something to say, as before they were known
+                if not account[key]:
+                    del account[key]
         write_json(folder / LEDGER_FILE, accounts)
 
     @classmethod
@@ -109,7 +117,7 @@ class Ledger:
         ledger = cls()
         for source, values in read_json(folder / LEDGER_FILE).items():
             counts = {"kept": Counter(values["kept"]), "dropped": Counter(values["dropped"])}
-            counts["rare"] = Counter(values.get("rare", {}))
+            counts |= {key: Counter(values.get(key, {})) for key in ("rare", "files")}
             ledger.accounts[source] = Account(**{**values, **counts})
         return ledger
 
@@ -117,22 +125,23 @@ class Ledger:
 class Quarantine:
     """Bad rows as JSON lines `{file, row, reason, detail, raw}`; `raw` is cut to 2000 characters.
 
-    Args: file: an open text file. root: folder that file names are shown from. fail: stop at the first bad row.
+    Args: file: an open text file. root: folder that file names are shown from. fail: stop at the first bad row. texts:
+        whether detail and raw, which quote the row, are there.
     """
 
-    def __init__(self, file: TextIO, root: Path, *, fail: bool) -> None:
-        self._file, self._root, self._fail = file, root, fail
+    def __init__(self, file: TextIO, root: Path, *, fail: bool, texts: bool = True) -> None:
+        self._file, self._root, self._fail, self._texts = file, root, fail, texts
 
     def add(self, row: Row, bad: BadRow) -> str:
         """Write one bad row; returns it in words. Raises: UserError when bad rows are not accepted."""
-        file, detail = self.shown(row.file), _encodable(bad.detail)
+        file, detail = self.shown(row.file), _encodable(bad.detail) if self._texts else WITHHELD
         place = f"{file}:{row.number}"
         if self._fail:
             do = "correct the row, or set data.on_bad_row: quarantine"
             raise UserError(f"bad row: {bad.reason}", where=place, found=detail, do=do)
-        raw = row.raw or _as_json(row.values)
         entry = {"file": file, "row": row.number, "reason": bad.reason, "detail": detail}
-        self._file.write(json.dumps(entry | {"raw": raw[:RAW_CHARS]}, ensure_ascii=False) + "\n")
+        raw = {"raw": (row.raw or _as_json(row.values))[:RAW_CHARS]} if self._texts else {}
+        self._file.write(json.dumps(entry | raw, ensure_ascii=False) + "\n")
         return f"{place}, {bad.reason}: {detail}"
 
     def shown(self, path: Path) -> str:
@@ -141,12 +150,12 @@ class Quarantine:
 
 
 @contextmanager
-def quarantine(path: Path, root: Path, *, fail: bool) -> Iterator[Quarantine]:
+def quarantine(path: Path, root: Path, *, fail: bool, texts: bool = True) -> Iterator[Quarantine]:
     """A quarantine written to `path` when the block succeeds; an empty file when no row is bad."""
     with replacing(path) as partial:
         # Surrogates of a broken \\ud800 escape cannot be written as UTF-8; they come back as escapes.
         with partial.open("w", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
-            yield Quarantine(file, root, fail=fail)
+            yield Quarantine(file, root, fail=fail, texts=texts)
 
 
 def _as_json(values: Json | None) -> str:

@@ -44,6 +44,7 @@ def records_config(project: Project) -> dict[str, Any]:
         "fields": field_paths(project),
         "pool": pool_config(project),
         "seed": project.seed,
+        **({} if project.report.texts else {"texts": False}),
     }
 
 
@@ -62,7 +63,7 @@ def prepare(project: Project, folder: Path, *, base: Path = Path()) -> None:
     for stale in folder.glob("*.parquet"):
         stale.unlink()
     root, fail = base / project.data.root, project.data.on_bad_row == "fail"
-    with quarantine(folder / QUARANTINE_FILE, root, fail=fail) as bad_rows:
+    with quarantine(folder / QUARANTINE_FILE, root, fail=fail, texts=project.report.texts) as bad_rows:
         preparation = _Preparation(project, folder, files, bad_rows)
         preparation.write_labelled()
         preparation.write_extra()
@@ -146,6 +147,7 @@ class _Preparation:
         read, account = apart.account(split), self.ledger.account(split)
         account.missing_columns, account.first_bad = read.missing_columns, read.first_bad
         account.dropped.update(read.dropped)
+        account.files = read.files or Counter({self._bad_rows.shown(path): read.read for path in files})
         views = [project.views[name] for name in ("card", "document")]
         for reason, text in sides.finish(HeldOut(self._labelled, views)):
             account.drop(reason, text)

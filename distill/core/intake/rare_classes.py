@@ -83,7 +83,7 @@ def _training_counts(project: Project, base: Path) -> list[int]:
     data = project.data
     files = expand(base / data.root, data.train, "data.train")
     with open(os.devnull, "w", encoding="utf-8", errors="backslashreplace") as nowhere:
-        reader = SourceReader(project, Ledger(), Quarantine(nowhere, base / data.root, fail=False))
+        reader = SourceReader(project, Ledger(), Quarantine(nowhere, base / data.root, fail=False, texts=False))
         checks = [JunkRules(data.junk, field_paths(project)).check, DuplicateCheck("train").check]
         rows = list(reader.records("train", files, checks))
     parts = made_splits(rows, project)[0] if rows else None

@@ -47,8 +47,11 @@ class SourceReader:
                     watch.see(row.values)
                 if (record := self._record(source, row, reader, checks)) is not None:
                     yield record
+            account = self._ledger.account(source)
             if not watch.rows:
-                raise _nothing_read(path, self._ledger.account(source))
+                raise _nothing_read(path, account)
+            if len(files) > 1:
+                account.files[self._quarantine.shown(path)] += account.read - account.files.total()
             self._require_columns(source, path, watch, labelled)
 
     def _record(self, source: str, row: Row, reader: RecordReader, checks: Sequence[Check]) -> Record | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from distill.core.files import Json
 from distill.core.halves import choosing_half
 from distill.core.predictions import cluster_of
 from distill.core.records import Record
@@ -89,8 +90,15 @@ def bundle_step(experiment: Experiment, spec: ModelSpec) -> Step:
         name=f"bundle {spec.name}",
         artifact=RunFolder.bundle(spec.name),
         body=body,
-        config={"seed": experiment.project.seed},
+        config={"seed": experiment.project.seed, **_published(experiment)},
         reads=tuple(map(Read, (*lineage, *measured, EVALUATION, LATENCY))),
         version=3,
         manifest="step.json",
     )
+
+
+def _published(experiment: Experiment) -> Json:
+    """What of the project a bundle says, as far as it is no default."""
+    project = experiment.project
+    found = {"bundle": project.bundle.as_fingerprint(), "report": project.report.as_fingerprint()}
+    return {key: value for key, value in found.items() if value}

@@ -20,6 +20,7 @@ from distill.pipeline.experiment import Experiment
 from distill.pipeline.plan import planned
 from distill.pipeline.seeds import first_run, seed_runs
 from distill.pipeline.settings import Settings
+from distill.report.outcome import reason
 
 Resolve = Callable[[Sequence[str]], Settings]
 """A project's settings with further `--set a.b=c` on top."""
@@ -152,7 +153,8 @@ def make_cells(cells: Sequence[Cell], reporter: Reporter, *, closed: bool) -> di
             reporter.note(f"failed, the other cells go on: {_brief(error)}")
     if len(errors) == len(cells):
         raise next(iter(errors.values()))
-    return {name: {"error": _brief(error)} for name, error in errors.items()}
+    texts = all(run.project.report.texts for cell in cells for run in cell.runs)
+    return {name: {"error": _brief(error, texts)} for name, error in errors.items()}
 
 
 def is_made(run: Settings) -> bool:
@@ -171,5 +173,7 @@ def _settings(resolve: Resolve, way: Way, run: Path, model: str) -> Settings:
     return found
 
 
-def _brief(error: BaseException) -> str:
-    return error.brief if isinstance(error, DistillError) else " ".join(str(error).split()) or type(error).__name__
+def _brief(error: BaseException, texts: bool = True) -> str:
+    if isinstance(error, DistillError):
+        return reason(error, texts)
+    return " ".join(str(error).split()) or type(error).__name__

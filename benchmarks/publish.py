@@ -4,7 +4,8 @@
 again; without RUN only the pages are written, with what `benchmarks.quality` stored there too. `--slices A B` adds the
 accuracy of two of its models in each slice.
 `docs/results.md` has a short chapter on each result, `docs/results/NAME.md` all its tables, the README and other pages
-a table between two markers. What is said of a result is in `benchmarks/results/summaries.yaml`, with its figures named.
+a table between two markers; `docs/gpu.md` has what `benchmarks.gpu` measured, or says what was never run. What is said
+of a result is in `benchmarks/results/summaries.yaml`, with its figures named.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.budget import BUDGET_FILE
+from benchmarks.gpu.page import PAGE as GPU_PAGE
+from benchmarks.gpu.page import RESULTS as GPU_RESULTS
+from benchmarks.gpu.page import gpu_page
 from benchmarks.mission import FILE as MISSION
 from benchmarks.mission import PAGE as MISSION_PAGE
 from benchmarks.mission import mission_page, read_mission
@@ -73,6 +77,8 @@ def write_pages(root: Path) -> None:
     made = {docs / name: text for name, text in pages(results).items()}
     if (mission := root / "benchmarks" / MISSION.name).is_file():
         made[docs / MISSION_PAGE] = mission_page(read_mission(mission), results)
+    if (root / "benchmarks" / "gpu").is_dir():
+        made[docs / GPU_PAGE] = gpu_page(results / GPU_RESULTS)
     for path in (root / "README.md", *(path for path in docs.glob("*.md") if path not in made)):
         made[path] = with_tables(path.read_text(encoding="utf-8"), results)
     for path, text in made.items():

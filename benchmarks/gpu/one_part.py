@@ -1,0 +1,49 @@
+"""One part of the GPU kit in its own process: `python -m benchmarks.gpu.one_part JSON`, started by `running.py`."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+from benchmarks.gpu.job import Job
+from benchmarks.gpu.parts import PARTS
+from distill.core.errors import DistillError
+from distill.core.files import write_json
+
+_POLL_S = 0.5
+
+
+def end_with_parent() -> None:
+    """End this process and those that it started when the one that started it ends, however that ends: left alone
+    they would hold the card.
+    """
+    parent = os.getppid()
+
+    def wait() -> None:
+        while os.getppid() == parent:
+            time.sleep(_POLL_S)
+        os.killpg(os.getpgrp(), signal.SIGKILL)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def main(asked: str) -> int:
+    """Measure a part and write its figures; returns the exit code. Args: asked: JSON with `part`, `job` and `out`."""
+    given = json.loads(asked)
+    try:
+        figures = PARTS[given["part"]].measure(Job.from_json(given["job"]))
+    except DistillError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    write_json(Path(given["out"]), figures)
+    return 0
+
+
+if __name__ == "__main__":
+    end_with_parent()
+    sys.exit(main(sys.argv[1]))

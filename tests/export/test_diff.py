@@ -84,6 +84,25 @@ def test_chunks_of_a_file_change_nothing(place, found, monkeypatch):
     assert [one["line"] for one in again["examples"]] == [one["line"] for one in found["examples"]]
 
 
+def test_a_part_of_a_file_is_in_memory_at_a_time(place, monkeypatch):
+    """Of rows that somebody reads, at most a chunk is not yet handed on."""
+    read, handed_on = 0, 0
+
+    def counted(file, reader=record_rows.read_rows):
+        nonlocal read
+        for row in reader(file):
+            read += 1
+            assert read - handed_on <= 50
+            yield row
+
+    monkeypatch.setattr(record_rows, "read_rows", counted)
+    monkeypatch.setattr(record_rows, "_CHUNK_ROWS", 50)
+    left_out = record_rows.LeftOut()
+    for chunk in record_rows.read_chunks(place / "rows.jsonl", [load_bundle(shared_bundle(), "fp32", 1)], left_out):
+        handed_on += len(chunk)
+    assert read == 241 and handed_on == 240 and left_out.count == 1
+
+
 def test_examples_have_texts_only_where_they_may(place, found):
     assert len(found["examples"]) == 10 and all(one["texts"] for one in found["examples"])
     assert found["examples"][0]["id"] == f"r{found['examples'][0]['line'] - 1}"
@@ -108,7 +127,8 @@ def test_above_the_limit_the_command_ends_with_3_after_all_is_told(place, found)
     told = json.loads(done.stdout)
     assert {one["what"] for one in told["exceeded"]} == {"labels", "f1", "recall@P>=0.9"} and told["limit"] == 0.005
     assert told["labels"] == found["labels"]
-    fine = run(place, "--limit", "1.0", "--slice", "segment")
+    fine = run(place, "--limit", "1.0", "--slice", "segment", "--no-texts")
+    assert "дрель" not in fine.stdout and "дрель" in json.dumps(json.loads(done.stdout), ensure_ascii=False)
     assert fine.exit_code == 0 and fine.stdout.startswith("within the limit: ")
     words = " ".join(fine.stdout.split())
     assert "Changed in each segment." in words and "(McNemar)" in words and "1 row is left out: line 241" in words

@@ -142,6 +142,15 @@ def test_labels_that_hold_together_get_a_threshold_each(tmp_path, rows):
         retune(bundle, tmp_path / "in.jsonl", RetuneOptions(out=tmp_path / "b", class_mix=["ment_pr=0.5"]))
 
 
+def test_what_a_killed_command_left_goes_with_the_next(tmp_path, place, told):
+    gone, other = tmp_path / ".new.4194305.partial", tmp_path / ".newer.4194305.partial"
+    for folder in (gone, other):
+        folder.mkdir()
+        (folder / "model.onnx").write_bytes(b"half")
+    retune(place / "tiny", place / "fresh.jsonl", RetuneOptions(out=tmp_path / "new", threads=1))
+    assert sorted(path.name for path in tmp_path.iterdir()) == [other.name, "new"]
+
+
 def test_a_new_bundle_that_does_not_verify_is_none(place, told, monkeypatch):
     def worse(path, golden=retuned_bundle.write_text):
         return lambda file, text: golden(file, text.replace('"positive": {"f1": true', '"positive": {"f1": false'))

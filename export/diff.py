@@ -17,6 +17,7 @@ from distill.core.objectives.objective import objective
 from distill.core.rendering import lookup
 from distill.evaluation.changes import LABELS, Answered, Changes, Rows
 from export.checked_bundle import open_bundle
+from export.columns import Columns
 from export.diff_options import DiffOptions
 from export.gold_column import GoldColumn, NoGold
 from export.record_rows import LeftOut, Read, read_chunks, require_column
@@ -25,7 +26,7 @@ from export.verify import CLASS_F1, MANIFEST, read_json
 if TYPE_CHECKING:
     from export.runtime import Bundle
 
-_LABEL, _MOST_SLICES = "label", 200
+_MOST_SLICES = 200
 
 
 def diff(old: Path, new: Path, file: Path, options: DiffOptions) -> Json:
@@ -45,7 +46,7 @@ def diff(old: Path, new: Path, file: Path, options: DiffOptions) -> Json:
     gold: GoldColumn | None = None
     for number, chunk in enumerate(read_chunks(file, models, left_out)):
         if number == 0 and chunk:
-            gold = _gold_column(chunk, pair.space, file, options)
+            gold = _gold_column(chunk, pair.space, file, options, Columns.of(new).label)
         if chunk:
             changes.add(_rows(chunk, gold, pair.space, options.slice), pair.old(chunk), pair.new(chunk))
         if changes.slices > _MOST_SLICES:
@@ -143,16 +144,18 @@ def _points(model: Bundle) -> list[str]:
     return [*reached, *([CLASS_F1] if model.class_thresholds else [])]
 
 
-def _gold_column(chunk: Sequence[Read], space: LabelSpace, file: Path, options: DiffOptions) -> GoldColumn | None:
-    """The column of labels; None where none is named and there is no `label`. Raises: UserError for columns that
+def _gold_column(
+    chunk: Sequence[Read], space: LabelSpace, file: Path, options: DiffOptions, usual: str
+) -> GoldColumn | None:
+    """The column of labels; None where none is named and the usual one is not there. Raises: UserError for columns that
     lack.
     """
     values = [row.values for row in chunk]
     for path in filter(None, (options.label, options.slice)):
         require_column(values, [path], file, "the column")
-    if options.label is None and not any(has_column(one, _LABEL) for one in values):
+    if options.label is None and not any(has_column(one, usual) for one in values):
         return None
-    return GoldColumn(space, options.label or _LABEL)
+    return GoldColumn(space, options.label or usual)
 
 
 def _rows(chunk: Sequence[Read], gold: GoldColumn | None, space: LabelSpace, slice_: str | None) -> Rows:

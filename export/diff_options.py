@@ -17,7 +17,9 @@ class DiffOptions:
 
     limit: Annotated[str | None, Flag("Most changed labels or decisions: 0.5%. Above it the exit code is 3.")] = None
     slice: Annotated[str | None, Flag("Column to count by as well.")] = None
-    label: Annotated[str | None, Flag("Column of gold labels; by default `label`, where there is one.")] = None
+    label: Annotated[str | None, Flag("Column of labels; by default the project's or `label`, where there is one.")] = (
+        None
+    )
     format: Annotated[str, Flag("table, json, or pr: Markdown for a comment on a pull request.")] = "table"
     texts: Annotated[bool, Flag("Show examples with their texts.", "--texts/--no-texts")] = True
     examples: Annotated[int, Flag("Examples to keep, those with the largest change.")] = 10

@@ -15,6 +15,7 @@ from distill.core.errors import UserError
 from distill.core.files import sha256
 from distill.core.label_space import LabelSpace, scalar_text
 from distill.core.rendering import lookup
+from export.columns import Columns
 from export.gold_column import GoldColumn, NoGold
 from export.record_rows import LeftOut, Read, read_chunks, require_column
 
@@ -22,16 +23,6 @@ if TYPE_CHECKING:
     from export.runtime import Bundle
 
 _LINES = 5
-
-
-@dataclass(frozen=True)
-class Columns:
-    """Where a file has what: its label, and the keys by which rows belong together; without keys each row is its
-    own.
-    """
-
-    label: str = "label"
-    keys: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

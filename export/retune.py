@@ -19,7 +19,8 @@ from distill.evaluation.retuning import Fresh, Tuned, corrected, measured, tune
 from distill.evaluation.safe_points import F1, LEAST_COST, Chosen, Rule, asked_rule, named_rule
 from export.checked_bundle import named_errors, verify
 from export.class_mix import asked_costs, asked_mix
-from export.fresh_rows import Columns, LabelledRows, read_labelled
+from export.columns import Columns
+from export.fresh_rows import LabelledRows, read_labelled
 from export.retune_options import RetuneOptions
 from export.retuned_bundle import Retuned, write_retuned
 from export.verify import MANIFEST, SIGNATURE, read_json
@@ -49,7 +50,8 @@ def retune(bundle: Path, file: Path, options: RetuneOptions) -> Json:
     space = LabelSpace(tuple(after["labels"]), objective(after["kind"], len(after["labels"])), after["positive"])
     costs = None if options.costs is None else asked_costs(options.costs, space)
     rules = {name: _rules(list(model.operating_points), options, space) for name, model in models.items()}
-    rows = read_labelled(models, space, file, Columns(options.label, options.keys or ()))
+    columns = Columns.of(bundle, options.label, options.keys)
+    rows = read_labelled(models, space, file, columns)
     fresh = _fresh(rows, space, options, costs, file)
     tuned, figures = {}, {}
     for name, model in models.items():
@@ -67,7 +69,7 @@ def retune(bundle: Path, file: Path, options: RetuneOptions) -> Json:
         "rows": len(rows.target),
         "left_out": rows.left_out.count,
         "clusters": len(set(rows.names)),
-        "keys": list(options.keys or ()),
+        "keys": list(columns.keys),
         "class_mix": None if fresh.shares is None else dict(zip(space.labels, fresh.shares.tolist(), strict=True)),
         "costs": None if costs is None else costs.tolist(),
     }

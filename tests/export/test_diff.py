@@ -1,6 +1,7 @@
 """Two bundles on the rows of a file: what changes, where, which of it was right, and how that ends a command."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from export.diff_options import DiffOptions
 from export.runtime import load_bundle
 from tests.export import tiny_bundle
 from tests.export.labelled import labelled_rows, write_rows
-from tests.export.tiny_bundle import LABELS, MULTI, SINGLE_TEXT, make_bundle, shared_bundle
+from tests.export.tiny_bundle import LABELS, SINGLE_TEXT, make_bundle, shared_bundle
 
 OPTIONS = DiffOptions(slice="segment", threads=1)
 
@@ -196,14 +197,30 @@ def test_labels_of_another_kind_in_a_column_that_nobody_named_are_no_gold(place,
     )
 
 
-def test_bundles_of_other_tasks_are_named_and_other_views_are_read_as_they_are(place, rows, tmp_path, monkeypatch):
-    several = make_bundle(tmp_path / "several", MULTI)
-    with pytest.raises(UserError, match=r"other kinds of answers[\s\S]*single and multi"):
-        diff(shared_bundle(), several, place / "rows.jsonl", OPTIONS)
-    view = make_bundle(tmp_path / "view", view=SINGLE_TEXT)
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"kind": "multi"}, r"other kinds of answers[\s\S]*single and multi"),
+        ({"positive": "ment_pr"}, r"other positive classes[\s\S]*about_pr and ment_pr"),
+        ({"labels": ["not_about_pr", "spam", "about_pr"]}, r"other labels[\s\S]*only old: ment_pr; only new: spam"),
+    ],
+)
+def test_bundles_of_other_tasks_are_named(place, monkeypatch, change, message):
+    made = load_bundle(shared_bundle(), "fp32", 1)
+    pair = [made, replace(made, after={**made.after, **change})]
+    monkeypatch.setattr("export.diff.open_bundle", lambda *_: pair.pop(0))
+    with pytest.raises(UserError, match=message):
+        diff(shared_bundle(), shared_bundle(), place / "rows.jsonl", OPTIONS)
+
+
+def test_each_bundle_reads_the_fields_of_its_own_view(rows, tmp_path):
+    view = make_bundle(tmp_path, view=SINGLE_TEXT)
     file = write_rows(tmp_path / "in.jsonl", [{**row, "title": row["page.title"]} for row in rows])
-    assert diff(shared_bundle(), view, file, OPTIONS)["labels"]["rows"] == 240
-    monkeypatch.setattr(tiny_bundle, "LABELS", ("not_about_pr", "ment_pr", "spam"))
-    named = make_bundle(tmp_path / "named", LabelSpace(tiny_bundle.LABELS, positive="spam"))
-    with pytest.raises(UserError, match=r"other labels[\s\S]*only old: about_pr; only new: spam"):
-        diff(shared_bundle(), named, place / "rows.jsonl", OPTIONS)
+    told = diff(shared_bundle(), view, file, OPTIONS)
+    asked = (rows, [{"title": row["page.title"]} for row in rows])
+    bundles = (load_bundle(one, "fp32", 1) for one in (shared_bundle(), view))
+    old, new = (
+        [one["probabilities"]["about_pr"] for one in b.predict(own)] for b, own in zip(bundles, asked, strict=True)
+    )
+    change = np.abs(np.subtract(old, new)).mean()
+    assert told["probability_change"]["about_pr"] == pytest.approx(change, rel=1e-5) and change > 0.01

@@ -70,7 +70,8 @@ REQUESTS = "benchmarks/test_latency_worker.py::test_every_request_is_sampled_onc
 SHORTENED = "families/test_token_schedule.py::test_a_student_is_trained_saved_opened_and_exported_with_it"
 LORA = "families/test_lora.py"
 ROUNDS = "benchmarks/test_latency.py::test_processes_visit_every_subject_before_the_next_round"
-HANDED_OFF = "cli/test_handed_off.py::"
+HANDED_OFF = "cli/test_handed_off.py::test_the_project_says_licences_and_asks_for_real_texts"
+WITHHELD = "cli/test_withheld_texts.py::test_no_text_of_a_row_leaves_the_records"
 SWAP, BOTH = "core/test_swap.py", "inference/test_both_orders.py"
 RARE = "core/intake/test_rare_classes.py"
 GRID = "pipeline/studies/test_sweep.py::test_a_grid_of_rows_with_names_of_its_own"
@@ -258,15 +259,11 @@ EFFECTS: Mapping[type[Config], Mapping[str, str]] = {
         "baseline": "evaluation/test_beside_baseline.py::test_a_baseline_adds_its_differences_and_changes_nothing_else",
         **each(SETTINGS, "precision_at_least", "recall_at_least", "replicates"),
     },
-    BundleConfig: {
-        "license": f"{HANDED_OFF}test_the_project_says_licences_and_asks_for_real_texts",
-        "data_licenses": f"{HANDED_OFF}test_the_project_says_licences_and_asks_for_real_texts",
-        "golden": f"{HANDED_OFF}test_the_project_says_licences_and_asks_for_real_texts",
-    },
-    ReportConfig: {"texts": "cli/test_withheld_texts.py::test_no_text_of_a_row_leaves_the_records"},
+    BundleConfig: each(HANDED_OFF, "license", "data_licenses", "golden"),
+    ReportConfig: each(WITHHELD, "texts"),
     project.Project: {
-        "bundle": f"{HANDED_OFF}test_the_project_says_licences_and_asks_for_real_texts",
-        "report": "cli/test_withheld_texts.py::test_no_text_of_a_row_leaves_the_records",
+        **each(HANDED_OFF, "bundle"),
+        **each(WITHHELD, "report"),
         "task": "core/test_label_space.py::test_gold_becomes_a_vector",
         "data": DATA,
         "views": TWO_VIEWS,

@@ -274,13 +274,19 @@ def verify(
     key: Annotated[
         Path | None, typer.Option("--key", help="Public key, PEM: refuse what its holder did not sign.")
     ] = None,
+    drift: Annotated[
+        Path | None,
+        typer.Option(help="JSON lines: exit with 3 where these records are unlike those it was measured on."),
+    ] = None,
+    limit: Annotated[float | None, typer.Option(help="Least index of --drift that counts; 0.1 by default.")] = None,
     threads: ThreadsOption = None,
     json_: JsonOption = False,
 ) -> None:
-    """Check a bundle: files, token ids, logits, answers, and with --key who made it."""
-    from distill.pipeline.bundle_findings import verified
+    """Check a bundle: files, token ids, logits, answers, with --key who made it, with --drift what it is asked."""
+    from distill.pipeline.bundle_findings import drifted, verified
 
-    tell(lambda _: verified(bundle, key, threads), json_)
+    checked = verified(bundle, key, threads)
+    tell(lambda _: drifted(checked, bundle, drift, limit, threads) if drift else checked, json_)
 
 
 @app.command()

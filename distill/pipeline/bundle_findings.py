@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from distill.core.errors import GateFailed
 from distill.report.diff_table import diff_finding
 from distill.report.finding import Finding, Lines
 from distill.report.retune_table import retune_finding
-from export.checked_bundle import report_lines, verify
+from export.checked_bundle import drift, report_lines, verify
 from export.diff import diff
 from export.diff_options import DiffOptions
 from export.predict_file import answers_file, predict_file
@@ -24,6 +25,17 @@ def verified(bundle: Path, key: Path | None, threads: int | None) -> Finding:
     report = verify(bundle, threads)
     signed = [] if key is None else [f"signed by the holder of {key}"]
     return Finding(report, [Lines((*signed, *report_lines(report)))])
+
+
+def drifted(checked: Finding, bundle: Path, file: Path, limit: float | None, threads: int | None) -> Finding:
+    """A checked bundle, and how far the records of a file have moved; failed where they have. Raises: as `drift`."""
+    found = drift(bundle, file, limit, threads)
+    lines = Lines(found.pop("lines"))
+    failed = None
+    if found["drifted"]:
+        do = "look at the rows; `distill retune` moves thresholds to fresh labels, and a new run learns them"
+        failed = GateFailed("the records have drifted", where=str(file), found=", ".join(found["drifted"]), do=do)
+    return Finding({**checked.content, "drift": found}, [*checked.parts, "", lines], failed=failed)
 
 
 def signed(bundle: Path, key: Path) -> Finding:

@@ -4,11 +4,14 @@ import dataclasses
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.stats import chi2
 
+from distill.core.errors import UserError
+from distill.pipeline.bundle_findings import drifted, verified
 from export import drift
 from export.runtime import BundleError, drift_of, load_bundle
 from tests.export.tiny_bundle import LABELS, MULTI, copy_of, make_bundle, reseal, shared_bundle, some_records
@@ -212,3 +215,16 @@ def test_a_bundle_without_a_reference_says_so_and_a_broken_one_is_damage(tmp_pat
     (broken / "drift.json").write_text('{"rows": 3}', encoding="utf-8")
     with pytest.raises(BundleError, match=r"drift\.json"):
         load_bundle(broken, threads=1, verify=False).drift([{}])
+
+
+def test_the_toolkit_tells_the_same_with_its_own_errors(tmp_path):
+    checked = verified(shared_bundle(), None, 1)
+    alike = drifted(checked, shared_bundle(), Path(write(tmp_path / "a.jsonl", some_records(60, seed=3))), None, 1)
+    assert alike.failed is None and alike.content["passed"] and alike.content["drift"]["rows"] == 60
+    empty = Path(write(tmp_path / "e.jsonl", [{**row, "page.title": ""} for row in some_records(60, seed=3)]))
+    moved = drifted(checked, shared_bundle(), empty, None, 1)
+    assert moved.failed is not None and "empty page.title" in str(moved.failed) and moved.failed.exit_code == 3
+    assert drifted(checked, shared_bundle(), empty, 99.0, 1).failed is None
+    (tmp_path / "bad.jsonl").write_text("{}\n[]\n", encoding="utf-8")
+    with pytest.raises(UserError, match=r"bad\.jsonl, line 2"):
+        drifted(checked, shared_bundle(), tmp_path / "bad.jsonl", None, 1)

@@ -4,22 +4,27 @@
 
 Prints one JSON object: of each artifact its `metadata`, `provider`, `operating_points`, `logits` (N, C), `answers` of
 `predict`, `positive`: by operating point that was reached, N decisions, `class_thresholds`, and at these N lists of
-labels.
+labels. Of an artifact that this machine cannot run: `unavailable`, why.
 """
 
 import json
 import sys
+from typing import Any
 
 
 def main() -> None:
     """Read the question, print what the bundle says."""
     asked = json.load(sys.stdin)
     sys.path.insert(0, asked["bundle"])
-    from runtime import load_bundle
+    from runtime import Unavailable, load_bundle
 
-    said = {}
+    said: dict[str, dict[str, Any]] = {}
     for name in asked["artifacts"]:
-        bundle = load_bundle(asked["bundle"], name, asked["threads"], provider=asked["provider"])
+        try:
+            bundle = load_bundle(asked["bundle"], name, asked["threads"], provider=asked["provider"])
+        except Unavailable as error:
+            said[name] = {"unavailable": str(error)}
+            continue
         points = bundle.operating_points
         said[name] = {
             "metadata": bundle.metadata,

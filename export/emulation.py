@@ -8,10 +8,15 @@ with fp16 on x86 is the same; for bf16 it has none (`Could not find an implement
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import onnx
+from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from distill.inference.collate import Batch
 from export.strong_types import value_types
 
 _FLOAT = TensorProto.FLOAT
@@ -32,6 +37,24 @@ def emulated(model: onnx.ModelProto) -> onnx.ModelProto:
         graph.node.extend(_rounded(node, types))
     onnx.checker.check_model(found, full_check=True)
     return found
+
+
+class Emulated:
+    """A runner of a strongly typed file on the processor. Args: threads: of one operator; None: all cores."""
+
+    def __init__(self, path: Path, threads: int | None = None) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads, options.log_severity_level = threads or 0, 3
+        graph = emulated(onnx.load(path)).SerializeToString()
+        self._session: Any = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        self.provider = "CPUExecutionProvider"
+
+    def logits(self, batch: Batch) -> NDArray[np.float32]:
+        """Logits (B, C), as of any runner."""
+        feeds = {item.name: batch[item.name].astype(np.int64) for item in self._session.get_inputs()}
+        return np.asarray(self._session.run(["logits"], feeds)[0], np.float32)
 
 
 def _widened(tensor: onnx.TensorProto) -> onnx.TensorProto:

@@ -49,11 +49,12 @@ class HalfTarget(Target):
                 do="take the target out of export, or an encoder with linear layers",
             )
 
-    def write_graph(self, source: Source, folder: Path) -> dict[str, Any]:
+    def write_graph(self, source: Source, folder: Path) -> tuple[dict[str, Any], Mapping[int, int]]:
         """Record activations of real records in fp32, and write the strongly typed graph that can hold them.
 
-        Returns: `tolerance`; `types`: how many nodes are halved, and how many kept by reason; `activations`: the
-            largest ones that are halved, with their nodes, and what of fp16's range they take.
+        Returns: for `parity.json` `tolerance`; `types`: how many nodes are halved, and how many kept by reason;
+            `activations`: the largest ones that are halved, with their nodes, and what of fp16's range they take. And
+            the lengths of the records' windows, with how often.
         Raises: UserError as `plan`.
         """
         import onnx
@@ -71,11 +72,12 @@ class HalfTarget(Target):
         )
         with replacing(folder / self.model) as partial:
             partial.write_bytes(strongly_typed(model, chosen).SerializeToString(deterministic=True))
-        return {
+        found = {
             "tolerance": self.tolerance,
             "types": {"halved": len(chosen.halved), "kept_fp32": dict(Counter(chosen.kept.values()))},
             "activations": _halved_activations(model, chosen.halved, recorder.largest),
         }
+        return found, recorder.lengths
 
     def entry(self, folder: Path) -> dict[str, Any]:
         """With how far a logit may be off, wherever the file runs."""

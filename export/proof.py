@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from distill.core.errors import GateFailed
 from distill.core.files import Json, read_json
 from distill.core.label_space import LabelSpace
-from distill.inference.providers import AUTO, tolerance
+from distill.core.progress import note
+from distill.inference.providers import AUTO, CPU, tolerance
 from export import expected
 from export.clean_process import run_alone
 from export.verify import CLASS_F1, GOLDEN, MANIFEST, answer_difference, class_difference
@@ -66,10 +67,7 @@ def prove(folder: Path, proof: Proof, threads: int | None = None) -> None:
     entries = read_json(folder / MANIFEST)["artifacts"]
     try:
         said = json.loads(_ask(folder, proof, threads))
-        problems = {
-            name: _problem(said[name], stored, proof, tolerance(entries[name], said[name]["provider"]))
-            for name, stored in proof.stored.items()
-        }
+        problems = {name: _problem_of(name, said[name], entries[name], proof) for name in proof.stored}
     except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
         raise _unusable(folder, f"answers of another form: {type(error).__name__}: {error}") from error
     for name, problem in problems.items():
@@ -106,6 +104,16 @@ def _ask(folder: Path, proof: Proof, threads: int | None) -> str:
 def _unusable(folder: Path, found: str) -> GateFailed:
     what = "the finished bundle cannot be used by its own runtime.py; no bundle was made"
     return GateFailed(what, where=str(folder), found=found)
+
+
+def _problem_of(name: str, said: Json, entry: Json, proof: Proof) -> str | None:
+    """The first thing that differs in one file's answers; one that no processor runs may have none here."""
+    if "unavailable" not in said:
+        return _problem(said, proof.stored[name], proof, tolerance(entry, said["provider"]))
+    if CPU in entry["providers"]:
+        return str(said["unavailable"])
+    note(f"not replayed here: {said['unavailable']}")
+    return None
 
 
 def _problem(said: Json, stored: Stored, proof: Proof, allowed: float) -> str | None:

@@ -16,7 +16,7 @@ from typing import Any
 
 from distill.core.files import write_text
 from distill.core.output import for_pbtxt
-from distill.inference.providers import open_session, recorded_on
+from export.onnx_inputs import input_names
 
 _MAX_BATCH = 64
 _QUEUE_DELAY_US = 500
@@ -29,7 +29,7 @@ def write_triton(folder: Path, name: str, entries: Mapping[str, Mapping[str, Any
     """
     out = folder / "triton"
     for artifact, entry in entries.items():
-        model_name, inputs = f"{name}_{artifact}", _inputs(folder / entry["file"], entry)
+        model_name, inputs = f"{name}_{artifact}", input_names(folder / entry["file"])
         config = onnx_config(model_name, inputs, head_size, batched=entry["batch_invariant"])
         write_text(out / model_name / "config.pbtxt", config)
     text = out / f"{name}_text"
@@ -101,8 +101,3 @@ def _prepare_script(name: str, entries: Mapping[str, Mapping[str, Any]]) -> str:
             "",
         ]
     )
-
-
-def _inputs(model: Path, entry: Mapping[str, Any]) -> list[str]:
-    session: Any = open_session(model, entry, recorded_on(entry), threads=1)
-    return [item.name for item in session.get_inputs()]

@@ -20,4 +20,4 @@ class OnnxFp16(HalfTarget):
 
     def build(self, source: Source, folder: Path) -> Mapping[str, Any]:
         """Write the strongly typed graph, see `HalfTarget.write_graph`."""
-        return self.write_graph(source, folder)
+        return self.write_graph(source, folder)[0]

@@ -10,6 +10,8 @@ from export.targets.onnx_cuda import OnnxCuda
 from export.targets.onnx_fp16 import OnnxFp16
 from export.targets.onnx_fp32 import OnnxFp32
 from export.targets.onnx_int8_dynamic import OnnxInt8Dynamic
+from export.targets.tensorrt_bf16 import TensorrtBf16
+from export.targets.tensorrt_fp16 import TensorrtFp16
 from teachers.config import TeacherEntry
 from teachers.phases import PhaseConfig
 
@@ -28,6 +30,16 @@ TEACHER: dict[str, Any] = {
     "export": 5,
 }
 
+HALF: dict[str, Any] = {
+    "name": "",
+    "target": "",
+    "parity_rows": 0,
+    "tolerance": 0,
+    "keep_fp32": "head",
+    "largest_share": 2,
+}
+TENSORRT: dict[str, Any] = {**HALF, "engine": "there", "most_rows": 0, "least_share": 2}
+
 REJECTED: dict[type[Config], dict[str, Any]] = {
     TeacherEntry: TEACHER,
     PhaseConfig: {
@@ -40,14 +52,9 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
         "keep": "middle",
     },
     OnnxFp32: {"name": "", "target": "", "parity_rows": 0, "exporter": "optimun", "exporter_python": "python"},
-    OnnxFp16: {
-        "name": "",
-        "target": "",
-        "parity_rows": 0,
-        "tolerance": 0,
-        "keep_fp32": "head",
-        "largest_share": 2,
-    },
+    OnnxFp16: HALF,
+    TensorrtFp16: TENSORRT,
+    TensorrtBf16: TENSORRT,
     OnnxCuda: {"name": "", "target": "", "parity_rows": 0, "fuse": "maybe", "fused_difference": 0},
     OnnxInt8Dynamic: {
         "name": "",

@@ -19,16 +19,15 @@ from distill.inference.language_model.config import Asking, Example, LanguageMod
 from distill.models.config import FreshEncoder, HeadConfig, VocabularyConfig
 from distill.training.config import AlterConfig, LoraConfig, TrainingConfig
 from distill.training.learning import LearningConfig
-from export.targets.onnx_cuda import OnnxCuda
-from export.targets.onnx_fp16 import OnnxFp16
 from export.targets.onnx_fp32 import OnnxFp32
 from export.targets.onnx_int8_dynamic import OnnxInt8Dynamic
 from students.config import StudentConfig, StudentEntry, TrainedEntry
 from teachers.config import LabellingConfig, TeacherConfig, TeacherEntry
 from teachers.phases import PhaseConfig
 from teachers.pretraining.config import EmbeddingTeacherConfig, PretrainConfig, PretrainTraining, TextSource
-from tests.core import effects_losses
+from tests.core import effects_losses, effects_targets
 from tests.core.effects_losses import each
+from tests.core.effects_targets import TARGET
 from tests.core.test_project import REJECTED
 
 TESTS = Path(__file__).resolve().parents[1]
@@ -54,7 +53,6 @@ FAMILIES = "pipeline/test_model_settings.py::test_each_entry_is_of_the_class_of_
 VIEWS = "families/test_tfidf.py::test_it_reads_through_its_own_view_or_another"
 WEIGHTS = "training/test_options.py::test_an_option_changes_the_weights"
 LENGTHS = "training/test_options.py::test_an_option_changes_a_run_that_ends_by_itself"
-TARGETS = "export/test_second_target.py::test_one_class_and_one_yaml_go_all_the_way"
 STABLE = "core/intake/test_pools.py::test_a_pool_never_reads_labels_and_keeps_a_stable_sample"
 CHOSEN = "core/selection/test_choose.py"
 MADE = "core/intake/test_made_pairs.py"
@@ -151,19 +149,10 @@ ASKING = {
     "max_failed": f"{ASKED}::test_a_record_without_an_answer_has_failed_and_too_many_stop_the_run",
     "spend": f"{ASKED}::test_a_request_that_could_exceed_the_limit_is_not_made",
 }
-TARGET = {
-    **each(TARGETS, "name", "target"),
-    "parity_rows": "export/test_parity.py::test_rows_are_spread_evenly_and_needed",
-}
-HALF = {
-    **TARGET,
-    "tolerance": "export/test_half_targets.py::test_fp16_is_judged_by_the_tolerance_of_its_preset",
-    "keep_fp32": "export/test_strong_types.py::test_a_product_that_would_overflow_is_refused_by_name",
-    "largest_share": "export/test_half_targets.py::test_an_activation_over_the_declared_share_stops_the_export_by_name",
-}
 
 EFFECTS: Mapping[type[Config], Mapping[str, str]] = {
     **effects_losses.EFFECTS,
+    **effects_targets.EFFECTS,
     project.Task: {
         "labels": "core/test_label_space.py::test_gold_becomes_a_vector",
         "rare": f"{RARE}::test_a_task_without_rare_classes_stays_as_it_is",
@@ -400,15 +389,6 @@ EFFECTS: Mapping[type[Config], Mapping[str, str]] = {
         **TARGET,
         "exporter": "export/test_exporters.py::test_what_comes_back_is_named_and_checked_as_our_own",
         "exporter_python": "export/test_exporters.py::test_an_exporter_and_its_python_belong_together",
-    },
-    OnnxFp16: HALF,
-    OnnxCuda: {
-        **TARGET,
-        **each(
-            "export/test_half_targets.py::test_cuda_keeps_its_file_fused_where_logits_stay_and_plain_where_not",
-            "fuse",
-            "fused_difference",
-        ),
     },
     OnnxInt8Dynamic: {
         **TARGET,

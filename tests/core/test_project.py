@@ -21,6 +21,8 @@ from export.targets.onnx_cuda import OnnxCuda
 from export.targets.onnx_fp16 import OnnxFp16
 from export.targets.onnx_fp32 import OnnxFp32
 from export.targets.onnx_int8_dynamic import OnnxInt8Dynamic
+from export.targets.tensorrt_bf16 import TensorrtBf16
+from export.targets.tensorrt_fp16 import TensorrtFp16
 from students.config import StudentConfig, StudentEntry, TrainedEntry
 from teachers.config import LabellingConfig, TeacherConfig, TeacherEntry
 from teachers.pretraining.config import EmbeddingTeacherConfig, PretrainConfig, PretrainTraining, TextSource
@@ -52,6 +54,8 @@ MODULES = (
     "export.targets.onnx_fp16",
     "export.targets.onnx_fp32",
     "export.targets.onnx_int8_dynamic",
+    "export.targets.tensorrt_bf16",
+    "export.targets.tensorrt_fp16",
     "benchmarks.config",
 )
 VIEW = {"left": ["product.title"], "right": ["page.title"], "max_tokens": 64}
@@ -76,6 +80,8 @@ NEEDED: dict[type[Config], dict[str, Any]] = {
     StudentConfig: {"preset": "8L", "layers": 8, "keep": "spread"},
     OnnxFp32: {"name": "onnx", "target": "onnx_fp32"},
     OnnxFp16: {"name": "onnx-fp16", "target": "onnx_fp16", "tolerance": 0.02},
+    TensorrtFp16: {"name": "tensorrt-fp16", "target": "tensorrt_fp16", "tolerance": 0.02},
+    TensorrtBf16: {"name": "tensorrt-bf16", "target": "tensorrt_bf16", "tolerance": 0.15},
     OnnxCuda: {"name": "onnx-cuda", "target": "onnx_cuda"},
     OnnxInt8Dynamic: {"name": "onnx-int8", "target": "onnx_int8_dynamic"},
 }

@@ -5,9 +5,9 @@ from __future__ import annotations
 import csv
 import gzip
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -22,20 +22,16 @@ _PARQUET_ROWS = 4096
 
 @dataclass(frozen=True)
 class Shape:
-    """What answers hold.
+    """What answers hold: a name, `label`, `probabilities` and more.
 
-    Attributes: labels: in order. several: whether `label` is a list. positive: whether there is `positive`, as there is
-        at an operating point.
+    Attributes: labels: in order. several: whether `label` is a list. first: what the name is called. more: what comes
+        after the probabilities, with its type as Arrow calls it.
     """
 
     labels: Sequence[str]
     several: bool
-    positive: bool
-
-    @property
-    def more(self) -> list[str]:
-        """The names after the probabilities."""
-        return ["positive"] if self.positive else []
+    first: str = "id"
+    more: Mapping[str, str] = field(default_factory=dict)
 
 
 def format_of(path: Path) -> str:
@@ -47,13 +43,13 @@ def format_of(path: Path) -> str:
 
 
 @contextmanager
-def open_answers(path: Path, ending: str, shape: Shape) -> Iterator[Write]:
-    """A function that writes one answer: `{"id", "label", "probabilities", "positive"?}`.
+def open_answers(path: Path, ending: str, shape: Shape, *, header: bool = True) -> Iterator[Write]:
+    """A function that writes one answer: `{"id", "label", "probabilities", "positive"?}`, as the shape says.
 
     JSONL holds it as it is. CSV and TSV have a column `probability.LABEL` for each label, and a list of labels as JSON.
-    In Parquet `probabilities` is a struct, and ids are text.
+    In Parquet `probabilities` is a struct, and names are text.
 
-    Args: path: written over. ending: of `FORMATS`.
+    Args: path: written over. ending: of `FORMATS`. header: of CSV and TSV.
     """
     if ending == ".parquet":
         yield from _parquet(path, shape)
@@ -62,7 +58,7 @@ def open_answers(path: Path, ending: str, shape: Shape) -> Iterator[Write]:
     with cast("IO[str]", opened(path, "wt", encoding="utf-8", newline="")) as file:
         kind = ending.removesuffix(".gz")
         if kind in (".csv", ".tsv"):
-            yield _delimited(file, shape, tabs=kind == ".tsv")
+            yield _delimited(file, shape, tabs=kind == ".tsv", header=header)
         else:
             yield lambda answer: _line(file, answer)
 
@@ -71,7 +67,7 @@ def _line(file: IO[str], answer: Json) -> None:
     file.write(json.dumps(answer, ensure_ascii=False, default=str) + "\n")
 
 
-def _delimited(file: IO[str], shape: Shape, *, tabs: bool) -> Write:
+def _delimited(file: IO[str], shape: Shape, *, tabs: bool, header: bool) -> Write:
     plain: Json = {"delimiter": "\t", "quoting": csv.QUOTE_NONE, "quotechar": None} if tabs else {}
     rows = csv.writer(file, lineterminator="\n", **plain)
 
@@ -82,20 +78,35 @@ def _delimited(file: IO[str], shape: Shape, *, tabs: bool) -> Write:
     def write(answer: Json) -> None:
         label, chances = answer["label"], answer["probabilities"]
         named = json.dumps(label, ensure_ascii=False) if shape.several else label
-        row([answer["id"], named, *(chances[name] for name in shape.labels), *(answer[name] for name in shape.more)])
+        row(
+            [
+                answer[shape.first],
+                named,
+                *(chances[name] for name in shape.labels),
+                *(answer[name] for name in shape.more),
+            ]
+        )
 
-    row(["id", "label", *(f"probability.{name}" for name in shape.labels), *shape.more])
+    if header:
+        row([shape.first, "label", *(f"probability.{name}" for name in shape.labels), *shape.more])
     return write
+
+
+def arrow_schema(shape: Shape) -> Any:
+    """The columns of answers in Parquet."""
+    import pyarrow as pa
+
+    chances = pa.struct([(label, pa.float64()) for label in shape.labels])
+    label = pa.list_(pa.string()) if shape.several else pa.string()
+    more = [(name, pa.type_for_alias(kind)) for name, kind in shape.more.items()]
+    return pa.schema([(shape.first, pa.string()), ("label", label), ("probabilities", chances), *more])
 
 
 def _parquet(path: Path, shape: Shape) -> Iterator[Write]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    chances = pa.struct([(label, pa.float64()) for label in shape.labels])
-    label = pa.list_(pa.string()) if shape.several else pa.string()
-    more = [(name, pa.bool_()) for name in shape.more]
-    schema = pa.schema([("id", pa.string()), ("label", label), ("probabilities", chances), *more])
+    schema = arrow_schema(shape)
     held: list[Json] = []
     with pq.ParquetWriter(path, schema) as writer:
 
@@ -104,7 +115,7 @@ def _parquet(path: Path, shape: Shape) -> Iterator[Write]:
             held.clear()
 
         def write(answer: Json) -> None:
-            held.append({**answer, "id": str(answer["id"])})
+            held.append({**answer, shape.first: str(answer[shape.first])})
             if len(held) == _PARQUET_ROWS:
                 flush()
 

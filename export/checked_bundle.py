@@ -66,6 +66,13 @@ def drift(bundle: Path, file: Path, limit: float | None = None, threads: int | N
     return {**found, "lines": list(runtime.drifting.lines(found))}
 
 
+def open_unchecked(bundle: Path, precision: str, threads: int | None = None) -> Bundle:
+    """A bundle that was checked a moment ago, ready to predict. Raises: UserError."""
+    with named_errors(bundle):
+        loaded: Bundle = _runtime().load_bundle(bundle, precision, threads, verify=False)
+    return loaded
+
+
 def report_lines(report: Json) -> list[str]:
     """The report for people, as `python runtime.py --verify` prints it."""
     lines: list[str] = _runtime().checks.report_lines(report)

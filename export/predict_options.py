@@ -1,4 +1,4 @@
-"""What `distill predict` is asked for, beside the bundle and the file."""
+"""What `distill predict` is asked for, beside the bundle and the files."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
+from distill.core.errors import UserError, unknown_name
 from distill.core.flags import Flag
+
+RULES = ("error", "first", "mean")
+"""What a key has whose rows have different answers: none, that of its first row, that of the mean probabilities."""
 
 
 @dataclass(frozen=True)
@@ -16,4 +20,22 @@ class PredictOptions:
     out: Annotated[Path | None, Flag("Where answers go, in the format of its name.")] = None
     operating_point: Annotated[str | None, Flag("Name of an operating point of the positive class.")] = None
     precision: Annotated[str | None, Flag("fp32, the default, or another one that the bundle holds: int8.")] = None
-    threads: Annotated[int | None, Flag("Processor threads.")] = None
+    threads: Annotated[int | None, Flag("Processor threads of each worker.")] = None
+    workers: Annotated[int | None, Flag("Processes; by default one for each core, fewer for a short file.")] = None
+    key: Annotated[str | None, Flag("One row per value of this column, in place of one per record: page.url.")] = None
+    conflicts: Annotated[str | None, Flag("With --key, where rows differ: error (default), first or mean.")] = None
+
+    def check(self) -> None:
+        """Raises: UserError for values that no machine can follow, and for options that do not go together."""
+        for name, value in (("--threads", self.threads), ("--workers", self.workers)):
+            if value is not None and value < 1:
+                raise UserError("at least one is needed", where=name, found=value, do="give a number from 1 on")
+        if self.conflicts is not None and self.conflicts not in RULES:
+            raise unknown_name("rule", self.conflicts, RULES, "--conflicts")
+        if self.conflicts is not None and self.key is None:
+            raise UserError("answers without --key have no conflicts", where="--conflicts", do="add --key COLUMN")
+
+    @property
+    def rule(self) -> str:
+        """Of `RULES`."""
+        return self.conflicts or RULES[0]

@@ -305,12 +305,12 @@ def sign(
 def predict(
     options: PredictOptions,
     bundle: BundleArgument,
-    file: Annotated[Path, typer.Argument(help="Records: JSONL, CSV, TSV or Parquet.")],
+    files: Annotated[list[str], typer.Argument(metavar="FILE…", help="Records: JSONL, CSV, TSV, Parquet; globs too.")],
 ) -> None:
-    """Label a file of records with a bundle."""
+    """Label files of records with a bundle; the same command after a kill goes on where it was."""
     from distill.pipeline.bundle_findings import answered
 
-    tell(lambda _: answered(bundle, file, options))
+    tell(lambda reporter: answered(bundle, files, options, reporter))
 
 
 @app.command()

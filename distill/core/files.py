@@ -29,8 +29,7 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises: UserError for a device, a pipe or a folder, when the folder cannot be written, or when the disk is full.
     """
     path = path.resolve() if path.is_symlink() else path
-    if path.exists() and not path.is_file():
-        raise UserError("not a regular file", where=str(path), do="name a file, or one that is not there yet")
+    require_replaceable(path)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -42,6 +41,12 @@ def replacing(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             partial.unlink()
+
+
+def require_replaceable(path: Path) -> None:
+    """Check that a file may be written at `path`. Raises: UserError for a device, a pipe or a folder."""
+    if path.exists() and not path.is_file():
+        raise UserError("not a regular file", where=str(path), do="name a file, or one that is not there yet")
 
 
 def write_bytes(path: Path, data: bytes) -> None:

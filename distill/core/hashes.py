@@ -29,7 +29,7 @@ class HashCache:
     def sha256(self, path: Path) -> str:
         """The file's hash. Raises: UserError when it is missing or cannot be read."""
         try:
-            state, started = _state(path.stat()), time.time_ns()
+            state, started = state_of(path.stat()), time.time_ns()
             seen = self._known.get(str(path))
             if isinstance(seen, list) and len(seen) == len(state) + 1 and seen[:-1] == state:
                 return str(seen[-1])
@@ -43,6 +43,6 @@ class HashCache:
         return value
 
 
-def _state(stat: os.stat_result) -> list[int]:
+def state_of(stat: os.stat_result) -> list[int]:
     """What tells one state of a file from another: inode, bytes, and two times in nanoseconds."""
     return [stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns]

@@ -47,12 +47,7 @@ def run_lock(run: Path) -> Iterator[None]:
 
     Raises: UserError when another process holds it, or the folder cannot be written.
     """
-    try:
-        run.mkdir(parents=True, exist_ok=True)
-        file = (run / _FILE).open("a+", encoding="utf-8")
-    except OSError as error:
-        raise disk_error(run, error) from error
-    with file:
+    with _opened(run) as file:
         if not _lock(file):
             file.seek(0)
             raise UserError(
@@ -61,11 +56,31 @@ def run_lock(run: Path) -> Iterator[None]:
                 found=f"process {file.read().strip() or 'unknown'}",
                 do="wait for it to end, or choose another folder with --out",
             )
+        if _is_gone(file, run / _FILE):  # the process that held it removed the folder when it was done
+            with run_lock(run):
+                yield
+            return
         file.seek(0)
         file.truncate()
         file.write(str(os.getpid()))
         file.flush()
         yield
+
+
+def _opened(run: Path) -> IO[str]:
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+        return (run / _FILE).open("a+", encoding="utf-8")
+    except OSError as error:
+        raise disk_error(run, error) from error
+
+
+def _is_gone(file: IO[str], path: Path) -> bool:
+    """Whether another file, or none, is where this one was."""
+    try:
+        return not os.path.samestat(os.fstat(file.fileno()), os.stat(path))
+    except FileNotFoundError:
+        return True
 
 
 def _lock(file: IO[str]) -> bool:

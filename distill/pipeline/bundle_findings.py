@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from distill.core.errors import GateFailed
+from distill.core.progress import Reporter, reporting
 from distill.report.diff_table import diff_finding
 from distill.report.finding import Finding, Lines
 from distill.report.retune_table import retune_finding
+from export.batch.predict import predict_files
 from export.checked_bundle import drift, report_lines, verify
 from export.diff import diff
 from export.diff_options import DiffOptions
-from export.predict_file import answers_file, predict_file
 from export.predict_options import PredictOptions
 from export.retune import retune
 from export.retune_options import RetuneOptions
@@ -43,14 +45,25 @@ def signed(bundle: Path, key: Path) -> Finding:
     return Finding(None, [Lines((f"signed: {sign(bundle, key)}",))])
 
 
-def answered(bundle: Path, file: Path, options: PredictOptions) -> Finding:
-    """Where the answers to a file of records are, and its rows that cannot be read. Raises: as `predict_file`."""
-    out = options.out or answers_file(file)
-    found = predict_file(bundle, file, out, options.operating_point, options.precision, options.threads)
-    lines = [f"{found.rows} records answered in {out}"]
+def answered(bundle: Path, files: Sequence[str], options: PredictOptions, reporter: Reporter) -> Finding:
+    """Where the answers to files of records are, how fast they came, and what could not be answered.
+
+    Raises: as `predict_files`.
+    """
+    with reporting(reporter):
+        found = predict_files(bundle, files, options)
+    lines = [f"{found.rows} records answered in {found.out}"]
+    if found.table is not None:
+        lines = [f"{_counted(found.table.keys, 'key')} of {_counted(found.rows, 'record')} answered in {found.out}"]
+        if found.table.conflicts:
+            differ = f"{_counted(found.table.conflicts, 'key')} whose rows have different answers"
+            lines.append(f"{differ}, which the column conflict marks, resolved by --conflicts {options.rule}")
+    if found.rows_per_s is not None:
+        lines.append(f"{found.rows_per_s:.0f} rows/s")
+    if found.without_key:
+        lines.append(f"{_counted(found.without_key, 'row')} with an empty key, which are left out")
     if found.rejects:
-        rows = "1 row" if len(found.rejects) == 1 else f"{len(found.rejects)} rows"
-        lines.append(f"{rows} that cannot be read, with the reason, in {found.where}")
+        lines.append(f"{_counted(found.rejects, 'row')} that cannot be read, with the reason, in {found.rejects_file}")
     return Finding(None, [Lines(lines)])
 
 
@@ -62,3 +75,7 @@ def retuned(bundle: Path, file: Path, options: RetuneOptions) -> Finding:
 def differing(old: Path, new: Path, file: Path, options: DiffOptions) -> Finding:
     """What a new bundle answers otherwise than an old one; failed above the limit. Raises: as `diff`."""
     return diff_finding(diff(old, new, file, options), options.format)
+
+
+def _counted(number: int, what: str) -> str:
+    return f"1 {what}" if number == 1 else f"{number} {what}s"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from distill.core import lock
 from distill.core.errors import UserError
 from distill.core.lock import is_held, run_lock
 
@@ -61,6 +63,21 @@ def test_a_look_at_it_refuses_no_run(tmp_path, monkeypatch):
         fcntl.flock(file, fcntl.LOCK_SH)
         monkeypatch.setattr(time, "sleep", lambda seconds: fcntl.flock(file, fcntl.LOCK_UN))
         with run_lock(tmp_path):
+            pass
+
+
+def test_a_folder_that_its_last_holder_removed_is_made_and_held_anew(tmp_path, monkeypatch):
+    folder, real, removed = tmp_path / "folder", lock._lock, []
+
+    def late(file):
+        if not removed:
+            removed.append(shutil.rmtree(folder))
+        return real(file)
+
+    monkeypatch.setattr(lock, "_lock", late)
+    with run_lock(folder):
+        assert is_held(folder)
+        with pytest.raises(UserError, match="another run"), run_lock(folder):
             pass
 
 

@@ -9,9 +9,9 @@ import pytest
 from distill.core.errors import GateFailed, UserError
 from distill.core.files import read_json, sha256, write_json
 from distill.families.family import Opening
-from export.predict_file import predict_file
 from export.proof import Proof, Stored, prove
 from export.runtime import BundleError, OtherAnswers, load_bundle, verify
+from tests.export.batch.files import predict
 from tests.export.tiny_bundle import (
     LABELS,
     MULTI,
@@ -61,7 +61,7 @@ def test_the_card_and_the_file_of_answers_have_them(multi, tmp_path):
     card = (multi / "MODEL_CARD.md").read_text("utf-8")
     assert "## Thresholds of each label" in card and "| 0.9000 |" in card and "class_f1" in card
     (tmp_path / "in.jsonl").write_text("\n".join(map(json.dumps, RECORDS)), "utf-8")
-    predict_file(multi, tmp_path / "in.jsonl", tmp_path / "out.csv", "class_f1")
+    predict(multi, tmp_path / "in.jsonl", tmp_path / "out.csv", "class_f1")
     head, *lines = (tmp_path / "out.csv").read_text("utf-8").splitlines()
     assert "positive" not in head and len(lines) == len(RECORDS)
 
@@ -103,7 +103,7 @@ def test_a_bundle_of_one_label_has_none(tmp_path):
         bundle.predict(RECORDS, "class_f1")
     (tmp_path / "in.jsonl").write_text(json.dumps(RECORDS[0]), "utf-8")
     with pytest.raises(UserError, match="no operating point 'class_f1'"):
-        predict_file(shared_bundle(), tmp_path / "in.jsonl", tmp_path / "out.jsonl", "class_f1")
+        predict(shared_bundle(), tmp_path / "in.jsonl", tmp_path / "out.jsonl", "class_f1")
 
 
 def test_the_proof_holds_a_bundle_to_the_thresholds_that_the_run_measured(multi):

@@ -114,7 +114,8 @@ def _no_file(key: str, path: Path, pattern: str) -> UserError:
     what = "no file matches" if glob.has_magic(pattern) else "file not found"
     if there := instead_of_a_file(path):
         what = f"{there}, where a file is needed"
-    return UserError(what, where=key, found=str(path), do="check the name; it starts from data.root")
+    do = "check the name; it starts from data.root" if key.startswith("data.") else "check the name"
+    return UserError(what, where=key, found=str(path), do=do)
 
 
 def read_rows(path: Path, reading: Reading = PLAIN) -> Iterator[Row]:

@@ -1,52 +1,17 @@
 """A file of records and its answers: every format both ways, and rows that cannot be read."""
 
 import csv
-import gzip
 import json
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from distill.core.errors import UserError
-from export.predict_file import answers_file, predict_file
+from export.batch.predict import answers_file
 from export.runtime import load_bundle
+from tests.export.batch.files import TITLES, answers, predict, write_source
 from tests.export.tiny_bundle import LABELS, MULTI, RECORDS, make_bundle, shared_bundle
 
-TITLES = ["дрель Bosch", "🎧 наушники", ""]
 FORMATS = ["jsonl", "ndjson", "jsonl.gz", "csv", "csv.gz", "tsv", "parquet"]
-
-
-def write_source(path, titles=TITLES):
-    """Rows with `id` and `page.title` in the format of the file's name."""
-    rows = [{"id": f"r{i}", "page.title": title} for i, title in enumerate(titles)]
-    if path.suffix == ".parquet":
-        pq.write_table(pa.Table.from_pylist(rows), path)
-        return path
-    if "json" in path.name:
-        text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-    else:
-        between = "\t" if ".tsv" in path.name else ","
-        text = "".join(between.join(line) + "\n" for line in [("id", "page.title"), *map(dict.values, rows)])
-    path.write_bytes(gzip.compress(text.encode()) if path.suffix == ".gz" else text.encode())
-    return path
-
-
-def answers(path):
-    """The answers in a file of any format as JSONL holds them."""
-    if path.suffix == ".parquet":
-        return pq.read_table(path).to_pylist()
-    content = path.read_bytes()
-    text = (gzip.decompress(content) if path.suffix == ".gz" else content).decode()
-    if "json" in path.name:
-        return list(map(json.loads, text.splitlines()))
-    tabs = {"delimiter": "\t", "quoting": csv.QUOTE_NONE} if ".tsv" in path.name else {}
-    found = []
-    for row in csv.DictReader(text.splitlines(), **tabs):
-        chances = {name.removeprefix("probability."): float(row.pop(name)) for name in list(row) if "." in name}
-        positive = {"positive": row.pop("positive") == "True"} if "positive" in row else {}
-        found.append({**row, "probabilities": chances, **positive})
-    return found
 
 
 def expected(titles=TITLES, point=None):
@@ -59,20 +24,20 @@ def expected(titles=TITLES, point=None):
 def test_answers_come_in_the_format_of_the_file_and_in_its_order(tmp_path, kind, point):
     source = write_source(tmp_path / f"in.{kind}")
     out = answers_file(source)
-    found = predict_file(shared_bundle(), source, out, point, "int8")
-    assert out.name == f"in.answers.{kind}" and (found.rows, found.rejects) == (3, [])
+    found = predict(shared_bundle(), source, out, point, "int8")
+    assert out.name == f"in.answers.{kind}" and (found.rows, found.rejects) == (3, 0)
     assert answers(out) == expected(point=point)
 
 
 @pytest.mark.parametrize("kind", ["jsonl", "csv", "tsv.gz", "parquet"])
 def test_answers_come_in_the_format_that_is_named(tmp_path, kind):
     out = tmp_path / f"out.{kind}"
-    predict_file(shared_bundle(), write_source(tmp_path / "in.jsonl"), out, "f1", "int8")
+    predict(shared_bundle(), write_source(tmp_path / "in.jsonl"), out, "f1", "int8")
     assert answers(out) == expected(point="f1")
 
 
 def test_a_name_without_an_ending_takes_the_format_of_the_file(tmp_path):
-    predict_file(shared_bundle(), write_source(tmp_path / "in.csv"), tmp_path / "out", None, "int8")
+    predict(shared_bundle(), write_source(tmp_path / "in.csv"), tmp_path / "out", None, "int8")
     (tmp_path / "out").rename(tmp_path / "out.csv")
     assert answers(tmp_path / "out.csv") == expected()
 
@@ -80,7 +45,7 @@ def test_a_name_without_an_ending_takes_the_format_of_the_file(tmp_path):
 @pytest.mark.parametrize("kind", ["csv", "parquet", "jsonl"])
 def test_several_labels_stay_a_list(tmp_path, kind):
     bundle, out = make_bundle(tmp_path, MULTI), tmp_path / f"out.{kind}"
-    predict_file(bundle, write_source(tmp_path / "in.jsonl"), out)
+    predict(bundle, write_source(tmp_path / "in.jsonl"), out)
     lists = [json.loads(one["label"]) if kind == "csv" else one["label"] for one in answers(out)]
     assert lists == [one["label"] for one in load_bundle(bundle).predict([{"page.title": title} for title in TITLES])]
     assert any(lists)
@@ -91,7 +56,7 @@ def test_names_with_the_signs_of_a_format_stay_one_cell(tmp_path):
     source = tmp_path / "in.jsonl"
     source.write_text("".join(json.dumps({"id": name, "page.title": "x"}) + "\n" for name in names), encoding="utf-8")
     for kind, read in (("csv", names), ("tsv", ["a b", 'c"d,e', "f g"])):
-        predict_file(shared_bundle(), source, tmp_path / f"out.{kind}")
+        predict(shared_bundle(), source, tmp_path / f"out.{kind}")
         with (tmp_path / f"out.{kind}").open(encoding="utf-8", newline="") as file:
             tabs = {"delimiter": "\t", "quoting": csv.QUOTE_NONE} if kind == "tsv" else {}
             assert [row["id"] for row in csv.DictReader(file, **tabs)] == read
@@ -106,7 +71,7 @@ def test_each_file_has_answers_of_its_own(tmp_path):
 def test_rows_without_an_id_have_their_line(tmp_path):
     source = tmp_path / "in.jsonl"
     source.write_text("\n".join(json.dumps(record) for record in RECORDS), encoding="utf-8")
-    predict_file(shared_bundle(), source, tmp_path / "out.jsonl")
+    predict(shared_bundle(), source, tmp_path / "out.jsonl")
     assert [one["id"] for one in answers(tmp_path / "out.jsonl")] == [1, 2, 3, 4, 5]
 
 
@@ -115,9 +80,9 @@ def test_rows_that_cannot_be_read_are_counted_and_kept_with_the_reason(tmp_path)
     bad = ['{"broken', '{"id": "s", "page.title": "\\ud800"}', '{"id": "t", "page.title": {"a": 1}}', "[1]"]
     good = [json.dumps({"id": f"r{i}", "page.title": title}) for i, title in enumerate(TITLES)]
     source.write_text("\n".join([good[0], bad[0], good[1], *bad[1:], good[2]]) + "\n", encoding="utf-8")
-    found = predict_file(shared_bundle(), source, out, None, "int8")
-    assert found.rows == 3 and answers(out) == expected() and found.where == tmp_path / "out.rejects.jsonl"
-    rejects = {one["line"]: one for one in map(json.loads, found.where.read_text(encoding="utf-8").splitlines())}
+    found = predict(shared_bundle(), source, out, None, "int8")
+    assert found.rows == 3 and answers(out) == expected() and found.rejects_file == tmp_path / "out.rejects.jsonl"
+    rejects = {one["line"]: one for one in map(json.loads, found.rejects_file.read_text(encoding="utf-8").splitlines())}
     assert sorted(rejects) == [2, 4, 5, 6] and rejects[2]["row"].strip() == bad[0]
     assert "broken_json" in rejects[2]["reason"] and "surrogate" in rejects[4]["reason"] and rejects[4]["id"] == "s"
     assert rejects[5]["reason"] == "column 'page.title' needs text, found dict"
@@ -127,7 +92,7 @@ def test_rows_that_cannot_be_read_are_counted_and_kept_with_the_reason(tmp_path)
 def test_rejects_of_an_earlier_call_do_not_stay(tmp_path):
     source, out = write_source(tmp_path / "in.jsonl"), tmp_path / "out.jsonl"
     (tmp_path / "out.rejects.jsonl").write_text("{}\n", encoding="utf-8")
-    predict_file(shared_bundle(), source, out)
+    predict(shared_bundle(), source, out)
     assert not (tmp_path / "out.rejects.jsonl").exists()
 
 
@@ -139,7 +104,7 @@ def test_rejects_of_an_earlier_call_do_not_stay(tmp_path):
             {},
             r"no row of the file can be answered[\s\S]*line 1[\s\S]*broken_json",
         ),
-        ("{}\n", {"operating_point": "f9"}, "no operating point 'f9'"),
+        ("{}\n", {"point": "f9"}, "no operating point 'f9'"),
         ("{}\n", {"precision": "fp16"}, "no precision 'fp16'"),
         (None, {}, "file not found"),
         ('{"id": 1, "name": "Дрель"}\n', {}, r"no row has a field that the model reads: [\s\S]*columns id, name"),
@@ -155,14 +120,14 @@ def test_what_cannot_be_answered_is_refused_and_leaves_no_file(tmp_path, content
     if content is not None:
         source.write_text(content, encoding="utf-8")
     with pytest.raises(UserError, match=message):
-        predict_file(shared_bundle(), source, out, **options)
+        predict(shared_bundle(), source, out, **options)
     assert not list(tmp_path.glob("*out*"))
 
 
 def test_the_input_is_not_overwritten_and_an_unknown_format_is_refused(tmp_path):
     source = write_source(tmp_path / "in.jsonl")
     with pytest.raises(UserError, match="overwrite"):
-        predict_file(shared_bundle(), source, source)
+        predict(shared_bundle(), source, source)
     with pytest.raises(UserError, match=r"unknown file format[\s\S]*out\.xlsx[\s\S]*\.parquet"):
-        predict_file(shared_bundle(), source, tmp_path / "out.xlsx")
+        predict(shared_bundle(), source, tmp_path / "out.xlsx")
     assert len(LABELS) == 3 and [path.name for path in tmp_path.iterdir()] == ["in.jsonl"]

@@ -1,0 +1,77 @@
+"""The files to answer: what tells them from others, and whether they still are what they were."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from distill.core.errors import UserError
+from distill.core.hashes import HashCache, state_of
+from distill.core.intake.sources import expand, named_errors, open_bytes
+
+_READ_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Input:
+    """One file.
+
+    Attributes: size: in bytes. rows: of a Parquet file; of a text file its lines, so at most as many rows. state: what
+        the system says of it, see `hashes.state_of`.
+    """
+
+    path: Path
+    size: int
+    sha256: str
+    rows: int
+    state: tuple[int, ...]
+
+    def require_unchanged(self) -> None:
+        """Check that nobody has written to the file, replaced or removed it. Raises: UserError."""
+        if _state(self.path) != self.state:
+            do = "start the same command again when nobody writes to it any more"
+            raise UserError("the file was changed while it was read", where=str(self.path), do=do)
+
+
+def input_paths(files: Sequence[str]) -> list[Path]:
+    """Files and globs of the command line as paths, each file once. Raises: UserError for one that matches no file."""
+    return expand(Path(), files, "FILE")
+
+
+def surveyed(path: Path, hashes: HashCache) -> Input:
+    """A file's hash and rows; reads it once or twice, a piece at a time.
+
+    Args: hashes: of earlier calls; a file that has not changed since is not hashed again.
+    Raises: UserError when it cannot be read, or changes meanwhile.
+    """
+    state = _state(path)
+    found = Input(path, path.stat().st_size, hashes.sha256(path), _rows(path), state)
+    found.require_unchanged()
+    return found
+
+
+def _state(path: Path) -> tuple[int, ...]:
+    try:
+        return tuple(state_of(os.stat(path)))
+    except OSError as error:
+        do = "start the same command again when it is there: finished shards are kept"
+        raise UserError("the file is gone", where=str(path), found=error.strerror, do=do) from None
+
+
+def _rows(path: Path) -> int:
+    with named_errors(path):
+        if path.suffix == ".parquet":
+            try:
+                return int(pq.read_metadata(path).num_rows)
+            except pa.ArrowException as error:
+                raise UserError("broken Parquet file", where=str(path), found=error, do="write it again") from None
+        lines, last = 0, b"\n"
+        with open_bytes(path) as file:
+            while piece := file.read(_READ_BYTES):
+                lines, last = lines + piece.count(b"\n"), piece[-1:]
+        return lines + (last != b"\n")

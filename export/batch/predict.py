@@ -1,0 +1,292 @@
+"""`distill predict`: a bundle's answers for files of records, in one file that is there only when it is whole."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import reduce
+from itertools import islice
+from operator import add
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from distill.core.errors import UserError
+from distill.core.files import Json, disk_error, remove, require_replaceable
+from distill.core.hashes import HashCache
+from distill.core.intake.record_reader import columns, has_column
+from distill.core.intake.sources import Row, read_rows
+from distill.core.leftovers import remove_half_written
+from distill.core.lock import at_work
+from distill.core.progress import Advance, note, progress
+from export.answers import Shape, format_of
+from export.batch.answering import Question
+from export.batch.inputs import Input, input_paths, surveyed
+from export.batch.key_table import Grouping, KeyTable
+from export.batch.merge import merge_answers, merge_rejects
+from export.batch.shards import SHARD_CHARACTERS, SHARD_ROWS, Shard, read_shards
+from export.batch.store import Done, Store
+from export.batch.workers import Work, answered_by, answered_here, seal_of
+from export.checked_bundle import open_bundle
+from export.predict_options import PredictOptions
+from export.verify import CLASS_F1, cpu_class
+
+if TYPE_CHECKING:
+    from export.runtime import Bundle
+
+_SHOWN_ROWS = 20
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What came of the files.
+
+    Attributes: out: the answers, or the table by key. rejects_file: is there when there are rejects. rows: answered.
+        rejects: rows that cannot be read. without_key: rows with an empty key. table: with `key`. rows_per_s: of those
+        that this call answered; None where an earlier one had answered all.
+    """
+
+    out: Path
+    rejects_file: Path
+    rows: int
+    rejects: int
+    without_key: int
+    table: KeyTable | None
+    rows_per_s: float | None
+
+
+def answers_file(source: Path, key: str | None = None) -> Path:
+    """Where the answers to a file go by default: beside it, in its format, under a name of its own."""
+    ending = format_of(source)
+    return source.with_name(f"{source.name.removesuffix(ending)}.{'keys' if key else 'answers'}{ending}")
+
+
+def predict_files(bundle: Path, files: Sequence[str], options: PredictOptions) -> Answered:
+    """Write one answer per row of the files, in order: id, label, probabilities, `positive` at an operating point.
+
+    A row without `id` gets its line number, of several files with the file's name. Rows that cannot be read go to a
+    file of rejects beside the answers. Answers are kept in finished shards beside the file that they will be: the same
+    call after a kill goes on there, unless a file or the bundle has changed. With a key one row per key is written.
+
+    Args: files: JSONL, CSV, TSV (also .gz) or Parquet, and globs of such.
+    Raises: UserError for a bundle, a file or an option that does not fit, a file that changes meanwhile, a disk that is
+        full, another call that writes the same answers, and where no row can be answered.
+    """
+    options.check()
+    job = _Job.of(bundle, input_paths(files), options)
+    model = open_bundle(bundle, options.precision, options.threads)
+    _require_operating_point(model, options.operating_point)
+    with _working(job.work):
+        return job.answered(model)
+
+
+@dataclass
+class _Job:
+    """One call. Attributes: work: folder of its shards. ending: of the output's format."""
+
+    bundle: Path
+    paths: Sequence[Path]
+    out: Path
+    ending: str
+    options: PredictOptions
+    total: Done = field(default_factory=Done)
+
+    @classmethod
+    def of(cls, bundle: Path, paths: Sequence[Path], options: PredictOptions) -> _Job:
+        """Raises: UserError for an output that cannot be, or be told."""
+        if options.out is None and len(paths) > 1:
+            found = f"{len(paths)} files"
+            raise UserError("answers to several files need a name", where="--out", found=found, do="give --out FILE")
+        out = options.out or answers_file(paths[0], options.key)
+        if any(out.resolve() == path.resolve() for path in paths):
+            raise UserError(
+                "the answers would overwrite the records", where=str(out), do="name another file with --out"
+            )
+        ending = format_of(out if out.suffix else paths[0])
+        require_replaceable(out)
+        return cls(bundle, paths, out.resolve() if out.is_symlink() else out, ending, options)
+
+    @property
+    def work(self) -> Path:
+        """Where shards are kept until the output is there."""
+        return self.out.with_name(f".{self.out.name}.shards")
+
+    @property
+    def rejects_file(self) -> Path:
+        """Beside the output, under its name."""
+        return self.out.with_name(f"{self.out.name.removesuffix(self.ending)}.rejects.jsonl")
+
+    def answered(self, model: Bundle) -> Answered:
+        """Answer what is missing, then write the output."""
+        for path in (self.out, self.rejects_file):
+            remove_half_written(path.parent, path.name)
+        hashes = HashCache(self.work / "hashes.json")
+        inputs = [surveyed(path, hashes) for path in self.paths]
+        store = self._store(model, inputs)
+        started = time.monotonic()
+        shards, fresh = self._answer(model, inputs, store)
+        seconds = time.monotonic() - started
+        if not self.total.answered:
+            nothing = self._nothing(store.first_reject(shards))
+            remove(store.folder)
+            raise nothing
+        merge_rejects(store, shards, self.rejects_file)
+        table = self._write(model, store, shards)
+        done = self.total
+        pace = fresh / seconds if fresh else None
+        return Answered(self.out, self.rejects_file, done.answered, done.rejects, done.without_key, table, pace)
+
+    def _store(self, model: Bundle, inputs: Sequence[Input]) -> Store:
+        import onnxruntime  # is here where the bundle could be opened
+
+        point, key = self.options.operating_point, self.options.key
+        more = {} if point in (None, CLASS_F1) else {"positive": "bool"}
+        shape = Shape(model.labels, model.after["kind"] == "multi", "id" if key is None else "key", more)
+        job = {
+            "inputs": [[str(one.path), one.size, one.sha256] for one in inputs],
+            "bundle": seal_of(self.bundle),
+            "precision": model.precision,
+            "operating_point": point,
+            "key": key,
+            "shard": [SHARD_ROWS, SHARD_CHARACTERS],
+            "runtime": [onnxruntime.__version__, cpu_class()],
+        }
+        store = Store.of(self.work, job, self.ending if key is None else ".parquet", shape)
+        if any(path.is_dir() and path != store.folder for path in self.work.iterdir()):
+            note(
+                f"shards of other files, another bundle or other options in {self.work} go when these answers are whole"
+            )
+        return store
+
+    def _answer(self, model: Bundle, inputs: Sequence[Input], store: Store) -> tuple[int, int]:
+        """Make every shard that is not there; how many there are, and how many rows were answered just now."""
+        options, rows = self.options, sum(one.rows for one in inputs)
+        workers, threads = _processes(options, rows)
+        question = Question(options.operating_point, options.key, len(inputs) > 1)
+        work = Work(self.bundle, seal_of(self.bundle), model.precision, threads, question, store)
+        reading = _Missing(store, [*model.renderer.left, *model.renderer.right], options.key)
+        missing = reading.shards(inputs, _columns(model, options.key))
+        exact = all(one.path.suffix == ".parquet" for one in inputs)
+        before = store.rows_done()
+        with progress("answering", rows, before, at_most=not exact) as advance:
+            made = answered_here(work, model, missing) if workers == 1 else answered_by(workers, work, missing)
+            fresh = reduce(add, _told(made, before, advance), Done())
+        self.total = reading.found + fresh
+        return reading.count, fresh.answered
+
+    def _write(self, model: Bundle, store: Store, shards: int) -> KeyTable | None:
+        if self.options.key is None:
+            merge_answers(store, shards, self.out)
+            return None
+        grouping = Grouping(model, self.options.operating_point, store.shape, store.folder / "parts")
+        paths = [store.answers(index) for index in range(shards)]
+        try:
+            return grouping.write(paths, self.total.answered, self.options.rule, self.out, self.ending)
+        finally:
+            remove(store.folder / "parts")
+
+    def _nothing(self, first: Json | None) -> UserError:
+        if first is None:
+            do = "name another column"
+            return UserError("every key is empty", where=f"--key {self.options.key}", found="no row to answer", do=do)
+        where = f"{first['file']}, line {first['line']}"
+        what = "no row of the file can be answered"
+        return UserError(what, where=where, found=first["reason"], do="correct the rows")
+
+
+class _Missing:
+    """The shards that are to be made.
+
+    Attributes: count: of all shards that were read. found: what those that are not to be made came to.
+    """
+
+    def __init__(self, store: Store, fields: Sequence[str], key: str | None) -> None:
+        self._store, self._fields, self._key = store, fields, key
+        self.count, self.found = 0, Done()
+
+    def shards(self, inputs: Sequence[Input], wanted: Collection[str]) -> Iterator[Shard]:
+        """Read the inputs. Raises: UserError as `read_shards`, and for a file that lacks what is asked for."""
+        unseen = {one.path for one in inputs}
+        for shard in read_shards(inputs, wanted):
+            self.count += 1
+            readable = [row for row in shard.rows if row.values is not None]
+            if readable and shard.rows[0].file in unseen:
+                unseen.discard(shard.rows[0].file)
+                _require_columns(readable, self._fields, self._key)
+            done = self._store.done(shard.index)
+            if done is None:
+                yield shard
+            else:
+                self.found += done
+
+
+def _told(made: Iterable[Done], before: int, advance: Advance) -> Iterator[Done]:
+    """What is done, told to whoever shows the progress."""
+    rows = before
+    for one in made:
+        rows += one.rows
+        advance(rows)
+        yield one
+
+
+def _processes(options: PredictOptions, rows: int) -> tuple[int, int | None]:
+    """How many processes, and the threads of each, None for all cores.
+
+    Short records are answered faster by processes of one thread each than by one process with all of them.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    shards = -(-rows // SHARD_ROWS)
+    workers = options.workers or (1 if options.threads else min(cores, shards))
+    return workers, options.threads or (None if workers == 1 else max(1, cores // workers))
+
+
+def _columns(model: Bundle, key: str | None) -> list[str]:
+    swap = model.before.get("swap") or {"fields": []}
+    exchanged = [path for pair in swap["fields"] for path in pair]
+    return ["id", *([key] if key else []), *model.renderer.left, *model.renderer.right, *exchanged]
+
+
+@contextmanager
+def _working(folder: Path) -> Iterator[None]:
+    """Hold a folder of shards, which is removed at the end, and after a failure where it has no shard to keep."""
+    with at_work(folder):
+        try:
+            yield
+        except BaseException:
+            if not any(folder.glob("*/shard-*.json")):
+                remove(folder)
+            raise
+        try:
+            remove(folder)
+        except OSError as error:
+            raise disk_error(folder, error) from error
+
+
+def _require_columns(rows: Sequence[Row], fields: Sequence[str], key: str | None) -> None:
+    """Check that some of a file's first rows has a field that the model reads, and one the key.
+
+    Raises: UserError naming them and the columns that there are: without them each row would be answered as empty text.
+    """
+    held = [row.values for row in rows if row.values is not None]
+    if not any(has_column(values, path) for values in held for path in fields):
+        raise _no_column(f"no row has a field that the model reads: {', '.join(fields)}", rows[0].file)
+    if key is not None and not any(has_column(values, key) for values in held):
+        raise _no_column(f"no row has the column of --key: {key}", rows[0].file)
+
+
+def _no_column(what: str, path: Path) -> UserError:
+    """With the columns of a file's first rows, those too that nobody has asked for."""
+    first = islice((row.values for row in read_rows(path) if row.values is not None), _SHOWN_ROWS)
+    known = list(dict.fromkeys(name for values in first for name in columns(values)))
+    found, do = ", ".join(known[:_SHOWN_ROWS]), "rename the columns; dotted names are columns of nested objects"
+    return UserError(what, where=str(path), found=f"columns {found}", do=do)
+
+
+def _require_operating_point(model: Bundle, name: str | None) -> None:
+    if name is not None:
+        try:
+            model.require_point(name)
+        except ValueError as error:
+            raise UserError(str(error), where="--operating-point") from None

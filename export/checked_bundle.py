@@ -66,10 +66,10 @@ def drift(bundle: Path, file: Path, limit: float | None = None, threads: int | N
     return {**found, "lines": list(runtime.drifting.lines(found))}
 
 
-def open_unchecked(bundle: Path, precision: str, threads: int | None = None) -> Bundle:
+def open_unchecked(bundle: Path, precision: str, threads: int | None = None, provider: str = AUTO) -> Bundle:
     """A bundle that was checked a moment ago, ready to predict. Raises: UserError."""
     with named_errors(bundle):
-        loaded: Bundle = _runtime().load_bundle(bundle, precision, threads, verify=False)
+        loaded: Bundle = _runtime().load_bundle(bundle, precision, threads, verify=False, provider=provider)
     return loaded
 
 

@@ -21,6 +21,7 @@ from distill.core.intake.sources import Row, read_rows
 from distill.core.leftovers import remove_half_written
 from distill.core.lock import at_work
 from distill.core.progress import Advance, note, progress
+from distill.inference.providers import CPU
 from export.answers import Shape, format_of
 from export.batch.answering import Question
 from export.batch.inputs import Input, input_paths, surveyed
@@ -76,7 +77,7 @@ def predict_files(bundle: Path, files: Sequence[str], options: PredictOptions) -
     """
     options.check()
     job = _Job.of(bundle, input_paths(files), options)
-    model = open_bundle(bundle, options.precision, options.threads)
+    model = open_bundle(bundle, options.precision, options.threads, options.provider)
     _require_operating_point(model, options.operating_point)
     with _working(job.work):
         return job.answered(model)
@@ -148,6 +149,7 @@ class _Job:
             "inputs": [[str(one.path), one.size, one.sha256] for one in inputs],
             "bundle": seal_of(self.bundle),
             "precision": model.precision,
+            "provider": model.provider,
             "operating_point": point,
             "key": key,
             "shard": [SHARD_ROWS, SHARD_CHARACTERS],
@@ -163,9 +165,9 @@ class _Job:
     def _answer(self, model: Bundle, inputs: Sequence[Input], store: Store) -> tuple[int, int]:
         """Make every shard that is not there; how many there are, and how many rows were answered just now."""
         options, rows = self.options, sum(one.rows for one in inputs)
-        workers, threads = _processes(options, rows)
+        workers, threads = _processes(options, rows, model.provider)
         question = Question(options.operating_point, options.key, len(inputs) > 1)
-        work = Work(self.bundle, seal_of(self.bundle), model.precision, threads, question, store)
+        work = Work(self.bundle, seal_of(self.bundle), model.precision, options.provider, threads, question, store)
         reading = _Missing(store, [*model.renderer.left, *model.renderer.right], options.key)
         missing = reading.shards(inputs, _columns(model, options.key))
         exact = all(one.path.suffix == ".parquet" for one in inputs)
@@ -231,14 +233,15 @@ def _told(made: Iterable[Done], before: int, advance: Advance) -> Iterator[Done]
         yield one
 
 
-def _processes(options: PredictOptions, rows: int) -> tuple[int, int | None]:
+def _processes(options: PredictOptions, rows: int, provider: str) -> tuple[int, int | None]:
     """How many processes, and the threads of each, None for all cores.
 
-    Short records are answered faster by processes of one thread each than by one process with all of them.
+    Short records are answered faster by processes of one thread each than by one process with all of them. A GPU is
+    one process's.
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     shards = -(-rows // SHARD_ROWS)
-    workers = options.workers or (1 if options.threads else min(cores, shards))
+    workers = options.workers or (1 if options.threads or provider != CPU else min(cores, shards))
     return workers, options.threads or (None if workers == 1 else max(1, cores // workers))
 
 

@@ -33,12 +33,14 @@ _AHEAD = 2  # shards beyond those that are being answered
 class Work:
     """What every process is given.
 
-    Attributes: bundle: folder that was checked. seal: hash of its manifest then. threads: of each process.
+    Attributes: bundle: folder that was checked. seal: hash of its manifest then. provider: as it was asked for.
+        threads: of each process.
     """
 
     bundle: Path
     seal: str
     precision: str
+    provider: str
     threads: int | None
     question: Question
     store: Store
@@ -103,7 +105,7 @@ def _begin(work: Work) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal sends it to all; the parent ends the others
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     try:
-        model = open_unchecked(work.bundle, work.precision, work.threads)
+        model = open_unchecked(work.bundle, work.precision, work.threads, work.provider)
         if seal_of(work.bundle) != work.seal:
             do = "give the same command again: it takes no answer of the other bundle"
             raise UserError("the bundle was changed while it answers", where=str(work.bundle), do=do)

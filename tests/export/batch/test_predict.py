@@ -106,6 +106,8 @@ def test_rejects_of_an_earlier_call_do_not_stay(tmp_path):
         ),
         ("{}\n", {"point": "f9"}, "no operating point 'f9'"),
         ("{}\n", {"precision": "fp16"}, "no precision 'fp16'"),
+        ("{}\n", {"provider": "npu"}, "no provider 'npu'; known: auto, cpu, cuda, tensorrt"),
+        ("{}\n", {"precision": "int8", "provider": "cuda"}, "must not run on cuda"),
         (None, {}, "file not found"),
         ('{"id": 1, "name": "Дрель"}\n', {}, r"no row has a field that the model reads: [\s\S]*columns id, name"),
         (

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from benchmarks.ablation_table import markdown_ablation, markdown_changes
+from benchmarks.batch_tables import BATCH, markdown_batch, markdown_batch_alone
 from benchmarks.cascade_tables import CASCADE, markdown_cascade, markdown_stages
 from benchmarks.family_tables import markdown_families, markdown_families_alone, markdown_refused
 from benchmarks.figures import ABLATION, AVERAGES, FAMILIES, QUALITY, RECIPES, RUN, Figure
@@ -61,4 +62,7 @@ KINDS = {
         lambda result, _: markdown_recipes_alone(result), markdown_recipes, markdown_recipes_alone, RECIPES
     ),
     "training_speed": Kind(lambda result, _: markdown_speed_alone(result), markdown_speed, markdown_speed_alone, SPEED),
+    "batch": Kind(
+        lambda result, _: markdown_batch_alone(result), markdown_batch, markdown_batch_alone, BATCH, chapter=False
+    ),
 }

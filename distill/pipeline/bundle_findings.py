@@ -61,7 +61,7 @@ def answered(bundle: Path, files: Sequence[str], options: PredictOptions, report
     if found.rows_per_s is not None:
         lines.append(f"{found.rows_per_s:.0f} rows/s")
     if found.without_key:
-        lines.append(f"{_counted(found.without_key, 'row')} with an empty key, which are left out")
+        lines.append(f"{_counted(found.without_key, 'row')} with an empty key, left out")
     if found.rejects:
         lines.append(f"{_counted(found.rejects, 'row')} that cannot be read, with the reason, in {found.rejects_file}")
     return Finding(None, [Lines(lines)])

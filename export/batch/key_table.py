@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from export.runtime import Bundle
 
 
-_PART_ROWS, _MOST_PARTS, _BATCH_ROWS = 1 << 17, 256, 4096
+_PART_ROWS, _MOST_PARTS = 1 << 15, 512
+_BATCH_ROWS = 256  # of each part in memory while parts are put together
 _MORE = {"rows": "int64", "conflict": "bool"}
 
 

@@ -8,7 +8,7 @@ import os
 import random
 import signal
 import time
-from contextlib import suppress
+import traceback
 
 import pytest
 
@@ -188,6 +188,7 @@ def test_a_folder_that_cannot_be_is_named(tmp_path, source):
 def test_kills_at_random_moments_change_nothing(tmp_path, source, kills, count):
     seed = random.SystemRandom().randrange(10**6)
     chance = random.Random(seed)
+    shared_bundle()  # made once, and not in every process that is killed
     (tmp_path / "whole").mkdir()
     whole, out = tmp_path / "whole" / "out.jsonl", tmp_path / "out.jsonl"
     started = time.monotonic()
@@ -204,10 +205,14 @@ def killed(source, out, count, after=None):
     """How a process that answers ended; killed `after` seconds, or not."""
     child = os.fork()
     if not child:
-        with suppress(BaseException):
+        code = 1
+        try:
             predict(shared_bundle(), source, out, threads=1, workers=count)
-            os._exit(0)
-        os._exit(1)
+            code = 0
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(code)
     if after is not None:
         time.sleep(after)
         os.kill(child, signal.SIGKILL)

@@ -34,8 +34,9 @@ def diff(old: Path, new: Path, file: Path, options: DiffOptions) -> Json:
 
     Each bundle reads the fields of its own view. Rows that either cannot read are left out.
 
-    Returns: as `Changes.found`, with `old` and `new`, `file`, `left_out`, `labels_of`, `only_old` and `only_new`
-        points, `without_gold`, `limit` and `exceeded`: what is above it.
+    Returns: as `Changes.found`, with `old` and `new` (`{"bundle", "name", "seal", "file", "points"}`), `file`,
+        `left_out`, `label_column` (None: there is none), `unknown_labels` in it, `slice`, the points `only_old` and
+        `only_new`, `limit`, and in `exceeded` what is above it. An example has its `line`, `id`, `slice` and `texts`.
     Raises: UserError for bundles of other labels, a file or options that do not fit, and where no row can be compared.
         GateFailed for a bundle that does not give its own answers.
     """

@@ -36,9 +36,10 @@ def retune(bundle: Path, file: Path, options: RetuneOptions) -> Json:
     bundle is left as it is, and the new one is there only when it has passed `distill verify` and its own `runtime.py
     --verify`.
 
-    Returns: `{"bundle", "out", "file", "rows", "clusters", "keys", "left_out", "shares", "class_mix", "was_signed",
-        "artifacts": {name: {"temperature", "temperature_before", "points", "before", "after", "log_loss_change", …}}}`;
-        `before` and `after` as `measured` has them.
+    Returns: `{"bundle", "out", "file", "file_sha256", "rows", "left_out", "clusters", "keys", "class_mix", "costs",
+        "labels", "shares", "was_signed", "artifacts": {name: {"temperature_before", "temperature", "at_bound",
+        "probability_change", "log_loss_if_corrected", "points", "class_thresholds", "before", "after",
+        "log_loss_change"}}}`; the last three are those of `measured`.
     Raises: UserError for a bundle, a file or options that do not fit, and for too few clusters or classes. GateFailed
         when either bundle does not verify.
     """
@@ -99,7 +100,14 @@ def _open(bundle: Path, threads: int | None) -> Mapping[str, Bundle]:
 
     with named_errors(bundle):
         held = read_json(bundle / MANIFEST)["artifacts"]
-        return {name: runtime.open_artifact(bundle, name, entry, threads) for name, entry in held.items()}
+        try:
+            return {name: runtime.open_artifact(bundle, name, entry, threads) for name, entry in held.items()}
+        except runtime.Unavailable as error:
+            what, do = (
+                "a file of the bundle does not run here",
+                "retune it where all its files run: each has its own scale",
+            )
+            raise UserError(what, where=str(bundle), found=error, do=do) from None
 
 
 def _rules(names: Sequence[str], options: RetuneOptions, space: LabelSpace) -> list[Rule]:

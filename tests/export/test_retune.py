@@ -11,7 +11,7 @@ from distill.cli.app import app
 from distill.core.errors import GateFailed, UserError
 from distill.core.files import read_json, sha256
 from distill.evaluation.calibration import fit_temperature
-from export import retuned_bundle
+from export import retuned_bundle, runtime
 from export.checked_bundle import verify
 from export.diff import diff
 from export.diff_options import DiffOptions
@@ -218,6 +218,17 @@ def test_a_damaged_bundle_is_not_retuned_nor_one_in_its_own_place(tmp_path, rows
     shutil.rmtree(bundle)
     with pytest.raises(UserError, match="not a bundle"):
         retune(bundle, file, RetuneOptions(out=tmp_path / "new"))
+
+
+def test_a_file_that_does_not_run_here_is_named(place, monkeypatch):
+    def opened(folder, name, *more, open_=runtime.open_artifact):
+        if name == "int8":
+            raise runtime.Unavailable("int8 needs CUDAExecutionProvider")
+        return open_(folder, name, *more)
+
+    monkeypatch.setattr(runtime, "open_artifact", opened)
+    with pytest.raises(UserError, match=r"does not run here[\s\S]*int8 needs CUDA[\s\S]*where all its files run"):
+        retune(place / "tiny", place / "fresh.jsonl", RetuneOptions(out=place / "card"))
 
 
 def test_costs_of_a_file_are_by_label(tmp_path, place, told):

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from importlib.metadata import distributions
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from benchmarks.gpu.job import ROOT, Job
@@ -97,8 +97,11 @@ def inputs_of(name: str, part: Part, job: Job, machine: Mapping[str, object]) ->
 
 def versions() -> dict[str, str]:
     """Versions of Python and of the libraries that are measured."""
-    found = {one.metadata["Name"]: one.version for one in distributions()}
-    return {"python": platform.python_version(), **{name: found[name] for name in LIBRARIES if name in found}}
+    found = {"python": platform.python_version()}
+    for name in LIBRARIES:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
 
 
 def in_process(name: str, job: Job) -> Json:

@@ -47,33 +47,18 @@ def retune(bundle: Path, file: Path, options: RetuneOptions) -> Json:
     _require_free(out, bundle)
     verify(bundle, options.threads)
     models = _open(bundle, options.threads)
-    after = next(iter(models.values())).after
-    space = LabelSpace(tuple(after["labels"]), objective(after["kind"], len(after["labels"])), after["positive"])
+    space = _space(next(iter(models.values())))
     costs = None if options.costs is None else asked_costs(options.costs, space)
     rules = {name: _rules(list(model.operating_points), options, space) for name, model in models.items()}
     columns = Columns.of(bundle, options.label, options.keys)
     rows = read_labelled(models, space, file, columns)
     fresh = _fresh(rows, space, options, costs, file)
-    tuned, figures = {}, {}
-    for name, model in models.items():
-        before = Tuned(
-            model.after["temperature"][name],
-            {point: Chosen(least) for point, least in model.operating_points.items()},
-            model.class_thresholds,
-        )
-        logits = rows.logits[name].astype(np.float64)
-        tuned[name] = tune(fresh, logits, rules[name])
-        figures[name] = _told(fresh, logits, before, tuned[name], rules[name])
-    record = {
-        "file": file.name,
-        "file_sha256": rows.sha256,
-        "rows": len(rows.target),
-        "left_out": rows.left_out.count,
-        "clusters": len(set(rows.names)),
-        "keys": list(columns.keys),
-        "class_mix": None if fresh.shares is None else dict(zip(space.labels, fresh.shares.tolist(), strict=True)),
-        "costs": None if costs is None else costs.tolist(),
+    logits = {name: values.astype(np.float64) for name, values in rows.logits.items()}
+    tuned = {name: tune(fresh, logits[name], rules[name]) for name in models}
+    figures = {
+        name: _told(fresh, logits[name], _before(model), tuned[name], rules[name]) for name, model in models.items()
     }
+    record = _record(fresh, rows, columns, file)
     write_retuned(bundle, out, Retuned(space, tuned, record, figures), options.threads)
     return {
         "bundle": str(bundle),
@@ -84,6 +69,32 @@ def retune(bundle: Path, file: Path, options: RetuneOptions) -> Json:
         "shares": dict(zip(space.labels, fresh.gold.mean(axis=0).tolist(), strict=True)),
         "was_signed": (bundle / SIGNATURE).exists(),
         "artifacts": figures,
+    }
+
+
+def _space(model: Bundle) -> LabelSpace:
+    labels = tuple(model.labels)
+    return LabelSpace(labels, objective(model.after["kind"], len(labels)), model.after["positive"])
+
+
+def _before(model: Bundle) -> Tuned:
+    """What a file answers by as it is."""
+    points = {point: Chosen(least) for point, least in model.operating_points.items()}
+    return Tuned(model.after["temperature"][model.precision], points, model.class_thresholds)
+
+
+def _record(fresh: Fresh, rows: LabelledRows, columns: Columns, file: Path) -> Json:
+    """What the lineage has of the rows."""
+    mix = None if fresh.shares is None else dict(zip(fresh.space.labels, fresh.shares.tolist(), strict=True))
+    return {
+        "file": file.name,
+        "file_sha256": rows.sha256,
+        "rows": len(rows.target),
+        "left_out": rows.left_out.count,
+        "clusters": len(set(rows.names)),
+        "keys": list(columns.keys),
+        "class_mix": mix,
+        "costs": None if fresh.costs is None else fresh.costs.tolist(),
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, PositiveInt
 
@@ -13,7 +13,7 @@ from distill.core.errors import UserError
 from distill.core.files import Json, read_json, write_json
 from distill.core.view import View
 from distill.inference import engines
-from distill.inference.providers import AUTO
+from distill.inference.providers import AUTO, TENSORRT
 from export.half_target import HalfTarget
 from export.onnx_inputs import input_names
 from export.targets.base import Source
@@ -30,8 +30,11 @@ class TensorrtTarget(HalfTarget):
 
     The file travels, the engine does not. With `engine: here` an engine is built and its precision proved when the
     student is exported, which needs the card. With `engine: later` that is left to the machine that serves: the file is
-    measured on the processor, in the same types.
+    measured on the processor, by an emulation that rounds as its types do.
     """
+
+    providers: ClassVar[tuple[str, ...]] = (TENSORRT,)
+    elsewhere: ClassVar[str] = "it is the graph of a TensorRT engine; the target onnx-fp16 makes a file for others"
 
     engine: Literal["here", "later"] = Field(
         "here", description="build and prove the engine at the export, or leave it to the machine that serves"
@@ -69,9 +72,12 @@ class TensorrtTarget(HalfTarget):
 
     @classmethod
     def open(cls, folder: Path, threads: int | None = None, provider: str = AUTO) -> Runner:
-        """As any target, with the engines of its profiles."""
+        """The engines of its profiles; without a card, where none was asked for, the emulation on the processor."""
         from distill.inference.onnx_runner import OnnxRunner
+        from export.emulation import Emulated
 
+        if provider == AUTO and not _has_card():
+            return Emulated(folder / cls.model, threads)
         facts = {**cls.facts(), **read_json(folder / PROFILES)}
         return OnnxRunner(folder / cls.model, threads=threads, facts=facts, provider=provider)
 
@@ -100,9 +106,19 @@ class TensorrtTarget(HalfTarget):
         from export.tensorrt.builder import layer_information
         from export.tensorrt.inspector import read_layers, require_precision
 
-        folder = engines.timing_folder(here)
-        folder.mkdir(parents=True, exist_ok=True)
-        layers = read_layers(layer_information(model, shapes, folder / "proof.timing"))
+        timing = engines.timing_file(here)
+        timing.parent.mkdir(parents=True, exist_ok=True)
+        layers = read_layers(layer_information(model, shapes, timing))
         require_precision(layers, self.precision, self.least_share)
         counts = {"layers": dict(layers.by_precision), "products": dict(layers.products)}
         return {**here, **counts, "share": layers.share(self.precision)}
+
+
+def _has_card() -> bool:
+    """Whether ONNX Runtime has TensorRT here, and TensorRT a card."""
+    from onnxruntime import get_available_providers
+
+    try:
+        return TENSORRT in get_available_providers() and bool(engines.machine())
+    except engines.NoGpu:
+        return False

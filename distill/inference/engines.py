@@ -138,6 +138,11 @@ def timing_folder(here: Json) -> Path:
     return engines_folder() / f"timing-{_digest(here)}"
 
 
+def timing_file(here: Json) -> Path:
+    """The timing cache in it, by the name that the provider gives it."""
+    return timing_folder(here) / f"TensorrtExecutionProvider_cache_sm{here['sm'].replace('.', '')}.timing"
+
+
 def _engine(wanted: Json, start: Start) -> Any:
     """A session whose engine is the stored one for exactly `wanted`, or is built now."""
     profile, timing = wanted["profile"], timing_folder(wanted["machine"])

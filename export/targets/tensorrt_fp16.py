@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from distill.inference.providers import CPU, TENSORRT
 from export import tensorrt_target
 
 
 class TensorrtFp16(tensorrt_target.TensorrtTarget):
-    """fp16 in TensorRT; without a card ONNX Runtime reads the same file on the processor, which its answers are of."""
+    """fp16 in TensorRT."""
 
     precision: ClassVar[str] = "fp16"
-    providers: ClassVar[tuple[str, ...]] = (TENSORRT, CPU)
     file: ClassVar[str] = "model.tensorrt-fp16.onnx"

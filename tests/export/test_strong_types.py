@@ -78,15 +78,16 @@ def test_inputs_output_and_metadata_are_those_of_the_fp32_file(made, family):
     assert typed.ByteSize() < 0.75 * model.ByteSize()
 
 
-@pytest.mark.parametrize("precision", TYPES)
 @pytest.mark.parametrize("family", FAMILIES)
-def test_logits_are_those_of_pytorch_within_the_declared_tolerance(made, model_folder, family, precision):
-    runner, (_, typed) = TorchRunner(model_folder(family), first_token_only=False), made(family, precision)
-    graph = emulated(typed)
-    for lengths in ([5], [40], [13, 40, 5, 22, 31, 3, 8]):
+def test_logits_are_those_of_pytorch_within_the_declared_tolerance(made, model_folder, family):
+    runner = TorchRunner(model_folder(family), first_token_only=False)
+    graphs = {precision: emulated(made(family, precision)[1]) for precision in TYPES}
+    for lengths in ([5], [13, 40, 5, 22, 31, 3, 8]):
         batch = batch_of(lengths)
-        difference = np.abs(run(graph, batch) - runner.logits(batch)).max()
-        assert 1e-5 < difference < TOLERANCE[precision], (lengths, difference)
+        expected = runner.logits(batch)
+        for precision, graph in graphs.items():
+            difference = np.abs(run(graph, batch) - expected).max()
+            assert 1e-5 < difference < TOLERANCE[precision], (precision, lengths, difference)
 
 
 def test_onnx_runtime_computes_fp16_as_the_emulation_does(made):

@@ -90,13 +90,18 @@ def test_a_file_for_later_is_measured_on_the_processor_in_its_own_types(later, n
     assert (gate.required, gate.passed) == (limit, True)
 
 
-def test_bf16_without_tensorrt_is_emulated_and_never_given_to_the_processors_kernels(later):
-    bf16 = later["tensorrt-bf16"]
-    assert isinstance(bf16.target.open(bf16.folder), Emulated)
-    with pytest.raises(UserError, match="must not run on cpu: ONNX Runtime has no bf16 kernels on processors"):
-        bf16.target.open(bf16.folder, provider="cpu")
+@pytest.mark.parametrize("name", ["tensorrt-fp16", "tensorrt-bf16"])
+def test_without_a_card_it_is_emulated_and_no_other_provider_gets_it(later, name, monkeypatch):
+    one = later[name]
+    assert isinstance(one.target.open(one.folder), Emulated)
+    with pytest.raises(UserError, match="must not run on cpu: it is the graph of a TensorRT engine"):
+        one.target.open(one.folder, provider="cpu")
     with pytest.raises(UserError, match=r"needs TensorrtExecutionProvider[\s\S]*tensorrt-cu13"):
-        bf16.target.open(bf16.folder, provider="tensorrt")
+        one.target.open(one.folder, provider="tensorrt")
+    # onnxruntime-gpu on a machine without a card: the provider is there, and cannot start.
+    monkeypatch.setattr("onnxruntime.get_available_providers", lambda: [TENSORRT, CPU])
+    monkeypatch.setattr(engines, "machine", no_gpu)
+    assert isinstance(one.target.open(one.folder), Emulated)
 
 
 @pytest.fixture
@@ -121,7 +126,7 @@ def product(name, reads):
 
 def test_profiles_and_proof_are_as_the_preset_says(export, card):
     made = export("tensorrt-fp16", least_share=0.5, most_rows=8)
-    assert card == [("model.onnx", [1, 8], "proof.timing")]
+    assert card == [("model.onnx", [1, 8], "TensorrtExecutionProvider_cache_sm90.timing")]
     assert parity(made)["engine"] == {**HERE, "layers": COUNTS, "products": COUNTS, "share": 0.5}
     with pytest.raises(GateFailed, match="the engine does not compute in fp16"):
         export("tensorrt-fp16")  # 0.9 is declared
@@ -134,11 +139,12 @@ def test_a_bundle_carries_the_files_for_the_machine_that_serves(export, later, m
     artifacts = [export("onnx"), *later.values()]
     bundles.bundle(Contents("tiny", model_folder("bert"), artifacts, space, {}), tmp_path, threads=1)
     report = verify(tmp_path, threads=1)
-    assert report["passed"] and set(report["artifacts"]) == {"fp32", "fp16"}
-    assert any("bf16: not replayed" in text and "tensorrt-cu13" in text for text in report["warnings"])
+    assert report["passed"] and set(report["artifacts"]) == {"fp32"}
+    for name in ("fp16", "bf16"):
+        assert any(f"{name}: not replayed" in text and "tensorrt-cu13" in text for text in report["warnings"])
     manifest = json.loads((tmp_path / "manifest.json").read_text(encoding="utf-8"))
     entries = manifest["artifacts"]
-    assert entries["fp16"]["providers"] == [TENSORRT, CPU] and entries["bf16"]["providers"] == [TENSORRT]
+    assert entries["fp16"]["providers"] == entries["bf16"]["providers"] == [TENSORRT]
     assert entries["bf16"]["profiles"] == parity(later["tensorrt-bf16"])["profiles"]
     assert "engines.py" in manifest["files"]
     assert (tmp_path / "triton" / "tiny_bf16" / "config.pbtxt").exists()

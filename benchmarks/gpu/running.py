@@ -63,7 +63,8 @@ def run_parts(
             outcomes[name] = "kept"
             continue
         lacking = list(part.missing(job))
-        seconds = budget.left if part.last else min(60 * part.minutes, budget.left)
+        whole = part.last or (job.device == "cpu" and not job.tiny)  # the minutes are a card's
+        seconds = budget.left if whole else min(60 * part.minutes, budget.left)
         if lacking or seconds < _LEAST_S:
             outcomes[name] = "absent" if lacking else "no time"
             if kept.get("status") != "done":

@@ -21,7 +21,7 @@ from typing import NamedTuple
 from benchmarks.batch_student import make_bundle, write_records
 from benchmarks.environment import environment
 from distill.core.errors import DistillError, UserError
-from distill.core.files import Json, read_object, sha256, write_json
+from distill.core.files import Json, read_object, sha256, sha256_json, write_json
 
 NAME = "batch"
 ROWS = (10_000, 100_000, 1_000_000)
@@ -60,21 +60,21 @@ def cells(rows: Sequence[int], speed_rows: int, rounds: int, precisions: Sequenc
 
 
 def measure(asked: Sequence[Cell], work: Path) -> list[Json]:
-    """What every call took; those in `work` that were made with the same bundle are taken from there.
+    """What every call took; those in `work` that were made with the same models are taken from there.
 
     Raises: UserError when a call fails.
     """
     found = []
     for cell in asked:
         bundle = make_bundle(work / "students", *STUDENTS[cell.part])
-        seal = sha256(bundle / "manifest.json")
+        models = sha256_json([sha256(path) for path in sorted(bundle.glob("*.onnx"))])
         kept = work / "cells" / f"{'-'.join(map(str, cell))}.json"
         stored = read_object(kept)
-        if stored.get("bundle") != seal:
-            stored = {"bundle": seal, **cell._asdict(), **_call(cell, bundle, work)}
+        if stored.get("models") != models:
+            stored = {"models": models, **cell._asdict(), **_call(cell, bundle, work)}
             write_json(kept, stored)
         print(f"{'-'.join(map(str, cell))}: {stored['rows_per_s']:.0f} rows/s", file=sys.stderr, flush=True)
-        found.append({key: value for key, value in stored.items() if key != "bundle"})
+        found.append({key: value for key, value in stored.items() if key != "models"})
     return found
 
 

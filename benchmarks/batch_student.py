@@ -7,7 +7,7 @@ import random
 from collections.abc import Iterator
 from pathlib import Path
 
-from distill.core.files import Json, replacing, sha256_json
+from distill.core.files import Json, replacing, sha256, sha256_json
 from distill.core.label_space import LabelSpace
 from distill.core.project import ViewConfig
 
@@ -37,9 +37,11 @@ def make_bundle(folder: Path, layers: int, width: int) -> Path:
     from export.artifact import Artifact, Contents
     from export.build import export_target
     from export.bundle import bundle
+    from export.checked_bundle import CODE
     from export.config import load_target
 
-    made = folder / sha256_json([layers, width, _VOCABULARY, VIEW.model_dump(mode="json")])[:12]
+    code = [sha256(path) for path in CODE.values()]  # what a bundle is made of, and how, changes with it
+    made = folder / sha256_json([layers, width, _VOCABULARY, VIEW.model_dump(mode="json"), code])[:12]
     if (made / "bundle" / "manifest.json").exists():
         return made / "bundle"
     rows = list(_records(_PARITY_ROWS, None))

@@ -13,11 +13,13 @@ from distill.core.files import Json
 from distill.core.intake.record_reader import columns, has_column
 from distill.core.intake.sources import Row, read_rows
 from distill.core.paths import require_file
+from export.batch.answering import BadValue, rendered
+from export.batch.shards import pieces
 
 if TYPE_CHECKING:
     from export.runtime import Bundle
 
-_CHUNK_ROWS, _SHOWN, _COLUMNS = 2048, 20, 20
+_SHOWN, _COLUMNS = 20, 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +56,8 @@ def read_chunks(file: Path, models: Sequence[Bundle], left_out: LeftOut) -> Iter
     Raises: UserError for a file that cannot be read, or whose first rows have no field that a model reads.
     """
     require_file(file)
-    rows, looked = read_rows(file), False
-    while chunk := list(islice(rows, _CHUNK_ROWS)):
+    looked = False
+    for chunk in pieces(read_rows(file)):
         held = [row.values for row in chunk if row.values is not None]
         if held and not looked:
             looked = True
@@ -71,7 +73,9 @@ def require_column(rows: Sequence[Json], paths: Sequence[str], file: Path, what:
     are.
     """
     if not any(has_column(values, path) for values in rows for path in paths):
-        known = dict.fromkeys(name for values in rows[:_SHOWN] for name in columns(values))
+        # Read anew, because `rows` may have the columns alone that somebody has asked for.
+        first = islice((row.values for row in read_rows(file) if row.values is not None), _SHOWN)
+        known = dict.fromkeys(name for values in first for name in columns(values))
         raise UserError(
             f"no row has {what}: {', '.join(paths)}",
             where=str(file),
@@ -93,8 +97,7 @@ def _problem(models: Sequence[Bundle], values: dict[str, Any]) -> str | None:
     """Why a model cannot read a row, None where all can."""
     try:
         for model in models:
-            " ".join(text or "" for text in model.renderer.text(values)).encode()
-    except (TypeError, ValueError) as error:
-        surrogate = isinstance(error, TypeError | UnicodeEncodeError)
-        return "its text is not valid Unicode (a lone surrogate)" if surrogate else str(error)
+            rendered(model, values)
+    except BadValue as error:
+        return str(error)
     return None

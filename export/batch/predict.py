@@ -8,7 +8,6 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import reduce
-from itertools import islice
 from operator import add
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,8 +15,7 @@ from typing import TYPE_CHECKING
 from distill.core.errors import UserError
 from distill.core.files import Json, disk_error, remove, require_replaceable
 from distill.core.hashes import HashCache
-from distill.core.intake.record_reader import columns, has_column
-from distill.core.intake.sources import Row, read_rows
+from distill.core.intake.sources import Row
 from distill.core.leftovers import remove_half_written
 from distill.core.lock import at_work
 from distill.core.progress import Advance, note, progress
@@ -32,12 +30,11 @@ from export.batch.store import Done, Store
 from export.batch.workers import Work, answered_by, answered_here, seal_of
 from export.checked_bundle import open_bundle
 from export.predict_options import PredictOptions
+from export.record_rows import require_column
 from export.verify import CLASS_F1, cpu_class
 
 if TYPE_CHECKING:
     from export.runtime import Bundle
-
-_SHOWN_ROWS = 20
 
 
 @dataclass(frozen=True)
@@ -273,18 +270,9 @@ def _require_columns(rows: Sequence[Row], fields: Sequence[str], key: str | None
     Raises: UserError naming them and the columns that there are: without them each row would be answered as empty text.
     """
     held = [row.values for row in rows if row.values is not None]
-    if not any(has_column(values, path) for values in held for path in fields):
-        raise _no_column(f"no row has a field that the model reads: {', '.join(fields)}", rows[0].file)
-    if key is not None and not any(has_column(values, key) for values in held):
-        raise _no_column(f"no row has the column of --key: {key}", rows[0].file)
-
-
-def _no_column(what: str, path: Path) -> UserError:
-    """With the columns of a file's first rows, those too that nobody has asked for."""
-    first = islice((row.values for row in read_rows(path) if row.values is not None), _SHOWN_ROWS)
-    known = list(dict.fromkeys(name for values in first for name in columns(values)))
-    found, do = ", ".join(known[:_SHOWN_ROWS]), "rename the columns; dotted names are columns of nested objects"
-    return UserError(what, where=str(path), found=f"columns {found}", do=do)
+    require_column(held, fields, rows[0].file, "a field that the model reads")
+    if key is not None:
+        require_column(held, [key], rows[0].file, "the column of --key")
 
 
 def _require_operating_point(model: Bundle, name: str | None) -> None:

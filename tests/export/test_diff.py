@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from distill.cli.app import app
 from distill.core.errors import UserError
 from distill.core.label_space import LabelSpace
-from export import record_rows
+from export.batch import shards
 from export.diff import diff
 from export.diff_options import DiffOptions
 from export.runtime import load_bundle
@@ -79,7 +79,7 @@ def test_a_bundle_beside_itself_changes_nothing(place):
 
 
 def test_chunks_of_a_file_change_nothing(place, found, monkeypatch):
-    monkeypatch.setattr(record_rows, "_CHUNK_ROWS", 50)
+    monkeypatch.setattr(shards, "SHARD_ROWS", 50)
     again = diff(shared_bundle(), place / "other", place / "rows.jsonl", OPTIONS)
     assert again["labels"] == found["labels"] and again["slices"] == found["slices"]
     assert [one["line"] for one in again["examples"]] == [one["line"] for one in found["examples"]]

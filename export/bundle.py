@@ -23,6 +23,7 @@ from export.clean_process import run_alone
 from export.drift_reference import drift_reference
 from export.golden import synthetic_records, tolerance, write_golden
 from export.model_card import model_card
+from export.onnx_inputs import input_names
 from export.targets.base import Target
 from export.tokenizer_files import write_tokenizer
 from export.triton import write_triton
@@ -92,11 +93,12 @@ def _fill(
     model_folder, space, held = contents.model_folder, contents.space, named(contents.artifacts)
     latency, rows = list(contents.latency), [item["record"] for item in records]
     _copy(held.values(), model_folder, folder)
-    write_tokenizer(view, folder)
+    entries = {name: _entry(one) for name, one in held.items()}
+    exact = next(entry for entry in entries.values() if entry["criterion"] == "parity")
+    write_tokenizer(view, folder, input_names(folder / exact["file"]))
     write_json(folder / "preprocessing.json", _preprocessing(view, model_folder))
     write_json(folder / "postprocessing.json", _postprocessing(held, space))
     write_json(folder / "latency.json", latency)
-    entries = {name: _entry(one) for name, one in held.items()}
     entries = {name: {**one, "tolerance": tolerance(folder, name, one, rows)} for name, one in entries.items()}
     said = {
         name: expected.answers(logits[name], space, one.temperature, one.operating_points, one.class_thresholds)

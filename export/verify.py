@@ -34,8 +34,8 @@ CLASS_F1 = "class_f1"  # the operating point where each class has a threshold of
 ROUNDING = 1e-5  # of a probability, from the same logits
 _FEW_LENGTHS = 4
 _FILES = (
-    *(*CODE, GOLDEN, "tokenizer.json", "tokenizer_config.json", "config.json", "preprocessing.json"),
-    *("postprocessing.json", "latency.json", "MODEL_CARD.md"),
+    *(*CODE, GOLDEN, "config.json", "preprocessing.json", "postprocessing.json", "latency.json", "MODEL_CARD.md"),
+    *("tokenizer.json", "tokenizer_config.json", "sentence_bert_config.json"),
 )
 # Not in the manifest's list: itself, its signature, and the record of the step that made it all.
 _OUTSIDE = {MANIFEST, SIGNATURE, "step.json"}

@@ -13,6 +13,7 @@ from distill.core.files import remove, write_json
 from distill.core.model_folder import START_FILE, all_evaluated, layer_count, parameter_count
 from distill.core.processes import rank
 from distill.core.run_folder import ENCODED
+from distill.core.tokenizer_settings import write_settings
 from distill.core.view import TOKENIZER_FILE, View
 from distill.families.family import DEFAULT, Facts, Family, Lesson, Opening, learnt_rows, renderer
 from distill.families.starting import beginning, cut, source_model
@@ -84,6 +85,7 @@ class Encoder(Family):
         """
         import torch
 
+        from distill.models.encoder import input_names
         from distill.models.head import output_layer
         from distill.models.joined_sides import reading_folder
         from distill.models.pretrained import copy_tokenizer
@@ -128,7 +130,7 @@ class Encoder(Family):
             plain=plain if four_bit else None,
             remarks=remarks,
         )
-        gold = gold_rows(lesson.records, "valid")
+        gold, inputs = gold_rows(lesson.records, "valid"), input_names(model)
         train, valid = _examples(learnt, store, others), _examples(gold, store, {})
         fit(model, train, valid, _length(training, lesson.steps), run, folder)
         if rank():
@@ -138,7 +140,9 @@ class Encoder(Family):
         for place in (folder, *all_evaluated(folder).values()):
             if reading != place:
                 copy_tokenizer(reading, place)
-            View(view.name, view.config, place / TOKENIZER_FILE).save(place)
+            bound = View(view.name, view.config, place / TOKENIZER_FILE)
+            bound.save(place)
+            write_settings(bound, place, inputs)
 
     def start(self, config: Recipe, lesson: Lesson, view: View) -> PreTrainedModel:
         """The source, or the layers of it that the config keeps; fresh weights come from torch's global generator.

@@ -8,6 +8,7 @@ from typing import Any
 from distill.core.errors import UserError
 from distill.core.files import read_json
 from distill.core.label_space import LabelSpace
+from distill.core.tokenizer_settings import write_settings
 from distill.core.view import TOKENIZER_FILE, VIEW_FILE, View
 from distill.families.encoder import Encoder
 from distill.families.family import CONFIG_FILE, Lesson
@@ -32,7 +33,7 @@ class Finished(Encoder):
             order, or it carries a `view.json` of another view.
         """
         from distill.models import pretrained
-        from distill.models.encoder import load_classifier, quiet
+        from distill.models.encoder import input_names, load_classifier, quiet
 
         space, source = lesson.space, pretrained.resolve(config.finished)
         pretrained.require_safe(source)
@@ -41,9 +42,12 @@ class Finished(Encoder):
             view.require(View.load(source), "the finished teacher")
         require_finished(source, space)
         with quiet():
-            load_classifier(source, space.labels, space.objective).save_pretrained(folder)
+            model = load_classifier(source, space.labels, space.objective)
+            model.save_pretrained(folder)
         pretrained.save_tokenizer(source, folder)
-        View(view.name, view.config, folder / TOKENIZER_FILE).save(folder)
+        bound = View(view.name, view.config, folder / TOKENIZER_FILE)
+        bound.save(folder)
+        write_settings(bound, folder, input_names(model))
 
 
 def require_finished(source: Path, space: LabelSpace) -> None:

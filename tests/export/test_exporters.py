@@ -206,6 +206,7 @@ def test_rotary_positions_are_named_as_both_versions_read_them():
 def test_the_folder_that_is_handed_over_has_the_weights_and_a_tokenizer_of_its_own(model_folder, tmp_path):
     write_plain_folder(model_folder("bert"), tmp_path / "plain")
     names = sorted(path.name for path in (tmp_path / "plain").iterdir())
-    assert names == ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"]
+    settings = ["sentence_bert_config.json", "tokenizer.json", "tokenizer_config.json"]
+    assert names == ["config.json", "model.safetensors", *settings]
     given, own = (folder / "model.safetensors" for folder in (tmp_path / "plain", model_folder("bert")))
     assert given.is_symlink() and given.read_bytes() == own.read_bytes()

@@ -13,7 +13,7 @@ from distill.core.record_store import read_records
 from distill.core.view import View
 from distill.families.encoder import Encoder
 from distill.families.family import family, family_of
-from distill.models.encoder import labels_of, load_classifier
+from distill.models.encoder import input_names, labels_of, load_classifier
 from distill.models.pretrained import save_tokenizer
 from teachers.config import TeacherConfig
 from teachers.teach import teach
@@ -49,6 +49,8 @@ def test_finished_teacher_is_taken_over_as_it_is(make_finished, records, tmp_pat
     assert same_weights(model, load_classifier(folder))
     assert View.load(folder).config == DOCUMENT
     assert "distill" not in json.loads((folder / "config.json").read_text())
+    told = json.loads((folder / "tokenizer_config.json").read_text())
+    assert told["model_max_length"] == DOCUMENT.max_tokens and told["model_input_names"] == input_names(model)
 
 
 def test_it_reads_no_rows_and_opens_as_any_encoder(make_finished, records, tmp_path):

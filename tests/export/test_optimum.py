@@ -7,6 +7,7 @@
 import json
 import os
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -59,7 +60,10 @@ def bundle(exported, model_folder, tmp_path_factory):
     folder = tmp_path_factory.mktemp("bundle") / "tiny"
     folder.mkdir()
     space = LabelSpace(tuple(LABELS), positive="about_pr")
-    bundles.bundle(Contents("tiny", model_folder("bert"), exported("bert"), space, {}), folder, threads=1)
+    held = [
+        replace(one, temperature=temperature) for one, temperature in zip(exported("bert"), (1.7, 0.6), strict=True)
+    ]
+    bundles.bundle(Contents("tiny", model_folder("bert"), held, space, {}), folder, threads=1)
     return folder
 
 
@@ -103,6 +107,10 @@ def test_a_client_with_optimum_reads_the_golden_records_alike(bundle):
         recorded = np.array([line["logits"][name] for line in golden])
         assert np.abs(np.array(said[name]["logits"]) - recorded).max() <= entry["tolerance"]
         assert said[name]["labels"] == [line["answers"][name]["label"] for line in golden]
+        known = [list(line["answers"][name]["probabilities"].values()) for line in golden]
+        pairs = [(one, other) for one, other in zip(said[name]["alone"], known, strict=True) if one]
+        assert len(pairs) > 100
+        np.testing.assert_allclose(*zip(*pairs, strict=True), atol=max(1e-4, entry["tolerance"]))
 
 
 def test_weights_that_its_transformers_does_not_know_end_in_its_own_words(model_folder, tmp_path):

@@ -1,8 +1,7 @@
-// From a record to token ids, as the bundle's rendering.py does it.
-//
-// The cut is made on token ids: truncation of the library would take special tokens away. It tells no offsets of
-// tokens, so views with budgets of fields are refused, as are symmetric tasks. Of numbers whole ones are read; Python
-// writes others in its own way, so give them as texts.
+// From a record to token ids, as the bundle's rendering.py does it. The cut is made on token ids: truncation of the
+// library would take special tokens away. It tells no offsets of tokens, so views with budgets are refused, as are
+// symmetric tasks. Of numbers whole ones are read: Python writes others in its own way, so give them as texts.
+
 // The white space of Python's str.split.
 const SPACES = /[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+/u;
 
@@ -10,8 +9,7 @@ const SPACES = /[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u20
 export function renderer(view, tokenizer) {
   if (Object.keys(view.budgets ?? {}).length) throw new Error("this view has budgets of fields: use runtime.py");
   if (view.swap) throw new Error("this task is symmetric: use runtime.py");
-  const pair = (view.right ?? []).length > 0;
-  const frame = readFrame(tokenizer, pair);
+  const pair = (view.right ?? []).length > 0, frame = readFrame(tokenizer, pair);
   const room = view.max_tokens - frame.flatMap((part) => part.around).length;
   const { stride = 0, max = 1 } = view.windows ?? {};
   const tokens = (row, paths) => bare(tokenizer, side(row, paths, view, room * max));
@@ -50,22 +48,21 @@ function plain(item, path) {
 
 /** The whole words at the start of a text, `most` characters. */
 function shortened(text, most) {
-  const signs = text.length > most ? [...text] : [];
+  const signs = text.length > most ? [...text] : [], start = signs.slice(0, most).join("");
   if (signs.length <= most) return text;
-  const start = signs.slice(0, most).join("");
   return start.slice(0, Math.max(0, start.lastIndexOf(" "))) || start;
 }
 
 /** The special tokens before, between and after the sides, read off one example. */
 function readFrame(tokenizer, pair) {
   const text = "a", own = bare(tokenizer, text);
-  const options = { text_pair: pair ? text : null, return_tensor: false, return_token_type_ids: true };
-  const example = tokenizer(text, options);
+  const told = { text_pair: pair ? text : null, return_tensor: false, return_token_type_ids: true };
+  const { input_ids: ids, token_type_ids: types } = tokenizer(text, told);
   const parts = [{ around: [] }];
-  for (let i = 0; i < example.input_ids.length; i++) {
-    const here = own.length > 0 && parts.length < 2 + pair && own.every((id, k) => example.input_ids[i + k] === id);
-    if (here) parts.push({ around: [], type: example.token_type_ids[i] });
-    else parts.at(-1).around.push([example.input_ids[i], example.token_type_ids[i]]);
+  for (let i = 0; i < ids.length; i++) {
+    const here = own.length > 0 && parts.length < 2 + pair && own.every((id, k) => ids[i + k] === id);
+    if (here) parts.push({ around: [], type: types[i] });
+    else parts.at(-1).around.push([ids[i], types[i]]);
     i += here ? own.length - 1 : 0;
   }
   if (parts.length < 2 + pair) throw new Error("the tokenizer has no token for 'a', or leaves a side out");
@@ -82,7 +79,7 @@ function framed([before, ...parts], sides, padId) {
 /** Tokens that each side may keep: the longer side gives way first. */
 function sharedRoom(left, right, room) {
   if (left + right <= room) return [left, right];
-  const half = Math.floor(room / 2), rest = room - half;
-  if (Math.min(left, right) > half) return left > right ? [rest, half] : [half, rest];
+  const half = Math.floor(room / 2);
+  if (Math.min(left, right) > half) return left > right ? [room - half, half] : [half, room - half];
   return left <= right ? [left, room - left] : [room - right, right];
 }

@@ -1,5 +1,6 @@
 """docs/serving.md: every client of its table has a section, a test that is there, and code that is short and runs."""
 
+import json
 import re
 import shutil
 import sys
@@ -42,6 +43,16 @@ def test_code_is_short():
     for language, block in BLOCKS:
         if language == "python":
             compile(block, "docs/serving.md", "exec")
+
+
+def test_what_curl_is_given_is_json_and_says_so():
+    """Without the header FastAPI, and so MLServer, takes the body for a form."""
+    asked = [line for _, block in BLOCKS for line in block.replace("\\\n", " ").split("curl ")[1:]]
+    assert len(asked) == 4 and all("content-type: application/json" in one for one in asked)
+    bodies = [json.loads(re.search(r"-d '(.*?)'", one, re.DOTALL)[1]) for one in asked]
+    assert [next(iter(body)) for body in bodies] == ["parameters", "records", "inputs", "instances"]
+    (record,) = bodies[0]["inputs"][0]["data"]
+    assert json.loads(record) == bodies[1]["records"][0]
 
 
 def test_the_code_for_python_runs(tmp_path, monkeypatch, capsys):

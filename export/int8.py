@@ -6,11 +6,13 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Any
 
 import onnx
 
 from distill.core.errors import UserError
 from distill.core.files import replacing
+from export import int8_graph
 from export.quiet import quiet
 
 
@@ -23,13 +25,14 @@ class Product:
     columns: int
 
 
-def quantise(fp32: Path, out: Path, *, keep_fp32: Collection[str] = (), reduce_range: bool = False) -> None:
+def quantise(fp32: Path, out: Path, *, keep_fp32: Collection[str] = (), reduce_range: bool = False) -> dict[str, Any]:
     """Write the int8 form of an fp32 ONNX file: U8 activations × S8 weights with a scale per output channel.
 
     Only products with constant weights are replaced; attention's own products, the pooler and the head stay fp32.
 
     Args: keep_fp32: names of products that stay fp32, too. reduce_range: 7-bit weights, for processors where the sum
         of two 8-bit products saturates.
+    Returns: what of the graph has the faster form, see `int8_graph.speed_up`.
     """
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
@@ -51,6 +54,10 @@ def quantise(fp32: Path, out: Path, *, keep_fp32: Collection[str] = (), reduce_r
             op_types_to_quantize=["MatMul"],
             extra_options={"MatMulConstBOnly": True},
         )
+        quantised = onnx.load(partial)
+        done = int8_graph.speed_up(quantised)
+        partial.write_bytes(quantised.SerializeToString(deterministic=True))
+    return done
 
 
 def products(fp32: Path) -> list[Product]:

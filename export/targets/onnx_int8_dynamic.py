@@ -54,7 +54,8 @@ class OnnxInt8Dynamic(Target):
     def build(self, source: Source, folder: Path) -> Mapping[str, Any]:
         """Write the first int8 form that changes few enough labels, or else the one that changes the fewest.
 
-        Returns: `rung`, the one taken, and `rungs`, the label flips of each that was tried.
+        Returns: `rung`, the one taken, `rungs`, the label flips of each that was tried, and `graph`, what of the file
+            has the form that runs faster.
         """
         from export import int8
         from export.targets.onnx_fp32 import OnnxFp32
@@ -63,13 +64,13 @@ class OnnxInt8Dynamic(Target):
         fp32, out = source.base / OnnxFp32.model, folder / self.model
         rungs, flips = int8.rungs(fp32, self.keep_fp32), dict[str, float]()
         for rung, kept in rungs.items():
-            int8.quantise(fp32, out, keep_fp32=kept, reduce_range=self.reduce_range)
+            graph = int8.quantise(fp32, out, keep_fp32=kept, reduce_range=self.reduce_range)
             flips[rung] = source.flips(self.open(folder))
             if flips[rung] <= self.max_flips:
-                return {"rung": rung, "rungs": flips}
+                return {"rung": rung, "rungs": flips, "graph": graph}
         rung = min(flips, key=lambda name: flips[name])
-        int8.quantise(fp32, out, keep_fp32=rungs[rung], reduce_range=self.reduce_range)
-        return {"rung": rung, "rungs": flips}
+        graph = int8.quantise(fp32, out, keep_fp32=rungs[rung], reduce_range=self.reduce_range)
+        return {"rung": rung, "rungs": flips, "graph": graph}
 
     @classmethod
     def limits(cls, cpu: str) -> list[str]:

@@ -14,13 +14,15 @@ from distill.core.files import Json
 from distill.core.intake.record_reader import has_column
 from distill.core.label_space import LabelSpace, scalar_text
 from distill.core.objectives.objective import objective
+from distill.core.paths import require_file
 from distill.core.rendering import lookup
 from distill.evaluation.changes import LABELS, Answered, Changes, Rows
+from export.batch.inputs import surveyed
 from export.checked_bundle import open_bundle
 from export.columns import Columns
 from export.diff_options import DiffOptions
 from export.gold_column import GoldColumn, NoGold
-from export.record_rows import LeftOut, Read, read_chunks, require_column
+from export.record_rows import LeftOut, Read, read_chunks
 from export.verify import CLASS_F1, MANIFEST, read_json
 
 if TYPE_CHECKING:
@@ -34,20 +36,23 @@ def diff(old: Path, new: Path, file: Path, options: DiffOptions) -> Json:
 
     Each bundle reads the fields of its own view. Rows that either cannot read are left out.
 
-    Returns: as `Changes.found`, with `old` and `new` (`{"bundle", "name", "seal", "file", "points"}`), `file`,
-        `left_out`, `label_column` (None: there is none), `unknown_labels` in it, `slice`, the points `only_old` and
-        `only_new`, `limit`, and in `exceeded` what is above it. An example has its `line`, `id`, `slice` and `texts`.
+    Returns: as `Changes.found`, with `old` and `new` (`{"bundle", "name", "seal", "file", "points"}`), `file` with its
+        `file_sha256`, `left_out`, `label_column` (None: there is none), `unknown_labels` in it, `slice`, the points
+        `only_old` and `only_new`, `limit`, and in `exceeded` what is above it. An example has its `line`, `id`, `slice`
+        and `texts`.
     Raises: UserError for bundles of other labels, a file or options that do not fit, and where no row can be compared.
         GateFailed for a bundle that does not give its own answers.
     """
     options.check()
     models = (_opened(old, options), _opened(new, options))
     pair = _Pair.of(models, (old, new))
-    changes, left_out = Changes(pair.space, options.examples), LeftOut()
-    gold: GoldColumn | None = None
-    for number, chunk in enumerate(read_chunks(file, models, left_out)):
-        if number == 0 and chunk:
-            gold = _gold_column(chunk, pair.space, file, options, Columns.of(new).label)
+    require_file(file)
+    changes, left_out, source = Changes(pair.space, options.examples), LeftOut(), surveyed(file)
+    gold, usual = None, Columns.of(new, options.label).label
+    more = [path for path in (options.label, options.slice) if path is not None]
+    for chunk in read_chunks(source, models, more, left_out, [usual]):
+        if chunk and gold is None and (options.label or any(has_column(row.values, usual) for row in chunk)):
+            gold = GoldColumn(pair.space, usual)
         if chunk:
             changes.add(_rows(chunk, gold, pair.space, options.slice), pair.old(chunk), pair.new(chunk))
         if changes.slices > _MOST_SLICES:
@@ -65,6 +70,7 @@ def diff(old: Path, new: Path, file: Path, options: DiffOptions) -> Json:
         "old": _named(old, models[0]),
         "new": _named(new, models[1]),
         "file": str(file),
+        "file_sha256": source.sha256,
         "left_out": left_out.as_json(texts=options.texts),
         **found,
         "label_column": None if gold is None else gold.column,
@@ -143,20 +149,6 @@ def _points(model: Bundle) -> list[str]:
     """Operating points that a bundle can answer at."""
     reached = [name for name, least in model.operating_points.items() if least is not None]
     return [*reached, *([CLASS_F1] if model.class_thresholds else [])]
-
-
-def _gold_column(
-    chunk: Sequence[Read], space: LabelSpace, file: Path, options: DiffOptions, usual: str
-) -> GoldColumn | None:
-    """The column of labels; None where none is named and the usual one is not there. Raises: UserError for columns that
-    lack.
-    """
-    values = [row.values for row in chunk]
-    for path in filter(None, (options.label, options.slice)):
-        require_column(values, [path], file, "the column")
-    if options.label is None and not any(has_column(one, usual) for one in values):
-        return None
-    return GoldColumn(space, options.label or usual)
 
 
 def _rows(chunk: Sequence[Read], gold: GoldColumn | None, space: LabelSpace, slice_: str | None) -> Rows:

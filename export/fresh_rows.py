@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distill.core.errors import UserError
-from distill.core.files import sha256
 from distill.core.label_space import LabelSpace, scalar_text
+from distill.core.paths import require_file
 from distill.core.rendering import lookup
+from export.batch.inputs import surveyed
 from export.columns import Columns
 from export.gold_column import GoldColumn, NoGold
-from export.record_rows import LeftOut, Read, read_chunks, require_column
+from export.record_rows import LeftOut, Read, read_chunks
 
 if TYPE_CHECKING:
     from export.runtime import Bundle
@@ -49,21 +49,16 @@ def read_labelled(models: Mapping[str, Bundle], space: LabelSpace, file: Path, w
     Raises: UserError for columns that no row has, labels that the bundle lacks, with their rows, labels of the bundle
         that no row has, and a file that is changed meanwhile.
     """
-    state, left_out, found = _state(file), LeftOut(), _Found(GoldColumn(space, where.label), where.keys)
+    require_file(file)
+    left_out, found, source = LeftOut(), _Found(GoldColumn(space, where.label), where.keys), surveyed(file)
     logits: dict[str, list[NDArray[np.float32]]] = {name: [] for name in models}
-    for number, chunk in enumerate(read_chunks(file, list(models.values()), left_out)):
-        if number == 0 and chunk:
-            for path in (where.label, *where.keys):
-                require_column([row.values for row in chunk], [path], file, "the column")
+    for chunk in read_chunks(source, list(models.values()), [where.label, *where.keys], left_out):
         rows = [row for row in chunk if found.add(row, left_out)]
         for name, model in models.items():
             logits[name].append(model.logits([row.values for row in rows]))
     found.require_whole(file, left_out)
-    digest = sha256(file)
-    if _state(file) != state:
-        raise UserError("the file was changed while it was read", where=str(file), do="start again when it is finished")
     joined = {name: np.concatenate(parts) for name, parts in logits.items()}
-    return LabelledRows(joined, np.stack(found.targets), found.clusters(), found.names, left_out, digest)
+    return LabelledRows(joined, np.stack(found.targets), found.clusters(), found.names, left_out, source.sha256)
 
 
 @dataclass
@@ -112,11 +107,3 @@ class _Found:
 def _scalar(values: Mapping[str, object], path: str) -> str:
     value = lookup(values, path)
     return "" if value is None else scalar_text(value)
-
-
-def _state(file: Path) -> tuple[int, ...]:
-    try:
-        found = os.stat(file)
-    except OSError:
-        return ()
-    return (found.st_ino, found.st_size, found.st_mtime_ns)

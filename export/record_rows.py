@@ -6,20 +6,21 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from distill.core.errors import UserError
 from distill.core.files import Json
 from distill.core.intake.record_reader import columns, has_column
 from distill.core.intake.sources import Row, read_rows
-from distill.core.paths import require_file
+from distill.core.progress import progress
 from export.batch.answering import BadValue, rendered
-from export.batch.shards import pieces
+from export.batch.inputs import Input
+from export.batch.shards import read_shards
 
 if TYPE_CHECKING:
     from export.runtime import Bundle
 
-_SHOWN, _COLUMNS = 20, 20
+_SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,55 +50,66 @@ class LeftOut:
         return {"rows": self.count, "first": first}
 
 
-def read_chunks(file: Path, models: Sequence[Bundle], left_out: LeftOut) -> Iterator[list[Read]]:
-    """The rows that every model can read, in order, at most 2,048 at a time; others are added to `left_out`.
+def read_chunks(
+    file: Input, models: Sequence[Bundle], more: Sequence[str], left_out: LeftOut, maybe: Sequence[str] = ()
+) -> Iterator[list[Read]]:
+    """The rows that every model can read, in order, a shard of `read_shards` at a time; others are added to `left_out`.
 
-    Args: file: JSONL, CSV, TSV (also .gz) or Parquet.
-    Raises: UserError for a file that cannot be read, or whose first rows have no field that a model reads.
+    Args: more: columns that are read besides those of the models. maybe: such that need not be there.
+    Raises: UserError for a file that cannot be read or is changed meanwhile, or whose first rows have no field that a
+        model reads, or lack one of the columns.
     """
-    require_file(file)
-    looked = False
-    for chunk in pieces(read_rows(file)):
-        held = [row.values for row in chunk if row.values is not None]
-        if held and not looked:
-            looked = True
-            for model in models:
-                require_column(
-                    held, [*model.renderer.left, *model.renderer.right], file, "a field that the model reads"
-                )
-        yield list(_readable(chunk, models, left_out))
+    wanted = {"id", *more, *maybe, *(path for model in models for path in columns_of(model))}
+    looked, count = False, 0
+    with progress("rows", file.rows, at_most=file.path.suffix != ".parquet") as advance:
+        for shard in read_shards([file], wanted):
+            held = [row.values for row in shard.rows if row.values is not None]
+            if held and not looked:
+                looked = True
+                _require_columns(held, models, more, file.path)
+            yield list(_readable(shard.rows, models, left_out))
+            count += len(shard.rows)
+            advance(count)
+
+
+def columns_of(model: Bundle) -> list[str]:
+    """The columns that a model reads; of a symmetric task those too that trade places."""
+    swap = model.before.get("swap") or {"fields": []}
+    return [*model.renderer.left, *model.renderer.right, *(path for pair in swap["fields"] for path in pair)]
 
 
 def require_column(rows: Sequence[Json], paths: Sequence[str], file: Path, what: str) -> None:
-    """Check that some row has one of these columns. Args: what: they are. Raises: UserError naming those that there
-    are.
+    """Check that some row has one of these columns.
+
+    Args: what: they are. Raises: UserError naming those that the file's first rows have, asked for or not.
     """
     if not any(has_column(values, path) for values in rows for path in paths):
-        # Read anew, because `rows` may have the columns alone that somebody has asked for.
         first = islice((row.values for row in read_rows(file) if row.values is not None), _SHOWN)
-        known = dict.fromkeys(name for values in first for name in columns(values))
+        known = list(dict.fromkeys(name for values in first for name in columns(values)))
         raise UserError(
             f"no row has {what}: {', '.join(paths)}",
             where=str(file),
-            found=f"columns {', '.join(list(known)[:_COLUMNS])}",
+            found=f"columns {', '.join(known[:_SHOWN])}",
             do="rename the columns; dotted names are columns of nested objects",
         )
 
 
+def _require_columns(rows: Sequence[Json], models: Sequence[Bundle], more: Sequence[str], file: Path) -> None:
+    for model in models:
+        require_column(rows, [*model.renderer.left, *model.renderer.right], file, "a field that the model reads")
+    for path in more:
+        require_column(rows, [path], file, "the column")
+
+
 def _readable(chunk: Sequence[Row], models: Sequence[Bundle], left_out: LeftOut) -> Iterator[Read]:
     for row in chunk:
-        problem = str(row.problem) if row.values is None else _problem(models, row.values)
-        if row.values is None or problem is not None:
-            left_out.add(row.number, str(problem))
+        if row.values is None:
+            left_out.add(row.number, str(row.problem))
+            continue
+        try:
+            for model in models:
+                rendered(model, row.values)
+        except BadValue as error:
+            left_out.add(row.number, str(error))
         else:
             yield Read(row.number, row.values)
-
-
-def _problem(models: Sequence[Bundle], values: dict[str, Any]) -> str | None:
-    """Why a model cannot read a row, None where all can."""
-    try:
-        for model in models:
-            rendered(model, values)
-    except BadValue as error:
-        return str(error)
-    return None

@@ -319,7 +319,7 @@ def retune(options: RetuneOptions, bundle: BundleArgument, file: LabelledArgumen
     """A new bundle with temperature and operating points chosen on labelled rows; nothing is trained."""
     from distill.pipeline.bundle_findings import retuned
 
-    tell(lambda _: retuned(bundle, file, options), json_)
+    tell(lambda reporter: retuned(bundle, file, options, reporter), json_)
 
 
 @app.command()
@@ -333,7 +333,7 @@ def diff(
     """What a new bundle answers otherwise than an old one on the rows of a file."""
     from distill.pipeline.bundle_findings import differing
 
-    tell(lambda _: differing(old, new, file, options), options.format == "json")
+    tell(lambda reporter: differing(old, new, file, options, reporter), options.format == "json")
 
 
 @app.command()

@@ -67,14 +67,16 @@ def answered(bundle: Path, files: Sequence[str], options: PredictOptions, report
     return Finding(None, [Lines(lines)])
 
 
-def retuned(bundle: Path, file: Path, options: RetuneOptions) -> Finding:
+def retuned(bundle: Path, file: Path, options: RetuneOptions, reporter: Reporter) -> Finding:
     """A bundle with another temperature and other operating points, before and after. Raises: as `retune`."""
-    return retune_finding(retune(bundle, file, options))
+    with reporting(reporter):
+        return retune_finding(retune(bundle, file, options))
 
 
-def differing(old: Path, new: Path, file: Path, options: DiffOptions) -> Finding:
+def differing(old: Path, new: Path, file: Path, options: DiffOptions, reporter: Reporter) -> Finding:
     """What a new bundle answers otherwise than an old one; failed above the limit. Raises: as `diff`."""
-    return diff_finding(diff(old, new, file, options), options.format)
+    with reporting(reporter):
+        return diff_finding(diff(old, new, file, options), options.format)
 
 
 def _counted(number: int, what: str) -> str:

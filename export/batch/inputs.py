@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from distill.core.errors import UserError
-from distill.core.hashes import HashCache, state_of
+from distill.core.files import sha256
+from distill.core.hashes import state_of
 from distill.core.intake.sources import expand, named_errors, open_bytes
 
 _READ_BYTES = 1 << 20
@@ -43,14 +44,14 @@ def input_paths(files: Sequence[str]) -> list[Path]:
     return expand(Path(), files, "FILE")
 
 
-def surveyed(path: Path, hashes: HashCache) -> Input:
+def surveyed(path: Path, hash_of: Callable[[Path], str] = sha256) -> Input:
     """A file's hash and rows; reads it once or twice, a piece at a time.
 
-    Args: hashes: of earlier calls; a file that has not changed since is not hashed again.
+    Args: hash_of: gives its SHA-256; `HashCache.sha256` does not hash a file again that has not changed.
     Raises: UserError when it cannot be read, or changes meanwhile.
     """
     state = _state(path)
-    found = Input(path, path.stat().st_size, hashes.sha256(path), _rows(path), state)
+    found = Input(path, path.stat().st_size, hash_of(path), _rows(path), state)
     found.require_unchanged()
     return found
 

@@ -30,7 +30,7 @@ from export.batch.store import Done, Store
 from export.batch.workers import Work, answered_by, answered_here, seal_of
 from export.checked_bundle import open_bundle
 from export.predict_options import PredictOptions
-from export.record_rows import require_column
+from export.record_rows import columns_of, require_column
 from export.verify import CLASS_F1, cpu_class
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ class _Job:
         for path in (self.out, self.rejects_file):
             remove_half_written(path.parent, path.name)
         hashes = HashCache(self.work / "hashes.json")
-        inputs = [surveyed(path, hashes) for path in self.paths]
+        inputs = [surveyed(path, hashes.sha256) for path in self.paths]
         store = self._store(model, inputs)
         started = time.monotonic()
         shards, fresh = self._answer(model, inputs, store)
@@ -243,9 +243,7 @@ def _processes(options: PredictOptions, rows: int, provider: str) -> tuple[int, 
 
 
 def _columns(model: Bundle, key: str | None) -> list[str]:
-    swap = model.before.get("swap") or {"fields": []}
-    exchanged = [path for pair in swap["fields"] for path in pair]
-    return ["id", *([key] if key else []), *model.renderer.left, *model.renderer.right, *exchanged]
+    return ["id", *([key] if key else []), *columns_of(model)]
 
 
 @contextmanager
@@ -265,10 +263,7 @@ def _working(folder: Path) -> Iterator[None]:
 
 
 def _require_columns(rows: Sequence[Row], fields: Sequence[str], key: str | None) -> None:
-    """Check that some of a file's first rows has a field that the model reads, and one the key.
-
-    Raises: UserError naming them and the columns that there are: without them each row would be answered as empty text.
-    """
+    """Check that some of a file's first rows has a field that the model reads, and one the key. Raises: UserError."""
     held = [row.values for row in rows if row.values is not None]
     require_column(held, fields, rows[0].file, "a field that the model reads")
     if key is not None:

@@ -10,7 +10,9 @@ from typer.testing import CliRunner
 from distill.cli.app import app
 from distill.core.errors import UserError
 from distill.core.label_space import LabelSpace
+from export import record_rows
 from export.batch import shards
+from export.batch.inputs import surveyed
 from export.diff import diff
 from export.diff_options import DiffOptions
 from export.runtime import load_bundle
@@ -89,19 +91,33 @@ def test_a_part_of_a_file_is_in_memory_at_a_time(place, monkeypatch):
     """Of rows that somebody reads, at most a chunk is not yet handed on."""
     read, handed_on = 0, 0
 
-    def counted(file, reader=record_rows.read_rows):
+    def counted(*how, reader=shards.read_rows):
         nonlocal read
-        for row in reader(file):
+        for row in reader(*how):
             read += 1
             assert read - handed_on <= 50
             yield row
 
-    monkeypatch.setattr(record_rows, "read_rows", counted)
-    monkeypatch.setattr(record_rows, "_CHUNK_ROWS", 50)
-    left_out = record_rows.LeftOut()
-    for chunk in record_rows.read_chunks(place / "rows.jsonl", [load_bundle(shared_bundle(), "fp32", 1)], left_out):
+    monkeypatch.setattr(shards, "read_rows", counted)
+    monkeypatch.setattr(shards, "SHARD_ROWS", 50)
+    left_out, model = record_rows.LeftOut(), load_bundle(shared_bundle(), "fp32", 1)
+    for chunk in record_rows.read_chunks(surveyed(place / "rows.jsonl"), [model], ["segment"], left_out):
         handed_on += len(chunk)
     assert read == 241 and handed_on == 240 and left_out.count == 1
+
+
+def test_a_file_that_is_written_to_meanwhile_is_refused(rows, tmp_path, monkeypatch):
+    file = write_rows(tmp_path / "in.jsonl", rows)
+
+    def written_to(model, values, render=record_rows.rendered):
+        with file.open("a") as more:
+            more.write("\n")
+        return render(model, values)
+
+    monkeypatch.setattr(record_rows, "rendered", written_to)
+    monkeypatch.setattr(shards, "SHARD_ROWS", 50)
+    with pytest.raises(UserError, match=r"the file was changed while it was read[\s\S]*in\.jsonl"):
+        diff(shared_bundle(), shared_bundle(), file, OPTIONS)
 
 
 def test_examples_have_texts_only_where_they_may(place, found):

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 import distill.core.rendering
 import export.drift
@@ -15,7 +16,7 @@ from distill.core.label_space import LabelSpace
 from export import bundle as bundles
 from export.artifact import Artifact, Contents
 from export.config import load_target
-from export.model_card import model_card
+from export.model_card import front_matter, model_card
 from export.runtime import load_bundle
 from tests.core.test_output import POISON, steering
 from tests.export.tiny_bundle import (
@@ -234,3 +235,20 @@ def test_the_model_card_tells_what_limits_its_figures():
     plain = {"fp32": Artifact(TARGETS["fp32"], Path(), 1.2, POINTS, quality())}
     card = model_card(manifest, VIEW, plain, latency())
     assert "No row of" not in card and "bound" not in card
+
+
+@pytest.mark.parametrize(
+    ("license_", "head"),
+    [
+        ("not stated", {"license": "unknown"}),
+        ("Apache-2.0", {"license": "apache-2.0"}),
+        ("GPL-3.0-or-later", {"license": "gpl-3.0"}),
+        ("MIT OR Apache-2.0", {"license": "other", "license_name": "MIT OR Apache-2.0"}),
+        ("LicenseRef-Ours", {"license": "other", "license_name": "LicenseRef-Ours"}),
+    ],
+)
+def test_the_head_of_the_card_is_what_the_hub_reads(license_, head):
+    lines = front_matter({"license": license_})
+    assert lines[0] == lines[-2] == "---" and lines[-1] == ""
+    found = yaml.safe_load("\n".join(lines[1:-2]))
+    assert found == {**head, "library_name": "onnx", "pipeline_tag": "text-classification"}

@@ -67,6 +67,9 @@ CHANGES = {
         | TIMES,
     ),
     "more requests": (["bench.requests=9"], TIMES),
+    "a licence": (["bundle.license=MIT"], {"bundle small"}),
+    "real golden records": (["bundle.golden=test"], {"bundle small"}),
+    "no texts in the report": (["report.texts=false"], {"records", "bundle small"}),
     "more resamples": (["quality.replicates=200"], {"choose labels", "ask gold-only twins"} | FIGURES),
     "another target": (
         ["export=[onnx, onnx-int8]"],

@@ -82,6 +82,19 @@ def test_a_file_that_no_bundle_has_is_refused_listed_or_not(folder, name):
         reseal(folder)
 
 
+def test_the_project_is_a_file_of_the_bundle_where_the_manifest_says_so(folder):
+    (folder / "project.yaml").write_text("task: {labels: auto}\n", encoding="utf-8")
+    reseal(folder)
+    with pytest.raises(UserError, match="no file of this bundle"):
+        verify(folder, threads=1)
+    reseal(folder, holds={**checks.read_json(folder / "manifest.json")["holds"], "project": "project.yaml"})
+    assert verify(folder, threads=1)["passed"]
+    (folder / "project.yaml").write_text("task: {labels: butp}\n", encoding="utf-8")
+    with pytest.raises(UserError, match="changed") as caught:
+        verify(folder, threads=1)
+    assert caught.value.where == str(folder / "project.yaml")
+
+
 def test_byte_code_the_signature_and_the_steps_record_may_be_there(folder):
     (folder / "step.json").write_text("{}", encoding="utf-8")
     (folder / "manifest.sig").write_text("c2lnbmVk", encoding="utf-8")

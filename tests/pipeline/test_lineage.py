@@ -7,8 +7,11 @@ from types import SimpleNamespace
 import pytest
 import yaml
 
-from distill.pipeline.lineage import commit_of, stated_of
+from distill.pipeline.experiment import Experiment
+from distill.pipeline.lineage import _encoder, commit_of, stated_of
 from distill.pipeline.published_project import LEFT_OUT, published_project
+from distill.pipeline.settings import resolve_settings
+from tests.cli.planted_project import write_project
 
 
 def git(folder, *arguments):
@@ -95,3 +98,34 @@ def test_examples_of_a_prompt_are_texts(tmp_path):
     shown = [{"record": "MARKER", "label": "a"}]
     assert "MARKER" in published(tmp_path, examples=shown)
     assert yaml.safe_load(published(tmp_path, texts=False, examples=shown))["teachers"]["llm"]["examples"] == [LEFT_OUT]
+
+
+@pytest.fixture(scope="module")
+def project_file(tmp_path_factory):
+    return write_project(tmp_path_factory.mktemp("project"))
+
+
+def encoder(project_file, *sets):
+    settings = resolve_settings(project_file, project_file.parent / "run", sets=sets)
+    experiment = Experiment(settings)
+    return _encoder(experiment, experiment.models["small"])
+
+
+def test_a_student_goes_back_to_the_checkpoint_of_its_teacher(project_file, tmp_path):
+    folder = tmp_path / "rubert"
+    folder.mkdir()
+    (folder / "README.md").write_text("---\nlicense: mit\n---\n")
+    unset = "teachers.base.fresh=null"
+    unstated = {"revision": "not stated", "license": "not stated"}
+    assert encoder(project_file) == {"name": "random weights", **unstated}
+    assert encoder(project_file, unset, f"teachers.base.checkpoint={folder}") == {
+        "name": "rubert",
+        "revision": "not stated",
+        "license": "mit",
+    }
+    assert encoder(project_file, unset, "teachers.base.checkpoint=owner/name@v1") == {
+        "name": "owner/name",
+        "revision": "v1",
+        "license": "not stated",
+    }
+    assert encoder(project_file, f"students.small.start={folder}")["name"] == "rubert"

@@ -48,24 +48,6 @@ def open_bundle(bundle: Path, precision: str | None = None, threads: int | None 
     return loaded
 
 
-def drift(bundle: Path, file: Path, limit: float | None = None, threads: int | None = None) -> Json:
-    """How far the records of a JSON lines file have moved from those that a bundle was measured on: see `export.drift`.
-
-    Args: limit: least PSI that counts; None: its default. Returns: `drift.drift`, with `lines` for people.
-    Raises: UserError for a damaged bundle, and naming the line of a record that cannot be read. GateFailed as `verify`.
-    """
-    loaded, runtime = open_bundle(bundle, threads=threads), _runtime()
-    try:
-        found: Json = runtime.drift_of(loaded, file, runtime.drifting.LIMIT if limit is None else limit)
-    except runtime.BundleError:
-        with named_errors(bundle):
-            raise
-    except (ValueError, OSError) as error:
-        do = "give one JSON object a line, as `distill predict` reads them"
-        raise UserError("records that cannot be compared", where=str(file), found=error, do=do) from None
-    return {**found, "lines": list(runtime.drifting.lines(found))}
-
-
 def open_unchecked(bundle: Path, precision: str, threads: int | None = None, provider: str = AUTO) -> Bundle:
     """A bundle that was checked a moment ago, ready to predict. Raises: UserError."""
     with named_errors(bundle):

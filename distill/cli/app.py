@@ -276,13 +276,13 @@ def verify(
     ] = None,
     drift: Annotated[
         Path | None,
-        typer.Option(help="JSON lines: exit with 3 where these records are unlike those it was measured on."),
+        typer.Option(help="Records: exit with 3 where they are unlike those it was measured on."),
     ] = None,
     limit: Annotated[float | None, typer.Option(help="Least index of --drift that counts; 0.1 by default.")] = None,
     threads: ThreadsOption = None,
     json_: JsonOption = False,
 ) -> None:
-    """Check a bundle: files, token ids, logits, answers, with --key who made it, with --drift what it is asked."""
+    """Check a bundle: files, token ids, logits, answers; --key: who made it; --drift: whether records have moved."""
     from distill.pipeline.bundle_findings import drifted, verified
 
     checked = verified(bundle, key, threads)

@@ -11,9 +11,11 @@ from distill.report.diff_table import diff_finding
 from distill.report.finding import Finding, Lines
 from distill.report.retune_table import retune_finding
 from export.batch.predict import predict_files
-from export.checked_bundle import drift, report_lines, verify
+from export.checked_bundle import report_lines, verify
 from export.diff import diff
 from export.diff_options import DiffOptions
+from export.drift import lines
+from export.drift_file import drift_file
 from export.predict_options import PredictOptions
 from export.retune import retune
 from export.retune_options import RetuneOptions
@@ -30,14 +32,13 @@ def verified(bundle: Path, key: Path | None, threads: int | None) -> Finding:
 
 
 def drifted(checked: Finding, bundle: Path, file: Path, limit: float | None, threads: int | None) -> Finding:
-    """A checked bundle, and how far the records of a file have moved; failed where they have. Raises: as `drift`."""
-    found = drift(bundle, file, limit, threads)
-    lines = Lines(found.pop("lines"))
+    """A checked bundle, and how far a file's records have moved; failed where they have. Raises: as `drift_file`."""
+    found = drift_file(bundle, file, limit, threads)
     failed = None
     if found["drifted"]:
         do = "look at the rows; `distill retune` moves thresholds to fresh labels, and a new run learns them"
         failed = GateFailed("the records have drifted", where=str(file), found=", ".join(found["drifted"]), do=do)
-    return Finding({**checked.content, "drift": found}, [*checked.parts, "", lines], failed=failed)
+    return Finding({**checked.content, "drift": found}, [*checked.parts, "", Lines(lines(found))], failed=failed)
 
 
 def signed(bundle: Path, key: Path) -> Finding:

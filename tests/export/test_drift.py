@@ -1,5 +1,6 @@
 """Drift: files drawn as the reference was do not alarm, and each planted shift is named."""
 
+import csv
 import dataclasses
 import json
 import subprocess
@@ -14,7 +15,7 @@ from distill.core.errors import UserError
 from distill.pipeline.bundle_findings import drifted, verified
 from export import drift
 from export.runtime import BundleError, drift_of, load_bundle
-from tests.export.tiny_bundle import LABELS, MULTI, copy_of, make_bundle, reseal, shared_bundle, some_records
+from tests.export.tiny_bundle import LABELS, MULTI, VIEW, copy_of, make_bundle, reseal, shared_bundle, some_records
 
 QUANTITIES = 10  # a report of so many: each may alarm at a tenth of the level
 
@@ -225,6 +226,12 @@ def test_the_toolkit_tells_the_same_with_its_own_errors(tmp_path):
     moved = drifted(checked, shared_bundle(), empty, None, 1)
     assert moved.failed is not None and "empty page.title" in str(moved.failed) and moved.failed.exit_code == 3
     assert drifted(checked, shared_bundle(), empty, 99.0, 1).failed is None
-    (tmp_path / "bad.jsonl").write_text("{}\n[]\n", encoding="utf-8")
+    (tmp_path / "bad.jsonl").write_text('{"page.title": "x"}\n[]\n', encoding="utf-8")
     with pytest.raises(UserError, match=r"bad\.jsonl, line 2"):
         drifted(checked, shared_bundle(), tmp_path / "bad.jsonl", None, 1)
+    table = tmp_path / "alike.csv"
+    with table.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, VIEW.fields)
+        writer.writeheader()
+        writer.writerows(some_records(60, seed=3))
+    assert drifted(checked, shared_bundle(), table, None, 1).content["drift"] == alike.content["drift"]

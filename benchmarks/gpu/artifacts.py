@@ -29,8 +29,13 @@ def measure(job: Job) -> Json:
     model = classifier(job, layers, width, CARD)
     given = rows("parity", CARD_TOKENS, _TINY_ROWS if job.tiny else _ROWS)
     original = Original(model, given, len(given))
-    cells = [cell for name in names() for cell in _cells(job, name, original)]
-    return {"layers": layers, "width": width, "rows": len(given), "tokens": CARD_TOKENS, "cells": cells}
+    cells = list[Json]()
+    figures = {"layers": layers, "width": width, "rows": len(given), "tokens": CARD_TOKENS, "cells": cells}
+    for name in names():
+        for cell in _cells(job, name, original):
+            cells.append(cell)
+            job.keep(figures)
+    return figures
 
 
 def names() -> list[str]:

@@ -22,15 +22,16 @@ def measure(job: Job) -> Json:
 
     Each model labels some rows first, off the clock.
     """
-    best, cells = peak(job.device), []
+    best, cells = peak(job.device), list[Json]()
+    figures = {"peak": best, "cells": cells, "mean_tokens": MIX_TOKENS}
     for layers, width in job.shapes:
         count = _TINY_ROWS if job.tiny else _ROWS[layers]
         for batch_tokens in (256,) if job.tiny else _BATCHES:
             _pass(job, layers, width, batch_tokens, _WARM if job.tiny else _WARM_ROWS)
-            cells.append(_pass(job, layers, width, batch_tokens, count))
-    for cell in cells:
-        cell["share_of_peak"] = cell["tflops"] / best["tflops"]
-    return {"peak": best, "cells": cells, "mean_tokens": MIX_TOKENS}
+            cell = _pass(job, layers, width, batch_tokens, count)
+            cells.append({**cell, "share_of_peak": cell["tflops"] / best["tflops"]})
+            job.keep(figures)
+    return figures
 
 
 def _pass(job: Job, layers: int, width: int, batch_tokens: int, pool: int) -> Json:

@@ -8,12 +8,10 @@ import signal
 import sys
 import threading
 import time
-from pathlib import Path
 
 from benchmarks.gpu.job import Job
 from benchmarks.gpu.parts import PARTS
 from distill.core.errors import DistillError
-from distill.core.files import write_json
 
 _POLL_S = 0.5
 
@@ -33,14 +31,14 @@ def end_with_parent() -> None:
 
 
 def main(asked: str) -> int:
-    """Measure a part and write its figures; returns the exit code. Args: asked: JSON with `part`, `job` and `out`."""
+    """Measure a part and write its figures; returns the exit code. Args: asked: JSON with `part` and `job`."""
     given = json.loads(asked)
     try:
-        figures = PARTS[given["part"]].measure(Job.from_json(given["job"]))
+        job = Job.from_json(given["job"])
+        job.keep(PARTS[given["part"]].measure(job))
     except DistillError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
-    write_json(Path(given["out"]), figures)
     return 0
 
 

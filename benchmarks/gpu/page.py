@@ -70,8 +70,9 @@ def _chapter(name: str, title: str, stored: Json | None) -> str:
             f"{heading}\n\nThis part (`--parts {name}`) has no figures: {stored['status']}, {_plain(stored['said'])}."
         )
     tables = [_markdown(table) for table in TABLES[name](stored["figures"])]
-    later = stored.get("later")
-    again = [f"A later start: {later['status']}, {_plain(later.get('said', 'no reason'))}."] if later else []
+    later = stored.get("later", stored if stored["status"] != "done" else None)
+    how = "A later start" if "later" in stored else "Not whole"
+    again = [f"{how}: {later['status']}, {_plain(later.get('said', 'it goes on at the next start'))}."] if later else []
     return "\n\n".join([heading, _made(stored), *tables, *again])
 
 

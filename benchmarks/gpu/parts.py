@@ -40,11 +40,11 @@ class Part(NamedTuple):
 
 _NEEDING = ("marked_tests", "quality")  # these import no library, so that a bare machine can ask
 PARTS = {
-    "parity": Part("Parity of exported files", 1.5, "artifacts"),
-    "labelling": Part("Labelling speed", 1.5, "labelling"),
-    "training": Part("A training step", 1.5, "training"),
+    "parity": Part("Parity of exported files", 2.0, "artifacts"),
+    "labelling": Part("Labelling speed", 1.2, "labelling"),
+    "training": Part("A training step", 1.2, "training"),
     "serving": Part("Latency and throughput of a student", 2.0, "serving"),
-    "tests": Part("Tests that need a card", 1.5, "marked_tests", tested=True),
+    "tests": Part("Tests that need a card", 1.2, "marked_tests", tested=True),
     "quality": Part("Tables of quality", 8.0, "quality", last=True),
 }
 

@@ -23,8 +23,9 @@ Start = Callable[[str, Job], Json]
 """Measures a part by its name within `job.seconds`: `{"status", "figures" | "said"}`."""
 
 LIBRARIES = ("onnxruntime", "onnxruntime-gpu", "tensorrt-cu13", "tokenizers", "torch", "transformers", "numpy")
+PROGRAM = ("-P", "-m", "benchmarks.gpu.one_part")
 _SOURCES = ("distill", "teachers", "students", "export", "benchmarks")
-_ERROR_LINES, _LEAST_S = 6, 5.0
+_ERROR_LINES, _LEAST_S = 6, 3.0
 
 
 @dataclass
@@ -108,13 +109,13 @@ def versions() -> dict[str, str]:
 def in_process(name: str, job: Job) -> Json:
     """A part in a process of its own, which is ended with all that it started when its seconds are over.
 
-    Its output goes to `work/PART.log`; its figures come back in a file.
+    Its output goes to `work/PART.log`, its figures come back in a file: of one that is stopped, those so far.
     """
     job.work.mkdir(parents=True, exist_ok=True)
     out, log = job.work / f"{name}.figures.json", job.work / f"{name}.log"
     out.unlink(missing_ok=True)
-    asked = json.dumps({"part": name, "job": job.as_json(), "out": str(out)})
-    command = [sys.executable, "-P", "-m", "benchmarks.gpu.one_part", asked]
+    asked = json.dumps({"part": name, "job": replace(job, out=out).as_json()})
+    command = [sys.executable, *PROGRAM, asked]
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     environ = {**os.environ, "PYTHONPATH": path, "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "true"}
     with log.open("wb") as said:
@@ -125,13 +126,14 @@ def in_process(name: str, job: Job) -> Json:
             code = process.poll()
         finally:
             stop(process)
-    if code == 0 and out.is_file():
-        figures = read_object(out)
+    figures = read_object(out)
+    if code == 0 and figures:
         return {"status": "stopped" if figures.get("done") is False else "done", "figures": figures}
+    so_far = {"figures": figures} if figures else {}
     lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-_ERROR_LINES:]
     if code is None:
-        return {"status": "stopped", "said": f"after {job.seconds:.0f} s; " + " / ".join(lines)}
-    return {"status": "failed", "said": f"exit code {code}: " + " / ".join(lines)}
+        return {"status": "stopped", "said": f"after {job.seconds:.0f} s; " + " / ".join(lines), **so_far}
+    return {"status": "failed", "said": f"exit code {code}: " + " / ".join(lines), **so_far}
 
 
 def _record(name: str, part: Part, job: Job, machine: Json, found: Json) -> Json:

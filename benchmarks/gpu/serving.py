@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -43,25 +43,30 @@ def measure(job: Job) -> Json:
     given = rows("serving", CARD_TOKENS, _TINY_REQUESTS if job.tiny else _REQUESTS)
     config = BenchConfig(warmup=2 if job.tiny else 50, throughput_batch=_TINY_BATCH if job.tiny else _BATCH)
     cells, left_out = list[Json](), dict[str, str]()
-    for name, scorer in _scorers(job, left_out):
-        found = time_scorer(scorer, given, config, time.perf_counter_ns)
-        one = found["batches"]["1"]
-        cells.append(
-            {
-                "model": name,
-                "tokens": int(median(found["tokens"])),
-                "p50_ms": percentile_ms(one["total_ns"], 50),
-                "p95_ms": percentile_ms(one["total_ns"], 95),
-                "tokenise_ms": percentile_ms(one["tokenise_ns"], 50),
-                "per_s": found["throughput_per_s"],
-            }
-        )
-    for base in [cell for cell in cells if cell["model"] == BASELINE]:
-        for cell in cells:
-            cell["faster_at_1"] = base["p50_ms"] / cell["p50_ms"]
-            cell["faster_in_batches"] = cell["per_s"] / base["per_s"]
     about = {"layers": layers, "width": width, "requests": len(given), "batch": config.throughput_batch}
-    return {**about, "baseline": BASELINE, "cells": cells, "left_out": left_out}
+    figures = {**about, "baseline": BASELINE, "cells": cells, "left_out": left_out}
+    for name, scorer in _scorers(job, left_out):
+        cells.append(_cell(name, time_scorer(scorer, given, config, time.perf_counter_ns), cells))
+        job.keep(figures)
+    return figures
+
+
+def _cell(name: str, found: Mapping[str, Any], before: Sequence[Json]) -> Json:
+    """The figures of an artifact. Args: before: those of others; ratios are to the first, where it is the baseline."""
+    one = found["batches"]["1"]
+    cell: Json = {
+        "model": name,
+        "tokens": int(median(found["tokens"])),
+        "p50_ms": percentile_ms(one["total_ns"], 50),
+        "p95_ms": percentile_ms(one["total_ns"], 95),
+        "tokenise_ms": percentile_ms(one["tokenise_ns"], 50),
+        "per_s": found["throughput_per_s"],
+    }
+    base = before[0] if before else cell
+    if base["model"] != BASELINE:
+        return cell
+    ratios = {"faster_at_1": base["p50_ms"] / cell["p50_ms"], "faster_in_batches": cell["per_s"] / base["per_s"]}
+    return {**cell, **ratios}
 
 
 def _scorers(job: Job, left_out: dict[str, str]) -> Iterator[tuple[str, Scorer]]:

@@ -22,7 +22,8 @@ def measure(job: Job) -> Json:
     tokenising, nor the evaluation at the end counts; a fit before them, off the clock, compiles and fills caches.
     """
     short, long = _TINY_STEPS if job.tiny else _STEPS
-    cells = []
+    cells = list[Json]()
+    figures = {"batch": _batch(job), "mean_tokens": MIX_TOKENS, "steps": long - short, "cells": cells}
     for layers, width in job.shapes:
         if not job.tiny:
             _fit(job, layers, width, short)
@@ -38,7 +39,8 @@ def measure(job: Job) -> Json:
                 "peak_gib": _peak_gib(job.device),
             }
         )
-    return {"batch": _batch(job), "mean_tokens": MIX_TOKENS, "steps": long - short, "cells": cells}
+        job.keep(figures)
+    return figures
 
 
 def _fit(job: Job, layers: int, width: int, steps: int) -> float:
@@ -50,6 +52,7 @@ def _fit(job: Job, layers: int, width: int, steps: int) -> float:
     remove(out)
     out.mkdir()
     if job.device == "cuda":
+        torch.cuda.init()
         torch.cuda.reset_peak_memory_stats()
     training = {"max_steps": steps, "batch_size": _batch(job), "checkpoint": "last", "may_collapse": True}
     training |= {"precision": "bf16" if job.device == "cuda" else "fp32", "learning_rate": 1e-5, "save_steps": 10**6}

@@ -82,10 +82,10 @@ def _cells(job: Job, name: str, original: Original) -> Iterator[Json]:
 
 
 def _providers(job: Job, target: Target) -> list[str]:
-    """The processor, the card, and what else the target may run on; on a machine without a card the processor alone."""
+    """CUDA and what else of a card the target may run on; on a machine without a card the processor."""
     if job.device != "cuda":
         return ["cpu"]
-    return list(dict.fromkeys(["cpu", "cuda", *map(short, target.facts()["providers"])]))
+    return [name for name in dict.fromkeys(["cuda", *map(short, target.facts()["providers"])]) if name != "cpu"]
 
 
 def _on(provider: str, target: Target, folder: Path, original: Original) -> Json:

@@ -25,8 +25,8 @@ It makes an environment of the wheels over what the machine has (its own PyTorch
 brings another), then runs the parts below, each in a process that is ended when its minutes are over. A part that is
 done is not repeated with the same card, libraries and sources, so the same command goes on where it was stopped. Models
 have random weights of real shapes. `--dry-run` prints the parts, their minutes and what is missing; `--device cpu
---tiny` tries each part on the processor in seconds. Without a card it ends with exit code 2 before anything is
-installed.
+--tiny` tries each part on the processor in seconds; `--results FOLDER` writes the figures elsewhere than
+`benchmarks/results/gpu`. Without a card it ends with exit code 2 before anything is installed.
 
 On a machine with a network, fill the folder of wheels for the card's machine, `--no-deps` and one version of each. What
 a machine with PyTorch and transformers usually lacks:

@@ -132,6 +132,15 @@ def test_an_option_goes_before_the_settings_of_the_run(machine, run, capsys):
     assert {threads for _, _, threads in machine.ran} == {1}
 
 
+def test_a_provider_that_is_absent_exits_with_2_and_what_to_install(machine, run, capsys, monkeypatch):
+    import onnxruntime
+
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
+    assert latency.main([str(run), "--provider", "cuda"]) == 2
+    assert "install onnxruntime-gpu" in capsys.readouterr().err and machine.ran == []
+    assert latency.main([str(run), "--provider", "cpu", "--set", "processes=1"]) == 0
+
+
 @pytest.mark.parametrize("lost", ["teachers", "records/test.unseen.parquet"])
 def test_a_folder_that_is_no_finished_run_exits_with_2(run, lost, capsys):
     path = run / lost

@@ -23,6 +23,7 @@ from benchmarks.gpu.parts import PARTS
 from benchmarks.gpu.running import Budget, in_process, run_parts
 from benchmarks.gpu.stopping import started, stop
 from distill.core.errors import UserError
+from export.config import load_target
 
 HERE = {"card": None}
 MARKED = "import pytest\n\n\n@pytest.mark.gpu\ndef test_one():\n    pass\n"
@@ -82,6 +83,17 @@ def test_every_part_gives_figures(trial, figures):
     assert {"pytorch fp16, compiled", "pytorch fp32 on cpu", "onnx on cpu", "onnx-int8 on cpu"} <= set(served)
     assert served["pytorch fp16, compiled"]["faster_at_1"] == 1
     assert [one["outcome"] for one in figures("tests")["tests"]] == ["collected"]
+
+
+def test_on_a_card_files_are_asked_there_alone_and_int8_is_refused_with_the_reason(tmp_path):
+    job = Job(tmp_path, "cuda")
+    assert (
+        artifacts._providers(job, load_target("onnx"))
+        == artifacts._providers(job, load_target("onnx-int8"))
+        == ["cuda"]
+    )
+    said = artifacts._on("cuda", load_target("onnx-int8"), tmp_path, None)["outcome"]
+    assert said.startswith("refused: must not run on cuda: its integer products have no kernels")
 
 
 def test_what_is_done_is_kept_until_a_source_changes(trial, tmp_path):

@@ -22,6 +22,8 @@ def main() -> None:
     with httpx2.Client(base_url=f"http://127.0.0.1:{asked['http']}", timeout=60) as client:
         said = {"http": [_answers(_post(client, request([one], POINT)))[0] for one in asked["records"]]}
         said["fields"] = _of_fields(_post(client, {"inputs": [tensor(*item) for item in asked["fields"].items()]}))
+        both = _post(client, request(asked["records"]), "several")
+        said |= {"several": _answers(both), "several_labels": list(map(json.loads, _outputs(both)["label"]))}
         said["bad"] = {name: _refused(client, body) for name, body in BAD.items()}
         said["after"] = _answers(_post(client, request(asked["records"][:1], POINT)))[0]
     said["together"] = asyncio.run(_together(asked))
@@ -54,8 +56,8 @@ BAD = {
 }
 
 
-def _post(client, body):
-    reply = client.post(f"/v2/models/{MODEL}/infer", json=body)
+def _post(client, body, model=MODEL):
+    reply = client.post(f"/v2/models/{model}/infer", json=body)
     assert reply.status_code == 200, reply.text
     return reply.json()
 

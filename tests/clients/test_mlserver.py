@@ -1,5 +1,6 @@
 """MLServer (KServe V2) over a bundle, really started on loopback, asked over HTTP and gRPC by a client of its own."""
 
+import json
 import shutil
 import sys
 from pathlib import Path
@@ -16,18 +17,30 @@ from tests.clients.environments import (
     run,
     served,
 )
-from tests.export.tiny_bundle import shared_bundle
+from tests.export.tiny_bundle import MULTI, make_bundle, shared_bundle
 
 CLIENT = Path(__file__).with_name("mlserver_client.py")
 pytestmark = needs_serving
 
 
 @pytest.fixture(scope="module")
-def said(tmp_path_factory):
-    """What one server says: to the golden records both ways, alone and at once, and to bad requests."""
+def several(tmp_path_factory):
+    """A bundle of a task in which several labels may hold."""
+    return make_bundle(tmp_path_factory.mktemp("several"), space=MULTI)
+
+
+@pytest.fixture(scope="module")
+def said(several, tmp_path_factory):
+    """What one server says: to golden records both ways, alone and at once, to bad requests, and by a second model."""
     models = tmp_path_factory.mktemp("mlserver") / "models"
     shutil.copytree(EXAMPLES / "mlserver", models)
     shutil.copytree(shared_bundle(), models / "bundle")
+    shutil.copytree(EXAMPLES / "mlserver", models / "several")
+    (models / "several" / "settings.json").unlink()
+    (models / "several" / "bundle").symlink_to(several)
+    settings = json.loads((models / "model-settings.json").read_bytes()) | {"name": "several"}
+    settings["parameters"]["extra"]["precision"] = "int8"
+    (models / "several" / "model-settings.json").write_text(json.dumps(settings))
     http, grpc, metrics = free_ports(3)
     variables = {"MLSERVER_HTTP_PORT": http, "MLSERVER_GRPC_PORT": grpc, "MLSERVER_METRICS_PORT": metrics}
     start = [Path(SERVING).with_name("mlserver"), "start", models]
@@ -42,6 +55,11 @@ FIELDS = {"page.title": ["дрель", "", "wireless headphones"], "product.titl
 @pytest.mark.parametrize("way", ["http", "grpc", "together"])
 def test_labels_probabilities_and_decisions_are_those_recorded(said, way):
     require_recorded(said[way], shared_bundle(), point="f1")
+
+
+def test_a_second_model_of_the_server_is_another_bundle(said, several):
+    require_recorded(said["several"], several, "int8")
+    assert said["several_labels"] == [answer["label"] for answer in said["several"]]
 
 
 def test_one_tensor_for_each_field_is_read_as_records(said):

@@ -24,7 +24,7 @@ from distill.core.project import Project
 
 _UNDECODED = re.compile("[\udc80-\udcff]")  # what the surrogateescape handler makes of bytes
 _TOO_LONG = re.compile("[^/]{256}")
-_PARQUET_ROWS = 1024
+_PARQUET_ROWS, _BUFFER_BYTES = 1024, 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +193,7 @@ def _parquet(path: Path, reading: Reading) -> Iterator[Row]:
 
     number = 0
     try:
-        file = pq.ParquetFile(path)
+        file = pq.ParquetFile(path, pre_buffer=False, buffer_size=_BUFFER_BYTES)  # else a row group is read whole
         wanted = _parquet_columns(path, file.schema_arrow.names, reading.columns)
         for batch in file.iter_batches(_PARQUET_ROWS, columns=wanted):
             for values in _python_rows(path, batch, whole=reading.columns is not None):

@@ -279,3 +279,14 @@ def test_links_name_no_file_twice(tmp_path):
     (tmp_path / "y.csv").symlink_to(tmp_path / "x.csv")
     (tmp_path / "self").symlink_to(tmp_path)
     assert expand(tmp_path, ["**/*.csv", "self/x.csv", "y.csv"], "data.train") == [tmp_path / "x.csv"]
+
+
+def test_a_row_group_of_parquet_is_never_all_in_memory(tmp_path):
+    texts = [os.urandom(1000).hex() for _ in range(8000)]  # 16 MB in one row group
+    pq.write_table(pa.table({"text": texts}), tmp_path / "in.parquet", use_dictionary=False)
+    before, found = pa.total_allocated_bytes(), 0
+    for row in read_rows(tmp_path / "in.parquet"):
+        assert row.values["text"] == texts[found]
+        found += 1
+        assert pa.total_allocated_bytes() - before < 8e6
+    assert found == len(texts)

@@ -16,7 +16,10 @@ import pytest
 
 from distill.core.errors import UserError
 from distill.core.leftovers import is_alive
+from distill.inference.providers import CPU, CUDA
 from export.batch import shards
+from export.batch.predict import _processes
+from export.predict_options import PredictOptions
 from tests.export.batch.files import predict
 from tests.export.tiny_bundle import shared_bundle
 
@@ -86,3 +89,23 @@ def is_running(process: int) -> bool:
     """Whether it runs; one that has ended may still be listed where nobody asks how."""
     stat = Path(f"/proc/{process}/stat")
     return is_alive(process) and not (stat.exists() and stat.read_text().rpartition(")")[2].split()[0] == "Z")
+
+
+@pytest.mark.parametrize(
+    ("options", "rows", "provider", "expected"),
+    [
+        ({}, 2048, CPU, (1, None)),
+        ({}, 2049, CPU, (2, 4)),
+        ({}, 10**6, CPU, (8, 1)),
+        ({"threads": 3}, 10**6, CPU, (1, 3)),
+        ({"workers": 3}, 10**6, CPU, (3, 2)),
+        ({"workers": 1}, 10**6, CPU, (1, None)),
+        ({"workers": 4, "threads": 1}, 10, CPU, (4, 1)),
+        ({}, 10**6, CUDA, (1, None)),
+    ],
+)
+def test_as_many_processes_as_cores_unless_the_file_is_short_or_a_card_answers(
+    monkeypatch, options, rows, provider, expected
+):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
+    assert _processes(PredictOptions(**options), rows, provider) == expected

@@ -19,9 +19,9 @@ from distill.core.rendering import lookup
 from distill.evaluation.changes import LABELS, Answered, Changes, Rows
 from export.batch.inputs import surveyed
 from export.checked_bundle import open_bundle
-from export.columns import Columns
 from export.diff_options import DiffOptions
 from export.gold_column import GoldColumn, NoGold
+from export.held_project import Columns, may_show_texts
 from export.record_rows import LeftOut, Read, read_chunks
 from export.verify import CLASS_F1, MANIFEST, read_json
 
@@ -44,6 +44,7 @@ def diff(old: Path, new: Path, file: Path, options: DiffOptions) -> Json:
         GateFailed for a bundle that does not give its own answers.
     """
     options.check()
+    texts = may_show_texts(new) if options.texts is None else options.texts
     models = (_opened(old, options), _opened(new, options))
     pair = _Pair.of(models, (old, new))
     require_file(file)
@@ -65,13 +66,13 @@ def diff(old: Path, new: Path, file: Path, options: DiffOptions) -> Json:
         gold.require_known(str(file))
     found = changes.found()
     for example in found["examples"]:
-        example |= _shown(example.pop("row"), pair, options)
+        example |= _shown(example.pop("row"), pair, options.slice, texts)
     return {
         "old": _named(old, models[0]),
         "new": _named(new, models[1]),
         "file": str(file),
         "file_sha256": source.sha256,
-        "left_out": left_out.as_json(texts=options.texts),
+        "left_out": left_out.as_json(texts=texts),
         **found,
         "label_column": None if gold is None else gold.column,
         "unknown_labels": "" if gold is None else gold.listed(),
@@ -171,13 +172,13 @@ def _slice(row: Read, path: str) -> str:
     return "" if value is None else scalar_text(value)
 
 
-def _shown(row: Read, pair: _Pair, options: DiffOptions) -> Json:
+def _shown(row: Read, pair: _Pair, slice_: str | None, texts: bool) -> Json:
     """What names a row, and its texts as the new bundle reads them."""
     name = row.values.get("id")
     found: Json = {"line": row.line, "id": None if name is None else str(name)}
-    if options.slice:
-        found["slice"] = _slice(row, options.slice)
-    if options.texts:
+    if slice_:
+        found["slice"] = _slice(row, slice_)
+    if texts:
         found["texts"] = [text for text in pair.models[1].renderer.text(row.values) if text]
     return found
 

@@ -21,7 +21,7 @@ class DiffOptions:
         None
     )
     format: Annotated[str, Flag("table, json, or pr: Markdown for a comment on a pull request.")] = "table"
-    texts: Annotated[bool, Flag("Show examples with their texts.", "--texts/--no-texts")] = True
+    texts: Annotated[bool | None, Flag("Show texts; by default as `report.texts`.", "--texts/--no-texts")] = None
     examples: Annotated[int, Flag("Examples to keep, those with the largest change.")] = 10
     precision: Annotated[str | None, Flag("File of both bundles: int8; by default the one that each serves.")] = None
     threads: Annotated[int | None, Flag("Processor threads.")] = None

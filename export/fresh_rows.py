@@ -15,8 +15,8 @@ from distill.core.label_space import LabelSpace, scalar_text
 from distill.core.paths import require_file
 from distill.core.rendering import lookup
 from export.batch.inputs import surveyed
-from export.columns import Columns
 from export.gold_column import GoldColumn, NoGold
+from export.held_project import Columns
 from export.record_rows import LeftOut, Read, read_chunks
 
 if TYPE_CHECKING:

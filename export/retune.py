@@ -19,8 +19,8 @@ from distill.evaluation.retuning import Fresh, Tuned, corrected, measured, tune
 from distill.evaluation.safe_points import F1, LEAST_COST, Chosen, Rule, asked_rule, named_rule
 from export.checked_bundle import named_errors, verify
 from export.class_mix import asked_costs, asked_mix
-from export.columns import Columns
 from export.fresh_rows import LabelledRows, read_labelled
+from export.held_project import Columns, may_show_texts
 from export.retune_options import RetuneOptions
 from export.retuned_bundle import Retuned, write_retuned
 from export.verify import MANIFEST, SIGNATURE, read_json
@@ -64,7 +64,7 @@ def retune(bundle: Path, file: Path, options: RetuneOptions) -> Json:
         "bundle": str(bundle),
         "out": str(out),
         **record,
-        "left_out": rows.left_out.as_json(),
+        "left_out": rows.left_out.as_json(texts=may_show_texts(bundle)),
         "labels": list(space.labels),
         "shares": dict(zip(space.labels, fresh.gold.mean(axis=0).tolist(), strict=True)),
         "was_signed": (bundle / SIGNATURE).exists(),

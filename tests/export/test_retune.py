@@ -132,12 +132,16 @@ def test_another_mix_and_costs_change_thresholds_and_are_stored(place, told):
 
 
 def test_columns_are_those_of_the_bundles_own_project(tmp_path, rows):
-    bundle = make_bundle(tmp_path, project="data: {label: gold, keys: [shop, segment]}\n")
+    bundle = make_bundle(tmp_path, project="data: {label: gold, keys: [shop, segment]}\nreport: {texts: false}\n")
     file = write_rows(tmp_path / "in.jsonl", [{**row, "gold": row["label"], "label": "?"} for row in rows])
+    with file.open("a") as more:
+        more.write('{"secret')
     found = retune(bundle, file, RetuneOptions(threads=1))
     assert found["keys"] == ["shop", "segment"] and found["clusters"] == 80
     told = diff(bundle, tmp_path / "tiny-retuned", file, DiffOptions(threads=1))
     assert told["labels"]["right"]["rows"] == 240 and told["label_column"] == "gold"
+    assert told["examples"] and "texts" not in json.dumps(told["examples"])
+    assert found["left_out"]["first"] == [{"line": 241, "reason": "broken_json"}]
     with pytest.raises(UserError, match="labels that the bundle does not have"):
         retune(bundle, file, RetuneOptions(out=tmp_path / "b", label="label", keys=["id"]))
 

@@ -1,10 +1,11 @@
-"""Where a file of labelled rows has what: as the command line says, else as the bundle's own project does."""
+"""What the project that a bundle holds says of files of rows, where the command line says nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from distill.core.config import load_yaml
 from export.verify import PROJECT
@@ -25,7 +26,17 @@ class Columns:
 
         Args: label, keys: in place of the project's. Raises: UserError for a project that cannot be read.
         """
-        held = load_yaml(bundle / PROJECT) if (bundle / PROJECT).is_file() else {}
-        data = held.get("data") or {}
+        data = _section(bundle, "data")
         own = data.get("keys") or ()
         return cls(label or data.get("label") or _LABEL, tuple(own if keys is None else keys))
+
+
+def may_show_texts(bundle: Path) -> bool:
+    """Whether texts of rows may be shown: not where the project says `report: {texts: false}`."""
+    return _section(bundle, "report").get("texts") is not False
+
+
+def _section(bundle: Path, name: str) -> dict[str, Any]:
+    """Empty where the bundle holds no project. Raises: UserError for one that cannot be read."""
+    held = load_yaml(bundle / PROJECT) if (bundle / PROJECT).is_file() else {}
+    return held.get(name) or {}

@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from distill.core.errors import UserError
-from distill.core.files import Json
+from distill.core.files import Json, read_object
+from distill.core.paths import require_file
+from export.batch.inputs import surveyed
 from export.checked_bundle import named_errors, open_bundle
 from export.drift import LIMIT
 from export.record_rows import LeftOut, read_chunks
+from export.verify import DRIFT
 
 
 def drift_file(bundle: Path, file: Path, limit: float | None = None, threads: int | None = None) -> Json:
@@ -18,8 +21,14 @@ def drift_file(bundle: Path, file: Path, limit: float | None = None, threads: in
     Raises: UserError for a damaged bundle, one without a reference, and naming the line of a record that cannot be
         read. GateFailed for a bundle that gives other answers.
     """
-    loaded, left_out = open_bundle(bundle, threads=threads), LeftOut()
-    records = [row.values for chunk in read_chunks(file, [loaded], left_out) for row in chunk]
+    require_file(file)
+    loaded, left_out, keys = (
+        open_bundle(bundle, threads=threads),
+        LeftOut(),
+        read_object(bundle / DRIFT).get("keys", ()),
+    )
+    chunks = read_chunks(surveyed(file), [loaded], (), left_out, maybe=keys)
+    records = [row.values for chunk in chunks for row in chunk]
     if left_out.count:
         first, do = left_out.first[0], "correct the rows, or take them out: they would not be compared"
         found = f"{left_out.count} rows, the first: {first['reason']}"

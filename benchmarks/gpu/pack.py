@@ -67,7 +67,8 @@ def pack(root: Path, folders: Mapping[str, Path], out: Path, most_mb: int = MOST
         raise UserError("a piece needs room", where="--most-mb", found=most_mb, do="give at least 1")
     for name, folder in folders.items():
         if not folder.is_dir():
-            raise UserError("no such folder", where=name, found=folder)
+            do = "name one that is there; exported files are made by --device cpu --parts parity"
+            raise UserError("no such folder", where=name, found=folder, do=do)
     if out.exists() and any(path.name != LIST and not path.name.startswith("piece-") for path in out.iterdir()):
         raise UserError("the folder holds other files", where=str(out), do="name a new one")
     files = _listed(root)

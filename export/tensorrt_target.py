@@ -44,6 +44,10 @@ class TensorrtTarget(HalfTarget):
         0.9, description="least share of the engine's products in the declared precision, by TensorRT's inspector"
     )
 
+    def made_elsewhere(self) -> TensorrtTarget:
+        """With its engine left to that machine."""
+        return self.model_copy(update={"engine": "later"})
+
     def require(self, model: Any) -> None:
         """Check the family, and that this machine has card and TensorRT where the engine is built here."""
         super().require(model)

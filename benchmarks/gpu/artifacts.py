@@ -57,7 +57,8 @@ def exported(job: Job, name: str) -> tuple[Target, Path]:
     if name not in target_names():
         raise UserError("the target is not registered")
     layers, width = student(job)
-    target, model = load_target(name), classifier(job, layers, width, CARD)
+    model, target = classifier(job, layers, width, CARD), load_target(name)
+    target = target if job.device == "cuda" else target.made_elsewhere()
     folder = job.work / "exports" / f"{layers}x{width}" / name
     if not (folder / "parity.json").is_file():
         base = exported(job, _FP32)[1] if name != _FP32 else None
@@ -98,5 +99,6 @@ def _on(provider: str, target: Target, folder: Path, original: Original) -> Json
     except UserError as error:
         return {"outcome": error.brief}
     wanted = ("max_abs_diff", "mean_abs_diff", "label_flips", "label_flips_large", "batch_shift", "finite", "error")
-    declared = target.tolerances.get(NAMES[provider])
+    entry = target.entry(folder)
+    declared = entry.get("tolerances", {}).get(NAMES[provider], entry.get("tolerance"))
     return {"outcome": "measured", "declared": declared, **{key: found[key] for key in wanted}}

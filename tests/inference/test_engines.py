@@ -231,3 +231,8 @@ def test_a_card_is_described_by_name_capability_driver_and_cuda(monkeypatch, tmp
     text = tmp_path / "version"
     text.write_text("NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  580.65.06  Release Build\n")
     assert (engines._driver(text), engines._driver(tmp_path / "none")) == ("580.65.06", "unknown")
+
+
+def test_the_timing_cache_has_the_name_that_the_provider_gives_it():
+    assert engines.timing_file(HERE).name == "TensorrtExecutionProvider_cache_sm90.timing"
+    assert engines.timing_file(HERE).parent == engines.timing_folder(HERE)

@@ -74,6 +74,11 @@ def test_without_a_card_it_is_refused_before_training_with_what_to_install(name,
     load_target(name).require(model)
 
 
+def test_made_for_another_machine_its_engine_is_left_to_that(export):
+    assert load_target("tensorrt-fp16").made_elsewhere() == load_target("tensorrt-fp16", {"engine": "later"})
+    assert load_target("onnx").made_elsewhere() == load_target("onnx")
+
+
 def test_an_export_alone_is_refused_in_the_same_words(export, monkeypatch):
     monkeypatch.setattr(engines, "machine", no_gpu)
     with pytest.raises(UserError, match=r"export: tensorrt-fp16[\s\S]*engine: later"):

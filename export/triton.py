@@ -20,6 +20,7 @@ from export.onnx_inputs import input_names
 
 _MAX_BATCH = 64
 _QUEUE_DELAY_US = 500
+_ON_CPU = "instance_group [ { kind: KIND_CPU count: 1 } ]\n"
 
 
 def write_triton(folder: Path, name: str, entries: Mapping[str, Mapping[str, Any]], head_size: int) -> None:
@@ -30,8 +31,11 @@ def write_triton(folder: Path, name: str, entries: Mapping[str, Mapping[str, Any
     out = folder / "triton"
     for artifact, entry in entries.items():
         model_name, inputs = f"{name}_{artifact}", input_names(folder / entry["file"])
-        config = onnx_config(model_name, inputs, head_size, batched=entry["batch_invariant"])
-        write_text(out / model_name / "config.pbtxt", config)
+        profiles = entry.get("profiles")
+        most = min(_MAX_BATCH, profiles[-1]["batch"][2]) if profiles else _MAX_BATCH
+        config = onnx_config(model_name, inputs, head_size, batched=entry["batch_invariant"], most=most)
+        where = on_tensorrt(profiles) if profiles else _ON_CPU
+        write_text(out / model_name / "config.pbtxt", config + where)
     text = out / f"{name}_text"
     exact = next(artifact for artifact, entry in entries.items() if entry["criterion"] == "parity")
     write_text(text / "config.pbtxt", text_config(text.name, exact))
@@ -40,22 +44,46 @@ def write_triton(folder: Path, name: str, entries: Mapping[str, Mapping[str, Any
     write_text(out / "prepare.sh", _prepare_script(name, entries))
 
 
-def onnx_config(name: str, inputs: Sequence[str], head_size: int, *, batched: bool) -> str:
-    """config.pbtxt of an ONNX model: int64 token inputs of free length, fp32 logits (C).
+def onnx_config(name: str, inputs: Sequence[str], head_size: int, *, batched: bool, most: int = _MAX_BATCH) -> str:
+    """config.pbtxt of an ONNX model but for where it runs: int64 token inputs of free length, fp32 logits (C).
 
     Args: batched: whether rows may share a run. Those of dynamic int8 may not: its scale is taken over the whole
-        batch, so Triton's batcher would make an answer depend on the requests that happen to wait with it.
+        batch, so Triton's batcher would make an answer depend on the requests that happen to wait with it. most: rows
+            of such a run.
     """
     listed = ",\n".join(f'  {{ name: "{for_pbtxt(item)}" data_type: TYPE_INT64 dims: [ -1 ] }}' for item in inputs)
     batching = f"dynamic_batching {{ max_queue_delay_microseconds: {_QUEUE_DELAY_US} }}\n" if batched else ""
     return (
         f'name: "{for_pbtxt(name)}"\n'
         'backend: "onnxruntime"\n'
-        f"max_batch_size: {_MAX_BATCH if batched else 1}\n"
+        f"max_batch_size: {most if batched else 1}\n"
         f"input [\n{listed}\n]\n"
         f'output [\n  {{ name: "logits" data_type: TYPE_FP32 dims: [ {head_size} ] }}\n]\n'
         f"{batching}"
-        "instance_group [ { kind: KIND_CPU count: 1 } ]\n"
+    )
+
+
+def on_tensorrt(profiles: Sequence[Mapping[str, Any]]) -> str:
+    """The end of config.pbtxt of a file that TensorRT alone runs: the accelerator of Triton's ONNX Runtime backend.
+
+    It is given no precision, so that the engine has the types of the graph, and one shape profile over all of
+    `profiles`, since it keeps to the first.
+    """
+    last = profiles[-1]
+    bounds = {"batch": [1, last["batch"][1], last["batch"][2]], "tokens": last["tokens"]}
+    parameters = {
+        f"trt_profile_{kind}_shapes": ",".join(
+            f"{item}:{bounds['batch'][at]}x{bounds['tokens'][at]}" for item in last["inputs"]
+        )
+        for at, kind in enumerate(("min", "opt", "max"))
+    }
+    said = "\n".join(
+        f'      parameters {{ key: "{key}" value: "{for_pbtxt(value)}" }}' for key, value in parameters.items()
+    )
+    return (
+        "instance_group [ { kind: KIND_GPU count: 1 } ]\n"
+        "optimization {\n  execution_accelerators {\n    gpu_execution_accelerator {\n"
+        f'      name: "tensorrt"\n{said}\n    }}\n  }}\n}}\n'
     )
 
 

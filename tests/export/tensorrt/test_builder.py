@@ -154,6 +154,7 @@ def test_a_real_engine_computes_in_the_declared_precision(typed_file, precision,
 @pytest.mark.tensorrt
 @pytest.mark.parametrize("name", ["tensorrt-fp16", "tensorrt-bf16"])
 def test_a_file_is_exported_proved_and_served_on_the_card(name, fp32, model_folder, rows, tmp_path, monkeypatch):
+    pytest.importorskip("tensorrt")
     from export import to_onnx
     from export.build import export_target
 
@@ -173,10 +174,14 @@ def test_a_file_is_exported_proved_and_served_on_the_card(name, fp32, model_fold
 @pytest.mark.gpu
 @pytest.mark.parametrize("name", ["onnx-cuda", "onnx-fp16"])
 def test_a_file_for_cuda_answers_there_as_on_the_processor(name, fp32, model_folder, rows, tmp_path, monkeypatch):
+    from onnxruntime import get_available_providers
+
     from distill.inference.providers import CUDA, tolerance
     from export import to_onnx
     from export.build import export_target
 
+    if CUDA not in get_available_providers():
+        pytest.skip("onnxruntime-gpu is not installed")
     monkeypatch.setattr(to_onnx, "export_fp32", lambda folder, out: shutil.copyfile(fp32("bert"), out))
     target, folder = load_target(name, {"parity_rows": 20}), tmp_path / name
     folder.mkdir()

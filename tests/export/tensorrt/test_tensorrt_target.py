@@ -152,7 +152,11 @@ def test_a_bundle_carries_the_files_for_the_machine_that_serves(export, later, m
     assert entries["fp16"]["providers"] == entries["bf16"]["providers"] == [TENSORRT]
     assert entries["bf16"]["profiles"] == parity(later["tensorrt-bf16"])["profiles"]
     assert "engines.py" in manifest["files"]
-    assert (tmp_path / "triton" / "tiny_bf16" / "config.pbtxt").exists()
+    served = (tmp_path / "triton" / "tiny_bf16" / "config.pbtxt").read_text(encoding="utf-8")
+    assert "KIND_GPU" in served and 'name: "tensorrt"' in served and "precision" not in served
+    assert 'key: "trt_profile_max_shapes" value: "input_ids:64x40,attention_mask:64x40,token_type_ids:64x40"' in served
+    assert 'key: "trt_profile_min_shapes" value: "input_ids:1x1,' in served and served.count("{") == served.count("}")
+    assert "KIND_CPU" in (tmp_path / "triton" / "tiny_fp32" / "config.pbtxt").read_text(encoding="utf-8")
     with pytest.raises(Unavailable, match="bf16 .*TensorrtExecutionProvider"):
         load_bundle(tmp_path, "bf16")
 

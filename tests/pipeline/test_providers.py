@@ -11,6 +11,8 @@ from benchmarks import placing
 from benchmarks.subjects import Subject
 from distill.cli.options import Options
 from distill.core.errors import UserError
+from distill.core.progress import Reporter
+from distill.pipeline.execute import execute
 from distill.pipeline.experiment import Experiment
 from distill.pipeline.preflight import require_provider
 from distill.pipeline.settings import resolve_settings
@@ -64,6 +66,15 @@ def test_what_cannot_run_there_is_told_before_anything_is_trained(experiment, ha
         UserError, match="'onnx-int8' cannot run there(?s:.*)must not run on cuda: its integer products"
     ):
         require_provider(experiment("provider=cuda", "export=[onnx,onnx-int8]"))
+
+
+@pytest.mark.parametrize("until", ["evaluate", "bench"])
+def test_a_run_is_refused_before_its_first_step(experiment, has, until):
+    has(CPU)
+    settings = experiment("provider=cuda").settings
+    with pytest.raises(UserError, match="cannot run there"):
+        execute(settings, Reporter(), until)
+    assert not (settings.run / "records").exists()
 
 
 @pytest.mark.parametrize(

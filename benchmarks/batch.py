@@ -131,8 +131,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--work", type=Path, required=True, help="folder of the student, the records and finished calls")
     add("--rows", type=int, nargs="+", default=ROWS, help="of the files whose memory is measured")
     add("--speed-rows", type=int, default=4096, help="of the file that is answered in turns")
-    add("--rounds", type=int, default=3, help="of the turns")
-    add("--precision", nargs="+", default=["fp32", "int8"], help="in turns; the last one also of the other calls")
+    add("--rounds", type=int, default=2, help="of the turns")
+    add("--precision", nargs="+", default=["int8", "fp32"], help="in turns; the last one also of the other calls")
     add("--results", type=Path, default=_RESULTS, help="where the JSON file is stored")
     return parser
 

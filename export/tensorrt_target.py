@@ -48,9 +48,8 @@ class TensorrtTarget(HalfTarget):
         """With its engine left to that machine."""
         return self.model_copy(update={"engine": "later"})
 
-    def require(self, model: Any) -> None:
-        """Check the family, and that this machine has card and TensorRT where the engine is built here."""
-        super().require(model)
+    def require_machine(self) -> None:
+        """Check that there are card and TensorRT, where the engine is built here."""
         if self.engine == "here":
             self._machine()
 

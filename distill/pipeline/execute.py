@@ -26,6 +26,7 @@ from distill.pipeline.preflight import (
     require_folds,
     require_intervals,
     require_layers,
+    require_machine,
     require_positive,
     require_provider,
     require_slices,
@@ -80,6 +81,8 @@ def _make(experiment: Experiment, steps: Steps, until: str) -> None:
         require_layers(experiment)
     if any(stage.verb in ("evaluate", "bench") for stage in stages):
         require_provider(experiment)
+    exports = [stage.step for stage in stages if stage.verb == "export"]
+    require_machine(experiment, {step.artifact for step in exports if not steps.is_done(step)})
     require_together([stage.step for stage in stages], steps)
     try_checkpoints(experiment, stages, steps)
     for stage in (stage for stage in stages if stage.step.artifact in first):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from distill.core.errors import MissingExtra, UserError, unknown_name
 from distill.core.files import Json
 from distill.core.model_folder import layer_count, width
 from distill.core.predictions import cluster_of
 from distill.core.record_store import iter_records, read_records, slice_counts
-from distill.core.run_folder import RECORDS
+from distill.core.run_folder import RECORDS, RunFolder
 from distill.evaluation.bootstrap import require_clusters
 from distill.inference.providers import AUTO, ProviderError, candidates
 from distill.models.layer_map import require_source
@@ -47,6 +49,17 @@ def require_provider(experiment: Experiment) -> None:
         except ProviderError as error:
             do = "leave --provider out, or take the target out of export (--set 'export=[onnx]')"
             raise UserError(f"the export '{name}' cannot run there", where="provider", found=error, do=do) from None
+
+
+def require_machine(experiment: Experiment, pending: Collection[str]) -> None:
+    """Check that this machine can make each exported file that is still to be made.
+
+    Args: pending: artifacts of steps that are not done. Raises: UserError naming the target and what to install.
+    """
+    wanted = {target for spec, target in experiment.exports() if RunFolder.export(spec.name, target) in pending}
+    for name, target in experiment.settings.targets.items():
+        if name in wanted:
+            target.require_machine()
 
 
 def require_layers(experiment: Experiment) -> None:

@@ -75,6 +75,9 @@ class Target(Config):
     target: Annotated[str, Field(min_length=1)] = Field(description="the file in export/targets that holds its class")
     parity_rows: PositiveInt = Field(1000, description="most validation records that parity reads, evenly spread")
 
+    def require_machine(self) -> None:
+        """Check, before anything is trained, that files can be made here. Raises: UserError with what to install."""
+
     def made_elsewhere(self) -> Target:
         """The same, for a file that is made on another machine than the one that it runs on."""
         return self

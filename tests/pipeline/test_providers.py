@@ -12,9 +12,11 @@ from benchmarks.subjects import Subject
 from distill.cli.options import Options
 from distill.core.errors import UserError
 from distill.core.progress import Reporter
+from distill.core.run_folder import RunFolder
+from distill.inference import engines
 from distill.pipeline.execute import execute
 from distill.pipeline.experiment import Experiment
-from distill.pipeline.preflight import require_provider
+from distill.pipeline.preflight import require_machine, require_provider
 from distill.pipeline.settings import resolve_settings
 from distill.pipeline.steps.bench import bench_step
 from distill.pipeline.steps.predict import predict_exported_step
@@ -110,3 +112,16 @@ def test_the_flag_is_the_field(tmp_path):
     assert replace(asked, provider="cpu").settings().project.provider == "cpu"
     with pytest.raises(UserError, match="provider.*'gpu'"):
         replace(asked, provider="gpu").settings()
+
+
+def test_a_file_that_this_machine_cannot_make_is_told_before_anything_is_trained(experiment, monkeypatch):
+    def none():
+        raise engines.NoGpu("there is no CUDA driver here (libcuda.so.1)")
+
+    monkeypatch.setattr(engines, "machine", none)
+    found = experiment("export=[onnx,tensorrt-fp16]")
+    with pytest.raises(UserError, match=r"export: tensorrt-fp16[\s\S]*no CUDA driver here[\s\S]*engine: later"):
+        execute(found.settings, Reporter())
+    assert not (found.run / "records").exists()
+    pending = {RunFolder.export(spec.name, "onnx") for spec, _ in found.exports()}
+    require_machine(found, pending)  # its own files are made already

@@ -39,6 +39,7 @@ def make_bundle(folder: Path, layers: int, width: int) -> Path:
     from export.bundle import bundle
     from export.checked_bundle import CODE
     from export.config import load_target
+    from export.evidence import Evidence, Sample
 
     code = [sha256(path) for path in CODE.values()]  # what a bundle is made of, and how, changes with it
     made = folder / sha256_json([layers, width, _VOCABULARY, VIEW.model_dump(mode="json"), code])[:12]
@@ -56,7 +57,13 @@ def make_bundle(folder: Path, layers: int, width: int) -> Path:
     for name in ("onnx", "onnx-int8"):
         target, place = load_target(name), made / name
         place.mkdir(parents=True, exist_ok=True)
-        export_target(target, model, rows, place, None if name == "onnx" else made / "onnx")
+        export_target(
+            target,
+            model,
+            Evidence(Sample(rows), calibration=lambda: rows),
+            place,
+            None if name == "onnx" else made / "onnx",
+        )
         artifacts.append(Artifact(target, place, operating_points={"f1": 0.4}))
     (made / "bundle").mkdir(exist_ok=True)
     space = LabelSpace(LABELS, positive=LABELS[-1])

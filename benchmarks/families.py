@@ -80,6 +80,7 @@ def taken_through(checkpoint: Path, given: World, folder: Path) -> Json:
     """Teacher, labels, student and ONNX file of a checkpoint, in an empty folder; returns the parity of the file."""
     from export.build import export_target
     from export.config import load_target
+    from export.evidence import Evidence, Sample
     from students.train import train
     from teachers.label import label
     from teachers.starting_encoder import adopt_checkpoint
@@ -98,8 +99,8 @@ def taken_through(checkpoint: Path, given: World, folder: Path) -> Json:
     label(LabellingConfig(precision="fp32"), teacher, given.records, 1, labels)
     lesson = Lesson("distilling", space, "card", card, given.records, source=teacher, labels={labels: Share(1.0)})
     train(StudentConfig(preset="2L", layers=_KEPT, keep="spread", training=_TRAINING), lesson, student)
-    rows = [record.fields for record in read_records(given.records, "valid")]
-    export_target(load_target("onnx"), student, rows, onnx)
+    evidence = Evidence(Sample.of(read_records(given.records, "valid")))
+    export_target(load_target("onnx"), student, evidence, onnx)
     return read_json(onnx / "parity.json")
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from distill.core.errors import MissingExtra
 from distill.core.files import Json, read_object, remove, write_json
 from distill.inference.providers import recorded_on
+from export.evidence import Evidence, Sample
 from export.targets import target_class
 from export.targets.base import Source, Target
 
@@ -20,18 +21,18 @@ _SCRATCH = "base"
 def export_target(
     target: Target,
     model_folder: Path,
-    rows: Sequence[Mapping[str, Any]],
+    evidence: Evidence,
     folder: Path,
     base: Path | None = None,
-    choosing: Sequence[Mapping[str, Any]] | None = None,
+    refitted: Path | None = None,
 ) -> None:
     """Step body: write the target's model file and `parity.json` into `folder`.
 
     Parity is measured, not judged: however far the file is from the original, nothing is raised.
 
-    Args: rows: real records of train or validation, for parity. base: the model's export that the target starts from;
-        None makes one on the way, where it needs one. choosing: other records, for what the target chooses by labels;
-        None: the same ones, which `parity.json` then says.
+    Args: base: the model's export that the target starts from; None makes one on the way, where it needs one.
+        refitted: the model as the target's own training left it, which the file is made of; it is compared with the
+        one in `model_folder` all the same.
     Raises: MissingExtra without torch or ONNX. UserError when the family cannot be exported or there are no rows.
     """
     try:
@@ -39,17 +40,36 @@ def export_target(
 
         for leftover in [*folder.glob(f"*{target.model}*"), folder / _SCRATCH]:
             remove(leftover)
-        original = parity.Original(model_folder, rows, target.parity_rows)
-        chooser = (
-            parity.Original(model_folder, choosing, target.parity_rows) if choosing and target.chooses else original
+        original = parity.Original(model_folder, evidence.judging, target.parity_rows, evidence)
+        chooser = original
+        if evidence.choosing is not None and target.chooses:
+            chooser = parity.Original(model_folder, evidence.choosing, target.parity_rows, evidence)
+        source = Source(
+            model_folder=model_folder,
+            base=base,
+            refitted=refitted,
+            changes=chooser.changes_of,
+            calibrate=lambda runner, most: original.read(runner, Sample(evidence.calibration()).spread(most).rows),
         )
-        chosen = _build(target, Source(model_folder, base, chooser.flips_of), folder)
-        measured = parity.measure(original, target.open(folder, provider=recorded_on(target.facts())), target)
+        chosen = _build(target, source, folder)
+        exported = target.open(folder, provider=recorded_on(target.facts()))
+        measured = parity.measure(original, exported, target, chooser.points if target.chooses else None)
     except ModuleNotFoundError as error:
         raise MissingExtra(f"export ({error.name})", "train,cpu") from error
     if target.chooses:
         chosen = {**chosen, "chosen_on": {"rows": len(chooser.rows), "apart": chooser is not original}}
     write_json(folder / PARITY, {**measured, **(made_by(base) if base else {}), **chosen})
+
+
+def note_in_place_of(folder: Path, found: Sequence[Json]) -> None:
+    """Add to `parity.json` the targets that the file is taken in place of, each with the gates that it failed."""
+    write_json(folder / PARITY, {**read_object(folder / PARITY), "in_place_of": list(found)})
+
+
+def in_place_of(folder: Path) -> Json:
+    """`in_place_of` of an export that is taken where other targets have failed; else empty."""
+    found = read_object(folder / PARITY)
+    return {"in_place_of": found["in_place_of"]} if found.get("in_place_of") else {}
 
 
 def made_by(folder: Path) -> Json:
@@ -67,7 +87,8 @@ def _build(target: Target, source: Source, folder: Path) -> Mapping[str, Any]:
         return target.build(source, folder)
     first, scratch = target_class(target.starts_from), folder / _SCRATCH
     scratch.mkdir()
-    _build(first(name=target.starts_from, target=target.starts_from), source, scratch)
+    traced = replace(source, model_folder=source.refitted or source.model_folder)
+    _build(first(name=target.starts_from, target=target.starts_from), traced, scratch)
     chosen = target.build(replace(source, base=scratch), folder)
     remove(scratch)
     return chosen

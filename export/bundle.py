@@ -17,7 +17,7 @@ from distill.core.padding import pad_id
 from distill.core.view import View
 from export import expected
 from export.artifact import Artifact, Contents, named
-from export.build import PARITY, made_by
+from export.build import PARITY, in_place_of, made_by
 from export.checked_bundle import CODE
 from export.clean_process import run_alone
 from export.drift_reference import drift_reference
@@ -188,7 +188,7 @@ def _entry(artifact: Artifact) -> Json:
     points: Json = {"operating_points": dict(artifact.operating_points)}
     if artifact.class_thresholds:
         points["class_thresholds"] = dict(artifact.class_thresholds)
-    points |= made_by(artifact.folder)
+    points |= {**made_by(artifact.folder), **in_place_of(artifact.folder)}
     return {"file": target.file, "target": target.name, **target.entry(artifact.folder), **chosen, **points}
 
 

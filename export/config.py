@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from distill.core.config import config_error, merge, parse
-from distill.core.errors import UserError, nearest
+from distill.core.errors import UserError, hint, nearest
 from distill.core.presets import load_preset, preset_names, preset_place
 from export.targets import known_targets, target_class
 from export.targets.base import Target
@@ -29,6 +29,21 @@ def load_target(name: str, overrides: Mapping[str, Any] | None = None, project: 
     """
     values = merge({"name": name, **load_preset(_PACKAGE, name, "export", project)}, overrides or {})
     return parse_target(values, preset_place(_PACKAGE, name, project))
+
+
+def fallbacks(targets: Mapping[str, Target], project: Path | None = None) -> dict[str, Target]:
+    """The targets that others fall back to, by name.
+
+    Args: project: as for `load_target`. Raises: UserError for an unknown name, with the preset that has it.
+    """
+    known, found = target_names(project), {}
+    for name, target in targets.items():
+        for after in target.falls_back:
+            if after not in known:
+                where = preset_place(_PACKAGE, name, project)
+                raise config_error([f"falls_back: unknown target '{after}', {hint(after, known)}"], where)
+            found[after] = load_target(after, project=project)
+    return found
 
 
 def parse_target(values: Mapping[str, Any], where: str) -> Target:

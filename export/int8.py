@@ -15,14 +15,22 @@ from distill.core.files import replacing
 from export import int8_graph
 from export.quiet import quiet
 
+SPLIT = "_MatMul"
+"""Ending of the name that the quantiser gives a product with a bias when it splits it."""
+
 
 @dataclass(frozen=True)
 class Product:
-    """A MatMul with constant weights (rows, columns), which maps `rows` channels to `columns`: what int8 replaces."""
+    """A MatMul with constant weights (rows, columns), which maps `rows` channels to `columns`: what int8 replaces.
+
+    Attributes: reads: name of the tensor that it multiplies. weight: name of its weights.
+    """
 
     name: str
     rows: int
     columns: int
+    reads: str
+    weight: str
 
 
 def quantise(fp32: Path, out: Path, *, keep_fp32: Collection[str] = (), reduce_range: bool = False) -> dict[str, Any]:
@@ -65,7 +73,11 @@ def products(fp32: Path) -> list[Product]:
     graph = onnx.load(fp32).graph
     shapes = {tensor.name: tensor.dims for tensor in graph.initializer if len(tensor.dims) == 2}
     named = ((_product_name(node), node) for node in graph.node)
-    return [Product(name, *shapes[node.input[1]]) for name, node in named if name and node.input[1] in shapes]
+    return [
+        Product(name, *shapes[node.input[1]], *node.input[:2])
+        for name, node in named
+        if name and node.input[1] in shapes
+    ]
 
 
 def _product_name(node: onnx.NodeProto) -> str | None:
@@ -77,7 +89,7 @@ def _product_name(node: onnx.NodeProto) -> str | None:
     if node.op_type == "MatMul":
         return node.name
     transposed = any(item.name == "transB" and item.i for item in node.attribute)
-    return f"{node.name}_MatMul" if node.op_type == "Gemm" and not transposed else None
+    return f"{node.name}{SPLIT}" if node.op_type == "Gemm" and not transposed else None
 
 
 def rungs(fp32: Path, always: Sequence[str] = ()) -> dict[str, list[str]]:

@@ -41,7 +41,7 @@ def model_card(
         _operating_points(artifacts),
         _class_thresholds(artifacts),
         _latency(latency),
-        _limits(view, artifacts.values(), manifest["cpu"]),
+        [*_limits(view, artifacts.values(), manifest["cpu"]), *_in_place_of(manifest["artifacts"])],
         _real_texts(manifest["holds"]["real_records"]),
         _check(manifest["artifacts"]),
         _origin(manifest),
@@ -239,6 +239,22 @@ def _limits(view: ViewConfig, artifacts: Iterable[Artifact], cpu: str) -> list[s
         "- Probabilities and thresholds hold for the mix of labels in validation and shift with another mix.",
     ]
     return lines + [line for one in artifacts for line in one.target.limits(cpu)]
+
+
+def _in_place_of(artifacts: Mapping[str, Any]) -> list[str]:
+    """Which targets failed before those of these files."""
+    lines = []
+    for name, entry in artifacts.items():
+        for one in entry.get("in_place_of", ()):
+            why = "; ".join(map(_failed_gate, one["failed"]))
+            taken = f"{name} is {for_markdown(entry['target'])}, in place of {for_markdown(one['target'])}"
+            lines.append(f"- {taken}, which failed on validation: {why}.")
+    return lines
+
+
+def _failed_gate(gate: Mapping[str, Any]) -> str:
+    where = f" at {for_markdown(gate['why'])}" if gate.get("why") else ""
+    return f"{for_markdown(gate['name'])} {_plain(gate['measured'])}{where}, at most {_plain(gate['required'])}"
 
 
 def _check(artifacts: Mapping[str, Any]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,14 @@ from distill.core.errors import UserError
 from distill.core.files import Json, read_json
 from distill.core.objectives.objective import of_problem_type
 from distill.core.rendering import Renderer, Window, field_text
+from distill.evaluation.changed_answers import Points, Reading, changed_answers, choose_points
 from distill.families.family import Opening, as_served, open_windows
 from distill.inference.collate import Batch
 from distill.inference.runner import Runner
 from distill.inference.runner_scorer import RunnerScorer
 from distill.inference.scorer import Logits, Row
 from distill.inference.token_budget import NO_LIMIT
+from export.evidence import Evidence, Sample
 from export.targets.base import Target
 from export.verify import cpu_class
 
@@ -30,21 +33,24 @@ _SERVED, _LARGE = _BATCHES[0], _BATCHES[-1]
 class Original:
     """The PyTorch model, untouched by any rewriting, with its answers to real records.
 
-    Args: model_folder: with its view. rows: real records, never those of a test split. limit: read at most so many
-        of them, evenly spread.
+    Args: model_folder: with its view. sample: real records, never those of a test split. limit: read at most so many
+        of them, evenly spread. evidence: what else is known of the task.
     Attributes: scorer: the model opened. logits: float32 (N, K). objective: by the model's config.json.
     Raises: UserError without rows, and for a family that reads no windows of tokens.
     """
 
-    def __init__(self, model_folder: Path, rows: Sequence[Row], limit: int) -> None:
-        if not rows:
+    def __init__(self, model_folder: Path, sample: Sample, limit: int, evidence: Evidence | None = None) -> None:
+        if not sample.rows:
             raise UserError("parity needs real records", where=str(model_folder), do="give the project validation data")
-        count = min(limit, len(rows))
+        sample = sample.spread(limit)
         self.name, self._folder = model_folder.name, model_folder
-        self.rows = [rows[i * len(rows) // count] for i in range(count)]
+        self.rows, self._gold = sample.rows, sample.gold
         self.scorer = open_windows(model_folder, Opening(rewritten=False))
         config = read_json(model_folder / "config.json")
-        self.objective = of_problem_type(config.get("problem_type"), len(config["id2label"]))
+        names = config["id2label"]
+        self._labels = (evidence.labels if evidence else ()) or [names[key] for key in sorted(names, key=int)]
+        self._rules = evidence.rules if evidence else None
+        self.objective = of_problem_type(config.get("problem_type"), len(names))
         self.logits = as_served(self.scorer, model_folder).score(self.rows).logits
 
     def answers(self, runner: Runner, batch: int) -> Logits:
@@ -52,25 +58,47 @@ class Original:
         reader = RunnerScorer(runner, self.scorer.renderer, batch_tokens=NO_LIMIT, max_rows=batch)
         return as_served(reader, self._folder).score(self.rows).logits
 
+    def read(self, runner: Runner, rows: Sequence[Row]) -> None:
+        """Let a runner answer other records, one window at a time, as it is served."""
+        reader = RunnerScorer(runner, self.scorer.renderer, batch_tokens=NO_LIMIT, max_rows=_SERVED)
+        as_served(reader, self._folder).score(rows)
+
+    @cached_property
+    def points(self) -> Points:
+        """The temperature and operating points that these records choose; none without gold or rules."""
+        if self._gold is None or self._rules is None:
+            return Points(1.0, [])
+        return choose_points(self.logits, self._gold, self.objective, self._rules)
+
     def flips(self, logits: Logits) -> float:
         """Share of records whose predicted label differs; an answer that is not finite counts as another label."""
         here, there = logits.astype(np.float64), self.logits.astype(np.float64)
         changed = (self.objective.decisions(here) != self.objective.decisions(there)).any(axis=1)
         return float((changed | ~np.isfinite(logits).all(axis=1)).mean())
 
-    def flips_of(self, runner: Runner) -> float:
-        """Share of records whose label another runner changes, one record at a time, as it is served."""
-        return self.flips(self.answers(runner, _SERVED))
+    def changes(self, logits: Logits, points: Points | None = None) -> Json:
+        """What other logits (N, K) change of the answers, see `changed_answers`.
+
+        Args: points: where they are read; None: as these records choose.
+        """
+        how = Reading(self.objective, self._labels, points or self.points, self._gold)
+        return changed_answers(self.logits, logits, how)
+
+    def changes_of(self, runner: Runner) -> Json:
+        """What another runner changes of the answers, one record at a time, as it is served."""
+        return self.changes(self.answers(runner, _SERVED))
 
 
-def measure(original: Original, exported: Runner, target: Target) -> Json:
+def measure(original: Original, exported: Runner, target: Target, points: Points | None = None) -> Json:
     """The content of `parity.json`: figures, and by `criterion` which of them is to be judged; no judgement.
 
     `parity` and `tolerance` look at `max_abs_diff`, the largest difference of a logit on any record or cell of the
     grid, the one by a limit for all files, the other by the target's own; `decisions` at `label_flips`, the share of
     records whose label changes, read one at a time. Where a target scales activations per batch, `label_flips_large`
     and `batch_shift` tell what larger batches do. `finite` is false when an answer is NaN, infinite, of another shape
-    or refused.
+    or refused. `changes` of a file judged by decisions: see `changed_answers`.
+
+    Args: points: where both are read for `changes`, chosen on other records; None: those that the same records choose.
     """
     runner = _Forgiving(exported, original.logits.shape[1])
     served, large = original.answers(runner, _SERVED), original.answers(runner, _LARGE)
@@ -99,6 +127,7 @@ def measure(original: Original, exported: Runner, target: Target) -> Json:
             "batches": {"served": _SERVED, "large": _LARGE},
             "grid": grid,
             "cpu": cpu_class(),
+            **({"changes": original.changes(served, points)} if target.criterion == "decisions" else {}),
         }
     )
 

@@ -26,6 +26,8 @@ TINY = [
     "--set=bench={requests: 12, processes: 1, warmup: 2}",
     "--set=quality.replicates=200",
     "--set=gates.int8_flips=1.0",
+    "--set=gates.decisions=1.0",
+    "--set=gates.class_f1=1.0",
     "--set=threads=1",
 ]
 _VARIABLES = {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}

@@ -12,6 +12,7 @@ from distill.core.files import Json, remove
 from distill.inference.providers import NAMES, ProviderError, candidates, short
 from export.build import export_target
 from export.config import load_target, target_names
+from export.evidence import Evidence, Sample
 from export.parity import Original
 from export.parity import measure as measure_parity
 from export.targets.base import Target
@@ -28,7 +29,7 @@ def measure(job: Job) -> Json:
     layers, width = student(job)
     model = classifier(job, layers, width, CARD)
     given = rows("parity", CARD_TOKENS, _TINY_ROWS if job.tiny else _ROWS)
-    original = Original(model, given, len(given))
+    original = Original(model, Sample(given), len(given))
     cells = list[Json]()
     figures = {"layers": layers, "width": width, "rows": len(given), "tokens": CARD_TOKENS, "cells": cells}
     for name in names():
@@ -65,7 +66,8 @@ def exported(job: Job, name: str) -> tuple[Target, Path]:
         remove(folder)
         folder.mkdir(parents=True)
         given = rows("parity", CARD_TOKENS, _TINY_ROWS)
-        export_target(target, model, given, folder, base)
+        evidence = Evidence(Sample(given), calibration=lambda: given)
+        export_target(target, model, evidence, folder, base)
     return target, folder
 
 

@@ -52,6 +52,8 @@ Kind = Annotated[str, AfterValidator(_objective)]
 Seeds = Annotated[list[NonNegativeInt], Field(min_length=1), AfterValidator(_without_repeats)]
 
 DROP = "drop"
+DECLARED: Literal["declared"] = "declared"
+Declared = Literal["declared"]
 
 
 class Rare(Config):
@@ -178,6 +180,14 @@ class Gates(Config):
     )
     int8_class_loss: Share | None = Field(
         0.01, description="most precision or recall that a class may lose by int8; one row is no loss"
+    )
+    decisions: Share | Declared | None = Field(
+        DECLARED,
+        description="largest share of validation rows that an exported file decides otherwise at an operating point of "
+        "any class; declared: as its target says",
+    )
+    class_f1: Share | Declared | None = Field(
+        DECLARED, description="most F1 that a class may lose by an exported file; declared: as its target says"
     )
     retention_card: NonNegativeFloat | None = Field(
         0.95,

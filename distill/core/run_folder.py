@@ -148,6 +148,11 @@ class RunFolder:
         return f"{PREDICTIONS}/{label}"
 
     @staticmethod
+    def refitted(model: str, target: str) -> str:
+        """A model as the training of an export target's own leaves it."""
+        return f"refitted/{model}/{target}"
+
+    @staticmethod
     def export(model: str, target: str) -> str:
         """An exported file with its parity figures."""
         return f"export/{model}/{target}"

@@ -185,6 +185,8 @@ class Parity(Entry):
         criterion: `decisions`, judged by the share of changed labels; `parity` and `tolerance`, by the largest
             difference, with one limit for all files or the target's own.
         chosen_on: of a file of which something was chosen: `{"rows", "apart"}`, whether other rows judge it.
+        changes: of a file judged by decisions: what it changes of its model's answers, see `changed_answers`.
+        limits: what its target declares that it may change of them. in_place_of: the targets that failed before it.
     """
 
     name: str | None = None
@@ -197,6 +199,9 @@ class Parity(Entry):
     criterion: str = "parity"
     model: str | None = None
     chosen_on: Json | None = field(default=None, metadata=_OPTIONAL)
+    changes: Json | None = field(default=None, metadata=_OPTIONAL)
+    limits: Json | None = field(default=None, metadata=_OPTIONAL)
+    in_place_of: list[Json] | None = field(default=None, metadata=_OPTIONAL)
 
     @classmethod
     def from_json(cls, found: Mapping[str, Any]) -> Self:

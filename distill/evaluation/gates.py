@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from distill.core.files import Json
-from distill.core.project import Gates
+from distill.core.limits import Limits
+from distill.core.project import DECLARED, Gates
 from distill.evaluation.direction import gain
 from distill.evaluation.entries import Gate, ModelFigures, Parity
 
@@ -20,6 +21,7 @@ _FIDELITY = {
     "int8_class_loss": "class_loss",
 }
 PARITY, RETENTION, OVER_GOLD = "parity", "retention.card", "over_gold"
+SHIFT, DECISIONS, CLASS_F1 = "shift_max", "decisions", "class_f1"
 
 
 def leak_gate(gates: Gates, audit: Mapping[str, Any]) -> list[Gate]:
@@ -57,11 +59,14 @@ def judged_parity(gates: Gates, entries: Iterable[Json]) -> list[Json]:
 
     Logits that are not finite never pass. Entries without a criterion, from versions that judged while measuring, are
     left out: their export is made again.
+
+    Args: entries: of `parity.json`, with `limits`, what the target declares.
     """
     found = []
     for entry in entries:
         if "criterion" in entry:
-            limits = {"decisions": gates.int8_flips, "tolerance": entry.get("tolerance"), "parity": gates.parity_fp32}
+            labels = _smaller(gates.int8_flips, _declared(entry).flips)
+            limits = {"decisions": labels, "tolerance": entry.get("tolerance"), "parity": gates.parity_fp32}
             limit = limits[entry["criterion"]]
             measured = Parity.from_json(entry).measured
             within = limit is None or (measured is not None and measured <= limit)
@@ -72,6 +77,48 @@ def judged_parity(gates: Gates, entries: Iterable[Json]) -> list[Json]:
 def parity_gates(parity: Iterable[Parity]) -> list[Gate]:
     """One gate for each exported file, as its parity check decided."""
     return [Gate(PARITY, one.file, one.required, one.measured, bool(one.passed)) for one in parity]
+
+
+def changes_gates(gates: Gates, parity: Iterable[Parity]) -> list[Gate]:
+    """What each file changes of its model's answers on the validation rows that judge it, where its target declares how
+    much it may; a failed gate names the class or operating point.
+    """
+    found = []
+    for one in parity:
+        within = _with_project(gates, one)
+        for metric in (SHIFT, DECISIONS, CLASS_F1) if one.changes else ():
+            required, (measured, at) = getattr(within, metric), _figure(one.changes, metric)
+            if required is not None and measured is not None:
+                passed = measured <= required
+                found.append(Gate(metric, one.file, required, measured, passed, None if passed else at))
+    return found
+
+
+def exceeded(limits: Limits, changes: Json) -> list[str]:
+    """The figures of `changed_answers` that are larger than a file's limits allow, by name."""
+    found = {metric: (getattr(limits, metric), _figure(changes, metric)[0]) for metric in Limits.model_fields}
+    return [name for name, (most, one) in found.items() if most is not None and one is not None and not one <= most]
+
+
+def _with_project(gates: Gates, check: Parity) -> Limits:
+    """The limits of a file: what its target declares, unless the project says otherwise."""
+    declared = Limits.model_validate(check.limits or {})
+    asked = {metric: getattr(gates, metric) for metric in (DECISIONS, CLASS_F1)}
+    return declared.model_copy(update={metric: one for metric, one in asked.items() if one != DECLARED})
+
+
+def _declared(entry: Json) -> Limits:
+    return Limits.model_validate(entry.get("limits") or {})
+
+
+def _smaller(one: float | None, other: float | None) -> float | None:
+    return min(one, other) if one is not None and other is not None else one if other is None else other
+
+
+def _figure(changes: Json | None, metric: str) -> tuple[float | None, str | None]:
+    """A figure of `changed_answers` and where it was found."""
+    figure = (changes or {}).get(metric)
+    return (figure["value"], figure["at"]) if isinstance(figure, dict) else (figure, None)
 
 
 def fidelity_gates(gates: Gates, models: Sequence[ModelFigures], parity: Sequence[Parity]) -> list[Gate]:

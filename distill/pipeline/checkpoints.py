@@ -361,7 +361,7 @@ def _require_head(key: str, head: HeadConfig, model: PreTrainedModel) -> None:
 
 
 def _export_checks(name: str, settings: Settings) -> Iterator[Check]:
-    yield from (target.require for target in settings.targets.values())
+    yield from (target.require for target in [*settings.targets.values(), *settings.fallbacks.values()])
     for one in _rooted(name, settings) if settings.targets else []:
         if settings.teachers[one].export and family(settings.teachers[one].made_by).exports:
             yield partial(_require_small, f"teachers.{one}.export")

@@ -33,7 +33,7 @@ from distill.pipeline.preflight import (
 )
 from distill.pipeline.settings import Settings
 from distill.pipeline.together import require_together
-from distill.report.assemble import assemble
+from distill.report.assemble import Exported, assemble
 from distill.report.contents import gates_of
 from distill.report.failed_gates import require, require_no_leak, require_teacher
 from distill.report.outcome import FINISHED, UNFINISHED, stopped
@@ -93,13 +93,25 @@ def _make(experiment: Experiment, steps: Steps, until: str) -> None:
     later = [stage for stage in planned(experiment, until) if stage.step.artifact not in first]
     if any(stage.verb in ("label", "train") for stage in later):
         require_teacher(_write_report(experiment, steps), page)
-    for stage in later:
-        run_step(steps, stage.step)
+    _make_later(experiment, steps, until, first)
     if until in ("bundle", "report"):
         require(gates_of(_write_report(experiment, steps)), page)
         for step in (stage.step for stage in bundles(experiment)):
             run_step(steps, step)
             require_whole(experiment.run / step.artifact, step.manifest)
+
+
+def _make_later(experiment: Experiment, steps: Steps, until: str, made: set[str]) -> None:
+    """The steps after the choice. A file that fails its gates may add others to the plan, so that it is made again
+    after each. Args: made: the artifacts that are made already.
+    """
+    made = set(made)
+    while left := [stage for stage in planned(experiment, until) if stage.step.artifact not in made]:
+        for stage in left:
+            run_step(steps, stage.step)
+            made.add(stage.step.artifact)
+            if stage.verb == "export":
+                break
 
 
 def versions() -> dict[str, str]:
@@ -133,8 +145,10 @@ def _require_audit(experiment: Experiment, report: Json, until: str) -> None:
 
 def _write_report(experiment: Experiment, steps: Steps, outcome: Json = UNFINISHED) -> Json:
     run = experiment.run
+    target_of = experiment.settings.target
     exports = {
-        f"{spec.label}.{target}": run / RunFolder.export(spec.name, target) for spec, target in experiment.exports()
+        f"{spec.label}.{target}": Exported(run / RunFolder.export(spec.name, target), target_of(target).declared())
+        for spec, target in experiment.exports()
     }
     fitted = [*experiment.trained, *experiment.of_role(PHASE)]
     models = {spec.label: run / spec.artifact for spec in fitted}

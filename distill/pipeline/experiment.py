@@ -13,6 +13,7 @@ from distill.core.run_folder import CHOICE, RECORDS, SELECTION, RunFolder
 from distill.evaluation.calibrated_predictions import References
 from distill.families.family import family
 from distill.models.layer_map import PROBE
+from distill.pipeline.ladders import Rung, ladders
 from distill.pipeline.models import (
     BASELINE,
     CONTROL,
@@ -355,17 +356,19 @@ class Experiment:
         return {name if name == TRAIN else f"extra.{name}": weight for name, weight in rows.items()}
 
     def exports(self) -> Iterator[tuple[ModelSpec, str]]:
-        """(model, target): students as every target that is possible; teachers, for the latency report, as those judged
-        by parity.
-        """
+        """(model, target) of every file that counts: of targets that fall back, the one that is taken."""
         for spec in self.timed:
-            own = family(spec.family)
-            if isinstance(spec.config, TeacherEntry) and not spec.config.export:
-                continue
-            for name, target in self.settings.targets.items():
-                possible = own.exports and (own.products or not target.quantises)
-                if possible and (spec.role == STUDENT or target.criterion == "parity"):
-                    yield spec, name
+            for name in dict.fromkeys(rungs[-1].target for rungs in ladders(self.run, self.settings, spec)):
+                yield spec, name
+
+    def tried_exports(self) -> Iterator[tuple[ModelSpec, Rung]]:
+        """Every file that is made, those too in whose place another one is taken; each once."""
+        for spec in self.timed:
+            found: dict[str, Rung] = {}
+            for rungs in ladders(self.run, self.settings, spec):
+                # Asked for by name or not, a file that is taken in another one's place says so.
+                found |= {one.target: one for one in rungs if one.in_place_of or one.target not in found}
+            yield from ((spec, one) for one in found.values())
 
     def shipped(self) -> list[tuple[ModelSpec, str]]:
         """(student, target) of every file that may go into a bundle."""

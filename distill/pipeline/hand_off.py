@@ -50,11 +50,13 @@ def hand_off(
 
 
 def _contents(experiment: Experiment, spec: ModelSpec, exports: Mapping[str, str], upstream: Sequence[str]) -> Contents:
-    run, targets = experiment.run, experiment.settings.targets
+    run, target_of = experiment.run, experiment.settings.target
     models = {one["name"]: one for one in manifest.read_whole(run / EVALUATION, EVALUATION_FILE)["models"]}
     rows = manifest.read_whole(run / LATENCY, "latency.json")["rows"]
     names = {target: f"{spec.label}.{target}" for target in exports}
-    artifacts = [_artifact(targets[target], run / export, models[names[target]]) for target, export in exports.items()]
+    artifacts = [
+        _artifact(target_of(target), run / export, models[names[target]]) for target, export in exports.items()
+    ]
     latency = [row for row in rows if row["model"] in names.values() or row["role"] == "teacher"]
     bundle_config = experiment.project.bundle
     return Contents(

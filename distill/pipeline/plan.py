@@ -19,6 +19,7 @@ from distill.pipeline.steps.fit import fit_step
 from distill.pipeline.steps.label import folds_step, label_step
 from distill.pipeline.steps.out_of_fold import out_of_fold_step
 from distill.pipeline.steps.predict import cross_view_step, predict_exported_step, predict_step
+from distill.pipeline.steps.refit import refit_step
 from distill.pipeline.steps.select import select_step
 from distill.pipeline.steps.start import start_steps
 from distill.pipeline.steps.vocabulary import vocabulary_steps
@@ -85,8 +86,10 @@ def learning(experiment: Experiment) -> Iterator[Stage]:
         yield Stage("evaluate", cross_view_step(experiment, document, "card", experiment.cross_view))
     for one in remeasured(experiment):
         yield Stage("evaluate", cross_view_step(experiment, one.spec, one.view, one.name))
-    for spec, target in experiment.exports():
-        yield Stage("export", export_step(experiment, spec, target))
+    for spec, rung in experiment.tried_exports():
+        if experiment.settings.target(rung.target).refits:
+            yield Stage("export", refit_step(experiment, spec, rung.target))
+        yield Stage("export", export_step(experiment, spec, rung))
     for spec, target in experiment.shipped():
         yield Stage("evaluate", predict_exported_step(experiment, spec, target))
     for spec in experiment.means_of_folds:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypedDict, TypeVar, Unpack
 
@@ -23,7 +23,7 @@ from distill.pipeline.start_problems import needs_of, no_card_teacher, start_pro
 from distill.pipeline.student_problems import not_of_students, student_problems, trains_students, without_students
 from distill.pipeline.task_labels import labelled
 from distill.training.losses.term import needs_teacher, same_view
-from export.config import load_target, target_names
+from export.config import fallbacks, load_target, target_names
 from export.targets.base import Target
 from students.config import StudentEntry, TrainedEntry
 from teachers.config import TeacherConfig, TeacherEntry
@@ -44,6 +44,7 @@ class Settings:
         only: the name of the model that alone is made, with all that it needs; None: every model.
         closed: models are asked on validation alone, and no model reads test rows yet.
         students_later: the plan has no students, because something is wrong with them and its verb trains none.
+        fallbacks: export targets that others fall back to, by name.
     """
 
     run: Path
@@ -58,6 +59,11 @@ class Settings:
     only: str | None = None
     closed: bool = False
     students_later: bool = False
+    fallbacks: dict[str, Target] = field(default_factory=dict)
+
+    def target(self, name: str) -> Target:
+        """An export target of the project, or one that another falls back to."""
+        return self.targets[name] if name in self.targets else self.fallbacks[name]
 
     @property
     def distils(self) -> bool:
@@ -181,13 +187,15 @@ def resolve_settings(config: Path, run: Path, **asked: Unpack[Asked]) -> Setting
         teacher_entries = {name: {**entry, "checkpoint": checkpoint} for name, entry in teacher_entries.items()}
     student_entries = named_students(project.students, students, config)
     _require_names(teacher_entries, student_entries, where)
+    targets = {name: load_target(name, project=folder) for name in _targets(project.export, config)}
     settings = Settings(
         run=run,
         where=where,
         project=project,
         teachers={name: teacher_entry(name, one, where, folder) for name, one in teacher_entries.items()},
         students={name: student_entry(name, one, where, folder) for name, one in student_entries.items()},
-        targets={name: load_target(name, project=folder) for name in _targets(project.export, config)},
+        targets=targets,
+        fallbacks=fallbacks(targets, folder),
         bench=parse(BenchConfig, project.bench, where, "bench"),
     )
     return _checked(settings, asked.get("until", "report"))

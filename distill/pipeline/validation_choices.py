@@ -106,6 +106,6 @@ def _of_labels(experiment: Experiment) -> Iterator[str]:
 
 def _of_exports(experiment: Experiment) -> Iterator[str]:
     """Layers that a target leaves in fp32 by the labels that it changes."""
-    targets = experiment.settings.targets
-    for name in dict.fromkeys(target for _, target in experiment.shipped() if targets[target].chooses):
+    target_of = experiment.settings.target
+    for name in dict.fromkeys(target for _, target in experiment.shipped() if target_of(target).chooses):
         yield f"the layers that {name} leaves in fp32 (export: without {name})"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from distill.core.selection.store import SELECTION_FILE
 from distill.core.staged import COVERAGE_FILE
 from distill.evaluation.entries import Gate, Parity
 from distill.evaluation.gates import (
+    changes_gates,
     fidelity_gates,
     judged_parity,
     leak_gate,
@@ -37,25 +39,35 @@ SCHEMA = 1
 _MEASURED = ("tests", "keys", "models", "twins", "comparisons")
 
 
+@dataclass(frozen=True)
+class Exported:
+    """An exported file. Attributes: folder: with its `parity.json`. limits: what its target declares, JSON-ready."""
+
+    folder: Path
+    limits: Json = field(default_factory=dict)
+
+
 def assemble(
     project: Project,
     run: Path,
-    exports: Mapping[str, Path],
+    exports: Mapping[str, Exported],
     stages: Sequence[Mapping[str, Any]],
     environment: Mapping[str, Any],
     folders: Mapping[str, Path],
 ) -> Report:
     """The content of report.json; sections whose artifact is not made yet are empty.
 
-    Args: exports: name in the report to folder of each exported file, in the order of the report. stages: of
-        `run.json`. environment: machine and versions. folders: name in the report to folder of each model that was
+    Args: exports: name in the report to each exported file, in the order of the report. stages: of `run.json`.
+        environment: machine and versions. folders: name in the report to folder of each model that was
         trained.
     """
     audit = read_whole(run / AUDIT, "audit.json") or {"rows": {}, "leak_rows": 0}
     evaluation = _evaluation(run)
     latency = read_whole(run / LATENCY, "latency.json") or {"rows": [], "environment": {}, "settings": {}}
-    found = {name: entry for name, folder in exports.items() if (entry := read_whole(folder, "parity.json"))}
-    parity = judged_parity(project.gates, [{**entry, "model": name} for name, entry in found.items()])
+    found = {name: entry for name, one in exports.items() if (entry := read_whole(one.folder, "parity.json"))}
+    limits = {name: {"limits": one.limits} if one.limits else {} for name, one in exports.items()}
+    entries = [{**entry, "model": name, **limits[name]} for name, entry in found.items()]
+    parity = judged_parity(project.gates, entries)
     task = project.task
     report = {
         "schema": SCHEMA,
@@ -127,6 +139,7 @@ def _gates(project: Project, report: Report) -> list[Gate]:
         *(validation_gate(gates, report["task"]["rows"].get("valid")) if project.data.has_validation else []),
         *teacher_gate(gates, report["choice"]),
         *parity_gates(parity_of(report)),
+        *changes_gates(gates, parity_of(report)),
         *fidelity_gates(gates, models, parity_of(report)),
         *retention_gates(gates, models),
         *over_gold_gates(gates, models, lambda model: explained(report, model)),

@@ -7,7 +7,7 @@ from typing import Any
 
 from distill.core.files import Json
 from distill.core.halves import FEWEST_CLUSTERS
-from distill.evaluation.entries import ModelFigures
+from distill.evaluation.entries import Gate, ModelFigures
 from distill.evaluation.gates import RETENTION
 from distill.evaluation.majority import MAJORITY
 from distill.report import formats
@@ -36,6 +36,7 @@ def caveats(report: Report, row: ModelRow) -> Iterator[str]:
     yield from bounded_temperatures(report)
     yield from _remarks(report)
     yield from _judged_where_chosen(report)
+    yield from _taken_in_place(report)
     yield from _unreached_points(report, row)
 
 
@@ -128,6 +129,19 @@ def _judged_where_chosen(report: Report) -> Iterator[str]:
         named = ", ".join(f"{check.file} ({formats.integer(check.rows)})" for check in found)
         few = f"validation has under {2 * FEWEST_CLUSTERS} clusters, too few to halve"
         yield f"Chosen and judged on the same validation rows: {named}; {few}."
+
+
+def _taken_in_place(report: Report) -> Iterator[str]:
+    """The files that are taken where another target's has failed its gates, with the figures."""
+    for check in parity_of(report):
+        for one in check.in_place_of or ():
+            gates = [Gate.from_json(gate) for gate in one["failed"]]
+            why = "; ".join(
+                f"{gate.metric} {formats.plain(gate.measured)}, at most {formats.plain(gate.required)}"
+                + (f" ({gate.why})" if gate.why else "")
+                for gate in gates
+            )
+            yield f"{check.file} is taken in place of {one['target']}, which failed on validation: {why}."
 
 
 def _unreached_points(report: Report, row: ModelRow) -> Iterator[str]:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import Field, PositiveInt
 
 from distill.core.config import Config
+from distill.core.files import Json
+from distill.core.limits import Limits
 from distill.inference.providers import AUTO, CPU
 
 if TYPE_CHECKING:
@@ -29,12 +31,21 @@ class Source:
     Attributes:
         model_folder: Hugging Face folder with its view.
         base: folder of the export that the target starts from; None for a target that starts from the model folder.
-        flips: share of real records whose label a runner changes, read one at a time.
+        refitted: the model as the target's own training left it; None for a target without one.
+        changes: what a runner changes of the model's answers to real records, read one at a time; see
+            `changed_answers`.
+        calibrate: lets a runner read real records of another split, at most so many, one window at a time.
     """
 
     model_folder: Path
     base: Path | None
-    flips: Callable[[Runner], float]
+    changes: Callable[[Runner], Json]
+    calibrate: Callable[[Runner, int], None] | None = None
+    refitted: Path | None = None
+
+    def flips(self, runner: Runner) -> float:
+        """The share of real records whose label a runner changes, read one at a time."""
+        return float(self.changes(runner)["flips"])
 
 
 class Target(Config):
@@ -53,7 +64,9 @@ class Target(Config):
         elsewhere: why no other provider may run it, for whoever asks for one.
         tolerances: of criterion `parity`, how far a logit may be off by provider, where that is not the processor's.
         model: name of its file in the export folder. file: that file's name in a bundle.
-        chooses: whether `build` chooses something by the labels that it changes, which other records then judge.
+        chooses: whether `build` chooses something by the answers that it changes, which other records then judge.
+        refits: whether its file is made of the model as a training of the target's own leaves it.
+        calibrates: whether `build` reads training records through the model.
         starts_from: name of the target whose export this one is made from; None starts from the model folder.
     """
 
@@ -69,11 +82,17 @@ class Target(Config):
     model: ClassVar[str] = "model.onnx"
     file: ClassVar[str]
     chooses: ClassVar[bool] = False
+    calibrates: ClassVar[bool] = False
+    refits: ClassVar[bool] = False
     starts_from: ClassVar[str | None] = None
 
     name: Annotated[str, Field(min_length=1)] = Field(description="the artifact is export/<model>/<name>")
     target: Annotated[str, Field(min_length=1)] = Field(description="the file in export/targets that holds its class")
     parity_rows: PositiveInt = Field(1000, description="most validation records that parity reads, evenly spread")
+    falls_back: list[str] = Field(
+        default_factory=list, description="export presets that are taken in this one's place where it fails its gates"
+    )
+    gates: Limits = Field(default_factory=Limits, description="how far a file may change its model's answers")
 
     def require_machine(self) -> None:
         """Check, before anything is trained, that files can be made here. Raises: UserError with what to install."""
@@ -92,6 +111,10 @@ class Target(Config):
 
     def require(self, model: Any) -> None:
         """Check, before anything is trained, that this target can be made of a `PreTrainedModel`. Raises: UserError."""
+
+    def declared(self) -> Json:
+        """Of its gates those that it asks, JSON-ready."""
+        return {name: most for name, most in self.gates.as_json().items() if most is not None}
 
     @classmethod
     def open(cls, folder: Path, threads: int | None = None, provider: str = AUTO) -> Runner:

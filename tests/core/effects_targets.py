@@ -1,20 +1,34 @@
-"""The tests of the fields of export targets for cards; a part of the table of `test_effects.py`."""
+"""The tests of the fields of export targets; a part of the table of `test_effects.py`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from distill.core.config import Config
+from distill.core.limits import Limits
+from export.quantised_fit import QuantisedFit
 from export.targets.onnx_cuda import OnnxCuda
 from export.targets.onnx_fp16 import OnnxFp16
+from export.targets.onnx_fp32 import OnnxFp32
+from export.targets.onnx_int8_dynamic import OnnxInt8Dynamic
+from export.targets.onnx_int8_qat import OnnxInt8Qat
+from export.targets.onnx_int8_static import OnnxInt8Static
 from export.targets.tensorrt_bf16 import TensorrtBf16
 from export.targets.tensorrt_fp16 import TensorrtFp16
 from tests.core.effects_losses import each
 
-TARGETS = "export/test_second_target.py::test_one_class_and_one_yaml_go_all_the_way"
+STATIC, GATES = "export/test_int8_static.py", "evaluation/test_changes_gates.py"
 TARGET = {
-    **each(TARGETS, "name", "target"),
+    **each("export/test_second_target.py::test_one_class_and_one_yaml_go_all_the_way", "name", "target"),
     "parity_rows": "export/test_parity.py::test_rows_are_spread_evenly_and_needed",
+    "falls_back": "pipeline/test_ladders.py::test_a_file_that_fails_its_gates_is_followed_by_the_next_target",
+    "gates": "export/test_build.py::test_a_rung_that_changes_decisions_or_classes_is_not_taken",
+}
+INT8 = {
+    **TARGET,
+    "keep_fp32": "export/test_int8.py::test_kept_products_stay_fp32",
+    "max_flips": "export/test_build.py::test_the_ladder_is_climbed_until_few_enough_labels_flip",
+    "reduce_range": "export/test_int8.py::test_seven_bit_weights_use_half_the_range",
 }
 CARD = "export/tensorrt/test_tensorrt_target.py"
 HALF = {
@@ -41,4 +55,35 @@ EFFECTS: Mapping[type[Config], Mapping[str, str]] = {
             "fused_difference",
         ),
     },
+    Limits: {
+        **each(
+            "evaluation/test_changes_gates.py::test_what_a_target_declares_is_asked",
+            "shift_max",
+            "decisions",
+            "class_f1",
+        ),
+        "flips": "evaluation/test_changes_gates.py::test_of_two_limits_of_labels_the_smaller_counts",
+    },
+    OnnxFp32: {
+        **TARGET,
+        "exporter": "export/test_exporters.py::test_what_comes_back_is_named_and_checked_as_our_own",
+        "exporter_python": "export/test_exporters.py::test_an_exporter_and_its_python_belong_together",
+    },
+    OnnxInt8Dynamic: INT8,
+    OnnxInt8Static: {
+        **INT8,
+        **each(
+            f"{STATIC}::test_the_target_calibrates_on_other_records_than_judge_and_says_what_it_took",
+            "calibration_rows",
+            "methods",
+        ),
+        "percentile": f"{STATIC}::test_ranges_hold_every_value_and_methods_cut_the_outermost",
+    },
+    QuantisedFit: each(
+        "export/test_int8_qat.py::test_it_takes_a_share_of_the_students_steps_at_a_share_of_its_rate",
+        "share",
+        "least_steps",
+        "rate",
+    ),
+    OnnxInt8Qat: {**INT8, "fit": "pipeline/test_ladders.py::test_the_training_of_a_target_is_a_step_of_its_own"},
 }

@@ -6,10 +6,14 @@ from typing import Any
 
 from benchmarks.config import BenchConfig
 from distill.core.config import Config
+from distill.core.limits import Limits
+from export.quantised_fit import QuantisedFit
 from export.targets.onnx_cuda import OnnxCuda
 from export.targets.onnx_fp16 import OnnxFp16
 from export.targets.onnx_fp32 import OnnxFp32
 from export.targets.onnx_int8_dynamic import OnnxInt8Dynamic
+from export.targets.onnx_int8_qat import OnnxInt8Qat
+from export.targets.onnx_int8_static import OnnxInt8Static
 from export.targets.tensorrt_bf16 import TensorrtBf16
 from export.targets.tensorrt_fp16 import TensorrtFp16
 from teachers.config import TeacherEntry
@@ -30,10 +34,10 @@ TEACHER: dict[str, Any] = {
     "export": 5,
 }
 
+TARGET: dict[str, Any] = {"name": "", "target": "", "parity_rows": 0, "gates": {"decisions": 2}, "falls_back": "onnx"}
+INT8: dict[str, Any] = {**TARGET, "keep_fp32": "head", "max_flips": 2, "reduce_range": "maybe"}
 HALF: dict[str, Any] = {
-    "name": "",
-    "target": "",
-    "parity_rows": 0,
+    **TARGET,
     "tolerance": 0,
     "keep_fp32": "head",
     "largest_share": 2,
@@ -51,19 +55,16 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
         "layers": 0,
         "keep": "middle",
     },
-    OnnxFp32: {"name": "", "target": "", "parity_rows": 0, "exporter": "optimun", "exporter_python": "python"},
+    Limits: {"flips": 2, "shift_max": -1, "decisions": "few", "class_f1": 1.5},
+    OnnxFp32: {**TARGET, "exporter": "optimun", "exporter_python": "python"},
+    OnnxInt8Dynamic: INT8,
+    OnnxInt8Static: {**INT8, "calibration_rows": 0, "methods": ["max"], "percentile": 101},
+    QuantisedFit: {"share": 0, "least_steps": 0, "rate": 2},
+    OnnxInt8Qat: {**INT8, "fit": 5},
     OnnxFp16: HALF,
     TensorrtFp16: TENSORRT,
     TensorrtBf16: TENSORRT,
-    OnnxCuda: {"name": "", "target": "", "parity_rows": 0, "fuse": "maybe", "fused_difference": 0},
-    OnnxInt8Dynamic: {
-        "name": "",
-        "target": "",
-        "parity_rows": 0,
-        "keep_fp32": "head",
-        "max_flips": 2,
-        "reduce_range": "maybe",
-    },
+    OnnxCuda: {**TARGET, "fuse": "maybe", "fused_difference": 0},
     BenchConfig: {
         "requests": 0,
         "warmup": -1,

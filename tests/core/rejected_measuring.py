@@ -45,6 +45,8 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
         "int8_shift_mean": -0.1,
         "int8_points": "few",
         "int8_class_loss": 2,
+        "decisions": "declare",
+        "class_f1": -1,
         "retention_card": -0.1,
         "over_gold": "low",
         "teacher_over_priors": -0.1,

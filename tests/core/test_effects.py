@@ -19,15 +19,12 @@ from distill.inference.language_model.config import Asking, Example, LanguageMod
 from distill.models.config import FreshEncoder, HeadConfig, VocabularyConfig
 from distill.training.config import AlterConfig, LoraConfig, TrainingConfig
 from distill.training.learning import LearningConfig
-from export.targets.onnx_fp32 import OnnxFp32
-from export.targets.onnx_int8_dynamic import OnnxInt8Dynamic
 from students.config import StudentConfig, StudentEntry, TrainedEntry
 from teachers.config import LabellingConfig, TeacherConfig, TeacherEntry
 from teachers.phases import PhaseConfig
 from teachers.pretraining.config import EmbeddingTeacherConfig, PretrainConfig, PretrainTraining, TextSource
 from tests.core import effects_losses, effects_targets
 from tests.core.effects_losses import each
-from tests.core.effects_targets import TARGET
 from tests.core.test_project import REJECTED
 
 TESTS = Path(__file__).resolve().parents[1]
@@ -226,6 +223,11 @@ EFFECTS: Mapping[type[Config], Mapping[str, str]] = {
         **each(EXPORTED, "parity_fp32", "int8_flips"),
         **each(FIDELITY, "int8_shift_max", "int8_shift_mean", "int8_points"),
         "int8_class_loss": "evaluation/test_fidelity.py::test_a_class_that_loses_over_a_point_is_named",
+        **each(
+            "evaluation/test_changes_gates.py::test_the_project_may_say_otherwise_than_the_target",
+            "decisions",
+            "class_f1",
+        ),
         "retention_card": "report/test_gates.py::test_retention_is_judged_by_its_lower_bound",
         "over_gold": "report/test_gates.py::test_a_student_is_judged_by_the_lower_bound_of_its_difference_to_the_twin",
         "teacher_over_priors": "report/test_gates.py::test_the_labels_taken_must_beat_the_priors_by_the_lower_bound",
@@ -385,17 +387,6 @@ EFFECTS: Mapping[type[Config], Mapping[str, str]] = {
     },
     TrainingConfig: TRAINING,
     PretrainTraining: TRAINING,
-    OnnxFp32: {
-        **TARGET,
-        "exporter": "export/test_exporters.py::test_what_comes_back_is_named_and_checked_as_our_own",
-        "exporter_python": "export/test_exporters.py::test_an_exporter_and_its_python_belong_together",
-    },
-    OnnxInt8Dynamic: {
-        **TARGET,
-        "keep_fp32": "export/test_int8.py::test_kept_products_stay_fp32",
-        "max_flips": "export/test_build.py::test_the_ladder_is_climbed_until_few_enough_labels_flip",
-        "reduce_range": "export/test_int8.py::test_seven_bit_weights_use_half_the_range",
-    },
     BenchConfig: {
         **each(ROUNDS, "requests", "processes"),
         **each(REQUESTS, "warmup", "batch", "throughput_batch"),

@@ -21,6 +21,8 @@ from export.targets.onnx_cuda import OnnxCuda
 from export.targets.onnx_fp16 import OnnxFp16
 from export.targets.onnx_fp32 import OnnxFp32
 from export.targets.onnx_int8_dynamic import OnnxInt8Dynamic
+from export.targets.onnx_int8_qat import OnnxInt8Qat
+from export.targets.onnx_int8_static import OnnxInt8Static
 from export.targets.tensorrt_bf16 import TensorrtBf16
 from export.targets.tensorrt_fp16 import TensorrtFp16
 from students.config import StudentConfig, StudentEntry, TrainedEntry
@@ -56,6 +58,10 @@ MODULES = (
     "export.targets.onnx_int8_dynamic",
     "export.targets.tensorrt_bf16",
     "export.targets.tensorrt_fp16",
+    "export.targets.onnx_int8_static",
+    "export.targets.onnx_int8_qat",
+    "export.quantised_fit",
+    "distill.core.limits",
     "benchmarks.config",
 )
 VIEW = {"left": ["product.title"], "right": ["page.title"], "max_tokens": 64}
@@ -84,6 +90,8 @@ NEEDED: dict[type[Config], dict[str, Any]] = {
     TensorrtBf16: {"name": "tensorrt-bf16", "target": "tensorrt_bf16", "tolerance": 0.15},
     OnnxCuda: {"name": "onnx-cuda", "target": "onnx_cuda"},
     OnnxInt8Dynamic: {"name": "onnx-int8", "target": "onnx_int8_dynamic"},
+    OnnxInt8Static: {"name": "static", "target": "onnx_int8_static"},
+    OnnxInt8Qat: {"name": "qat", "target": "onnx_int8_qat"},
 }
 
 TRAINED: dict[str, Any] = {

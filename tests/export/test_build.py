@@ -7,6 +7,17 @@ from distill.core.errors import MissingExtra
 from distill.core.files import sha256
 from export import build, int8, parity, to_onnx
 from export.config import load_target
+from export.evidence import Evidence, Sample
+
+
+def evidence(rows, choosing=None):
+    return Evidence(Sample(rows), Sample(choosing) if choosing else None, calibration=lambda: rows)
+
+
+def changes(flips, decisions=0.0, class_f1=0.0):
+    """What a file changes of its model's answers."""
+    found = {"decisions": {"value": decisions, "at": "f1 of a"}, "class_f1": {"value": class_f1, "at": "a"}}
+    return {"flips": flips, "shift_max": 0.0, **found}
 
 
 @pytest.fixture
@@ -16,7 +27,7 @@ def export(model_folder, fp32, rows, tmp_path, monkeypatch):
 
     def run(target, base=None, choosing=None, **overrides):
         config = load_target(target, {"parity_rows": 20, **overrides})
-        build.export_target(config, model_folder("bert"), rows, tmp_path, base, choosing)
+        build.export_target(config, model_folder("bert"), evidence(rows, choosing), tmp_path, base)
         return json.loads((tmp_path / "parity.json").read_text())
 
     return run
@@ -70,16 +81,23 @@ def test_leftovers_of_a_killed_run_go_and_other_files_stay(export, tmp_path):
 )
 def test_the_ladder_is_climbed_until_few_enough_labels_flip(export, fp32, tmp_path, monkeypatch, measured, rung, tried):
     flips = iter(measured)
-    monkeypatch.setattr(parity.Original, "flips_of", lambda *_: next(flips))
+    monkeypatch.setattr(parity.Original, "changes_of", lambda *_: changes(next(flips)))
     result = export("onnx-int8", base=fp32("bert").parent)
     assert (result["rung"], list(result["rungs"].values())) == (rung, measured[:tried])
     int8.quantise(fp32("bert"), tmp_path / "expected.onnx", keep_fp32=int8.rungs(fp32("bert"))[rung])
     assert sha256(tmp_path / "model.onnx") == sha256(tmp_path / "expected.onnx")
 
 
+@pytest.mark.parametrize("worse", [{"decisions": 0.0051}, {"class_f1": 0.011}])
+def test_a_rung_that_changes_decisions_or_classes_is_not_taken(export, fp32, monkeypatch, worse):
+    found = iter([changes(0.0, **worse), changes(0.006)])
+    monkeypatch.setattr(parity.Original, "changes_of", lambda *_: next(found))
+    assert export("onnx-int8", base=fp32("bert").parent)["rung"] == "keep_first_layer"
+
+
 def test_a_rung_is_chosen_on_other_rows_than_judge_it_where_there_are_such(export, fp32, rows, monkeypatch):
     asked, measured = [], []
-    monkeypatch.setattr(parity.Original, "flips_of", lambda own, _: asked.append(own.rows) or 0.0)
+    monkeypatch.setattr(parity.Original, "changes_of", lambda own, _: asked.append(own.rows) or changes(0.0))
     whole = parity.measure
     monkeypatch.setattr(parity, "measure", lambda own, *more: measured.append(own.rows) or whole(own, *more))
     others = [{**row} for row in rows[:7]]

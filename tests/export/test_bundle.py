@@ -1,6 +1,7 @@
 import json
 import pickletools
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from distill.core.files import sha256
 from distill.core.label_space import LabelSpace
 from export import bundle as bundles
 from export.artifact import Artifact, Contents
+from export.build import note_in_place_of
 from export.config import load_target
 from export.model_card import front_matter, model_card
 from export.runtime import load_bundle
@@ -137,6 +139,24 @@ def test_the_manifest_says_what_is_true_of_each_artifact():
         "fp32": ["onnx", "parity", True, True, ["CUDAExecutionProvider", *cpu]],
         "int8": ["onnx-int8", "decisions", False, True, cpu],
     }
+
+
+def test_manifest_and_card_say_in_whose_place_a_file_is(tmp_path, parts):
+    gate = {"name": "decisions tiny.onnx-int8", "required": 0.005, "measured": 0.0081, "why": "f1 of about_pr"}
+    failed = [{"target": "onnx-int8", "failed": [gate]}]
+    model, exports = parts
+    folder = Path(shutil.copytree(exports["int8"], tmp_path / "static"))
+    note_in_place_of(folder, failed)
+    held = [artifacts(exports)[0], Artifact(load_target("onnx-int8-static"), folder)]
+    (tmp_path / "out").mkdir()
+    bundles.bundle(Contents("tiny", model, held, SPACE, {}), tmp_path / "out", threads=1)
+    entries = json.loads((tmp_path / "out" / "manifest.json").read_text())["artifacts"]
+    assert "in_place_of" not in entries["fp32"]
+    assert (entries["int8"]["target"], entries["int8"]["in_place_of"]) == ("onnx-int8-static", failed)
+    assert entries["int8"]["batch_invariant"] and entries["int8"]["file"] == "model.int8-static.onnx"
+    card = (tmp_path / "out" / "MODEL_CARD.md").read_text().replace("\\", "")
+    why = "decisions tiny.onnx-int8 0.0081 at f1 of about_pr, at most 0.005"
+    assert f"- int8 is onnx-int8-static, in place of onnx-int8, which failed on validation: {why}.\n" in card
 
 
 def test_the_artifact_with_the_models_own_logits_is_the_default_whatever_the_order(tmp_path, parts):

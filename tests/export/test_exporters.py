@@ -74,7 +74,7 @@ def traced(tmp_path):
 
 def export(python, model, folder):
     target = with_exporter({"onnx": load_target("onnx")}, "optimum", python)["onnx"]
-    return target.build(build.Source(model, None, lambda _: 0.0), folder)
+    return target.build(build.Source(model, None, lambda _: {}), folder)
 
 
 def test_the_exporter_is_chosen_for_targets_that_trace_a_model(tmp_path, monkeypatch):

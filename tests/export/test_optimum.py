@@ -24,6 +24,7 @@ from export.artifact import Artifact, Contents
 from export.build import export_target
 from export.checked_bundle import verify
 from export.config import load_target, with_exporter
+from export.evidence import Evidence, Sample
 from tests.export.conftest import FAMILIES, LABELS
 from tests.export.test_to_onnx import random_batch
 
@@ -47,7 +48,8 @@ def exported(model_folder, rows, tmp_path_factory):
             found = []
             for name, target in targets().items():
                 folder = tmp_path_factory.mktemp(f"{family}-{name}")
-                export_target(target, model_folder(family), rows, folder, found[0].folder if found else None)
+                base = found[0].folder if found else None
+                export_target(target, model_folder(family), Evidence(Sample(rows)), folder, base)
                 found.append(Artifact(target, folder))
             made[family] = found
         return made[family]

@@ -12,6 +12,7 @@ from distill.evaluation.gates import judged_parity
 from distill.inference.onnx_runner import OnnxRunner
 from export import int8, parity
 from export.config import load_target
+from export.evidence import Sample
 
 GATES = Gates()
 FP32, INT8 = load_target("onnx"), load_target("onnx-int8")
@@ -19,7 +20,7 @@ FP32, INT8 = load_target("onnx"), load_target("onnx-int8")
 
 @pytest.fixture(scope="module")
 def original(model_folder, rows):
-    return parity.Original(model_folder("bert"), rows, limit=100)
+    return parity.Original(model_folder("bert"), Sample(rows), limit=100)
 
 
 def initializer(model, name):
@@ -149,9 +150,9 @@ def test_int8_with_one_scale_per_tensor_fails_on_an_outlier_channel(original, ed
     source, out = edited(spread), tmp_path / "model.onnx"
     assert check(original, source, FP32, Gates(parity_fp32=1e-3))["passed"]
     int8.quantise(source, out)
-    per_channel = original.flips_of(OnnxRunner(out))
+    per_channel = original.changes_of(OnnxRunner(out))["flips"]
     quantise_per_tensor(source, out)
-    assert original.flips_of(OnnxRunner(out)) > max(0.1, 3 * per_channel)
+    assert original.changes_of(OnnxRunner(out))["flips"] > max(0.1, 3 * per_channel)
     assert not check(original, out, INT8, Gates(int8_flips=0.1))["passed"]
 
 
@@ -176,16 +177,16 @@ def test_int8_that_saturates_fails(original, edited, tmp_path):
 
 
 def test_rows_are_spread_evenly_and_needed(model_folder, rows):
-    assert parity.Original(model_folder("bert"), rows[:10], limit=4).rows == [rows[i] for i in (0, 2, 5, 7)]
+    assert parity.Original(model_folder("bert"), Sample(rows[:10]), limit=4).rows == [rows[i] for i in (0, 2, 5, 7)]
     with pytest.raises(UserError, match="real records"):
-        parity.Original(model_folder("bert"), [], limit=4)
+        parity.Original(model_folder("bert"), Sample([]), limit=4)
 
 
 def test_labels_of_a_multi_label_model_flip_one_by_one(model_folder, rows, tmp_path):
     folder = shutil.copytree(model_folder("bert"), tmp_path / "multi")
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps({**config, "problem_type": "multi_label_classification"}))
-    original = parity.Original(folder, rows[:4], limit=4)
+    original = parity.Original(folder, Sample(rows[:4]), limit=4)
     other = original.logits.copy()
     other[0, 0] = -other[0, 0]
     assert (original.objective.name, original.flips(original.logits), original.flips(other)) == ("multi", 0, 0.25)

@@ -15,6 +15,7 @@ from distill.evaluation.gates import judged_parity
 from distill.inference.onnx_runner import OnnxRunner
 from export import int8, parity
 from export.config import load_target
+from export.evidence import Sample
 
 FP32, INT8 = load_target("onnx"), load_target("onnx-int8")
 LONGEST = 40
@@ -22,7 +23,7 @@ LONGEST = 40
 
 @pytest.fixture(scope="module")
 def original(model_folder, rows):
-    return parity.Original(model_folder("bert"), rows, limit=60)
+    return parity.Original(model_folder("bert"), Sample(rows), limit=60)
 
 
 def passes(original, path, target=FP32):

@@ -22,6 +22,7 @@ from export.artifact import Artifact, Contents
 from export.build import export_target
 from export.checked_bundle import verify
 from export.config import load_target, parse_target
+from export.evidence import Evidence, Sample
 from export.runtime import load_bundle
 from tests.export.conftest import LABELS
 
@@ -80,7 +81,7 @@ def exported(again, model_folder, fp32, rows, tmp_path, monkeypatch):
         folder = tmp_path / "export" / target.name
         folder.mkdir(parents=True)
         base = made[0].folder if made and target is not again else None
-        export_target(target, model_folder("bert"), rows, folder, base)
+        export_target(target, model_folder("bert"), Evidence(Sample(rows)), folder, base)
         made.append(Artifact(target, folder, temperature=1.0 + len(made), operating_points={"f1": 0.5}))
     return made
 

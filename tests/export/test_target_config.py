@@ -50,7 +50,7 @@ def test_every_class_of_targets_says_its_facts_and_no_two_share_a_file():
 
 def test_an_unknown_class_names_the_nearest():
     with pytest.raises(UserError, match="did you mean 'onnx_int8_dynamic'"):
-        target_class("onnx_int8")
+        target_class("onnx_int8_dynamc")
 
 
 @pytest.mark.parametrize(("field", "value"), [("keep_fp32", []), ("max_flips", 0.5), ("reduce_range", True)])

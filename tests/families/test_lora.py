@@ -20,6 +20,7 @@ from distill.pipeline.entries import student_entry, teacher_entry
 from distill.training import four_bit
 from distill.training.joining import Share
 from export.config import load_target
+from export.evidence import Sample
 from export.parity import Original, measure
 from export.targets.base import Source
 from tests.families.lessons import toy_labels, toy_lesson
@@ -62,9 +63,9 @@ def test_a_student_starts_from_it_with_a_head_of_its_own_and_leaves_as_onnx(teac
     model = load_classifier(student)
     assert len(layer_stack(model)) == 1 and model.classifier[0].weight.shape == (6, 16)
     target, rows = load_target("onnx"), [row.fields for row in read_records(records, "train")]
-    original = Original(student, rows, 20)
+    original = Original(student, Sample(rows), 20)
     (tmp_path / "onnx").mkdir()
-    target.build(Source(student, None, original.flips_of), tmp_path / "onnx")
+    target.build(Source(student, None, original.changes_of), tmp_path / "onnx")
     found = measure(original, target.open(tmp_path / "onnx"), target)
     assert found["finite"] and found["max_abs_diff"] < 1e-5
 

@@ -18,6 +18,7 @@ from distill.pipeline.entries import student_entry
 from distill.training.config import TrainingConfig
 from distill.training.joining import Share
 from export.config import load_target
+from export.evidence import Sample
 from export.parity import Original, measure
 from export.targets.base import Source
 from tests.families.lessons import toy_labels, toy_lesson
@@ -91,8 +92,8 @@ def test_each_leaves_as_onnx_within_the_tolerance(small, records, tmp_path):
     _, folder = small
     rows = [row.fields for row in read_records(records, "train")]
     target = load_target("onnx")
-    original = Original(folder, rows, 20)
-    target.build(Source(folder, None, original.flips_of), tmp_path)
+    original = Original(folder, Sample(rows), 20)
+    target.build(Source(folder, None, original.changes_of), tmp_path)
     found = measure(original, target.open(tmp_path), target)
     assert found["finite"] and found["max_abs_diff"] < 1e-5
 

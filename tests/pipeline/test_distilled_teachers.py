@@ -16,6 +16,7 @@ from distill.pipeline.plan import plan, stages_until
 from distill.pipeline.seeds import execute_run
 from distill.pipeline.settings import resolve_settings
 from export.config import load_target
+from export.evidence import Sample
 from export.parity import Original, measure
 from export.targets.base import Source
 from tests.cli.planted_project import write_project
@@ -143,6 +144,6 @@ def test_all_objectives_teach_side_by_side_and_what_leaves_agrees_with_pytorch(p
     assert of_ce["objective"]["name"] == "one_vs_rest"
     assert "objective" not in told["ce"]
     rows, target = [row.fields for row in read_records(run / "records", "valid")], load_target("onnx")
-    original = Original(run / "teachers" / "opt", rows, 20)
-    target.build(Source(run / "teachers" / "opt", None, original.flips_of), tmp_path)
+    original = Original(run / "teachers" / "opt", Sample(rows), 20)
+    target.build(Source(run / "teachers" / "opt", None, original.changes_of), tmp_path)
     assert measure(original, target.open(tmp_path), target)["max_abs_diff"] < 1e-4

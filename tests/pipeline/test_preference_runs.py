@@ -30,6 +30,7 @@ from distill.report.failed_gates import require
 from export import runtime
 from export.artifact import Artifact, Contents
 from export.bundle import bundle
+from export.evidence import Sample
 from export.parity import Original, measure
 from export.targets.onnx_fp32 import OnnxFp32
 from export.targets.onnx_int8_dynamic import OnnxInt8Dynamic
@@ -151,7 +152,7 @@ class Changed:
 def test_a_bad_int8_file_stops_the_bundle_by_its_name_judged_by_what_is_served(made, fault, stops):
     folder, _ = made
     rows = [row.fields for row in read_records(folder / "records", "valid")]
-    original = Original(folder / "students" / "small", rows, 60)
+    original = Original(folder / "students" / "small", Sample(rows), 60)
     runner = Changed(OnnxFp32.open(folder / "export" / "small" / "onnx", 1), fault)
     entry = measure(original, runner, OnnxInt8Dynamic(name="onnx-int8", target="onnx_int8_dynamic"))
     (judged,) = judged_parity(Gates(), [entry])

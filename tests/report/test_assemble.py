@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from distill.core.config import parse
 from distill.core.project import Project
-from distill.report.assemble import assemble, assemble_seeds
+from distill.report.assemble import Exported, assemble, assemble_seeds
 from tests.core.step_fixtures import left
 
 VIEW = {"left": ["product.title"], "right": ["page.title"], "max_tokens": 32}
@@ -30,7 +30,7 @@ def chosen(taken, high=-0.2):
 
 
 def test_a_run_that_has_made_nothing_has_empty_sections(tmp_path):
-    report = assemble(PROJECT, tmp_path, {"8L@card.onnx": tmp_path / "export" / "8L" / "onnx"}, [], {}, {})
+    report = assemble(PROJECT, tmp_path, {"8L@card.onnx": Exported(tmp_path / "onnx")}, [], {}, {})
     assert report["schema"] == 1 and report["task"]["labels"] == ["нет", "да"] and report["task"]["rows"] == {}
     assert all(report[key] == [] for key in ("tests", "models", "comparisons", "training_history", "latency", "parity"))
     assert report["asked_twins"] is None
@@ -58,7 +58,7 @@ def test_every_artifact_finds_its_section(tmp_path):
     fit = {"step": 20, "steps": 30, "ended": "converged", "reason": "converged: no lower log loss in 4 evaluations"}
     left(tmp_path / "students" / "8L" / "training_history.json", fit)
     folders = {"8L@card": tmp_path / "students" / "8L"}
-    exports = {"8L@card.onnx": tmp_path / "onnx", "8L@card.onnx-int8": tmp_path / "missing"}
+    exports = {f"8L@card.{name}": Exported(tmp_path / name, {}) for name in ("onnx", "onnx-int8")}
     report = assemble(PROJECT, tmp_path, exports, STAGES, {"python": "3"}, folders)
     assert (report["keys"], report["training_seed"]) == (keys, PROJECT.seed)
     assert report["choice"] == chosen("card") and report["asked_twins"] == asked and report["metric"] == "f1_macro"

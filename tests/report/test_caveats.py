@@ -138,6 +138,18 @@ def test_keys_of_validation_that_training_knows_are_told() -> None:
     assert "Validation shares" not in said(report)
 
 
+def test_a_file_that_is_taken_in_anothers_place_is_named_with_the_figures() -> None:
+    report = sample_report()
+    assert "in place of" not in said(report)
+    gate = {"name": "decisions 8L_trunc.onnx-int8", "required": 0.005, "measured": 0.0081, "why": "f1 of about_pr"}
+    report["parity"][1] |= {"target": "onnx-int8-static", "in_place_of": [{"target": "onnx-int8", "failed": [gate]}]}
+    expected = (
+        "8L_trunc.onnx-int8-static is taken in place of onnx-int8, which failed on validation: decisions 0.0081, "
+        "at most 0.005 (f1 of about_pr)."
+    )
+    assert expected in said(report) and expected in visible(page(report))
+
+
 def test_files_that_were_chosen_and_judged_on_the_same_rows_are_named() -> None:
     report = sample_report()
     fp32, int8 = report["parity"]

@@ -74,9 +74,8 @@ def _subjects(experiment: Experiment, trained: list[ModelSpec]) -> list[Subject]
         folder = experiment.run / spec.artifact
         return trained_subject(spec.label, spec.view, folder, spec.role, family_of(folder))
 
-    targets = experiment.settings.targets
     exported = [
-        subject(spec).exported(targets[target], experiment.run / RunFolder.export(spec.name, target))
+        subject(spec).exported(experiment.settings.target(target), experiment.run / RunFolder.export(spec.name, target))
         for spec, target in experiment.exports()
     ]
     return [*map(subject, trained), *exported]

@@ -44,9 +44,14 @@ def evaluate_seeds_step(experiments: Mapping[int, Experiment]) -> Step:
 
 
 def _models(experiments: Mapping[int | None, Experiment]) -> list[Model]:
-    """The rows of the report; a mixture that each seed fitted for itself is in that seed's own alone."""
+    """The rows of the report. What not every seed has is in the seeds' own alone: a mixture that each fitted for
+    itself, a file that only some took in place of another one.
+    """
     found = report_models(next(iter(experiments.values())))
-    return found if len(experiments) == 1 else [model for model in found if not model.temperatures]
+    if len(experiments) == 1:
+        return found
+    shared = set.intersection(*(set(predicted(one)) for one in experiments.values()))
+    return [model for model in found if not model.temperatures and (model.role != "artifact" or model.name in shared)]
 
 
 def _step(name: str, experiments: Mapping[int | None, Experiment], reads: tuple[Read, ...]) -> Step:

@@ -5,71 +5,49 @@ from __future__ import annotations
 from pathlib import Path
 
 from distill.core.files import Json
-from distill.core.halves import choosing_half
-from distill.core.predictions import cluster_of
-from distill.core.records import Record
 from distill.core.run_folder import EVALUATION, LATENCY, RECORDS, RunFolder
 from distill.core.steps import Read, Step
 from distill.core.work import Work
+from distill.pipeline.evidence import chosen_by, evidence_of, record_files
 from distill.pipeline.experiment import Experiment
+from distill.pipeline.ladders import Rung
 from distill.pipeline.models import ModelSpec
+from export.build import PARITY, export_target, note_in_place_of
 
-_MOST_ROWS = 1000
 
-
-def export_step(experiment: Experiment, spec: ModelSpec, target: str) -> Step:
+def export_step(experiment: Experiment, spec: ModelSpec, rung: Rung) -> Step:
     """One target's files with their parity figures; built on another target's files where the run exports those."""
-    targets = experiment.settings.targets
-    chosen = targets[target]
+    targets, target = experiment.settings.targets, rung.target
+    chosen = experiment.settings.target(target)
     base = next((name for name, other in targets.items() if other.target == chosen.starts_from), None)
-    built_on = RunFolder.export(spec.name, base) if base else None
-    first = next(one.name for one, _ in experiment.exports() if one.role == spec.role)
+    built_on = RunFolder.export(spec.name, base) if base and not chosen.refits else None
+    refitted = RunFolder.refitted(spec.name, target) if chosen.refits else None
+    first = next(one.name for one, _ in experiment.tried_exports() if one.role == spec.role)
 
     def body(folder: Path) -> None:
-        from export.build import export_target
-
         run = experiment.run
-        rows, choosing = _halves(experiment) if chosen.chooses else (_real_rows(experiment), None)
-        fields = [record.fields for record in rows]
-        others = [record.fields for record in choosing] if choosing else None
-        export_target(chosen, run / spec.artifact, fields, folder, run / built_on if built_on else None, others)
+        base, own = (run / one if one else None for one in (built_on, refitted))
+        export_target(chosen, run / spec.artifact, evidence_of(experiment, chosen), folder, base, own)
+        if rung.in_place_of:
+            note_in_place_of(folder, rung.in_place_of)
 
     return Step(
         name=f"export {spec.name}.{target}",
         artifact=RunFolder.export(spec.name, target),
         body=body,
-        config={**chosen.as_fingerprint(), **({"halves": experiment.project.seed} if chosen.chooses else {})},
+        config={
+            **chosen.as_fingerprint("falls_back", "fit"),
+            **chosen_by(experiment, chosen),
+            **({"in_place_of": rung.in_place_of} if rung.in_place_of else {}),
+        },
         reads=(
-            Read(RECORDS, (f"{_real_split(experiment)}.parquet",)),
+            Read(RECORDS, record_files(experiment, chosen)),
             Read(spec.artifact),
-            *([Read(built_on)] if built_on else []),
+            *map(Read, filter(None, (built_on, refitted))),
+            *(Read(RunFolder.export(spec.name, one["target"]), (PARITY,)) for one in rung.in_place_of),
         ),
         work=lambda rows: Work(like=f"export {first}.{target}"),
     )
-
-
-def _real_split(experiment: Experiment) -> str:
-    """Whose rows files are compared with their model on: validation, or training where there is none."""
-    return "valid" if experiment.has_validation else "train"
-
-
-def _real_rows(experiment: Experiment) -> list[Record]:
-    from distill.core.record_store import read_records, sample_records
-
-    records, split = experiment.run / RECORDS, _real_split(experiment)
-    if experiment.has_validation:
-        return read_records(records, split)
-    return sample_records(records, split, _MOST_ROWS, experiment.project.seed)
-
-
-def _halves(experiment: Experiment) -> tuple[list[Record], list[Record] | None]:
-    """The validation rows that judge, and those that something is chosen on; None where they are too few to halve."""
-    rows = _real_rows(experiment)
-    chosen = choosing_half([cluster_of(record) for record in rows], experiment.project.seed)
-    if chosen is None:
-        return rows, None
-    judging, choosing = ([record for record, one in zip(rows, chosen, strict=True) if one == side] for side in (0, 1))
-    return judging, choosing
 
 
 def bundle_step(experiment: Experiment, spec: ModelSpec) -> Step:

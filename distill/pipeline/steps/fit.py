@@ -53,10 +53,10 @@ def fit_step(experiment: Experiment, spec: ModelSpec) -> Step:
     """A model fitted as its family does it: on gold, or on soft labels too; a copy where it would equal another one."""
     if spec.copy_of is not None:
         return _copy_step(experiment, spec, experiment.models[spec.copy_of])
-    own, project, sources = family(spec.family), experiment.project, _Sources.of(experiment, spec)
+    own, project, sources = family(spec.family), experiment.project, Sources.of(experiment, spec)
 
     def body(folder: Path) -> None:
-        fit(spec.family, _measured(experiment, spec.entry, spec.config), _lesson(experiment, spec, sources), folder)
+        fit(spec.family, _measured(experiment, spec.entry, spec.config), lesson_of(experiment, spec, sources), folder)
 
     views = {name: view.as_fingerprint() for name, view in teacher_views(experiment, spec).items()}
     recipe = {"threads": project.threads, "seed": project.weights_seed + spec.seed_offset} if own.learns else {}
@@ -83,7 +83,7 @@ def fit_step(experiment: Experiment, spec: ModelSpec) -> Step:
 
 
 @dataclass(frozen=True)
-class _Sources:
+class Sources:
     """What a fit reads besides rows.
 
     Attributes: start: the artifact that it starts from. labels: soft-label stores with their shares. members: of an
@@ -100,7 +100,7 @@ class _Sources:
     layers: tuple[str, ...]
 
     @classmethod
-    def of(cls, experiment: Experiment, spec: ModelSpec) -> _Sources:
+    def of(cls, experiment: Experiment, spec: ModelSpec) -> Sources:
         """Those of a model."""
         start, models, teacher = experiment.start(spec), experiment.models, read_teacher(experiment, spec)
         return cls(
@@ -121,7 +121,8 @@ class _Sources:
         return (*(Read(name) for name in dict.fromkeys(whole)), *steps)
 
 
-def _lesson(experiment: Experiment, spec: ModelSpec, sources: _Sources) -> Lesson:
+def lesson_of(experiment: Experiment, spec: ModelSpec, sources: Sources) -> Lesson:
+    """What a model is fitted on."""
     run, project, (rows, part) = experiment.run, experiment.project, experiment.rows_of(spec)
     return Lesson(
         title=_title(spec),

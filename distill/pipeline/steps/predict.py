@@ -51,7 +51,7 @@ def cross_view_step(experiment: Experiment, spec: ModelSpec, view: str, name: st
 
 def predict_exported_step(experiment: Experiment, spec: ModelSpec, target: str) -> Step:
     """An exported file's predictions."""
-    artifact, chosen = RunFolder.export(spec.name, target), experiment.settings.targets[target]
+    artifact, chosen = RunFolder.export(spec.name, target), experiment.settings.target(target)
     provider = experiment.project.provider
 
     def body(folder: Path) -> None:

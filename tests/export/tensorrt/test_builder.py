@@ -157,12 +157,13 @@ def test_a_file_is_exported_proved_and_served_on_the_card(name, fp32, model_fold
     pytest.importorskip("tensorrt")
     from export import to_onnx
     from export.build import export_target
+    from export.evidence import Evidence, Sample
 
     monkeypatch.setenv("DISTILL_ENGINES", str(tmp_path / "engines"))
     monkeypatch.setattr(to_onnx, "export_fp32", lambda folder, out: shutil.copyfile(fp32("bert"), out))
     target, folder = load_target(name, {"parity_rows": 20}), tmp_path / name
     folder.mkdir()
-    export_target(target, model_folder("bert"), rows[:40], folder)
+    export_target(target, model_folder("bert"), Evidence(Sample(rows[:40])), folder)
     found = json.loads((folder / "parity.json").read_text(encoding="utf-8"))
     assert found["finite"] and found["max_abs_diff"] <= target.tolerance
     assert found["engine"]["share"] >= target.least_share and found["engine"]["gpu"]
@@ -179,13 +180,14 @@ def test_a_file_for_cuda_answers_there_as_on_the_processor(name, fp32, model_fol
     from distill.inference.providers import CUDA, tolerance
     from export import to_onnx
     from export.build import export_target
+    from export.evidence import Evidence, Sample
 
     if CUDA not in get_available_providers():
         pytest.skip("onnxruntime-gpu is not installed")
     monkeypatch.setattr(to_onnx, "export_fp32", lambda folder, out: shutil.copyfile(fp32("bert"), out))
     target, folder = load_target(name, {"parity_rows": 20}), tmp_path / name
     folder.mkdir()
-    export_target(target, model_folder("bert"), rows[:40], folder)
+    export_target(target, model_folder("bert"), Evidence(Sample(rows[:40])), folder)
     chance = np.random.default_rng(1)
     batch = {
         "input_ids": chance.integers(5, 100, (5, 19)),

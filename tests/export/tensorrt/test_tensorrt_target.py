@@ -21,6 +21,7 @@ from export.build import export_target
 from export.checked_bundle import verify
 from export.config import load_target
 from export.emulation import Emulated
+from export.evidence import Evidence, Sample
 from export.proof import Proof, Stored, prove
 from export.runtime import Unavailable, load_bundle
 from tests.export.conftest import LABELS
@@ -42,7 +43,7 @@ def export(model_folder, fp32, rows, tmp_path_factory):
         folder = tmp_path_factory.mktemp(name)
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr(to_onnx, "export_fp32", lambda source, out: shutil.copyfile(fp32("bert"), out))
-            export_target(target, model_folder("bert"), rows[:40], folder)
+            export_target(target, model_folder("bert"), Evidence(Sample(rows[:40])), folder)
         return Artifact(target, folder, operating_points={"f1": 0.5})
 
     return made

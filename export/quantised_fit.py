@@ -1,0 +1,69 @@
+"""The last steps of a student's training once more, with its layers rounding as their int8 form will."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import Field, PositiveFloat, PositiveInt
+
+from distill.core.config import Config
+from distill.core.files import read_json
+from distill.core.model_folder import HISTORY_FILE
+from distill.core.processes import rank
+from distill.families.encoder import Encoder, Recipe
+from distill.families.family import Lesson
+from students.config import StudentConfig
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+
+class QuantisedFit(Config):
+    """How long and how fast a finished student goes on learning with rounded layers."""
+
+    share: float = Field(0.1, gt=0, le=1, description="steps, as a share of those that the student took")
+    least_steps: PositiveInt = Field(50, description="steps at least: the ranges of activations need some to settle")
+    rate: PositiveFloat = Field(0.2, le=1, description="peak learning rate, as a share of the student's")
+
+
+class RoundingEncoder(Encoder):
+    """An encoder whose layers round while it is fitted; its folder has plain weights, and the scales beside them."""
+
+    def fit(self, config: Recipe, lesson: Lesson, folder: Path) -> None:
+        """As an encoder's. Raises: as there; UserError for an encoder without layers that int8 replaces."""
+        from distill.training.fake_quantised import take_apart
+
+        super().fit(config, lesson, folder)
+        if not rank():
+            take_apart(folder)
+
+    def _shaped(self, model: PreTrainedModel, config: Recipe) -> PreTrainedModel:
+        from distill.training.fake_quantised import fake_quantise
+
+        fake_quantise(super()._shaped(model, config))
+        return model
+
+
+def fit_rounded(config: StudentConfig, how: QuantisedFit, lesson: Lesson, student: Path, folder: Path) -> None:
+    """Step body: `folder` becomes the student in `student` after some more steps with rounded layers.
+
+    The losses, labels and rows are those of its fit. The rate comes down to 0, and the last weights are kept, so that
+    nothing is chosen on validation rows.
+
+    Raises: as `RoundingEncoder.fit`.
+    """
+    from distill.core.model_folder import width
+
+    taken = int(read_json(student / HISTORY_FILE)["steps"])
+    rate = config.training.for_width(width(student) or 1).learning_rate
+    assert rate is not None
+    ends = {"epochs": None, "max_steps": max(how.least_steps, round(how.share * taken)), "early_stopping": None}
+    pace = {"learning_rate": how.rate * rate, "final_learning_rate": 0.0, "warmup": 0.1, "schedule": "linear"}
+    kept = {"checkpoint": "last", "lora": None, "keep_evaluated": False}
+    training = config.training.model_copy(update={**ends, **pace, **kept})
+    # The student's folder has its layers, head and schedule already.
+    whole = {"layers": None, "keep": "spread", "head": None, "token_schedule": None, "training": training}
+    own = replace(lesson, source=student, through=(), measured=False, steps=None)
+    RoundingEncoder().fit(config.model_copy(update=whole), own, folder)

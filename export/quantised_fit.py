@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
@@ -14,6 +14,7 @@ from distill.core.model_folder import HISTORY_FILE
 from distill.core.processes import rank
 from distill.families.encoder import Encoder, Recipe
 from distill.families.family import Lesson
+from distill.training.losses.registry import parse_terms
 from students.config import StudentConfig
 
 if TYPE_CHECKING:
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
 class QuantisedFit(Config):
     """How long and how fast a finished student goes on learning with rounded layers."""
 
+    labels: Literal["student", "teachers"] = Field(
+        "student",
+        description="what it learns: the finished student's own logits, so that its decisions stay; or the labels and "
+        "losses of the student's fit, a longer distillation whose decisions move on",
+    )
     share: float = Field(0.1, gt=0, le=1, description="steps, as a share of those that the student took")
     least_steps: PositiveInt = Field(50, description="steps at least: the ranges of activations need some to settle")
     rate: PositiveFloat = Field(0.2, le=1, description="peak learning rate, as a share of the student's")
@@ -49,9 +55,11 @@ class RoundingEncoder(Encoder):
 def fit_rounded(config: StudentConfig, how: QuantisedFit, lesson: Lesson, student: Path, folder: Path) -> None:
     """Step body: `folder` becomes the student in `student` after some more steps with rounded layers.
 
-    The losses, labels and rows are those of its fit. The rate comes down to 0, and the last weights are kept, so that
-    nothing is chosen on validation rows.
+    Its rows are those of its fit. The rate comes down to 0, and the last weights are kept, so that nothing is chosen on
+    validation rows. Of an 8-layer student and 50 steps, a file that went on learning its teachers' labels changed 7.2%
+    of its labels, none of them by rounding: the model itself had moved.
 
+    Args: lesson: with the labels that `how` names.
     Raises: as `RoundingEncoder.fit`.
     """
     from distill.core.model_folder import width
@@ -64,6 +72,14 @@ def fit_rounded(config: StudentConfig, how: QuantisedFit, lesson: Lesson, studen
     kept = {"checkpoint": "last", "lora": None, "keep_evaluated": False}
     training = config.training.model_copy(update={**ends, **pace, **kept})
     # The student's folder has its layers, head and schedule already.
-    whole = {"layers": None, "keep": "spread", "head": None, "token_schedule": None, "training": training}
+    whole: dict[str, Any] = {
+        "layers": None,
+        "keep": "spread",
+        "head": None,
+        "token_schedule": None,
+        "training": training,
+    }
+    if how.labels == "student":
+        whole["losses"] = parse_terms({"logits_mse": None})
     own = replace(lesson, source=student, through=(), measured=False, steps=None)
     RoundingEncoder().fit(config.model_copy(update=whole), own, folder)

@@ -88,7 +88,7 @@ def learning(experiment: Experiment) -> Iterator[Stage]:
         yield Stage("evaluate", cross_view_step(experiment, one.spec, one.view, one.name))
     for spec, rung in experiment.tried_exports():
         if experiment.settings.target(rung.target).refits:
-            yield Stage("export", refit_step(experiment, spec, rung.target))
+            yield from _refitting(experiment, spec, rung.target, made)
         yield Stage("export", export_step(experiment, spec, rung))
     for spec, target in experiment.shipped():
         yield Stage("evaluate", predict_exported_step(experiment, spec, target))
@@ -98,6 +98,17 @@ def learning(experiment: Experiment) -> Iterator[Stage]:
         yield Stage("evaluate", step)
     yield Stage("evaluate", evaluate_step(experiment))
     yield Stage("bench", bench_step(experiment))
+
+
+def _refitting(experiment: Experiment, spec: ModelSpec, target: str, made: set[str]) -> Iterator[Stage]:
+    """A student's training as a target asks, after its own labels where those are what it learns by."""
+    refit = refit_step(experiment, spec, target)
+    own = label_step(experiment, spec)
+    labelled = spec.name in [one.name for one in experiment.labellers] or own.artifact in made
+    if own.artifact in refit.upstream and not labelled:
+        made.add(own.artifact)
+        yield Stage("export", own)
+    yield Stage("export", refit)
 
 
 def _distilling(experiment: Experiment, made: set[str]) -> Iterator[Stage]:

@@ -105,7 +105,12 @@ def _of_labels(experiment: Experiment) -> Iterator[str]:
 
 
 def _of_exports(experiment: Experiment) -> Iterator[str]:
-    """Layers that a target leaves in fp32 by the labels that it changes."""
-    target_of = experiment.settings.target
-    for name in dict.fromkeys(target for _, target in experiment.shipped() if target_of(target).chooses):
+    """Layers that a target leaves in fp32 by the labels that it changes, and which target is taken in its place."""
+    settings = experiment.settings
+    shipped = dict.fromkeys(target for _, target in experiment.shipped())
+    choosing = [name for name in shipped if settings.target(name).chooses]
+    for name in choosing:
         yield f"the layers that {name} leaves in fp32 (export: without {name})"
+    for name, target in settings.targets.items():
+        if shipped and target.falls_back and name not in choosing:
+            yield f"what {name} falls back to (export: without {name})"

@@ -79,11 +79,14 @@ EFFECTS: Mapping[type[Config], Mapping[str, str]] = {
         ),
         "percentile": f"{STATIC}::test_ranges_hold_every_value_and_methods_cut_the_outermost",
     },
-    QuantisedFit: each(
-        "export/test_int8_qat.py::test_it_takes_a_share_of_the_students_steps_at_a_share_of_its_rate",
-        "share",
-        "least_steps",
-        "rate",
-    ),
+    QuantisedFit: {
+        **each(
+            "export/test_int8_qat.py::test_it_takes_a_share_of_the_students_steps_at_a_share_of_its_rate",
+            "share",
+            "least_steps",
+            "rate",
+        ),
+        "labels": "pipeline/test_ladders.py::test_a_target_learns_the_students_own_labels_or_its_teachers",
+    },
     OnnxInt8Qat: {**INT8, "fit": "pipeline/test_ladders.py::test_the_training_of_a_target_is_a_step_of_its_own"},
 }

@@ -59,7 +59,7 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
     OnnxFp32: {**TARGET, "exporter": "optimun", "exporter_python": "python"},
     OnnxInt8Dynamic: INT8,
     OnnxInt8Static: {**INT8, "calibration_rows": 0, "methods": ["max"], "percentile": 101},
-    QuantisedFit: {"share": 0, "least_steps": 0, "rate": 2},
+    QuantisedFit: {"labels": "gold", "share": 0, "least_steps": 0, "rate": 2},
     OnnxInt8Qat: {**INT8, "fit": 5},
     OnnxFp16: HALF,
     TensorrtFp16: TENSORRT,

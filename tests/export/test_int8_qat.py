@@ -39,7 +39,7 @@ def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("qat")
     lesson = toy_lesson(write_toy(folder / "records", train=48), source=toy_encoder(folder / "start"))
     Encoder().fit(CONFIG, lesson, folder / "student")
-    fit_rounded(CONFIG, QuantisedFit(least_steps=6), lesson, folder / "student", folder / "refitted")
+    fit_rounded(CONFIG, QuantisedFit(labels="teachers", least_steps=6), lesson, folder / "student", folder / "refitted")
     (folder / "file").mkdir()
     target = load_target("onnx-int8-qat", {"parity_rows": 20})
     export_target(target, folder / "student", Evidence(Sample(ROWS)), folder / "file", None, folder / "refitted")
@@ -159,4 +159,6 @@ def test_it_takes_a_share_of_the_students_steps_at_a_share_of_its_rate(tmp_path,
     assert (training.max_steps, training.learning_rate, training.checkpoint) == (steps, 2.5e-5, "last")
     assert training.epochs is None and training.warmup == 0.1 and found.layers is None
     assert (own.source, own.steps, folder) == (tmp_path, None, tmp_path / "out")
-    assert found.terms == config.terms
+    assert list(found.terms) == ["logits_mse"]
+    fit_rounded(config, QuantisedFit(labels="teachers"), lesson, tmp_path, tmp_path / "out")
+    assert asked[1][0].terms == config.terms

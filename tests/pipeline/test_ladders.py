@@ -13,6 +13,7 @@ from distill.pipeline.figures import predicted
 from distill.pipeline.ladders import ladders
 from distill.pipeline.plan import bundles, plan, stages_until
 from distill.pipeline.settings import resolve_settings
+from distill.pipeline.validation_choices import validation_choices
 from tests.core.step_fixtures import left
 from tests.pipeline.seeds_project import write_project
 
@@ -70,6 +71,7 @@ def test_a_file_that_fails_its_gates_is_followed_by_the_next_target(project):
         f"refit small.{QAT}",
         f"export small.{QAT}",
     ]
+    assert "labels/small" in [stage.step.artifact for stage in plan(experiment)]
 
 
 def test_the_file_that_is_taken_knows_which_failed_and_by_which_figures(project):
@@ -143,22 +145,31 @@ def test_a_target_that_is_named_and_falls_in_place_is_made_once(project):
     assert step.config["in_place_of"][0]["target"] == DYNAMIC
 
 
-def test_the_training_of_a_target_is_a_step_of_its_own(project):
-    def refit(**own):
-        folder = project.parent / "presets" / "export"
-        folder.mkdir(parents=True, exist_ok=True)
-        values = {"target": "onnx_int8_qat", **own}
-        (folder / f"{QAT}.yaml").write_text("\n".join(f"{key}: {one}" for key, one in values.items()))
-        found = {stage.step.name: stage.step for stage in plan(planned(project, export=f"[onnx, {QAT}]"))}
-        return found[f"refit small.{QAT}"], found[f"export small.{QAT}"]
+def own_preset(project, **own):
+    """The steps of a plan whose quantisation-aware target has settings of its own, by name."""
+    folder = project.parent / "presets" / "export"
+    folder.mkdir(parents=True, exist_ok=True)
+    values = {"target": "onnx_int8_qat", **own}
+    (folder / f"{QAT}.yaml").write_text("\n".join(f"{key}: {one}" for key, one in values.items()))
+    return {stage.step.name: stage.step for stage in plan(planned(project, export=f"[onnx, {QAT}]"))}
 
-    (plain, file), (kept, other), (longer, _) = (
-        refit(**own) for own in ({}, {"keep_fp32": "['*.layer.0.*']", "gates": "{flips: 0.1}"}, {"fit": "{share: 0.2}"})
-    )
-    assert plain.config == kept.config != longer.config
-    assert file.config != other.config
-    assert "students/small" in plain.upstream and "labels/new" in plain.upstream
-    assert plain.artifact in file.upstream
+
+def test_the_training_of_a_target_is_a_step_of_its_own(project):
+    plain = own_preset(project)
+    kept = own_preset(project, keep_fp32="['*.layer.0.*']", gates="{flips: 0.1}")
+    longer = own_preset(project, fit="{share: 0.2}")
+    refit, export = f"refit small.{QAT}", f"export small.{QAT}"
+    assert plain[refit].config == kept[refit].config != longer[refit].config
+    assert plain[export].config != kept[export].config
+    assert "students/small" in plain[refit].upstream and plain[refit].artifact in plain[export].upstream
+
+
+def test_a_target_learns_the_students_own_labels_or_its_teachers(project):
+    own, teachers = own_preset(project), own_preset(project, fit="{labels: teachers}")
+    assert "label small" in own and "labels/small" in own[f"refit small.{QAT}"].upstream
+    assert "label small" not in teachers
+    assert "labels/new" in teachers[f"refit small.{QAT}"].upstream
+    assert "labels/small" not in teachers[f"refit small.{QAT}"].upstream
 
 
 def test_a_student_whose_fit_cannot_go_on_skips_the_target_that_trains(project):
@@ -182,3 +193,11 @@ def test_an_unknown_target_to_fall_back_to_is_named(project):
     (folder / "mine.yaml").write_text("target: onnx_int8_dynamic\nfalls_back: [onnx-int8-statik]\n")
     with pytest.raises(UserError, match="falls_back: unknown target 'onnx-int8-statik', did you mean 'onnx-int8-stati"):
         planned(project, export="[onnx, mine]")
+
+
+def test_a_target_that_was_taken_by_validation_rows_counts_as_a_choice_on_them(project):
+    exported(project, DYNAMIC, decisions=0.5)
+    exported(project, STATIC, decisions=0.5)
+    experiment = planned(project)
+    assert taken(experiment) == ["onnx", QAT]
+    assert f"what {DYNAMIC} falls back to (export: without {DYNAMIC})" in list(validation_choices(experiment))

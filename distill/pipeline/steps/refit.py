@@ -10,31 +10,38 @@ from distill.core.steps import Read, Step
 from distill.pipeline.experiment import Experiment
 from distill.pipeline.models import ModelSpec
 from distill.pipeline.steps.fit import Sources, fit_step, lesson_of
+from distill.training.joining import Share
 from export.targets.onnx_int8_qat import OnnxInt8Qat
 from students.config import StudentConfig
 
 
 def refit_step(experiment: Experiment, spec: ModelSpec, target: str) -> Step:
-    """A student fitted further with rounded layers. What its file is made like redoes nothing of this: the step depends
-    on the student, on what that was fitted on, and on the target's `fit` alone.
+    """A student fitted further with rounded layers, on its own labels unless the target's `fit` says otherwise.
+
+    What its file is made like redoes nothing of this: the step depends on the student, on what that was fitted on, and
+    on `fit` alone.
     """
     chosen, config, learnt = experiment.settings.target(target), spec.config, fit_step(experiment, spec)
     assert isinstance(chosen, OnnxInt8Qat) and isinstance(config, StudentConfig)
     how = chosen.fit
+    own = RunFolder.labels(spec.name) if how.labels == "student" else None
 
     def body(folder: Path) -> None:
         from export.quantised_fit import fit_rounded
 
         lesson = lesson_of(experiment, spec, Sources.of(experiment, spec))
         logs = experiment.run.logs(RunFolder.refitted(spec.name, target))
-        fit_rounded(config, how, replace(lesson, title="rounding", logs=logs), experiment.run / spec.artifact, folder)
+        lesson = replace(lesson, title="rounding", logs=logs)
+        if own:
+            lesson = replace(lesson, labels={experiment.run / own: Share()}, teacher=None, teacher_views={})
+        fit_rounded(config, how, lesson, experiment.run / spec.artifact, folder)
 
     return Step(
         name=f"refit {spec.name}.{target}",
         artifact=RunFolder.refitted(spec.name, target),
         body=body,
         config={"student": learnt.config, "fit": how.as_fingerprint()},
-        reads=(*learnt.reads, Read(spec.artifact)),
+        reads=(*dict.fromkeys((*learnt.reads, Read(spec.artifact), *([Read(own)] if own else []))),),
         together=learnt.together,
         alone=learnt.alone,
     )

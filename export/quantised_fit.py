@@ -14,6 +14,7 @@ from distill.core.model_folder import HISTORY_FILE
 from distill.core.processes import rank
 from distill.families.encoder import Encoder, Recipe
 from distill.families.family import Lesson
+from distill.training.config import AlterConfig
 from distill.training.losses.registry import parse_terms
 from students.config import StudentConfig
 
@@ -31,7 +32,7 @@ class QuantisedFit(Config):
     )
     share: float = Field(0.1, gt=0, le=1, description="steps, as a share of those that the student took")
     least_steps: PositiveInt = Field(50, description="steps at least: the ranges of activations need some to settle")
-    rate: PositiveFloat = Field(0.2, le=1, description="peak learning rate, as a share of the student's")
+    rate: PositiveFloat = Field(0.02, le=1, description="peak learning rate, as a share of the student's")
 
 
 class RoundingEncoder(Encoder):
@@ -56,8 +57,10 @@ def fit_rounded(config: StudentConfig, how: QuantisedFit, lesson: Lesson, studen
     """Step body: `folder` becomes the student in `student` after some more steps with rounded layers.
 
     Its rows are those of its fit. The rate comes down to 0, and the last weights are kept, so that nothing is chosen on
-    validation rows. Of an 8-layer student and 50 steps, a file that went on learning its teachers' labels changed 7.2%
-    of its labels, none of them by rounding: the model itself had moved.
+    validation rows. Of an 8-layer student of width 128 and 50 steps: a file that went on learning its teachers' labels
+    at a fifth of the rate changed 7.2% of the student's labels, none of them by rounding, since the model itself had
+    moved; by the student's own logits the mean difference of a logit was 0.0117 at a tenth of the rate and 0.0055 at a
+    fiftieth, that of static int8 without training being 0.0056.
 
     Args: lesson: with the labels that `how` names.
     Raises: as `RoundingEncoder.fit`.
@@ -81,5 +84,8 @@ def fit_rounded(config: StudentConfig, how: QuantisedFit, lesson: Lesson, studen
     }
     if how.labels == "student":
         whole["losses"] = parse_terms({"logits_mse": None})
+        # What is to be copied exactly is read as it is served: dropout and 16 bits would be larger than rounding.
+        exact = {"dropout": 0.0, "head_dropout": None, "precision": "fp32", "alter": AlterConfig(), "oversample": None}
+        whole["training"] = training.model_copy(update=exact)
     own = replace(lesson, source=student, through=(), measured=False, steps=None)
     RoundingEncoder().fit(config.model_copy(update=whole), own, folder)

@@ -148,6 +148,11 @@ class RunFolder:
         return f"{PREDICTIONS}/{label}"
 
     @staticmethod
+    def exact_labels(model: str) -> str:
+        """A model's logits in full precision, for itself to learn by."""
+        return f"exact_labels/{model}"
+
+    @staticmethod
     def refitted(model: str, target: str) -> str:
         """A model as the training of an export target's own leaves it."""
         return f"refitted/{model}/{target}"

@@ -19,7 +19,7 @@ from distill.pipeline.steps.fit import fit_step
 from distill.pipeline.steps.label import folds_step, label_step
 from distill.pipeline.steps.out_of_fold import out_of_fold_step
 from distill.pipeline.steps.predict import cross_view_step, predict_exported_step, predict_step
-from distill.pipeline.steps.refit import refit_step
+from distill.pipeline.steps.refit import exact_labels_step, refit_step
 from distill.pipeline.steps.select import select_step
 from distill.pipeline.steps.start import start_steps
 from distill.pipeline.steps.vocabulary import vocabulary_steps
@@ -102,10 +102,8 @@ def learning(experiment: Experiment) -> Iterator[Stage]:
 
 def _refitting(experiment: Experiment, spec: ModelSpec, target: str, made: set[str]) -> Iterator[Stage]:
     """A student's training as a target asks, after its own labels where those are what it learns by."""
-    refit = refit_step(experiment, spec, target)
-    own = label_step(experiment, spec)
-    labelled = spec.name in [one.name for one in experiment.labellers] or own.artifact in made
-    if own.artifact in refit.upstream and not labelled:
+    refit, own = refit_step(experiment, spec, target), exact_labels_step(experiment, spec)
+    if own.artifact in refit.upstream and own.artifact not in made:
         made.add(own.artifact)
         yield Stage("export", own)
     yield Stage("export", refit)

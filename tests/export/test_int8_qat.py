@@ -17,6 +17,7 @@ from distill.families.family import Opening, open_windows
 from distill.inference.onnx_runner import OnnxRunner
 from distill.inference.runner_scorer import RunnerScorer
 from distill.models.encoder import load_classifier
+from distill.training.config import AlterConfig
 from distill.training.fake_quantised import SCALES, FakeQuantised, fake_quantise, scale
 from export.build import export_target
 from export.config import load_target
@@ -160,5 +161,6 @@ def test_it_takes_a_share_of_the_students_steps_at_a_share_of_its_rate(tmp_path,
     assert training.epochs is None and training.warmup == 0.1 and found.layers is None
     assert (own.source, own.steps, folder) == (tmp_path, None, tmp_path / "out")
     assert list(found.terms) == ["logits_mse"]
+    assert (training.dropout, training.precision, training.alter) == (0.0, "fp32", AlterConfig())
     fit_rounded(config, QuantisedFit(labels="teachers"), lesson, tmp_path, tmp_path / "out")
     assert asked[1][0].terms == config.terms

@@ -71,7 +71,7 @@ def test_a_file_that_fails_its_gates_is_followed_by_the_next_target(project):
         f"refit small.{QAT}",
         f"export small.{QAT}",
     ]
-    assert "labels/small" in [stage.step.artifact for stage in plan(experiment)]
+    assert "exact_labels/small" in [stage.step.artifact for stage in plan(experiment)]
 
 
 def test_the_file_that_is_taken_knows_which_failed_and_by_which_figures(project):
@@ -166,10 +166,9 @@ def test_the_training_of_a_target_is_a_step_of_its_own(project):
 
 def test_a_target_learns_the_students_own_labels_or_its_teachers(project):
     own, teachers = own_preset(project), own_preset(project, fit="{labels: teachers}")
-    assert "label small" in own and "labels/small" in own[f"refit small.{QAT}"].upstream
-    assert "label small" not in teachers
-    assert "labels/new" in teachers[f"refit small.{QAT}"].upstream
-    assert "labels/small" not in teachers[f"refit small.{QAT}"].upstream
+    refit, exact = f"refit small.{QAT}", "label small exactly"
+    assert own[exact].artifact in own[refit].upstream and own[exact].config == {"precision": "fp32"}
+    assert exact not in teachers and "labels/new" in teachers[refit].upstream
 
 
 def test_a_student_whose_fit_cannot_go_on_skips_the_target_that_trains(project):

@@ -5,14 +5,38 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from distill.core.run_folder import RunFolder
+from distill.core.run_folder import RECORDS, RunFolder
 from distill.core.steps import Read, Step
+from distill.core.work import reading
 from distill.pipeline.experiment import Experiment
 from distill.pipeline.models import ModelSpec
 from distill.pipeline.steps.fit import Sources, fit_step, lesson_of
 from distill.training.joining import Share
 from export.targets.onnx_int8_qat import OnnxInt8Qat
 from students.config import StudentConfig
+from teachers.config import LabellingConfig
+
+
+def exact_labels_step(experiment: Experiment, spec: ModelSpec) -> Step:
+    """A student's own logits for train and pool rows, in fp32: 16 bits, as teachers may label in, change them more than
+    rounding does.
+    """
+    config, splits = LabellingConfig(precision="fp32"), experiment.labelled_splits
+
+    def body(folder: Path) -> None:
+        from teachers.label import label
+
+        label(config, experiment.run / spec.artifact, experiment.run / RECORDS, experiment.project.threads, folder)
+
+    return Step(
+        name=f"label {spec.name} exactly",
+        artifact=RunFolder.exact_labels(spec.name),
+        body=body,
+        config=config.as_fingerprint(),
+        reads=(Read(RECORDS, tuple(f"{split}.parquet" for split in splits)), Read(spec.artifact)),
+        work=reading(*splits),
+        together=True,
+    )
 
 
 def refit_step(experiment: Experiment, spec: ModelSpec, target: str) -> Step:
@@ -24,7 +48,7 @@ def refit_step(experiment: Experiment, spec: ModelSpec, target: str) -> Step:
     chosen, config, learnt = experiment.settings.target(target), spec.config, fit_step(experiment, spec)
     assert isinstance(chosen, OnnxInt8Qat) and isinstance(config, StudentConfig)
     how = chosen.fit
-    own = RunFolder.labels(spec.name) if how.labels == "student" else None
+    own = RunFolder.exact_labels(spec.name) if how.labels == "student" else None
 
     def body(folder: Path) -> None:
         from export.quantised_fit import fit_rounded

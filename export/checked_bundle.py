@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _SHOWN = 5
 _HERE = Path(__file__).parent
-CODE = {name: _HERE / name for name in ("runtime.py", "verify.py", "drift.py")}
+CODE = {name: _HERE / name for name in ("runtime.py", "verify.py", "drift.py", "receipts.py")}
 CODE["rendering.py"] = _HERE.parent / "distill" / "core" / "rendering.py"
 CODE |= {name: _HERE.parent / "distill" / "inference" / name for name in ("providers.py", "engines.py")}
 """The code that a bundle carries verbatim."""

@@ -16,11 +16,20 @@ _SHOWN = 5
 
 
 def run_alone(script: Path, *arguments: str, asked: str = "") -> subprocess.CompletedProcess[str]:
-    """What a script prints, and its exit code. Args: asked: its input. Raises: GateFailed after half an hour."""
+    """What a script prints, and its exit code; a bundle in it replays all golden records, whatever was replayed before.
+
+    Args: asked: its input. Raises: GateFailed after half an hour.
+    """
     command = [sys.executable, "-I", "-B", "-X", "utf8", str(script), *arguments]
     try:
         return subprocess.run(
-            command, input=asked, capture_output=True, encoding="utf-8", timeout=_SECONDS, check=False
+            command,
+            input=asked,
+            capture_output=True,
+            encoding="utf-8",
+            timeout=_SECONDS,
+            check=False,
+            env={**os.environ, "DISTILL_RECEIPTS": ""},
         )
     except subprocess.TimeoutExpired:
         found = f"no end after {_SECONDS // 60} minutes"

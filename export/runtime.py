@@ -20,7 +20,7 @@ import os
 import sys
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,10 +53,11 @@ if TYPE_CHECKING or __package__ == "export":  # the source tree; in a bundle bot
     from distill.core import rendering
     from distill.inference import providers
     from export import drift as drifting
+    from export import receipts
     from export import verify as checks
 else:
     checks, rendering, providers = _beside("verify"), _beside("rendering"), _beside("providers")
-    drifting = _beside("drift")
+    drifting, receipts = _beside("drift"), _beside("receipts")
 
 FloatRows = NDArray[np.float32]
 BundleError, OtherAnswers, Unavailable = checks.BundleError, checks.OtherAnswers, checks.Unavailable
@@ -75,7 +76,8 @@ def load_bundle(
 
     Args: precision: name of an artifact, such as `fp32`; None takes the default, see `default_artifact`. threads: of
         ONNX Runtime; None takes all cores. verify: refuse files that are not the manifest's, and a model that does not
-        give the recorded answers; reads the golden records once, some seconds for a large model. provider: `cpu`,
+        give the recorded answers; all golden records are read at the first load on a machine, a few later, see
+        `receipts.py`. provider: `cpu`,
         `cuda` or `tensorrt`; `auto` takes the best that the artifact may run on and this machine has.
     Raises: BundleError for a damaged bundle, OtherAnswers among them; ValueError for a precision or a provider that it
         lacks; Unavailable for an artifact that cannot or must not run there.
@@ -90,12 +92,17 @@ def load_bundle(
         raise ValueError(f"no precision '{name}' in {folder}; known: {', '.join(sorted(held))}")
     bundle = open_artifact(folder, name, held[name], threads, provider)
     if contents is not None:
-        result = checks.replay(bundle, contents)
+        known = receipts.receipt(manifest["seal"], name, bundle.session)
+        passed_before = known is not None and known.is_file()
+        golden = receipts.spot(contents.golden) if passed_before else contents.golden
+        result = checks.replay(bundle, replace(contents, golden=golden))
         for text in result["warnings"]:
             warnings.warn(text, stacklevel=2)
         if result["problems"]:
             found = "; ".join(result["problems"][:_SHOWN])
             raise OtherAnswers(folder, f"other answers than when it was built: {found}")
+        if not result["warnings"]:
+            receipts.leave(known)
     return bundle
 
 

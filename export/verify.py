@@ -12,6 +12,7 @@ import math
 import platform
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +25,7 @@ from tokenizers import Tokenizer
 Json = dict[str, Any]
 FloatRows = NDArray[np.float32]
 SCHEMA, MANIFEST, GOLDEN, SIGNATURE = 3, "manifest.json", "golden.jsonl", "manifest.sig"
-CODE = ("runtime.py", "verify.py", "rendering.py", "providers.py", "engines.py", "drift.py")
+CODE = ("runtime.py", "verify.py", "rendering.py", "providers.py", "engines.py", "drift.py", "receipts.py")
 DRIFT, PROJECT, MEASURED = "drift.json", "project.yaml", ("MODEL_CARD.md", "latency.json")  # measured: times of the run
 LEAST_GOLDEN = 100
 PARITY_TOLERANCE = 1e-4  # of a logit, on any processor
@@ -39,7 +40,7 @@ _FILES = (
 )
 # Not in the manifest's list: itself, its signature, and the record of the step that made it all.
 _OUTSIDE = {MANIFEST, SIGNATURE, "step.json"}
-_BYTE_CODE = re.compile(r"__pycache__/(runtime|verify|rendering|providers|engines|drift)\.[\w.-]+\.pyc")  # of imports
+_BYTE_CODE = re.compile(r"__pycache__/(runtime|verify|rendering|providers|engines|drift|receipts)\.[\w.-]+\.pyc")
 _ACTIVATIONS = {"single": "softmax", "multi": "sigmoid"}
 _GOLDEN_KEYS = {"id", "record", "windows", "logits", "answers"}
 # Instruction sets with an int8 kernel of their own in ONNX Runtime, best first. Without VNNI, sums of U8·S8 pairs
@@ -270,9 +271,10 @@ def _check_files(folder: Path, manifest: Json) -> None:
             raise BundleError(path, "missing")
         if path.stat().st_size != entry["bytes"]:
             raise BundleError(path, f"changed: {path.stat().st_size} bytes, the manifest says {entry['bytes']}")
-        digest = sha256(path)
-        if digest != entry["sha256"]:
-            raise BundleError(path, f"changed: sha256 {digest[:12]}…, the manifest says {entry['sha256'][:12]}…")
+    with ThreadPoolExecutor() as pool:  # hashing is most of a start's time, and needs no lock of Python's
+        for path, digest in pool.map(lambda name: (folder / name, sha256(folder / name)), listed):
+            said = listed[path.relative_to(folder).as_posix()]["sha256"]
+            _need(digest == said, path, f"changed: sha256 {digest[:12]}…, the manifest says {said[:12]}…")
 
 
 def _check_before(path: Path, before: Json, manifest: Json) -> None:
@@ -301,7 +303,7 @@ def _check_after(path: Path, after: Json, manifest: Json) -> None:
         chosen = temperature == entry["temperature"] and points == entry["operating_points"]
         _need(chosen, path, f"another temperature or other operating points of {name} than the manifest's")
         by_class, stored = after.get("class_thresholds", {}).get(name, {}), entry.get("class_thresholds", {})
-        shares = all(map(_is_share, by_class.values()))
+        shares = all(_is_number(one) and 0 <= one <= 1 for one in by_class.values())
         fit = not by_class or (kind == "multi" and set(by_class) == set(labels) and shares)
         _need(fit and by_class == stored, path, f"class thresholds of {name}: {by_class}, the manifest says {stored}")
 
@@ -435,10 +437,6 @@ def class_difference(expected: Json, here: Json, least: Mapping[str, float]) -> 
 
 def _decisions(held: Contents, logits: FloatRows) -> NDArray[Any]:
     return logits >= 0 if held.after["kind"] == "multi" else logits.argmax(axis=1)[:, None]
-
-
-def _is_share(value: Any) -> bool:
-    return _is_number(value) and 0 <= value <= 1
 
 
 def _is_number(value: Any) -> bool:

@@ -5,6 +5,8 @@ import os
 from hypothesis import settings
 
 os.environ.update({"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"})
+# A bundle replays all its golden records at every start, and leaves nothing in the user's cache.
+os.environ["DISTILL_RECEIPTS"] = ""
 # Output is as wide as where nobody says how wide: a worker of xdist inherits the width of the terminal that started it.
 os.environ.pop("COLUMNS", None)
 # torch and BLAS read these when first imported, so tests that need no torch need not load it to set its threads.

@@ -26,6 +26,7 @@ BUNDLED = {
     "distill/core/rendering.py": set(),
     "export/client.py": {"runtime"},
     "export/verify.py": {"numpy", "numpy.typing", "tokenizers"},
+    "export/receipts.py": {"numpy", "onnxruntime", "tokenizers"},
     "distill/inference/providers.py": {"distill.inference", "onnxruntime"},
     "distill/inference/engines.py": {"numpy", "onnxruntime", "tensorrt"},
     # Those of distill and export are next to it in a bundle.

@@ -52,7 +52,7 @@ def test_the_bundle_holds_the_contract():
     assert names == {
         "manifest.json", "model.onnx", "model.int8.onnx", "tokenizer.json", "config.json", "preprocessing.json",
         "postprocessing.json", "golden.jsonl", "latency.json", "MODEL_CARD.md", "triton", "runtime.py", "rendering.py",
-        "verify.py", "providers.py", "engines.py", "drift.py", "drift.json", "tokenizer_config.json",
+        "verify.py", "providers.py", "engines.py", "drift.py", "drift.json", "receipts.py", "tokenizer_config.json",
         "sentence_bert_config.json",
     }  # fmt: skip
     after = json.loads((shared_bundle() / "postprocessing.json").read_text(encoding="utf-8"))

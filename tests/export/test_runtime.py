@@ -239,7 +239,7 @@ def test_loading_replays_the_artifact_that_it_opens_and_no_other(tmp_path):
         load_bundle(folder, "int8", threads=1)
 
 
-@pytest.mark.parametrize("name", ["verify.py", "rendering.py", "providers.py", "drift.py"])
+@pytest.mark.parametrize("name", ["verify.py", "rendering.py", "providers.py", "drift.py", "receipts.py"])
 @pytest.mark.parametrize("content", [None, "def broken("])
 def test_code_that_is_missing_or_damaged_is_named_without_a_traceback(tmp_path, name, content):
     folder = copy_of(shared_bundle(), tmp_path)

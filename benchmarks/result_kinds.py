@@ -10,6 +10,7 @@ from benchmarks.batch_tables import BATCH, markdown_batch, markdown_batch_alone
 from benchmarks.cascade_tables import CASCADE, markdown_cascade, markdown_stages
 from benchmarks.family_tables import markdown_families, markdown_families_alone, markdown_refused
 from benchmarks.figures import ABLATION, AVERAGES, FAMILIES, QUALITY, RECIPES, RUN, Figure
+from benchmarks.graph_tables import GRAPHS, markdown_graphs, markdown_shipped
 from benchmarks.quality_table import markdown_overview, markdown_quality, markdown_sets
 from benchmarks.run_table import markdown_models
 from benchmarks.speed_tables import SPEED, markdown_speed, markdown_speed_alone
@@ -57,6 +58,9 @@ KINDS = {
     "families": Kind(lambda result, _: markdown_refused(result), markdown_families, markdown_families_alone, FAMILIES),
     "cascade": Kind(
         lambda result, _: markdown_stages(result), markdown_cascade, markdown_stages, CASCADE, chapter=False
+    ),
+    "graphs": Kind(
+        lambda result, _: markdown_shipped(result), markdown_graphs, markdown_shipped, GRAPHS, chapter=False
     ),
     "training_defaults": Kind(
         lambda result, _: markdown_recipes_alone(result), markdown_recipes, markdown_recipes_alone, RECIPES

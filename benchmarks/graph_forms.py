@@ -1,0 +1,297 @@
+"""Forms of one classifier's graph that were tried for speed on processors: what ships, what did before, what else."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import helper, numpy_helper
+
+from export import int8, int8_graph
+from export.targets.onnx_fp32 import OnnxFp32
+
+BEFORE, SHIPPED = "int8 as quantised", "int8 as shipped"
+_MASK, _TYPES = "attention_mask", "token_type_ids"
+_MICROSOFT = "com.microsoft"
+
+
+def write_forms(fp32: Path, folder: Path, heads: int, *, few: bool = False) -> dict[str, Path]:
+    """Write every form of an fp32 export of a BERT with eager attention; names to files, each in a folder of its own.
+
+    Args: heads: of attention. few: only the int8 file as quantised and as shipped.
+    """
+    forms: dict[str, Callable[[onnx.ModelProto], None]] = {
+        "int8, queries, keys and values in one product": merge_products,
+        "int8, attention as one operator": lambda model: fuse_attention(model, heads),
+        "int8 without a mask": drop_mask,
+        "int8, one input: no mask, one segment": one_input,
+    }
+    names = ["fp32", "fp32, onnxruntime.transformers", BEFORE, SHIPPED, *forms, "int8 with static scales"]
+    made = {name: _place(folder, number) for number, name in enumerate(names)}
+    for name, faster in ((BEFORE, False), (SHIPPED, True)):
+        int8.quantise(fp32, made[name], faster=faster)
+    if few:
+        return {name: made[name] for name in (BEFORE, SHIPPED)}
+    shutil.copy(fp32, made["fp32"])
+    _library_fusion(fp32, made["fp32, onnxruntime.transformers"], heads)
+    for name, change in forms.items():
+        model = onnx.load(made[SHIPPED])
+        change(model)
+        onnx.save(model, made[name])
+    _static(fp32, made["int8 with static scales"])
+    return made
+
+
+def _place(folder: Path, number: int) -> Path:
+    """Where an export target looks for its file."""
+    place = folder / f"form-{number}" / OnnxFp32.model
+    place.parent.mkdir()
+    return place
+
+
+def merge_products(model: onnx.ModelProto) -> None:
+    """Give products of one input one matrix, whose result is split: numbers stay as they are."""
+    graph = model.graph
+    users, weights = _users(graph), {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    groups: dict[str, list[list[onnx.NodeProto]]] = {}
+    for node in graph.node:
+        if node.op_type == "MatMulInteger":
+            cast = users[node.output[0]][0]
+            scaled = users[cast.output[0]][0]
+            scale = next(one for one in graph.node if one.output[0] in scaled.input and one is not cast)
+            groups.setdefault(node.input[0], []).append([node, cast, scale, scaled, users[scaled.output[0]][0]])
+    for number, chains in enumerate(group for group in groups.values() if len(group) > 1):
+        first, name = chains[0], f"merged.{number}"
+        joined = {
+            "weights": np.concatenate([weights[chain[0].input[1]] for chain in chains], 1),
+            "zeros": np.concatenate([weights[chain[0].input[3]] for chain in chains]),
+            "scales": np.concatenate([weights[_stored(chain[2], weights)] for chain in chains]),
+            "bias": np.concatenate([weights[_stored(chain[4], weights)] for chain in chains]),
+            "sizes": np.array([weights[_stored(chain[4], weights)].size for chain in chains]),
+        }
+        graph.initializer.extend(numpy_helper.from_array(value, f"{name}.{key}") for key, value in joined.items())
+        outputs = [chain[4].output[0] for chain in chains]
+        for chain in chains[1:]:
+            for node in chain:
+                graph.node.remove(node)
+        first[0].input[1], first[0].input[3] = f"{name}.weights", f"{name}.zeros"
+        _exchange(first[2], weights, f"{name}.scales")
+        _exchange(first[4], weights, f"{name}.bias")
+        first[4].output[0] = f"{name}.all"
+        split = helper.make_node("Split", [f"{name}.all", f"{name}.sizes"], outputs, f"{name}/Split", axis=-1)
+        graph.node.append(split)
+    _drop_unused(graph)
+    _sort(graph)
+
+
+def fuse_attention(model: onnx.ModelProto, heads: int) -> None:
+    """Attention by ONNX Runtime's own operator, MultiHeadAttention, which takes the mask as int32 (B, S)."""
+    graph = model.graph
+    made = {name: node for node in graph.node for name in node.output}
+    users = _users(graph)
+    mask = helper.make_node("Cast", [_MASK], ["int_mask"], "int_mask", to=onnx.TensorProto.INT32)
+    graph.node.insert(0, mask)
+    for softmax in [node for node in graph.node if node.op_type == "Softmax"]:
+        added = made[softmax.input[0]]
+        scaled = next(made[name] for name in added.input if made[name].op_type == "Mul")
+        scores = next(made[name] for name in scaled.input if name in made)
+        context = users[softmax.output[0]][0]
+        end = users[users[context.output[0]][0].output[0]][0]
+        sources = [_before_heads(made, name) for name in (*scores.input, context.input[1])]
+        graph.node.append(
+            helper.make_node(
+                "MultiHeadAttention",
+                [*sources, "", "int_mask"],
+                [end.output[0]],
+                f"{softmax.name}.fused",
+                domain=_MICROSOFT,
+                num_heads=heads,
+                mask_filter_value=float(np.finfo(np.float32).min),
+            )
+        )
+        graph.node.remove(end)
+    model.opset_import.append(helper.make_opsetid(_MICROSOFT, 1))
+    _drop_unused(graph)
+    _sort(graph)
+
+
+def drop_mask(model: onnx.ModelProto) -> None:
+    """Add nothing to scores: right where no row of a batch is padded."""
+    graph = model.graph
+    made = {name: node for node in graph.node for name in node.output}
+    for softmax in [node for node in graph.node if node.op_type == "Softmax"]:
+        added = made[softmax.input[0]]
+        softmax.input[0] = next(name for name in added.input if made[name].op_type == "Mul")
+    _drop_unused(graph)
+
+
+def one_input(model: onnx.ModelProto) -> None:
+    """Neither mask nor segments are read: every token is of the first segment."""
+    drop_mask(model)
+    graph = model.graph
+    found = next(node for node in graph.node if node.op_type == "Gather" and node.input[1] == _TYPES)
+    table = next(tensor for tensor in graph.initializer if tensor.name == found.input[0])
+    row = numpy_helper.from_array(numpy_helper.to_array(table)[:1][None], found.output[0])
+    graph.node.remove(found)
+    graph.initializer.append(row)
+    for node in graph.node:  # what read the sizes of the segments reads those of the ids
+        node.input[:] = ["input_ids" if name == _TYPES else name for name in node.input]
+    _drop_unused(graph)
+
+
+def gemm_floor(config: Mapping[str, int], tokens: int) -> onnx.ModelProto:
+    """The products of a classifier of this shape alone: int8 with weights, fp32 in attention, the last layer of [CLS].
+
+    Args: config: `layers`, `width`, `inner`, `heads`.
+    """
+    return _Floor(config, tokens).model()
+
+
+class _Floor:
+    def __init__(self, config: Mapping[str, int], tokens: int) -> None:
+        self.width, self.inner, self.heads = config["width"], config["inner"], config["heads"]
+        self.layers, self.tokens = config["layers"], tokens
+        self.nodes: list[onnx.NodeProto] = []
+        self.weights: list[onnx.TensorProto] = []
+        self.inputs: dict[str, onnx.ValueInfoProto] = {}
+        self.outputs: list[onnx.ValueInfoProto] = []
+
+    def model(self) -> onnx.ModelProto:
+        """The graph: every product reads an input of its own kind, and its result is an output."""
+        for layer in range(self.layers):
+            rows = 1 if layer == self.layers - 1 else self.tokens
+            if rows == self.tokens:
+                self._weighted(rows, self.width, 3 * self.width)
+            else:
+                self._weighted(rows, self.width, self.width)
+                self._weighted(self.tokens, self.width, 2 * self.width)
+            self._weighted(rows, self.width, self.width)
+            self._weighted(rows, self.width, self.inner)
+            self._weighted(rows, self.inner, self.width)
+            self._plain(rows, self.width // self.heads, self.tokens)
+            self._plain(rows, self.tokens, self.width // self.heads)
+        graph = helper.make_graph(self.nodes, "floor", list(self.inputs.values()), self.outputs, self.weights)
+        return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+
+    def _weighted(self, rows: int, inner: int, columns: int) -> None:
+        values = np.random.default_rng(len(self.nodes)).integers(-127, 128, (inner, columns)).astype(np.int8)
+        name = f"weights.{len(self.nodes)}"
+        self.weights.append(numpy_helper.from_array(values, name))
+        self._node("MatMulInteger", [self._input("uint8", rows, inner), name], onnx.TensorProto.INT32)
+
+    def _plain(self, rows: int, inner: int, columns: int) -> None:
+        sides = [self._input("float", self.heads, *shape) for shape in ((rows, inner), (inner, columns))]
+        self._node("MatMul", sides, onnx.TensorProto.FLOAT)
+
+    def _input(self, kind: str, *shape: int) -> str:
+        name = f"{kind}.{'x'.join(map(str, shape))}"
+        number = onnx.TensorProto.UINT8 if kind == "uint8" else onnx.TensorProto.FLOAT
+        self.inputs[name] = helper.make_tensor_value_info(name, number, shape)
+        return name
+
+    def _node(self, operator: str, inputs: list[str], kind: int) -> None:
+        out = f"out.{len(self.nodes)}"
+        self.nodes.append(helper.make_node(operator, inputs, [out]))
+        self.outputs.append(helper.make_tensor_value_info(out, kind, None))
+
+
+def _library_fusion(fp32: Path, out: Path, heads: int) -> None:
+    """What `onnxruntime.transformers.optimizer` finds to fuse."""
+    from onnxruntime.transformers.optimizer import optimize_model
+
+    fused = optimize_model(str(fp32), model_type="bert", num_heads=heads, hidden_size=0, opt_level=0)
+    fused.save_model_to_file(str(out))
+
+
+def _static(fp32: Path, out: Path) -> None:
+    """QDQ with scales found once, on random tokens: for speed alone, so what they are makes no difference."""
+    from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+
+    names = [value.name for value in onnx.load(fp32, load_external_data=False).graph.input]
+
+    class Random(CalibrationDataReader):  # type: ignore[misc]
+        def __init__(self) -> None:
+            self.batches = self._batches()
+
+        def _batches(self) -> Iterator[dict[str, Any]]:
+            chance = np.random.default_rng(1)
+            for _ in range(4):
+                ids = chance.integers(1, 10, (2, 25))
+                held = {"input_ids": ids, _MASK: np.ones_like(ids), _TYPES: np.zeros_like(ids)}
+                yield {name: held[name] for name in names}
+
+        def get_next(self) -> dict[str, Any] | None:
+            return next(self.batches, None)
+
+    model = onnx.load(fp32)
+    quantize_static(
+        model,
+        str(out),
+        Random(),
+        quant_format=QuantFormat.QDQ,
+        per_channel=True,
+        activation_type=QuantType.QUInt8,
+        weight_type=QuantType.QInt8,
+        nodes_to_quantize=[product.name for product in int8.products(fp32)],
+        op_types_to_quantize=["MatMul"],
+        extra_options={"MatMulConstBOnly": True},
+    )
+    written = onnx.load(out)
+    int8_graph.speed_up(written)
+    onnx.save(written, out)
+
+
+def _before_heads(made: Mapping[str, onnx.NodeProto], name: str) -> str:
+    """What was split into heads, (B, S, H): in front of Reshape and Transpose."""
+    return made[made[name].input[0]].input[0]
+
+
+def _stored(node: onnx.NodeProto, weights: Mapping[str, Any]) -> str:
+    return next(name for name in node.input if name in weights)
+
+
+def _exchange(node: onnx.NodeProto, weights: Mapping[str, Any], name: str) -> None:
+    node.input[list(node.input).index(_stored(node, weights))] = name
+
+
+def _users(graph: onnx.GraphProto) -> dict[str, list[onnx.NodeProto]]:
+    users: dict[str, list[onnx.NodeProto]] = {}
+    for node in graph.node:
+        for name in node.input:
+            users.setdefault(name, []).append(node)
+    return users
+
+
+def _drop_unused(graph: onnx.GraphProto) -> None:
+    """Remove nodes, weights and inputs that no output needs."""
+    needed = {value.name for value in graph.output}
+    before = -1
+    while len(needed) != before:
+        before = len(needed)
+        for node in graph.node:
+            if needed & {*node.output}:
+                needed |= {*node.input}
+    for field in (graph.initializer, graph.input):
+        for item in [item for item in field if item.name not in needed]:
+            field.remove(item)  # type: ignore[arg-type]
+    for node in [node for node in graph.node if not needed & {*node.output}]:
+        graph.node.remove(node)
+
+
+def _sort(graph: onnx.GraphProto) -> None:
+    """Put nodes behind those that they read."""
+    known = {item.name for item in [*graph.input, *graph.initializer]} | {""}
+    left, ordered = list(graph.node), []
+    while left:
+        ready = [node for node in left if known >= {*node.input}]
+        assert ready, "a graph without cycles has a node that is ready"
+        ordered += ready
+        known |= {name for node in ready for name in node.output}
+        left = [node for node in left if not known >= {*node.output}]
+    copies = [onnx.NodeProto.FromString(node.SerializeToString()) for node in ordered]
+    del graph.node[:]
+    graph.node.extend(copies)

@@ -1,0 +1,91 @@
+"""Classifiers of the shapes that are timed, cards of an exact length, and a bundle of one of them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from distill.core.files import Json, read_json, write_json
+from distill.core.label_space import LabelSpace
+from distill.core.project import ViewConfig
+from distill.core.rendering import Renderer
+from distill.core.view import View
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+LABELS = ("no", "maybe", "yes")
+_HEAD = {384: 32}  # of MiniLM; wider encoders have heads of 64
+
+
+def write_classifier(encoder: Path, folder: Path, tokens: int, shape: str | None = None) -> Json:
+    """Write a classifier with a fresh head into `folder`: of an encoder, or of a shape with random weights.
+
+    Args: encoder: a BERT's folder; its tokenizer serves in both cases. tokens: most that its cards have. shape: layers
+        and width, such as `12x768`.
+    Returns: `name`, `layers`, `width`, `inner`, `heads`, `weights`.
+    """
+    import torch
+
+    from distill.models.encoder import load_classifier
+
+    torch.manual_seed(1)
+    model = _random(encoder, shape) if shape else load_classifier(encoder, LABELS)
+    folder.mkdir(parents=True)
+    model.save_pretrained(folder)
+    shutil.copy(encoder / "tokenizer.json", folder)
+    view = ViewConfig(left=["title"], right=["page"], max_tokens=tokens)
+    View("card", view, folder / "tokenizer.json").save(folder)
+    config: Any = model.config
+    facts = {"layers": config.num_hidden_layers, "width": config.hidden_size, "heads": config.num_attention_heads}
+    name = f"{facts['layers']} × {facts['width']}"
+    return {"name": name, **facts, "inner": config.intermediate_size, "weights": "random" if shape else encoder.name}
+
+
+def _random(encoder: Path, shape: str) -> PreTrainedModel:
+    from transformers import BertConfig, BertForSequenceClassification
+
+    layers, width = map(int, shape.split("x"))
+    config = BertConfig(
+        vocab_size=read_json(encoder / "config.json")["vocab_size"],
+        hidden_size=width,
+        num_hidden_layers=layers,
+        num_attention_heads=width // _HEAD.get(width, 64),
+        intermediate_size=4 * width,
+        id2label=dict(enumerate(LABELS)),
+        label2id={label: index for index, label in enumerate(LABELS)},
+    )
+    return BertForSequenceClassification(config).eval()
+
+
+def card(renderer: Renderer, tokens: int) -> Json:
+    """A card that the model reads as exactly so many tokens, special ones included."""
+    for words in range(tokens):
+        found = {"title": " ".join(["a"] * (words // 2)), "page": " ".join(["b"] * (words - words // 2))}
+        if renderer.encode(found).read_tokens == tokens:
+            return found
+    raise ValueError(f"no card of {tokens} tokens under this tokenizer")
+
+
+def write_bundle(folder: Path, model_folder: Path, files: Sequence[Path]) -> Path:
+    """A bundle of the fp32 and the int8 file of a classifier."""
+    from export.artifact import Artifact, Contents
+    from export.build import PARITY
+    from export.bundle import bundle
+    from export.config import load_target
+
+    artifacts = []
+    for name, file in zip(("onnx", "onnx-int8"), files, strict=True):
+        export = folder / "export" / name
+        export.mkdir(parents=True)
+        shutil.copy(file, export / "model.onnx")
+        write_json(export / PARITY, {"finite": True})
+        artifacts.append(Artifact(load_target(name), export))
+    space = LabelSpace(LABELS, positive=LABELS[-1])
+    out = folder / "bundle"
+    out.mkdir()
+    bundle(Contents("timed", model_folder, artifacts, space, json.loads("{}")), out, threads=1)
+    return out

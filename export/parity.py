@@ -96,7 +96,7 @@ def measure(original: Original, exported: Runner, target: Target, points: Points
     grid, the one by a limit for all files, the other by the target's own; `decisions` at `label_flips`, the share of
     records whose label changes, read one at a time. Where a target scales activations per batch, `label_flips_large`
     and `batch_shift` tell what larger batches do. `finite` is false when an answer is NaN, infinite, of another shape
-    or refused. `changes` of a file judged by decisions: see `changed_answers`.
+    or refused. `changes` of a file that is not judged by parity: see `changed_answers`.
 
     Args: points: where both are read for `changes`, chosen on other records; None: those that the same records choose.
     """
@@ -127,7 +127,7 @@ def measure(original: Original, exported: Runner, target: Target, points: Points
             "batches": {"served": _SERVED, "large": _LARGE},
             "grid": grid,
             "cpu": cpu_class(),
-            **({"changes": original.changes(served, points)} if target.criterion == "decisions" else {}),
+            **({"changes": original.changes(served, points)} if target.criterion != "parity" else {}),
         }
     )
 

@@ -10,7 +10,7 @@ from distill.core.errors import GateFailed, UserError
 from distill.core.label_space import LabelSpace
 from distill.core.project import Gates
 from distill.evaluation.entries import Parity
-from distill.evaluation.gates import judged_parity, parity_gates
+from distill.evaluation.gates import changes_gates, judged_parity, parity_gates
 from distill.families.family import Opening
 from distill.inference import engines
 from distill.inference.providers import CPU, TENSORRT
@@ -89,8 +89,11 @@ def test_a_file_for_later_is_measured_on_the_processor_in_its_own_types(later, n
     assert found["engine"] is None and found["profiles"][0]["tokens"][0] == 1
     assert found["profiles"][1]["batch"] == [2, 33, 64] and found["profiles"][1]["tokens"][2] == 40
     assert 1e-4 < found["max_abs_diff"] < limit
-    (gate,) = parity_gates(map(Parity.from_json, judged_parity(Gates(), [found])))
+    (check,) = map(Parity.from_json, judged_parity(Gates(), [{**found, "limits": later[name].target.declared()}]))
+    (gate,) = parity_gates([check])
     assert (gate.required, gate.passed) == (limit, True)
+    changes = {gate.metric: (gate.required, gate.passed) for gate in changes_gates(Gates(), [check])}
+    assert changes["shift_max"] == ({"tensorrt-fp16": 0.02, "tensorrt-bf16": 0.1}[name], True)
 
 
 @pytest.mark.parametrize("name", ["tensorrt-fp16", "tensorrt-bf16"])

@@ -265,8 +265,8 @@ def _check(artifacts: Mapping[str, Any]) -> list[str]:
         "`python runtime.py --verify` (or `distill verify`) re-hashes every file and replays golden.jsonl: equal token",
         f"ids, logits within tolerance ({allowed}), equal labels, probabilities and decisions. It exits 2",
         "for a file that is changed, missing or foreign, 3 for other answers. `load_bundle` does the same for the",
-        "artifact that it opens; `verify=False` skips it. A hash tells damage, not who made the files: `distill sign`",
-        "and `distill verify --key` do.",
+        "artifact that it opens, at later starts on a machine with three records (`receipts.py`); `verify=False` skips",
+        "it. A hash tells damage, not who made the files: `distill sign` and `distill verify --key` do.",
     ]
 
 

@@ -100,6 +100,7 @@ def _rows(facts: Json, model: Path, files: Mapping[str, Path], threads: int, tok
             "tokens": tokens,
             "form": name,
             "median_ms": float(np.median(found)),
+            "least_ms": float(found.min()),
             "ratio": ratio(times[BEFORE], found),
             "vs_floor": ratio(times[FLOOR], found),
             **({"vs_optimum": ratio(times[OPTIMUM], found)} if OPTIMUM in times else {}),

@@ -9,8 +9,10 @@ import pytest
 
 from benchmarks import graphs
 from benchmarks.family_checkpoints import FAMILIES, write_checkpoint
+from benchmarks.figures import fill
 from benchmarks.graph_forms import SHIPPED, gemm_floor, write_forms
 from benchmarks.graph_models import card, write_classifier
+from benchmarks.result_kinds import kind_of
 from benchmarks.rounds import Rounds, interleaved, ratio
 from distill.core.view import View
 from export import to_onnx
@@ -124,6 +126,9 @@ def test_the_command_stores_forms_ratios_and_starts_with_a_page(stored):
         ("fp32", "first"), ("fp32", "later"), ("int8", "first"), ("int8", "later"),
     ]  # fmt: skip
     assert all(one["ms"]["total"] >= one["ms"]["session"] > 0 for one in result["starts"])
+    shipped = next(row for row in result["rows"] if row["form"] == SHIPPED)
+    words = fill("{speed: 4 × 32, 9, 1, ratio}; {over_floor: 4 × 32, 9, 1}", result, kind_of(result).figures, "here")
+    assert words.startswith(f"{shipped['ratio']['value']:.2f}× (") and shipped["least_ms"] <= shipped["median_ms"]
     assert "/tmp" not in result["command"] and "## 4 × 32, 9 tokens, 1 thread" in page and "## The start" in page
 
 

@@ -55,6 +55,13 @@ def open_unchecked(bundle: Path, precision: str, threads: int | None = None, pro
     return loaded
 
 
+def require_outside(out: Path, bundle: Path) -> None:
+    """Check that writing `out` leaves a bundle as it is. Raises: UserError for a place in its folder."""
+    if bundle.resolve() in out.resolve().parents:
+        what, do = "a bundle holds its own files alone", "name a place outside of it with --out"
+        raise UserError(what, where=str(out), found=f"the folder of {bundle}", do=do)
+
+
 def report_lines(report: Json) -> list[str]:
     """The report for people, as `python runtime.py --verify` prints it."""
     lines: list[str] = _runtime().checks.report_lines(report)

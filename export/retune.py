@@ -17,7 +17,7 @@ from distill.evaluation.calibration import at_bound
 from distill.evaluation.metrics import FloatArray
 from distill.evaluation.retuning import Fresh, Tuned, corrected, measured, tune
 from distill.evaluation.safe_points import F1, LEAST_COST, Chosen, Rule, asked_rule, named_rule
-from export.checked_bundle import named_errors, verify
+from export.checked_bundle import named_errors, require_outside, verify
 from export.class_mix import asked_costs, asked_mix
 from export.fresh_rows import LabelledRows, read_labelled
 from export.held_project import Columns, may_show_texts
@@ -101,6 +101,7 @@ def _record(fresh: Fresh, rows: LabelledRows, columns: Columns, file: Path) -> J
 def _require_free(out: Path, bundle: Path) -> None:
     if out.resolve() == bundle.resolve():
         raise UserError("a bundle is not retuned in place", where=str(out), do="name another folder with --out")
+    require_outside(out, bundle)
     if out.exists():
         raise UserError("something is there already", where=str(out), do="name another folder with --out, or remove it")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -16,6 +17,7 @@ from distill.core.errors import UserError
 Json = dict[str, Any]
 """A JSON object."""
 
+_ERRNO = re.compile(r"\[Errno (\d+)\]")
 _CHUNK_BYTES = 1 << 20
 HALF_WRITTEN = ".*.partial"  # the names that `replacing` gives; a kill leaves such a file behind
 
@@ -120,6 +122,8 @@ def disk_error(path: Path, error: OSError) -> UserError:
         errno.EEXIST: "a file is where a folder is needed: choose another folder with --out",
         errno.ENOTDIR: "a file is where a folder is needed: choose another folder with --out",
     }
+    if isinstance(error, shutil.Error) and (number := _ERRNO.search(str(error))):  # of a folder, file by file
+        error = OSError(int(number[1]), os.strerror(int(number[1])))
     do = advice.get(error.errno or 0, "check the disk and start again: finished steps are kept")
     return UserError("cannot write", where=str(path), found=error.strerror or str(error), do=do)
 

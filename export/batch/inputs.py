@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from distill.core.errors import UserError
 from distill.core.files import sha256
 from distill.core.hashes import state_of
-from distill.core.intake.sources import expand, named_errors, open_bytes
+from distill.core.intake.sources import expand, named_errors, no_rows, open_bytes
 
 _READ_BYTES = 1 << 20
 
@@ -48,11 +48,13 @@ def surveyed(path: Path, hash_of: Callable[[Path], str] = sha256) -> Input:
     """A file's hash and rows; reads it once or twice, a piece at a time.
 
     Args: hash_of: gives its SHA-256; `HashCache.sha256` does not hash a file again that has not changed.
-    Raises: UserError when it cannot be read, or changes meanwhile.
+    Raises: UserError when it cannot be read, has no rows, or changes meanwhile.
     """
     state = _state(path)
     found = Input(path, path.stat().st_size, hash_of(path), _rows(path), state)
     found.require_unchanged()
+    if not found.rows:
+        raise no_rows(path)
     return found
 
 

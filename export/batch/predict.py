@@ -28,7 +28,7 @@ from export.batch.merge import merge_answers, merge_rejects
 from export.batch.shards import SHARD_CHARACTERS, SHARD_ROWS, Shard, read_shards
 from export.batch.store import Done, Store
 from export.batch.workers import Work, answered_by, answered_here, seal_of
-from export.checked_bundle import open_bundle
+from export.checked_bundle import open_bundle, require_outside
 from export.predict_options import PredictOptions
 from export.record_rows import columns_of, require_column
 from export.verify import CLASS_F1, cpu_class
@@ -102,6 +102,7 @@ class _Job:
             raise UserError(
                 "the answers would overwrite the records", where=str(out), do="name another file with --out"
             )
+        require_outside(out, bundle)
         ending = format_of(out if out.suffix else paths[0])
         require_replaceable(out)
         return cls(bundle, paths, out.resolve() if out.is_symlink() else out, ending, options)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 
 import pytest
 
@@ -113,3 +114,10 @@ def test_remove_takes_files_folders_and_nothing(tmp_path):
     remove(tmp_path / "a")
     remove(tmp_path / "a")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_is_copied_to_a_full_disk_has_one_reason(tmp_path):
+    reason = "[Errno 28] No space left on device: '/a/x' -> '/b/x'"
+    error = shutil.Error([("/a/x", "/b/x", reason), ("/a/y", "/b/y", reason)])
+    told = str(files.disk_error(tmp_path, error))
+    assert "found: No space left on device\n" in told and "free space" in told and "/b/y" not in told

@@ -216,6 +216,8 @@ def test_a_damaged_bundle_is_not_retuned_nor_one_in_its_own_place(tmp_path, rows
     bundle, file = copy_of(shared_bundle(), tmp_path), write_rows(tmp_path / "in.jsonl", rows)
     with pytest.raises(UserError, match="not retuned in place"):
         retune(bundle, file, RetuneOptions(out=bundle))
+    with pytest.raises(UserError, match="a bundle holds its own files alone"):
+        retune(bundle, file, RetuneOptions(out=bundle / "new"))
     (bundle / "config.json").write_text("{}")
     with pytest.raises(UserError, match="the bundle is damaged"):
         retune(bundle, file, RetuneOptions(out=tmp_path / "new"))

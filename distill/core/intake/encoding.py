@@ -126,9 +126,9 @@ def detect(lines: Iterable[bytes]) -> str | None:
 
 def _foreign(where: str, encoding: str | None, count: str) -> UserError:
     if encoding is None:
-        do = "find out its encoding and set data.encoding, or convert it with iconv"
+        do = "find out its encoding and convert it with iconv; a project may name it instead: data.encoding"
         return UserError("the file is not UTF-8", where=where, found=count, do=do)
-    do = f"set data.encoding: {encoding}, or convert with iconv -f {encoding} -t utf-8"
+    do = f"convert with iconv -f {encoding} -t utf-8; a project may say data.encoding: {encoding} instead"
     return UserError("the file is not UTF-8", where=where, found=f"it reads as {encoding}; {count}", do=do)
 
 

@@ -131,7 +131,12 @@ def read_rows(path: Path, reading: Reading = PLAIN) -> Iterator[Row]:
             count += 1
             yield row
     if not count:
-        raise UserError("the file has no rows", where=str(path), do="remove it from the config or write it again")
+        raise no_rows(path)
+
+
+def no_rows(path: Path) -> UserError:
+    """The error for a file without rows."""
+    return UserError("the file has no rows", where=str(path), do="leave it out, or write it again")
 
 
 @contextmanager

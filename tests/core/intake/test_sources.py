@@ -165,7 +165,8 @@ def test_a_file_in_another_encoding_is_named_with_the_fix(tmp_path, encoding, su
         list(read_rows(path))
     assert f"{path}, line 1" in str(error.value)
     assert f"it reads as {encoding}" in str(error.value)
-    assert f"set data.encoding: {encoding}, or convert with iconv -f {encoding} -t utf-8" in str(error.value)
+    advice = f"convert with iconv -f {encoding} -t utf-8; a project may say data.encoding: {encoding} instead"
+    assert advice in str(error.value)
     assert all("дрель" in row.values["текст"] for row in read_rows(path, Reading(encoding)))
 
 

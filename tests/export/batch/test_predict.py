@@ -1,15 +1,22 @@
 """A file of records and its answers: every format both ways, and rows that cannot be read."""
 
 import csv
+import gzip
 import json
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from distill.core.errors import UserError
 from export.batch.predict import answers_file
+from export.checked_bundle import verify
+from export.diff import diff
+from export.diff_options import DiffOptions
+from export.drift_file import drift_file
 from export.runtime import load_bundle
 from tests.export.batch.files import TITLES, answers, predict, write_source
-from tests.export.tiny_bundle import LABELS, MULTI, RECORDS, make_bundle, shared_bundle
+from tests.export.tiny_bundle import LABELS, MULTI, RECORDS, copy_of, make_bundle, shared_bundle
 
 FORMATS = ["jsonl", "ndjson", "jsonl.gz", "csv", "csv.gz", "tsv", "parquet"]
 
@@ -27,6 +34,33 @@ def test_answers_come_in_the_format_of_the_file_and_in_its_order(tmp_path, kind,
     found = predict(shared_bundle(), source, out, point, "int8")
     assert out.name == f"in.answers.{kind}" and (found.rows, found.rejects) == (3, 0)
     assert answers(out) == expected(point=point)
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "csv", "jsonl.gz", "parquet"])
+def test_a_file_without_rows_is_named_by_whatever_reads_it(tmp_path, kind):
+    source = tmp_path / f"in.{kind}"
+    if kind == "parquet":
+        pq.write_table(pa.table({"page.title": pa.array([], pa.string())}), source)
+    else:
+        source.write_bytes(gzip.compress(b"") if kind.endswith("gz") else b"")
+    calls = [
+        lambda: predict(shared_bundle(), source, tmp_path / "out.csv"),
+        lambda: diff(shared_bundle(), shared_bundle(), source, DiffOptions()),
+        lambda: drift_file(shared_bundle(), source),
+    ]
+    for call in calls:
+        with pytest.raises(UserError, match=r"the file has no rows[\s\S]*leave it out, or write it again"):
+            call()
+    assert [path.name for path in tmp_path.iterdir()] == [source.name]
+
+
+def test_answers_do_not_go_into_the_bundle(tmp_path):
+    bundle = copy_of(shared_bundle(), tmp_path)
+    source = write_source(tmp_path / "in.jsonl")
+    for out in (bundle / "a.jsonl", bundle / "triton" / "a.jsonl"):
+        with pytest.raises(UserError, match="a bundle holds its own files alone"):
+            predict(bundle, source, out)
+    assert verify(bundle)["passed"]
 
 
 @pytest.mark.parametrize("kind", ["jsonl", "csv", "tsv.gz", "parquet"])

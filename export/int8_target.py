@@ -14,7 +14,7 @@ from distill.core.files import Json
 from distill.evaluation.gates import exceeded
 from export.targets.base import Criterion, Source, Target
 
-Write = Callable[[Path], Mapping[str, Any] | None]
+Write = Callable[[Path], Mapping[str, Any]]
 Try = tuple[str, Write]
 """A form of the model: its name, and what writes it, which may say what of the graph has the form that runs faster."""
 
@@ -85,6 +85,6 @@ class Int8(Target):
         ]
 
 
-def _taken(rung: str, found: Mapping[str, Json], graph: Mapping[str, Any] | None) -> Mapping[str, Any]:
+def _taken(rung: str, found: Mapping[str, Json], graph: Mapping[str, Any]) -> Mapping[str, Any]:
     chosen = {"rung": rung, "rungs": {name: changes["flips"] for name, changes in found.items()}}
-    return {**chosen, "graph": graph} if graph else chosen
+    return {**chosen, "graph": graph}

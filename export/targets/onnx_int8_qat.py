@@ -36,7 +36,7 @@ class OnnxInt8Qat(Int8):
         kept = [*int8.rungs(fp32, self.keep_fp32)["all"], *scales.others]
         # Bundles know their files by the student's weights.
         weights = {"source_sha256": source.model_folder, "refitted_sha256": source.refitted}
-        int8_static.quantise(
+        graph = int8_static.quantise(
             fp32,
             folder / self.model,
             scales.of_tensors,
@@ -44,4 +44,4 @@ class OnnxInt8Qat(Int8):
             reduce_range=self.reduce_range,
             notes={name: sha256(place / "model.safetensors") for name, place in weights.items()},
         )
-        return {}
+        return {"graph": graph}

@@ -8,7 +8,7 @@ from distill.core.files import read_json
 from distill.inference.onnx_runner import OnnxRunner
 from distill.inference.runner_scorer import RunnerScorer
 from distill.inference.token_budget import NO_LIMIT
-from export import calibration, int8, int8_static
+from export import calibration, int8, int8_graph, int8_static
 from export.build import export_target
 from export.config import load_target
 from export.evidence import Evidence, Sample
@@ -77,6 +77,13 @@ def test_the_residual_sums_are_not_rounded(static):
     assert readers == {"MatMul"}
 
 
+def test_the_faster_form_answers_the_same(static, fp32, ranges, original, tmp_path, monkeypatch):
+    monkeypatch.setattr(int8_graph, "speed_up", lambda model: {})
+    int8_static.quantise(fp32("bert"), tmp_path / "plain.onnx", ranges.scales("minmax", 100.0))
+    assert len(onnx.load(static).graph.node) <= len(onnx.load(tmp_path / "plain.onnx").graph.node) - 10
+    np.testing.assert_allclose(batches(original, static, 7), batches(original, tmp_path / "plain.onnx", 7), atol=1e-5)
+
+
 def test_answers_stay_near_and_are_not_the_same(original, static):
     difference = np.abs(batches(original, static, 1) - original.logits).max()
     assert 0 < difference < 0.2 * np.ptp(original.logits)
@@ -130,6 +137,7 @@ def test_the_target_calibrates_on_other_records_than_judge_and_says_what_it_took
     assert asked == [1]
     parity = read_json(tmp_path / "parity.json")
     assert (parity["rung"], parity["calibration_rows"], parity["chosen_on"]["apart"]) == ("all, minmax", 7, True)
+    assert parity["graph"]["short_mask"] and parity["graph"]["sums"] > 0  # the form that ONNX Runtime runs faster
     assert parity["batch_shift"] < 1e-6
     assert set(parity["changes"]) == {"flips", "shift_max", "decisions", "class_f1"}
 

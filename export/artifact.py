@@ -25,6 +25,7 @@ class Artifact:
         temperature: T that calibrates softmax(logits / T), fitted on validation.
         operating_points: name to least probability *after* the temperature, chosen on validation; None if not reached.
         class_thresholds: of records with several labels, label to the probability from which on it holds; else empty.
+        fall_through: bands and curves of the records that it is not sure of, as in report.json; empty: it has none.
         quality: split name to the quality block of report.json, measured with this file.
     """
 
@@ -34,6 +35,7 @@ class Artifact:
     operating_points: Mapping[str, float | None] = field(default_factory=dict)
     quality: Mapping[str, Any] = field(default_factory=dict)
     class_thresholds: Mapping[str, float] = field(default_factory=dict)
+    fall_through: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from distill.core.view import View
 from export import expected
 from export.artifact import Artifact, Contents, named
 from export.build import PARITY, in_place_of, made_by
-from export.checked_bundle import CODE
+from export.checked_bundle import CODE, SENDING_CODE
 from export.clean_process import run_alone
 from export.drift_reference import drift_reference
 from export.golden import synthetic_records, tolerance, write_golden
@@ -28,11 +28,13 @@ from export.targets.base import Target
 from export.tokenizer_files import write_tokenizer
 from export.triton import write_triton
 from export.verify import (
+    BANDS,
     DRIFT,
     MANIFEST,
     MEASURED,
     PROJECT,
     SCHEMA,
+    SENDING,
     SIGNATURE,
     BundleError,
     content_sha256,
@@ -108,6 +110,9 @@ def _fill(
     write_triton(folder, contents.name, entries, len(space.outputs))
     if contents.project is not None:
         write_text(folder / PROJECT, contents.project)
+    if bands := _bands(held):
+        write_json(folder / BANDS, {"schema": SCHEMA, "artifacts": bands})
+        shutil.copyfile(SENDING_CODE, folder / SENDING)
     if contents.reference is not None:
         drift = drift_reference(contents.reference, view.renderer(), view.config.fields, held, space)
         write_json(folder / DRIFT, drift)
@@ -211,6 +216,11 @@ def _postprocessing(held: Mapping[str, Artifact], space: LabelSpace) -> Json:
     }
 
 
+def _bands(held: Mapping[str, Artifact]) -> Json:
+    """What `fallthrough.json` has of each file; empty where nothing may be sent on."""
+    return {name: dict(one.fall_through) for name, one in held.items() if one.fall_through}
+
+
 def _manifest(contents: Contents, view: View, entries: Mapping[str, Any]) -> Json:
     """The manifest without its files."""
     reference = contents.reference
@@ -229,6 +239,7 @@ def _manifest(contents: Contents, view: View, entries: Mapping[str, Any]) -> Jso
             "real_records": len(contents.real_records),
             **({} if reference is None else {"drift": {"split": reference.split, "rows": len(reference.records)}}),
             **({} if contents.project is None else {"project": PROJECT}),
+            **({"fall_through": sorted(bands)} if (bands := _bands(named(contents.artifacts))) else {}),
         },
         "run": {"finished": dict(contents.finished), "files": list(MEASURED)},
     }

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from distill.core.errors import GateFailed, MissingExtra, UserError
 from distill.core.files import Json
 from distill.inference.providers import AUTO
+from export.verify import SENDING
 
 if TYPE_CHECKING:
     from export.runtime import Bundle
@@ -20,6 +21,8 @@ CODE = {name: _HERE / name for name in ("runtime.py", "verify.py", "drift.py", "
 CODE["rendering.py"] = _HERE.parent / "distill" / "core" / "rendering.py"
 CODE |= {name: _HERE.parent / "distill" / "inference" / name for name in ("providers.py", "engines.py")}
 """The code that a bundle carries verbatim."""
+SENDING_CODE = _HERE.parent / "distill" / "core" / "sending.py"
+"""What it carries too where records may be sent on to the teacher."""
 
 
 def verify(bundle: Path, threads: int | None = None) -> Json:
@@ -87,7 +90,8 @@ def named_errors(bundle: Path) -> Iterator[None]:
 
 def _other_code(bundle: Path) -> list[str]:
     """Warnings for code in the bundle that is not this version's: it was hashed, but not run."""
-    other = [name for name, source in CODE.items() if (bundle / name).read_bytes() != source.read_bytes()]
+    held = {**CODE, SENDING: SENDING_CODE} if (bundle / SENDING).exists() else CODE
+    other = [name for name, source in held.items() if (bundle / name).read_bytes() != source.read_bytes()]
     return [f"{name}: not this version's, and was not run; `python runtime.py --verify` runs it" for name in other]
 
 

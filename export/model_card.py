@@ -40,6 +40,7 @@ def model_card(
         _quality(artifacts),
         _operating_points(artifacts),
         _class_thresholds(artifacts),
+        _fall_through(artifacts),
         _latency(latency),
         [*_limits(view, artifacts.values(), manifest["cpu"]), *_in_place_of(manifest["artifacts"])],
         _real_texts(manifest["holds"]["real_records"]),
@@ -210,6 +211,36 @@ def _class_thresholds(artifacts: Mapping[str, Artifact]) -> list[str]:
         "",
         *_table(("file", "label", "threshold"), rows),
     ]
+
+
+def _fall_through(artifacts: Mapping[str, Artifact]) -> list[str]:
+    """What sending the least sure answers on to the teacher is worth."""
+    curves = {name: one.fall_through for name, one in artifacts.items() if one.fall_through}
+    rows = [
+        [name, f"{row['share']:.4g}", *(_figure(row.get(key), _percent) for key in ("sent", "accuracy", "f1_macro"))]
+        + [_figure(f1, _percent)]
+        for name, curve in curves.items()
+        for row, f1 in _with_positive(curve)
+    ]
+    if not rows:
+        return []
+    teachers = ", ".join(sorted({as_markdown_code(curve["teacher"]) for curve in curves.values()}))
+    return [
+        "## Fall-through",
+        "",
+        "`predict(records, fall_through=0.1)` says `send_on` of each record: whether its answer is among the tenth",
+        f"that is the least sure, by a band chosen on validation. Figures in percent, on test rows, where {teachers}",
+        "answers these records; share 0 is this model alone, share 1 the teacher alone.",
+        "",
+        *_table(("file", "share", "sent on", "accuracy", "macro F1", "F1 of the positive label"), rows),
+    ]
+
+
+def _with_positive(curve: Mapping[str, Any]) -> Iterable[tuple[Mapping[str, Any], Any]]:
+    """Each share of the decision, with F1 of the positive label at its operating point where there is one."""
+    decision = curve.get("decision", [])
+    positive = [row["f1"] for row in curve.get("positive", [])] or [None] * len(decision)
+    return zip(decision, positive, strict=True)
 
 
 def _measured(artifact: Artifact, name: str) -> list[str]:

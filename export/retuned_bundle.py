@@ -23,7 +23,7 @@ from export import expected
 from export.bundle import require_own_check, write_manifest
 from export.checked_bundle import verify
 from export.retuned_card import retuned_card
-from export.verify import GOLDEN, MANIFEST, SIGNATURE
+from export.verify import BANDS, GOLDEN, MANIFEST, SENDING, SIGNATURE
 
 _CARD, _AFTER = "MODEL_CARD.md", "postprocessing.json"
 _PARTIAL = re.compile(r"\..+\.(\d+)\.partial")
@@ -47,7 +47,7 @@ def write_retuned(bundle: Path, out: Path, retuned: Retuned, threads: int | None
     Raises: GateFailed when it does not. UserError when it cannot be written.
     """
     with _new_folder(out) as folder:
-        outside = shutil.ignore_patterns(MANIFEST, SIGNATURE, STARTED, "__pycache__")
+        outside = shutil.ignore_patterns(MANIFEST, SIGNATURE, STARTED, "__pycache__", BANDS, SENDING)
         shutil.copytree(bundle, folder, ignore=outside)
         manifest = _manifest(bundle, retuned)
         write_json(folder / _AFTER, _postprocessing(read_json(bundle / _AFTER), retuned))
@@ -65,6 +65,8 @@ def _manifest(bundle: Path, retuned: Retuned) -> Json:
     earlier = old["lineage"].get("retuned_from")
     came = {"manifest_sha256": sha256(bundle / MANIFEST), **retuned.record, **({"earlier": earlier} if earlier else {})}
     kept = {key: value for key, value in old.items() if key not in ("files", "seal")}
+    # Bands hold for the probabilities and thresholds that they were chosen with.
+    kept["holds"] = {key: value for key, value in old["holds"].items() if key != "fall_through"}
     entries = {name: {**entry, **_chosen(retuned.tuned[name])} for name, entry in old["artifacts"].items()}
     return {**kept, "artifacts": entries, "lineage": {**old["lineage"], "retuned_from": came}}
 

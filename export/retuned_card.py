@@ -12,6 +12,7 @@ from distill.report import formats
 
 _SECTION = re.compile(r"^(?=## )", re.MULTILINE)
 POINTS, CLASSES, RETUNED = "## Operating points of the positive label", "## Thresholds of each label", "## Retuned"
+FALL_THROUGH = "## Fall-through"
 _BEFORE = "## Latency"
 _AT = {"threshold": "threshold", "precision": "precision", "recall": "recall", "f1": "F1"}
 
@@ -22,7 +23,7 @@ def retuned_card(card: str, record: Mapping[str, Any], figures: Mapping[str, Jso
     """
     own = [_points(figures), _classes(figures), _retuned(record, figures)]
     new = "\n\n".join("\n".join(lines) for lines in own if lines) + "\n\n"
-    kept = [part for part in _SECTION.split(card) if not part.startswith((POINTS, CLASSES, RETUNED))]
+    kept = [part for part in _SECTION.split(card) if not part.startswith((POINTS, CLASSES, FALL_THROUGH, RETUNED))]
     place = next((number for number, part in enumerate(kept) if part.startswith(_BEFORE)), len(kept))
     return "".join([*kept[:place], new, *kept[place:]])
 

@@ -5,6 +5,7 @@
 
     python runtime.py --verify                exits 0: as built, 2: a file is missing or changed, 3: other answers
     python runtime.py --predict FILE.jsonl    one JSON answer per line, in order, with `id` or the line number
+                      --fall-through 0.1      and `send_on`: whether it is among the tenth that is the least sure
     python runtime.py --drift FILE.jsonl      exits 0: as the reference, 2: a bad line, 3: drifted; see `drift.py`
 
 Needs Python 3.11, onnxruntime, tokenizers, numpy and the other Python files of this folder, nothing else.
@@ -19,7 +20,7 @@ import json
 import os
 import sys
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,7 +51,7 @@ def _beside(name: str) -> Any:
 
 
 if TYPE_CHECKING or __package__ == "export":  # the source tree; in a bundle both are next to this file
-    from distill.core import rendering
+    from distill.core import rendering, sending
     from distill.inference import providers
     from export import drift as drifting
     from export import receipts
@@ -58,6 +59,7 @@ if TYPE_CHECKING or __package__ == "export":  # the source tree; in a bundle bot
 else:
     checks, rendering, providers = _beside("verify"), _beside("rendering"), _beside("providers")
     drifting, receipts = _beside("drift"), _beside("receipts")
+    sending = _beside("sending") if Path(__file__).with_name("sending.py").is_file() else None
 
 FloatRows = NDArray[np.float32]
 BundleError, OtherAnswers, Unavailable = checks.BundleError, checks.OtherAnswers, checks.Unavailable
@@ -180,19 +182,25 @@ class Bundle:
         return list(self.after["labels"])
 
     def predict(
-        self, records: Sequence[Mapping[str, Any]], operating_point: str | None = None, batch_size: int | None = None
-    ) -> list[dict[str, Any]]:
+        self, records: Sequence[Mapping[str, Any]], operating_point: str | None = None, batch_size: int | None = None,
+        fall_through: float | None = None,
+    ) -> list[dict[str, Any]]:  # fmt: skip
         """One answer per record, in order: `{"label", "probabilities": {label: p}}`, `positive` at an operating point.
 
         `label` is the class with the highest logit, or the list of classes from p = 0.5 on where several may hold. At
         the operating point `class_f1` it is the list of those from their `class_thresholds` on, without `positive`.
 
         Args: records: nested (`{"page": {"title": …}}`) or flat (`{"page.title": …}`); missing fields are empty.
-            operating_point: of `operating_points`. batch_size: as in `logits`.
-        Raises: TypeError, ValueError naming the record; ValueError for an unknown operating point.
+            operating_point: of `operating_points`. batch_size: as in `logits`. fall_through: a share; adds `send_on`,
+            whether the answer is as unsure as those of this share of validation: ask the teacher then.
+        Raises: TypeError, ValueError naming the record; ValueError for an unknown operating point or share.
         """
         self.require_point(operating_point)
-        return self.answers(self.logits(records, batch_size), operating_point)
+        sent = None if fall_through is None else self._sender(operating_point, fall_through)
+        logits = self.logits(records, batch_size)
+        rows = self.answers(logits, operating_point)
+        marks = [{}] * len(rows) if sent is None else [{"send_on": bool(on)} for on in sent(self.probabilities(logits))]
+        return [{**row, **mark} for row, mark in zip(rows, marks, strict=True)]
 
     def answers(self, logits: FloatRows, operating_point: str | None = None) -> list[dict[str, Any]]:
         """What `predict` says where the model gives these logits, float32 (N, C)."""
@@ -256,6 +264,16 @@ class Bundle:
         """Check that the bundle can answer at an operating point, None for none. Raises: as `threshold`."""
         if operating_point is not None and not (operating_point == checks.CLASS_F1 and self.class_thresholds):
             self.threshold(operating_point)
+
+    def _sender(self, operating_point: str | None, share: float) -> Callable[[FloatRows], Any]:
+        """Probabilities -> whether each record is sent on. Raises: ValueError where there is no band for a share."""
+        path = self.folder / checks.BANDS
+        if sending is None or not path.is_file():
+            raise ValueError(f"{path}: there is none, this bundle was built without a teacher to send records on to")
+        with checks.damage(path):
+            bands = sending.Bands.of(checks.read_json(path), self.precision, operating_point)
+        bands.require(share)
+        return lambda chances: bands.sent(self, chances, share)
 
     def drift(self, records: Sequence[Mapping[str, Any]], limit: float = drifting.LIMIT) -> dict[str, Any]:
         """How far records have moved from those that the bundle was measured on: see `drift.compare`.
@@ -400,6 +418,7 @@ def _main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--bundle", type=Path, default=Path(__file__).resolve().parent, help="default: this folder")
     parser.add_argument("--precision", help="default: the one with the trained model's logits, fp32")
     parser.add_argument("--operating-point", help="adds `positive` to each answer")
+    parser.add_argument("--fall-through", type=float, metavar="SHARE", help="adds `send_on`: the least sure")
     parser.add_argument("--threads", type=int, help="default: all cores")
     parser.add_argument("--provider", choices=(AUTO, *providers.NAMES), default=AUTO, help="what runs it")
     parser.add_argument("--limit", type=float, default=drifting.LIMIT, help="least PSI that counts as drift")
@@ -417,7 +436,7 @@ def _main(arguments: Sequence[str] | None = None) -> int:
             print(*map(_shown, told), sep="\n")
             return 0 if found["passed"] else 3
         lines = _read_lines(options.predict)
-        answers = bundle.predict([record for _, record in lines], options.operating_point)
+        answers = bundle.predict([one for _, one in lines], options.operating_point, None, options.fall_through)
         for (number, record), answer in zip(lines, answers, strict=True):
             named = {"id": number if record.get("id") is None else record["id"], **answer}
             print(_shown(json.dumps(named, ensure_ascii="utf" not in sys.stdout.encoding.lower())))

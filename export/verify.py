@@ -26,7 +26,9 @@ Json = dict[str, Any]
 FloatRows = NDArray[np.float32]
 SCHEMA, MANIFEST, GOLDEN, SIGNATURE = 3, "manifest.json", "golden.jsonl", "manifest.sig"
 CODE = ("runtime.py", "verify.py", "rendering.py", "providers.py", "engines.py", "drift.py", "receipts.py")
-DRIFT, PROJECT, MEASURED = "drift.json", "project.yaml", ("MODEL_CARD.md", "latency.json")  # measured: times of the run
+DRIFT, PROJECT, BANDS, SENDING = "drift.json", "project.yaml", "fallthrough.json", "sending.py"
+MEASURED = ("MODEL_CARD.md", "latency.json")  # times of the run
+_HELD = {"drift": {DRIFT}, "project": {PROJECT}, "fall_through": {BANDS, SENDING}}  # by key of `holds`
 LEAST_GOLDEN = 100
 PARITY_TOLERANCE = 1e-4  # of a logit, on any processor
 GPU_TOLERANCE = 1e-3  # of a logit of the same file on another provider, which sums in another order
@@ -38,13 +40,11 @@ _FILES = (
     *(*CODE, GOLDEN, "config.json", "preprocessing.json", "postprocessing.json", "latency.json", "MODEL_CARD.md"),
     *("tokenizer.json", "tokenizer_config.json", "sentence_bert_config.json"),
 )
-# Not in the manifest's list: itself, its signature, and the record of the step that made it all.
-_OUTSIDE = {MANIFEST, SIGNATURE, "step.json"}
-_BYTE_CODE = re.compile(r"__pycache__/(runtime|verify|rendering|providers|engines|drift|receipts)\.[\w.-]+\.pyc")
+_OUTSIDE = {MANIFEST, SIGNATURE, "step.json"}  # not in the manifest's list; the last is of the step that made it all
+_BYTE_CODE = re.compile(rf"__pycache__/({'|'.join(name[:-3] for name in (*CODE, SENDING))})\.[\w.-]+\.pyc")
 _ACTIVATIONS = {"single": "softmax", "multi": "sigmoid"}
 _GOLDEN_KEYS = {"id", "record", "windows", "logits", "answers"}
-# Instruction sets with an int8 kernel of their own in ONNX Runtime, best first. Without VNNI, sums of U8·S8 pairs
-# saturate, so the same file answers differently.
+# With an int8 kernel of their own in ONNX Runtime, best first. Without VNNI sums of U8·S8 pairs saturate.
 _CPU_CLASSES = ("amx_int8", "avx512_vnni", "avx_vnni", "avx512f", "avx2", "i8mm", "asimddp")
 
 
@@ -187,7 +187,7 @@ def files_of(manifest: Mapping[str, Any]) -> set[str]:
     name, artifacts = manifest["name"], manifest["artifacts"]
     models = [entry["file"] for entry in artifacts.values()]
     served = [f"triton/{name}_{one}/config.pbtxt" for one in (*artifacts, "text")]
-    further = [file for key, file in (("drift", DRIFT), ("project", PROJECT)) if key in manifest["holds"]]
+    further = set().union(*(files for key, files in _HELD.items() if key in manifest["holds"]))
     return {*_FILES, *further, *models, *served, "triton/prepare.sh", f"triton/{name}_text/1/model.py"}
 
 

@@ -24,6 +24,7 @@ LIGHT_MODULES = (
 # Files that run with a bundle and without distill, and all that they may import besides the standard library.
 BUNDLED = {
     "distill/core/rendering.py": set(),
+    "distill/core/sending.py": {"numpy", "numpy.typing"},
     "export/client.py": {"runtime"},
     "export/verify.py": {"numpy", "numpy.typing", "tokenizers"},
     "export/receipts.py": {"numpy", "onnxruntime", "tokenizers"},

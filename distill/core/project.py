@@ -18,6 +18,7 @@ from pydantic import (
 
 from distill.core.config import Config
 from distill.core.config_values import Name, Names, Share, become_paths
+from distill.core.fall_through import FallThrough
 from distill.core.intake.config import Data
 from distill.core.label_space import LabelSpace, label_name
 from distill.core.objectives.objective import known_objectives, objective
@@ -268,6 +269,7 @@ class Project(Config):
     gates: Gates = Field(default_factory=Gates)
     controls: Controls = Field(default_factory=Controls)
     quality: Quality = Field(default_factory=Quality)
+    fall_through: FallThrough = Field(default_factory=FallThrough)
     bench: dict[str, Any] = Field(default_factory=dict, description="settings of the latency benchmark")
     bundle: BundleConfig = Field(default_factory=BundleConfig)
     report: ReportConfig = Field(default_factory=ReportConfig)

@@ -178,6 +178,32 @@ class LatencyRow(Entry):
 
 
 @dataclass(frozen=True)
+class FallThroughCurve(Entry):
+    """One of the entries of `fall_through`: a file's quality and cost against the share that is sent on to the teacher.
+
+    Attributes:
+        by: what one label's sureness is. chosen_on, judged_on: rows of both halves of validation, the latter 0 where
+            there are no halves. bands: by what is answered and share.
+        decision, positive: rows of the curves, see `fall_through` and `priced`; `positive` is missing where the task
+            has no such class or a model does not reach its operating point.
+        teacher_timed: whose latency is counted for the teacher. judged_by: the figure that the share was chosen by.
+        chosen: that share; None where none is within the limits.
+    """
+
+    model: str = "–"
+    teacher: str = "–"
+    by: str | None = None
+    chosen_on: int | None = None
+    judged_on: int | None = None
+    bands: Json = field(default_factory=dict)
+    decision: list[Json] = field(default_factory=list)
+    positive: list[Json] | None = field(default=None, metadata=_OPTIONAL)
+    teacher_timed: str | None = None
+    judged_by: str | None = None
+    chosen: float | None = None
+
+
+@dataclass(frozen=True)
 class Parity(Entry):
     """One of the checks in `parity`: an exported file against its PyTorch model on the same rows.
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from distill.core.fall_through import FallThrough
 from distill.core.files import Json
 from distill.core.label_space import LabelSpace
 from distill.core.progress import progress
@@ -27,6 +28,7 @@ from distill.evaluation.calibrated_predictions import (
 from distill.evaluation.calibration import at_bound
 from distill.evaluation.class_thresholds import at_thresholds
 from distill.evaluation.entries import ModelFigures
+from distill.evaluation.fall_through import Sending, fall_through
 from distill.evaluation.fidelity import fidelity
 from distill.evaluation.holm import corrected
 from distill.evaluation.majority import MAJORITY, MODEL, majority_predictions
@@ -51,7 +53,8 @@ class Measuring:
 
     Attributes: space: the classes. quality: the project's settings. seed: of the bootstrap. priors: (C,) share of
         training rows with each label. random: whether answers drawn by these shares are a model too. keys: names of
-        `data.keys`. baseline: name of the model that every other one is set beside; None: none is.
+        `data.keys`. baseline: name of the model that every other one is set beside; None: none is. sent_on: shares of
+        the records that are sent on to the teacher.
     """
 
     space: LabelSpace
@@ -61,6 +64,7 @@ class Measuring:
     random: bool = True
     keys: Sequence[str] = ()
     baseline: str | None = None
+    sent_on: FallThrough = field(default_factory=FallThrough)
 
 
 def evaluate(
@@ -138,6 +142,7 @@ def evaluate(
         "twins": twins,
         "comparisons": corrected(list(_comparisons(models, overall, names))),
         **_joined(models, measured, names),
+        **_sent_on(models, predictions, references, overall, measuring),
     }
 
 
@@ -208,6 +213,26 @@ def _joined(models: Sequence[Model], measured: Mapping[str, ByTest], names: Sequ
     """`joined`: the comparisons on test and validation rows together; nothing where they are not asked for."""
     overall = {name: by_test[JOINED] for name, by_test in measured.items() if JOINED in by_test}
     return {"joined": {"comparisons": corrected(list(_comparisons(models, overall, names)))}} if overall else {}
+
+
+def _sent_on(
+    models: Sequence[Model],
+    predictions: Mapping[str, BySeed],
+    references: References,
+    overall: Mapping[str, Seeded],
+    measuring: Measuring,
+) -> Json:
+    """`fall_through`: the curves of every file that may be served; nothing without a teacher, or a choice to make."""
+    teacher = references.document or references.card
+    if teacher is None or not measuring.quality.calibrate or predictions[teacher][0].measured_valid is None:
+        return {}
+    how = Sending(measuring.sent_on, overall[teacher].bootstrap, measuring.seed)
+    found = [
+        {"model": one.name, "teacher": teacher, **fall_through(predictions[one.name], predictions[teacher], how)}
+        for one in models
+        if one.role == "artifact" or one.only_measured
+    ]
+    return {"fall_through": found} if found else {}
 
 
 def _kept(model: Model, predictions: Mapping[str, BySeed], measuring: Measuring, on_valid: Bootstrap | None) -> Json:

@@ -51,11 +51,14 @@ def hand_off(
 
 def _contents(experiment: Experiment, spec: ModelSpec, exports: Mapping[str, str], upstream: Sequence[str]) -> Contents:
     run, target_of = experiment.run, experiment.settings.target
-    models = {one["name"]: one for one in manifest.read_whole(run / EVALUATION, EVALUATION_FILE)["models"]}
+    evaluation = manifest.read_whole(run / EVALUATION, EVALUATION_FILE)
+    models = {one["name"]: one for one in evaluation["models"]}
+    sent_on = {one["model"]: one for one in evaluation.get("fall_through", ())}
     rows = manifest.read_whole(run / LATENCY, "latency.json")["rows"]
     names = {target: f"{spec.label}.{target}" for target in exports}
     artifacts = [
-        _artifact(target_of(target), run / export, models[names[target]]) for target, export in exports.items()
+        _artifact(target_of(target), run / export, models[names[target]], sent_on.get(names[target], {}))
+        for target, export in exports.items()
     ]
     latency = [row for row in rows if row["model"] in names.values() or row["role"] == "teacher"]
     bundle_config = experiment.project.bundle
@@ -135,7 +138,7 @@ def _stored(experiment: Experiment, model: str, records: Sequence[tuple[str, Rec
     return Stored(rows, measured.temperature, measured.thresholds or {}, measured.class_thresholds or {})
 
 
-def _artifact(target: Target, folder: Path, model: Mapping[str, Any]) -> Artifact:
+def _artifact(target: Target, folder: Path, model: Mapping[str, Any], sent_on: Mapping[str, Any]) -> Artifact:
     return Artifact(
         target=target,
         folder=folder,
@@ -143,4 +146,5 @@ def _artifact(target: Target, folder: Path, model: Mapping[str, Any]) -> Artifac
         operating_points=model["thresholds"] or {},
         quality={"test": model["quality"]} | {f"test.{name}": block for name, block in model["tests"].items()},
         class_thresholds=model.get("class_thresholds") or {},
+        fall_through=sent_on,
     )

@@ -15,7 +15,7 @@ from distill.core.project import Controls, Project
 from distill.core.run_folder import AUDIT, CHOICE, EVALUATION, EVALUATION_FILE, LATENCY, SELECTION, TWINS, VOCABULARIES
 from distill.core.selection.store import SELECTION_FILE
 from distill.core.staged import COVERAGE_FILE
-from distill.evaluation.entries import Gate, Parity
+from distill.evaluation.entries import Gate, LatencyRow, Parity
 from distill.evaluation.gates import (
     changes_gates,
     fidelity_gates,
@@ -30,6 +30,7 @@ from distill.evaluation.gates import (
     unasked_gates,
     validation_gate,
 )
+from distill.evaluation.sending_costs import priced
 from distill.report.causes import explained
 from distill.report.contents import Report, gates_of, models_of, parity_of
 from distill.report.starts import start_entries
@@ -93,6 +94,7 @@ def assemble(
     selection = read_whole(run / SELECTION, SELECTION_FILE) if project.select is not None else None
     if selection is not None:
         report["selection"] = selection
+    report |= _sent_on(project, evaluation, latency["rows"])
     if cascades := _cascades(run, project.report.texts):
         report["cascades"] = cascades
     return {**report, "gates": _as_json(_gates(project, report)), "gates_off": off_gates(project.gates), **left_out}
@@ -122,6 +124,7 @@ def assemble_seeds(
         "seeds": evaluation.get("seeds", []),
         "stopped_seeds": list(stopped),
         **_measured(evaluation),
+        **_sent_on(project, evaluation, first["latency"]),
         "choice": _choice(reports),
         "training_history": [
             {"seed": seed, **fit} for seed, report in reports.items() for fit in report["training_history"]
@@ -158,6 +161,15 @@ def _evaluation(run: Path) -> Json:
 def _measured(evaluation: Json) -> Json:
     """What of the evaluation the report has as it is."""
     return {key: evaluation[key] for key in ("baseline", "out_of_fold", *_MEASURED, "joined") if key in evaluation}
+
+
+def _sent_on(project: Project, evaluation: Json, latency: Sequence[Json]) -> Json:
+    """`fall_through`: the curves of the evaluation with what each share costs; nothing where there are none."""
+    curves, timed = evaluation.get("fall_through"), [LatencyRow.from_json(row) for row in latency]
+    if not curves:
+        return {}
+    found = priced(curves, timed, project.fall_through, project.quality.metric)
+    return {"fall_through": [one.as_json() for one in found]}
 
 
 def _choice(reports: Mapping[int, Report]) -> Json | None:

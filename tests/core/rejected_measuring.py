@@ -6,6 +6,7 @@ from typing import Any
 
 from distill.core import project
 from distill.core.config import Config
+from distill.core.fall_through import FallThrough
 from distill.core.swap import Swap, ViewSwap
 
 TASK = {"labels": ["нет", "да"], "positive": "да"}
@@ -37,6 +38,7 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
         "recall_at_least": -1,
         "replicates": 99,
     },
+    FallThrough: {"shares": [0.2, 0.1], "by": "entropy", "most": 1.5, "latency_ms": 0, "money_per_1000": -1},
     project.Gates: {
         "leak": -1,
         "parity_fp32": -1e-4,

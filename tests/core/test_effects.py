@@ -11,6 +11,7 @@ import pytest
 from benchmarks.config import BenchConfig
 from distill.core import grid, project
 from distill.core.config import Config
+from distill.core.fall_through import FallThrough
 from distill.core.intake import config as intake
 from distill.core.publishing import BundleConfig, ReportConfig
 from distill.core.selection.config import Select
@@ -39,6 +40,7 @@ REDONE = "pipeline/test_redone.py::test_a_change_redoes_what_reads_it_and_nothin
 CONTROLS = (
     "cli/test_family_runs.py::test_without_controls_there_is_nothing_measured_against_them_and_the_verdict_says_so"
 )
+SENT_ON, PRICED = "evaluation/test_fall_through.py", "evaluation/test_sending_costs.py"
 SETTINGS = "evaluation/test_evaluate.py::test_the_settings_of_quality_reach_the_figures"
 SHAPE = "models/test_fresh.py::test_the_shape_is_the_one_that_is_asked_for"
 TEXTS = "teachers/pretraining/test_collect.py::test_texts_of_other_files_are_filtered"
@@ -250,6 +252,12 @@ EFFECTS: Mapping[type[Config], Mapping[str, str]] = {
         "baseline": "evaluation/test_beside_baseline.py::test_a_baseline_adds_its_differences_and_changes_nothing_else",
         **each(SETTINGS, "precision_at_least", "recall_at_least", "replicates"),
     },
+    FallThrough: {
+        "shares": f"{SENT_ON}::test_bands_are_those_of_one_half_of_validation",
+        "by": f"{SENT_ON}::test_another_sureness_gives_other_bands",
+        **each(f"{PRICED}::test_the_chosen_share_is_the_best_within_what_is_allowed", "most", "latency_ms"),
+        "money_per_1000": f"{PRICED}::test_costs_by_hand",
+    },
     BundleConfig: each(HANDED_OFF, "license", "data_licenses", "golden"),
     ReportConfig: each(WITHHELD, "texts"),
     project.Project: {
@@ -267,6 +275,7 @@ EFFECTS: Mapping[type[Config], Mapping[str, str]] = {
         "gates": "report/test_gates.py::test_a_gate_set_to_null_is_off",
         "controls": CONTROLS,
         "quality": SETTINGS,
+        "fall_through": f"{SENT_ON}::test_bands_are_those_of_one_half_of_validation",
         **each(REDONE, "bench", "threads"),
         "provider": "pipeline/test_providers.py::test_a_provider_that_was_asked_for_measures_anew",
         "sweep": GRID,

@@ -151,6 +151,7 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
         "gates": 1,
         "controls": 1,
         "quality": 1,
+        "fall_through": {"shares": [1]},
         "bench": 1,
         "bundle": 1,
         "report": 1,

@@ -65,13 +65,15 @@ def _step(name: str, experiments: Mapping[int | None, Experiment], reads: tuple[
         from distill.evaluation.evaluate import Measuring, evaluate
 
         priors, random = class_shares(first.run / RECORDS), project.controls.random
-        measuring = Measuring(first.space, project.quality, project.seed, priors, random, project.data.keys, named)
+        asked = project.quality, project.seed, priors, random, project.data.keys, named, project.fall_through
+        measuring = Measuring(first.space, *asked)
         folders: Mapping[Any, Path] = {seed: one.run.predictions for seed, one in experiments.items()}
         result = evaluate(_models(experiments), tests, first.references, folders, measuring)
         crossed = [_out_of_fold(spec, experiments.values(), measuring) for spec in first.means_of_folds]
         write_json(folder / EVALUATION_FILE, {**result, **({"out_of_fold": crossed} if crossed else {})})
 
     mixed = mixing(first)
+    sent_on = project.fall_through.as_fingerprint("most", "latency_ms", "money_per_1000")
     seeds, models = [seed for seed in experiments if seed is not None], len(reads)
     return Step(
         name=name,
@@ -85,9 +87,10 @@ def _step(name: str, experiments: Mapping[int | None, Experiment], reads: tuple[
             **({} if project.controls.random else {"random": False}),
             **({"seeds": seeds} if seeds else {}),
             **({"mixtures": mixed} if mixed else {}),
+            **({"fall_through": sent_on} if sent_on else {}),
         },
         reads=reads,
-        version=7 if mixed else 6,  # 7 stores what a mixture is made of
+        version=8,
         work=lambda rows: Work(rows=sum(rows.get(test, 0) for test in tests) * project.quality.replicates * models),
     )
 

@@ -184,6 +184,7 @@ class FallThroughCurve(Entry):
     Attributes:
         by: what one label's sureness is. chosen_on, judged_on: rows of both halves of validation, the latter 0 where
             there are no halves. bands: by what is answered and share.
+        over_random: by curve and figure, how far its shares are in the mean above sending as many at random.
         decision, positive: rows of the curves, see `fall_through` and `priced`; `positive` is missing where the task
             has no such class or a model does not reach its operating point.
         teacher_timed: whose latency is counted for the teacher. judged_by: the figure that the share was chosen by.
@@ -196,6 +197,7 @@ class FallThroughCurve(Entry):
     chosen_on: int | None = None
     judged_on: int | None = None
     bands: Json = field(default_factory=dict)
+    over_random: Json = field(default_factory=dict)
     decision: list[Json] = field(default_factory=list)
     positive: list[Json] | None = field(default=None, metadata=_OPTIONAL)
     teacher_timed: str | None = None

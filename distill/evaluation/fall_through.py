@@ -16,7 +16,7 @@ foundations of noise-free selective classification", JMLR 11.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -72,7 +72,9 @@ def fall_through(model: BySeed, teacher: BySeed, sending_on: Sending) -> Json:
         clusters for halves: then the bands are chosen on all rows), `bands` by what is answered and share, and the
         curves `decision` and, where the task has a positive class and both reach their operating point, `positive`:
         rows with their `share`, `band`, the share `sent` and figures on test with intervals, their differences
-        `over_model` and `over_random`, and the same figures on `valid`, the half that judges. All are means over seeds.
+        `over_model` and `over_random`, and the same figures on `valid`, the half that judges. The `over_random` of a
+        whole curve is the mean over its shares: one figure, so that no share is picked for being far from random. All
+        are means over seeds.
     """
     halves = [choosing_half(one.valid_clusters, sending_on.seed) for one in model]
     found: Json = {
@@ -84,7 +86,10 @@ def fall_through(model: BySeed, teacher: BySeed, sending_on: Sending) -> Json:
     curves = {DECISION: _decision(sending_on.settings.by)}
     if all(one.thresholds and one.thresholds[POINT] is not None for one in (*model, *teacher)):
         curves[POSITIVE] = _at_point()
-    return {**found, **{name: _measured(curve, model, teacher, halves, sending_on) for name, curve in curves.items()}}
+    rows, over_random = {}, {}
+    for name, curve in curves.items():
+        rows[name], over_random[name] = _measured(curve, model, teacher, halves, sending_on)
+    return {**found, "over_random": over_random, **rows}
 
 
 def _bands(model: BySeed, halves: Sequence[BoolArray | None], sending_on: Sending) -> Json:
@@ -148,12 +153,12 @@ def _around_each(rows: Scored, thresholds: Mapping[str, float]) -> FloatArray:
 
 def _measured(
     curve: _Curve, model: BySeed, teacher: BySeed, halves: Sequence[BoolArray | None], sending_on: Sending
-) -> list[Json]:
-    """The rows of one curve."""
+) -> tuple[list[Json], Json]:
+    """The rows of one curve, and how far they are from random in the mean."""
     seeds = [_Seed(curve, *three, sending_on) for three in zip(model, teacher, halves, strict=True)]
     alone = [one.at(0) for one in seeds]
     ends = list(zip(alone, [one.at(-1) for one in seeds], strict=True))
-    found = []
+    found, beside = list[Json](), list[dict[str, Figure]]()
     for place, share in enumerate(sending_on.shares):
         sums = [one.at(place) for one in seeds]
         figures = _figures(curve, sums, sending_on)
@@ -164,14 +169,15 @@ def _measured(
             **{name: figure.mean() for name, figure in figures.items()},
         }
         if place:
-            row["over_model"] = _apart(figures, _figures(curve, alone, sending_on))
+            row["over_model"] = _told(_less(figures, _figures(curve, alone, sending_on)))
         if share not in (0, 1):
             random = [_random(*two, one.share) for two, one in zip(ends, sums, strict=True)]
-            row["over_random"] = _apart(figures, _figures(curve, random, sending_on))
+            beside.append(_less(figures, _figures(curve, random, sending_on)))
+            row["over_random"] = _told(beside[-1])
         if all(half is not None for half in halves):
             row["valid"] = _on_valid(curve, [one.judged(place) for one in seeds])
         found.append(row)
-    return found
+    return found, _told({name: _mean([one[name] for one in beside]) for name in curve.figures})
 
 
 @dataclass(frozen=True)
@@ -253,9 +259,24 @@ def _on_valid(curve: _Curve, sums: Sequence[FloatArray]) -> Json:
     return {"sent": float(np.mean([_sent(one) for one in sums])), **figures}
 
 
-def _apart(figures: Mapping[str, Figure], others: Mapping[str, Figure]) -> Json:
+def _less(figures: Mapping[str, Figure], others: Mapping[str, Figure]) -> dict[str, Figure]:
     """The paired difference in each figure."""
-    found = {name: (figure - others[name]).mean_difference() for name, figure in figures.items()}
+    return {name: figure - others[name] for name, figure in figures.items()}
+
+
+def _mean(differences: Sequence[Figure]) -> Figure:
+    """The mean of several differences on the same resamples."""
+    moved = [one.influence for one in differences if one.influence is not None]
+    return replace(
+        differences[0],
+        values=np.mean([one.values for one in differences], axis=0),
+        resampled=np.mean([one.resampled for one in differences], axis=0),
+        influence=np.mean(moved, axis=0) if moved else None,
+    )
+
+
+def _told(differences: Mapping[str, Figure]) -> Json:
+    found = {name: one.mean_difference() for name, one in differences.items()}
     return {name: {key: one[key] for key in ("difference", "low", "high")} for name, one in found.items()}
 
 

@@ -113,6 +113,8 @@ def test_figures_are_those_of_the_answers_that_are_given(found):
     random = (1 - sent.mean()) * first["accuracy"]["value"] + sent.mean() * last["accuracy"]["value"]
     assert row["over_random"]["accuracy"]["difference"] == pytest.approx(row["accuracy"]["value"] - random)
     assert row["over_random"]["accuracy"]["low"] > 0
+    apart = [one["over_random"]["accuracy"]["difference"] for one in found["decision"][1:3]]
+    assert found["over_random"]["decision"]["accuracy"]["difference"] == pytest.approx(np.mean(apart))
 
 
 def test_the_positive_class_keeps_each_models_threshold(found):
@@ -139,8 +141,10 @@ def test_sureness_that_says_nothing_is_no_better_than_random():
         logits = np.eye(3)[first] * noise.uniform(1, 5, (len(first), 1))  # as sure of wrong answers as of right ones
         flat[split] = Scored("flat", SPACE, one.ids, logits, one.target)
     student = CalibratedPredictions(flat["valid"], 1.0, None, {ALL: flat["test.seen"]}, STUDENT.valid_clusters)
-    row = curves(student)["decision"][2]["over_random"]["accuracy"]
-    assert row["low"] < 0 < row["high"] and "positive" not in curves(student)
+    flat_curves = curves(student)
+    for found in (flat_curves["decision"][2]["over_random"], flat_curves["over_random"]["decision"]):
+        assert found["accuracy"]["low"] < 0 < found["accuracy"]["high"]
+    assert "positive" not in flat_curves and flat_curves["over_random"].keys() == {"decision"}
 
 
 def test_few_clusters_choose_on_all_rows():

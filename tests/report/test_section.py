@@ -12,9 +12,9 @@ from distill.report.section import all_sections
 from tests.report.sample import sample_report
 
 ORDER = (
-    "quality trade-off gates majority twins out-of-fold labels cascades starts selection vocabularies training "
-    "comparisons seeds tests joined classes confusions slices class-thresholds points latency parity lengths audit "
-    "stages environment"
+    "quality trade-off fall-through gates majority twins out-of-fold labels cascades starts selection vocabularies "
+    "training comparisons seeds tests joined classes confusions slices class-thresholds points latency parity lengths "
+    "audit stages environment"
 ).split()
 WEATHER = '''
 """A section that a user might add."""

@@ -17,6 +17,7 @@ from distill.report import (
     borders_table,
     breakdown_tables,
     confusion_table,
+    fall_through_table,
     formats,
     joined_table,
     labels_tables,
@@ -62,6 +63,8 @@ def markdown_results(report: Report, title: str) -> str:
     sentences = verdict.sentences(report) if over_majority_known(report) else []
     parts = [f"# {for_markdown(title)}", *([for_markdown(sentence) for sentence in sentences] or _seeds(report))]
     parts += _chapter("Quality and speed", [quality_tables.quality_sheet(report)])
+    sent_on = [fall_through_table.fall_through_sheet(curve) for curve in fall_through_table.curves_of(report)]
+    parts += _chapter("Records sent on to the teacher", sent_on)
     parts += _chapter("Each class", [breakdown_tables.class_sheet(report), breakdown_tables.chances_sheet(report)])
     parts += _chapter("Confused classes", [confusion_table.confusion_sheet(report)])
     parts += _chapter("Each test", per_test)

@@ -11,6 +11,7 @@ from distill.evaluation.entries import FallThroughCurve
 from distill.report.fall_through_plot import fall_through_plot
 from distill.report.fall_through_table import fall_through_sentence, fall_through_sheet
 from distill.report.page import page
+from distill.report.tables import markdown_results
 from tests.core.test_output import POISON, steering
 from tests.report.sample import sample_report
 from tests.report.test_page import Outline
@@ -113,6 +114,7 @@ def test_the_section_is_on_the_page_where_the_report_has_curves():
     assert 'id="fall-through"' not in page(report)
     report["fall_through"] = [CURVE]
     shown = page(report)
+    assert "| 10% | 10.00 (8.0–12.0) |" in markdown_results(report, "x") and "sent on" not in markdown_results({}, "x")
     assert Outline(shown) and shown.count('id="fall-through"') == 1 and "8L@card.onnx sends 10.0% on" in shown
 
 

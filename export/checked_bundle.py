@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -82,10 +82,24 @@ def named_errors(bundle: Path) -> Iterator[None]:
     except checks.OtherAnswers as error:
         raise _other_answers(bundle, [error.problem]) from None
     except checks.BundleError as error:
-        do = "do not serve it: copy the bundle again, or build it anew"
-        raise UserError("the bundle is damaged", where=str(error.path), found=error.problem, do=do) from None
+        raise _unusable(bundle, error) from None
     except ValueError as error:
-        raise UserError("the bundle cannot be used", where=str(bundle), found=error) from None
+        raise UserError("the bundle cannot be used like that", where=str(bundle), found=error) from None
+
+
+def _unusable(bundle: Path, error: Any) -> UserError:
+    """A `BundleError` as it is told: a folder that is none, a bundle of another version, or a damaged one."""
+    checks, path = _runtime().checks, bundle / "manifest.json"
+    if not path.exists():
+        do = "name a folder that `distill bundle` made; a bundle that has lost its manifest is copied again"
+        return UserError("not a bundle", where=str(path), found="missing", do=do)
+    with suppress(checks.BundleError):
+        manifest = checks.read_json(path)
+        if manifest.get("schema") != checks.SCHEMA and manifest.get("seal") == checks.seal(manifest):
+            do = "its own runtime.py reads it, and so does the distill that made it; or build it anew"
+            return UserError("the bundle is of another version", where=str(path), found=error.problem, do=do)
+    do = "do not serve it: copy the bundle again, or build it anew"
+    return UserError("the bundle is damaged", where=str(error.path), found=error.problem, do=do)
 
 
 def _other_code(bundle: Path) -> list[str]:

@@ -74,10 +74,12 @@ def drift(
     Scores are taken at the temperature of the reference: a new one moves every score, and no record.
 
     Args: bundle: `runtime.Bundle`. rendering: the module next to it. Raises: as `Bundle.predict`; ValueError without
-        records.
+        records, and for a limit that is none.
     """
     if not records:
         raise ValueError("no records: nothing to compare")
+    if not 0 <= limit < math.inf:
+        raise ValueError(f"limit {limit}: a number from 0 on is needed")
     unknown, fields = unknown_token(bundle.renderer.tokenizer), [*bundle.before["left"], *bundle.before["right"]]
     parts = []
     for start in range(0, len(records), _CHUNK_RECORDS):

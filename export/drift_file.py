@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 from distill.core.errors import UserError
@@ -21,6 +22,8 @@ def drift_file(bundle: Path, file: Path, limit: float | None = None, threads: in
     Raises: UserError for a damaged bundle, one without a reference, and naming the line of a record that cannot be
         read. GateFailed for a bundle that gives other answers.
     """
+    if limit is not None and not 0 <= limit < math.inf:
+        raise UserError("a number from 0 on is needed", where="--limit", found=limit)
     require_file(file)
     loaded, left_out, keys = (
         open_bundle(bundle, threads=threads),

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Annotated
 
 from distill.core.errors import UserError, unknown_name
-from distill.core.flags import Flag
+from distill.core.flags import Flag, at_least_one
+from distill.inference.providers import AUTO, NAMES
 
 RULES = ("error", "first", "mean")
 """What a key has whose rows have different answers: none, that of its first row, that of the mean probabilities."""
@@ -28,9 +29,9 @@ class PredictOptions:
 
     def check(self) -> None:
         """Raises: UserError for values that no machine can follow, and for options that do not go together."""
-        for name, value in (("--threads", self.threads), ("--workers", self.workers)):
-            if value is not None and value < 1:
-                raise UserError("at least one is needed", where=name, found=value, do="give a number from 1 on")
+        at_least_one(threads=self.threads, workers=self.workers)
+        if self.provider not in (AUTO, *NAMES):
+            raise unknown_name("provider", self.provider, (AUTO, *NAMES), "--provider")
         if self.conflicts is not None and self.conflicts not in RULES:
             raise unknown_name("rule", self.conflicts, RULES, "--conflicts")
         if self.conflicts is not None and self.key is None:

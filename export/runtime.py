@@ -84,6 +84,7 @@ def load_bundle(
     Raises: BundleError for a damaged bundle, OtherAnswers among them; ValueError for a precision or a provider that it
         lacks; Unavailable for an artifact that cannot or must not run there.
     """
+    providers.require_known(provider)
     folder = Path(path)
     contents = checks.check(folder) if verify else None
     with checks.damage(folder):
@@ -128,7 +129,10 @@ def default_artifact(held: Mapping[str, Mapping[str, Any]], provider: str = AUTO
 def open_artifact(
     folder: Path, name: str, entry: Mapping[str, Any], threads: int | None = None, provider: str = AUTO
 ) -> Bundle:
-    """One artifact of the bundle in `folder`. Args: entry: of the manifest. Raises: BundleError, Unavailable."""
+    """One artifact of the bundle in `folder`. Args: entry: of the manifest. Raises: BundleError, Unavailable;
+    ValueError for an unknown provider.
+    """
+    providers.require_known(provider)
     with checks.damage(folder):
         before, after = (checks.read_json(folder / f"{part}processing.json") for part in ("pre", "post"))
         for part, content in (("preprocessing.json", before), ("postprocessing.json", after)):

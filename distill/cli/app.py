@@ -285,6 +285,8 @@ def verify(
     """Check a bundle: files, token ids, logits, answers; --key: who made it; --drift: whether records have moved."""
     from distill.pipeline.bundle_findings import drifted, verified
 
+    if drift is None and limit is not None:
+        raise UserError("a limit without --drift", where="--limit", do="add --drift FILE")
     checked = verified(bundle, key, threads)
     tell(lambda _: drifted(checked, bundle, drift, limit, threads) if drift else checked, json_)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from distill.core.errors import UserError
+
 
 @dataclass(frozen=True)
 class Flag:
@@ -15,3 +17,10 @@ class Flag:
 
     help: str
     name: str | None = None
+
+
+def at_least_one(**options: int | None) -> None:
+    """Check numbers that start at 1. Args: options: by their names. Raises: UserError for one below."""
+    for name, value in options.items():
+        if value is not None and value < 1:
+            raise UserError("at least one is needed", where=f"--{name}", found=value, do="give a number from 1 on")

@@ -36,6 +36,12 @@ class ProviderError(ValueError):
     """The provider that was asked for is absent, did not start, or must not run the file."""
 
 
+def require_known(asked: str) -> None:
+    """Check the name of a provider. Raises: ValueError with the known ones."""
+    if asked != AUTO and asked not in NAMES:
+        raise ValueError(f"no provider '{asked}'; known: {', '.join((AUTO, *NAMES))}")
+
+
 def candidates(asked: str, entry: Mapping[str, Any], available: Sequence[str]) -> list[str]:
     """The providers to try, best first.
 
@@ -44,8 +50,7 @@ def candidates(asked: str, entry: Mapping[str, Any], available: Sequence[str]) -
     Raises: ProviderError when there is none, with why, or with what to install. ValueError for an unknown name.
     """
     allowed = list(entry["providers"])
-    if asked != AUTO and asked not in NAMES:
-        raise ValueError(f"no provider '{asked}'; known: {', '.join((AUTO, *NAMES))}")
+    require_known(asked)
     if asked != AUTO and NAMES[asked] not in allowed:
         why = entry.get("elsewhere") or "it was not made for it"
         raise ProviderError(f"must not run on {asked}: {why}; it runs on {', '.join(map(short, allowed))}")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from distill.core.errors import GateFailed
+from distill.core.flags import at_least_one
 from distill.core.progress import Reporter, reporting
 from distill.report.diff_table import diff_finding
 from distill.report.finding import Finding, Lines
@@ -24,6 +25,7 @@ from export.sign import require_signed, sign
 
 def verified(bundle: Path, key: Path | None, threads: int | None) -> Finding:
     """What was checked of a bundle. Args: key: whose signature it must have. Raises: as `verify`, `require_signed`."""
+    at_least_one(threads=threads)
     if key is not None:
         require_signed(bundle, key)
     report = verify(bundle, threads)
@@ -53,7 +55,7 @@ def answered(bundle: Path, files: Sequence[str], options: PredictOptions, report
     """
     with reporting(reporter):
         found = predict_files(bundle, files, options)
-    lines = [f"{found.rows} records answered in {found.out}"]
+    lines = [f"{_counted(found.rows, 'record')} answered in {found.out}"]
     if found.table is not None:
         lines = [f"{_counted(found.table.keys, 'key')} of {_counted(found.rows, 'record')} answered in {found.out}"]
         if found.table.conflicts:

@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import json
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -226,6 +227,11 @@ def test_the_toolkit_tells_the_same_with_its_own_errors(tmp_path):
     moved = drifted(checked, shared_bundle(), empty, None, 1)
     assert moved.failed is not None and "empty page.title" in str(moved.failed) and moved.failed.exit_code == 3
     assert drifted(checked, shared_bundle(), empty, 99.0, 1).failed is None
+    for limit in (math.nan, -1.0, math.inf):  # above none of which anything could be, or everything
+        with pytest.raises(UserError, match=r"from 0 on is needed[\s\S]*--limit"):
+            drifted(checked, shared_bundle(), empty, limit, 1)
+        with pytest.raises(ValueError, match="a number from 0 on is needed"):
+            load_bundle(shared_bundle(), threads=1, verify=False).drift([{}], limit)
     (tmp_path / "bad.jsonl").write_text('{"page.title": "x"}\n[]\n', encoding="utf-8")
     with pytest.raises(UserError, match=r"bad\.jsonl, line 2"):
         drifted(checked, shared_bundle(), tmp_path / "bad.jsonl", None, 1)

@@ -211,14 +211,26 @@ def test_long_lists_of_problems_are_cut(folder):
 
 @pytest.mark.parametrize("path", ["nowhere", "."])
 def test_a_folder_that_is_no_bundle_is_a_user_error(tmp_path, path):
-    with pytest.raises(UserError):
+    with pytest.raises(UserError, match="not a bundle"):
         verify(tmp_path / path, threads=1)
+
+
+def test_a_bundle_of_another_version_is_none_that_is_damaged(folder):
+    reseal(folder, schema=2)
+    with pytest.raises(UserError, match=r"of another version[\s\S]*schema 2[\s\S]*its own runtime\.py reads it"):
+        verify(folder, threads=1)
+    manifest = (folder / "manifest.json").read_text(encoding="utf-8")
+    (folder / "manifest.json").write_text(manifest.replace('"schema": 2', '"schema": 4'), encoding="utf-8")
+    with pytest.raises(UserError, match=r"the bundle is damaged[\s\S]*schema 4"):
+        verify(folder, threads=1)
 
 
 def test_open_bundle_checks_files_and_precision(folder):
     assert open_bundle(folder, "int8", threads=1).precision == "int8"
     with pytest.raises(UserError, match="no precision 'fp16'"):
         open_bundle(folder, "fp16")
+    with pytest.raises(UserError, match=r"cannot be used like that[\s\S]*no provider 'npu'"):
+        open_bundle(folder, provider="npu")
     (folder / "config.json").write_text("{}", encoding="utf-8")
     with pytest.raises(UserError, match="damaged"):
         open_bundle(folder)

@@ -28,9 +28,12 @@ def asked_mix(asked: Sequence[str], space: LabelSpace, own: FloatArray) -> Float
         raise UserError(what, where="--class-mix", do="retune on rows that have the mix")
     shares = np.zeros(len(space))
     for one in asked:
-        name, _, text = one.rpartition("=")
-        if label_name(name) not in space.labels:
-            raise unknown_name("label", name or one, space.labels, "--class-mix")
+        name, sign, text = one.rpartition("=")
+        if sign and label_name(name) not in space.labels:
+            raise unknown_name("label", name, space.labels, "--class-mix")
+        if not sign:
+            do = f"write for example {space.labels[0]}=0.3 or {space.labels[0]}=30%"
+            raise UserError("a label without its share", where="--class-mix", found=one, do=do)
         place = space.labels.index(label_name(name))
         if shares[place]:
             raise UserError("a label is named twice", where="--class-mix", found=name, do="give its share once")
@@ -54,7 +57,10 @@ def asked_costs(asked: str, space: LabelSpace) -> FloatArray:
         what = "costs choose between the positive class and the others, where a record has one label"
         found = "records may have several labels" if space.objective.several else "the bundle has no positive class"
         raise UserError(what, where="--costs", found=found)
-    costs = _of_file(Path(asked), space) if Path(asked).is_file() else _of_text(asked, space)
+    is_file = Path(asked).is_file()
+    if not is_file and Path(asked).suffix in (".yaml", ".yml"):
+        raise UserError("file not found", where="--costs", found=asked, do="check the name")
+    costs = _of_file(Path(asked), space) if is_file else _of_text(asked, space)
     if not (costs >= 0).all() or not (costs != np.diag(costs)[:, None]).any():
         do = "give numbers from 0 on, of which a wrong answer has another one than the right one"
         raise UserError("costs that choose nothing", where="--costs", found=costs.tolist(), do=do)

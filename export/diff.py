@@ -12,11 +12,11 @@ import numpy as np
 from distill.core.errors import UserError
 from distill.core.files import Json
 from distill.core.intake.record_reader import has_column
-from distill.core.label_space import LabelSpace, scalar_text
+from distill.core.label_space import LabelSpace
 from distill.core.objectives.objective import objective
 from distill.core.paths import require_file
-from distill.core.rendering import lookup
 from distill.evaluation.changes import LABELS, Answered, Changes, Rows
+from export.batch.answering import one_value
 from export.batch.inputs import surveyed
 from export.checked_bundle import open_bundle
 from export.diff_options import DiffOptions
@@ -51,7 +51,8 @@ def diff(old: Path, new: Path, file: Path, options: DiffOptions) -> Json:
     changes, left_out, source = Changes(pair.space, options.examples), LeftOut(), surveyed(file)
     gold, usual = None, Columns.of(new, options.label).label
     more = [path for path in (options.label, options.slice) if path is not None]
-    for chunk in read_chunks(source, models, more, left_out, [usual]):
+    single = [options.slice] if options.slice else []
+    for chunk in read_chunks(source, models, more, left_out, [usual], single):
         if chunk and gold is None and (options.label or any(has_column(row.values, usual) for row in chunk)):
             gold = GoldColumn(pair.space, usual)
         if chunk:
@@ -155,7 +156,7 @@ def _points(model: Bundle) -> list[str]:
 def _rows(chunk: Sequence[Read], gold: GoldColumn | None, space: LabelSpace, slice_: str | None) -> Rows:
     targets = [_target(gold, row) for row in chunk]
     held = np.array([np.zeros(len(space)) if one is None else one for one in targets])
-    slices = [_slice(row, slice_) for row in chunk] if slice_ else []
+    slices = [one_value(row.values, slice_) for row in chunk] if slice_ else []
     labelled = np.array([one is not None for one in targets])
     return Rows(chunk, space.objective.gold_decisions(held), labelled, slices)
 
@@ -167,17 +168,12 @@ def _target(gold: GoldColumn | None, row: Read) -> Any:
         return None
 
 
-def _slice(row: Read, path: str) -> str:
-    value = lookup(row.values, path)
-    return "" if value is None else scalar_text(value)
-
-
 def _shown(row: Read, pair: _Pair, slice_: str | None, texts: bool) -> Json:
     """What names a row, and its texts as the new bundle reads them."""
     name = row.values.get("id")
     found: Json = {"line": row.line, "id": None if name is None else str(name)}
     if slice_:
-        found["slice"] = _slice(row, slice_)
+        found["slice"] = one_value(row.values, slice_)
     if texts:
         found["texts"] = [text for text in pair.models[1].renderer.text(row.values) if text]
     return found

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from distill.core.errors import UserError, unknown_name
-from distill.core.flags import Flag
+from distill.core.flags import Flag, at_least_one
 
 FORMATS = ("table", "json", "pr")
 
@@ -30,6 +30,7 @@ class DiffOptions:
         """Raises: UserError for a format or a number that is none."""
         if self.format not in FORMATS:
             raise unknown_name("format", self.format, FORMATS, "--format")
+        at_least_one(threads=self.threads)
         if self.examples < 0:
             raise UserError("a number from 0 on is needed", where="--examples", found=self.examples)
         _ = self.most

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distill.core.errors import UserError
-from distill.core.label_space import LabelSpace, scalar_text
+from distill.core.label_space import LabelSpace
 from distill.core.paths import require_file
-from distill.core.rendering import lookup
+from export.batch.answering import one_value
 from export.batch.inputs import surveyed
 from export.gold_column import GoldColumn, NoGold
 from export.held_project import Columns
@@ -52,7 +52,8 @@ def read_labelled(models: Mapping[str, Bundle], space: LabelSpace, file: Path, w
     require_file(file)
     left_out, found, source = LeftOut(), _Found(GoldColumn(space, where.label), where.keys), surveyed(file)
     logits: dict[str, list[NDArray[np.float32]]] = {name: [] for name in models}
-    for chunk in read_chunks(source, list(models.values()), [where.label, *where.keys], left_out):
+    asked = [where.label, *where.keys]
+    for chunk in read_chunks(source, list(models.values()), asked, left_out, single=where.keys):
         rows = [row for row in chunk if found.add(row, left_out)]
         for name, model in models.items():
             logits[name].append(model.logits([row.values for row in rows]))
@@ -79,7 +80,7 @@ class _Found:
             left_out.add(row.line, str(error))
             return False
         own = f"\0row {row.line}"  # no value of a key
-        values = tuple(_scalar(row.values, path) or own for path in self.keys_at) or (own,)
+        values = tuple(one_value(row.values, path) or own for path in self.keys_at) or (own,)
         self.targets.append(target)
         self.names.append(values[0])
         self.keys.append(values)
@@ -102,8 +103,3 @@ class _Found:
         if missing:
             do = "add rows of it: what is chosen without them does not hold where they come"
             raise UserError("no row has a label of the bundle", where=place, found=", ".join(missing), do=do)
-
-
-def _scalar(values: Mapping[str, object], path: str) -> str:
-    value = lookup(values, path)
-    return "" if value is None else scalar_text(value)

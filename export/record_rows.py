@@ -13,7 +13,7 @@ from distill.core.files import Json
 from distill.core.intake.record_reader import columns, has_column
 from distill.core.intake.sources import Row, read_rows
 from distill.core.progress import progress
-from export.batch.answering import BadValue, rendered
+from export.batch.answering import BadValue, one_value, rendered
 from export.batch.inputs import Input
 from export.batch.shards import read_shards
 
@@ -46,16 +46,24 @@ class LeftOut:
 
     def as_json(self, *, texts: bool = True) -> Json:
         """Both. Args: texts: whether reasons may quote what is in a row."""
-        first = self.first if texts else [{**one, "reason": one["reason"].partition(":")[0]} for one in self.first]
+        first = sorted(self.first, key=lambda one: int(one["line"]))
+        if not texts:
+            first = [{**one, "reason": one["reason"].partition(":")[0]} for one in first]
         return {"rows": self.count, "first": first}
 
 
 def read_chunks(
-    file: Input, models: Sequence[Bundle], more: Sequence[str], left_out: LeftOut, maybe: Sequence[str] = ()
+    file: Input,
+    models: Sequence[Bundle],
+    more: Sequence[str],
+    left_out: LeftOut,
+    maybe: Sequence[str] = (),
+    single: Sequence[str] = (),
 ) -> Iterator[list[Read]]:
     """The rows that every model can read, in order, a shard of `read_shards` at a time; others are added to `left_out`.
 
-    Args: more: columns that are read besides those of the models. maybe: such that need not be there.
+    Args: more: columns that are read besides those of the models. maybe: such that need not be there. single: those
+        of `more` that have one value, by which rows belong together.
     Raises: UserError for a file that cannot be read or is changed meanwhile, or whose first rows have no field that a
         model reads, or lack one of the columns.
     """
@@ -67,7 +75,7 @@ def read_chunks(
             if held and not looked:
                 looked = True
                 _require_columns(held, models, more, file.path)
-            yield list(_readable(shard.rows, models, left_out))
+            yield list(_readable(shard.rows, models, left_out, single))
             count += len(shard.rows)
             advance(count)
 
@@ -101,7 +109,9 @@ def _require_columns(rows: Sequence[Json], models: Sequence[Bundle], more: Seque
         require_column(rows, [path], file, "the column")
 
 
-def _readable(chunk: Sequence[Row], models: Sequence[Bundle], left_out: LeftOut) -> Iterator[Read]:
+def _readable(
+    chunk: Sequence[Row], models: Sequence[Bundle], left_out: LeftOut, single: Sequence[str]
+) -> Iterator[Read]:
     for row in chunk:
         if row.values is None:
             left_out.add(row.number, str(row.problem))
@@ -109,6 +119,8 @@ def _readable(chunk: Sequence[Row], models: Sequence[Bundle], left_out: LeftOut)
         try:
             for model in models:
                 rendered(model, row.values)
+            for path in single:
+                one_value(row.values, path)
         except BadValue as error:
             left_out.add(row.number, str(error))
         else:

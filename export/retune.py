@@ -11,6 +11,7 @@ import numpy as np
 
 from distill.core.errors import UserError
 from distill.core.files import Json
+from distill.core.flags import at_least_one
 from distill.core.label_space import LabelSpace
 from distill.core.objectives.objective import objective
 from distill.evaluation.calibration import at_bound
@@ -45,6 +46,7 @@ def retune(bundle: Path, file: Path, options: RetuneOptions) -> Json:
     """
     out = options.out or bundle.with_name(f"{bundle.name}-retuned")
     _require_free(out, bundle)
+    at_least_one(threads=options.threads)
     verify(bundle, options.threads)
     models = _open(bundle, options.threads)
     space = _space(next(iter(models.values())))

@@ -28,19 +28,32 @@ def diff_finding(found: Json, form: str) -> Finding:
 
 
 def counts_sheet(found: Json) -> Sheet:
-    """Changed labels and decisions, and which of the models was right where the gold is known."""
-    gold = found["labels"]["right"] is not None
+    """Changed labels and decisions."""
     columns = [
         Column("Answer", lambda row: row[0], kind="text"),
         Column("Changed", lambda row: formats.integer(row[1]["changed"])),
         Column("% of rows", lambda row: _share(row[1])),
         Column("Became positive", _moved("gained")),
         Column("No longer", _moved("lost")),
-        *(Column(head, _right(key)) for key, head in _RIGHT.items() if gold),
     ]
-    more = " Right: of rows with a label; p: exact, that neither is right more often (McNemar)." if gold else ""
-    caption = f"{formats.integer(found['labels']['rows'])} rows; 95% intervals as if each row were its own.{more}"
-    return Sheet(caption, columns, [("labels", found["labels"]), *found["points"].items()])
+    caption = f"{formats.integer(found['labels']['rows'])} rows; 95% intervals as if each row were its own."
+    return Sheet(caption, columns, _answers(found))
+
+
+def right_sheet(found: Json) -> Sheet:
+    """Which of the models was right, of rows with a label; no rows where there is no label."""
+    columns = [
+        Column("Answer", lambda row: row[0], kind="text"),
+        *(Column(head, _right(key)) for key, head in _RIGHT.items()),
+    ]
+    gold = found["labels"]["right"]
+    caption = "" if gold is None else f"Of {formats.integer(gold['rows'])} rows with a label. "
+    caption += "p: exact, that neither is right more often (McNemar)."
+    return Sheet(caption, columns, [] if gold is None else _answers(found))
+
+
+def _answers(found: Json) -> list[_Row]:
+    return [("labels", found["labels"]), *found["points"].items()]
 
 
 _RIGHT = {
@@ -67,7 +80,7 @@ def slices_sheet(found: Json) -> Sheet:
         Column("Slice", lambda row: row[0] or "no slice", kind="text"),
         Column("Rows", lambda row: formats.integer(row[1]["labels"]["rows"])),
         Column("Labels, %", lambda row: _share(row[1]["labels"])),
-        *(Column(f"{name}, %", _in_slice(name)) for name in found["points"]),
+        *(Column(f"{name}, %", _in_slice(name), spare=place) for place, name in enumerate(found["points"], 1)),
     ]
     rows = sorted(found["slices"].items(), key=lambda row: -row[1]["labels"]["share"]["value"])
     return Sheet(f"Changed in each {found['slice']}.", columns, rows)
@@ -77,7 +90,7 @@ def examples_sheet(found: Json, most: int | None = None) -> Sheet:
     """Changed rows, the largest change of a probability first."""
     shown = found["examples"][:most]
     columns = [
-        Column("Row", lambda one: one["id"] or f"line {one['line']}", kind="text"),
+        Column("Row", _row, kind="text"),
         Column("Old", lambda one: _side(one, "old"), kind="text"),
         Column("New", lambda one: _side(one, "new"), kind="text"),
         *([Column("Gold", lambda one: _answer(one["gold"]), kind="text")] if any(one["gold"] for one in shown) else []),
@@ -91,7 +104,8 @@ def comment(found: Json) -> str:
     compared.
     """
     parts = [f"### {for_markdown(_headline(found))}", "", *map(for_markdown, _exceeded(found)), ""]
-    parts += [markdown(counts_sheet(found)), ""]
+    for sheet in (counts_sheet(found), right_sheet(found)):
+        parts += [markdown(sheet), ""] if sheet.rows else []
     slices, moved, examples = slices_sheet(found), transitions_sheet(found), examples_sheet(found, _EXAMPLES)
     if slices.rows:
         cut = Sheet(slices.caption, slices.columns, list(slices.rows)[:_SLICES])
@@ -108,11 +122,15 @@ def comment(found: Json) -> str:
 def _parts(found: Json) -> Iterator[Part]:
     yield _headline(found)
     yield from _exceeded(found)
-    for sheet in (counts_sheet(found), transitions_sheet(found), slices_sheet(found), examples_sheet(found)):
+    for sheet in (counts_sheet(found), right_sheet(found), transitions_sheet(found), slices_sheet(found)):
         if sheet.rows:
             yield ""
             yield sheet
     yield ""
+    if found["examples"]:
+        yield "The largest changes of a probability among changed answers:"
+        yield from (line for one in found["examples"] for line in _example(one))
+        yield ""
     yield from (*_compared(found), *_notes(found))
 
 
@@ -187,6 +205,19 @@ def _text(head: str, key: str) -> Column:
 
 def _count(head: str, key: str) -> Column:
     return Column(head, lambda row: formats.integer(row[key]))
+
+
+def _example(one: Json) -> Iterator[str]:
+    """An example over several lines: side by side its cells fit no terminal."""
+    gold = f", gold {_answer(one['gold'])}" if one["gold"] else ""
+    yield f"{_row(one)}{gold}"
+    yield from (f"  {side}: {_side(one, side)}" for side in ("old", "new"))
+    if text := _texts(one):
+        yield f"  {text}"
+
+
+def _row(one: Json) -> str:
+    return str(one["id"] or f"line {one['line']}")
 
 
 def _side(example: Json, side: str) -> str:

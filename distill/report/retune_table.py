@@ -10,8 +10,9 @@ from distill.report import formats
 from distill.report.finding import Finding, Lines
 from distill.report.table_model import Column, Sheet
 
-_Row = tuple[str, Json]
-_Point = tuple[str, str, Json, Json]
+_SIDES = ("before", "after")
+_Row = tuple[str, Json, str]  # a file, what is found of it, a side
+_Point = tuple[str, str, Json, Json, str]  # a file, a point, what is chosen, figures of the file, a side
 
 
 def retune_finding(found: Json) -> Finding:
@@ -22,42 +23,45 @@ def retune_finding(found: Json) -> Finding:
 
 
 def calibration_sheet(found: Json) -> Sheet:
-    """Temperature, log loss and calibration error of each file."""
+    """Temperature, log loss and calibration error of each file, before and after."""
     columns = [
         Column("File", lambda row: row[0], kind="name"),
-        Column("T before", lambda row: f"{row[1]['temperature_before']:.4g}"),
-        Column("T", lambda row: f"{row[1]['temperature']:.4g}"),
-        *(_metric(f"Log loss{head}", "log_loss", side) for head, side in ((" before", "before"), ("", "after"))),
+        Column("", lambda row: row[2], kind="text"),
+        Column("Temperature", lambda row: f"{row[1][_side('temperature', row[2])]:.4g}"),
+        Column("Log loss", lambda row: formats.metric_interval("log_loss", row[1][row[2]]["log_loss"])),
         Column("Change", _change),
-        *(_metric(f"ECE{head}", "ece", side) for head, side in ((" before", "before"), ("", "after"))),
+        Column("ECE", lambda row: formats.metric_interval("ece", row[1][row[2]]["ece"])),
     ]
-    caption = "Each half of the clusters with the temperature of the other half, 95% intervals; ECE in percent."
-    return Sheet(caption, columns, list(found["artifacts"].items()))
+    caption = (
+        "After: log loss and ECE of each half of the clusters with the temperature of the other half; 95% intervals, "
+        "ECE in percent."
+    )
+    return Sheet(caption, columns, [(name, one, side) for name, one in found["artifacts"].items() for side in _SIDES])
 
 
 def points_sheet(found: Json) -> Sheet:
-    """Threshold, precision and recall of each operating point of each file."""
-    sides = ((" before", "before"), ("", "after"))
-    costs = bool(found["costs"])
+    """Threshold, precision and recall of each operating point of each file, before and after."""
+    costs = [Column("Cost", lambda row: formats.three_digits(_figure(row, "cost")))] if found["costs"] else []
     columns = [
         Column("File", lambda row: row[0], kind="name"),
         Column("Point", lambda row: row[1], kind="name"),
-        Column("Threshold before", _threshold("threshold_before")),
-        Column("Threshold", _threshold("threshold")),
-        *(_figure(f"Precision{head}", "precision", side) for head, side in sides),
-        *(_figure(f"Recall{head}", "recall", side) for head, side in sides),
-        *(_figure(f"F1{head}", "f1", side, spare=2) for head, side in sides),
-        *(Column(f"Cost{head}", _cost(side)) for head, side in sides if costs),
-        Column("Decided otherwise", lambda row: formats.percent(row[2]["decided_otherwise"]), spare=1),
+        Column("", lambda row: row[4], kind="text"),
+        Column("Threshold", _threshold),
+        *(Column(name, _percent(name.lower())) for name in ("Precision", "Recall")),
+        Column("F1", _percent("f1"), spare=1),
+        *costs,
+        Column("Decided otherwise", _decided, spare=2),
     ]
     caption = (
-        "Percent; each half of the clusters at the threshold of the other half, which may not reach a point, 95% "
-        "intervals. Of a point that asks for a share, the lower end of its interval on all rows reaches it."
+        "Percent. After: each half of the clusters at the threshold of the other half, which may not reach a point; "
+        "95% intervals. Of a point that asks for a share, the lower end of its interval on all rows reaches it."
     )
     rows = [
-        (name, point, chosen, one)
+        (name, point, chosen, one, side)
         for name, one in found["artifacts"].items()
         for point, chosen in one["points"].items()
+        for side in _SIDES
+        if side == "after" or one["before"]["points"].get(point) is not None
     ]
     return Sheet(caption, columns, rows)
 
@@ -83,6 +87,11 @@ def _notes(found: Json) -> Iterator[str]:
         for point, chosen in one["points"].items():
             if chosen["threshold"] is None:
                 yield f"{name}: {point} is not reached: {_why(chosen)}. It has no threshold in the new bundle."
+        if one["log_loss_change"]["difference"] > 0:
+            yield (
+                f"{name}: rows that did not choose the temperature have a larger log loss than before: these rows may "
+                "be too few or too alike to choose it, and the old bundle the better one."
+            )
         if one["at_bound"]:
             yield f"{name}: the temperature is the bound of what is looked for: not calibrated."
     left = found["left_out"]
@@ -102,33 +111,30 @@ def _why(chosen: Json) -> str:
     )
 
 
-def _metric(head: str, metric: str, side: str) -> Column:
-    return Column(head, lambda row: formats.metric_interval(metric, row[1][side][metric]))
+def _side(key: str, side: str) -> str:
+    return f"{key}_before" if side == "before" else key
 
 
 def _change(row: _Row) -> str:
     gap = row[1]["log_loss_change"]
-    return formats.signed_interval(gap["difference"], gap, 1, 4)
+    return formats.signed_interval(gap["difference"], gap, 1, 4) if row[2] == "after" else ""
 
 
-def _threshold(key: str) -> Callable[[_Point], str]:
-    def cell(row: _Point) -> str:
-        least = formats.number(row[2][key])
-        return formats.MISSING if least is None else f"{least:.4f}"
-
-    return cell
+def _threshold(row: _Point) -> str:
+    least = formats.number(row[2][_side("threshold", row[4])])
+    return formats.MISSING if least is None else f"{least:.4f}"
 
 
-def _figure(head: str, figure: str, side: str, spare: int = 0) -> Column:
-    return Column(head, lambda row: formats.percent_interval((_at(row, side) or {}).get(figure)), spare=spare)
+def _decided(row: _Point) -> str:
+    return formats.percent(row[2]["decided_otherwise"]) if row[4] == "after" else ""
 
 
-def _cost(side: str) -> Callable[[_Point], str]:
-    return lambda row: formats.three_digits((_at(row, side) or {}).get("cost"))
+def _percent(figure: str) -> Callable[[_Point], str]:
+    return lambda row: formats.percent_interval(_figure(row, figure))
 
 
-def _at(row: _Point, side: str) -> Any:
-    return row[3][side]["points"].get(row[1])
+def _figure(row: _Point, figure: str) -> Any:
+    return (row[3][row[4]]["points"].get(row[1]) or {}).get(figure)
 
 
 def _share(value: float) -> str:

@@ -86,6 +86,14 @@ def rendered(model: Bundle, values: Json) -> tuple[str | None, ...]:
     return tuple(text for one in orders for text in _text(model, one))
 
 
+def one_value(values: Json, path: str) -> str:
+    """The text of a column by which rows belong together, '' for none. Raises: BadValue for what is no single value."""
+    value = lookup(values, path)
+    if isinstance(value, dict | list | tuple | bytes):
+        raise BadValue(f"column '{path}' needs one value, found {type(value).__name__}")
+    return "" if value is None else scalar_text(value)
+
+
 def _text(model: Bundle, values: Json) -> tuple[str, str | None]:
     try:
         left, right = model.renderer.text(values)
@@ -107,12 +115,8 @@ def _reason(model: Bundle, values: Json, error: Exception) -> str:
 def _name(row: Row, values: Json, question: Question) -> Any:
     """The row's id, or its key, '' for none. Raises: BadValue for one that cannot be written."""
     column = question.key or "id"
-    name = lookup(values, column)
-    if question.key is not None:
-        if isinstance(name, dict | list | tuple | bytes):
-            raise BadValue(f"column '{column}' needs one value, found {type(name).__name__}")
-        name = "" if name is None else scalar_text(name)
-    elif name is None:
+    name = lookup(values, column) if question.key is None else one_value(values, column)
+    if name is None:
         return f"{row.file}:{row.number}" if question.several_files else row.number
     try:
         str(name).encode()

@@ -106,6 +106,13 @@ def test_a_part_of_a_file_is_in_memory_at_a_time(place, monkeypatch):
     assert read == 241 and handed_on == 240 and left_out.count == 1
 
 
+def test_a_slice_has_one_value_in_a_row(rows, tmp_path):
+    file = write_rows(tmp_path / "in.jsonl", [{**row, "page": {"title": "дрель"}} for row in rows])
+    with pytest.raises(UserError, match=r"no row can be compared[\s\S]*column 'page' needs one value") as caught:
+        diff(shared_bundle(), shared_bundle(), file, DiffOptions(slice="page", threads=1))
+    assert "дрель" not in str(caught.value)
+
+
 def test_a_file_that_is_written_to_meanwhile_is_refused(rows, tmp_path, monkeypatch):
     file = write_rows(tmp_path / "in.jsonl", rows)
 
@@ -135,7 +142,7 @@ def test_examples_have_texts_only_where_they_may(place, found):
 
 def run(place, *options):
     command = ["diff", shared_bundle(), place / "other", place / "rows.jsonl", *options, "--threads", "1"]
-    return CliRunner().invoke(app, list(map(str, command)), env={"COLUMNS": "200"})
+    return CliRunner().invoke(app, list(map(str, command)), env={"COLUMNS": "80"})
 
 
 def test_above_the_limit_the_command_ends_with_3_after_all_is_told(place, found):
@@ -147,6 +154,9 @@ def test_above_the_limit_the_command_ends_with_3_after_all_is_told(place, found)
     fine = run(place, "--limit", "1.0", "--slice", "segment", "--no-texts")
     assert "дрель" not in fine.stdout and "дрель" in json.dumps(json.loads(done.stdout), ensure_ascii=False)
     assert fine.exit_code == 0 and fine.stdout.startswith("within the limit: ")
+    tables = fine.stdout[: fine.stdout.index("\nold: ")]
+    assert max(map(len, tables.splitlines())) <= 80 and "…" not in tables
+    assert "The largest changes of a probability" in tables and tables.count("\n  old: ") == 10
     words = " ".join(fine.stdout.split())
     assert "Changed in each segment." in words and "(McNemar)" in words and "1 row is left out: line 241" in words
 

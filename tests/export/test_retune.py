@@ -11,6 +11,7 @@ from distill.cli.app import app
 from distill.core.errors import GateFailed, UserError
 from distill.core.files import read_json, sha256
 from distill.evaluation.calibration import fit_temperature
+from distill.report import retune_table
 from export import retuned_bundle, runtime
 from export.checked_bundle import verify
 from export.diff import diff
@@ -44,7 +45,7 @@ def place(tmp_path_factory, rows):
 def told(place):
     """What the command prints: words and, last, JSON."""
     command = ["retune", place / "tiny", place / "fresh.jsonl", "--keys", "shop", "--at", "precision>=0.5", "--json"]
-    done = CliRunner().invoke(app, [*map(str, command), "--threads", "1"], env={"COLUMNS": "200"})
+    done = CliRunner().invoke(app, [*map(str, command), "--threads", "1"], env={"COLUMNS": "80"})
     assert done.exit_code == 0, done.output
     return done.stderr, json.loads(done.stdout.splitlines()[-1])
 
@@ -97,6 +98,29 @@ def test_the_words_say_before_and_after_and_what_to_know(told):
         assert one[side]["log_loss"]["low"] < one[side]["log_loss"]["value"] < one[side]["log_loss"]["high"]
         assert one[side]["ece"]["value"] >= 0 and one[side]["points"]["f1"]["precision"]["low"] > 0
     assert one["points"]["recall@P>=0.9"]["threshold"] is None and one["before"]["points"]["recall@P>=0.9"]
+
+
+def test_its_tables_fit_a_terminal_of_80_columns(told):
+    lines, one = told[0].splitlines(), told[1]["artifacts"]["fp32"]
+    assert max(map(len, lines)) <= 80 and not [line for line in lines if "… " in f"{line} "]  # no cell is cut
+    rows = [line.split() for line in lines if line.startswith("fp32  f1")]
+    assert [row[2] for row in rows] == ["before", "after"]
+    point = one["points"]["f1"]
+    assert [row[3] for row in rows] == [f"{point[key]:.4f}" for key in ("threshold_before", "threshold")]
+    for row, side in zip(rows, ("before", "after"), strict=True):
+        figures = one[side]["points"]["f1"]
+        assert row[4:6] == [f"{100 * figures[name]['value']:.2f}" for name in ("precision", "recall")]
+
+
+def test_a_temperature_that_other_rows_gain_nothing_by_is_told():
+    change = {"difference": 0.1, "low": -0.1, "high": 0.3}
+    one = {"points": {}, "at_bound": False, "log_loss_change": change}
+    found = {"artifacts": {"fp32": one}, "left_out": {"rows": 0, "first": []}, "was_signed": False}
+    assert "fp32: rows that did not choose the temperature have a larger log loss" in " ".join(
+        retune_table._notes(found)
+    )
+    one["log_loss_change"] = {**change, "difference": -0.1}
+    assert list(retune_table._notes(found)) == []
 
 
 def test_the_card_has_the_new_points_and_keeps_the_rest(place, told):
@@ -194,11 +218,19 @@ def other(**changes):
         ),
         (lambda rows: rows, {"at": ["accuracy>=0.9"]}, "no operating point can be asked for so"),
         (lambda rows: rows, {"class_mix": ["about=0.5"]}, r"unknown label[\s\S]*did you mean 'about_pr'"),
+        (lambda rows: rows, {"class_mix": ["about_pr"]}, r"a label without its share[\s\S]*=30%"),
         (lambda rows: rows, {"class_mix": ["about_pr=1.5"]}, "a share between 0 and 1 is needed"),
         (lambda rows: rows, {"class_mix": ["about_pr=0.7", "ment_pr=0.5"]}, "do not sum to 1"),
         (lambda rows: rows, {"class_mix": ["about_pr=0.7", "about_pr=0.1"]}, "named twice"),
         (lambda rows: rows, {"costs": "0,1;1,0"}, "a matrix of 3 rows and columns is needed"),
-        (lambda rows: rows, {"costs": "costs.yaml"}, r"a cost is a number[\s\S]*name a file that is there"),
+        (lambda rows: rows, {"costs": "costs.yaml"}, r"file not found[\s\S]*--costs[\s\S]*costs.yaml"),
+        (lambda rows: rows, {"costs": "costs"}, r"a cost is a number[\s\S]*name a file that is there"),
+        (lambda rows: rows, {"threads": 0}, r"at least one is needed[\s\S]*--threads"),
+        (
+            lambda rows: [{**row, "shop": {"name": "a"}} for row in rows],
+            {"keys": ["shop"]},
+            r"no row can be used[\s\S]*line 1: column 'shop' needs one value, found dict",
+        ),
         (lambda rows: rows, {"costs": "1,1,1;1,1,1;1,1,1"}, "costs that choose nothing"),
     ],
 )
@@ -208,7 +240,7 @@ def test_what_cannot_be_chosen_from_is_refused_and_leaves_no_bundle(
     monkeypatch.setattr("export.retune.verify", lambda *_: None)  # others test it
     file = write_rows(tmp_path / "in.jsonl", change(rows))
     with pytest.raises(UserError, match=message) as caught:
-        retune(shared_bundle(), file, RetuneOptions(out=tmp_path / "new", threads=1, **options))
+        retune(shared_bundle(), file, RetuneOptions(out=tmp_path / "new", **{"threads": 1, **options}))
     assert caught.value.exit_code == 2 and [path.name for path in tmp_path.iterdir()] == ["in.jsonl"]
 
 

@@ -14,6 +14,8 @@ parser.add_argument("bundle", type=Path)
 parser.add_argument("--verify", action="store_true", help="replay the golden records with every artifact first")
 parser.add_argument("--port", type=int, default=8000)
 options = parser.parse_args()
+if not (options.bundle / "runtime.py").is_file():
+    parser.error(f"{options.bundle}: not a bundle")
 sys.path.insert(0, str(options.bundle))
 from runtime import load_bundle, verify  # noqa: E402  the bundle's own
 

@@ -3,7 +3,8 @@
     python load_test.py http://127.0.0.1:8000 RECORDS.jsonl --clients 8 --requests 2000
 
 Needs httpx2. Prints one JSON line: requests per second, milliseconds at the median and the 99th percentile, of one
-client and of all, and how many answers of the many differ from those of the one. Exit code 3 where any does.
+client and of all, and how many answers of the many differ from those of the one. Exit code 3 where any does, 2
+where the service or a record cannot be asked.
 """
 
 import argparse
@@ -54,10 +55,18 @@ def main() -> int:
     parser.add_argument("--clients", type=int, default=8)
     parser.add_argument("--requests", type=int, default=2000)
     options = parser.parse_args()
-    lines = [json.loads(line) for line in options.records.read_bytes().splitlines()]
+    try:
+        lines = [json.loads(line) for line in options.records.read_bytes().splitlines() if line.strip()]
+    except (OSError, ValueError) as error:
+        parser.error(f"{options.records}: {error}")
+    if not lines or min(options.clients, options.requests) < 1:
+        parser.error("records, clients and requests: at least one of each is needed")
     records = [line["record"] if "windows" in line else line for line in lines]
-    single, alone = asyncio.run(load(options.url, records, 1, len(records)))
-    many, together = asyncio.run(load(options.url, records, options.clients, options.requests))
+    try:
+        single, alone = asyncio.run(load(options.url, records, 1, len(records)))
+        many, together = asyncio.run(load(options.url, records, options.clients, options.requests))
+    except httpx2.HTTPError as error:
+        parser.error(f"{options.url}: {error}")
     different = sum(one != other for one, other in zip(together, itertools.cycle(alone), strict=False))
     print(json.dumps({"one": single, "many": many, "clients": options.clients, "different": different}))
     return 3 if different else 0

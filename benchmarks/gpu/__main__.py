@@ -92,7 +92,8 @@ def _planned(job: Job, options: argparse.Namespace) -> list[str]:
         needs = ", ".join(part.missing(job))
         minutes = max(0.0, left) if part.last else min(part.minutes, max(0.0, left))
         left -= 0 if needs else minutes
-        lines.append(f"{name:<10} {f'missing: {needs}' if needs else f'at most {minutes:.1f} min':<24} {part.title}")
+        lacking = f" (missing: {needs})" if needs else ""
+        lines.append(f"{name:<10} {'not now' if needs else f'at most {minutes:.1f} min':<16} {part.title}{lacking}")
     return [*lines, f"in all at most {options.minutes:g} min, in {job.work}", *_not_ready(job, options)]
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import httpx2
@@ -80,6 +81,31 @@ def test_it_does_not_start_with_a_bundle_that_does_not_verify(tmp_path):
     command = [SERVING, "-B", str(SERVICE), str(bundle), "--verify"]
     done = subprocess.run(command, capture_output=True, text=True, env=os.environ | QUIET, check=False)
     assert done.returncode == 1 and "model.int8.onnx" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "more", "said"),
+    [
+        ('{"page.title": "x"}\n', [], "http://127.0.0.1:1: "),
+        ("\n", [], "at least one of each is needed"),
+        ('{"page.title": "x"}\n', ["--clients", "0"], "at least one of each is needed"),
+        ("{\n", [], "in.jsonl: Expecting property name"),
+        (None, [], "No such file"),
+    ],
+)
+def test_a_service_or_records_that_are_not_there_are_named(tmp_path, text, more, said):
+    file = tmp_path / "in.jsonl"
+    if text is not None:
+        file.write_text(text)
+    command = [sys.executable, str(EXAMPLES / "load_test.py"), "http://127.0.0.1:1", str(file), *more]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and said in done.stderr and "Traceback" not in done.stderr
+
+
+@needs_serving
+def test_a_folder_that_is_no_bundle_is_named(tmp_path):
+    done = subprocess.run([SERVING, "-B", str(SERVICE), str(tmp_path)], capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and f"{tmp_path}: not a bundle" in done.stderr
 
 
 def test_the_example_is_short():

@@ -51,10 +51,10 @@ def run_lock(run: Path) -> Iterator[None]:
         if not _lock(file):
             file.seek(0)
             raise UserError(
-                "another run is working in this folder",
+                "another command is working here",
                 where=str(run),
                 found=f"process {file.read().strip() or 'unknown'}",
-                do="wait for it to end, or choose another folder with --out",
+                do="wait for it to end, or choose another place with --out",
             )
         if _is_gone(file, run / _FILE):  # the process that held it removed the folder when it was done
             with run_lock(run):

@@ -155,7 +155,7 @@ def test_two_runs_on_one_folder(copied):
     holder = subprocess.Popen([sys.executable, "-c", script, str(run)], stdout=subprocess.PIPE, text=True)
     try:
         assert holder.stdout is not None and holder.stdout.readline() == "held\n"
-        rejected(audit(copied), "another run", str(holder.pid))
+        rejected(audit(copied), "another command", str(holder.pid))
     finally:
         holder.send_signal(signal.SIGKILL)
         holder.wait()

@@ -39,7 +39,7 @@ def holder(tmp_path):
 
 def test_a_second_process_is_refused_until_the_first_is_killed(tmp_path, holder):
     for _ in range(2):
-        with pytest.raises(UserError, match=rf"another run[\s\S]*process {holder.pid}\b"), run_lock(tmp_path):
+        with pytest.raises(UserError, match=rf"another command[\s\S]*process {holder.pid}\b"), run_lock(tmp_path):
             pass
     holder.send_signal(signal.SIGKILL)
     holder.wait()
@@ -77,7 +77,7 @@ def test_a_folder_that_its_last_holder_removed_is_made_and_held_anew(tmp_path, m
     monkeypatch.setattr(lock, "_lock", late)
     with run_lock(folder):
         assert is_held(folder)
-        with pytest.raises(UserError, match="another run"), run_lock(folder):
+        with pytest.raises(UserError, match="another command"), run_lock(folder):
             pass
 
 

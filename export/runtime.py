@@ -79,8 +79,7 @@ def load_bundle(
     Args: precision: name of an artifact, such as `fp32`; None takes the default, see `default_artifact`. threads: of
         ONNX Runtime; None takes all cores. verify: refuse files that are not the manifest's, and a model that does not
         give the recorded answers; all golden records are read at the first load on a machine, a few later, see
-        `receipts.py`. provider: `cpu`,
-        `cuda` or `tensorrt`; `auto` takes the best that the artifact may run on and this machine has.
+        `receipts.py`. provider: `cpu`, `cuda` or `tensorrt`; `auto` takes the best that may run it and is here.
     Raises: BundleError for a damaged bundle, OtherAnswers among them; ValueError for a precision or a provider that it
         lacks; Unavailable for an artifact that cannot or must not run there.
     """
@@ -111,12 +110,11 @@ def load_bundle(
 
 def verify(path: str | Path, threads: int | None = None, provider: str = AUTO) -> dict[str, Any]:
     """Re-hash every file, then replay the golden records with every artifact: see `verify.verify`."""
+    providers.require_known(provider)
     folder = Path(path)
-
-    def opened(name: str, entry: Mapping[str, Any]) -> Bundle:
-        return open_artifact(folder, name, entry, threads, provider)
-
-    report: dict[str, Any] = checks.verify(folder, opened)
+    report: dict[str, Any] = checks.verify(
+        folder, lambda name, entry: open_artifact(folder, name, entry, threads, provider)
+    )
     return report
 
 
@@ -129,10 +127,7 @@ def default_artifact(held: Mapping[str, Mapping[str, Any]], provider: str = AUTO
 def open_artifact(
     folder: Path, name: str, entry: Mapping[str, Any], threads: int | None = None, provider: str = AUTO
 ) -> Bundle:
-    """One artifact of the bundle in `folder`. Args: entry: of the manifest. Raises: BundleError, Unavailable;
-    ValueError for an unknown provider.
-    """
-    providers.require_known(provider)
+    """One artifact of the bundle in `folder`. Args: entry: of the manifest. Raises: BundleError, Unavailable."""
     with checks.damage(folder):
         before, after = (checks.read_json(folder / f"{part}processing.json") for part in ("pre", "post"))
         for part, content in (("preprocessing.json", before), ("postprocessing.json", after)):

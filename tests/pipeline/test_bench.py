@@ -12,6 +12,7 @@ from distill.core.record_store import write_records
 from distill.core.records import Record
 from distill.pipeline.estimate import _Short
 from distill.pipeline.experiment import Experiment
+from distill.pipeline.ladders import Rung
 from distill.pipeline.settings import resolve_settings
 from distill.pipeline.steps.bench import bench_step
 from distill.pipeline.steps.export import export_step
@@ -97,5 +98,5 @@ def test_a_student_without_files_in_front_leaves_the_others_their_estimate(exper
     real, short = experiment(*words_first), experiment(*words_first, kind=_Short)
     made = {(spec.name, target) for spec, target in short.exports()}
     assert ("small", "onnx") in made and ("more", "onnx") not in made
-    assert export_step(real, real.models["more"], "onnx").work({}).like == "export small.onnx"
+    assert export_step(real, real.models["more"], Rung("onnx")).work({}).like == "export small.onnx"
     assert {spec.name for spec in short.timed} >= {"first", "small"}

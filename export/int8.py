@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 
 from distill.core.errors import UserError
@@ -43,12 +44,14 @@ def quantise(
     Args: keep_fp32: names of products that stay fp32, too. reduce_range: 7-bit weights, for processors where the sum
         of two 8-bit products saturates. faster: give the graph the form that runs faster; the benchmark compares both.
     Returns: what of the graph has the faster form, see `int8_graph.speed_up`.
+    Raises: UserError for weights that are NaN or infinite.
     """
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     model = onnx.load(fp32)
     replaced = [product.name for product in products(fp32) if product.name not in keep_fp32]
     assert replaced, "an empty list would mean every product, the head's among them"
+    _require_finite(model, fp32)
     # Shapes stored by an exporter clash with those that the quantiser infers, and stop it.
     del model.graph.value_info[:]
     with replacing(out) as partial, quiet():
@@ -68,6 +71,15 @@ def quantise(
         done = int8_graph.speed_up(quantised) if faster else {}
         partial.write_bytes(quantised.SerializeToString(deterministic=True))
     return done
+
+
+def _require_finite(model: onnx.ModelProto, where: Path) -> None:
+    """Check that every weight has a scale. Raises: UserError naming the first tensor that has none."""
+    for tensor in model.graph.initializer:
+        if tensor.data_type == onnx.TensorProto.FLOAT and len(tensor.dims) == 2:
+            if not np.isfinite(onnx.numpy_helper.to_array(tensor)).all():
+                do = "train again at a lower learning rate, or export it again"
+                raise UserError("weights are NaN or infinite", where=str(where), found=tensor.name, do=do)
 
 
 def products(fp32: Path) -> list[Product]:

@@ -11,6 +11,7 @@ import onnx
 from onnx import numpy_helper
 from safetensors.numpy import load_file
 
+from distill.core.errors import UserError
 from export import int8
 from export.int8_static import Scale
 
@@ -24,7 +25,10 @@ class LearntScales:
 
 
 def learnt_scales(fp32: Path, model_folder: Path) -> LearntScales:
-    """The scales that a fit with rounded layers left, for the ONNX file of its weights."""
+    """The scales that a fit with rounded layers left, for the ONNX file of its weights.
+
+    Raises: UserError where the file's layers are wired otherwise than they were trained.
+    """
     from distill.training.fake_quantised import SCALES
 
     stored, weights = load_file(model_folder / SCALES), load_file(model_folder / "model.safetensors")
@@ -41,5 +45,11 @@ def learnt_scales(fp32: Path, model_folder: Path) -> LearntScales:
             continue
         scale = Scale(float(stored[f"{layer}.step"]), int(stored[f"{layer}.zero"]))
         known = found.setdefault(product.reads, scale)
-        assert known == scale, f"{product.reads} is read by layers with other scales"
+        if known != scale:
+            raise UserError(
+                "an exported file is not the model that was trained with rounded layers",
+                where=str(fp32),
+                found=f"{product.reads} is read by layers of different scales, {layer} among them",
+                do="export it again",
+            )
     return LearntScales(found, others)

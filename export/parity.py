@@ -55,13 +55,28 @@ class Original:
 
     def answers(self, runner: Runner, batch: int) -> Logits:
         """Another runner's logits (N, C) for the same records, read `batch` windows at a time."""
-        reader = RunnerScorer(runner, self.scorer.renderer, batch_tokens=NO_LIMIT, max_rows=batch)
-        return as_served(reader, self._folder).score(self.rows).logits
+        return self._asked(runner, self.rows, batch)
 
     def read(self, runner: Runner, rows: Sequence[Row]) -> None:
         """Let a runner answer other records, one window at a time, as it is served."""
-        reader = RunnerScorer(runner, self.scorer.renderer, batch_tokens=NO_LIMIT, max_rows=_SERVED)
-        as_served(reader, self._folder).score(rows)
+        self._asked(runner, rows, _SERVED)
+
+    def _asked(self, runner: Runner, rows: Sequence[Row], batch: int) -> Logits:
+        """A runner's logits. Raises: UserError when it refuses a record, which a target that is made by reading them
+        cannot do without.
+        """
+        reader = RunnerScorer(runner, self.scorer.renderer, batch_tokens=NO_LIMIT, max_rows=batch)
+        try:
+            return as_served(reader, self._folder).score(rows).logits
+        except UserError:
+            raise
+        except Exception as error:  # the runtime's errors share no base but Exception
+            raise UserError(
+                "an exported file does not answer a real record",
+                where=str(self._folder),
+                found=str(error).partition("\n")[0],
+                do="see the parity of the target that it is made from; export that one alone to see its gates",
+            ) from error
 
     @cached_property
     def points(self) -> Points:

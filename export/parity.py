@@ -109,18 +109,20 @@ def measure(original: Original, exported: Runner, target: Target, points: Points
 
     `parity` and `tolerance` look at `max_abs_diff`, the largest difference of a logit on any record or cell of the
     grid, the one by a limit for all files, the other by the target's own; `decisions` at `label_flips`, the share of
-    records whose label changes, read one at a time. Where a target scales activations per batch, `label_flips_large`
-    and `batch_shift` tell what larger batches do. `finite` is false when an answer is NaN, infinite, of another shape
-    or refused. `changes` of a file that is not judged by parity: see `changed_answers`.
+    records whose label changes, read as they are served: in large batches where those are promised to change nothing,
+    else one at a time, where `label_flips_large` and `batch_shift` tell what larger batches would do. `finite` is false
+    when an answer is NaN, infinite, of another shape or refused. `changes` of a file that is not judged by parity: see
+    `changed_answers`.
 
     Args: points: where both are read for `changes`, chosen on other records; None: those that the same records choose.
     """
     runner = _Forgiving(exported, original.logits.shape[1])
     served, large = original.answers(runner, _SERVED), original.answers(runner, _LARGE)
+    judged = large if target.batch_invariant else served
     grid = _grid(original, runner)
     difference = np.abs(served.astype(np.float64) - original.logits)
     probabilities = original.objective.probabilities
-    shift = np.abs(probabilities(served) - probabilities(original.logits))
+    shift = np.abs(probabilities(judged) - probabilities(original.logits))
     # np.max, unlike max, lets NaN through.
     largest = float(np.max([difference.max(), *(cell["max_abs_diff"] for cell in grid)]))
     finite = bool(np.isfinite(largest) and np.isfinite(large).all())
@@ -135,14 +137,14 @@ def measure(original: Original, exported: Runner, target: Target, points: Points
             "max_abs_diff": largest,
             "mean_abs_diff": float(difference.mean()),
             "max_probability_shift": float(shift.max()),
-            "label_flips": original.flips(served),
+            "label_flips": original.flips(judged),
             "label_flips_large": original.flips(large),
             "batch_shift": float(np.abs(served - large).max()),
             "rows": len(original.rows),
             "batches": {"served": _SERVED, "large": _LARGE},
             "grid": grid,
             "cpu": cpu_class(),
-            **({"changes": original.changes(served, points)} if target.criterion != "parity" else {}),
+            **({"changes": original.changes(judged, points)} if target.criterion != "parity" else {}),
         }
     )
 

@@ -150,8 +150,7 @@ FAULTS = {
     "labels reversed": (faults.reverse_the_labels, PARITY),
     "token types ignored": (faults.ignore_the_types, PARITY),
     "ids and types swapped": (faults.swap_ids_and_types, REFUSED),
-    # None: read one at a time, as int8 is judged, nothing is padded, so that a mask changes no answer.
-    "the mask ignored": (faults.ignore_the_mask, None),
+    "the mask ignored": (faults.ignore_the_mask, DECISIONS),
     "positions start later": (faults.start_positions_later, PARITY),
     "positions frozen at the sample": (faults.freeze_positions, PARITY),
     "epsilon of the norms": (epsilon(0.3), PARITY),
@@ -178,9 +177,13 @@ LATER = {
 REST = [name for name in TARGETS if name != "onnx"]
 
 
+# A mask changes no answer of a file that is served, and so judged, one record at a time: nothing is padded.
+BY_PADDING = ("the mask ignored",)
+
+
 def tells(name, fault):
     """Whether a target's gates can tell a fault."""
-    return FAULTS[fault][1] is not None or load_target(name).criterion != "decisions"
+    return fault not in BY_PADDING or load_target(name).batch_invariant
 
 
 SLICE = [(name, fault) for number, fault in enumerate(FAULTS) for name in ("onnx", REST[number % len(REST)])]

@@ -19,6 +19,7 @@ from distill.training.joining import Share
 from export.artifact import Artifact, Contents
 from export.build import export_target as export
 from export.bundle import bundle
+from export.evidence import Evidence, Sample
 from students.train import train, train_twin
 from teachers.label import label
 from teachers.teach import teach
@@ -26,7 +27,9 @@ from teachers.teach import teach
 __all__ = [
     "Artifact",
     "Contents",
+    "Evidence",
     "Lesson",
+    "Sample",
     "Share",
     "audit",
     "bundle",

@@ -7,7 +7,21 @@ from pathlib import Path
 
 import pytest
 
-from distill.api import Lesson, Share, audit, export, label, predict, prepare, run, teach, train, train_twin
+from distill.api import (
+    Evidence,
+    Lesson,
+    Sample,
+    Share,
+    audit,
+    export,
+    label,
+    predict,
+    prepare,
+    run,
+    teach,
+    train,
+    train_twin,
+)
 from distill.core.config import load_yaml, parse
 from distill.core.errors import UserError
 from distill.core.files import read_json
@@ -72,7 +86,7 @@ def test_from_records_to_onnx(tmp_path):
     predict(lambda: scorer, folders["records"], ["valid"], tmp_path / "predictions")
     valid = read_predictions(tmp_path / "predictions" / "valid.parquet")
     rows = [{"product": {"title": "Дрель"}, "page": {"title": title}} for title in ("Drill", "", "Камера")]
-    export(load_target("onnx"), folders["student"], rows, tmp_path / "onnx")
+    export(load_target("onnx"), folders["student"], Evidence(Sample(rows)), tmp_path / "onnx")
 
     assert read_json(folders["twin"] / "training_history.json")["steps"] == steps
     assert read_json(tmp_path / "audit" / "audit.json")["leak_rows"] == 0

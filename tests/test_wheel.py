@@ -197,11 +197,11 @@ def test_init_writes_a_config_that_audit_reads(bare: Path, tmp_path: Path):
     assert json.loads((run_folder / "audit.json").read_text("utf-8"))
 
 
-@pytest.mark.parametrize("verb", ["predict", "verify"])
+@pytest.mark.parametrize("verb", ["predict", "verify", "retune"])
 def test_verbs_that_need_an_extra_answer_with_its_pip_line(bare: Path, tmp_path: Path, verb: str):
     (tmp_path / "bundle").mkdir()
     (tmp_path / "bundle" / "manifest.json").write_text("{}", "utf-8")
-    files = write_splits(tmp_path)[-1:] if verb == "predict" else []
+    files = [] if verb == "verify" else write_splits(tmp_path)[-1:]
     result = distill(bare, tmp_path, verb, tmp_path / "bundle", *files)
     assert result.returncode == 2, result.stdout + result.stderr
     assert "pip install 'distill[cpu]'" in result.stdout + result.stderr

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from distill.core.errors import GateFailed
+from distill.core.errors import GateFailed, MissingExtra
 from distill.core.flags import at_least_one
 from distill.core.progress import Reporter, reporting
 from distill.report.diff_table import diff_finding
@@ -18,7 +18,6 @@ from export.diff_options import DiffOptions
 from export.drift import lines
 from export.drift_file import drift_file
 from export.predict_options import PredictOptions
-from export.retune import retune
 from export.retune_options import RetuneOptions
 from export.sign import require_signed, sign
 
@@ -72,6 +71,10 @@ def answered(bundle: Path, files: Sequence[str], options: PredictOptions, report
 
 def retuned(bundle: Path, file: Path, options: RetuneOptions, reporter: Reporter) -> Finding:
     """A bundle with another temperature and other operating points, before and after. Raises: as `retune`."""
+    try:
+        from export.retune import retune  # runs a bundle's models
+    except ModuleNotFoundError as error:
+        raise MissingExtra(f"retuning a bundle ({error.name})", "cpu") from error
     with reporting(reporter):
         return retune_finding(retune(bundle, file, options))
 

@@ -109,4 +109,5 @@ def test_teachers_with_weights_on_the_command_line_are_rows_and_their_mixture_is
 def test_a_mixture_that_each_seed_fits_for_itself_is_no_row_over_seeds(monkeypatch):
     given, fitted = (Model(name, "teacher", "", "document", temperatures=at) for name, at in (("a", ()), ("b", (2.0,))))
     monkeypatch.setattr(evaluate, "report_models", lambda experiment: [given, fitted])
+    monkeypatch.setattr(evaluate, "predicted", lambda experiment: ["a", "b"])
     assert evaluate._models({None: None}) == [given, fitted] and evaluate._models({1: None, 2: None}) == [given]

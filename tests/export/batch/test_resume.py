@@ -169,7 +169,7 @@ def test_a_file_that_disappears_is_named(tmp_path, source, scored):
 def test_two_commands_do_not_write_the_same_answers(tmp_path, source):
     out = tmp_path / "out.jsonl"
     with run_lock(tmp_path / ".out.jsonl.shards"):
-        with pytest.raises(UserError, match=r"is working in this folder[\s\S]*process \d+"):
+        with pytest.raises(UserError, match=r"another command is working here[\s\S]*process \d+"):
             predict(shared_bundle(), source, out)
         assert predict(shared_bundle(), source, tmp_path / "other.jsonl").rows
     assert predict(shared_bundle(), source, out).rows

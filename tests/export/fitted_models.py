@@ -31,6 +31,7 @@ _WORDS = (
     "наушники bluetooth звук микрофон амбушюры кабель".split(),
     "рецепт борщ свёкла сметана кастрюля укроп".split(),
 )
+JUDGING = 480  # records, of which half a percent is more than one
 
 
 @cache
@@ -50,7 +51,7 @@ def records(seed: int, count: int = 120) -> tuple[tuple[dict[str, str], ...], np
 
 def evidence() -> Evidence:
     """Records that judge, others to choose on and others that calibrate, as a run has them."""
-    judging, choosing = (Sample(*records(seed)) for seed in (1, 2))
+    judging, choosing = (Sample(*records(seed, JUDGING)) for seed in (1, 2))
     return Evidence(judging, choosing, lambda: records(3)[0], tuple(LABELS), (0.9, 0.9))
 
 

@@ -1,5 +1,8 @@
 """Tiny classifiers of some families with random weights, exported once per session, and Cyrillic records to read."""
 
+import json
+import shutil
+
 import pytest
 
 FAMILIES = ("bert", "roberta", "distilbert")
@@ -106,3 +109,27 @@ def edited(fp32, tmp_path):
         return path
 
     return plant
+
+
+@pytest.fixture(scope="module")
+def export(model_folder, fp32, rows, tmp_path_factory):
+    """`export(name, **settings)`: the artifact of tiny BERT as this target."""
+    from export import to_onnx
+    from export.artifact import Artifact
+    from export.build import export_target
+    from export.config import load_target
+    from export.evidence import Evidence, Sample
+
+    def made(name, **settings):
+        target = load_target(name, {"parity_rows": 20, **settings})
+        folder = tmp_path_factory.mktemp(name)
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(to_onnx, "export_fp32", lambda source, out: shutil.copyfile(fp32("bert"), out))
+            export_target(target, model_folder("bert"), Evidence(Sample(rows[:40])), folder)
+        return Artifact(target, folder, operating_points={"f1": 0.5})
+
+    return made
+
+
+def parity(artifact):
+    return json.loads((artifact.folder / "parity.json").read_text(encoding="utf-8"))

@@ -12,7 +12,7 @@ from export.targets.base import Target
 
 
 def failed_gates(target: Target, parity: Mapping[str, Any]) -> set[str]:
-    """The gates that a file fails, as the default project and its target's preset declares them."""
+    """The gates that a file fails, as the default project and its target's preset declare them."""
     gates = Gates()
     checks = [Parity.from_json(one) for one in judged_parity(gates, [{**parity, "limits": target.declared()}])]
     return {gate.metric for gate in [*parity_gates(checks), *changes_gates(gates, checks)] if not gate.passed}

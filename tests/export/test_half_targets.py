@@ -1,7 +1,6 @@
 """Files for GPUs as targets: exported, judged by the tolerance that they declare, and bundled, all on the processor."""
 
 import json
-import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -14,38 +13,16 @@ from distill.core.project import Gates
 from distill.evaluation.entries import Parity
 from distill.evaluation.gates import judged_parity, parity_gates
 from export import bundle as bundles
-from export import fusion, to_onnx
-from export.artifact import Artifact, Contents
-from export.build import export_target
+from export import fusion
+from export.artifact import Contents
 from export.checked_bundle import verify
-from export.config import load_target
-from export.evidence import Evidence, Sample
 from export.runtime import load_bundle
-from tests.export.conftest import LABELS
-
-
-@pytest.fixture(scope="module")
-def export(model_folder, fp32, rows, tmp_path_factory):
-    """`export(name, **settings)`: the artifact of tiny BERT as this target."""
-
-    def made(name, **settings):
-        target = load_target(name, {"parity_rows": 20, **settings})
-        folder = tmp_path_factory.mktemp(name)
-        with pytest.MonkeyPatch.context() as patched:
-            patched.setattr(to_onnx, "export_fp32", lambda source, out: shutil.copyfile(fp32("bert"), out))
-            export_target(target, model_folder("bert"), Evidence(Sample(rows[:40])), folder)
-        return Artifact(target, folder, operating_points={"f1": 0.5})
-
-    return made
+from tests.export.conftest import LABELS, parity
 
 
 @pytest.fixture(scope="module")
 def fp16(export):
     return export("onnx-fp16")
-
-
-def parity(artifact):
-    return json.loads((artifact.folder / "parity.json").read_text(encoding="utf-8"))
 
 
 def gate(artifact):

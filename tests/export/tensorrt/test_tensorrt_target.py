@@ -1,7 +1,6 @@
 """TensorRT targets on a machine without a card: refused before training, or made for later and measured here."""
 
 import json
-import shutil
 import types
 
 import pytest
@@ -15,16 +14,13 @@ from distill.families.family import Opening
 from distill.inference import engines
 from distill.inference.providers import CPU, TENSORRT
 from export import bundle as bundles
-from export import to_onnx
-from export.artifact import Artifact, Contents
-from export.build import export_target
+from export.artifact import Contents
 from export.checked_bundle import verify
 from export.config import load_target
 from export.emulation import Emulated
-from export.evidence import Evidence, Sample
 from export.proof import Proof, Stored, prove
 from export.runtime import Unavailable, load_bundle
-from tests.export.conftest import LABELS
+from tests.export.conftest import LABELS, parity
 
 HERE = {"gpu": "NVIDIA H100", "sm": "9.0", "driver": "580.65", "cuda": "13.0", "tensorrt": "10.16.1"}
 COUNTS = {"fp16": 1, "fp32": 1}
@@ -35,28 +31,9 @@ def no_gpu():
 
 
 @pytest.fixture(scope="module")
-def export(model_folder, fp32, rows, tmp_path_factory):
-    """`export(name, **settings)`: the artifact of tiny BERT as this target."""
-
-    def made(name, **settings):
-        target = load_target(name, {"parity_rows": 20, **settings})
-        folder = tmp_path_factory.mktemp(name)
-        with pytest.MonkeyPatch.context() as patched:
-            patched.setattr(to_onnx, "export_fp32", lambda source, out: shutil.copyfile(fp32("bert"), out))
-            export_target(target, model_folder("bert"), Evidence(Sample(rows[:40])), folder)
-        return Artifact(target, folder, operating_points={"f1": 0.5})
-
-    return made
-
-
-@pytest.fixture(scope="module")
 def later(export):
     """Both targets, left to the machine that serves."""
     return {name: export(name, engine="later") for name in ("tensorrt-fp16", "tensorrt-bf16")}
-
-
-def parity(artifact):
-    return json.loads((artifact.folder / "parity.json").read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("name", ["tensorrt-fp16", "tensorrt-bf16"])

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-_FIELD, _KEY = "field.", "key."
+FIELD, _KEY = "field.", "key."
 _BATCH_ROWS, _BATCH_CHARS = 1000, 1 << 26
 
 
@@ -97,7 +97,7 @@ def field_names(folder: Path, split: str) -> list[str]:
     """The column paths of a split's texts; none of a split without rows. Raises: as `read_records`."""
     with _open(folder, split) as file:
         names = file.schema_arrow.names
-    return [name.removeprefix(_FIELD) for name in names if name.startswith(_FIELD)]
+    return [name.removeprefix(FIELD) for name in names if name.startswith(FIELD)]
 
 
 def target_matrix(column: pa.ChunkedArray) -> NDArray[np.float32] | None:
@@ -108,13 +108,26 @@ def target_matrix(column: pa.ChunkedArray) -> NDArray[np.float32] | None:
 @contextmanager
 def _open(folder: Path, split: str) -> Iterator[pq.ParquetFile]:
     """The file of a split. Raises: as `read_records`."""
-    import pyarrow as pa
+    with record_errors(_path(folder, split)), opened(folder, split) as file:
+        yield file
+
+
+def opened(folder: Path, split: str) -> pq.ParquetFile:
+    """The file of a split, to be closed by the caller. Raises: as `read_records`."""
     import pyarrow.parquet as pq
 
     path = _path(folder, split)
+    with record_errors(path):
+        return pq.ParquetFile(path)
+
+
+@contextmanager
+def record_errors(path: Path) -> Iterator[None]:
+    """What Arrow says of a broken record file as a UserError that names it."""
+    import pyarrow as pa
+
     try:
-        with pq.ParquetFile(path) as file:
-            yield file
+        yield
     except MemoryError:
         raise
     except (pa.ArrowException, OSError) as error:
@@ -194,7 +207,7 @@ def _table(records: list[Record]) -> pa.Table:
     first = records[0] if records else Record("", {})
     text = pa.string()
     arrays = {"id": pa.array([record.id for record in records], text)}
-    arrays |= {f"{_FIELD}{path}": pa.array([record.fields[path] for record in records], text) for path in first.fields}
+    arrays |= {f"{FIELD}{path}": pa.array([record.fields[path] for record in records], text) for path in first.fields}
     arrays |= {"target": _targets(records), "slice": pa.array([record.slice for record in records], text)}
     arrays |= {f"{_KEY}{path}": pa.array([record.keys[path] for record in records], text) for path in first.keys}
     return pa.table(arrays)
@@ -214,12 +227,12 @@ def _records(batch: Any) -> Iterator[Record]:
     names = batch.schema.names
     texts = {name: batch.column(name).to_pylist() for name in names if name != "target"}
     targets = _target_rows(batch.column("target"))
-    fields = [name for name in names if name.startswith(_FIELD)]
+    fields = [name for name in names if name.startswith(FIELD)]
     keys = [name for name in names if name.startswith(_KEY)]
     for index, record_id in enumerate(texts["id"]):
         yield Record(
             record_id,
-            {name.removeprefix(_FIELD): texts[name][index] for name in fields},
+            {name.removeprefix(FIELD): texts[name][index] for name in fields},
             None if targets is None else targets[index],
             texts["slice"][index],
             {name.removeprefix(_KEY): texts[name][index] for name in keys},

@@ -17,7 +17,7 @@ from distill.inference.torch_runner import TorchRunner
 from distill.models.encoder import load_classifier
 from distill.models.pretrained import save_tokenizer
 from distill.training import device as device_module
-from teachers import label as label_module
+from teachers import label_shard as shard_module
 from teachers.config import LabellingConfig
 from teachers.label import label
 from tests.training.toy import DOCUMENT, LABELS, WINDOWED, Stop, Watch, toy_records, toy_view
@@ -104,7 +104,7 @@ def test_only_missing_shards_are_made_again_and_equal(teacher, records, tmp_path
 
 def test_interrupted_labelling_keeps_its_finished_shards(teacher, records, tmp_path, monkeypatch):
     label(CONFIG, teacher, records, 1, tmp_path / "whole")
-    write, written = label_module.write_shard, []
+    write, written = shard_module.write_shard, []
 
     def stopping(folder, index, labels, **options):
         if index == 2 and not written.count("stopped"):
@@ -113,7 +113,7 @@ def test_interrupted_labelling_keeps_its_finished_shards(teacher, records, tmp_p
         written.append(index)
         write(folder, index, labels, **options)
 
-    monkeypatch.setattr(label_module, "write_shard", stopping)
+    monkeypatch.setattr(shard_module, "write_shard", stopping)
     with pytest.raises(Stop):
         label(CONFIG, teacher, records, 1, tmp_path / "cut")
     label(CONFIG, teacher, records, 1, tmp_path / "cut")

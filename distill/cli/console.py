@@ -11,6 +11,7 @@ from rich.segment import Segment
 from rich.text import Text
 
 from distill.core.output import clock, for_terminal
+from distill.core.pace import Clock, Pace
 from distill.core.progress import Reporter
 
 _LOG_EVERY_SECONDS = 15.0
@@ -29,17 +30,16 @@ class TextConsole(Console):
 class ConsoleReporter(Reporter):
     """Progress on the terminal; where there is none, a line every 15 seconds, so that logs show the work goes on."""
 
-    def __init__(self, console: Console) -> None:
-        self.console = console
+    def __init__(self, console: Console, clock: Clock = time.monotonic) -> None:
+        self.console, self._clock = console, clock
         self._bar: Progress | None = None
         self._task: TaskID | None = None
-        self._name, self._total, self._first, self._done, self._at_most = "", 0, 0, 0, False
-        self._started = self._logged = 0.0
+        self._name, self._total, self._pace, self._logged = "", 0, Pace(0, clock=clock), 0.0
 
-    def start(self, name: str, total: int, done: int, at_most: bool) -> None:
+    def start(self, name: str, total: int, done: int, at_most: bool, unit: str = "rows") -> None:
         """Open the bar of a task."""
-        self._name, self._total, self._first, self._done, self._at_most = name, total, done, done, at_most
-        self._started = self._logged = time.monotonic()
+        self._name, self._total = name, total
+        self._pace, self._logged = Pace(total, done, unit, at_most=at_most, clock=self._clock), self._clock()
         if done:
             self.note(f"{name}: going on from {done} of {total}")
         if self.console.is_terminal:
@@ -57,12 +57,16 @@ class ConsoleReporter(Reporter):
 
     def advance(self, done: int) -> None:
         """Move the bar."""
-        self._done = done
+        self._pace.advance(done)
         if self._bar is not None and self._task is not None:
-            self._bar.update(self._task, completed=done, pace=self._pace())
-        elif time.monotonic() - self._logged >= _LOG_EVERY_SECONDS:
-            self._logged = time.monotonic()
-            self.console.print(Text(f"    {self._name} {done}/{self._total}  {self._pace()}"))
+            self._bar.update(self._task, completed=done, pace=str(self._pace))
+        elif self._clock() - self._logged >= _LOG_EVERY_SECONDS:
+            self._logged = self._clock()
+            self.console.print(Text(f"    {self._name} {done}/{self._total}  {self._pace}"))
+
+    def read(self, tokens: int, rows: int = 0) -> None:
+        """Count what is shown with the next advance."""
+        self._pace.read(tokens, rows)
 
     def end(self) -> None:
         """Close the bar."""
@@ -77,14 +81,6 @@ class ConsoleReporter(Reporter):
     def heading(self, text: str) -> None:
         """Print a line in bold."""
         self.console.print(Text(text, style="bold"))
-
-    def _pace(self) -> str:
-        seconds, made = time.monotonic() - self._started, self._done - self._first
-        if made <= 0 or seconds <= 0:
-            return ""
-        rate = made / seconds
-        left = clock((self._total - self._done) / rate)
-        return f"{rate:.1f}/s, {'at most ' if self._at_most else ''}{left} left"
 
     def step_starts(self, name: str) -> None:
         """Say which step begins."""

@@ -11,11 +11,14 @@ Advance = Callable[[int], None]
 class Reporter:
     """Shows the progress of one task after another; this one shows nothing."""
 
-    def start(self, name: str, total: int, done: int, at_most: bool) -> None:
+    def start(self, name: str, total: int, done: int, at_most: bool, unit: str = "rows") -> None:
         """A task of `total` units, or fewer with `at_most`, begins; `done` were made by an earlier, interrupted run."""
 
     def advance(self, done: int) -> None:
         """`done` units of the current task are made in total."""
+
+    def read(self, tokens: int, rows: int = 0) -> None:
+        """The current task has read so many tokens more, and rows where these are not its units."""
 
     def end(self) -> None:
         """The current task is over, finished or not."""
@@ -48,16 +51,21 @@ def reporting(reporter: Reporter) -> Iterator[None]:
 
 
 @contextmanager
-def progress(name: str, total: int, done: int = 0, *, at_most: bool = False) -> Iterator[Advance]:
+def progress(name: str, total: int, done: int = 0, *, at_most: bool = False, unit: str = "rows") -> Iterator[Advance]:
     """Report a task of `total` units, `done` of them made earlier; call the yielded function with units done so far.
 
-    Args: at_most: the task may end before.
+    Args: at_most: the task may end before. unit: what is counted, as people read it: `12.5 rows/s`.
     """
-    _reporter.start(name, total, done, at_most)
+    _reporter.start(name, total, done, at_most, unit)
     try:
         yield lambda units: _reporter.advance(units)
     finally:
         _reporter.end()
+
+
+def read(tokens: int, rows: int = 0) -> None:
+    """Tell that the current task has read so many tokens more, and rows where these are not its units."""
+    _reporter.read(tokens, rows)
 
 
 def note(text: str) -> None:

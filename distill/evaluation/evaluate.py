@@ -163,7 +163,7 @@ def _measured(predictions: Mapping[str, BySeed], measuring: Measuring) -> dict[s
     lead, replicates = next(iter(predictions.values()))[0], measuring.quality.replicates
     draws = {test: scored.bootstrap(replicates, measuring.seed) for test, scored in lead.tests.items()}
     found: dict[str, ByTest] = {}
-    with progress("resampling", len(predictions)) as advance:
+    with progress("resampling", len(predictions), unit="models") as advance:
         for name, by_seed in predictions.items():
             found[name] = {test: Seeded([one.tests[test] for one in by_seed], draws[test]) for test in draws}
             advance(len(found))

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from distill.core.progress import read
 from distill.core.rendering import Encoded, Renderer, Window
 from distill.inference.collate import collate
 from distill.inference.runner import Runner
@@ -38,10 +39,11 @@ class RunnerScorer(Scorer):
         """
         windows = [window for item in prepared for window in item.windows]
         parts: list[tuple[NDArray[np.int64], Logits]] = []
-        done = 0
-        for indices in batches([len(window.ids) for window in windows], self._batch_tokens, self._max_rows):
+        lengths, done = [len(window.ids) for window in windows], 0
+        for indices in batches(lengths, self._batch_tokens, self._max_rows):
             parts.append((indices, self.window_logits([windows[index] for index in indices])))
             done += len(indices)
+            read(tokens=sum(lengths[index] for index in indices))
             if on_progress:
                 on_progress(len(prepared) * done // len(windows))
         return pool_windows(_in_order(parts), [len(item.windows) for item in prepared], self._pool)

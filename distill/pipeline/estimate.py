@@ -302,7 +302,7 @@ class _Clock(Reporter):
         self.busy, self._started = 0.0, 0.0
         self.ticks: list[float] = []
 
-    def start(self, name: str, total: int, done: int, at_most: bool) -> None:
+    def start(self, name: str, total: int, done: int, at_most: bool, unit: str = "rows") -> None:
         """Begin a task."""
         self._started = time.monotonic()
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ from transformers import ProgressCallback as BarCallback
 
 from distill.core.errors import UserError
 from distill.core.processes import world
-from distill.core.progress import note
+from distill.core.progress import note, read
 from distill.models.encoder import layer_stack
 from distill.training import device, resume
 from distill.training.adapters import WEIGHTS, load_trained, save_trained
@@ -25,11 +27,24 @@ from distill.training.rates import decay, rate_factors, set_rates
 from distill.training.stretch import Stretch
 
 
+@dataclass(frozen=True)
+class Counted:
+    """A collator that tells the progress of training how many rows and tokens it has collated, in all processes."""
+
+    collate: Callable[[Sequence[Any]], dict[str, Any]]
+
+    def __call__(self, rows: Sequence[Any]) -> dict[str, Any]:
+        """The batch, with its `attention_mask`."""
+        batch = self.collate(rows)
+        read(tokens=world() * int(batch["attention_mask"].sum()), rows=world() * len(rows))
+        return batch
+
+
 class BaseTrainer(Trainer):
     """A Trainer without the library's own printing and bars.
 
     Args: model: what is trained; encoder: the transformer in it, or itself. config: with a learning rate. stretch: how
-        far it goes. seed: order of the rows. options: the Trainer's.
+        far it goes. seed: order of the rows. collate: rows to the tensors of a batch. options: the Trainer's.
     """
 
     def __init__(
@@ -39,9 +54,10 @@ class BaseTrainer(Trainer):
         config: TrainingConfig,
         stretch: Stretch,
         seed: int,
+        collate: Callable[[Sequence[Any]], dict[str, Any]],
         **options: Any,
     ) -> None:
-        super().__init__(model, _arguments(config, stretch, seed), **options)
+        super().__init__(model, _arguments(config, stretch, seed), data_collator=Counted(collate), **options)
         for callback in (PrinterCallback, BarCallback):
             self.remove_callback(callback)
         self._config, self._stretch = config, stretch

@@ -19,7 +19,7 @@ from distill.core.files import sha256, sha256_json
 from distill.core.leftovers import remove_half_written
 from distill.core.manifest import MANIFEST
 from distill.core.processes import rank
-from distill.core.progress import progress
+from distill.core.progress import progress, read
 from distill.core.record_store import count_records
 from distill.core.view import View
 from distill.training.encoded_rows import EncodedPart, EncodedRows, map_encoded
@@ -75,6 +75,7 @@ class EncodedStore:
         with progress(title, rows, done) if long else nullcontext(_tell_nobody) as advance:
             for shard in self._encoded(missing):
                 done += len(shard)
+                read(tokens=len(map_encoded(shard.path).ids))
                 advance(done)
         remove_half_written(folder)
         content = {"view": self.view.hash, "rows": rows, "split": split}

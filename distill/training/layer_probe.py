@@ -131,7 +131,7 @@ def probe_layers(
     passes = sum(range(kept + 1, len(left) + 1))
     whole = _read(model, batches, distance)
     removed: list[tuple[int, float]] = []
-    with progress("probing layers", passes) as advance:
+    with progress("probing layers", passes, unit="passes") as advance:
         done = 0
         while len(left) > kept:
             costs = {}

@@ -75,7 +75,7 @@ class DistillTrainer(BaseTrainer):
             config,
             stretch,
             run.seed,
-            data_collator=self.collator,
+            collate=self.collator,
             train_dataset=self._train,
             eval_dataset=rows.valid,
             callbacks=list(callbacks),
@@ -217,7 +217,7 @@ class ProgressCallback(TrainerCallback):
     def on_train_begin(self, args: Any, state: Any, control: Any, **unused: Any) -> None:
         """Start the task at the step that the run resumes from."""
         self.tasks.close()
-        task = progress(self.name, state.max_steps, state.global_step, at_most=self.at_most)
+        task = progress(self.name, state.max_steps, state.global_step, at_most=self.at_most, unit="steps")
         self._advance = self.tasks.enter_context(task)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **unused: Any) -> None:

@@ -52,7 +52,7 @@ class PretrainTrainer(BaseTrainer):
             run.training,
             fixed(run.training, run.folder, run.config.evaluate_steps),
             run.seed,
-            data_collator=run.collator,
+            collate=run.collator,
             train_dataset=Draws(run.collator.pairs),
             eval_dataset=Draws(run.held_collator.pairs),
             callbacks=callbacks,

@@ -28,6 +28,32 @@ def test_a_resumed_task_says_where_it_goes_on():
     assert "going on from 40 of 100" in shown.getvalue()
 
 
+def test_a_log_gets_a_line_every_fifteen_seconds_with_rates_and_time_left():
+    shown, now = io.StringIO(), [100.0]
+    reporter = ConsoleReporter(Console(file=shown, width=200), clock=lambda: now[0])
+    reporter.start("labelling", 1000, 0, at_most=False)
+    for done in range(10, 110, 10):
+        now[0] += 4
+        reporter.read(tokens=1280)
+        reporter.advance(done)
+    reporter.end()
+    assert [line.strip() for line in shown.getvalue().splitlines()] == [
+        "labelling 40/1000  2.5 rows/s, 320 tokens/s, 6m 24s left",
+        "labelling 80/1000  2.5 rows/s, 320 tokens/s, 6m 08s left",
+    ]
+
+
+def test_a_terminal_shows_the_rates_beside_the_bar():
+    shown, now = io.StringIO(), [100.0]
+    reporter = ConsoleReporter(Console(file=shown, force_terminal=True, width=200), clock=lambda: now[0])
+    reporter.start("train 6L", 100, 0, True, "steps")
+    now[0] += 5
+    reporter.read(tokens=5000, rows=160)
+    reporter.advance(10)
+    reporter.end()
+    assert "2.0 steps/s, 32.0 rows/s, 1,000 tokens/s, at most 45s left" in shown.getvalue()
+
+
 def test_markup_in_names_is_shown_as_it_is():
     shown = io.StringIO()
     reporter = ConsoleReporter(Console(file=shown))

@@ -4,9 +4,20 @@ import time
 import numpy as np
 import pytest
 
+from distill.core.progress import Reporter, reporting
 from distill.inference import scorer as scoring
 from distill.inference.runner_scorer import RunnerScorer, pool_windows
 from distill.inference.torch_runner import TorchRunner
+
+
+class Watch(Reporter):
+    """Counts the tokens that it is told of."""
+
+    def __init__(self):
+        self.tokens = 0
+
+    def read(self, tokens, rows=0):
+        self.tokens += tokens
 
 
 class Echo:
@@ -114,9 +125,11 @@ def test_no_rows(make_renderer):
 
 def test_progress_ends_at_the_number_of_rows(make_renderer, rows, monkeypatch):
     monkeypatch.setattr(scoring, "CHUNK_ROWS", 10)
-    told = []
-    RunnerScorer(Echo(), make_renderer(windows={"stride": 4, "max": 3}), max_rows=4).score(rows, told.append)
+    told, watch, renderer = [], Watch(), make_renderer(windows={"stride": 4, "max": 3})
+    with reporting(watch):
+        RunnerScorer(Echo(), renderer, max_rows=4).score(rows, told.append)
     assert told == sorted(told) and told[-1] == len(rows) and len(told) > 5
+    assert watch.tokens == sum(row.read_tokens for row in renderer.encode_batch(rows))
 
 
 def test_preparing_runs_ahead_but_not_without_bound(make_renderer, rows, monkeypatch):

@@ -14,7 +14,7 @@ class Told(Reporter):
     def __init__(self):
         self.tasks, self.units = [], []
 
-    def start(self, name, total, done, at_most):
+    def start(self, name, total, done, at_most, unit="rows"):
         self.tasks.append((name, total, done, at_most))
 
     def advance(self, done):

@@ -10,12 +10,13 @@ import pytest
 
 from distill.core.errors import UserError
 from distill.core.leftovers import is_alive
+from distill.core.progress import reporting
 from distill.core.record_store import read_records, write_records
 from distill.training import encoded_store
 from distill.training.encoded_rows import encoded_batch, map_encoded, write_encoded
 from distill.training.encoded_store import EncodedStore
 from distill.training.encoding import Shard, encode_by
-from tests.training.toy import CARD, WINDOWED, toy_records, toy_view, write_toy
+from tests.training.toy import CARD, WINDOWED, Watch, toy_records, toy_view, write_toy
 
 
 @pytest.fixture
@@ -49,7 +50,11 @@ def rendered(store, *splits):
 
 
 def test_rows_of_several_splits_end_to_end(store):
-    rows = store.rows(["train", "pool.urls"])
+    watch = Watch()
+    with reporting(watch):
+        rows = store.rows(["train", "pool.urls"])
+    windows = [window for row in rendered(store, "train", "pool.urls") for window in row]
+    assert (watch.total, watch.steps[-1], watch.tokens) == (23, 23, sum(len(one.ids) for one in windows))
     assert len(rows) == 32 and list(rows) == rendered(store, "train", "pool.urls")
     assert rows.lengths.tolist() == [max(len(window.ids) for window in windows) for windows in rows]
 

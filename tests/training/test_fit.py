@@ -72,8 +72,12 @@ def undisturbed(warm, tmp_path_factory):
     return folder
 
 
-def test_learns_the_toy_task(encoder, tmp_path):
-    fit_toy(encoder, tmp_path, rows=60, epochs=10, learning_rate=1e-2, dropout=0)
+def test_learns_the_toy_task_and_tells_how_many_rows_and_tokens_it_has_read(encoder, tmp_path):
+    watch = Watch()
+    with reporting(watch):
+        fit_toy(encoder, tmp_path, rows=60, epochs=10, learning_rate=1e-2, dropout=0)
+    tokens = sum(example.length for example in toy_examples(encoder, 60))
+    assert (watch.unit, watch.steps[-1], watch.rows, watch.tokens) == ("steps", 150, 600, 10 * tokens)
     history = _quality(tmp_path)["history"]
     assert history[-1]["accuracy"] == 1 and history[0]["log_loss"] > history[-1]["log_loss"]
 

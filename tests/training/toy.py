@@ -10,7 +10,7 @@ import torch
 
 from distill.core.label_space import LabelSpace
 from distill.core.objectives.single_label import SINGLE
-from distill.core.progress import reporting
+from distill.core.progress import Reporter, reporting
 from distill.core.project import ViewConfig, Windows
 from distill.core.record_store import write_records
 from distill.core.records import Record
@@ -120,21 +120,26 @@ class Stop(BaseException):
     """Ends a run from inside, as an interrupt does."""
 
 
-class Watch:
+class Watch(Reporter):
     """A reporter that notes what it is told, and ends the run at a step or at the end of training."""
 
     def __init__(self, stop_at=None, how="raise"):
         self.stop_at, self.how = stop_at, how
         self.total = self.resumed_from = None
         self.steps, self.notes, self.ended = [], [], 0
+        self.unit, self.tokens, self.rows = None, 0, 0
 
-    def start(self, name, total, done, at_most):
-        self.total, self.resumed_from = total, done
+    def start(self, name, total, done, at_most, unit="rows"):
+        self.total, self.resumed_from, self.unit = total, done, unit
         self._maybe_stop("start")
 
     def advance(self, done):
         self.steps.append(done)
         self._maybe_stop(done)
+
+    def read(self, tokens, rows=0):
+        self.tokens += tokens
+        self.rows += rows
 
     def end(self):
         self.ended += 1

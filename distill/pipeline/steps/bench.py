@@ -36,7 +36,7 @@ def bench_step(experiment: Experiment) -> Step:
         rows = [record.fields for test in tests for record in read_records(experiment.run / RECORDS, test)]
         by_view = {view: rows for view in experiment.project.views}
         subjects, elsewhere = placed(_subjects(experiment, trained), provider)
-        with progress("measuring latency", len(subjects) * config.processes) as advance:
+        with progress("measuring latency", len(subjects) * config.processes, unit="processes") as advance:
             why = {**left_out, **elsewhere}
             result = measure(subjects, by_view, config, threads, why, on_progress=lambda done, *_: advance(done))
         write_json(folder / "latency.json", result)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 
 class DistillError(Exception):
@@ -18,6 +19,11 @@ class DistillError(Exception):
     def __init__(self, what: str, *, where: str | None = None, found: object = None, do: str | None = None) -> None:
         self.what, self.where, self.found, self.do = what, where, found, do
         super().__init__(_message(what, where, found, do))
+
+    def __reduce__(self) -> tuple[Callable[..., DistillError], tuple[type[DistillError], dict[str, Any]]]:
+        """As it is sent to another process: what, where, found and do are kept apart."""
+        found = None if self.found is None else str(self.found)
+        return _as_sent, (type(self), {"what": self.what, "where": self.where, "found": found, "do": self.do})
 
     @property
     def brief(self) -> str:
@@ -64,6 +70,12 @@ def unknown_name(kind: str, name: str, known: Iterable[str], where: str | None =
     first = f"did you mean '{guess}'? " if guess else ""
     listed = ", ".join(names) if names else "none"
     return UserError(f"unknown {kind}", where=where, found=name, do=f"{first}known: {listed}")
+
+
+def _as_sent(kind: type[DistillError], parts: dict[str, Any]) -> DistillError:
+    error = kind.__new__(kind)
+    DistillError.__init__(error, **parts)
+    return error
 
 
 def _message(what: str, where: str | None, found: object, do: str | None) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 from distill.core.errors import GateFailed, MissingExtra, UserError, nearest, unknown_name
 
 
@@ -11,6 +13,12 @@ def test_a_message_holds_only_what_is_known():
     assert str(full) == "broken\n  where: train.jsonl, line 3\n  found: 0\n  do:    mend it"
     assert full.brief == "broken (0)" and GateFailed("a\nb", do="c").brief == "a b"
     assert (full.exit_code, GateFailed("x").exit_code) == (2, 3)
+
+
+def test_an_error_comes_whole_from_another_process():
+    for error in (UserError("broken", where="a", found=0, do="mend it"), MissingExtra("teach", "train")):
+        told = pickle.loads(pickle.dumps(error))
+        assert (type(told), str(told), told.where, told.do) == (type(error), str(error), error.where, error.do)
 
 
 def test_a_missing_extra_answers_with_its_pip_line():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, NonNegativeFloat
 
 from distill.core.config import Config
 
@@ -48,6 +48,10 @@ class ReportConfig(Config):
     """What the report, the quarantine and the bundle show of the data."""
 
     texts: bool = Field(True, description="may hold values of rows; false: no text of a row leaves the run's records")
+    price_per_hour: NonNegativeFloat | None = Field(
+        None,
+        description="price of an hour of the machine that was timed; the page then says what a million records cost",
+    )
 
 
 def publishing_problems(bundle: BundleConfig, report: ReportConfig, data: Any, fields: set[str]) -> list[str]:

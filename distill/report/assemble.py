@@ -87,6 +87,8 @@ def assemble(
         "stages": [{key: stage[key] for key in ("name", "seconds", "status")} for stage in stages],
         "environment": {**environment, **latency["environment"], "seed": project.seed, "bench": latency["settings"]},
     }
+    if project.report.price_per_hour is not None:
+        report["price_per_hour"] = project.report.price_per_hour
     off = [name for name, one in Controls.model_fields.items() if one.default and not getattr(project.controls, name)]
     left_out = {"controls_off": off} if off else {}
     if not project.data.has_validation:

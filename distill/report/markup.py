@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import groupby
 
 from distill.core.output import for_html
 from distill.report import formats
 from distill.report.figure_columns import DELTA
+from distill.report.page_tables import PageTables, page_tables
 from distill.report.table_model import Column, Sheet
 
 # Where a long name such as 8L_trunc@card.onnx-int8 may go on to a second line.
@@ -29,14 +31,31 @@ def element(tag: str, body: str, **attributes: object) -> str:
 
 
 def table(sheet: Sheet) -> str:
-    """A captioned table in a frame that scrolls sideways; nothing for a sheet without rows."""
+    """A captioned table in a frame that scrolls sideways; nothing for a sheet without rows.
+
+    On a page it has an anchor, and so has each of its rows; of a long one the first rows are there, and a link to all.
+    """
     if not sheet.rows:
         return ""
-    caption = element("caption", element("span", for_html(sheet.caption)))
-    best, sections = sheet.best(), groupby(sheet.rows, sheet.section or (lambda _: ""))
-    body = "".join(_section(sheet, heading, list(rows), best) for heading, rows in sections)
+    tables = page_tables() or PageTables()
+    anchor = tables.anchor()
+    shown, more = sheet.rows[: tables.most], ""
+    if len(shown) < len(sheet.rows):
+        tables.cut[anchor] = sheet
+        more = _all_rows(sheet, len(shown), f"{tables.files}/{anchor}.csv")
+    link = element("a", "#", href=f"#{anchor}", class_="anchor", aria_label="Link to this table")
+    caption = element("caption", element("span", f"{for_html(sheet.caption)} {link}"))
+    best, sections = sheet.best(), groupby(shown, sheet.section or (lambda _: ""))
+    rows = _Rows(sheet, best, tables, anchor)
+    body = "".join(rows.section(heading, list(part)) for heading, part in sections)
     frame = element("table", caption + element("thead", _head(sheet)) + body)
-    return element("div", frame, class_="table", role="region", aria_label=sheet.caption, tabindex=0)
+    return element("div", frame, class_="table", id=anchor, role="region", aria_label=sheet.caption, tabindex=0) + more
+
+
+def _all_rows(sheet: Sheet, shown: int, file: str) -> str:
+    link = element("a", "all of them", href=file)
+    counts = f"{formats.integer(shown)} of {formats.integer(len(sheet.rows))} rows are here"
+    return element("p", f"{counts}; {link} are in {element('code', for_html(file))}.", class_="more")
 
 
 def details(summary: str, body: str, opened: bool = False) -> str:
@@ -75,19 +94,31 @@ def _head(sheet: Sheet) -> str:
     return element("tr", "".join(cells), class_="groups") + element("tr", names)
 
 
-def _section(sheet: Sheet, heading: str, rows: list[object], best: Callable[[Column, object], bool]) -> str:
-    title = element("th", element("span", for_html(heading)), scope="rowgroup", colspan=len(sheet.columns))
-    lines = element("tr", title, class_="section") if heading else ""
-    return element("tbody", lines + "".join(_row(sheet, row, best) for row in rows))
+@dataclass(frozen=True)
+class _Rows:
+    """The rows of one table. Attributes: best: whether a cell is the best one. anchor: of the table."""
 
+    sheet: Sheet
+    best: Callable[[Column, object], bool]
+    tables: PageTables
+    anchor: str
 
-def _row(sheet: Sheet, row: object, best: Callable[[Column, object], bool]) -> str:
-    first, *others = sheet.columns
-    cells = element("th", _content(first, row), scope="row", class_=first.kind)
-    for column in others:
-        content = _content(column, row)
-        cells += element("td", element("strong", content) if best(column, row) else content, class_=column.kind)
-    return element("tr", cells, class_="marked" if sheet.marked and sheet.marked(row) else None)
+    def section(self, heading: str, rows: list[object]) -> str:
+        """Neighbouring rows under one heading."""
+        title = element("th", element("span", for_html(heading)), scope="rowgroup", colspan=len(self.sheet.columns))
+        lines = element("tr", title, class_="section") if heading else ""
+        return element("tbody", lines + "".join(map(self._row, rows)))
+
+    def _row(self, row: object) -> str:
+        first, *others = self.sheet.columns
+        cells = element("th", _content(first, row), scope="row", class_=first.kind)
+        for column in others:
+            content = _content(column, row)
+            cells += element(
+                "td", element("strong", content) if self.best(column, row) else content, class_=column.kind
+            )
+        marked = "marked" if self.sheet.marked and self.sheet.marked(row) else None
+        return element("tr", cells, id=self.tables.row_anchor(self.anchor, first.cell(row)), class_=marked)
 
 
 def _content(column: Column, row: object) -> str:

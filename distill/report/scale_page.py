@@ -1,4 +1,4 @@
-"""scale.html: the curves of `distill scale` on one page that needs no network, no script and no other file."""
+"""scale.html: the curves of `distill scale` on one page that needs no network and no other file."""
 
 from __future__ import annotations
 

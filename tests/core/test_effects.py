@@ -259,7 +259,10 @@ EFFECTS: Mapping[type[Config], Mapping[str, str]] = {
         "money_per_1000": f"{PRICED}::test_costs_by_hand",
     },
     BundleConfig: each(HANDED_OFF, "license", "data_licenses", "golden"),
-    ReportConfig: each(WITHHELD, "texts"),
+    ReportConfig: {
+        **each(WITHHELD, "texts"),
+        "price_per_hour": "report/test_assemble.py::test_a_price_is_in_the_report_where_one_is_given",
+    },
     project.Project: {
         **each(HANDED_OFF, "bundle"),
         **each(WITHHELD, "report"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from distill.core.config import parse
 from distill.core.project import Project
+from distill.core.publishing import ReportConfig
 from distill.report.assemble import Exported, assemble, assemble_seeds
 from tests.core.step_fixtures import left
 
@@ -126,3 +127,9 @@ def test_seeds_are_gathered_with_the_worst_parity_the_first_latency_and_gates_on
 def test_of_two_passing_exports_the_larger_deviation_is_shown(tmp_path):
     reports = {1: seed_report(parity(3e-6)), 2: seed_report(parity(9e-6)), 3: seed_report(parity(1e-6))}
     assert assemble_seeds(PROJECT, tmp_path, reports, [], [])["parity"] == [parity(9e-6)]
+
+
+def test_a_price_is_in_the_report_where_one_is_given(tmp_path):
+    priced = PROJECT.model_copy(update={"report": ReportConfig(price_per_hour=0.4)})
+    assert "price_per_hour" not in assemble(PROJECT, tmp_path, {}, [], {}, {})
+    assert assemble(priced, tmp_path, {}, [], {}, {})["price_per_hour"] == 0.4

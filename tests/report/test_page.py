@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import base64
 import copy
+import hashlib
 import html
 import re
 from html.parser import HTMLParser
@@ -46,7 +48,7 @@ class Outline(HTMLParser):
 
 def visible(text: str) -> str:
     """The page's text with tags and break hints taken out."""
-    return html.unescape(re.sub(r"<[^>]+>", "", re.sub(r"<style>.*?</style>", "", text, flags=re.S)))
+    return html.unescape(re.sub(r"<[^>]+>", "", re.sub(r"<(style|script)>.*?</\1>", "", text, flags=re.S)))
 
 
 def replaced_everywhere(value: Any, texts: dict[str, str]) -> Any:
@@ -85,14 +87,27 @@ def test_every_model_slice_class_and_test_is_on_the_page() -> None:
 def test_the_page_is_well_formed_with_unique_ids_and_no_dead_links() -> None:
     outline = Outline(page(sample_report()))
     ids = [attributes["id"] for _, attributes in outline.seen if "id" in attributes]
-    links = [attributes["href"] for tag, attributes in outline.seen if tag == "a"]
-    assert len(ids) == len(set(ids))
-    assert links == [f"#{name}" for name in ids]
+    links = {attributes["href"] for tag, attributes in outline.seen if tag == "a"}
+    assert len(ids) == len(set(ids)) and links <= {f"#{name}" for name in ids}
+    linked = [name for name, tag in ((one.get("id"), tag) for tag, one in outline.seen) if tag in ("section", "main")]
+    assert {f"#{name}" for name in linked} <= links
+    rows = [one for tag, one in outline.seen if tag == "tr" and "id" in one]
+    assert "quality-table-8L_trunc@card.onnx-int8" in ids and len(rows) > 100
+
+
+def test_the_page_runs_its_own_script_and_style_and_no_other() -> None:
+    text = page(sample_report())
+    policy = html.unescape(re.findall(r'Content-Security-Policy" content="([^"]+)"', text)[0])
+    for kind in ("style", "script"):
+        (inside,) = re.findall(rf"<{kind}>(.*?)</{kind}>", text, flags=re.S)
+        found = base64.b64encode(hashlib.sha256(inside.encode()).digest()).decode()
+        assert f"{kind}-src 'sha256-{found}'" in policy
+    assert "unsafe" not in policy and not re.search(r" (style|on\w+)=", re.sub(r"<script>.*", "", text, flags=re.S))
 
 
 def test_the_page_loads_nothing() -> None:
     text = page(sample_report())
-    assert not re.search(r"https?:|//\w|src=|url\(|@import|<script|<link|<iframe", text)
+    assert not re.search(r"https?:|//\w|src=|url\(|@import|<link|<iframe|fetch\(|import\(", text)
     assert "default-src 'none'" in html.unescape(text)
 
 
@@ -190,7 +205,8 @@ def test_a_failed_gate_follows_the_first_sentence_by_name() -> None:
     report["gates"][2]["passed"] = False
     text = page(report)
     assert '<header class="failed">' in text
-    assert re.search(r"Failed</span>[^<]+</p><ul class=\"verdict\"><li>1 of 5 gates failed: int8_flips\.</li>", text)
+    assert re.search(r"deciding</h2><ul class=\"verdict\"><li>1 of 5 gates failed: int8_flips\.</li>", text)
+    assert text.index("Failed</span>") < text.index("Nothing is handed over: 1 of 5 gates failed: int8_flips.")
     assert '<header class="passed">' in page(sample_report())
 
 

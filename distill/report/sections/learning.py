@@ -20,11 +20,12 @@ class Labels(Section):
         sentence = labels_tables.choice_sentence(report)
         if not sentence:
             return ""
-        pairs = details("Differences between the candidates", table(labels_tables.choice_pairs_sheet(report)))
         warnings = [*labels_tables.worse_classes(report), *labels_tables.better_twins(report)]
-        candidates, twins = table(labels_tables.choice_sheet(report)), table(labels_tables.asked_twins_sheet(report))
+        candidates = table(labels_tables.choice_sheet(report))
         teachers, by_class = labels_tables.teachers_sheet(report), labels_tables.class_weights_sheet(report)
         alone = "".join(table(sheet) for sheet in (teachers, by_class) if sheet.rows)
+        pairs = details("Differences between the candidates", table(labels_tables.choice_pairs_sheet(report)))
+        twins = table(labels_tables.asked_twins_sheet(report))
         warned = notes(warnings, class_="warnings")
         return element("p", for_html(sentence)) + warned + candidates + alone + pairs + twins
 

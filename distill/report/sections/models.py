@@ -129,10 +129,11 @@ class Classes(Section):
 
     def body(self, report: Report) -> str:
         """All classes together, then F1, precision and recall of each; of many classes folded away."""
+        together = table(breakdown_tables.chances_sheet(report))
         each, detail = table(breakdown_tables.class_sheet(report)), table(breakdown_tables.class_detail_sheet(report))
         if len(label_names(report)) > _UNFOLDED_CLASSES:
             each = details(f"F1 of each of {len(label_names(report))} classes", each)
-        return table(breakdown_tables.chances_sheet(report)) + each + details("Precision and recall", detail)
+        return together + each + details("Precision and recall", detail)
 
 
 class Confusions(TableSection):
@@ -162,8 +163,8 @@ class ClassThresholds(Section):
 
     def body(self, report: Report) -> str:
         """All labels together at their thresholds and at 0.5, then each."""
-        each = table(thresholds_table.thresholds_sheet(report))
-        return table(thresholds_table.at_thresholds_sheet(report)) + details("Each label", each)
+        together = table(thresholds_table.at_thresholds_sheet(report))
+        return together + details("Each label", table(thresholds_table.thresholds_sheet(report)))
 
 
 class OperatingPoints(Section):

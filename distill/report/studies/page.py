@@ -1,4 +1,4 @@
-"""The page of a study, which needs no network, no script and no other file."""
+"""The page of a study, which needs no network and no other file."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from distill.core.files import write_text
 from distill.core.output import for_html
 from distill.report.markup import element, notes, table
 from distill.report.page import document
+from distill.report.page_tables import PageTables, page_of
 from distill.report.table_model import Sheet
 
 
@@ -22,6 +23,7 @@ def write_study_page(
     head, *others = sentences
     top = element("h1", for_html(title)) + element("p", for_html(head), class_="headline")
     figures = element("div", drawn, class_="figures") if drawn else ""
-    shown = element("section", figures + "".join(map(table, sheets)))
+    with page_of(PageTables()):
+        shown = element("section", figures + "".join(map(table, sheets)))
     header = element("header", top + notes(others, class_="verdict"))
-    write_text(path, document(title, header + element("main", shown)))
+    write_text(path, document(title, header + element("main", shown, id="main")))

@@ -125,7 +125,20 @@ def disk_error(path: Path, error: OSError) -> UserError:
     if isinstance(error, shutil.Error) and (number := _ERRNO.search(str(error))):  # of a folder, file by file
         error = OSError(int(number[1]), os.strerror(int(number[1])))
     do = advice.get(error.errno or 0, "check the disk and start again: finished steps are kept")
-    return UserError("cannot write", where=str(path), found=error.strerror or str(error), do=do)
+    found = error.strerror or str(error)
+    if error.errno == errno.ENOSPC:
+        found = f"{os.strerror(errno.ENOSPC)}{_free_space(path)}"
+    return UserError("cannot write", where=str(path), found=found, do=do)
+
+
+def _free_space(path: Path) -> str:
+    """How much room is left on the disk of a path, in words; nothing where the system does not say."""
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    try:
+        free = shutil.disk_usage(folder).free
+    except OSError:
+        return ""
+    return f": {free / 2**20:,.1f} MiB free on the disk of {folder}"
 
 
 def _sync(path: Path) -> None:

@@ -120,4 +120,4 @@ def test_a_folder_that_is_copied_to_a_full_disk_has_one_reason(tmp_path):
     reason = "[Errno 28] No space left on device: '/a/x' -> '/b/x'"
     error = shutil.Error([("/a/x", "/b/x", reason), ("/a/y", "/b/y", reason)])
     told = str(files.disk_error(tmp_path, error))
-    assert "found: No space left on device\n" in told and "free space" in told and "/b/y" not in told
+    assert "found: No space left on device: " in told and "free space" in told and "/b/y" not in told

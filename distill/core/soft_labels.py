@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,14 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from distill.core.errors import UserError
+from distill.core.label_origin import (
+    DELETE,
+    Origin,
+    origin_of_table,
+    require_one_teacher,
+    require_origin,
+    stamped,
+)
 from distill.core.predictions import Columns, fixed_lists, matrix, read_table, write_table
 
 OK, EMPTY, NONFINITE, FAILED, UNLABELLED = "ok", "empty", "nonfinite", "failed", "unlabelled"
@@ -90,19 +98,25 @@ def shard_path(folder: Path, index: int) -> Path:
     return folder / f"shard-{index:05d}.parquet"
 
 
+def shard_files(folder: Path) -> list[Path]:
+    """The shards that are in a folder, by their numbers."""
+    return sorted(folder.glob("shard-*.parquet"), key=lambda path: (len(path.name), path.name))
+
+
 def shard_ranges(rows: int, shard_rows: int) -> Iterator[tuple[int, int, int]]:
     """(index, start, stop) of each shard over `rows` rows."""
     for index, start in enumerate(range(0, rows, shard_rows)):
         yield index, start, min(start + shard_rows, rows)
 
 
-def write_shard(folder: Path, index: int, labels: SoftLabels, *, half: bool = False) -> None:
-    """Write one shard atomically; `half` stores float16 logits, half the size at about 3 decimal digits."""
-    with np.errstate(over="ignore"):
-        logits: NDArray[np.floating[Any]] = labels.logits.astype(np.float16 if half else np.float32)
-    # What float16 cannot hold is infinite in the store, so it is no label either.
-    held = np.isfinite(logits).all(axis=1)
-    status = [one if good or one == FAILED else NONFINITE for one, good in zip(labels.status, held, strict=True)]
+def write_shard(
+    folder: Path, index: int, labels: SoftLabels, *, half: bool = False, origin: Origin | None = None
+) -> None:
+    """Write one shard atomically; `half` stores float16 logits, half the size at about 3 decimal digits.
+
+    Args: origin: what made it, kept in the file.
+    """
+    logits = _stored(labels.logits, half)
     table = pa.table(
         {
             "id": labels.ids,
@@ -110,15 +124,30 @@ def write_shard(folder: Path, index: int, labels: SoftLabels, *, half: bool = Fa
             "logits": fixed_lists(logits),
             "tokens": labels.tokens,
             "cut_tokens": labels.cut_tokens,
-            "status": status,
+            "status": storable(labels, half).status,
         }
     )
-    write_table(shard_path(folder, index), table)
+    write_table(shard_path(folder, index), stamped(table, origin) if origin else table)
+
+
+def storable(labels: SoftLabels, half: bool) -> SoftLabels:
+    """Labels as the store counts them: what float16 cannot hold is infinite there, so it is no label either."""
+    held = np.isfinite(_stored(labels.logits, half)).all(axis=1)
+    status = [one if good or one == FAILED else NONFINITE for one, good in zip(labels.status, held, strict=True)]
+    return replace(labels, status=status)
+
+
+def _stored(logits: NDArray[np.float32], half: bool) -> NDArray[np.floating[Any]]:
+    with np.errstate(over="ignore"):
+        return logits.astype(np.float16 if half else np.float32)
 
 
 def read_shard(path: Path) -> SoftLabels:
     """One shard. Raises: UserError when the file is damaged."""
-    table = _read(path)
+    return _labels(_read(path))
+
+
+def _labels(table: pa.Table) -> SoftLabels:
     return SoftLabels(
         ids=table["id"].to_pylist(),
         sources=table["source"].to_pylist(),
@@ -129,17 +158,23 @@ def read_shard(path: Path) -> SoftLabels:
     )
 
 
-def shard_is_done(folder: Path, index: int, ids: Sequence[str]) -> bool:
-    """Whether shard `index` is there and holds exactly these rows.
+def finished_shard(folder: Path, index: int, ids: Sequence[str], origin: Origin | None = None) -> SoftLabels | None:
+    """Shard `index`, once it is there; it holds exactly these rows.
 
-    Raises: UserError when it is damaged, or holds other rows (the input changed under an unfinished run).
+    Args: origin: what it has to be made by; None: by anything.
+    Raises: UserError when it is damaged, of another origin, or holds other rows (the input changed under an unfinished
+        run).
     """
     path = shard_path(folder, index)
     if not path.exists():
-        return False
-    if read_shard(path).ids != list(ids):
-        raise UserError("a shard holds other rows than the input", where=str(path), do="delete it and start again")
-    return True
+        return None
+    table = _read(path)
+    if origin is not None:
+        require_origin(path, origin_of_table(table), origin)
+    found = _labels(table)
+    if found.ids != list(ids):
+        raise UserError("a shard holds other rows than the input", where=str(path), do=DELETE)
+    return found
 
 
 class LabelStore:
@@ -182,15 +217,16 @@ class LabelStore:
 
 
 def _shards(folder: Path) -> list[Path]:
-    """The shards of a store, in order. Raises: UserError when there is none."""
-    paths = sorted(folder.glob("shard-*.parquet"))
+    """The shards of a store, in order. Raises: UserError when there is none, or they are not of one teacher."""
+    paths = shard_files(folder)
     if not paths:
         raise UserError("no soft labels here", where=str(folder), do="run distill label first")
+    require_one_teacher(paths)
     return paths
 
 
 def _read(path: Path) -> pa.Table:
-    return read_table(path, _COLUMNS, "delete this shard and start again: only its rows are labelled anew")
+    return read_table(path, _COLUMNS, DELETE)
 
 
 def read_soft_labels(folder: Path) -> SoftLabels:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -81,6 +81,13 @@ class Mixture(Scorer):
         if self._space == "logit":
             return np.asarray(np.einsum("m,mnk->nk", weights / weights.sum(), np.stack(found)), np.float32)
         return mixture(found, weights, self._objective).astype(np.float32)
+
+    def keys(self, prepared: Sequence[Together]) -> list[Hashable] | None:
+        """Those of all members; None where one does not say."""
+        members = zip(*(item.each for item in prepared), strict=True)
+        found = [part.scorer.keys(items) for part, items in zip(self._parts, members, strict=True)]
+        known = [keys for keys in found if keys is not None]
+        return list(zip(*known, strict=True)) if len(known) == len(found) else None
 
 
 def _share(on_progress: Progress, before: int, members: int) -> Progress:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,6 +63,12 @@ class BothOrders(Scorer):
         other = self._scorer.answer([one.exchanged for one in prepared], on_progress and _half(on_progress, count))
         means: Logits = ((given.astype(np.float64) + other[:, self._swap.order]) / 2).astype(np.float32)
         return means
+
+    def keys(self, prepared: Sequence[BothWays]) -> list[Hashable] | None:
+        """Those of both orders."""
+        given = self._scorer.keys([one.given for one in prepared])
+        other = self._scorer.keys([one.exchanged for one in prepared])
+        return None if given is None or other is None else list(zip(given, other, strict=True))
 
     def staged(self, prepared: Sequence[Any]) -> Staged | None:
         """Which stage labelled each record as it was given."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +47,10 @@ class RunnerScorer(Scorer):
             if on_progress:
                 on_progress(len(prepared) * done // len(windows))
         return pool_windows(_in_order(parts), [len(item.windows) for item in prepared], self._pool)
+
+    def keys(self, prepared: Sequence[Encoded]) -> list[Hashable]:
+        """The token ids and segment ids of all windows."""
+        return [tuple((tuple(one.ids), tuple(one.type_ids)) for one in item.windows) for item in prepared]
 
     def window_logits(self, windows: Sequence[Window]) -> Logits:
         """Logits (W, C) of W windows as one batch, padded to the longest of them.

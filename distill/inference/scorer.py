@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
@@ -76,6 +76,13 @@ class Scorer:
         Args: on_progress: told the number of records done so far, where that takes more than one pass.
         """
         raise NotImplementedError
+
+    def keys(self, prepared: Sequence[Any]) -> Sequence[Hashable] | None:
+        """What each record is to the model: records of equal keys have equal logits, up to float noise.
+
+        None of a model that does not say.
+        """
+        return None
 
     def staged(self, prepared: Sequence[Any]) -> Staged | None:
         """Which stage labelled each of the records that `answer` had last; None of a model without stages."""

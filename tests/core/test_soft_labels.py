@@ -12,9 +12,9 @@ from distill.core.errors import UserError
 from distill.core.manifest import digest, write_manifest
 from distill.core.soft_labels import (
     SoftLabels,
+    finished_shard,
     read_shard,
     read_soft_labels,
-    shard_is_done,
     shard_path,
     shard_ranges,
     statuses,
@@ -43,7 +43,7 @@ def label(folder, stop_after: int | None = None) -> int:
     """What a labelling step does; gives up after some shards. Returns how many it wrote."""
     written = 0
     for index, start, stop in shard_ranges(ROWS, SHARD_ROWS):
-        if shard_is_done(folder, index, labels(start, stop).ids):
+        if finished_shard(folder, index, labels(start, stop).ids) is not None:
             continue
         if written == stop_after:
             break
@@ -95,7 +95,7 @@ def test_a_flipped_byte_in_any_column_is_named(tmp_path, column):
     last = (chunk.dictionary_page_offset or chunk.data_page_offset) + chunk.total_compressed_size - 1
     data[last] ^= 0x01
     path.write_bytes(data)
-    for read in (lambda: read_soft_labels(tmp_path), lambda: shard_is_done(tmp_path, 1, labels(5, 10).ids)):
+    for read in (lambda: read_soft_labels(tmp_path), lambda: finished_shard(tmp_path, 1, labels(5, 10).ids)):
         with pytest.raises(UserError, match=r"shard-00001\.parquet[\s\S]*only its rows are labelled anew"):
             read()
     assert same(read_shard(shard_path(tmp_path, 0)), labels(0, 5))
@@ -116,7 +116,7 @@ def test_a_shard_of_other_rows_is_not_taken_for_done(tmp_path):
     label(tmp_path)
     for ids in (labels(0, 4).ids, labels(1, 6).ids, labels(0, 5).ids[::-1]):
         with pytest.raises(UserError, match=r"other rows[\s\S]*shard-00000\.parquet"):
-            shard_is_done(tmp_path, 0, ids)
+            finished_shard(tmp_path, 0, ids)
 
 
 def test_half_precision_is_smaller_and_close(tmp_path):

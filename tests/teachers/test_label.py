@@ -132,7 +132,7 @@ def test_shards_of_other_rows_are_refused(teacher, records, tmp_path):
     for split in ("train", "pool.urls"):
         rows = read_records(records, split)
         write_records(tmp_path / "other" / f"{split}.parquet", rows[::-1])
-    with pytest.raises(UserError, match="other rows"):
+    with pytest.raises(UserError, match="other record files"):
         label(CONFIG, teacher, tmp_path / "other", 1, tmp_path / "labels")
 
 

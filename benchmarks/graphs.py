@@ -31,7 +31,7 @@ from distill.core.errors import DistillError, UserError
 from distill.core.files import Json, write_json
 from distill.core.view import View
 from distill.families.family import Opening
-from export import to_onnx
+from distill.models import to_onnx
 from export.targets.onnx_fp32 import OnnxFp32
 
 FLOOR = "floor: the products alone"

@@ -15,9 +15,9 @@ import onnx
 from numpy.typing import NDArray
 
 from distill.core.errors import UserError
+from distill.core.quiet import quiet
 from distill.inference.collate import Batch
 from export.int8_static import Scale
-from export.quiet import quiet
 
 _BINS, _QUANTISED_BINS = 2048, 128
 

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distill.core.files import Json, replacing
+from distill.core.quiet import quiet
 from distill.inference.collate import Batch
 from distill.inference.onnx_runner import OnnxRunner
 from distill.inference.runner import Runner
-from export.quiet import quiet
 
 
 def fuse(fp32: Path, out: Path, read: Callable[[Runner], Any]) -> Json:

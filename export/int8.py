@@ -13,8 +13,8 @@ import onnx
 
 from distill.core.errors import UserError
 from distill.core.files import replacing
+from distill.core.quiet import quiet
 from export import int8_graph
-from export.quiet import quiet
 
 SPLIT = "_MatMul"
 """Ending of the name that the quantiser gives a product with a bias when it splits it."""

@@ -12,8 +12,8 @@ import onnx
 from numpy.typing import NDArray
 
 from distill.core.files import replacing
+from distill.core.quiet import quiet
 from export import int8, int8_graph
-from export.quiet import quiet
 
 _LEVELS = 255  # of U8 above its lowest
 

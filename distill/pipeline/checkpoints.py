@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from distill.core import protobuf
 from distill.core.errors import UserError
 from distill.core.objectives.single_label import SINGLE
 from distill.core.progress import note
@@ -29,7 +30,6 @@ from distill.pipeline.read_teachers import views_of_terms
 from distill.pipeline.settings import Settings
 from distill.training.config import LoraConfig, TrainingConfig
 from distill.training.losses.term import ATTENTIONS, PROJECTIONS, needs
-from export.targets import onnx_fp32
 from students.config import StudentConfig, TrainedEntry
 from teachers.config import TeacherConfig
 from teachers.embedded import local_folder
@@ -370,11 +370,11 @@ def _export_checks(name: str, settings: Settings) -> Iterator[Check]:
 def _require_small(key: str, model: PreTrainedModel) -> None:
     """Check that a teacher's file, which is made to be timed, is no larger than a file can be."""
     size = 4 * sum(weight.numel() for weight in model.parameters())
-    if size > onnx_fp32.MOST_BYTES:
+    if size > protobuf.MOST_BYTES:
         raise UserError(
             "the teacher is too large for one ONNX file",
             where=key,
-            found=f"{size / 1e9:.1f} GB in fp32, at most {onnx_fp32.MOST_BYTES / 1e9:.1f}",
+            found=f"{size / 1e9:.1f} GB in fp32, at most {protobuf.MOST_BYTES / 1e9:.1f}",
             do="set it to false: the teacher is timed in PyTorch alone, its students are exported",
         )
 

@@ -30,7 +30,7 @@ class Exporter(ABC):
 
     @abstractmethod
     def export(self, model_folder: Path, out: Path) -> Mapping[str, Any]:
-        """Write a model folder as one ONNX file, with the inputs and the metadata that `export.to_onnx` names.
+        """Write a model folder as one ONNX file, with the inputs and the metadata that `distill.models.to_onnx` names.
 
         Returns: what `parity.json` keeps of how the file was made, JSON-ready.
         Raises: UserError when the model cannot be exported so.

@@ -52,8 +52,8 @@ class Optimum(Exporter):
         """Let optimum write the graph, and give it the toolkit's names, metadata and checks."""
         import onnx
 
+        from distill.models import to_onnx
         from distill.models.encoder import input_names, load_classifier
-        from export import to_onnx
         from export.plain_folder import write_plain_folder
 
         model = load_classifier(model_folder)

@@ -15,7 +15,7 @@ UNTRACEABLE = ("longformer",)
 
 
 class Transformers(Exporter):
-    """`export.to_onnx`: the last layer computed for the first token only, where that is exact."""
+    """`distill.models.to_onnx`: the last layer computed for the first token only, where that is exact."""
 
     name: ClassVar[str] = "transformers"
     apart: ClassVar[bool] = False
@@ -32,7 +32,7 @@ class Transformers(Exporter):
 
     def export(self, model_folder: Path, out: Path) -> Mapping[str, Any]:
         """Trace the PyTorch model; the bundle's manifest names this environment's versions already."""
-        from export import to_onnx
+        from distill.models import to_onnx
 
         to_onnx.export_fp32(model_folder, out)
         return {}

@@ -14,9 +14,6 @@ from export.exporters.base import Exporter
 from export.targets.base import Criterion, Source, Target
 from export.verify import GPU_TOLERANCE
 
-MOST_BYTES = 2**31 - 1
-"""Of one file, by protobuf."""
-
 
 class OnnxFp32(Target):
     """fp32 in ONNX Runtime, on processors and on CUDA; other targets start from its file."""

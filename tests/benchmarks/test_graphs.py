@@ -15,7 +15,7 @@ from benchmarks.graph_models import card, write_classifier
 from benchmarks.result_kinds import kind_of
 from benchmarks.rounds import Rounds, interleaved, ratio
 from distill.core.view import View
-from export import to_onnx
+from distill.models import to_onnx
 
 FEW = ["--tokens", "9", "--threads", "1", "--rounds", "3", "--starts", "1"]
 

@@ -83,7 +83,7 @@ def model_folder(tmp_path_factory, rows):
 @pytest.fixture(scope="session")
 def fp32(model_folder, tmp_path_factory):
     """`fp32(family)`: the family's fp32 export, made once per session; never change it."""
-    from export.to_onnx import export_fp32
+    from distill.models.to_onnx import export_fp32
 
     made = {}
 
@@ -114,7 +114,7 @@ def edited(fp32, tmp_path):
 @pytest.fixture(scope="module")
 def export(model_folder, fp32, rows, tmp_path_factory):
     """`export(name, **settings)`: the artifact of tiny BERT as this target."""
-    from export import to_onnx
+    from distill.models import to_onnx
     from export.artifact import Artifact
     from export.build import export_target
     from export.config import load_target

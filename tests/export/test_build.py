@@ -5,7 +5,8 @@ import pytest
 
 from distill.core.errors import MissingExtra
 from distill.core.files import sha256
-from export import build, int8, parity, to_onnx
+from distill.models import to_onnx
+from export import build, int8, parity
 from export.config import load_target
 from export.evidence import Evidence, Sample
 
@@ -111,8 +112,8 @@ def test_a_rung_is_chosen_on_other_rows_than_judge_it_where_there_are_such(expor
 
 def test_a_missing_package_answers_with_its_pip_line(export, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "onnx", None)
-    for module in ("export.to_onnx", "export.parity", "export.int8"):
+    for module in ("distill.models.to_onnx", "export.parity", "export.int8"):
         monkeypatch.delitem(__import__("sys").modules, module)
-    monkeypatch.delattr("export.to_onnx", raising=False)
+    monkeypatch.delattr("distill.models.to_onnx", raising=False)
     with pytest.raises(MissingExtra, match=r"pip install 'distill\[train,cpu\]'"):
         export("onnx")

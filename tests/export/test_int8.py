@@ -8,8 +8,9 @@ from distill.core.errors import UserError
 from distill.core.project import ViewConfig
 from distill.core.view import View
 from distill.inference.onnx_runner import OnnxRunner
+from distill.models import to_onnx
 from distill.models.encoder import load_classifier
-from export import int8, to_onnx
+from export import int8
 
 LONG = 30
 

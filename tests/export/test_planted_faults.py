@@ -15,6 +15,7 @@ from distill.core.label_space import LabelSpace
 from distill.core.limits import Limits
 from distill.inference.onnx_runner import OnnxRunner
 from distill.models.encoder import load_classifier
+from distill.models.to_onnx import export_fp32
 from distill.training.fake_quantised import FakeQuantised, fake_quantise, take_apart
 from export import expected, parity
 from export.artifact import Artifact
@@ -22,7 +23,6 @@ from export.config import load_target
 from export.evidence import Sample
 from export.parity import Original
 from export.targets.base import Source
-from export.to_onnx import export_fp32
 from tests.export import faults
 from tests.export.conftest import LABELS
 from tests.export.faults import epsilon, factor, freeze, planted

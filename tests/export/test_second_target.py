@@ -16,8 +16,9 @@ from distill.core.project import Gates
 from distill.evaluation.entries import Parity
 from distill.evaluation.gates import judged_parity, parity_gates
 from distill.families.encoder import Encoder
+from distill.models import to_onnx
 from export import bundle as bundles
-from export import targets, to_onnx
+from export import targets
 from export.artifact import Artifact, Contents
 from export.build import export_target
 from export.checked_bundle import verify

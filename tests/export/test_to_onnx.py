@@ -13,8 +13,8 @@ from distill.core.view import View
 from distill.inference.collate import collate
 from distill.inference.onnx_runner import OnnxRunner
 from distill.inference.torch_runner import TorchRunner
+from distill.models import to_onnx
 from distill.models.encoder import load_classifier
-from export import to_onnx
 from export.config import load_target
 from export.exporters.transformers import UNTRACEABLE
 

@@ -12,8 +12,8 @@ from distill.families.family import family_of, open_windows
 from distill.inference.onnx_runner import OnnxRunner
 from distill.inference.runner_scorer import RunnerScorer
 from distill.models.encoder import load_classifier
+from distill.models.to_onnx import export_fp32
 from distill.training.joining import Share
-from export.to_onnx import export_fp32
 from students.config import StudentConfig
 from students.train import train
 from tests.families.lessons import toy_labels, toy_lesson

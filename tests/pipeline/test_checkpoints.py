@@ -8,6 +8,7 @@ import huggingface_hub
 import pytest
 
 from benchmarks.family_checkpoints import FAMILIES, write_checkpoint
+from distill.core import protobuf
 from distill.core.errors import UserError
 from distill.core.progress import Reporter, reporting
 from distill.inference import trial
@@ -19,7 +20,6 @@ from distill.pipeline.plan import planned
 from distill.pipeline.pretrain import pretrain
 from distill.pipeline.seeds import execute_run
 from distill.pipeline.settings import resolve_settings
-from export.targets import onnx_fp32
 
 GATES_OFF = "gates={validation_rows: null, teacher_over_priors: null}"
 TEXTS = ["дрель пила фреза лобзик", "купить дрель ремонт аналог", "рубанок ключ насос 750 Вт"]
@@ -147,7 +147,7 @@ def test_targets_are_asked_where_something_is_exported(make, asked):
 
 
 def test_a_teacher_over_the_size_of_a_file_is_told_how_to_leave_it_out(make, monkeypatch):
-    monkeypatch.setattr(onnx_fp32, "MOST_BYTES", 1000)
+    monkeypatch.setattr(protobuf, "MOST_BYTES", 1000)
     with pytest.raises(UserError, match="too large for one ONNX file") as caught:
         execute_run(make("BERT"), Noting(), "export")
     assert caught.value.where == "teachers.base.export"

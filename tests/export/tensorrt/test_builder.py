@@ -155,7 +155,7 @@ def test_a_real_engine_computes_in_the_declared_precision(typed_file, precision,
 @pytest.mark.parametrize("name", ["tensorrt-fp16", "tensorrt-bf16"])
 def test_a_file_is_exported_proved_and_served_on_the_card(name, fp32, model_folder, rows, tmp_path, monkeypatch):
     pytest.importorskip("tensorrt")
-    from export import to_onnx
+    from distill.models import to_onnx
     from export.build import export_target
     from export.evidence import Evidence, Sample
 
@@ -178,7 +178,7 @@ def test_a_file_for_cuda_answers_there_as_on_the_processor(name, fp32, model_fol
     from onnxruntime import get_available_providers
 
     from distill.inference.providers import CUDA, tolerance
-    from export import to_onnx
+    from distill.models import to_onnx
     from export.build import export_target
     from export.evidence import Evidence, Sample
 

@@ -13,11 +13,11 @@ import torch
 
 from distill.core.errors import UserError
 from distill.core.files import replacing, sha256
+from distill.core.protobuf import MOST_BYTES
+from distill.core.quiet import quiet
 from distill.core.view import View
 from distill.models.encoder import input_names, labels_of, load_classifier
 from distill.models.first_token import first_token_only
-from export.quiet import quiet
-from export.targets.onnx_fp32 import MOST_BYTES
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

@@ -1,0 +1,4 @@
+"""What protobuf, in which ONNX files are written, allows."""
+
+MOST_BYTES = 2**31 - 1
+"""Of one file."""

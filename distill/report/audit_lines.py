@@ -25,6 +25,7 @@ def audit_lines(audit: Json, max_tokens: Mapping[str, int]) -> list[str]:
         "leaks": list(_leaks(audit)) or ["no two splits have anything in common"],
         "cards": list(_cards(audit)),
         "pools": list(_pools(audit)),
+        "near": list(_near(audit)),
     }
     return [line for word, lines in parts.items() for line in _under(word, lines)]
 
@@ -84,6 +85,22 @@ def _pools(audit: Json) -> Iterator[str]:
         yield f"{source}: of {read} rows {shared} already, and count there"
 
 
+def _near(audit: Json) -> Iterator[str]:
+    for source, found in audit.get("near_duplicates", {}).items():
+        done = "dropped" if "near_duplicate" in audit["rows"]["by_source"][source]["dropped"] else "kept"
+        rows = f"{found['rows']} near duplicates {done} ({found['share']:.1%})"
+        first = found["examples"][0]
+        example = f"such as {first['id']}, like {first['like']} ({first['jaccard']})"
+        largest = found["largest"][0]
+        of = f"like {found['clusters']} earlier rows, {largest['rows']} of them like {largest['like']}"
+        yield f"{source}: {rows}, {of}; {example}"
+        if cut := found.get("not_all_compared"):
+            yield f"{source}: {cut} rows share words with more rows than are compared; some near duplicates may be left"
+    for leak in audit.get("near_leaks", []):
+        pairs = ", ".join(f"{one['id']} like {one['like']} ({one['jaccard']})" for one in leak["examples"][:_LISTED])
+        yield f"{leak['between'][0]} and {leak['between'][1]}: {pairs}"
+
+
 def _cards(audit: Json) -> Iterator[str]:
     for source, lost in audit.get("card_overlaps", {}).items():
         reasons = ", ".join(f"{rows} {reason}" for reason, rows in lost["by_reason"].items())
@@ -95,6 +112,7 @@ def _leaks(audit: Json) -> Iterator[str]:
         first, second = leak["between"]
         counted = "counts" if leak["gate"] else "does not count"
         rows = "1 row" if leak["rows"] == 1 else f"{leak['rows']} rows"
-        yield f"{first} and {second}, same {leak['kind']}: {rows} ({leak['share']:.1%}); {counted} for the leak gate"
+        how = leak["kind"] if leak["kind"].startswith("near") else f"same {leak['kind']}"
+        yield f"{first} and {second}, {how}: {rows} ({leak['share']:.1%}); {counted} for the leak gate"
     for test, ids in audit.get("leak_examples", {}).items():
         yield f"leaked rows of {test}: {', '.join(ids)}"

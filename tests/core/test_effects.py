@@ -55,6 +55,7 @@ LENGTHS = "training/test_options.py::test_an_option_changes_a_run_that_ends_by_i
 STABLE = "core/intake/test_pools.py::test_a_pool_never_reads_labels_and_keeps_a_stable_sample"
 CHOSEN = "core/selection/test_choose.py"
 MADE = "core/intake/test_made_pairs.py"
+NEAR = "core/intake/near/test_near_pool.py"
 WINDOWS = "core/test_rendering.py::test_windows_overlap_as_promised_and_unread_tokens_are_counted"
 SIDES = "core/test_rendering.py::test_fields_stand_in_order_and_empty_ones_leave_no_separator"
 TWO_VIEWS = (
@@ -171,6 +172,11 @@ EFFECTS: Mapping[type[Config], Mapping[str, str]] = {
         "model": "pipeline/studies/test_sweep.py::test_the_shipped_grids_hold_with_an_encoder",
     },
     intake.Junk: each(JUNK, "min_chars", "max_chars", "required", "repeated", "patterns"),
+    intake.Near: {
+        **each(f"{NEAR}::test_threshold_and_shingle_decide", "jaccard", "words"),
+        "on_pool": f"{NEAR}::test_they_may_be_counted_alone",
+        "on_leak": "core/intake/near/test_near_leaks.py::test_near_cards_are_told_with_count_share_and_examples",
+    },
     intake.MadePairs: {
         "of": f"{MADE}::test_new_products_and_new_pages_come_in_files_of_one_side",
         **each(f"{MADE}::test_every_kind_of_pair_is_made_so_often_for_each_left_side", "exact", "neighbours", "random"),
@@ -190,6 +196,7 @@ EFFECTS: Mapping[type[Config], Mapping[str, str]] = {
         "pool_exclude": "core/intake/test_pools.py::test_pool_exclude_side_drops_either_side_on_either_side",
         "split": "core/intake/test_prepare.py::test_without_validation_files_a_share_of_keys_is_held_out",
         "junk": JUNK,
+        "near": f"{NEAR}::test_without_near_nothing_is_looked_for_and_no_config_changes",
         "against": "core/intake/test_against.py::test_every_row_of_both_versions_is_accounted_for",
         "encoding": "core/intake/test_sources.py::test_a_file_in_another_encoding_is_named_with_the_fix",
         "quotes": "core/intake/test_sources.py::test_a_tsv_has_quotes_only_where_they_are_declared",

@@ -131,6 +131,7 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
         "split": 0.1,
         "junk": 1,
         "against": 5,
+        "near": {"jaccard": 2},
         "encoding": 1251,
         "quotes": "single",
         "on_bad_row": "skip",

@@ -18,6 +18,8 @@ from distill.core.intake.against import compare_records, old_records, uncovered_
 from distill.core.intake.extra import is_extra
 from distill.core.intake.hashing import unit
 from distill.core.intake.ledger import EXAMPLES, Ledger
+from distill.core.intake.near.findings import near_findings
+from distill.core.intake.near.pool import REASON as NEAR
 from distill.core.intake.overlaps import Overlap, SplitChecks, leak_checks, leaked_rows, overlaps
 from distill.core.intake.rare_classes import REASON as RARE
 from distill.core.intake.rows import sides_without_column
@@ -47,14 +49,16 @@ def audit_config(project: Project) -> Json:
         "leaks": [check.name for check in leak_checks(project)],
         "seed": project.seed,
         **({"against": Path(project.data.against).name} if project.data.against else {}),
+        **({"near": near.as_fingerprint()} if (near := project.data.near) else {}),
     }
 
 
 def audit(project: Project, records: Path, folder: Path, *, tokenizers: Mapping[str, Path] | None = None) -> None:
     """Write `audit.json` into `folder`, about the records folder that `prepare` made.
 
-    It holds rows, duplicates, junk, pool_overlaps and card_overlaps (where there are any), against (with
-    `data.against`, see `compare_records`), uncovered_slices, balance, leaks, leak_rows
+    It holds rows, duplicates, junk, pool_overlaps and card_overlaps (where there are any), near_duplicates and
+    near_leaks (with `data.near`, see `near_findings`), against (with `data.against`, see `compare_records`),
+    uncovered_slices, balance, leaks, leak_rows
     (the figure of the gate) with leak_examples (test to its first ids), tokenizer, token_rows (rows measured per
     split), tokens, histograms, unread_share, same_text_share, warnings; no times, no absolute paths.
 
@@ -81,6 +85,7 @@ def _figures(project: Project, records: Path, ledger: Ledger, tokenizers: Mappin
     }
     if leaked:
         found["leak_examples"] = {test: ids[:EXAMPLES] for test, ids in leaked.items()}
+    found |= near_findings(ledger, shared, records)
     if cards := shared_rows.card_overlaps(ledger):
         found["card_overlaps"] = cards
     if shared_pools := _pool_overlaps(ledger):
@@ -205,6 +210,7 @@ def _warnings(project: Project, found: Mapping[str, Any], shared: list[Overlap])
         *junk.REASONS,
         "not_sampled",
         "no_neighbour",
+        NEAR,
         "crosses_split",
         *shared_rows.REASONS,
         *_HELD_OUT,

@@ -8,6 +8,8 @@ depend on the teacher, and none is missed because of a zero-width space.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from functools import wraps
 
 from distill.core.intake.hashing import digest
 from distill.core.names import folded
@@ -28,11 +30,34 @@ def compared(text: str) -> str:
     return seen.lower() if seen.isascii() else folded(seen)
 
 
+def _once_a_record(
+    function: Callable[[Record, ViewConfig], tuple[str, str]],
+) -> Callable[[Record, ViewConfig], tuple[str, str]]:
+    """`function` that keeps what it found for the last record: checks ask for the same texts one after the other."""
+    last: tuple[Record, list[tuple[ViewConfig, tuple[str, str]]]] | None = None
+
+    @wraps(function)
+    def texts(record: Record, view: ViewConfig) -> tuple[str, str]:
+        nonlocal last
+        held = last
+        if held is None or held[0] is not record:
+            last = held = (record, [])
+        for own, known in held[1]:
+            if own is view:
+                return known
+        held[1].append((view, found := function(record, view)))
+        return found
+
+    return texts
+
+
+@_once_a_record
 def side_texts(record: Record, view: ViewConfig) -> tuple[str, str]:
     """The left and the right side of a view as they are compared, uncut, without the empty fields."""
     return _joined(record, view.left, view), _joined(record, view.right, view)
 
 
+@_once_a_record
 def read_texts(record: Record, view: ViewConfig) -> tuple[str, str]:
     """The left and the right side of a view as they are compared, cut to the most that a model can read of them.
 

@@ -92,6 +92,22 @@ def _pool_source(value: Any) -> Any:
     return {"files": value} if isinstance(value, str | list) else value
 
 
+class Near(Config):
+    """What a near duplicate is, by Jaccard index of word shingles, and what becomes of rows that are one."""
+
+    jaccard: Annotated[float, Field(ge=0.5, le=1)] = Field(
+        0.8, description="share of shingles of either row that both have, on each side, from which on they are alike"
+    )
+    words: Annotated[int, Field(ge=1, le=20)] = Field(3, description="words of a shingle")
+    on_pool: Literal["drop", "count"] = Field(
+        "drop", description="pool rows whose document is like that of an earlier pool row: drop them, or count them"
+    )
+    on_leak: Literal["count", "fail"] = Field(
+        "count",
+        description="test rows whose card is like one of train, valid or the pool: count them, or fail at them",
+    )
+
+
 class Data(Config):
     """Where the records are and which columns mean what."""
 
@@ -125,6 +141,7 @@ class Data(Config):
     )
     split: Split = Field(default_factory=Split)
     junk: Junk = Field(default_factory=Junk)
+    near: Near | None = Field(None, description="near duplicates: looked for as this says; null: not at all")
     against: str | None = Field(
         None, description="folder of an earlier run, or of records: the audit says what has changed since; from root"
     )

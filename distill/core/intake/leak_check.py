@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from array import array
 from collections.abc import Sequence
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,14 @@ from distill.core.project import Project
 from distill.core.records import Record
 
 Mask = NDArray[np.bool_]
+
+
+class Alike(NamedTuple):
+    """Row `row` of one split is like row `like` of another one, both counted from 0, to the share `jaccard`."""
+
+    row: int
+    like: int
+    jaccard: float
 
 
 class LeakCheck(ABC):
@@ -47,6 +55,10 @@ class LeakCheck(ABC):
     @abstractmethod
     def found_in(self, other: Self) -> Mask:
         """Which rows of this split the other one has too: bool (N,), in the order in which they were added."""
+
+    def examples(self, other: Self, most: int) -> Sequence[Alike]:
+        """The first rows that the other split has nearly; of checks that find equal ones none."""
+        return ()
 
 
 class TextCheck(LeakCheck):

@@ -34,6 +34,7 @@ class Account:
         missing_columns: file of a pool source to the text columns that it lacks.
         rare: rare class to its rows, which another class has taken or which were dropped for it.
         files: rows read of each file; empty where all were read of one.
+        near: of a pool source, with `data.near`: what its near duplicates are (`near.pool`).
     """
 
     read: int = 0
@@ -44,6 +45,7 @@ class Account:
     missing_columns: dict[str, list[str]] = field(default_factory=dict)
     rare: Counter[str] = field(default_factory=Counter)
     files: Counter[str] = field(default_factory=Counter)
+    near: Json = field(default_factory=dict)
 
     def of_file(self, name: str) -> int | None:
         """Rows read of a file of the source; None in a ledger of an earlier version."""
@@ -106,7 +108,7 @@ class Ledger:
         """Write `ledger.json`: source to its account, in the order in which sources were read."""
         accounts = {source: {**vars(account)} for source, account in self.accounts.items()}
         for account in accounts.values():
-            for key in ("rare", "files"):  # only where there is something to say, as before they were known
+            for key in ("rare", "files", "near"):  # only where there is something to say, as before they were known
                 if not account[key]:
                     del account[key]
         write_json(folder / LEDGER_FILE, accounts)

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from distill.core.intake import leaks
-from distill.core.intake.leak_check import LeakCheck, Mask
+from distill.core.intake.leak_check import Alike, LeakCheck, Mask
+from distill.core.intake.ledger import EXAMPLES
 from distill.core.project import Project
 from distill.core.records import Record
 from distill.core.siblings import siblings
@@ -42,7 +43,7 @@ class Overlap:
     """The rows of split `a` that split `b` has too.
 
     Attributes: masks: name of the check to bool (N,) over the rows of `a`. gated: the checks that count for the gate.
-        ids: of the N rows where `a` is a test.
+        ids: of the N rows where `a` is a test. alike: first rows of `a` that `b` has nearly.
     """
 
     a: str
@@ -50,6 +51,7 @@ class Overlap:
     masks: dict[str, Mask]
     gated: frozenset[str]
     ids: Sequence[str]
+    alike: Sequence[Alike] = ()
 
     def entries(self) -> list[dict[str, Any]]:
         """`{"kind", "between": [a, b], "rows", "share", "gate"}` of every check that found rows."""
@@ -95,7 +97,9 @@ def leaked_rows(found: Sequence[Overlap]) -> dict[str, list[str]]:
 def _compared(a: SplitChecks, b: SplitChecks) -> Overlap:
     masks = {own.name: own.found_in(other) for own, other in zip(a.checks, b.checks, strict=True)}
     gated = frozenset(check.name for check in a.checks if check.gate)
-    return Overlap(a.split, b.split, masks, gated, a.ids)
+    pairs = zip(a.checks, b.checks, strict=True)
+    alike = [example for own, other in pairs for example in own.examples(other, EXAMPLES)]
+    return Overlap(a.split, b.split, masks, gated, a.ids, alike)
 
 
 def _pairs(splits: Sequence[SplitChecks]) -> Iterator[tuple[SplitChecks, SplitChecks]]:

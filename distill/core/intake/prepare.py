@@ -17,6 +17,7 @@ from distill.core.intake.held_out import HeldOut
 from distill.core.intake.junk import JunkRules
 from distill.core.intake.label_check import Places, note_places, require_labels
 from distill.core.intake.ledger import Ledger, Quarantine, quarantine
+from distill.core.intake.near.pool import NearPool
 from distill.core.intake.pool import PoolCheck, new_pairs, paired, pool_config, sampled
 from distill.core.intake.rare_classes import REASON, rare_config, without_rare
 from distill.core.intake.record_reader import field_paths
@@ -30,6 +31,7 @@ from distill.core.record_store import write_records
 from distill.core.records import Record
 
 QUARANTINE_FILE = "quarantine.jsonl"
+_NOT_OF_RECORDS: dict[str, Any] = {"root": True, "against": True, "near": {"on_leak"}}
 
 
 def records_config(project: Project) -> dict[str, Any]:
@@ -40,7 +42,7 @@ def records_config(project: Project) -> dict[str, Any]:
     """
     return {
         "task": {"labels": project.task.labels, "kind": project.task.kind, **rare_config(project.task)},
-        "data": project.data.model_dump(mode="json", exclude={"root", "against"}, exclude_defaults=True),
+        "data": project.data.model_dump(mode="json", exclude=_NOT_OF_RECORDS, exclude_defaults=True),
         "fields": field_paths(project),
         "pool": pool_config(project),
         "seed": project.seed,
@@ -80,6 +82,8 @@ class _Preparation:
         self._reader, self._bad_rows = SourceReader(project, self.ledger, bad_rows), bad_rows
         self._junk = JunkRules(project.data.junk, field_paths(project)).check
         self._labelled: Parts = {}
+        near = project.data.near
+        self._near = NearPool(near, project.views["document"]) if near and project.data.pool else None
 
     def write_labelled(self) -> None:
         """Read and write train, valid and the tests."""
@@ -114,7 +118,10 @@ class _Preparation:
         for name, source in self._project.data.pool.items():
             split, account = f"pool.{name}", self.ledger.account(f"pool.{name}")
             check.source = split
-            count = write_records(self._folder / f"{split}.parquet", self._pool(split, source, check))
+            rows = self._pool(split, source, check)
+            rows = self._near.apart(split, rows, account) if self._near else rows
+            sample = rows if source.pairing == "neighbours" else sampled(rows, source.rows, self._project.seed, account)
+            count = write_records(self._folder / f"{split}.parquet", sample)
             account.kept[split] = count
             total += count
             # A source that others hold already is a finding of the audit, as long as some source has rows.
@@ -126,15 +133,13 @@ class _Preparation:
         checks: list[Check] = [self._junk]
         if source.pairs is not None:
             both = _both(self._junk, check.check)
-            pairs = new_pairs(source, self._project, self._sides(split, source.pairs, files), both, account)
-            yield from sampled(pairs, source.rows, self._project.seed, account)
+            yield from new_pairs(source, self._project, self._sides(split, source.pairs, files), both, account)
             return
         if source.pairing == "neighbours":
             rows = list(self._reader.records(split, files, checks))
             yield from paired(rows, source, self._project, check, account)
         else:
-            clean = self._reader.records(split, files, [*checks, check.check])
-            yield from sampled(clean, source.rows, self._project.seed, account)
+            yield from self._reader.records(split, files, [*checks, check.check])
 
     def _sides(self, split: str, config: MadePairs, files: list[Path]) -> Sides:
         """The sides of a pool of made pairs; rows that cannot be read and sides that are left out are entered."""

@@ -16,6 +16,7 @@ STATE = "run.json"  # how far a run is
 LAYERS = "layers.json"  # which layers a probe chose
 HASHES = ".cache/sha256.json"  # of the files that steps read, and of what they made
 ENCODED = ".cache/encoded"  # rows as token ids, for all fits of a run
+LABEL_CARD = "CARD.md"  # of a label store, with measured times, so that it is no part of the artifact
 ANSWERS = ".cache/answers.sqlite"  # of servers, for all models of a run: each costs money once
 
 

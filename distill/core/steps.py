@@ -73,6 +73,7 @@ class Step:
         publish: files of the artifact that are also put into the run folder itself.
         manifest: the step's manifest, where the artifact has a `manifest.json` of its own.
         work: what its time grows with, once the rows of each split are counted.
+        apart: files that tell of its making, such as measured times: they are in the folder, and no part of it.
         together: several processes of torchrun may run the body at once, in the same folder. alone: it is long work
         that they may not share.
     """
@@ -87,6 +88,7 @@ class Step:
     publish: tuple[str, ...] = ()
     manifest: str = MANIFEST
     work: Workload = no_work
+    apart: tuple[str, ...] = ()
     together: bool = False
     alone: bool = False
 
@@ -274,7 +276,7 @@ def _open_partial(partial: Path, fingerprint: str, run: Path) -> None:
 def _close_partial(partial: Path, step: Step, fingerprint: str, inputs: dict[str, str], seconds: float) -> None:
     content = {"step": step.name, "version": step.version, "fingerprint": fingerprint, "inputs": inputs}
     took = {"seconds": round(seconds, 3), "finished": datetime.now(UTC).isoformat(timespec="seconds")}
-    manifest.write_manifest(partial, {**content, **took}, step.manifest, leave_out=(STARTED,))
+    manifest.write_manifest(partial, {**content, **took}, step.manifest, leave_out=(STARTED, *step.apart))
 
 
 @contextmanager

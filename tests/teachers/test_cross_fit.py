@@ -24,7 +24,7 @@ from distill.pipeline.settings import resolve_settings
 from teachers import label as label_module
 from teachers.config import LabellingConfig
 from teachers.cross_fit import CrossFit, Fold, write_folds
-from teachers.label import label
+from teachers.label import LabelOptions, label
 from tests.families.lessons import toy_lesson
 from tests.pipeline.seeds_project import write_project
 from tests.training.toy import DOCUMENT, SPACE, Stop, Watch, write_toy
@@ -54,7 +54,7 @@ def made(tmp_path_factory):
 
 def labelled(made, folder, cross=True):
     records, teacher, own = made
-    label(CONFIG, teacher, records, 1, folder, own if cross else None)
+    label(CONFIG, teacher, records, 1, folder, LabelOptions(own if cross else None))
     found = read_soft_labels(folder)
     return found, dict(zip(found.ids, found.logits, strict=True))
 

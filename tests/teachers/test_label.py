@@ -9,6 +9,7 @@ from distill.core.errors import UserError
 from distill.core.progress import reporting
 from distill.core.record_store import read_records, write_records
 from distill.core.records import Record
+from distill.core.run_folder import LABEL_CARD
 from distill.core.soft_labels import read_shard, read_soft_labels, shard_path
 from distill.core.view import View
 from distill.inference import torch_runner
@@ -92,7 +93,7 @@ def test_only_missing_shards_are_made_again_and_equal(teacher, records, tmp_path
     label(CONFIG, teacher, records, 1, tmp_path)
     whole, rows = read_soft_labels(tmp_path), read_records(records, "train")
     shard_path(tmp_path, 1).unlink()
-    before = {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+    before = {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("shard-*")}
     counting.windows, watch = 0, Watch()
     with reporting(watch):
         label(CONFIG, teacher, records, 1, tmp_path)
@@ -123,8 +124,11 @@ def test_interrupted_labelling_keeps_its_finished_shards(teacher, records, tmp_p
 
 def test_finished_store_does_not_open_the_teacher(teacher, records, tmp_path, counting):
     label(CONFIG, teacher, records, 1, tmp_path)
+    passes = counting.windows
+    assert "Finished: 42 rows" in (tmp_path / LABEL_CARD).read_text()
     label(CONFIG, teacher, records, 1, tmp_path)
-    assert counting.opened == 1
+    assert counting.opened == 1 and counting.windows == passes > 0
+    assert "Finished: 42 rows" in (tmp_path / LABEL_CARD).read_text()
 
 
 def test_shards_of_other_rows_are_refused(teacher, records, tmp_path):

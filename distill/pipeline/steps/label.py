@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from distill.core.run_folder import RECORDS, RunFolder
+from distill.core.run_folder import LABEL_CARD, RECORDS, RunFolder
 from distill.core.steps import Read, Step
 from distill.core.work import reading
 from distill.pipeline.experiment import Experiment
@@ -33,9 +33,10 @@ def label_step(experiment: Experiment, spec: ModelSpec) -> Step:
         else:
             from distill.core.processes import rank
             from teachers.coverage import write_coverage
-            from teachers.label import label
+            from teachers.label import LabelOptions, label
 
-            label(config, experiment.run / spec.artifact, records, threads, folder, cross_fit(experiment, folds))
+            options = LabelOptions(cross_fit(experiment, folds), experiment.project.report.price_per_hour)
+            label(config, experiment.run / spec.artifact, records, threads, folder, options)
             if rank() == 0:
                 write_coverage(folder, records, experiment.space)
 
@@ -50,6 +51,7 @@ def label_step(experiment: Experiment, spec: ModelSpec) -> Step:
         reads=(rows,) if file else (rows, Read(spec.artifact), *parts),
         files=(file,) if file else (),
         work=reading(*splits),
+        apart=(LABEL_CARD,),
         together=file is None,
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from distill.core.run_folder import RECORDS, RunFolder
+from distill.core.run_folder import LABEL_CARD, RECORDS, RunFolder
 from distill.core.steps import Read, Step
 from distill.core.work import reading
 from distill.pipeline.experiment import Experiment
@@ -35,6 +35,7 @@ def exact_labels_step(experiment: Experiment, spec: ModelSpec) -> Step:
         config=config.as_fingerprint(),
         reads=(Read(RECORDS, tuple(f"{split}.parquet" for split in splits)), Read(spec.artifact)),
         work=reading(*splits),
+        apart=(LABEL_CARD,),
         together=True,
     )
 

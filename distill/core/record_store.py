@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import random
 from bisect import bisect_left
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -88,7 +87,7 @@ def records_between(folder: Path, split: str, start: int, stop: int) -> list[Rec
 
 
 def read_columns(folder: Path, split: str, names: Sequence[str]) -> pa.Table:
-    """Columns of a split without its texts: `id`, `target`, `slice`. Raises: as `read_records`."""
+    """Columns of a split without its texts: `id`, `target`, `slice`, `key_column`. Raises: as `read_records`."""
     with _open(folder, split) as file:
         return file.read(columns=list(names))
 
@@ -98,6 +97,18 @@ def field_names(folder: Path, split: str) -> list[str]:
     with _open(folder, split) as file:
         names = file.schema_arrow.names
     return [name.removeprefix(FIELD) for name in names if name.startswith(FIELD)]
+
+
+def key_names(folder: Path, split: str) -> list[str]:
+    """The column paths of a split's keys. Raises: as `read_records`."""
+    with _open(folder, split) as file:
+        names = file.schema_arrow.names
+    return [name.removeprefix(_KEY) for name in names if name.startswith(_KEY)]
+
+
+def key_column(path: str) -> str:
+    """The column that holds a key."""
+    return f"{_KEY}{path}"
 
 
 def target_matrix(column: pa.ChunkedArray) -> NDArray[np.float32] | None:
@@ -154,8 +165,10 @@ def count_records(folder: Path, split: str) -> int:
 
 def slice_counts(folder: Path, split: str) -> dict[str, int]:
     """Rows of each slice of a split."""
-    found = Counter(record.slice for record in iter_records(folder, split))
-    return {name: rows for name, rows in found.items() if name is not None}
+    import pyarrow.compute as pc
+
+    counts = pc.value_counts(read_columns(folder, split, ["slice"])["slice"]).to_pylist()
+    return {one["values"]: one["counts"] for one in counts if one["values"] is not None}
 
 
 def class_shares(folder: Path, split: str = "train") -> NDArray[np.float64]:
@@ -163,10 +176,10 @@ def class_shares(folder: Path, split: str = "train") -> NDArray[np.float64]:
 
     Raises: UserError as `read_records`, and for a split without gold.
     """
-    gold = [record.target for record in iter_records(folder, split) if record.target is not None]
-    if not gold:
+    gold = target_matrix(read_columns(folder, split, ["target"])["target"])
+    if gold is None:
         raise UserError("no row has gold labels", where=str(_path(folder, split)), do="redo the records step")
-    shares: NDArray[np.float64] = np.stack(gold).mean(axis=0, dtype=np.float64)
+    shares: NDArray[np.float64] = gold.mean(axis=0, dtype=np.float64)
     return shares
 
 

@@ -180,21 +180,23 @@ def finished_shard(folder: Path, index: int, ids: Sequence[str], origin: Origin 
 class LabelStore:
     """A finished store that is read as it is asked for: one shard is in memory, and no Python object for each row.
 
-    Attributes: ids: of the M rows that are for training (status `ok`). known: ids of all rows. statuses: how many of
-        them have each status. width: K.
+    Attributes: ids: of the M rows that are for training (status `ok`). sources: of these. known: ids of all rows.
+        statuses: how many of them have each status. width: K.
     Raises: UserError when there is no store or a shard is damaged.
     """
 
     def __init__(self, folder: Path) -> None:
         self._paths = _shards(folder)
-        tables = [_read(path).select(["id", "status"]) for path in self._paths]
+        tables = [_compact(_read(path)) for path in self._paths]
         usable = [np.asarray(pc.equal(table["status"], OK)).nonzero()[0] for table in tables]
-        self.statuses = sum((Counter(table["status"].to_pylist()) for table in tables), Counter[str]())
+        self.statuses = sum((_counted(table["status"]) for table in tables), Counter[str]())
         self._rows = np.concatenate(usable)
         self._starts = np.cumsum([0, *map(len, usable)])
-        parts = [table["id"].take(pa.array(rows)) for table, rows in zip(tables, usable, strict=True)]
-        self.ids: pa.Array = pa.chunked_array([chunk for part in parts for chunk in part.chunks], pa.string())
-        self.known: pa.Array = pa.chunked_array([chunk for one in tables for chunk in one["id"].chunks], pa.string())
+        whole = pa.concat_tables(tables)
+        parts = [table.take(pa.array(rows)) for table, rows in zip(tables, usable, strict=True)]
+        self.ids: pa.ChunkedArray = pa.concat_tables(parts)["id"]
+        self.sources: pa.ChunkedArray = pa.concat_tables(parts)["source"]
+        self.known: pa.ChunkedArray = whole["id"]
         self.width = int(_read(self._paths[0])["logits"].type.list_size)
         self._held: tuple[int, NDArray[np.float32]] | None = None
 
@@ -223,6 +225,17 @@ def _shards(folder: Path) -> list[Path]:
         raise UserError("no soft labels here", where=str(folder), do="run distill label first")
     require_one_teacher(paths)
     return paths
+
+
+def _compact(table: pa.Table) -> pa.Table:
+    """What is kept in memory of a shard's rows: ids, and codes of sources and statuses."""
+    columns = [table["id"], *(table[name].dictionary_encode() for name in ("source", "status"))]
+    return pa.table(columns, ["id", "source", "status"])
+
+
+def _counted(column: pa.ChunkedArray) -> Counter[str]:
+    """How many rows have each value."""
+    return Counter({one["values"]: one["counts"] for one in pc.value_counts(column).to_pylist()})
 
 
 def _read(path: Path) -> pa.Table:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,14 +70,6 @@ def join(stores: Sequence[tuple[LabelStore, Share]], objective: Objective, ids: 
         logits = _nameless(scratch, (len(ids), mixed.shape[1])) if logits is None else logits
         logits[block] = mixed
     return Joined(labelled, np.zeros((len(ids), 0), np.float32) if logits is None else logits)
-
-
-def join_by_id(stores: Mapping[Path, Share], objective: Objective, scratch: Path) -> dict[str, Logits]:
-    """As `join`, for all rows of the first store: logits (K,) by record id, in its order."""
-    opened = [(LabelStore(store), share) for store, share in stores.items()]
-    ids = opened[0][0].ids
-    joined = join(opened, objective, ids, scratch)
-    return {name: joined.logits[row] for row, name in enumerate(ids.to_pylist()) if joined.labelled[row]}
 
 
 def counted(rows: Rows, ids: Collection[str]) -> str:

@@ -151,7 +151,7 @@ def soft_rows(records: Path, labels: Labels, space: LabelSpace, scratch: Path) -
     target, has_gold = _gold([one["target"] for one in columns])
     wanted = joined.labelled
     if labels.selection is not None:
-        wanted = wanted & _among(ids, selected_ids(labels.selection))
+        wanted = wanted & np.asarray(pc.is_in(ids, value_set=selected_ids(labels.selection)))
     return LearntRows(names, starts, (wanted | has_gold).nonzero()[0], target, has_gold, joined)
 
 
@@ -204,11 +204,6 @@ def _require_classes(place: Path, store: LabelStore, space: LabelSpace) -> None:
         )
 
 
-def _among(column: pa.ChunkedArray, values: Collection[str]) -> NDArray[np.bool_]:
-    """Whether each value of a column is one of these, bool (N,); null is none."""
-    return np.asarray(pc.is_in(column, value_set=pa.array(list(values), pa.string())))
-
-
 def _gold(columns: Sequence[pa.ChunkedArray]) -> tuple[Floats, NDArray[np.bool_]]:
     """Gold of several splits end to end, float32 (N, C), 0 where there is none; and where there is some, bool (N,)."""
     parts = [target_matrix(column) for column in columns]
@@ -229,4 +224,5 @@ def _of_slices(column: pa.ChunkedArray, slices: Collection[str] | None) -> NDArr
     for name in slices:
         if name not in known:
             raise unknown_name("slice", name, known, "a teacher's slices")
-    return _among(column, slices).nonzero()[0]
+    found = pc.is_in(column, value_set=pa.array(list(slices), pa.string()))
+    return np.asarray(found).nonzero()[0]

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import groupby
 from pathlib import Path
 
-from distill.core.intake.hashing import unit
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from distill.core.objectives.objective import Objective
+from distill.core.selection.candidates import seeded_order
 from distill.core.selection.store import read_order, selected_ids, write_order, write_selected
-from distill.core.soft_labels import read_soft_labels
-from distill.training.joining import Share, join_by_id
+from distill.core.soft_labels import LabelStore
+from distill.training.joining import Share, join
 
 
 def order_pool(
@@ -20,16 +23,17 @@ def order_pool(
 
     Args: stores: labels with their shares. selection: only rows of it; None: all that have a usable label.
     """
-    soft = join_by_id(stores, objective, folder)
-    known = set(soft) if selection is None else set(soft) & selected_ids(selection)
-    labels = read_soft_labels(next(iter(stores)))
-    rows = [(name, source) for name, source in zip(labels.ids, labels.sources, strict=True) if source != "train"]
-    kept = [row for row in rows if row[0] in known]
-    write_order(folder, sorted(kept, key=lambda row: (unit(seed, "scale", row[0]), row[0])))
+    opened = [(LabelStore(store), share) for store, share in stores.items()]
+    rows = opened[0][0]
+    kept = join(opened, objective, rows.ids, folder).labelled & np.asarray(pc.not_equal(rows.sources, "train"))
+    if selection is not None:
+        kept &= np.asarray(pc.is_in(rows.ids, value_set=selected_ids(selection)))
+    ids, sources = (column.filter(pa.array(kept)).combine_chunks() for column in (rows.ids, rows.sources))
+    order = pa.array(seeded_order(seed, "scale", ids))
+    write_order(folder, ids.take(order), sources.take(order).cast(pa.string()))
 
 
 def take_first(order: Path, rows: int, sources: Sequence[str], folder: Path) -> None:
     """Write the first `rows` of an order as a selection. Args: sources: all of the pool's."""
-    taken = sorted(read_order(order)[:rows], key=lambda row: row[1])
-    found = {source: [name for name, _ in own] for source, own in groupby(taken, key=lambda row: row[1])}
-    write_selected(folder, {source: found.get(source, []) for source in sources})
+    taken = read_order(order).slice(0, rows)
+    write_selected(folder, {source: taken.filter(pc.equal(taken["source"], source))["id"] for source in sources})

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
 from distill.core.errors import UserError
 from distill.core.files import Json, write_json
 from distill.core.label_space import LabelSpace
 from distill.core.objectives.objective import BoolArray, FloatArray
 from distill.core.progress import note
-from distill.core.record_store import iter_records, splits
-from distill.core.records import Record
-from distill.core.selection.choose import Candidates, choose, distributions, entropy_shares
+from distill.core.record_store import key_column, key_names, read_columns, splits
+from distill.core.selection.candidates import Candidates, Named
+from distill.core.selection.choose import choose, distributions, entropy_shares
 from distill.core.selection.config import Select
 from distill.core.selection.store import SELECTION_FILE, write_selected
-from distill.training.joining import Logits, Share, join_by_id
+from distill.core.soft_labels import LabelStore
+from distill.training.joining import Joined, Share, join
+
+_BLOCK_ROWS = 65_536
 
 
 def select(
@@ -30,13 +34,12 @@ def select(
         those of a single teacher too.
     Raises: UserError where it balances by slices or caps keys that no pool row has, and where it leaves no row.
     """
-    soft = join_by_id(labels, space.objective, folder)
-    single = next(iter(labels.values())).temperature if len(labels) == 1 else 1.0
     pools = [split for split in splits(records) if split.startswith("pool.")]
-    rows = [(split, replace(record, fields={})) for split in pools for record in iter_records(records, split)]
-    usable = [(split, record) for split, record in rows if record.id in soft]
-    _require_columns(config, [record for _, record in usable])
-    found = candidates(usable, soft, space, single)
+    rows = _Pool.read(records, pools)
+    joined = join([(LabelStore(store), share) for store, share in labels.items()], space.objective, rows.ids, folder)
+    single = next(iter(labels.values())).temperature if len(labels) == 1 else 1.0
+    found = candidates(rows, joined, space, single)
+    _require_columns(config, found)
     taken, left_out = choose(config, found, seed)
     if config.rows is not None and taken.sum() < config.rows:
         note(f"{config.rows} rows are to be selected, {taken.sum()} are there to be")
@@ -48,34 +51,67 @@ def select(
             do="widen select.entropy; distill select shows where the labels' entropies are, with [[0, 1]]",
         )
     write_selected(folder, {split: _taken_of(split, found, taken) for split in pools})
-    write_json(folder / SELECTION_FILE, _figures(config, len(rows), found, taken, left_out))
+    write_json(folder / SELECTION_FILE, _figures(config, len(rows.ids), found, taken, left_out))
 
 
-def candidates(
-    rows: Sequence[tuple[str, Record]], soft: Mapping[str, Logits], space: LabelSpace, temperature: float = 1.0
-) -> Candidates:
-    """What rows of the pool are chosen by. Args: soft: logits (K,) by record id. temperature: that they are over."""
-    objective = space.objective
-    size = objective.head_size(len(space.labels))
-    logits = np.array([soft[record.id] for _, record in rows], np.float64).reshape(len(rows), size) / temperature
+@dataclass(frozen=True)
+class _Pool:
+    """M rows of the pool without their texts. Attributes: as of Candidates."""
+
+    ids: pa.ChunkedArray
+    sources: Named
+    slices: Named
+    keys: Mapping[str, Named]
+
+    @classmethod
+    def read(cls, records: Path, pools: Sequence[str]) -> _Pool:
+        """All rows of some splits, end to end."""
+        keys = list(dict.fromkeys(name for split in pools for name in key_names(records, split)))
+        parts = [cls._split(records, split, keys) for split in pools]
+        return cls(
+            pa.chunked_array([chunk for part in parts for chunk in part.ids.chunks], pa.string()),
+            Named.joined([part.sources for part in parts]),
+            Named.joined([part.slices for part in parts]),
+            {name: Named.joined([part.keys[name] for part in parts]) for name in keys},
+        )
+
+    @classmethod
+    def _split(cls, records: Path, split: str, keys: Sequence[str]) -> _Pool:
+        own = {name: key_column(name) for name in key_names(records, split)}
+        table = read_columns(records, split, ["id", "slice", *own.values()])
+        coded = {name: Named.of(table[own[name]]) if name in own else Named.same("", len(table)) for name in keys}
+        return cls(table["id"], Named.same(split, len(table)), Named.of(table["slice"]), coded)
+
+
+def candidates(rows: _Pool, soft: Joined, space: LabelSpace, temperature: float = 1.0) -> Candidates:
+    """The rows of the pool that have a label. Args: soft: of all rows. temperature: that the logits are over."""
+    objective, places = space.objective, np.flatnonzero(soft.labelled)
+    entropy, classes = np.zeros(len(places), np.float64), []
+    for start in range(0, len(places), _BLOCK_ROWS):
+        block = places[start : start + _BLOCK_ROWS]
+        logits = soft.logits[block].astype(np.float64) / temperature
+        entropy[start : start + len(block)] = entropy_shares(logits, objective)
+        classes.append(_classes(logits, space))
     return Candidates(
-        ids=[record.id for _, record in rows],
-        sources=[split for split, _ in rows],
-        classes=_classes(logits, space),
-        slices=[record.slice or "" for _, record in rows],
-        keys=[record.keys for _, record in rows],
-        entropy=entropy_shares(logits, objective),
+        ids=rows.ids.take(pa.array(places)).combine_chunks(),
+        sources=rows.sources.rows(places),
+        classes=Named.joined(classes),
+        slices=rows.slices.rows(places),
+        keys={name: one.rows(places) for name, one in rows.keys.items()},
+        entropy=entropy,
     )
 
 
-def _classes(logits: FloatArray, space: LabelSpace) -> list[str]:
+def _classes(logits: FloatArray, space: LabelSpace) -> Named:
     """The label of each row; of several labels all, of none '–'."""
-    decided = space.objective.decisions(logits)
-    return [" + ".join(np.array(space.labels, object)[row].tolist()) or "–" for row in decided]
+    decided, codes = np.unique(space.objective.decisions(logits), axis=0, return_inverse=True)
+    names = [" + ".join(np.array(space.labels, object)[row].tolist()) or "–" for row in decided]
+    return Named(names, codes.reshape(-1).astype(np.int32))
 
 
-def _taken_of(split: str, rows: Candidates, taken: BoolArray) -> list[str]:
-    return [rows.ids[index] for index in np.flatnonzero(taken).tolist() if rows.sources[index] == split]
+def _taken_of(split: str, rows: Candidates, taken: BoolArray) -> pa.Array:
+    own = np.array([name == split for name in rows.sources.names], np.bool_)
+    return rows.ids.filter(pa.array(taken & own[rows.sources.codes]))
 
 
 def _figures(config: Select, pool: int, rows: Candidates, taken: BoolArray, left_out: Mapping[str, int]) -> Json:
@@ -91,20 +127,19 @@ def _figures(config: Select, pool: int, rows: Candidates, taken: BoolArray, left
     }
 
 
-def _require_columns(config: Select, rows: Sequence[Record]) -> None:
+def _require_columns(config: Select, rows: Candidates) -> None:
     """Check that pool rows have what they are chosen by."""
-    if rows and "slice" in config.balance and not any(record.slice for record in rows):
+    if len(rows) and "slice" in config.balance and not rows.slices.given.any():
         raise UserError(
             "no pool row has a slice to balance by",
             where="select.balance",
             found=f"{len(rows)} rows without a value in data.slice",
             do="add the column to the pool's files, or take slice out",
         )
-    keyed = [record for record in rows if record.keys]
-    if config.per_key is not None and keyed and not any(any(record.keys.values()) for record in keyed):
+    if config.per_key is not None and len(rows) and rows.keys and not any(k.given.any() for k in rows.keys.values()):
         raise UserError(
             "no pool row has a key to cap",
             where="select.per_key",
-            found=f"{len(keyed)} rows without a value in data.keys",
+            found=f"{len(rows)} rows without a value in data.keys",
             do="add the columns to the pool's files, or take per_key out",
         )

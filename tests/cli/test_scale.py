@@ -29,6 +29,10 @@ TRAINING = "students.small.training={max_steps: 25, batch_size: 4, learning_rate
 FACTORS = "0.1,4"
 
 
+def ids_in(folder: Path) -> set[str]:
+    return set(selected_ids(folder).to_pylist())
+
+
 @pytest.fixture(scope="module")
 def project(planted, tmp_path_factory):
     """The file of a project of 90 gold rows and 40 rows of the pool, beside it `labels.jsonl` that know the answer."""
@@ -72,7 +76,7 @@ def test_samples_are_nested_and_the_largest_factor_is_what_the_pool_has(scaled):
     (student,) = found["students"]
     assert [(one["name"], one["rows"]) for one in student["points"]] == [("0.1x", 9), ("all", 40)]
     assert student["points"][-1]["factor"] == pytest.approx(40 / 90) and found["pool"] == 40 and found["gold"] == 90
-    few, whole = (selected_ids(run / "scale" / name / "rows") for name in ("0.1x", "all"))
+    few, whole = (ids_in(run / "scale" / name / "rows") for name in ("0.1x", "all"))
     assert few < whole and (len(few), len(whole)) == (9, 40)
     assert student["points"][0]["over_previous"] is None and student["points"][1]["over_previous"]["test"]["f1_macro"]
     assert all(one["cost"] == pytest.approx(3 * one["hours"]) and one["hours"] > 0 for one in student["points"])
@@ -94,7 +98,7 @@ def test_a_further_factor_redoes_no_point_and_a_further_seed_no_fit_of_the_first
     fits = {name: status for name, status in statuses(copy).items() if name.startswith("train ")}
     before = {f"train small-{name}, seed 1" for name in ("0.1x", "all")}
     assert {name for name, status in fits.items() if status == "skipped"} == before and len(fits) == 6
-    few, more, whole = (selected_ids(copy / "scale" / name / "rows") for name in ("0.1x", "0.2x", "all"))
+    few, more, whole = (ids_in(copy / "scale" / name / "rows") for name in ("0.1x", "0.2x", "all"))
     assert few < more < whole
     assert statuses(copy)["label base"] == "skipped" and found["seeds"] == [1, 2]
     assert "spread" in found["students"][0]["points"][0]["test"]["f1_macro"]
@@ -134,7 +138,7 @@ def test_a_selection_is_the_pool_of_every_point(scaled, project):
     copy = shutil.copytree(run, run.parent / "selected")
     found = scale(settings_of(project, copy, "select={rows: 15}"), Scaling([0.1, 4]), Reporter())
     assert [one["rows"] for one in found["students"][0]["points"]] == [9, 15]
-    assert selected_ids(copy / "scale" / "all" / "rows") == selected_ids(copy / "selection")
+    assert ids_in(copy / "scale" / "all" / "rows") == ids_in(copy / "selection")
 
 
 @pytest.mark.parametrize(

@@ -6,16 +6,17 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from distill.core.config import load_yaml
 from distill.core.objectives.single_label import SINGLE
 from distill.core.record_store import read_records
-from distill.core.soft_labels import read_soft_labels
+from distill.core.soft_labels import LabelStore, read_soft_labels
 from distill.evaluation.calibrated_predictions import Model
 from distill.evaluation.metrics import mixture
 from distill.pipeline.steps import evaluate
-from distill.training.joining import join_by_id
+from distill.training.joining import join
 from tests.pipeline.carried_out import carried_out, rows
 from tests.pipeline.seeds_project import write_project
 
@@ -39,7 +40,7 @@ def test_a_student_learns_the_mixture_that_was_chosen(project):
     names = [name.partition("@")[0] for name in choice["teachers"]]
     assert {f"label {experiment.labelled(label).name}" for label in choice["teachers"]} <= set(done)
     labels = {run / "labels" / experiment.labelled(label).name: share for label, share in experiment.chosen.items()}
-    soft = join_by_id(labels, experiment.space.objective, run / "labels")
+    opened = [(LabelStore(place), share) for place, share in labels.items()]
     stores = [read_soft_labels(place) for place in labels]
     parts = [
         {name: row / share.temperature for name, row in zip(store.ids, store.logits, strict=True)}
@@ -47,8 +48,10 @@ def test_a_student_learns_the_mixture_that_was_chosen(project):
     ]
     weights = choice["class_weights"] or choice["teachers"]
     ids = [row.id for split in ("train", "pool.urls") for row in read_records(run / "records", split)]
+    soft = join(opened, experiment.space.objective, pa.array(ids), run / "labels")
+    assert soft.labelled.all()
     expected = mixture([np.stack([part[name] for name in ids]) for part in parts], [weights[n] for n in weights])
-    np.testing.assert_allclose(np.stack([soft[name] for name in ids]), expected, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(soft.logits, expected, rtol=1e-4, atol=1e-4)
     assert "train small" in done and names
     if len(labels) > 1:
         assert any("teachers joined by id: train 90 of 90, pool.urls 30 of 30" in note for note in notes)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,25 +16,23 @@ _ORDERED = {**_COLUMNS, "source": pa.types.is_string}
 _ADVICE = "delete the folder and start again: only this step and those after it are redone"
 
 
-def write_selected(folder: Path, ids: Mapping[str, Sequence[str]]) -> None:
+def write_selected(folder: Path, ids: Mapping[str, pa.Array]) -> None:
     """Write `<split>.parquet` with the column `id` for each source. Args: ids: `pool.<name>` to the ids taken of it."""
     for split, own in ids.items():
-        write_table(folder / f"{split}.parquet", pa.table({"id": pa.array(own, pa.string())}))
+        write_table(folder / f"{split}.parquet", pa.table({"id": own}))
 
 
-def selected_ids(folder: Path) -> set[str]:
+def selected_ids(folder: Path) -> pa.ChunkedArray:
     """The ids of all sources; they are unique over a run. Raises: UserError when a file is damaged."""
-    paths: Iterable[Path] = sorted(folder.glob("pool.*.parquet"))
-    return {name for path in paths for name in read_table(path, _COLUMNS, _ADVICE)["id"].to_pylist()}
+    tables = [read_table(path, _COLUMNS, _ADVICE) for path in sorted(folder.glob("pool.*.parquet"))]
+    return pa.chunked_array([chunk for table in tables for chunk in table["id"].chunks], pa.string())
 
 
-def write_order(folder: Path, rows: Sequence[tuple[str, str]]) -> None:
-    """Write `order.parquet`. Args: rows: id and source of each."""
-    columns = {"id": [name for name, _ in rows], "source": [source for _, source in rows]}
-    write_table(folder / ORDER_FILE, pa.table({name: pa.array(own, pa.string()) for name, own in columns.items()}))
+def write_order(folder: Path, ids: pa.Array, sources: pa.Array) -> None:
+    """Write `order.parquet`. Args: ids, sources: string (N,) of the rows in order."""
+    write_table(folder / ORDER_FILE, pa.table({"id": ids, "source": sources}))
 
 
-def read_order(folder: Path) -> list[tuple[str, str]]:
-    """Id and source of each row, in order. Raises: UserError when the file is damaged."""
-    table = read_table(folder / ORDER_FILE, _ORDERED, _ADVICE)
-    return list(zip(table["id"].to_pylist(), table["source"].to_pylist(), strict=True))
+def read_order(folder: Path) -> pa.Table:
+    """`id` and `source` of each row, in order. Raises: UserError when the file is damaged."""
+    return read_table(folder / ORDER_FILE, _ORDERED, _ADVICE)

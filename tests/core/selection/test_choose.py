@@ -7,13 +7,17 @@ from collections import Counter
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from distill.core.config import parse
 from distill.core.errors import UserError
+from distill.core.intake import hashing
 from distill.core.objectives.multi_label import MultiLabel
 from distill.core.objectives.single_label import SINGLE
-from distill.core.selection.choose import Candidates, choose, distributions, entropy_shares
+from distill.core.selection import candidates as module
+from distill.core.selection.candidates import Candidates, Named, seeded_order
+from distill.core.selection.choose import choose, distributions, entropy_shares
 from distill.core.selection.config import Select
 
 CLASSES = ["да"] * 20 + ["нет"] * 60 + ["может"] * 120
@@ -22,11 +26,11 @@ CLASSES = ["да"] * 20 + ["нет"] * 60 + ["может"] * 120
 def pool() -> Candidates:
     """200 rows: 20, 60 and 120 of three classes; entropy 0.005 … 1, slices a and b by turns, a key for every four."""
     return Candidates(
-        ids=[f"п{i}" for i in range(200)],
-        sources=["pool.x" if i % 5 else "pool.y" for i in range(200)],
-        classes=CLASSES,
-        slices=["ab"[i % 2] for i in range(200)],
-        keys=[{"product.id": str(i // 4), "page.id": ""} for i in range(200)],
+        ids=pa.array([f"п{i}" for i in range(200)]),
+        sources=Named.of(["pool.x" if i % 5 else "pool.y" for i in range(200)]),
+        classes=Named.of(CLASSES),
+        slices=Named.of(["ab"[i % 2] for i in range(200)]),
+        keys={"product.id": Named.of([str(i // 4) for i in range(200)]), "page.id": Named.same("", 200)},
         entropy=np.arange(1, 201) / 200,
     )
 
@@ -80,12 +84,33 @@ def test_more_rows_than_there_are_take_all_and_the_seed_decides_which():
 def test_the_choice_does_not_depend_on_the_order_of_rows():
     rows, order = pool(), np.random.default_rng(1).permutation(200)
     mixed = Candidates(
-        *([values[i] for i in order] for values in (rows.ids, rows.sources, rows.classes, rows.slices, rows.keys)),
+        rows.ids.take(pa.array(order)),
+        *(named.rows(order) for named in (rows.sources, rows.classes, rows.slices)),
+        keys={path: named.rows(order) for path, named in rows.keys.items()},
         entropy=rows.entropy[order],
     )
     config = parse(Select, {"rows": 47, "balance": ["class", "slice"], "per_key": 2, "entropy": [0.05, 1]}, "test")
-    taken = [{one.ids[i] for i in np.flatnonzero(choose(config, one, 1)[0])} for one in (rows, mixed)]
+    taken = [{one.ids[i].as_py() for i in np.flatnonzero(choose(config, one, 1)[0])} for one in (rows, mixed)]
     assert taken[0] == taken[1] and len(taken[0]) == 47
+
+
+def test_the_order_is_that_of_hashes_and_of_ids_where_two_are_alike(monkeypatch):
+    ids = pa.array([f"п{i}" for i in range(50)])
+    expected = sorted(range(50), key=lambda i: hashing.unit(3, "scale", f"п{i}"))
+    assert seeded_order(3, "scale", ids).tolist() == expected
+    assert seeded_order(4, "scale", ids).tolist() != expected != seeded_order(3, "select", ids).tolist()
+    monkeypatch.setattr(module, "unit", lambda seed, purpose, name: len(name) / 10)
+    assert seeded_order(3, "scale", ids).tolist() == sorted(range(50), key=lambda i: (i > 9, f"п{i}"))
+
+
+def test_names_of_parts_are_joined_and_those_that_no_row_has_are_dropped():
+    one, other = Named.of(["a", None, "b"]), Named.of(["b", "c"])
+    both = Named.joined([one, other])
+    assert [both.names[code] for code in both.codes] == ["a", "", "b", "b", "c"]
+    assert both.given.tolist() == [True, False, True, True, True]
+    some = both.rows(np.array([2, 3]))
+    assert list(some.names) == ["b"] and some.counts(np.array([True, False])).tolist() == [1]
+    assert not Named.joined([]).given.any() and Named.of([]).codes.dtype == np.int32
 
 
 def test_fewer_rows_of_a_sample_are_among_the_more():

@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from distill.core.errors import UserError
+from distill.core.hashes import state_of
 from distill.core.label_origin import (
     DELETE,
     Origin,
@@ -182,11 +183,13 @@ class LabelStore:
 
     Attributes: ids: of the M rows that are for training (status `ok`). sources: of these. known: ids of all rows.
         statuses: how many of them have each status. width: K.
-    Raises: UserError when there is no store or a shard is damaged.
+    Raises: UserError when there is no store or a shard is damaged; later, when a shard is another file than it was:
+        its rows would be joined to the ids of those that were there.
     """
 
     def __init__(self, folder: Path) -> None:
         self._paths = _shards(folder)
+        self._states = [_state(path) for path in self._paths]
         tables = [_compact(_read(path)) for path in self._paths]
         usable = [np.asarray(pc.equal(table["status"], OK)).nonzero()[0] for table in tables]
         self.statuses = sum((_counted(table["status"]) for table in tables), Counter[str]())
@@ -214,7 +217,12 @@ class LabelStore:
 
     def _shard(self, index: int) -> NDArray[np.float32]:
         if self._held is None or self._held[0] != index:
-            self._held = (index, matrix(_read(self._paths[index])["logits"]))
+            path = self._paths[index]
+            values = matrix(_read(path)["logits"])
+            if _state(path) != self._states[index]:
+                do = "start again when no other run labels into this folder"
+                raise UserError("soft labels were changed while they were read", where=str(path), do=do)
+            self._held = (index, values)
         return self._held[1]
 
 
@@ -225,6 +233,11 @@ def _shards(folder: Path) -> list[Path]:
         raise UserError("no soft labels here", where=str(folder), do="run distill label first")
     require_one_teacher(paths)
     return paths
+
+
+def _state(path: Path) -> list[int]:
+    """What tells a shard from another under its name: inode, bytes, time of the last change; empty where it is gone."""
+    return state_of(path.stat())[:3] if path.exists() else []
 
 
 def _compact(table: pa.Table) -> pa.Table:

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
 from distill.core import manifest
-from distill.core.files import sha256, sha256_json
+from distill.core.errors import UserError
+from distill.core.files import remove, sha256, sha256_json
 from distill.core.leftovers import remove_half_written
 from distill.core.manifest import MANIFEST
 from distill.core.processes import rank
@@ -69,7 +70,7 @@ class EncodedStore:
             Shard(folder / f"rows-{index:05d}.arrow", self.records, split, start, min(start + _SHARD_ROWS, rows))
             for index, start in enumerate(range(0, max(1, rows), _SHARD_ROWS))
         ]
-        missing = [shard for shard in shards if not shard.path.exists()]
+        missing = [shard for shard in shards if not _is_whole(shard)]
         done = rows - sum(len(shard) for shard in missing)
         title, long = f"encoding {split} for the view {self.view.name}", len(missing) >= _WORTH_PROCESSES
         with progress(title, rows, done) if long else nullcontext(_tell_nobody) as advance:
@@ -89,6 +90,15 @@ class EncodedStore:
         for shard in shards:
             encode(shard, self.view)
             yield shard
+
+
+def _is_whole(shard: Shard) -> bool:
+    """Whether a shard's file is there with all its rows: a disk that failed may have left one that is cut short."""
+    with suppress(UserError):
+        if len(map_encoded(shard.path)) == len(shard):
+            return True
+    remove(shard.path)
+    return False
 
 
 def _tell_nobody(done: int) -> None:

@@ -11,14 +11,13 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 from distill.core.config import parse
 from distill.core.errors import UserError
@@ -63,36 +62,47 @@ def encode_by(processes: int, shards: Sequence[Shard], view: View) -> Iterator[S
             done = [shard for shard in waiting if shard.path.exists()]
             waiting = [shard for shard in waiting if shard not in done]
             yield from done
-            for process, errors in workers:
+            for process, told in workers:
                 if process.poll():
-                    raise _failed(view, process, errors)
+                    raise _failed(view, told() or f"exit code {process.returncode}")
             time.sleep(_POLL_S if waiting else 0)
 
 
 @contextmanager
-def worker(shards: Sequence[Shard], view: View) -> Iterator[tuple[subprocess.Popen[str], IO[str]]]:
-    """A process that encodes these shards, and the file of its errors; it is ended with the block."""
+def worker(shards: Sequence[Shard], view: View) -> Iterator[tuple[subprocess.Popen[str], Callable[[], str]]]:
+    """A process that encodes these shards, and what says, once it has failed, why; it is ended with the block."""
     shown = [[str(one.path), str(one.records), one.split, one.start, one.stop] for one in shards]
     job = {"view": [view.name, view.config.as_json(), str(view.tokenizer_path)], "shards": shown}
     path = os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH")]))
     # Each process tokenises on one thread: together they have as many as the run may use.
     variables = {**os.environ, "PYTHONPATH": path, "TOKENIZERS_PARALLELISM": "false"}
     command = [sys.executable, "-P", "-m", "distill.training.encoding"]
-    with tempfile.TemporaryFile("w+", encoding="utf-8") as errors:
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=errors, text=True, env=variables)
-        assert process.stdin is not None
-        try:
-            process.stdin.write(json.dumps(job) + "\n")
-            process.stdin.flush()
-            yield process, errors
-        finally:
-            process.kill()
-            process.communicate()
+    process = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8", errors="replace", env=variables
+    )
+    assert process.stdin is not None and process.stderr is not None
+    lines = deque[str](maxlen=_ERROR_LINES)
+    # Not into a file: where the disk is full, that is what has to be told.
+    reading = threading.Thread(target=lines.extend, args=(process.stderr,), daemon=True)
+    reading.start()
+
+    def told() -> str:
+        reading.join()
+        return "".join(lines).strip()
+
+    try:
+        process.stdin.write(json.dumps(job) + "\n")
+        process.stdin.flush()
+        yield process, told
+    finally:
+        process.kill()
+        process.wait()
+        reading.join()
+        process.stdin.close()
+        process.stderr.close()
 
 
-def _failed(view: View, process: subprocess.Popen[str], errors: IO[str]) -> UserError:
-    errors.seek(0)
-    found = "\n".join(errors.read().strip().splitlines()[-_ERROR_LINES:]) or f"exit code {process.returncode}"
+def _failed(view: View, found: str) -> UserError:
     return UserError(
         f"rows could not be encoded for the view '{view.name}'",
         found=found,
@@ -106,8 +116,11 @@ def _work() -> None:
     threading.Thread(target=_end_with_input, daemon=True).start()
     name, config, tokenizer = job["view"]
     view = View(name, parse(ViewConfig, config, f"views.{name}"), Path(tokenizer))
-    for path, records, split, start, stop in job["shards"]:
-        encode(Shard(Path(path), Path(records), split, start, stop), view)
+    try:
+        for path, records, split, start, stop in job["shards"]:
+            encode(Shard(Path(path), Path(records), split, start, stop), view)
+    except UserError as error:
+        sys.exit(str(error))
 
 
 def _end_with_input() -> None:

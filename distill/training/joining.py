@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from distill.core.files import disk_error
 from distill.core.objectives.objective import Objective
 from distill.core.records import Record
 from distill.core.soft_labels import LabelStore
@@ -104,8 +105,24 @@ def _nameless(folder: Path, shape: tuple[int, int]) -> Logits:
     """Zeros in a file that is gone from the folder already, and from the disk with the array."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f".logits.{os.getpid()}.partial"  # a name that is removed after a kill
-    with path.open("w+b") as file:
-        file.truncate(4 * shape[0] * shape[1])
-        array: Logits = np.memmap(file, np.float32, "r+", shape=shape)
-    path.unlink()
+    try:
+        with path.open("w+b") as file:
+            _allocate(file.fileno(), 4 * shape[0] * shape[1])
+            array: Logits = np.memmap(file, np.float32, "r+", shape=shape)
+    except OSError as error:
+        raise disk_error(path, error) from error
+    finally:
+        path.unlink(missing_ok=True)
     return array
+
+
+def _allocate(file: int, size: int) -> None:
+    """Make a file so many bytes of zeros long.
+
+    They are taken on the disk at once, where the system can: a write through the map that finds the disk full would
+    end the process with SIGBUS, without a word.
+    """
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(file, 0, size)
+    else:
+        os.truncate(file, size)

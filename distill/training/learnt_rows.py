@@ -132,7 +132,8 @@ def soft_rows(records: Path, labels: Labels, space: LabelSpace, scratch: Path) -
     """The rows with gold, and those of the pool that every teacher labelled, of these only the selected ones.
 
     Args: scratch: folder of a run, as `join` takes it.
-    Raises: UserError for a store that misses rows, is of other classes or damaged, and where no row has a usable label.
+    Raises: UserError for a store that misses rows, has rows that the records do not, is of other classes or damaged,
+        and where no row has a usable label.
     """
     names = labelled_splits(records) if labels.names is None else labels.names
     columns = [read_columns(records, name, ["id", "target"]) for name in names]
@@ -141,6 +142,8 @@ def soft_rows(records: Path, labels: Labels, space: LabelSpace, scratch: Path) -
     stores = {place: LabelStore(place) for place in labels.stores}
     for place, store in stores.items():
         _require_classes(place, store, space)
+        if labels.names is None:
+            _refuse_strangers(place, store, ids)
         _require_ids(place, pc.is_in(ids, value_set=store.known), _Splits(names, starts, ids), labels.allow_missing)
     joined = join([(stores[place], share) for place, share in labels.stores.items()], space.objective, ids, scratch)
     if not joined.labelled.any():
@@ -191,6 +194,19 @@ def _require_ids(place: Path, known: pa.ChunkedArray, rows: _Splits, allow_missi
         do = "label them too, or learn from those that there are: students.NAME.allow_missing: true"
         raise UserError("soft labels leave out rows", where=str(place), found=found, do=do)
     note(f"{place.name}: {found}")
+
+
+def _refuse_strangers(place: Path, store: LabelStore, ids: pa.ChunkedArray) -> None:
+    """Refuse labels of rows that no record has: they were made of other records."""
+    strange = ~np.asarray(pc.is_in(store.known, value_set=ids), bool)
+    if strange.any():
+        first = ", ".join(store.known.take(pa.array(strange.nonzero()[0][:_LISTED])).to_pylist())
+        raise UserError(
+            "soft labels are of rows that the records do not have",
+            where=str(place),
+            found=f"{strange.sum()} of {len(strange)} rows, first: {first}",
+            do="label these records, or restore those that were labelled",
+        )
 
 
 def _require_classes(place: Path, store: LabelStore, space: LabelSpace) -> None:

@@ -1,6 +1,7 @@
 """Rows encoded once on disk: what is stored, when it is made again, what is refused."""
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -10,12 +11,14 @@ import pytest
 
 from distill.core.errors import UserError
 from distill.core.leftovers import is_alive
+from distill.core.manifest import MANIFEST
 from distill.core.progress import reporting
 from distill.core.record_store import read_records, write_records
 from distill.training import encoded_store
 from distill.training.encoded_rows import encoded_batch, map_encoded, write_encoded
 from distill.training.encoded_store import EncodedStore
 from distill.training.encoding import Shard, encode_by
+from tests.training.small_disk import small_disk
 from tests.training.toy import CARD, WINDOWED, Watch, toy_records, toy_view, write_toy
 
 
@@ -118,6 +121,45 @@ def test_a_file_that_is_no_arrow_file_is_refused(tmp_path):
     (tmp_path / "rows.arrow").write_bytes(b"no arrow" * 20)
     with pytest.raises(UserError, match="damaged encoded rows"):
         map_encoded(tmp_path / "rows.arrow")
+
+
+@pytest.mark.parametrize("left", [0, 200, -8])
+def test_a_shard_of_an_unfinished_build_that_is_cut_short_is_made_again(store, left):
+    store.rows(["train"])
+    path = store.folder("train") / "rows-00002.arrow"
+    (store.folder("train") / MANIFEST).unlink()
+    whole = path.read_bytes()
+    path.write_bytes(whole[:left])
+    assert list(store.rows(["train"])) == rendered(store, "train") and path.read_bytes() == whole
+
+
+def test_a_shard_of_other_rows_is_made_again_too(store):
+    store.rows(["train"])
+    folder = store.folder("train")
+    whole = (folder / "rows-00004.arrow").read_bytes()
+    (folder / MANIFEST).unlink()
+    shutil.copy(folder / "rows-00001.arrow", folder / "rows-00004.arrow")
+    assert list(store.rows(["train"])) == rendered(store, "train")
+    assert (folder / "rows-00004.arrow").read_bytes() == whole
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_disk_that_is_full_is_named_and_what_is_encoded_is_kept(store, tmp_path, monkeypatch, processes):
+    several = EncodedStore(tmp_path / "small", store.records, store.view, processes=processes)
+    store.rows(["train"])
+    sizes = [path.stat().st_size for path in sorted(store.folder("train").glob("rows-*"))]
+    small, large = min(sizes), max(sizes)
+    assert small < large
+    with (
+        small_disk((small + large) // 2),
+        pytest.raises(UserError, match=r"(?s)(cannot write|could not be encoded).*rows-"),
+    ):
+        several.rows(["train"])
+    folder = several.folder("train")
+    kept = {path.name: path.stat().st_mtime_ns for path in folder.glob("rows-*")}
+    assert list(several.rows(["train"])) == rendered(store, "train")
+    assert all((folder / name).stat().st_mtime_ns == made for name, made in kept.items())
+    assert not list(folder.glob(".*"))
 
 
 def test_ids_of_large_vocabularies_are_kept(tmp_path, encoder):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from itertools import count
 
 import numpy as np
@@ -9,10 +10,12 @@ import pyarrow as pa
 import pytest
 
 from distill.core.activations import sigmoid, softmax
+from distill.core.errors import UserError
 from distill.core.objectives.objective import objective
 from distill.core.objectives.single_label import SINGLE
 from distill.core.soft_labels import LabelStore, SoftLabels, shard_ranges, write_shard
 from distill.training.joining import Share, join
+from tests.training.small_disk import small_disk
 
 IDS = [f"т{i}" for i in range(8)]
 
@@ -137,3 +140,27 @@ def test_certain_teachers_give_finite_logits_and_the_same_answers(joined, kind):
     found = np.stack(list(joined([(certain, Share()), (certain, Share())], objective(kind, 3)).values()))
     assert np.isfinite(found).all()
     np.testing.assert_array_equal(objective(kind, 3).decisions(found), objective(kind, 3).decisions(certain.logits))
+
+
+def test_a_disk_that_has_no_room_for_the_logits_is_named_before_anything_is_written(tmp_path):
+    for index, start, stop in shard_ranges(len(IDS), 3):
+        write_shard(tmp_path, index, part_of(store(1), start, stop))
+    opened = LabelStore(tmp_path)
+    with small_disk(64), pytest.raises(UserError, match=r"(?s)cannot write.*\.logits"):
+        join([(opened, Share())], SINGLE, pa.array(IDS), tmp_path)
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_a_shard_that_is_another_file_than_it_was_is_not_joined_to_the_old_ids(tmp_path):
+    for index, start, stop in shard_ranges(len(IDS), 3):
+        write_shard(tmp_path, index, part_of(store(1), start, stop))
+    opened = LabelStore(tmp_path)
+    places = np.arange(len(IDS))
+    expected = opened.logits(places)
+    np.testing.assert_array_equal(expected, store(1).logits)
+    write_shard(tmp_path, 1, part_of(store(2, IDS[::-1]), 3, 6))
+    with pytest.raises(UserError, match=r"(?s)were changed while they were read.*shard-00001"):
+        opened.logits(places)
+    os.remove(tmp_path / "shard-00002.parquet")
+    with pytest.raises(UserError, match="shard-00002"):
+        opened.logits(places[6:])

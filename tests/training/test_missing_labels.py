@@ -45,6 +45,14 @@ def learnt(records, *stores, **options):
     return [row.id for row in found.records(records)], soft, watch.notes
 
 
+def test_labels_of_rows_that_no_record_is_are_refused(records, tmp_path):
+    place = store(tmp_path / "labels" / "base", records)
+    write_toy(records, train=24, pool=15)
+    with pytest.raises(UserError, match=r"(?s)rows that the records do not have.*3 of 42 rows, first: п15, п16, п17"):
+        learnt(records, place)
+    assert len(soft_rows(records, Labels({place: Share()}, ["train"]), SPACE, tmp_path)) == 24
+
+
 def test_rows_without_labels_are_counted_and_named(records, tmp_path):
     gone = ["т3", "п0", "п7"]
     place = store(tmp_path / "labels" / "base", records, without=gone)

@@ -92,6 +92,22 @@ def read_columns(folder: Path, split: str, names: Sequence[str]) -> pa.Table:
         return file.read(columns=list(names))
 
 
+def texts_of(folder: Path, split: str, ids: Sequence[str]) -> dict[str, dict[str, str]]:
+    """By id, the fields of those of these records that the split has. Raises: as `read_records`."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    paths = field_names(folder, split)
+    found: dict[str, dict[str, str]] = {}
+    with _open(folder, split) as file:
+        for batch in file.iter_batches(columns=["id", *(f"{FIELD}{path}" for path in paths)]):
+            for row in batch.filter(
+                pc.is_in(batch.column("id"), value_set=pa.array(list(ids), pa.string()))
+            ).to_pylist():
+                found[row["id"]] = {path: row[f"{FIELD}{path}"] or "" for path in paths}
+    return found
+
+
 def field_names(folder: Path, split: str) -> list[str]:
     """The column paths of a split's texts; none of a split without rows. Raises: as `read_records`."""
     with _open(folder, split) as file:

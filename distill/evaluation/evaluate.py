@@ -27,6 +27,7 @@ from distill.evaluation.calibrated_predictions import (
 )
 from distill.evaluation.calibration import at_bound
 from distill.evaluation.class_thresholds import at_thresholds
+from distill.evaluation.disagreements import disagreements
 from distill.evaluation.entries import ModelFigures
 from distill.evaluation.fall_through import Sending, fall_through
 from distill.evaluation.fidelity import fidelity
@@ -38,8 +39,10 @@ from distill.evaluation.point_figures import Thresholds, choose_again
 from distill.evaluation.quality import mean_thresholds, quality
 from distill.evaluation.random_answers import MODEL as RANDOM_MODEL
 from distill.evaluation.random_answers import RANDOM, random_predictions
+from distill.evaluation.reliability import reliability
 from distill.evaluation.scored import require_same_rows
 
+_UNSURE = (MAJORITY, RANDOM)  # they say the same of every row
 _ON_VALIDATION = 1  # keeps the draws of validation rows apart from those of test rows
 
 BySeed = Sequence[CalibratedPredictions]
@@ -75,6 +78,9 @@ def evaluate(
     measuring: Measuring,
 ) -> Json:
     """Quality and comparisons of all models: `tests`, `keys`, `models`, `twins` and `comparisons` of report.json.
+
+    For its page there are `reliability`, the bins of each model, and `disagreements` of each student with the document
+    teacher, over several seeds of the first one; see there.
 
     Temperature, thresholds and the better gold-only twin are chosen on validation; test rows are only measured.
     Probabilities, log loss and ECE are those after the temperature, as they are served. The models end with the
@@ -141,6 +147,8 @@ def evaluate(
         ],
         "twins": twins,
         "comparisons": corrected(list(_comparisons(models, overall, names))),
+        "reliability": {name: reliability(one.scored) for name, one in overall.items() if name not in _UNSURE},
+        "disagreements": list(_disagreements(models, overall, references)),
         **_joined(models, measured, names),
         **_sent_on(models, predictions, references, overall, measuring),
     }
@@ -207,6 +215,14 @@ def _comparisons(models: Sequence[Model], overall: Mapping[str, Seeded], names: 
         for rival in model.rivals:
             for metric in names:
                 yield comparison(overall[model.name], overall[rival], metric)
+
+
+def _disagreements(models: Sequence[Model], overall: Mapping[str, Seeded], references: References) -> Iterator[Json]:
+    """Every student, in its first seed, against the document teacher."""
+    if references.document is not None and references.document in overall:
+        teacher = overall[references.document].scored[0]
+        for model in (model for model in models if model.role == "student"):
+            yield disagreements(overall[model.name].scored[0], teacher)
 
 
 def _joined(models: Sequence[Model], measured: Mapping[str, ByTest], names: Sequence[str]) -> Json:

@@ -12,7 +12,17 @@ from typing import Any
 from distill.core.files import Json
 from distill.core.manifest import read_whole
 from distill.core.project import Controls, Project
-from distill.core.run_folder import AUDIT, CHOICE, EVALUATION, EVALUATION_FILE, LATENCY, SELECTION, TWINS, VOCABULARIES
+from distill.core.run_folder import (
+    AUDIT,
+    CHOICE,
+    EVALUATION,
+    EVALUATION_FILE,
+    LATENCY,
+    RECORDS,
+    SELECTION,
+    TWINS,
+    VOCABULARIES,
+)
 from distill.core.selection.store import SELECTION_FILE
 from distill.core.staged import COVERAGE_FILE
 from distill.evaluation.entries import Gate, LatencyRow, Parity
@@ -33,11 +43,14 @@ from distill.evaluation.gates import (
 from distill.evaluation.sending_costs import priced
 from distill.report.causes import explained
 from distill.report.contents import Report, gates_of, models_of, parity_of
+from distill.report.disagreement_tables import with_texts
+from distill.report.lineage_table import lineage_entries
 from distill.report.starts import start_entries
 from distill.report.training import training_entries
 
 SCHEMA = 1
 _MEASURED = ("tests", "keys", "models", "twins", "comparisons")
+_SHOWN = ("reliability", "disagreements")
 
 
 @dataclass(frozen=True)
@@ -75,6 +88,7 @@ def assemble(
         "task": {"labels": task.labels, "positive": task.positive, "kind": task.kind, "rows": _rows(audit)},
         "metric": project.quality.metric,
         "training_seed": project.weights_seed,
+        "views": {name: {"max_tokens": view.max_tokens} for name, view in project.views.items()},
         **_measured(evaluation),
         "choice": read_whole(run / CHOICE, "choice.json"),
         "asked_twins": read_whole(run / TWINS, "twins.json"),
@@ -97,6 +111,10 @@ def assemble(
     if selection is not None:
         report["selection"] = selection
     report |= _sent_on(project, evaluation, latency["rows"])
+    if project.report.texts and report.get("disagreements"):
+        report["disagreements"] = with_texts(report["disagreements"], run / RECORDS, project)
+    if lineage := lineage_entries(run):
+        report["lineage"] = lineage
     if cascades := _cascades(run, project.report.texts):
         report["cascades"] = cascades
     return {**report, "gates": _as_json(_gates(project, report)), "gates_off": off_gates(project.gates), **left_out}
@@ -126,6 +144,7 @@ def assemble_seeds(
         "seeds": evaluation.get("seeds", []),
         "stopped_seeds": list(stopped),
         **_measured(evaluation),
+        **({"disagreements": first["disagreements"]} if first.get("disagreements") else {}),
         **_sent_on(project, evaluation, first["latency"]),
         "choice": _choice(reports),
         "training_history": [
@@ -162,7 +181,9 @@ def _evaluation(run: Path) -> Json:
 
 def _measured(evaluation: Json) -> Json:
     """What of the evaluation the report has as it is."""
-    return {key: evaluation[key] for key in ("baseline", "out_of_fold", *_MEASURED, "joined") if key in evaluation}
+    return {
+        key: evaluation[key] for key in ("baseline", "out_of_fold", *_MEASURED, *_SHOWN, "joined") if key in evaluation
+    }
 
 
 def _sent_on(project: Project, evaluation: Json, latency: Sequence[Json]) -> Json:

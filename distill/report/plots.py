@@ -20,13 +20,14 @@ _LETTER_PX = 7.0
 
 @dataclass(frozen=True)
 class Point:
-    """A measured model: p50 in ms at batch 1, quality in percent and its interval."""
+    """A measured model: p50 in ms at batch 1, quality in percent and its interval; p99, or else p95, where known."""
 
     name: str
     role: str
     p50_ms: float
     quality: float
     interval: tuple[float, float]
+    tail_ms: float | None = None
 
 
 @dataclass(frozen=True)
@@ -78,18 +79,31 @@ def measured_points(report: Report) -> list[Point]:
             continue
         figure = _figure(row.quality, positive_label(report))
         if figure is not None:
-            points.append(Point(row.name, str(row.model.role), p50, *figure))
+            tail = formats.number(latency.p99_ms) or formats.number(latency.p95_ms)
+            points.append(Point(row.name, str(row.model.role), p50, *figure, tail))
     return points
 
 
+def pareto_front(points: Sequence[Point]) -> list[Point]:
+    """The points than which none is both at least as fast and better, the fastest first."""
+    front: list[Point] = []
+    for point in sorted(points, key=lambda point: (point.p50_ms, -point.quality)):
+        if not front or point.quality > front[-1].quality:
+            front.append(point)
+    return front
+
+
 def scatter(points: Sequence[Point], axis: str, width: int = 960, height: int = 440) -> str:
-    """Quality over p50 latency (logarithmic) as SVG: named points with error bars, the best teacher dashed."""
+    """Quality over p50 latency (logarithmic) as SVG: named points, the front, and the best teacher dashed.
+
+    A point's bars are the interval of its quality, and its latency from p50 to the tail.
+    """
     if not points:
         return ""
     frame = Frame(width, height)
     box = frame.box
     low_high = scales.padded_range([value for point in points for value in point.interval], least=0.5)
-    fastest_slowest = scales.log_range([point.p50_ms for point in points])
+    fastest_slowest = scales.log_range([ms for point in points for ms in (point.p50_ms, point.tail_ms or point.p50_ms)])
     x, y = scales.logarithmic(*fastest_slowest, box.left, box.right), scales.linear(*low_high, box.bottom, box.top)
     parts = [
         axes(
@@ -100,7 +114,8 @@ def scatter(points: Sequence[Point], axis: str, width: int = 960, height: int = 
             axis,
         ),
         _teacher_line(points, box, y),
-        *(_marker(point, x(point.p50_ms), y) for point in points),
+        _front(pareto_front(points), x, y),
+        *(_marker(point, x, y) for point in points),
         *_labels(points, x, y, box),
     ]
     title = f"{axis} over p50 latency"
@@ -114,7 +129,7 @@ def histogram(
     title: str,
     marks: dict[str, float],
     width: int = 360,
-    height: int = 190,
+    height: int = 220,
 ) -> str:
     """A histogram as SVG.
 
@@ -122,7 +137,7 @@ def histogram(
     """
     if len(edges) != len(counts) + 1 or not counts or max(counts) <= 0:
         return ""
-    frame = Frame(width, height, left=8, top=40, bottom=40)
+    frame = Frame(width, height, left=8, top=24 + 16 * max(len(marks), 1), bottom=40)
     box = frame.box
     x, y = scales.linear(edges[0], edges[-1], box.left, box.right), scales.linear(0, max(counts), box.bottom, box.top)
     ticks = scales.round_ticks(edges[0], edges[-1])
@@ -176,12 +191,20 @@ def _teacher_line(points: Sequence[Point], box: Box, y: Scale) -> str:
     return _line(box.left, y(max(teachers)), box.right, y(max(teachers)), "reference") if teachers else ""
 
 
-def _marker(point: Point, x: float, y: Scale) -> str:
-    low, high = point.interval
-    bar = _line(x, y(low), x, y(high), "error")
-    shape = _shape(point.role, x, y(point.quality))
-    shown = f"{point.name}: {point.quality:.2f} ({low:.1f}–{high:.1f}) at {point.p50_ms:.3g} ms"
-    return element("g", element("title", for_html(shown)) + bar + shape, class_=f"point {_role_class(point.role)}")
+def _front(front: Sequence[Point], x: Scale, y: Scale) -> str:
+    path = " ".join(f"{x(point.p50_ms):.1f},{y(point.quality):.1f}" for point in front)
+    return f'<polyline class="front" points="{path}"/>' if len(front) > 1 else ""
+
+
+def _marker(point: Point, x: Scale, y: Scale) -> str:
+    (low, high), at = point.interval, x(point.p50_ms)
+    bars = _line(at, y(low), at, y(high), "error")
+    if point.tail_ms:
+        bars += _line(at, y(point.quality), x(point.tail_ms), y(point.quality), "error")
+    tail = f", tail {point.tail_ms:.3g} ms" if point.tail_ms else ""
+    shown = f"{point.name}: {point.quality:.2f} ({low:.1f}–{high:.1f}) at {point.p50_ms:.3g} ms{tail}"
+    mark = _shape(point.role, at, y(point.quality))
+    return element("g", element("title", for_html(shown)) + bars + mark, class_=f"point {_role_class(point.role)}")
 
 
 def _shape(role: str, x: float, y: float) -> str:
@@ -258,7 +281,7 @@ def _marks(marks: dict[str, float], x: Scale, box: Box, edges: Sequence[float]) 
     parts = []
     for row, (name, value) in enumerate(marks.items()):
         if edges[0] <= value <= edges[-1]:
-            top = box.top - 20 + 16 * row
+            top = box.top - 4 - 16 * (len(marks) - 1 - row)
             side, shift = ("end", -4) if x(value) > (box.left + box.right) / 2 else ("", 4)
             parts += [_line(x(value), top - 12, x(value), box.bottom, "reference")]
             parts += [_text(x(value) + shift, top, f"{name} {value:g}", f"tick {side}")]

@@ -49,7 +49,7 @@ def answers(report: Report) -> list[Answer]:
     case = _Case(report, row)
     asked = {
         "What do we lose?": (_lost(case), ("quality", "comparisons")),
-        "Where?": (_where(case), ("classes", "slices")),
+        "Where?": (_where(case), ("classes", "slices", "disagreements")),
         "Is it noise?": (_noise(case), ("comparisons", "twins", "seeds")),
         "What do we gain?": (_gained(case), ("latency", "trade-off")),
     }

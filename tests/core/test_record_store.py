@@ -10,6 +10,7 @@ from distill.core.record_store import (
     read_records,
     sample_records,
     splits,
+    texts_of,
     write_records,
 )
 from distill.core.records import Record
@@ -70,6 +71,13 @@ def test_no_records_are_a_file_too(tmp_path):
 def test_one_record_is_found_by_its_id(tmp_path):
     write_records(tmp_path / "train.parquet", [record(f"р{i}") for i in range(1500)])
     assert [found.fields["product.title"] for found in iter_records(tmp_path, "train", "р1200")] == ["Ёлка р1200"]
+
+
+def test_texts_are_found_by_ids_and_unknown_ones_are_left_out(tmp_path):
+    write_records(tmp_path / "test.unseen.parquet", [record(f"р{i}") for i in range(1200)])
+    found = texts_of(tmp_path, "test.unseen", ["р1100", "р3", "другой"])
+    assert list(found) == ["р3", "р1100"]
+    assert found["р3"] == dict(record("р3").fields)
 
 
 def test_splits_come_in_their_order(tmp_path):

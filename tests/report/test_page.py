@@ -115,15 +115,17 @@ def test_tables_have_captions_and_drawings_have_title_and_description() -> None:
     outline = Outline(page(sample_report()))
     drawings = sum(tag == "svg" and attributes.get("role") == "img" for tag, attributes in outline.seen)
     assert outline.count("table") == outline.count("caption") > 10
-    assert drawings == outline.count("desc") == 8  # the plot for two widths, two histograms, four fits
+    assert (
+        drawings == outline.count("desc") == 10
+    )  # the plot for two widths, slices, latency, two histograms, four fits
 
 
 @pytest.mark.parametrize(
     "planted", ["<script>alert(1)</script>", '"><img onerror=x>', "</title></svg><b>", "a & b </td>"]
 )
 def test_every_text_is_escaped(planted: str) -> None:
-    clean = sample_report()
-    structural = {"teacher", "student", "baseline", "artifact", "document", "card", "audit", "log_loss"}
+    clean = sample_report() | {"baseline": "6L_trunc@card"}
+    structural = {"teacher", "student", "baseline", "artifact", "document", "card", "audit", "log_loss", "accuracy"}
     texts = {text: f"{planted}{text}" for text in all_strings(clean) - structural}
     report = replaced_everywhere(clean, texts)
     outline, expected = Outline(page(report)), Outline(page(clean))

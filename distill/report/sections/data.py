@@ -20,7 +20,10 @@ class Lengths(Section):
     def body(self, report: Report) -> str:
         """A histogram for each view, and the quantiles of each split."""
         histograms, tokens = dig(report, "audit", "histograms"), dig(report, "audit", "tokens")
-        drawn = "".join(_histogram(str(view), dig(histograms, view), dig(tokens, view)) for view in histograms)
+        limits = {view: dig(report, "views", view).get("max_tokens") for view in histograms}
+        drawn = "".join(
+            _histogram(str(view), dig(histograms, view), dig(tokens, view), limits[view]) for view in histograms
+        )
         if not drawn and not tokens:
             return ""
         return element("div", drawn, class_="figures") + table(run_tables.quantile_sheet(report))
@@ -40,11 +43,13 @@ class Audit(Section):
         return listed + "".join(map(table, sheets))
 
 
-def _histogram(view: str, bins: Json, splits: Json) -> str:
+def _histogram(view: str, bins: Json, splits: Json, limit: object) -> str:
     edges, counts = bins.get("edges") or [], bins.get("counts") or []
     split = "train" if "train" in splits else next(iter(splits), "")
     quantiles = {name: formats.number(dig(splits, split).get(key)) for name, key in (("median", "q50"), ("95%", "q95"))}
-    marks = {name: value for name, value in quantiles.items() if value is not None}
+    marks = {name: value for name, value in {**quantiles, "max_tokens": formats.number(limit)}.items() if value}
     drawing = plots.histogram(edges, counts, f"Tokens per example in view {view}", marks)
-    note = f"View {view}" + (f"; marked: median and 95% quantile of {split}" if marks else "")
+    told = [f"median and 95% quantile of {split}"] if split else []
+    told += ["max_tokens, from which on texts are cut"] if formats.number(limit) else []
+    note = f"View {view}" + (f"; marked: {' and '.join(told)}" if told else "")
     return element("figure", drawing + element("figcaption", for_html(note))) if drawing else ""

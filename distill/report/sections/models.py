@@ -6,17 +6,20 @@ from distill.core.output import for_html
 from distill.report import (
     breakdown_tables,
     confusion_table,
+    disagreement_tables,
     joined_table,
     majority_table,
     out_of_fold,
     plots,
     quality_tables,
+    reliability_plot,
     seeds_table,
+    slice_plot,
     thresholds_table,
     twins_table,
     verdict,
 )
-from distill.report.contents import Report, label_names, positive_label, tests_of
+from distill.report.contents import Report, label_names, models_of, positive_label, tests_of
 from distill.report.markup import details, element, table
 from distill.report.section import Section, TableSection
 from distill.report.table_model import Sheet
@@ -48,7 +51,10 @@ class TradeOff(Section):
         # A drawing scaled down to a phone has letters nobody can read: each width gets its own, the style shows one.
         wide = element("div", plots.scatter(points, axis), class_="wide")
         narrow = element("div", plots.scatter(points, axis, width=370, height=440), class_="narrow")
-        note = "Up and to the left is better. Bars are 95% intervals; the dashed line is the best teacher’s quality."
+        note = (
+            "Up and to the left is better. Upright bars are 95% intervals, those to the right lead to p99, or p95; the "
+            "thin line joins the models than which none is both faster and better, the dashed one is the best teacher."
+        )
         return element("figure", plots.legend(points) + wide + narrow + element("figcaption", for_html(note)))
 
 
@@ -146,14 +152,46 @@ class Confusions(TableSection):
         return confusion_table.confusion_sheet(report)
 
 
-class Slices(TableSection):
+class Reliability(Section):
+    """How often models are right where they say how sure they are."""
+
+    name, title, position = "reliability", "Reliability", 112
+
+    def body(self, report: Report) -> str:
+        """A drawing for each model; those of exported files and baselines folded away."""
+        drawn = {name: reliability_plot.figure(name, bins) for name, bins in reliability_plot.bins_of(report).items()}
+        roles = {model.name: model.role for model in models_of(report)}
+        first = "".join(one for name, one in drawn.items() if roles.get(name) in ("teacher", "student"))
+        others = "".join(one for name, one in drawn.items() if roles.get(name) not in ("teacher", "student"))
+        if not drawn:
+            return ""
+        told = element("p", for_html(reliability_plot.NOTE), class_="note")
+        others = element("div", others, class_="figures") if others else ""
+        return told + element("div", first, class_="figures") + details("Exported files and baselines", others)
+
+
+class Disagreements(Section):
+    """Where students and the document teacher differ."""
+
+    name, title, position = "disagreements", "Disagreements with the teacher", 117
+
+    def body(self, report: Report) -> str:
+        """A sentence and a table for each student."""
+        return "".join(
+            element("p", for_html(disagreement_tables.disagreement_sentence(found)))
+            + details("Rows where both are surest", table(disagreement_tables.disagreement_sheet(found)))
+            for found in disagreement_tables.disagreements_of(report)
+        )
+
+
+class Slices(Section):
     """Accuracy in each slice."""
 
     name, title, position = "slices", "Each slice", 120
 
-    def sheet(self, report: Report) -> Sheet:
-        """A column for each slice."""
-        return breakdown_tables.slice_sheet(report)
+    def body(self, report: Report) -> str:
+        """The model to take beside the old one, or the teacher, then a column for each slice."""
+        return slice_plot.figure(report) + table(breakdown_tables.slice_sheet(report))
 
 
 class ClassThresholds(Section):

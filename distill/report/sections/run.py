@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from distill.report import run_tables
+from distill.report import latency_plot, lineage_table, run_tables
 from distill.report.contents import Report
-from distill.report.markup import details, pairs
+from distill.report.markup import details, pairs, table
 from distill.report.section import Section, TableSection
 from distill.report.table_model import Sheet
 
@@ -19,14 +19,14 @@ class Gates(TableSection):
         return run_tables.gate_sheet(report)
 
 
-class Latency(TableSection):
+class Latency(Section):
     """How fast the models are."""
 
     name, title, position = "latency", "Latency", 140
 
-    def sheet(self, report: Report) -> Sheet:
-        """Every measurement with its conditions."""
-        return run_tables.latency_sheet(report)
+    def body(self, report: Report) -> str:
+        """The spread of single requests, then every measurement with its conditions."""
+        return latency_plot.figure(report) + table(run_tables.latency_sheet(report))
 
 
 class ParityOfExports(TableSection):
@@ -47,6 +47,16 @@ class Stages(TableSection):
     def sheet(self, report: Report) -> Sheet:
         """Every step with its time."""
         return run_tables.stage_sheet(report)
+
+
+class Lineage(Section):
+    """What the bundles were made from."""
+
+    name, title, position = "lineage", "Lineage", 185
+
+    def body(self, report: Report) -> str:
+        """Files of data, encoder and artifacts with their hashes, for each bundle."""
+        return "".join(table(lineage_table.lineage_sheet(entry)) for entry in lineage_table.lineages_of(report))
 
 
 class Environment(Section):

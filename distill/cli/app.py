@@ -133,10 +133,17 @@ _verb("teach", "teach", "Up to the fine-tuned teachers.")
 def label(
     options: Options,
     import_: Annotated[Path | None, Flag("Logits made elsewhere: rows of id and logits.")] = None,
+    verify: Annotated[Path | None, Flag("Check the labels of this run folder; score a sample again.")] = None,
     json_: JsonOption = False,
 ) -> None:
     """Up to the soft labels of train and pool rows; imported ones need no teacher and train none."""
-    _work("label", options, json_, labels=import_)
+    if verify is None:
+        return _work("label", options, json_, labels=import_)
+    from distill.pipeline.label_check import verified
+
+    if import_ or options != Options():
+        raise UserError("a check needs no options", where="distill label --verify", do="give a run folder alone")
+    tell(lambda reporter: verified(verify, reporter), json_)
 
 
 @app.command()

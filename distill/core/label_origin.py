@@ -46,6 +46,11 @@ class Origin:
     model: str | None = None
     factor: float | None = None
 
+    @property
+    def asked(self) -> tuple[str, str, float | None]:
+        """How a row is scored again: hash of the model that answered it, its precision, the factor of its logits."""
+        return self.model or self.teacher, self.precision, self.factor
+
     def differs(self, other: Origin) -> dict[str, str]:
         """What differs between the two, in words, with the start of both values; precision and scale apart."""
         own, theirs = self.as_json(), other.as_json()

@@ -346,26 +346,32 @@ def diff(
 
 
 @app.command()
-def report(run: RunArgument, json_: JsonOption = False) -> None:
-    """Print the tables of a run and write its page again."""
+def report(
+    run: RunArgument,
+    form: Annotated[str, typer.Option("--format", help="tables, or md: a decision record in Markdown.")] = "tables",
+    out: Annotated[Path | None, typer.Option("--out", help="File of --format md; without it, it is printed.")] = None,
+    json_: JsonOption = False,
+) -> None:
+    """Print the tables of a run and write its page again; with --format md claim, catch, decision and evidence."""
     from distill.pipeline.findings import reported
 
-    tell(lambda _: reported(run), json_)
+    tell(lambda _: reported(run, form, out), json_)
 
 
 @app.command()
 def compare(
     run: RunArgument,
     others: Annotated[
-        list[str], typer.Argument(metavar="A B | NEW_RUN [A [B]]", help="Two models, as named in the report, or a run.")
+        list[str], typer.Argument(metavar="A B | RUN [A [B]] | RUN…", help="Two models, as in the report, or runs.")
     ],
     by: Annotated[str | None, typer.Option("--by", help="slice: accuracy in each slice instead.")] = None,
+    page: Annotated[Path | None, typer.Option(help="Of runs: the page; by default compare.html in the last.")] = None,
     json_: JsonOption = False,
 ) -> None:
-    """Two models of a run, or the models of two runs, the older one first: paired differences on the same test rows."""
+    """Two models of a run, or the models of runs, the oldest first: paired differences on the same test rows."""
     from distill.report.finding import compared
 
-    tell(lambda _: compared(run, others, by), json_)
+    tell(lambda _: compared(run, others, by, page), json_)
 
 
 @app.command()

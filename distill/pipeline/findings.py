@@ -7,8 +7,8 @@ from pathlib import Path
 from rich.text import Text
 
 from distill.core.artifacts import require_whole_run
-from distill.core.errors import UserError
-from distill.core.files import Json
+from distill.core.errors import UserError, unknown_name
+from distill.core.files import Json, write_text
 from distill.core.hashes import HashCache
 from distill.core.output import clock
 from distill.core.progress import Reporter
@@ -24,11 +24,15 @@ from distill.pipeline.selection import select, stored_selection
 from distill.pipeline.settings import Settings
 from distill.report.against_table import against_sheet
 from distill.report.audit_lines import audit_lines
+from distill.report.decision_record import decision_record
 from distill.report.finding import Finding, Lines, Part, report_parts
 from distill.report.lines import curve_lines
 from distill.report.page import write_page
 from distill.report.scale_table import scale_sentences, scale_sheet
 from distill.report.selection_table import selection_sentence, selection_sheet
+
+RECORD = "md"
+FORMS = ("tables", RECORD)
 
 
 def made(settings: Settings, until: str, reporter: Reporter) -> Finding | None:
@@ -54,13 +58,31 @@ def stopped(settings: Settings, until: str) -> Finding | None:
     return Finding(report, _audit_parts(settings, report) if until == "audit" else report_parts(report))
 
 
-def reported(run: Path) -> Finding:
-    """The tables of a run, whose page is written again. Raises: UserError where there is no report or it is damaged."""
+def reported(run: Path, form: str = "tables", out: Path | None = None) -> Finding:
+    """The tables of a run, whose page is written again, or its decision record.
+
+    Args: form: of `FORMS`. out: the file of the record; None: it is printed.
+    Raises: UserError where there is no report or it is damaged, and for an unknown form.
+    """
+    if form not in FORMS:
+        raise unknown_name("format", form, FORMS, "--format")
+    if out is not None and form != RECORD:
+        raise UserError("a file without --format md", where="--out", found=out, do="add --format md")
     if not (run / "report.json").exists():
         raise UserError("no report here", where=str(run), do="give the folder of a run, for example runs/demo")
     report = read_sealed(run / "report.json")
     require_whole_run(run, HashCache(run / HASHES).sha256)
+    if form == RECORD:
+        return _recorded(report, run, out)
     return Finding(report, [*report_parts(report), _page_again(run, report)])
+
+
+def _recorded(report: Json, run: Path, out: Path | None) -> Finding:
+    text = decision_record(report, str(run))
+    if out is None:
+        return Finding(report, [Lines(text.rstrip("\n").split("\n"))], listing=True)
+    write_text(out, text)
+    return Finding(report, [f"decision record: {out}"])
 
 
 def selected(settings: Settings | None, run: Path, reporter: Reporter) -> Finding:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,9 @@ from distill.report.joined_table import joined_sheet
 from distill.report.lines import comparison_lines
 from distill.report.quality_tables import quality_sheet
 from distill.report.run_tables import latency_sheet
+from distill.report.runs_page import settings_sheet, write_runs_page
+from distill.report.runs_table import runs_sentences, runs_sheet
+from distill.report.several_runs import PAGE, has_report, open_runs
 from distill.report.table_model import Sheet
 from distill.report.verdict import sentences
 
@@ -59,14 +63,26 @@ def report_parts(report: Json) -> list[Part]:
     return found
 
 
-def compared(run: Path, others: Sequence[str], by: str | None) -> Finding:
+def compared(run: Path, others: Sequence[str], by: str | None, page: Path | None = None) -> Finding:
     """Paired differences of two models of a run; of models of two runs where the first of `others` is a run folder.
 
-    Args: others: two models, or the newer run and at most two models, as `compare_runs` takes them. by: `slice`: in
-        each slice. Raises: as `compare`, `compare_runs`.
+    Where runs alone are given that have their reports there is a page over them too.
+
+    Args: others: two models; the newer run and at most two
+        models, as `compare_runs` takes them; or more runs. by: `slice`: in each slice. page: to be written, by default
+        `compare.html` in the last run. Raises: as `compare`, `compare_runs`, `open_runs`.
     """
-    if (Path(others[0]) / STATE).exists():
-        return _across(run, Path(others[0]), others[1:], by)
+    folders = [Path(one) for one in takewhile(lambda one: (Path(one) / STATE).exists(), others)]
+    models = others[len(folders) :]
+    if len(folders) == 1:
+        two = _across(run, folders[0], models, by)
+        alone = models or by or not all(has_report(folder) for folder in (run, *folders))
+        return two if alone else _with_page([run, *folders], page, two)
+    if folders and not models and by is None:
+        return _with_page([run, *folders], page, None)
+    if folders:
+        do = "leave out models and --by, or give two runs"
+        raise UserError("more than two runs are compared whole", found=", ".join([*models, *filter(None, [by])]), do=do)
     if len(others) != 2:
         do = "give two models of this run, or the folder of a newer run and, if not all models, one or one of each"
         raise UserError("neither two models nor another run", where=str(run), found=", ".join(others), do=do)
@@ -76,6 +92,18 @@ def compared(run: Path, others: Sequence[str], by: str | None) -> Finding:
         return Finding(rows, comparison_lines(rows))
     found = compare_by(run, a, b, by)
     return Finding(found, [slice_rows_sheet(found)])
+
+
+def _with_page(folders: Sequence[Path], path: Path | None, two: Finding | None) -> Finding:
+    """The runs with their page. Args: two: what is told of two runs; of more their table is."""
+    runs = open_runs(folders, two.content if two else None)
+    path = path or folders[-1] / PAGE
+    write_runs_page(runs, path)
+    settings = settings_sheet(runs)
+    changed: list[Part] = ["", settings] if settings.rows else ["", "The settings of all runs are the same."]
+    told = two.parts if two else [*runs_sentences(runs), "", runs_sheet(runs)]
+    content = two.content if two else [{"run": str(run.folder), "compared": run.compared} for run in runs]
+    return Finding(content, [*told, *changed, f"page: {path}"])
 
 
 def _across(old: Path, new: Path, models: Sequence[str], by: str | None) -> Finding:

@@ -62,25 +62,25 @@ def markdown_results(report: Report, title: str) -> str:
     by_slice = [breakdown_tables.slices_across_sheet(found) for found in entries(report, "slices")]
     sentences = verdict.sentences(report) if over_majority_known(report) else []
     parts = [f"# {for_markdown(title)}", *([for_markdown(sentence) for sentence in sentences] or _seeds(report))]
-    parts += _chapter("Quality and speed", [quality_tables.quality_sheet(report)])
+    parts += chapter("Quality and speed", [quality_tables.quality_sheet(report)])
     sent_on = [fall_through_table.fall_through_sheet(curve) for curve in fall_through_table.curves_of(report)]
-    parts += _chapter("Records sent on to the teacher", sent_on)
-    parts += _chapter("Each class", [breakdown_tables.class_sheet(report), breakdown_tables.chances_sheet(report)])
-    parts += _chapter("Confused classes", [confusion_table.confusion_sheet(report)])
-    parts += _chapter("Each test", per_test)
-    parts += _chapter("Test and validation together", [joined_table.joined_sheet(report)])
-    parts += _chapter("Each slice", by_slice)
+    parts += chapter("Records sent on to the teacher", sent_on)
+    parts += chapter("Each class", [breakdown_tables.class_sheet(report), breakdown_tables.chances_sheet(report)])
+    parts += chapter("Confused classes", [confusion_table.confusion_sheet(report)])
+    parts += chapter("Each test", per_test)
+    parts += chapter("Test and validation together", [joined_table.joined_sheet(report)])
+    parts += chapter("Each slice", by_slice)
     thresholds = [thresholds_table.at_thresholds_sheet(report), thresholds_table.thresholds_sheet(report)]
-    parts += _chapter("Thresholds of each label", thresholds)
-    parts += _chapter("Operating points", [breakdown_tables.points_sheet(report)])
-    parts += _chapter("Against the majority answer", [majority_table.majority_sheet(report)])
-    parts += _chapter("Gold-only twins", [twins_table.twin_sheet(report)])
-    parts += _chapter("Out of fold", [out_of_fold.out_of_fold_sheet(report)])
-    parts += _chapter("Labels", [labels_tables.choice_sheet(report), labels_tables.asked_twins_sheet(report)])
-    parts += _chapter("Training", [training.training_sheet(report), borders_table.borders_sheet(report)])
-    parts += _chapter("Comparisons", [quality_tables.comparison_sheet(report)])
-    parts += _chapter("Over the seeds", [seeds_table.spread_sheet(report)])
-    parts += _chapter("Latency", [run_tables.latency_sheet(report)])
+    parts += chapter("Thresholds of each label", thresholds)
+    parts += chapter("Operating points", [breakdown_tables.points_sheet(report)])
+    parts += chapter("Against the majority answer", [majority_table.majority_sheet(report)])
+    parts += chapter("Gold-only twins", [twins_table.twin_sheet(report)])
+    parts += chapter("Out of fold", [out_of_fold.out_of_fold_sheet(report)])
+    parts += chapter("Labels", [labels_tables.choice_sheet(report), labels_tables.asked_twins_sheet(report)])
+    parts += chapter("Training", [training.training_sheet(report), borders_table.borders_sheet(report)])
+    parts += chapter("Comparisons", [quality_tables.comparison_sheet(report)])
+    parts += chapter("Over the seeds", [seeds_table.spread_sheet(report)])
+    parts += chapter("Latency", [run_tables.latency_sheet(report)])
     environment = "; ".join(
         f"{for_markdown(name)} {for_markdown(value)}" for name, value in run_tables.environment_items(report)
     )
@@ -148,9 +148,10 @@ def _seeds(report: Report) -> list[str]:
     return [for_markdown(verdict.seeds_sentence(report))] if len(report.get("seeds") or []) > 1 else []
 
 
-def _chapter(title: str, contents: list[Sheet]) -> list[str]:
+def chapter(title: str, contents: Sequence[Sheet], level: int = 2) -> list[str]:
+    """A heading and captioned tables in Markdown, each a part of its own; nothing without rows."""
     filled = [sheet for sheet in contents if sheet.rows]
-    return [f"## {title}", *(part for sheet in filled for part in _captioned(sheet))] if filled else []
+    return [f"{'#' * level} {title}", *(part for sheet in filled for part in _captioned(sheet))] if filled else []
 
 
 def _captioned(sheet: Sheet) -> list[str]:

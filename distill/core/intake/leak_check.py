@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from array import array
 from collections.abc import Sequence
 from typing import NamedTuple, Self
 
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distill.core.intake.compared_text import text_key
+from distill.core.intake.key_column import KeyColumn
 from distill.core.project import Project
 from distill.core.records import Record
 
@@ -66,7 +66,7 @@ class TextCheck(LeakCheck):
 
     def __init__(self, project: Project) -> None:
         super().__init__(project)
-        self._keys = array("Q")
+        self._keys = KeyColumn()
 
     @abstractmethod
     def texts(self, record: Record) -> Sequence[str]:
@@ -81,8 +81,15 @@ class TextCheck(LeakCheck):
         return among(self._keys, other._keys)
 
 
-def among(keys: array[int], *others: array[int]) -> Mask:
-    """Which of the keys, (N,), are among the others; 0 is an empty text and never is."""
-    own = np.array(keys, np.uint64)
-    found = np.isin(own, np.concatenate([np.array(other, np.uint64) for other in others]))
-    return np.asarray(found & (own != 0), np.bool_)
+def among(keys: KeyColumn, *others: KeyColumn) -> Mask:
+    """Which of the keys, (N,), are among the others; 0 is an empty text and never is.
+
+    In memory are the keys and a piece of the others.
+    """
+    own = keys.whole()
+    wanted, places = np.unique(own, return_inverse=True)
+    found = np.zeros(len(wanted), np.bool_)
+    for piece in (piece for other in others for piece in other.pieces() if len(wanted)):
+        nearest = np.minimum(np.searchsorted(wanted, piece), len(wanted) - 1)
+        found[nearest[wanted[nearest] == piece]] = True
+    return np.asarray(found[places] & (own != 0), np.bool_)

@@ -8,18 +8,23 @@ whether it is sampled or not. So a source that is added at the end changes no ot
 from __future__ import annotations
 
 import heapq
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from distill.core.files import Json
 from distill.core.intake.compared_text import compared_part, read_part, read_texts, side_texts, text_hash, text_key
 from distill.core.intake.config import PoolSource
 from distill.core.intake.hashing import digest, unit
+from distill.core.intake.key_table import KeyTable
 from distill.core.intake.ledger import Account
 from distill.core.intake.made_pairs import made_pairs
 from distill.core.intake.pairing import NeighbourPairs, left_fields
 from distill.core.intake.record_reader import BadRow, Dropped, field_paths
 from distill.core.intake.sides import Sides
 from distill.core.project import Project
+from distill.core.record_store import iter_records, write_records
 from distill.core.records import Record
 
 _CHUNK_ROWS = 256
@@ -44,7 +49,7 @@ def pool_config(project: Project) -> Json:
 
 
 class PoolCheck:
-    """Decides whether a record may join the pool; remembers 64-bit hashes only.
+    """Decides whether a record may join the pool; remembers 64-bit hashes only, two of each pool row.
 
     Attributes: source: the split whose records are checked; set it before its first one.
     Args: project: `data.pool_exclude` says what no evaluation row may share: `pair` the whole document, `side` either
@@ -60,8 +65,8 @@ class PoolCheck:
         self._sides: dict[int, str] = {}
         self._cards: dict[int, str] = {}
         self._keys: set[tuple[str, str]] = set()
-        self._texts: dict[int, str] = {}
-        self._ids: set[int] = set()
+        self._texts, self._reasons = KeyTable(), dict[str, int]()
+        self._ids = KeyTable()
         for split, records in labelled.items():
             for record in records:
                 self._remember(split, record)
@@ -87,17 +92,19 @@ class PoolCheck:
             raise Dropped("key_in_evaluation")
         if self._by_card and (card := self._cards.get(self._card_key(record))):
             raise Dropped(f"card_{card}")
-        if text in self._texts:
-            raise Dropped("duplicate" if self._texts[text] == f"in_{self.source}" else self._texts[text])
-        if name in self._ids:
+        own = f"in_{self.source}"
+        if (place := self._texts.get(text)) is not None:
+            reason = list(self._reasons)[place]
+            raise Dropped("duplicate" if reason == own else reason)
+        if self._ids.get(name) is not None:
             raise BadRow("duplicate_id", f"duplicate id '{record.id}': an earlier row has it with another text")
-        self._texts[text] = f"in_{self.source}"
+        self._texts.add(text, self._number(own))
         self._ids.add(name)
 
     def _remember(self, split: str, record: Record) -> None:
         reason = f"in_{split.partition('.')[0]}"
         self._ids.add(digest(record.id))
-        self._texts.setdefault(text_hash(record), reason)
+        self._texts.add(text_hash(record), self._number(reason))
         if split == "train":
             return
         if document := self._document_key(record):
@@ -108,6 +115,9 @@ class PoolCheck:
             self._sides |= {side: reason for side in self._side_keys(record) if side and side not in self._sides}
         if self._by_key:
             self._keys |= {(path, key) for path, key in record.keys.items() if key and path in self._split_keys}
+
+    def _number(self, reason: str) -> int:
+        return self._reasons.setdefault(reason, len(self._reasons))
 
     def _document_key(self, record: Record) -> int:
         return text_key(*side_texts(record, self._views["document"]))
@@ -124,18 +134,32 @@ def sampled(records: Iterable[Record], rows: int | None, seed: int, account: Acc
     """A seeded sample of `rows` records in their order, the rest counted as not_sampled; all of them without `rows`.
 
     The sample is the records with the smallest hashes of seed and id, so it hardly changes when a few rows come or go.
+    Records that are in it at first wait in a file, which grows with `rows` · ln(all / `rows`).
     """
     if rows is None:
         yield from records
         return
-    heap: list[tuple[float, int, Record]] = []
-    for position, record in enumerate(records):
-        entry = (-unit(seed, "sample", record.id), position, record)
-        if len(heap) < rows:
-            heapq.heappush(heap, entry)
-        else:
-            account.drop("not_sampled", heapq.heappushpop(heap, entry)[2].id)
-    yield from (record for _, _, record in sorted(heap, key=lambda entry: entry[1]))
+    heap: list[tuple[float, int, str]] = []
+
+    def taken() -> Iterator[Record]:
+        for position, record in enumerate(records):
+            entry = (-unit(seed, "sample", record.id), position, record.id)
+            if len(heap) < rows:
+                heapq.heappush(heap, entry)
+            else:
+                out = heapq.heappushpop(heap, entry)
+                account.drop("not_sampled", out[2])
+                if out is entry:
+                    continue
+            places.append(position)
+            yield record
+
+    places = array("Q")
+    with TemporaryDirectory(prefix="sample-") as folder:
+        write_records(Path(folder) / "taken.parquet", taken())
+        chosen = {position for _, position, _ in heap}
+        waiting = zip(places, iter_records(Path(folder), "taken"), strict=True)
+        yield from (record for position, record in waiting if position in chosen)
 
 
 def paired(

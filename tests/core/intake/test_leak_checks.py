@@ -1,7 +1,6 @@
 """Leak checks as siblings: what they are called, in which order they come, and that one more is one file."""
 
 import unicodedata
-from array import array
 
 import pytest
 
@@ -10,6 +9,7 @@ from distill.core.files import read_json
 from distill.core.intake import leaks
 from distill.core.intake.audit import audit, audit_config
 from distill.core.intake.compared_text import compared
+from distill.core.intake.key_column import KeyColumn
 from distill.core.intake.leak_check import among
 from distill.core.intake.overlaps import SplitChecks, leak_checks, leaked_rows, overlaps
 from distill.core.records import Record
@@ -120,7 +120,7 @@ def test_a_row_that_two_gated_checks_find_counts_once():
 
 
 def test_empty_texts_are_never_shared():
-    assert among(array("Q", [0, 1, 2]), array("Q", [0]), array("Q", [2])).tolist() == [False, False, True]
+    assert among(KeyColumn([0, 1, 2]), KeyColumn([0]), KeyColumn([2])).tolist() == [False, False, True]
 
 
 @pytest.mark.parametrize("change", [str.upper, lambda text: text.replace(" ", " \u200b"), lambda text: nfd(text)])

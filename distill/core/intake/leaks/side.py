@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from array import array
 from typing import Self
 
 from distill.core.intake.compared_text import side_texts, text_key
+from distill.core.intake.key_column import KeyColumn
 from distill.core.intake.leak_check import LeakCheck, Mask, among
 from distill.core.project import Project
 from distill.core.records import Record
@@ -18,7 +18,7 @@ class SameSide(LeakCheck):
 
     def __init__(self, project: Project) -> None:
         super().__init__(project)
-        self._left, self._right = array("Q"), array("Q")
+        self._left, self._right = KeyColumn(), KeyColumn()
 
     def add(self, record: Record) -> None:
         """Take in one row."""

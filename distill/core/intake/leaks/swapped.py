@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Sequence
 from typing import Self
 
 from distill.core.intake.compared_text import read_texts, text_key
+from distill.core.intake.key_column import KeyColumn
 from distill.core.intake.leak_check import LeakCheck, Mask, among
 from distill.core.project import Project
 from distill.core.records import Record
@@ -19,7 +19,7 @@ class SwappedCard(LeakCheck):
 
     def __init__(self, project: Project) -> None:
         super().__init__(project)
-        self._cards, self._swapped = array("Q"), array("Q")
+        self._cards, self._swapped = KeyColumn(), KeyColumn()
 
     @classmethod
     def of(cls, project: Project) -> Sequence[LeakCheck]:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 Advance = Callable[[int], None]
+EVERY = 500
+"""Of quick units so many between two calls: a bar that is drawn for each takes longer than the work."""
 
 
 class Reporter:

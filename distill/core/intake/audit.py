@@ -24,8 +24,9 @@ from distill.core.intake.overlaps import Overlap, SplitChecks, leak_checks, leak
 from distill.core.intake.rare_classes import REASON as RARE
 from distill.core.intake.rows import sides_without_column
 from distill.core.intake.words import word_tokenizer
+from distill.core.progress import EVERY, Advance, progress
 from distill.core.project import DROP, Project, Rare
-from distill.core.record_store import iter_records, splits
+from distill.core.record_store import count_records, iter_records, splits
 from distill.core.records import Record
 from distill.core.rendering import Renderer
 
@@ -128,15 +129,19 @@ def _survey(project: Project, folder: Path, split: str) -> _Survey:
     objective = project.task.space.objective
     survey = _Survey(split, SplitChecks(split, project), Counter(), Counter(), [])
 
-    def seen() -> Iterator[Record]:
-        for record in iter_records(folder, split):
+    def seen(advance: Advance) -> Iterator[Record]:
+        for count, record in enumerate(iter_records(folder, split), 1):
+            if count % EVERY == 0:
+                advance(count)
             survey.checks.add(record)
             survey.slices[record.slice or _NO_SLICE] += 1
             if record.target is not None:
                 survey.classes.update(objective.gold_classes(record.target))
             yield record
 
-    survey.sample = heapq.nsmallest(SAMPLE_ROWS, seen(), key=lambda record: unit(project.seed, "tokens", record.id))
+    with progress(f"comparing {split}", count_records(folder, split)) as advance:
+        rows = seen(advance)
+        survey.sample = heapq.nsmallest(SAMPLE_ROWS, rows, key=lambda record: unit(project.seed, "tokens", record.id))
     return survey
 
 

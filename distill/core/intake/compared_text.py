@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from functools import wraps
+from functools import lru_cache, wraps
 
 from distill.core.intake.hashing import digest
 from distill.core.names import folded
@@ -23,11 +23,20 @@ _UNSEEN = re.compile(
     "\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
 )
 
+_MOST_KEPT = 10_000  # characters
+
 
 def compared(text: str) -> str:
     """`text` in the form in which texts are compared: NFKC, without case and signs that do not show."""
+    return _compared_again(text) if len(text) < _MOST_KEPT else _compared(text)
+
+
+def _compared(text: str) -> str:
     seen = text if text.isprintable() else " ".join(_UNSEEN.sub("", text).split())
     return seen.lower() if seen.isascii() else folded(seen)
+
+
+_compared_again = lru_cache(maxsize=32)(_compared)  # a record's text is compared as a field, of a view and of a card
 
 
 def _once_a_record(
@@ -98,8 +107,8 @@ def read_part(view: ViewConfig) -> dict[str, object]:
 
 
 def _words(record: Record, paths: list[str], view: ViewConfig) -> list[str]:
-    texts = ((path, record.fields[path]) for path in paths)
-    cut = [" ".join(text.split()[: view.budgets.get(path)]) for path, text in texts if text]
+    texts = ((view.budgets.get(path), record.fields[path]) for path in paths)
+    cut = [" ".join(text.split()[:budget]) if budget else text for budget, text in texts if text]
     return compared(view.separator.join(cut)).split()
 
 

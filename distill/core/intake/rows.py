@@ -11,7 +11,9 @@ from distill.core.intake.hashing import digest
 from distill.core.intake.ledger import Account, Ledger, Quarantine
 from distill.core.intake.pairing import left_fields
 from distill.core.intake.record_reader import BadRow, ColumnWatch, Dropped, RecordReader
+from distill.core.intake.row_counts import most_rows
 from distill.core.intake.sources import Reading, Row, read_rows
+from distill.core.progress import EVERY, Advance, progress
 from distill.core.project import Project
 from distill.core.records import Record
 
@@ -36,10 +38,16 @@ class SourceReader:
 
         Raises: UserError for an unreadable file, a column that no row of a file has, a bad row where none is accepted.
         """
+        with progress(f"reading {source}", most_rows(files), at_most=True) as advance:
+            yield from self._records(source, files, checks, advance)
+
+    def _records(
+        self, source: str, files: Sequence[Path], checks: Sequence[Check], advance: Advance
+    ) -> Iterator[Record]:
         labelled = not source.startswith("pool.")
         reader = RecordReader(self._project, labelled=labelled)
         data = self._project.data
-        reading = Reading(data.encoding, data.quotes, reader.required)
+        reading, account = Reading(data.encoding, data.quotes, reader.required), self._ledger.account(source)
         for path in files:
             watch = ColumnWatch(reader.required)
             for row in read_rows(path, reading):
@@ -47,7 +55,8 @@ class SourceReader:
                     watch.see(row.values)
                 if (record := self._record(source, row, reader, checks)) is not None:
                     yield record
-            account = self._ledger.account(source)
+                if account.read % EVERY == 0:
+                    advance(account.read)
             if not watch.rows:
                 raise _nothing_read(path, account)
             if len(files) > 1:

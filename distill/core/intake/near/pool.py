@@ -20,7 +20,7 @@ from distill.core.intake.ledger import EXAMPLES, Account
 from distill.core.intake.near.candidates import Kept, SharedKeys
 from distill.core.intake.near.shingles import likeness
 from distill.core.intake.near.sketches import Sketches
-from distill.core.progress import progress
+from distill.core.progress import EVERY, progress
 from distill.core.project import ViewConfig
 from distill.core.record_store import iter_records, records_between, write_records
 from distill.core.records import Record
@@ -80,7 +80,8 @@ class NearPool:
         kept, sets = Kept(shared), self._sketches.sets()
         with progress(f"near duplicates of {split}", self._sketches.rows) as advance:
             for member in shared.members():
-                advance(member.row + 1)
+                if member.row % EVERY == 0:
+                    advance(member.row)
                 if member.row >= first:
                     other = kept.first_like(member, sets.of(member.row), sets, self._near.jaccard)
                     if other is not None:

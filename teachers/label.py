@@ -96,14 +96,14 @@ def _label_part(work: _Work, how: Opening, card: LabelCard | None, folder: Path)
     finished, own = total - sum(map(len, missing)), [one for one in missing if one.index % world() == rank()]
     if work.scale and part.fold:
         writing = replace(writing, origins=replace(writing.origins, factor=work.scale.of(part.fold)))
-    scorer = open_model(part.model, how)
+    scorer, processes = open_model(part.model, how), world()
     with progress(f"labelling by {part.model.name}" if work.scale else "labelling", total, finished) as advance:
 
         def told(done: int) -> None:
             """The other processes are as far as this one, more or less."""
-            advance(min(total, finished + world() * done))
+            advance(min(total, finished + processes * done))
             if card:
-                card.advance(before + min(total - finished, world() * done))
+                card.advance(before + min(total - finished, processes * done))
 
         for counts in label_shards(scorer, own, folder, writing, told):
             if card:

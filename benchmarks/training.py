@@ -4,7 +4,8 @@
 once, then three epochs) against TextBrewer's loop in its own environment, with the teacher in each step and with its
 cached logits, and against our own loop with the teacher in each step: same rows, batches, models, threads, numbers. RUN
 is one that `distill teach` has made. Each cell is a process of its own and is kept in `--work`, so an interrupted
-measurement goes on. `python -m benchmarks.training --rows 1000000 --memory` measures memory instead.
+measurement goes on. `python -m benchmarks.training --rows 1000000 --memory --layers 12 --width 768` measures memory
+instead, of a student of twelve layers.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from pathlib import Path
 from benchmarks.environment import environment
 from benchmarks.training_inputs import Job, export
 from benchmarks.training_loops import CELLS, JOB_FILE
-from benchmarks.training_memory import rows_take
+from benchmarks.training_memory import Size, rows_take
 from distill.core.config import overrides
 from distill.core.errors import DistillError, UserError
 from distill.core.files import Json, read_object, write_json
@@ -101,7 +102,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _memory(options: argparse.Namespace) -> Json:
     with tempfile.TemporaryDirectory() as folder:
-        return rows_take(options.rows, options.words, Path(folder))
+        return rows_take(options.rows, Size(options.words, options.layers, options.width), Path(folder))
 
 
 def _speed(options: argparse.Namespace) -> Json:
@@ -151,6 +152,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--results", type=Path, default=_RESULTS, help="folder of the result's file")
     add("--memory", action="store_true", help="measure memory of --rows rows instead")
     add("--words", type=int, default=36, help="of a made-up row")
+    add("--width", type=int, default=32, help="with --memory: of the student's hidden states; 768 is BERT's")
     return parser
 
 

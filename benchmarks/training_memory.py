@@ -1,24 +1,25 @@
-"""How much memory training takes beside the model: a tiny student on few, then on many made-up rows.
+"""How much memory training takes beside the model: a student on few, then on many made-up rows.
 
-Rows, labels and the fit go through the files of a run, as `distill train` has them. The fit is a process of its own,
+Rows, labels and the fit go through the files of a run, as `distill train` has them. Each fit is a process of its own,
 whose peak is what the system says of it; what it takes more on many rows than on few is what the rows take.
 """
 
 from __future__ import annotations
 
-import json
 import random
 import resource
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
 from distill.core.errors import UserError
-from distill.core.files import Json
+from distill.core.files import Json, read_json, write_json
 from distill.core.label_space import LabelSpace
+from distill.core.model_folder import parameter_count
 from distill.core.project import ViewConfig
 from distill.core.record_store import write_records
 from distill.core.records import Record
@@ -26,27 +27,49 @@ from distill.core.soft_labels import SoftLabels, shard_ranges, write_shard
 
 LABELS = ("no", "maybe", "yes")
 FEW_ROWS, _VALID_ROWS, _SHARD_ROWS, _STEPS = 2000, 200, 8192, 4
-_ERROR_LINES = 6
+_ERROR_LINES, _FLOAT_BYTES, _SIZE_FILE = 6, 4, "size.json"
 
 
-def rows_take(rows: int, words: int, folder: Path) -> Json:
-    """Peak memory of a process that fits on 2,000 rows and then on `rows`, and the difference, all in bytes.
+@dataclass(frozen=True)
+class Size:
+    """What is fitted. Attributes: words: of a row's text. layers: of the student. width: of its hidden states."""
 
-    Args: words: of a row's text. folder: empty; it is left with what was made.
+    words: int = 36
+    layers: int = 1
+    width: int = 32
+
+
+def rows_take(rows: int, size: Size, folder: Path) -> Json:
+    """Peak memory of a fit on `rows` rows and of one on 2,000, in bytes.
+
+    `rows_bytes` is the difference. `beside_bytes` is the peak without weights and AdamW's two means of them: rows,
+    gradients, what layers keep for the way back, Python and its libraries.
+
+    Args: folder: empty; it is left with what was made.
     Raises: UserError when a fit fails.
     """
     folders = [folder / str(count) for count in (FEW_ROWS, rows)]
     for own, count in zip(folders, (FEW_ROWS, rows), strict=True):
-        write_rows(own, count, words)
-    few, many = _peaks(folders)
-    return {"rows": rows, "words": words, "peak_bytes": many, "few_rows_bytes": few, "rows_bytes": many - few}
+        write_rows(own, count, size)
+    few, many = map(_peak, folders)
+    model = _FLOAT_BYTES * parameter_count(folders[1] / "student")
+    return {
+        "rows": rows,
+        **asdict(size),
+        "peak_bytes": many,
+        "few_rows_bytes": few,
+        "rows_bytes": many - few,
+        "model_bytes": model,
+        "optimiser_bytes": 2 * model,
+        "beside_bytes": many - 3 * model,
+    }
 
 
-def write_rows(folder: Path, rows: int, words: int) -> None:
-    """`records`, `labels` and `encoder` of a fit that learns from a pool of `rows` rows."""
+def write_rows(folder: Path, rows: int, size: Size) -> None:
+    """`records`, `labels` and `encoder` of a fit that learns from a pool of `rows` rows, and `size.json`."""
     from distill.models.fresh import Shape, make_encoder
 
-    records, space = folder / "records", LabelSpace(LABELS)
+    records, space, words = folder / "records", LabelSpace(LABELS), size.words
     gold = (
         Record(row.id, row.fields, space.target(LABELS[n % 3])) for n, row in enumerate(_rows("t", FEW_ROWS, words))
     )
@@ -63,7 +86,9 @@ def write_rows(folder: Path, rows: int, words: int) -> None:
         part = SoftLabels(ids[start:stop], ["pool.web"] * count, logits[:count], ones, ones, ["ok"] * count)
         write_shard(folder / "labels", index, part)
     texts = (text for row in _rows("t", 200, words) for text in row.fields.values())
-    make_encoder(texts, folder / "encoder", Shape(layers=2, width=32, heads=2, vocabulary=2000), 1)
+    shape = Shape(layers=size.layers, width=size.width, heads=max(2, size.width // 64), vocabulary=2000)
+    make_encoder(texts, folder / "encoder", shape, 1)
+    write_json(folder / _SIZE_FILE, asdict(size))
 
 
 def _rows(prefix: str, count: int, words: int) -> Iterator[Record]:
@@ -75,14 +100,14 @@ def _rows(prefix: str, count: int, words: int) -> Iterator[Record]:
         yield Record(f"{prefix}{number}", {"left": left, "right": right})
 
 
-def _peaks(folders: Sequence[Path]) -> list[int]:
-    """Peak resident bytes of a process after each of its fits, on what `write_rows` left."""
-    command = [sys.executable, "-P", "-m", "benchmarks.training_memory", *map(str, folders)]
+def _peak(folder: Path) -> int:
+    """Peak resident bytes of a process that fits on what `write_rows` left."""
+    command = [sys.executable, "-P", "-m", "benchmarks.training_memory", str(folder)]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         found = "\n".join(done.stderr.splitlines()[-_ERROR_LINES:])
-        raise UserError("the fit ended without a result", where=str(folders[0].parent), found=found)
-    return [int(peak) for peak in json.loads(done.stdout.splitlines()[-1])]
+        raise UserError("the fit ended without a result", where=str(folder), found=found)
+    return int(done.stdout.splitlines()[-1])
 
 
 def _fit(folder: Path) -> None:
@@ -92,7 +117,10 @@ def _fit(folder: Path) -> None:
     from students.config import StudentConfig
 
     training = {"max_steps": _STEPS, "warmup": 0, "batch_size": 8, "may_collapse": True, "checkpoint": "last"}
-    student = StudentConfig.model_validate({"preset": "memory", "layers": 1, "keep": "first", "training": training})
+    layers = read_json(folder / _SIZE_FILE)["layers"]
+    student = StudentConfig.model_validate(
+        {"preset": "memory", "layers": layers, "keep": "first", "training": training}
+    )
     lesson = Lesson(
         title="memory",
         space=LabelSpace(LABELS),
@@ -106,13 +134,6 @@ def _fit(folder: Path) -> None:
     fit("encoder", student, lesson, folder / "student")
 
 
-def _measure(folders: Sequence[str]) -> list[int]:
-    peaks = []
-    for folder in folders:
-        _fit(Path(folder))
-        peaks.append(1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
-    return peaks
-
-
 if __name__ == "__main__":
-    print(json.dumps(_measure(sys.argv[1:])))
+    _fit(Path(sys.argv[1]))
+    print(1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)

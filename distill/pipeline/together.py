@@ -21,6 +21,7 @@ from distill.core.steps import Step, Steps, working_folder
 Find = Callable[[Path, str], Step]
 _END = ""
 _PATIENCE = timedelta(days=30)
+_LOST = ("connection closed by peer", "connection reset by peer", "gloo", "nccl", "tcpstore", "connection was closed")
 
 
 class Announcer:
@@ -51,9 +52,10 @@ def leading() -> Iterator[Announcer]:
     """The first process at work; the others leave when it is done."""
     announcer = Announcer()
     try:
-        yield announcer
-        announcer.end()
-        _part(wait=True)
+        with naming_lost_processes():
+            yield announcer
+            announcer.end()
+            _part(wait=True)
     finally:
         _part(wait=False)
 
@@ -64,14 +66,34 @@ def follow(find: Find) -> None:
     Args: find: the step of a name, in the plan of the run in a folder.
     """
     store, heard = _store(), 0
-    while message := store.get(str(heard)).decode():
-        heard += 1
-        run, name = json.loads(message)
-        step = find(Path(run), name)
-        folder = working_folder(Path(run) / step.artifact)
-        if begun_for(folder) is not None:  # else it is done already: nothing was left to share
-            step.body(folder)
-    _part(wait=True)
+    with naming_lost_processes():
+        while message := store.get(str(heard)).decode():
+            heard += 1
+            run, name = json.loads(message)
+            step = find(Path(run), name)
+            folder = working_folder(Path(run) / step.artifact)
+            if begun_for(folder) is not None:  # else it is done already: nothing was left to share
+                step.body(folder)
+        _part(wait=True)
+
+
+@contextmanager
+def naming_lost_processes() -> Iterator[None]:
+    """Say of a connection that broke what it means: another process of torchrun has ended.
+
+    Raises: UserError in place of the error of gloo, NCCL or the store.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if world() == 1 or not any(sign in str(error).lower() for sign in _LOST):
+            raise
+        raise UserError(
+            "another process of torchrun has ended, and this one cannot go on alone",
+            where=f"process {rank()} of {world()}",
+            found=str(error).splitlines()[0],
+            do="see what the other one says; the same command goes on from the last checkpoint",
+        ) from None
 
 
 def is_follower() -> bool:

@@ -17,7 +17,7 @@ from distill.core.steps import Step, Steps
 from distill.families.family import family
 from distill.pipeline.seeds import execute_run
 from distill.pipeline.settings import resolve_settings
-from distill.pipeline.together import require_together
+from distill.pipeline.together import naming_lost_processes, require_together
 from distill.training.base_trainer import rows_of_a_process
 from distill.training.config import TrainingConfig
 
@@ -36,13 +36,21 @@ SETS = [
 ]
 
 
-def torchrun(*arguments):
+def command(*arguments):
     """`torchrun --nproc-per-node 2 -m distill …`."""
     # The name of the machine may not lead back to it, so the processes meet on the loopback interface.
     local = ["--standalone", "--local-addr=127.0.0.1", "--nproc-per-node=2"]
-    command = [sys.executable, "-m", "torch.distributed.run", *local, "-m", "distill", *map(str, arguments)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo", "HF_HUB_OFFLINE": "1"}
-    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300)
+    return [sys.executable, "-m", "torch.distributed.run", *local, "-m", "distill", *map(str, arguments)]
+
+
+def environment():
+    """The variables that the command runs under."""
+    return {**os.environ, "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo", "HF_HUB_OFFLINE": "1"}
+
+
+def torchrun(*arguments):
+    """The command, run to its end."""
+    return subprocess.run(command(*arguments), capture_output=True, text=True, env=environment(), timeout=300)
 
 
 @pytest.fixture(scope="module")
@@ -121,3 +129,17 @@ def test_a_batch_that_does_not_divide_is_named(monkeypatch):
     assert rows_of_a_process(TrainingConfig(batch_size=8)) == 4
     with pytest.raises(UserError, match=r"batch_size[\s\S]*7 rows, 2 processes"):
         rows_of_a_process(TrainingConfig(batch_size=7))
+
+
+GLOO = "[../third_party/gloo/gloo/transport/tcp/pair.cc:534] Connection closed by peer [127.0.0.1]:41123"
+
+
+def test_a_connection_that_breaks_says_that_another_process_has_ended(monkeypatch):
+    with pytest.raises(RuntimeError, match="pair.cc"), naming_lost_processes():
+        raise RuntimeError(GLOO)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(UserError, match=r"another process of torchrun has ended[\s\S]*from the last checkpoint"):
+        with naming_lost_processes():
+            raise RuntimeError(GLOO)
+    with pytest.raises(RuntimeError, match="shapes differ"), naming_lost_processes():
+        raise RuntimeError("shapes differ")

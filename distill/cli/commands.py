@@ -63,11 +63,11 @@ def _print(found: Finding, console: Console, as_json: bool) -> None:
 
     from distill.report.finding import Lines
     from distill.report.table_model import Sheet
-    from distill.report.tables import rich_table
+    from distill.report.tables import rich_tables
 
     for part in () if as_json and found.listing else found.parts:
         if isinstance(part, Sheet):
-            console.print(rich_table(part, console.width))
+            console.print(rich_tables(part, console.width))
         elif isinstance(part, Lines):
             say("\n".join(part), file=console.file)
         else:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
-from rich.console import Console
-from rich.measure import Measurement
+from rich.cells import cell_len
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
@@ -33,8 +34,10 @@ from distill.report import (
 )
 from distill.report.contents import Report, entries, over_majority_known, tests_of
 from distill.report.figure_columns import DELTA
+from distill.report.fitting import GAP, Wanted, blocks, folded
 from distill.report.table_model import Column, Sheet
 
+_FOLDED = ("name", "text", "prose", "label")
 _STYLES = {"passed": "green", "failed": "bold red", "no": "bold red", formats.MISSING: "dim"}
 
 
@@ -88,11 +91,39 @@ def markdown_results(report: Report, title: str) -> str:
 
 
 def rich_table(sheet: Sheet, width: int | None = None) -> Table:
-    """A sheet as a rich table. `width`: characters to fit, by leaving out the columns with the highest `spare`."""
+    """A sheet as one rich table. `width`: characters to fit, by leaving out the columns with the highest `spare`."""
+    return _rich(sheet, _needed(sheet, width), None)
+
+
+def rich_tables(sheet: Sheet, width: int) -> Group:
+    """A sheet as rich tables that fit into `width`: first the spare columns are left out, then names and texts folded.
+
+    Columns that still have no room stand in a further table, which begins with the first column again.
+    """
+    columns = _needed(sheet, width)
+    wanted = [Wanted(_wanted(column, sheet.rows), column.kind in _FOLDED) for column in columns]
+    found = blocks(wanted, width)
+    tables = []
+    for place, widths in enumerate(found):
+        part = replace(sheet, caption=sheet.caption if place == len(found) - 1 else "")
+        tables.append(_rich(part, [columns[one] for one in widths], list(widths.values())))
+    return Group(*tables)
+
+
+def _needed(sheet: Sheet, width: int | None) -> list[Column]:
+    """The columns without those that are spared."""
     columns = list(sheet.columns)
-    while width is not None and any(column.spare for column in columns) and _width(_rich(sheet, columns)) > width:
+    while width is not None and any(column.spare for column in columns):
+        if sum(_wanted(column, sheet.rows) for column in columns) + GAP * (len(columns) - 1) <= width:
+            break
         columns.remove(max(columns, key=lambda column: column.spare))
-    return _rich(sheet, columns)
+    return columns
+
+
+def _wanted(column: Column, rows: Sequence[Any]) -> int:
+    """The characters that a column needs on one line."""
+    lines = [_broken_heading(column, rows), *(_lines(column, row) for row in rows)]
+    return max((cell_len(line) for text in lines for line in text.split("\n")), default=1)
 
 
 def markdown(sheet: Sheet) -> str:
@@ -103,17 +134,25 @@ def markdown(sheet: Sheet) -> str:
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
-def _rich(sheet: Sheet, columns: list[Column]) -> Table:
-    best = sheet.best()
-    table = Table(caption=Text(sheet.caption), caption_justify="left", box=None, pad_edge=False, header_style="bold")
+def _rich(sheet: Sheet, columns: list[Column], widths: list[int] | None) -> Table:
+    """A table. Args: widths: of each column, which longer texts are folded to; None: as wide as they are."""
+    best, caption = sheet.best(), Text(sheet.caption) if sheet.caption else None
+    table = Table(caption=caption, caption_justify="left", box=None, pad_edge=False, header_style="bold")
+    limits: dict[int, int] = dict(zip(map(id, columns), widths or [], strict=widths is not None))
+
+    def text(column: Column, content: str) -> str:
+        return folded(content, limits[id(column)]) if limits else content
+
     for column in columns:
-        heading = Text(_broken_heading(column, sheet.rows))
+        heading = Text(text(column, _broken_heading(column, sheet.rows)))
         table.add_column(heading, justify="right" if column.kind == "number" else "left", no_wrap=True)
     for _, rows in groupby(sheet.rows, sheet.section or (lambda _: "")):
         for row in rows:
-            table.add_row(
-                *(Text(_lines(column, row), style=_style(column, row, best(column, row))) for column in columns)
+            cells = (
+                Text(text(column, _lines(column, row)), style=_style(column, row, best(column, row)))
+                for column in columns
             )
+            table.add_row(*cells)
         table.add_section()
     return table
 
@@ -136,11 +175,6 @@ def _broken_heading(column: Column, rows: Sequence[Any]) -> str:
     heading = column.alone or column.name
     words = [*heading.split(), *(line for row in rows for line in _lines(column, row).split("\n"))]
     return "\n".join(textwrap.wrap(heading, max(map(len, words), default=1), break_long_words=False))
-
-
-def _width(table: Table) -> int:
-    console = Console(width=10_000)
-    return Measurement.get(console, console.options.update(width=10_000), table).maximum
 
 
 def _seeds(report: Report) -> list[str]:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from distill.core.errors import UserError
 from distill.core.files import Json, write_json
-from distill.core.intake.sources import expand, read_rows
+from distill.core.intake.sources import read_rows
 from distill.core.rendering import FieldError, field_text
 
 NEAR, DECOY, EQUAL = "near", "decoy", "equal"
@@ -24,6 +24,7 @@ _RANGES = {NEAR: (0.8, 0.95), DECOY: (0.6, 0.78)}
 _LABELLED = {"train": 2000, "valid": 500, "test": 2000}
 _LABELS = ("other", "part", "match")
 _HELD, _TITLE, _SHORTEST, _LONGEST, _VOCABULARY = 50_000, 8, 20, 40, 20_000
+_KINDS = (".jsonl", ".csv", ".parquet")
 _PROJECT = """\
 task: {labels: [other, part, match]}
 data: {train: train.jsonl, valid: valid.jsonl, test: {new: test.jsonl}, pool: {web: pool.jsonl}, near: {}}
@@ -144,7 +145,7 @@ def _made_up(chance: random.Random) -> Iterator[tuple[str, float]]:
 
 def _counted(folder: Path) -> Counter[str]:
     found: Counter[str] = Counter()
-    for path in expand(folder, ["*.jsonl", "*.csv", "*.parquet"], "--texts") if folder.is_dir() else []:
+    for path in sorted(path for path in folder.glob("*") if path.suffix in _KINDS):
         for row in read_rows(path):
             for name in row.values or {}:
                 try:

@@ -1,6 +1,6 @@
 """Which rows share a band key with a row that was there before, grouped on disk where memory is short.
 
-DuckDB groups the keys, in at most 1 GB of memory and the rest in temporary files. A key that many rows have, as rows of
+A key that many rows have, as rows of
 one template do, keeps the first 100 of them that stay, and a row is compared with at most 100 others, those first that
 share most keys. So a cluster of any size takes time linear in its rows.
 """
@@ -20,13 +20,14 @@ import numpy as np
 
 from distill.core.intake.near.shingles import alike
 from distill.core.intake.near.sketches import SetReader
+from distill.core.intake.tables import opened, read
 
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
 MOST = 100
-_MEMORY, _BATCH = "1GB", 1 << 17
+_BATCH = 1 << 17
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class SharedKeys:
 
     def __init__(self, base: duckdb.DuckDBPyConnection, files: Sequence[Path], wanted: str) -> None:
         self._base, self._files = base, files
-        grouped = f"select key, least(count(*), {MOST}) as room from {_read(files)} {wanted}"
+        grouped = f"select key, least(count(*), {MOST}) as room from {read(files)} {wanted}"
         base.execute(f"create temp table shared as select key, room, row_number() over () - 1 as n from ({grouped})")
 
     @classmethod
@@ -51,13 +52,13 @@ class SharedKeys:
 
         Args: files: of (key, row), as `Sketches` writes them. folder: for what does not fit into memory.
         """
-        return cls(_opened(folder), files, f"group by key having count(*) > 1 and max(row) >= {newest}")
+        return cls(opened(folder), files, f"group by key having count(*) > 1 and max(row) >= {newest}")
 
     @classmethod
     def between(cls, own: Sequence[Path], files: Sequence[Path], folder: Path) -> SharedKeys:
         """The keys of `files` that `own` ones have too; the rows of either are numbered for themselves."""
-        base = _opened(folder)
-        base.execute(f"create temp table own as select distinct key from {_read(own)}")
+        base = opened(folder)
+        base.execute(f"create temp table own as select distinct key from {read(own)}")
         return cls(base, files, "semi join own using (key) group by key")
 
     def room(self) -> pa.RecordBatchReader:
@@ -66,7 +67,7 @@ class SharedKeys:
 
     def members(self, files: Sequence[Path] | None = None) -> Iterator[Member]:
         """The rows that have such a key, in rising order. Args: files: others than those that the keys are of."""
-        source = _read(self._files if files is None else files)
+        source = read(self._files if files is None else files)
         query = f"select row, n from {source} join shared using (key) order by row, n"
         pairs = (
             pair
@@ -119,24 +120,3 @@ class Kept:
         Args: own: the row's shingles. sets: of the rows that are kept.
         """
         return next((row for row in self.candidates(member) if alike(own, sets.of(row), jaccard)), None)
-
-
-def _read(files: Sequence[Path]) -> str:
-    listed = ", ".join("'" + str(path).replace("'", "''") + "'" for path in files)
-    return f"read_parquet([{listed}])"
-
-
-def _opened(folder: Path) -> duckdb.DuckDBPyConnection:
-    """A database in memory that spills into a folder, and neither fetches nor loads anything."""
-    import duckdb
-
-    offline = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
-    return duckdb.connect(
-        ":memory:",
-        config={
-            "memory_limit": _MEMORY,
-            "temp_directory": str(folder / "spill"),
-            "preserve_insertion_order": False,
-            **offline,
-        },
-    )

@@ -4,21 +4,38 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, NonNegativeInt, PositiveInt
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt
 
 from distill.core.config import Config
 
 
 class BenchConfig(Config):
-    """How many requests, in which batches, in how many processes."""
+    """How many requests, in which batches, in how many processes, and when the ratios are known well enough."""
 
-    requests: PositiveInt = Field(350, description="requests that each process answers, the same ones for every model")
+    requests: PositiveInt = Field(
+        350, description="requests that each process answers at most, the same ones for every model"
+    )
     warmup: NonNegativeInt = Field(20, description="requests answered before the clock counts, in each process")
-    processes: PositiveInt = Field(3, description="fresh processes per model, one after another")
+    processes: PositiveInt = Field(3, description="fresh processes per model, at least, where the minutes allow")
+    minutes: NonNegativeFloat = Field(
+        5.0, description="of measuring, about, at most; 0: as many processes as were asked for, however long they take"
+    )
+    within: float = Field(
+        0.03, gt=0, lt=1, description="half the width of every speed-up's interval, as a share of it, that is enough"
+    )
     threads: PositiveInt | None = Field(None, description="processor threads of every model; the project's by default")
     batch: Annotated[list[PositiveInt], Field(min_length=1)] = Field([1], description="records in one request")
     throughput_batch: PositiveInt = Field(32, description="records in one batch when throughput is measured")
     tail_samples: PositiveInt = Field(
         10, description="samples that must be beyond p95 or p99 for it to be reported; 10 need 200 and 1000 samples"
+    )
+    trained_students: bool = Field(
+        True, description="time students in PyTorch beside their files, so that each factor of a speed-up is known"
+    )
+    int8_teachers: bool = Field(
+        True, description="where students leave as int8, time document teachers as int8, too; that file is not kept"
+    )
+    compiled: bool = Field(
+        False, description="time PyTorch models once more as torch.compile makes them; needs a compiler"
     )
     seed: NonNegativeInt = Field(1, description="seed of the choice of requests")

@@ -1,6 +1,7 @@
 """Latency of teachers and students from raw record to label: equal threads, equal requests, fresh processes.
 
 `python -m benchmarks.latency RUN` measures the models of a finished run again; its last line is JSON holding `ratios`.
+`--aa` measures the reference against itself instead: a benchmark that is to be believed finds 1 there.
 """
 
 from __future__ import annotations
@@ -9,25 +10,25 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.bench import Bench, Progress
 from benchmarks.config import BenchConfig
-from benchmarks.environment import environment
-from benchmarks.latency_rows import Round, latency_rows, ratios
+from benchmarks.latency_rows import ratios
 from benchmarks.placing import placed
-from benchmarks.process import run_process
-from benchmarks.requests import Row, choose_rows
+from benchmarks.request_records import record_ids, write_requests
+from benchmarks.requests import Row
 from benchmarks.subjects import Subject, find
+from benchmarks.variants import against_itself, with_variants
 from distill.core.config import overrides, parse
 from distill.core.errors import DistillError, UserError
 from distill.core.files import Json, read_json, write_json
 from distill.core.record_store import read_records, splits
 from distill.inference.providers import AUTO, NAMES
-
-Progress = Callable[[int, int, str], None]
-"""Called before each process with: processes done, processes in all, name of the next subject; and once at the end."""
+from distill.report.latency_lines import warnings
 
 _COLUMNS = {
     "model": "model",
@@ -53,41 +54,9 @@ def measure(
     *,
     on_progress: Progress | None = None,
 ) -> Json:
-    """Measure every subject on the same requests.
-
-    Each process answers all requests of one subject and no two run at once. A round visits every subject before the
-    next round starts, so that drift of the machine meets all of them alike.
-
-    Args: rows_by_view: view name to record fields, the same records in the same order under each name; the requests
-        are drawn from them. threads: used unless the config names its own. left_out: models that are not among the
-        subjects, by name, with the reason.
-    Returns: the content of `latency.json`: `rows` (as in `report.json`), `settings`, `environment`.
-    Raises: UserError when a process fails; ValueError when two subjects have one name or views differ in records.
-    """
-    rounds: dict[str, list[Round]] = {subject.name: [] for subject in subjects}
-    if len(rounds) != len(subjects):
-        raise ValueError(f"two subjects have one name: {[subject.name for subject in subjects]}")
-    threads, machine = config.threads or threads, environment()
-    requests = choose_rows(rows_by_view, config.requests, config.seed)
-    for done, subject in enumerate(schedule(subjects, config.processes)):
-        if on_progress:
-            on_progress(done, len(subjects) * config.processes, subject.name)
-        rounds[subject.name].append(run_process(subject, requests[subject.view], config, threads))
-    if on_progress:
-        on_progress(len(subjects) * config.processes, len(subjects) * config.processes, "")
-    distinct = min(config.requests, len(rows_by_view[subjects[0].view])) if subjects else 0
-    settings = _settings(config, threads, distinct)
-    return {
-        "rows": latency_rows(subjects, rounds, config, threads),
-        "settings": {**settings, "left_out": dict(left_out)} if left_out else settings,
-        "environment": machine,
-    }
-
-
-def schedule(subjects: Sequence[Subject], processes: int) -> Iterator[Subject]:
-    """The order of the processes: A B C, A B C, …"""
-    for _ in range(processes):
-        yield from subjects
+    """Measure every subject on the same requests; see `Bench`. Returns: the content of `latency.json`."""
+    bench = Bench(subjects, rows_by_view, config, config.threads or threads, left_out or {})
+    return bench.run(on_progress).result()
 
 
 def from_run(run: Path) -> tuple[list[Subject], dict[str, list[Row]], dict[str, str]]:
@@ -117,10 +86,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--threads", type=int, help="processor threads; those of the run by default")
     parser.add_argument("--provider", choices=(AUTO, *NAMES), default=AUTO, help="what runs exported files")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="any setting: requests=100")
+    parser.add_argument("--aa", action="store_true", help="measure the reference against itself")
+    parser.add_argument("--records", type=Path, metavar="FILE.parquet", help="keep one row for each request")
     parser.add_argument("--out", type=Path, help="write the result here as JSON")
     options = parser.parse_args(arguments)
     try:
-        result = _measure_run(options.run, options.set, options.threads, options.provider)
+        with tempfile.TemporaryDirectory(prefix="latency-") as folder:
+            measured = _bench_of(options, Path(folder)).run(_print_progress)
+        result = measured.result()
+        if options.records:
+            write_requests(options.records, measured, record_ids(options.run))
     except DistillError as error:
         print(error, file=sys.stderr)
         return error.exit_code
@@ -129,40 +104,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name, reason in result["settings"].get("left_out", {}).items():
         print(f"not timed: {name}: {reason}", file=sys.stderr)
     print(table(result["rows"]))
+    for sentence in warnings(result["rows"], result["settings"]):
+        print(f"warning: {sentence}", file=sys.stderr)
     print(json.dumps({"ratios": ratios(result["rows"]), **result}, ensure_ascii=False))
     return 0
 
 
-def _measure_run(run: Path, settings: Sequence[str], threads: int | None, provider: str) -> Json:
+def _bench_of(options: argparse.Namespace, folder: Path) -> Bench:
+    """The measurement that the command line asks for. Args: folder: for files that are made on the way."""
+    run: Path = options.run
     found, rows_by_view, left_out = from_run(run)
-    subjects, elsewhere = placed(found, provider)
-    left_out |= elsewhere
+    subjects, elsewhere = placed(found, options.provider)
     stored = read_json(run / "run.json").get("config", {}) if (run / "run.json").exists() else {}
-    chosen = {**stored.get("bench", {}), **overrides(settings), **({"threads": threads} if threads else {})}
-    config = parse(BenchConfig, chosen, str(run), "bench")
-    threads = stored.get("threads") or os.cpu_count() or 1
-    return measure(subjects, rows_by_view, config, threads, left_out, on_progress=_print_progress)
+    threads = {"threads": options.threads} if options.threads else {}
+    config = parse(BenchConfig, {**stored.get("bench", {}), **overrides(options.set), **threads}, str(run), "bench")
+    if options.aa:
+        subjects, elsewhere = against_itself(subjects), {}
+        left_out = {}
+    else:
+        subjects, unmade = with_variants(subjects, config, folder)
+        elsewhere = {**elsewhere, **unmade}
+    budget = config.threads or stored.get("threads") or os.cpu_count() or 1
+    return Bench(subjects, rows_by_view, config, budget, {**left_out, **elsewhere}, options.records is not None)
 
 
 def _print_progress(done: int, total: int, name: str) -> None:
     if done < total:
         print(f"[{done + 1}/{total}] {name}", file=sys.stderr)
-
-
-def _settings(config: BenchConfig, threads: int, distinct: int) -> Json:
-    return {
-        **config.model_dump(mode="json"),
-        "threads": threads,
-        "distinct_requests": distinct,
-        "loop": "closed: one request after another, service times without queueing",
-        "latency": "from record to label: render, tokenise, pad, run; the windows of a request in one batch, "
-        "or one by one where a target must not share it",
-        "tokenise": "the part of it before the model runs: render and tokenise, or weigh the terms of a TF-IDF model",
-        "throughput": f"batches of {config.throughput_batch} records in length order, tokenisation included",
-        "tokens": "median tokens that the model reads per record: all windows, special tokens included",
-        "speedup_vs_teacher": "p50 of the document teacher in PyTorch eager fp32 over p50 of the row, both at batch 1",
-        "speedup_vs_best_teacher": "the same against the fastest artifact of a document teacher",
-    }
 
 
 def _cell(value: object) -> str:

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import exp
 from statistics import median
 from typing import Any
 
+import numpy as np
+
 from benchmarks.config import BenchConfig
+from benchmarks.intervals import Centre, centre, pooled, ratio
+from benchmarks.sampling import Pair, disturbed
 from benchmarks.subjects import Subject, document_teachers, reference
-from benchmarks.timing import NS_PER_MS, percentile_ms, tail_ms
+from benchmarks.timing import NS_PER_MS, tail_ms
 from distill.core.files import Json
 
 Round = Mapping[str, Any]
 """What one process measured; see `benchmarks.latency_worker.measure`."""
+_MIB = 1 << 20
+_SINGLE = "1"
 
 
 def latency_rows(
@@ -20,15 +27,19 @@ def latency_rows(
 ) -> list[Json]:
     """One row per subject and batch size, with speed-ups on the rows of batch 1.
 
-    Args: rounds: subject name to its processes, in the order they ran; round r of every subject ran side by side.
-    Returns: rows as in `report.json`, with `speedup_low` and `speedup_high`, the extremes of the rounds' own ratios.
+    Args: rounds: subject name to the processes that count.
+    Returns: rows as in `report.json`. p50 and speed-ups are over the first `requests` requests, those that every
+        process of every subject answered; tails and `samples` are over all.
     """
-    first, teachers = reference(list(subjects)), document_teachers(list(subjects))
-    best = min(teachers, key=lambda teacher: _p50(rounds[teacher.name]), default=None) if 1 in config.batch else None
+    timed = 1 in config.batch
+    centres = centres_of(rounds) if timed else {}
+    first, best = reference(list(subjects)) if timed else None, best_teacher(subjects, centres)
     return [
         {
-            **_row(subject, rounds[subject.name], batch, config, threads),
-            **_speedups(rounds, subject, first if batch == 1 else None, best if batch == 1 else None),
+            **_row(subject, rounds, batch, config, threads),
+            **_speedups(centres, subject, *((first, best) if batch == 1 else (None, None))),
+            **_conditions(rounds[subject.name]),
+            **({"speed_only": True} if subject.speed_only else {}),
         }
         for subject in subjects
         for batch in sorted(set(config.batch))
@@ -37,12 +48,44 @@ def latency_rows(
 
 def ratios(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
     """Speed-ups by model, for the last line of a measuring command."""
-    keys = ("speedup_vs_teacher", "speedup_low", "speedup_high", "speedup_vs_best_teacher")
+    keys = ("speedup_vs_teacher", "speedup_low", "speedup_high", "speedup_vs_best_teacher", "best_low", "best_high")
     return {str(row["model"]): {key: row[key] for key in keys} for row in rows if row["speedup_vs_teacher"] is not None}
 
 
-def _row(subject: Subject, rounds: Sequence[Round], batch: int, config: BenchConfig, threads: int) -> Json:
-    total = _samples(rounds, batch, "total_ns")
+def centres_of(rounds: Mapping[str, Sequence[Round]]) -> dict[str, Centre]:
+    """p50 at batch 1 of each subject and its variance between processes, over the requests that all have answered."""
+    shared = answered_by_all(rounds, _SINGLE)
+    taken = {
+        name: [np.asarray(one["batches"][_SINGLE]["total_ns"][:shared], np.float64) for one in processes]
+        for name, processes in rounds.items()
+    }
+    return pooled({name: centre(processes) for name, processes in taken.items()})
+
+
+def best_teacher(subjects: Sequence[Subject], centres: Mapping[str, Centre]) -> Subject | None:
+    """The fastest artifact of a document teacher."""
+    teachers = [teacher for teacher in document_teachers(list(subjects)) if teacher.name in centres]
+    return min(teachers, key=lambda teacher: centres[teacher.name].log, default=None)
+
+
+def wanted_pairs(subjects: Sequence[Subject], centres: Mapping[str, Centre]) -> list[Pair]:
+    """The ratios that rows have: of the reference and of the fastest teacher to every other subject."""
+    above = [one.name for one in (reference(list(subjects)), best_teacher(subjects, centres)) if one is not None]
+    pairs = [(first, one.name) for first in dict.fromkeys(above) for one in subjects if one.name != first]
+    return pairs
+
+
+def answered_by_all(rounds: Mapping[str, Sequence[Round]], batch: str) -> int:
+    """How many requests every process of every subject has answered: the first ones, for all have one order."""
+    return min(len(one["batches"][batch]["total_ns"]) for processes in rounds.values() for one in processes)
+
+
+def _row(
+    subject: Subject, rounds: Mapping[str, Sequence[Round]], batch: int, config: BenchConfig, threads: int
+) -> Json:
+    own, shared = rounds[subject.name], answered_by_all(rounds, str(batch))
+    total = _samples(own, batch, "total_ns")
+    middle = centre([np.asarray(one["batches"][str(batch)]["total_ns"][:shared], np.float64) for one in own])
     return {
         "model": subject.name,
         "role": subject.role,
@@ -51,32 +94,62 @@ def _row(subject: Subject, rounds: Sequence[Round], batch: int, config: BenchCon
         "precision": subject.precision,
         "threads": threads,
         "batch": batch,
-        "tokens": int(median(rounds[0]["tokens"])),
+        "tokens": int(median(own[0]["tokens"])),
         "samples": len(total),
-        "p50_ms": percentile_ms(total, 50),
+        "requests": shared,
+        "processes": len(own),
+        "p50_ms": exp(middle.log) / NS_PER_MS,
         "p95_ms": tail_ms(total, 95, config.tail_samples),
         "p99_ms": tail_ms(total, 99, config.tail_samples),
-        "tokenise_ms": median(_samples(rounds, batch, "tokenise_ns")) / NS_PER_MS,
-        "throughput_per_s": median(measured["throughput_per_s"] for measured in rounds),
+        "tokenise_ms": median(_samples(own, batch, "tokenise_ns")) / NS_PER_MS,
+        "throughput_per_s": median(measured["throughput_per_s"] for measured in own),
     }
+
+
+def _conditions(own: Sequence[Round]) -> Json:
+    """What else a row says of its processes: start, memory, and what disturbed them."""
+    blocks = [block for one in own for block in one.get("blocks", ())]
+    waited = [block["waited_share"] for block in blocks if block["waited_share"] is not None]
+    requests = sum(len(one["batches"][batch]["total_ns"]) for one in own for batch in one["batches"])
+    noisy = sum(disturbed(one) * sum(len(taken["total_ns"]) for taken in one["batches"].values()) for one in own)
+    return {
+        "start_ms": _median(one.get("start_ms") for one in own),
+        "memory_mib": _median((one["memory_bytes"] / _MIB if "memory_bytes" in one else None) for one in own),
+        "disturbed": noisy / requests if requests else 0.0,
+        "repeats": sum(block["repeats"] for block in blocks),
+        "waited_share": max(waited, default=None),
+        "switches_per_s": _median(block["switches_per_s"] for block in blocks),
+        "load": max((block["load"] for block in blocks), default=None),
+        "disturbed_by": sorted({_kind(why) for block in blocks for why in block["why"]}),
+    }
+
+
+def _kind(why: str) -> str:
+    """A reason without its figure."""
+    return " ".join(word for word in why.split() if not word[0].isdigit())
 
 
 def _speedups(
-    rounds: Mapping[str, Sequence[Round]], subject: Subject, first: Subject | None, best: Subject | None
+    centres: Mapping[str, Centre], subject: Subject, first: Subject | None, best: Subject | None
 ) -> dict[str, float | None]:
-    own = rounds[subject.name]
-    by_round = [_p50([a]) / _p50([b]) for a, b in zip(rounds[first.name], own, strict=True)] if first else []
+    def against(other: Subject | None, value: str, low: str, high: str) -> dict[str, float | None]:
+        if other is None:
+            return {value: None, low: None, high: None}
+        above, below = centres[other.name], centres[subject.name]
+        if other is subject:
+            return dict.fromkeys((value, low, high), 1.0)
+        found = ratio(above, below)
+        return {value: exp(above.log - below.log), low: found and found.low, high: found and found.high}
+
     return {
-        "speedup_vs_teacher": _p50(rounds[first.name]) / _p50(own) if first else None,
-        "speedup_low": min(by_round, default=None),
-        "speedup_high": max(by_round, default=None),
-        "speedup_vs_best_teacher": _p50(rounds[best.name]) / _p50(own) if best else None,
+        **against(first, "speedup_vs_teacher", "speedup_low", "speedup_high"),
+        **against(best, "speedup_vs_best_teacher", "best_low", "best_high"),
     }
 
 
-def _p50(rounds: Sequence[Round]) -> float:
-    """Median latency at batch 1 over the samples of all rounds, ms."""
-    return percentile_ms(_samples(rounds, 1, "total_ns"), 50)
+def _median(values: Any) -> float | None:
+    known = [value for value in values if value is not None]
+    return median(known) if known else None
 
 
 def _samples(rounds: Sequence[Round], batch: int, key: str) -> list[int]:

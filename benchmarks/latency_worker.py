@@ -1,6 +1,6 @@
 """One fresh process that measures one subject: a JSON job on standard input, one JSON line as the last line of output.
 
-Started by `benchmarks.latency`; the runtime of the subject is the only heavy library that is imported.
+Started by `benchmarks.process`; the runtime of the subject is the only heavy library that is imported.
 """
 
 from __future__ import annotations
@@ -11,15 +11,21 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict
+from statistics import median
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.blocks import Block, Pace, time_blocks
 from benchmarks.config import BenchConfig
+from benchmarks.disturbance import Watch, watch
+from benchmarks.memory import peak_bytes
 from benchmarks.requests import Row, groups
 from benchmarks.subjects import Subject
-from benchmarks.timing import Clock, time_requests, time_throughput
+from benchmarks.timing import NS_PER_S, Clock, Timing, time_one, time_throughput
 from distill.core.errors import DistillError
 from distill.core.files import Json
 from distill.families.family import Opening, open_model
@@ -27,25 +33,42 @@ from distill.inference.scorer import Prepared, Scorer
 from distill.inference.token_budget import NO_LIMIT
 from export.targets import target_class
 
+_SINGLE, _BULK = 0.7, 0.25
+"""Of a process's seconds: until when requests are begun, and what throughput may take."""
 
-def measure(scorer: Scorer, rows: Sequence[Row], config: BenchConfig, clock: Clock) -> Json:
+
+def measure(
+    scorer: Scorer,
+    rows: Sequence[Row],
+    config: BenchConfig,
+    clock: Clock,
+    watched: Watch,
+    seconds: float | None = None,
+) -> Json:
     """Every sample of one process.
 
-    Returns: `batches`: batch size to `total_ns` and `tokenise_ns` per request; `tokens` per record; `throughput_per_s`.
+    Args: seconds: of the whole, about; requests that are left then are not asked. None: all are.
+    Returns: `batches`: batch size to `total_ns` and `tokenise_ns` of the first requests, in their order; `tokens` per
+        record; `throughput_per_s` over as many of the first records as there was time for; `disturbed`: the share of
+        requests that something disturbed each time; `blocks`: what went on around each block of requests.
     """
 
     def labels(prepared: Sequence[Prepared]) -> NDArray[np.int64]:
         return scorer.answer(prepared).argmax(axis=1)
 
-    batches = {}
+    until = None if seconds is None else clock() + int(_SINGLE * seconds * NS_PER_S)
+    blocks: dict[str, list[Block]] = {}
     for batch in config.batch:
-        timings = time_requests(groups(rows, batch), scorer.prepare, labels, warmup=config.warmup, clock=clock)
-        batches[str(batch)] = {
-            "total_ns": [timing.total_ns for timing in timings],
-            "tokenise_ns": [timing.tokenise_ns for timing in timings],
-        }
-    tokens, size = [item.read_tokens for item in scorer.prepare(rows)], config.throughput_batch
-    ordered = [rows[index] for index in np.argsort(tokens, kind="stable")]
+        asked = groups(rows, batch)
+
+        def ask(position: int, asked: Sequence[Sequence[Row]] = asked) -> Timing:
+            return time_one(asked[position % len(asked)], scorer.prepare, labels, clock)
+
+        first = [ask(number) for number in range(config.warmup)]
+        blocks[str(batch)] = time_blocks(len(asked), ask, watched, clock, Pace(until), first)
+    tokens = [item.read_tokens for item in scorer.prepare(rows)]
+    taken = _affordable(blocks, seconds, len(rows))
+    ordered, size = [rows[index] for index in np.argsort(tokens[:taken], kind="stable")], config.throughput_batch
     # The largest batch once, off the clock: the first one of its size pays for memory.
     labels(scorer.prepare(ordered[-size:]))
 
@@ -54,22 +77,99 @@ def measure(scorer: Scorer, rows: Sequence[Row], config: BenchConfig, clock: Clo
         for start in range(0, len(prepared), size):
             labels(prepared[start : start + size])
 
-    return {"batches": batches, "tokens": tokens, "throughput_per_s": time_throughput(len(rows), label_all, clock)}
+    return {
+        "batches": {batch: _samples(found) for batch, found in blocks.items()},
+        "tokens": tokens,
+        "throughput_per_s": time_throughput(len(ordered), label_all, clock),
+        **_disturbance([block for found in blocks.values() for block in found]),
+        "quickest": watched.quickest,
+    }
 
 
-def run_job(job: Mapping[str, Any], clock: Clock = time.perf_counter_ns) -> Json:
-    """Load the job's subject and measure it. `job`: `subject`, `rows`, `threads`, `config`."""
-    scorer = opened(Subject.from_json(job["subject"]), job["threads"])
-    return measure(scorer, job["rows"], BenchConfig.model_validate(job["config"]), clock)
+def run_job(job: Mapping[str, Any], clock: Clock = time.perf_counter_ns, empty_bytes: int = 0) -> Json:
+    """Load the job's subject and measure it.
+
+    Args: job: `subject`, `rows`, `threads`, `config`; `seconds` of the process, `quickest` time of the loop of known
+        cost so far, `started_ns` when the process was started, `keep` the logits, each or none. empty_bytes: memory of
+        the process before it opened anything.
+    """
+    rows, threads = job["rows"], job["threads"]
+    began = time.monotonic()
+    scorer = opened(Subject.from_json(job["subject"]), threads)
+    scorer.answer(scorer.prepare(rows[:1]))
+    answered = time.monotonic_ns()
+    watched, config = watch(threads, job.get("quickest")), BenchConfig.model_validate(job["config"])
+    seconds = job.get("seconds")
+    left = None if seconds is None else max(0.0, seconds - (time.monotonic() - began))
+    found = measure(scorer, rows, config, clock, watched, left)
+    return {
+        **found,
+        "start_ms": (answered - job["started_ns"]) / 1e6 if "started_ns" in job else None,
+        "memory_bytes": peak_bytes() - empty_bytes,
+        "weights": dict(scorer.weights),
+        "runtime": _runtime_settings(),
+        **({"logits": scorer.score(rows).logits.tolist()} if job.get("keep") else {}),
+    }
 
 
 def opened(subject: Subject, threads: int) -> Scorer:
     """The subject as it is served, with all windows of a request in one batch wherever they may share one."""
     device = "cpu" if subject.provider == "cpu" else "cuda"
-    how = Opening(threads, device=device, batch_tokens=NO_LIMIT, max_rows=NO_LIMIT, provider=subject.provider)
+    how = Opening(
+        threads,
+        device=device,
+        batch_tokens=NO_LIMIT,
+        max_rows=NO_LIMIT,
+        provider=subject.provider,
+        compiled=subject.compiled,
+    )
     if subject.target is not None and subject.export is not None:
         return target_class(subject.target).scorer(subject.export, subject.model_folder, how)
-    return open_model(subject.model_folder, how)
+    scorer = open_model(subject.model_folder, how)
+    # Operators come one after another in every runtime here: no second pool that could take processors.
+    if (torch := sys.modules.get("torch")) is not None:
+        with suppress(RuntimeError):  # it is set already
+            torch.set_num_interop_threads(1)
+    return scorer
+
+
+def _affordable(blocks: Mapping[str, Sequence[Block]], seconds: float | None, rows: int) -> int:
+    """Of so many rows, those that throughput has time for, by what single requests took."""
+    timings = [timing.total_ns for found in blocks.values() for block in found for timing in block.timings]
+    if seconds is None or not timings:
+        return rows
+    return max(1, min(rows, int(_BULK * seconds * NS_PER_S / max(1.0, median(timings)))))
+
+
+def _samples(blocks: Sequence[Block]) -> Json:
+    timings = [timing for block in blocks for timing in block.timings]
+    return {
+        "total_ns": [timing.total_ns for timing in timings],
+        "tokenise_ns": [timing.tokenise_ns for timing in timings],
+    }
+
+
+def _disturbance(blocks: Sequence[Block]) -> Json:
+    every = sum(len(block.timings) for block in blocks)
+    noisy = sum(len(block.timings) for block in blocks if block.reading.reasons)
+    told = [
+        {
+            "requests": len(block.timings),
+            "repeats": block.repeats,
+            **asdict(block.reading),
+            "why": block.reading.reasons,
+        }
+        for block in blocks
+    ]
+    return {"disturbed": noisy / every if every else 0.0, "blocks": told}
+
+
+def _runtime_settings() -> Json:
+    """Threads of the libraries that are loaded, as they say themselves."""
+    torch = sys.modules.get("torch")
+    if torch is None:
+        return {"between_operators": 1}
+    return {"within_operators": torch.get_num_threads(), "between_operators": torch.get_num_interop_threads()}
 
 
 def end_with(pipe: int) -> None:
@@ -88,8 +188,9 @@ def end_with(pipe: int) -> None:
 def main() -> None:
     """Read a job, print its result; a mistake of the user's goes to standard error as one message."""
     end_with(int(sys.argv[1]))
+    job = json.load(sys.stdin)
     try:
-        result = run_job(json.load(sys.stdin))
+        result = run_job(job, empty_bytes=peak_bytes())
     except DistillError as error:
         print(error, file=sys.stderr)
         raise SystemExit(error.exit_code) from None

@@ -6,7 +6,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,9 +22,12 @@ _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS
 _ERROR_LINES = 6
 
 
-def run_process(subject: Subject, rows: Sequence[Row], config: BenchConfig, threads: int) -> dict[str, Any]:
+def run_process(
+    subject: Subject, rows: Sequence[Row], config: BenchConfig, threads: int, more: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """What a fresh process measures for `subject`; see `benchmarks.latency_worker.measure`.
 
+    Args: more: further keys of the job, see `benchmarks.latency_worker.run_job`.
     Raises: UserError with the end of the process's error output when it fails or is killed.
     """
     job = {
@@ -31,6 +35,9 @@ def run_process(subject: Subject, rows: Sequence[Row], config: BenchConfig, thre
         "rows": [dict(row) for row in rows],
         "threads": threads,
         "config": config.model_dump(mode="json"),
+        **(more or {}),
+        # This clock is the machine's, so that the process can tell how long ago that was.
+        "started_ns": time.monotonic_ns(),
     }
     # -P keeps the caller's folder off the module path, where other packages may have our names.
     with _ended_with_us() as pipe:

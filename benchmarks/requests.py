@@ -23,16 +23,15 @@ def choose(available: int, count: int, seed: int) -> list[int]:
     return list(islice(cycle(drawn), count))
 
 
-def choose_rows(rows_by_view: Mapping[str, Sequence[Row]], count: int, seed: int) -> dict[str, list[Row]]:
-    """The same records in the same order for each view.
+def choose_positions(rows_by_view: Mapping[str, Sequence[Row]], count: int, seed: int) -> list[int]:
+    """Positions of the requests among the records, which are the same ones in the same order in each view.
 
     Raises: ValueError when the views do not hold the same number of records, or none.
     """
     sizes = {view: len(rows) for view, rows in rows_by_view.items()}
     if len(set(sizes.values())) != 1:
         raise ValueError(f"every view needs the rows of the same records: {sizes}")
-    positions = choose(min(sizes.values()), count, seed)
-    return {view: [rows[position] for position in positions] for view, rows in rows_by_view.items()}
+    return choose(min(sizes.values()), count, seed)
 
 
 def groups(rows: Sequence[Row], batch: int) -> list[Sequence[Row]]:

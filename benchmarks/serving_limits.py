@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -17,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from benchmarks.memory import peak_bytes
 from distill.core.errors import DistillError
 from distill.core.files import Json
 from export.checked_bundle import open_bundle
@@ -25,7 +25,6 @@ from export.verify import GOLDEN
 
 THREADS, CHARACTERS, PREDICTIONS = 8, 1_000_000, 100_000
 ENDLESS = {"words": "дрель аккумуляторная купить ", "one word": "ж"}
-_UNIT = 1024 if sys.platform != "darwin" else 1  # of ru_maxrss in bytes
 
 
 def measure(
@@ -76,11 +75,6 @@ def endless(bundle: Bundle, kind: str, characters: int = CHARACTERS) -> dict[str
     """A record with a text of so many characters in every field of the view."""
     text = (ENDLESS[kind] * (1 + characters // len(ENDLESS[kind])))[:characters]
     return {path: text for path in (*bundle.before["left"], *bundle.before["right"])}
-
-
-def peak_bytes() -> int:
-    """The most memory that this process has had."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _UNIT
 
 
 def _seconds(bundle: Bundle, record: Mapping[str, Any], clock: Callable[[], float]) -> float:

@@ -12,7 +12,7 @@ from export.config import load_target
 from export.targets.base import Target
 
 _ROLES = {"teachers": "teacher", "students": "student"}
-_PYTORCH = "pytorch"
+PYTORCH = "pytorch"
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,8 @@ class Subject:
         export: folder of the exported model; None likewise.
         provider: what runs it, by its short name: `cpu`, `cuda` or `tensorrt`.
         role: `teacher` for every artifact of a teacher; those on documents are what the speed-ups refer to.
+        compiled: whether torch.compile makes it faster first. speed_only: whether it was made to be timed, its answers
+            unchecked.
     """
 
     name: str
@@ -39,6 +41,8 @@ class Subject:
     target: str | None = None
     export: Path | None = None
     provider: str = "cpu"
+    compiled: bool = False
+    speed_only: bool = False
 
     def exported(self, target: Target, folder: Path) -> Subject:
         """This model's export as `target`, which `folder` holds."""
@@ -93,13 +97,14 @@ def find(run: Path) -> tuple[list[Subject], dict[str, str]]:
 
 def reference(subjects: list[Subject]) -> Subject | None:
     """The first document teacher in PyTorch fp32: the 1× of every speed-up."""
-    return next((s for s in document_teachers(subjects) if (s.runtime, s.precision) == (_PYTORCH, "fp32")), None)
+    eager = [one for one in document_teachers(subjects) if one.runtime == PYTORCH and not one.compiled]
+    return next((one for one in eager if one.precision == "fp32"), None)
 
 
 def document_teachers(subjects: list[Subject]) -> list[Subject]:
     """Every artifact of a teacher that reads documents, in PyTorch and exported; other families are no reference."""
     teachers = [subject for subject in subjects if (subject.role, subject.view) == ("teacher", "document")]
-    return [subject for subject in teachers if subject.export is not None or subject.runtime == _PYTORCH]
+    return [subject for subject in teachers if subject.export is not None or subject.runtime == PYTORCH]
 
 
 def _trained(folder: Path, role: str) -> Subject:

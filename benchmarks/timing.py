@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import cycle, islice
 from typing import TypeVar
 
 import numpy as np
@@ -25,25 +24,21 @@ class Timing:
     tokenise_ns: int
 
 
-def time_requests(
-    requests: Sequence[RequestT],
-    prepare: Callable[[RequestT], PreparedT],
-    answer: Callable[[PreparedT], object],
-    *,
-    warmup: int,
-    clock: Clock,
-) -> list[Timing]:
-    """Answer `requests` one after another and time each from raw record to label.
+def time_one(
+    request: RequestT, prepare: Callable[[RequestT], PreparedT], answer: Callable[[PreparedT], object], clock: Clock
+) -> Timing:
+    """Answer a request and time it from raw record to label.
 
-    The loop is closed: a request arrives when the one before is answered, so these are service times without queueing.
+    Whoever calls it in a loop closes the loop: a request arrives when the one before is answered, so these are service
+    times without queueing.
 
-    Args: prepare: records to what the model reads. answer: that to labels. warmup: requests answered first, off the
-        clock. clock: nanoseconds, never going back.
-    Returns: one timing per request, in their order.
+    Args: prepare: records to what the model reads. answer: that to labels. clock: nanoseconds, never going back.
     """
-    for request in islice(cycle(requests), warmup):
-        answer(prepare(request))
-    return [_time_one(request, prepare, answer, clock) for request in requests]
+    arrived = clock()
+    prepared = prepare(request)
+    tokenised = clock()
+    answer(prepared)
+    return Timing(clock() - arrived, tokenised - arrived)
 
 
 def time_throughput(rows: int, work: Callable[[], object], clock: Clock) -> float:
@@ -61,13 +56,3 @@ def percentile_ms(samples_ns: Sequence[int], q: int) -> float:
 def tail_ms(samples_ns: Sequence[int], q: int, beyond: int) -> float | None:
     """Percentile `q` in milliseconds, or None when fewer than `beyond` samples are above it."""
     return percentile_ms(samples_ns, q) if len(samples_ns) * (100 - q) >= 100 * beyond else None
-
-
-def _time_one(
-    request: RequestT, prepare: Callable[[RequestT], PreparedT], answer: Callable[[PreparedT], object], clock: Clock
-) -> Timing:
-    arrived = clock()
-    prepared = prepare(request)
-    tokenised = clock()
-    answer(prepared)
-    return Timing(clock() - arrived, tokenised - arrived)

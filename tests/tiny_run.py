@@ -23,7 +23,7 @@ TINY = [
     "--set=teachers.base.training={epochs: 10, optimiser: adamw, learning_rate: 2e-3, batch_size: 8, precision: fp32}",
     "--set=teachers.base.labelling={shard_rows: 64, precision: fp32}",
     "--set=students.3L_trunc.training={epochs: 2, learning_rate: 1e-3, precision: fp32, save_steps: 4}",
-    "--set=bench={requests: 12, processes: 1, warmup: 2}",
+    "--set=bench={requests: 12, processes: 1, warmup: 2, minutes: 0, trained_students: false, int8_teachers: false}",
     "--set=quality.replicates=200",
     "--set=gates.int8_flips=1.0",
     "--set=gates.decisions=1.0",

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.config import BenchConfig
+from benchmarks.disturbance import watch
 from benchmarks.gpu.artifacts import exported, names, student
 from benchmarks.gpu.inputs import CARD, CARD_TOKENS, classifier, rows
 from benchmarks.gpu.job import Job
@@ -46,7 +47,7 @@ def measure(job: Job) -> Json:
     about = {"layers": layers, "width": width, "requests": len(given), "batch": config.throughput_batch}
     figures = {**about, "baseline": BASELINE, "cells": cells, "left_out": left_out}
     for name, scorer in _scorers(job, left_out):
-        cells.append(_cell(name, time_scorer(scorer, given, config, time.perf_counter_ns), cells))
+        cells.append(_cell(name, time_scorer(scorer, given, config, time.perf_counter_ns, watch(1)), cells))
         job.keep(figures)
     return figures
 

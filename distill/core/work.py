@@ -17,7 +17,7 @@ class Work:
         rows: read once each: labelled, predicted, timed, drawn. 0 for a step whose time does not grow with rows.
         steps: optimiser steps, as likely; 0 for a step that trains nothing. most_steps: at most.
         batch: rows of an optimiser step. every: steps between two evaluations. valid_rows: rows read at each.
-        most_minutes: ceiling of a training run in minutes.
+        most_minutes: ceiling of a training run or of a measurement in minutes.
         launches: processes that are started for it. grows: whether what it leaves grows with `rows`.
         like: name of a step of the plan that does the same work on the same kind of rows and is timed in its place.
     """

@@ -150,7 +150,15 @@ class Comparison(Entry):
 
 @dataclass(frozen=True)
 class LatencyRow(Entry):
-    """One of the rows of `latency`: a model at one batch size."""
+    """One of the rows of `latency`: a model at one batch size.
+
+    Attributes: requests: over which p50 and speed-ups are, those that every process of every model answered. samples:
+        over which tails are. processes: fresh ones that count. speedup_low, speedup_high, best_low, best_high: 95%
+        intervals. start_ms: from the start of the process to its first answer. memory_mib: its peak less that of an
+        empty process. weights: the types that they are in. disturbed: share of requests that something else disturbed
+        each time. disturbed_by: what was seen. waited_share, switches_per_s, load: see `benchmarks.disturbance`.
+        speed_only: whether the file was made to be timed, its answers unchecked.
+    """
 
     model: str | None = None
     role: str | None = None
@@ -170,6 +178,20 @@ class LatencyRow(Entry):
     speedup_low: float | None = None
     speedup_high: float | None = None
     speedup_vs_best_teacher: float | None = None
+    best_low: float | None = None
+    best_high: float | None = None
+    requests: int | None = None
+    processes: int | None = None
+    start_ms: float | None = None
+    memory_mib: float | None = None
+    file_mib: float | None = None
+    weights: str | None = None
+    disturbed: float | None = None
+    disturbed_by: list[str] = field(default_factory=list)
+    waited_share: float | None = None
+    switches_per_s: float | None = None
+    load: float | None = None
+    speed_only: bool = False
 
     @property
     def single(self) -> bool:

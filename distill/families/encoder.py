@@ -169,6 +169,7 @@ class Encoder(Family):
             precision=how.precision,
             device=how.device,
             first_token_only=how.rewritten,
+            compiled=how.compiled,
         )
         return RunnerScorer(runner, renderer(folder, how), batch_tokens=how.batch_tokens, max_rows=how.max_rows)
 

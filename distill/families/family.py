@@ -90,7 +90,7 @@ class Opening:
     Attributes: batch_tokens, max_rows: most padded tokens and most windows of a batch, of families that have them.
         provider: of ONNX Runtime, of exported files: `auto`, `cpu`, `cuda` or `tensorrt`.
         view: read records through this one instead of the model's own. rewritten: with the exact, faster forms of
-        layers; without them the model is as it was trained.
+        layers; without them the model is as it was trained. compiled: let torch.compile make a PyTorch model faster.
     """
 
     threads: int | None = None
@@ -101,6 +101,7 @@ class Opening:
     max_rows: int = 64
     rewritten: bool = True
     provider: str = "auto"
+    compiled: bool = False
 
 
 DEFAULT = Opening()

@@ -47,7 +47,7 @@ class BothOrders(Scorer):
 
     def __init__(self, scorer: Scorer, swap: ViewSwap) -> None:
         self._scorer, self._swap = scorer, swap
-        self.may_fail = scorer.may_fail
+        self.may_fail, self.weights = scorer.may_fail, scorer.weights
         self._staged: Staged | None = None
 
     def prepare(self, rows: Sequence[Row]) -> list[BothWays]:

@@ -27,6 +27,7 @@ class RunnerScorer(Scorer):
         self.renderer, self._runner = renderer, runner
         self._batch_tokens, self._max_rows = batch_tokens, max_rows
         self._pool = str((renderer.windows or {}).get("pool", "mean"))
+        self.weights = getattr(runner, "weights", {})
 
     def prepare(self, rows: Sequence[Row]) -> list[Encoded]:
         """Records as windows of token ids, tokenised together."""

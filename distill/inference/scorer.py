@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -61,10 +62,12 @@ class Scorer:
     Labelling and predictions take the whole; the latency benchmark times the halves.
 
     Attributes: may_fail: whether a record may be left without an answer, as NaN logits. Such a row is no label, and is
-        measured as if all classes were equally likely.
+        measured as if all classes were equally likely. weights: how many numbers of each type it computes with, as far
+        as it can tell.
     """
 
     may_fail: bool = False
+    weights: Mapping[str, int] = MappingProxyType({})
 
     def prepare(self, rows: Sequence[Row]) -> Sequence[Prepared]:
         """Records as the model reads them, in their order: rendered and tokenised."""

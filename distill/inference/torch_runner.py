@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,8 +24,10 @@ class TorchRunner:
 
     Args: folder: a Hugging Face model folder. threads: of PyTorch, for the whole process; None leaves them.
         precision: `bf16` is mixed precision, logits are float32 in any case. device: `cpu`, `cuda`, `cuda:1`.
-        first_token_only: the exact, faster last layer, where the family supports it.
+        first_token_only: the exact, faster last layer, where the family supports it. compiled: by torch.compile, when
+        the first batches are read; it needs a compiler of C++.
     Attributes: first_token_only: whether it is in use. limit: most tokens that it can read; None: any number.
+        weights: how many parameters of each type there are, `float32` for instance.
     Raises: UserError when the folder cannot be loaded or the device is not there.
     """
 
@@ -36,6 +39,7 @@ class TorchRunner:
         precision: Precision = "fp32",
         device: str = "cpu",
         first_token_only: bool = True,
+        compiled: bool = False,
     ) -> None:
         _require_device(device)
         if threads is not None:
@@ -47,6 +51,11 @@ class TorchRunner:
         if precision == "bf16":
             to_bf16(model)
         self._model = model.to(self.device)
+        self.weights: Counter[str] = Counter()
+        for one in model.parameters():
+            self.weights[str(one.dtype).removeprefix("torch.")] += one.numel()
+        if compiled:
+            self._model = torch.compile(self._model, dynamic=True)
 
     @torch.inference_mode()
     def logits(self, batch: Batch) -> NDArray[np.float32]:

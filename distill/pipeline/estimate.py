@@ -73,7 +73,8 @@ class Timing:
         if self.extra is not None:
             seconds = self.whole - self.busy + self.busy * work.launches / max(1, own.launches)
             seconds += self.extra * max(0.0, work.rows - own.rows * work.launches / max(1, own.launches))
-            return Estimate(seconds, seconds, self.size)
+            most = 60 * work.most_minutes
+            return Estimate(min(seconds, most), seconds if math.isinf(most) else most, self.size)
         ratio = work.rows / own.rows if work.rows and own.rows else 1.0
         seconds = self.whole - self.busy + self.busy * ratio
         return Estimate(seconds, seconds, self.size * (ratio if work.grows else 1.0))
@@ -219,7 +220,9 @@ def _shortened(settings: Settings, folder: Path) -> Settings:
             for name, one in settings.teachers.items()
         },
         students={name: shorter(one) for name, one in settings.students.items()},
-        bench=bench.model_copy(update={"requests": requests, "processes": 1, "warmup": min(bench.warmup, 2)}),
+        bench=bench.model_copy(
+            update={"requests": requests, "processes": 1, "minutes": 0.0, "warmup": min(bench.warmup, 2)}
+        ),
     )
 
 

@@ -1,14 +1,19 @@
 import subprocess
 import sys
+import time
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from benchmarks.blocks import LEAST
 from benchmarks.config import BenchConfig
+from benchmarks.disturbance import Accounts, Watch
 from benchmarks.latency_worker import measure, opened, run_job
 from benchmarks.process import run_process
 from benchmarks.subjects import Subject, trained_subject
+from benchmarks.weights import require_precision
+from distill.core.errors import UserError
 from distill.core.files import read_json, write_json
 from distill.core.label_space import LabelSpace
 from distill.core.rendering import Encoded
@@ -18,6 +23,11 @@ from distill.inference.onnx_runner import OnnxRunner
 from distill.inference.runner_scorer import RunnerScorer
 from distill.inference.scorer import Scorer
 from distill.inference.token_budget import NO_LIMIT
+
+
+def quiet():
+    """A watch on a machine that does nothing else."""
+    return Watch(lambda: 1.0, lambda: Accounts(0.0, 0.0, 0, 0.0, 0.0, 0.0))
 
 
 class LengthRunner:
@@ -45,7 +55,7 @@ def scorer(model_folder, runner):
 def test_every_request_is_sampled_once_per_batch_size(scorer, runner, rows):
     ticks = iter(range(0, 10_000, 7))
     config = BenchConfig(warmup=3, batch=[1, 5], throughput_batch=4)
-    result = measure(scorer, rows, config, lambda: next(ticks))
+    result = measure(scorer, rows, config, lambda: next(ticks), quiet())
     one, five = result["batches"]["1"], result["batches"]["5"]
     assert one == {"total_ns": [14] * 12, "tokenise_ns": [7] * 12}
     assert len(five["total_ns"]) == 2
@@ -72,9 +82,22 @@ def test_preparing_is_timed_apart_from_answering(rows):
         def answer(self, prepared, on_progress=None):
             return np.zeros((len(prepared), 3), np.float32)
 
-    result = measure(Slow(), rows, BenchConfig(warmup=1, batch=[2]), lambda: now)
+    result = measure(Slow(), rows, BenchConfig(warmup=1, batch=[2]), lambda: now, quiet())
     assert result["batches"]["2"] == {"total_ns": [10] * 6, "tokenise_ns": [10] * 6}
     assert result["tokens"] == [0] * 12 and result["throughput_per_s"] == 1e9 / 5
+
+
+def test_a_process_with_little_time_answers_the_least_requests_and_fewer_rows_at_once(scorer, runner, rows):
+    now = 0
+
+    def clock():
+        nonlocal now
+        now += 50_000_000
+        return now
+
+    result = measure(scorer, rows * 10, BenchConfig(warmup=3, throughput_batch=4), clock, quiet(), seconds=4.0)
+    assert len(result["batches"]["1"]["total_ns"]) == LEAST and len(result["tokens"]) == 120
+    assert result["throughput_per_s"] == 10 / 0.05  # a quarter of 4 s, at 0.1 s each
 
 
 def test_an_export_is_opened_as_it_is_served(onnx_subject, rows, monkeypatch):
@@ -101,15 +124,21 @@ def test_a_job_runs_an_exported_model(onnx_subject, rows):
     assert all(0 < part < total for part, total in zip(*reversed(result["batches"]["1"].values()), strict=True))
 
 
-def test_a_job_runs_a_model_folder_in_pytorch(model_folder, rows):
+def test_a_job_runs_a_model_folder_in_pytorch_as_float32_however_it_is_stored(model_folder, rows):
     from transformers import BertConfig, BertForSequenceClassification
 
     sizes = {"hidden_size": 8, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 8}
     config = BertConfig(vocab_size=8, max_position_embeddings=16, num_labels=3, **sizes)
-    BertForSequenceClassification(config).save_pretrained(model_folder)
+    BertForSequenceClassification(config).half().save_pretrained(model_folder)
     teacher = Subject("base@document", "document", "pytorch", "fp32", model_folder, "teacher")
-    job = {"subject": teacher.as_json(), "rows": rows, "threads": 1, "config": {"warmup": 1}}
-    assert len(run_job(job)["batches"]["1"]["total_ns"]) == 12
+    assert read_json(model_folder / "config.json")["dtype"] == "float16"
+    job = {"subject": teacher.as_json(), "rows": rows, "threads": 1, "config": {"warmup": 1}, "keep": True}
+    found = run_job({**job, "started_ns": time.monotonic_ns()})
+    assert len(found["batches"]["1"]["total_ns"]) == 12 == len(found["logits"])
+    assert set(found["weights"]) == {"float32"} and found["start_ms"] > 0
+    require_precision(teacher, found["weights"])
+    with pytest.raises(UserError, match="is not in fp32, as its row would say[^.]*float16"):
+        require_precision(teacher, {"float16": 100})
 
 
 def test_a_job_runs_words(model_folder, rows):

@@ -408,6 +408,11 @@ EFFECTS: Mapping[type[Config], Mapping[str, str]] = {
     PretrainTraining: TRAINING,
     BenchConfig: {
         **each(ROUNDS, "requests", "processes"),
+        "minutes": "benchmarks/test_sampling.py::test_it_ends_with_the_time_and_nobody_is_left_out",
+        "within": "benchmarks/test_sampling.py::test_it_ends_when_every_ratio_is_narrow_enough",
+        "trained_students": "pipeline/test_bench.py::test_students_are_timed_in_pytorch_where_that_is_asked",
+        "int8_teachers": "benchmarks/test_variants.py::test_document_teachers_are_timed_as_int8_where_students_are",
+        "compiled": "benchmarks/test_variants.py::test_compiled_models_are_further_subjects",
         **each(REQUESTS, "warmup", "batch", "throughput_batch"),
         "threads": "benchmarks/test_latency.py::test_the_result_says_how_it_was_measured",
         "tail_samples": TAIL,

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from benchmarks import latency
+from benchmarks import bench
 from distill.core.files import write_json
 from distill.core.record_store import write_records
 from distill.core.records import Record
@@ -39,7 +39,7 @@ def timed(monkeypatch, tmp_path):
     """`timed(experiment)`: the subjects that its latency step measures and what it writes, without a process."""
     subjects = []
 
-    def process(subject, rows, config, threads):
+    def process(subject, rows, config, threads, more):
         subjects.append(subject)
         sample = {"total_ns": [2] * len(rows), "tokenise_ns": [1] * len(rows)}
         return {"batches": {"1": sample}, "tokens": [1], "throughput_per_s": 1.0}
@@ -58,12 +58,17 @@ def timed(monkeypatch, tmp_path):
             (folder / "latency.json").read_text()
         )
 
-    monkeypatch.setattr(latency, "run_process", process)
+    monkeypatch.setattr(bench, "run_process", process)
     return of
 
 
 ENCODERS = {"new@document": "pytorch", "new@card": "pytorch"}
 FILES = dict.fromkeys(("new@document.onnx", "new@card.onnx", "small@card.onnx"), "onnxruntime")
+
+
+def test_students_are_timed_in_pytorch_where_that_is_asked(experiment, timed):
+    found, _ = timed(experiment("bench.trained_students=true"))
+    assert found == {**ENCODERS, **FILES, "small@card": "pytorch"}
 
 
 def test_teachers_are_timed_as_they_are_and_students_as_files(experiment, timed):

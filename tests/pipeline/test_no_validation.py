@@ -27,7 +27,11 @@ TINY = [
     *("teachers.base.training.batch_size=16", "teachers.base.training.learning_rate=5e-3"),
     "students.8L_trunc.layers=1",
     "students.8L_trunc.training.learning_rate=5e-3",
-    *("bench={requests: 4, processes: 1, warmup: 1}", "quality.replicates=100", "gates.over_gold=null"),
+    *(
+        "bench={requests: 4, processes: 1, warmup: 1, minutes: 0, trained_students: false, int8_teachers: false}",
+        "quality.replicates=100",
+        "gates.over_gold=null",
+    ),
     *("gates.retention_card=null", "threads=1"),
 ]
 

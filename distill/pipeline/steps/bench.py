@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import math
+import tempfile
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,10 +22,15 @@ if TYPE_CHECKING:
 
 
 def bench_step(experiment: Experiment) -> Step:
-    """Latency of the teachers and of students that cannot be exported, as they were trained, and of every file."""
+    """Latency of the teachers and the students as they were trained, of every file, and of variants of them.
+
+    Students that leave as files are timed in PyTorch only where `bench.trained_students` says so.
+    """
     config, threads, tests = experiment.settings.bench, experiment.project.threads, experiment.tests
     provider = experiment.project.provider
-    trained = [spec for spec in experiment.timed if spec.role == TEACHER or not _exports(spec)]
+    trained = [
+        spec for spec in experiment.timed if spec.role == TEACHER or config.trained_students or not _exports(spec)
+    ]
     left_out = {label: "its labels were made elsewhere, there is no model to time" for label in experiment.imported}
     remote = [spec.label for spec in experiment.of_role(TEACHER) if experiment.is_remote(spec)]
     left_out |= dict.fromkeys(remote, "it asks a server, whose time and price are not this machine's")
@@ -29,16 +38,24 @@ def bench_step(experiment: Experiment) -> Step:
     def body(folder: Path) -> None:
         from benchmarks.latency import measure
         from benchmarks.placing import placed
+        from benchmarks.variants import with_variants
         from distill.core.files import write_json
-        from distill.core.progress import progress
+        from distill.core.progress import note, progress
         from distill.core.record_store import read_records
+        from distill.report.latency_lines import warnings
 
         rows = [record.fields for test in tests for record in read_records(experiment.run / RECORDS, test)]
         by_view = {view: rows for view in experiment.project.views}
         subjects, elsewhere = placed(_subjects(experiment, trained), provider)
-        with progress("measuring latency", len(subjects) * config.processes, unit="processes") as advance:
-            why = {**left_out, **elsewhere}
-            result = measure(subjects, by_view, config, threads, why, on_progress=lambda done, *_: advance(done))
+        with tempfile.TemporaryDirectory(prefix="latency-") as scratch:
+            subjects, unmade = with_variants(subjects, config, Path(scratch))
+            least = len(subjects) * config.processes
+            with progress("measuring latency", least, unit="processes") as advance:
+                why = {**left_out, **elsewhere, **unmade}
+                told = partial(_advance, advance, least)
+                result = measure(subjects, by_view, config, threads, why, on_progress=told)
+        for sentence in warnings(result["rows"], result["settings"]):
+            note(sentence)
         write_json(folder / "latency.json", result)
 
     files = [RunFolder.export(spec.name, target) for spec, target in experiment.exports()]
@@ -58,8 +75,17 @@ def bench_step(experiment: Experiment) -> Step:
             *(Read(spec.artifact) for spec in trained),
             *map(Read, files),
         ),
-        work=lambda rows: Work(rows=launches * (config.requests + config.warmup), launches=launches),
+        work=lambda rows: Work(
+            rows=launches * (config.requests + config.warmup),
+            launches=launches,
+            most_minutes=config.minutes or math.inf,
+        ),
     )
+
+
+def _advance(advance: Callable[[int], None], least: int, done: int, total: int, name: str) -> None:
+    """Processes beyond the least leave the bar at its end."""
+    advance(min(done, least))
 
 
 def _exports(spec: ModelSpec) -> bool:

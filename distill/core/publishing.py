@@ -52,6 +52,9 @@ class ReportConfig(Config):
         None,
         description="price of an hour of the machine that was timed; the page then says what a million records cost",
     )
+    trackers: list[str] = Field(
+        default_factory=list, description="where the figures of a finished run go besides: tensorboard, mlflow"
+    )
 
 
 def publishing_problems(bundle: BundleConfig, report: ReportConfig, data: Any, fields: set[str]) -> list[str]:

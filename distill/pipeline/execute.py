@@ -38,6 +38,7 @@ from distill.report.contents import gates_of
 from distill.report.failed_gates import require, require_no_leak, require_teacher
 from distill.report.outcome import FINISHED, UNFINISHED, stopped
 from distill.report.page import write_page
+from distill.report.tracking import track, trackers
 
 VERSIONED = ("distill", "numpy", "pyarrow", "tokenizers", "torch", "transformers", "onnx", "onnxruntime")
 
@@ -57,7 +58,7 @@ def execute(
         before anything is trained, a teacher that knows too little before anything is labelled, every other gate before
         the bundles. UserError for what the user gave.
     """
-    experiment = Experiment(settings)
+    experiment, asked = Experiment(settings), trackers(settings.project.report.trackers)
     with at_work(settings.run), reporting(reporter):
         told = reporter.step_starts, reporter.step_ends, on_body
         steps = Steps(settings.run, settings.as_json(), versions(), *told)
@@ -70,7 +71,9 @@ def execute(
                 texts = experiment.project.report.texts
                 _write_report(experiment, steps, stopped(error, steps.stages, texts))
             raise
-        return _write_report(experiment, steps, FINISHED)
+        report = _write_report(experiment, steps, FINISHED)
+        track(asked, settings.run, report, settings.as_json())
+        return report
 
 
 def _make(experiment: Experiment, steps: Steps, until: str) -> None:

@@ -30,6 +30,7 @@ from distill.report.contents import gates_of
 from distill.report.failed_gates import gate_line
 from distill.report.outcome import FINISHED, reason, stopped_because
 from distill.report.page import write_page
+from distill.report.tracking import track, trackers
 
 # Verbs that go beyond the evaluation, each with whether it asks the gates.
 _BEYOND = {"bench": False, "bundle": True, "report": True}
@@ -127,6 +128,8 @@ def execute_seeds(
         finished = [one for one in runs if _seed(one) not in stopped]
         late = _attempt(runs[0], reporter, until, on_body) if until in _BEYOND and runs[0] in finished else None
         report = _combine(settings, finished, stopped, reporter, evaluated=until in _EVALUATED)
+        with reporting(reporter):
+            track(trackers(settings.project.report.trackers), settings.run, report, settings.as_json())
     _require(settings, report, stopped, late, asked=_BEYOND.get(until, False))
     return report
 

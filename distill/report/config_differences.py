@@ -19,12 +19,12 @@ def config_differences(configs: Mapping[str, Json]) -> list[Json]:
 
     Args: configs: by run, the `config` of its `run.json`. A value that a run does not have is missing.
     """
-    flat = {run: _flat("", config) for run, config in configs.items()}
-    keys = dict.fromkeys(key for settings in flat.values() for key in settings)
+    settings_of = {run: flat("", config) for run, config in configs.items()}
+    keys = dict.fromkeys(key for settings in settings_of.values() for key in settings)
     found = []
     for key in (key for key in keys if key not in _OWN):
-        values = {run: settings[key] for run, settings in flat.items() if key in settings}
-        if len(values) < len(flat) or any(value != next(iter(values.values())) for value in values.values()):
+        values = {run: settings[key] for run, settings in settings_of.items() if key in settings}
+        if len(values) < len(settings_of) or any(value != next(iter(values.values())) for value in values.values()):
             found.append({"key": key, "values": values})
     return found
 
@@ -44,11 +44,11 @@ def _value(run: str) -> Callable[[Json], str]:
     return cell
 
 
-def _flat(prefix: str, value: Any) -> dict[str, Any]:
-    """Settings by their dotted key; an empty section is a value."""
+def flat(prefix: str, value: Any) -> dict[str, Any]:
+    """The settings below a key by their dotted keys; an empty section is a value."""
     if not isinstance(value, dict) or not value:
         return {prefix: value}
     found: dict[str, Any] = {}
     for key, inner in value.items():
-        found |= _flat(f"{prefix}.{key}" if prefix else str(key), inner)
+        found |= flat(f"{prefix}.{key}" if prefix else str(key), inner)
     return found

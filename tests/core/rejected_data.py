@@ -17,7 +17,7 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
     intake.MadePairs: {"of": [], "exact": -1, "neighbours": "all", "hard": -1, "random": 0.5, "seed": -1},
     intake.PoolSource: {"files": [], "pairs": {}, "rows": 0, "pairing": "random"},
     publishing.BundleConfig: {"license": "apache", "data_licenses": {"pool": "public"}, "golden": "real"},
-    publishing.ReportConfig: {"texts": "some", "price_per_hour": -1},
+    publishing.ReportConfig: {"texts": "some", "price_per_hour": -1, "trackers": "mlflow"},
     project.Windows: {"stride": -1, "max": 0, "pool": "sum"},
     project.Controls: {"card_teacher": "some", "gold_twins": 3, "random": "yes please", "tfidf": 2, "bag_of_tokens": 2},
     project.ViewConfig: {

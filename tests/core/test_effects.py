@@ -269,6 +269,7 @@ EFFECTS: Mapping[type[Config], Mapping[str, str]] = {
     ReportConfig: {
         **each(WITHHELD, "texts"),
         "price_per_hour": "report/test_assemble.py::test_a_price_is_in_the_report_where_one_is_given",
+        "trackers": "report/test_tracking.py::test_a_run_gives_its_figures_to_the_trackers_that_are_named",
     },
     project.Project: {
         **each(HANDED_OFF, "bundle"),

@@ -70,7 +70,7 @@ CHANGES = {
     "a licence": (["bundle.license=MIT"], {"bundle small"}),
     "real golden records": (["bundle.golden=test"], {"bundle small"}),
     "no texts in the report": (["report.texts=false"], {"records", "bundle small"}),
-    "a price of an hour": (["report.price_per_hour=0.5"], set()),
+    "a price of an hour, a tracker": (["report.price_per_hour=0.5", "report.trackers=[tensorboard]"], set()),
     "other shares to send on": (["fall_through.shares=[0.1]", "fall_through.by=probability"], FIGURES),
     "a limit of what is sent on": (["fall_through.most=0.1", "fall_through.latency_ms=5"], set()),
     "more resamples": (["quality.replicates=200"], {"choose labels", "ask gold-only twins"} | FIGURES),

@@ -78,5 +78,8 @@ def bundle_step(experiment: Experiment, spec: ModelSpec) -> Step:
 def _published(experiment: Experiment) -> Json:
     """What of the project a bundle says, as far as it is no default."""
     project = experiment.project
-    found = {"bundle": project.bundle.as_fingerprint(), "report": project.report.as_fingerprint("price_per_hour")}
+    found = {
+        "bundle": project.bundle.as_fingerprint(),
+        "report": project.report.as_fingerprint("price_per_hour", "trackers"),
+    }
     return {key: value for key, value in found.items() if value}

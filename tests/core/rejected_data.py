@@ -12,7 +12,14 @@ MODULES = ("distill.core.grid", "distill.core.intake.config", "distill.core.publ
 REJECTED: dict[type[Config], dict[str, Any]] = {
     intake.Split: {"mode": "chance", "keys": [], "valid": 1.5, "test": -0.1},
     grid.Grid: {"columns": "a", "rows": [[1]], "over": {"a": []}, "sets": ["a=$b"], "model": 3},
-    intake.Junk: {"min_chars": -1, "max_chars": 0, "required": "page.title", "repeated": 2, "patterns": "спам"},
+    intake.Junk: {
+        "min_chars": -1,
+        "max_chars": 0,
+        "required": "page.title",
+        "repeated": 2,
+        "patterns": "спам",
+        "rules": {"short": {"kind": "lenght"}},
+    },
     intake.Near: {"jaccard": 0.4, "words": 0, "on_pool": "keep", "on_leak": "drop"},
     intake.MadePairs: {"of": [], "exact": -1, "neighbours": "all", "hard": -1, "random": 0.5, "seed": -1},
     intake.PoolSource: {"files": [], "pairs": {}, "rows": 0, "pairing": "random"},

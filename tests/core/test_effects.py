@@ -24,7 +24,7 @@ from students.config import StudentConfig, StudentEntry, TrainedEntry
 from teachers.config import LabellingConfig, TeacherConfig, TeacherEntry
 from teachers.phases import PhaseConfig
 from teachers.pretraining.config import EmbeddingTeacherConfig, PretrainConfig, PretrainTraining, TextSource
-from tests.core import effects_losses, effects_targets
+from tests.core import effects_junk, effects_losses, effects_targets
 from tests.core.effects_losses import each
 from tests.core.test_project import REJECTED
 
@@ -153,6 +153,7 @@ ASKING = {
 EFFECTS: Mapping[type[Config], Mapping[str, str]] = {
     **effects_losses.EFFECTS,
     **effects_targets.EFFECTS,
+    **effects_junk.EFFECTS,
     project.Task: {
         "labels": "core/test_label_space.py::test_gold_becomes_a_vector",
         "rare": f"{RARE}::test_a_task_without_rare_classes_stays_as_it_is",
@@ -171,7 +172,10 @@ EFFECTS: Mapping[type[Config], Mapping[str, str]] = {
         **each(GRID, "columns", "rows", "over", "sets"),
         "model": "pipeline/studies/test_sweep.py::test_the_shipped_grids_hold_with_an_encoder",
     },
-    intake.Junk: each(JUNK, "min_chars", "max_chars", "required", "repeated", "patterns"),
+    intake.Junk: {
+        **each(JUNK, "min_chars", "max_chars", "required", "repeated", "patterns"),
+        "rules": f"{effects_junk.RULES}::test_the_first_rule_is_the_reason_and_every_rule_is_counted",
+    },
     intake.Near: {
         **each(f"{NEAR}::test_threshold_and_shingle_decide", "jaccard", "words"),
         "on_pool": f"{NEAR}::test_they_may_be_counted_alone",

@@ -78,7 +78,7 @@ def _figures(project: Project, records: Path, ledger: Ledger, tokenizers: Mappin
     found: Json = {
         "rows": ledger.summary(),
         "duplicates": _dropped(ledger, _duplicates(project)),
-        "junk": _dropped(ledger, junk.REASONS),
+        "junk": _dropped(ledger, junk.junk_reasons(ledger)),
         "balance": _balance(project, surveys),
         "leaks": [entry for overlap in shared for entry in overlap.entries()],
         "leak_rows": sum(map(len, leaked.values())),
@@ -87,6 +87,8 @@ def _figures(project: Project, records: Path, ledger: Ledger, tokenizers: Mappin
     if leaked:
         found["leak_examples"] = {test: ids[:EXAMPLES] for test, ids in leaked.items()}
     found |= near_findings(ledger, shared, records)
+    if rules := junk.rule_counts(ledger):
+        found["junk_rules"] = rules
     if cards := shared_rows.card_overlaps(ledger):
         found["card_overlaps"] = cards
     if shared_pools := _pool_overlaps(ledger):
@@ -212,7 +214,7 @@ def _warnings(project: Project, found: Mapping[str, Any], shared: list[Overlap])
     rows, warnings = found["rows"], []
     on_purpose = {
         *_duplicates(project),
-        *junk.REASONS,
+        *filter(junk.is_junk, rows["dropped"]),
         "not_sampled",
         "no_neighbour",
         NEAR,

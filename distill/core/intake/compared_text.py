@@ -10,12 +10,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import lru_cache, wraps
+from typing import TYPE_CHECKING
 
 from distill.core.intake.hashing import digest
 from distill.core.names import folded
-from distill.core.project import ViewConfig
 from distill.core.records import Record
 from distill.core.rendering import shared_room
+
+if TYPE_CHECKING:
+    from distill.core.project import ViewConfig
 
 # Controls and format signs: zero-width spaces and joiners, marks of direction, soft hyphens, byte order marks, tags.
 _UNSEEN = re.compile(

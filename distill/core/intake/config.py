@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveInt, model_
 
 from distill.core.config import Config
 from distill.core.config_values import Files, Share, become_paths
+from distill.core.intake.junk_rules.registry import Rules
 
 
 class Split(Config):
@@ -38,6 +39,7 @@ class Junk(Config):
         0.0, description="share of distinct words under this in texts of 20 words on: repeated_text"
     )
     patterns: list[str] = Field(default_factory=list, description="regular expressions found in any field: pattern")
+    rules: Rules = Field(default_factory=dict, description="rules by name, each of a kind, tried in their order")
 
 
 class MadePairs(Config):

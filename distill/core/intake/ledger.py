@@ -35,6 +35,7 @@ class Account:
         rare: rare class to its rows, which another class has taken or which were dropped for it.
         files: rows read of each file; empty where all were read of one.
         near: of a pool source, with `data.near`: what its near duplicates are (`near.pool`).
+        rules: by name of a rule of `data.junk.rules` its kind, action, counts and examples; see `junk.rule_counts`.
     """
 
     read: int = 0
@@ -46,6 +47,7 @@ class Account:
     rare: Counter[str] = field(default_factory=Counter)
     files: Counter[str] = field(default_factory=Counter)
     near: Json = field(default_factory=dict)
+    rules: dict[str, Json] = field(default_factory=dict)
 
     def of_file(self, name: str) -> int | None:
         """Rows read of a file of the source; None in a ledger of an earlier version."""
@@ -108,7 +110,7 @@ class Ledger:
         """Write `ledger.json`: source to its account, in the order in which sources were read."""
         accounts = {source: {**vars(account)} for source, account in self.accounts.items()}
         for account in accounts.values():
-            for key in ("rare", "files", "near"):  # only where there is something to say, as before they were known
+            for key in ("rare", "files", "near", "rules"):  # only where there is something to say
                 if not account[key]:
                     del account[key]
         write_json(folder / LEDGER_FILE, accounts)
@@ -127,11 +129,11 @@ class Ledger:
 class Quarantine:
     """Bad rows as JSON lines `{file, row, reason, detail, raw}`; `raw` is cut to 2000 characters.
 
-    Args: file: an open text file. root: folder that file names are shown from. fail: stop at the first bad row. texts:
-        whether detail and raw, which quote the row, are there.
+    Args: file: an open text file; None: nothing is written. root: folder that file names are shown from. fail: stop at
+        the first bad row. texts: whether detail and raw, which quote the row, are there.
     """
 
-    def __init__(self, file: TextIO, root: Path, *, fail: bool, texts: bool = True) -> None:
+    def __init__(self, file: TextIO | None, root: Path, *, fail: bool, texts: bool = True) -> None:
         self._file, self._root, self._fail, self._texts = file, root, fail, texts
 
     def add(self, row: Row, bad: BadRow) -> str:
@@ -143,8 +145,13 @@ class Quarantine:
             raise UserError(f"bad row: {bad.reason}", where=place, found=detail, do=do)
         entry = {"file": file, "row": row.number, "reason": bad.reason, "detail": detail}
         raw = {"raw": (row.raw or _as_json(row.values))[:RAW_CHARS]} if self._texts else {}
-        self._file.write(json.dumps(entry | raw, ensure_ascii=False) + "\n")
+        if self._file is not None:
+            self._file.write(json.dumps(entry | raw, ensure_ascii=False) + "\n")
         return f"{place}, {bad.reason}: {detail}"
+
+    def apart(self) -> Quarantine:
+        """One that takes bad rows and writes nothing."""
+        return Quarantine(None, self._root, fail=False, texts=False)
 
     def shown(self, path: Path) -> str:
         """`path` from the root where it is inside, so that the same data gives the same text on every machine."""

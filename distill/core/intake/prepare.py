@@ -47,6 +47,7 @@ def records_config(project: Project) -> dict[str, Any]:
         "pool": pool_config(project),
         "seed": project.seed,
         **({} if project.report.texts else {"texts": False}),
+        **({"junk_order": list(rules)} if (rules := project.data.junk.rules) else {}),  # a mapping's order is no JSON
     }
 
 
@@ -80,7 +81,7 @@ class _Preparation:
         self.ledger = Ledger()
         self._project, self._folder, self._files = project, folder, files
         self._reader, self._bad_rows = SourceReader(project, self.ledger, bad_rows), bad_rows
-        self._junk = JunkRules(project.data.junk, field_paths(project)).check
+        self._junk = JunkRules(project)
         self._labelled: Parts = {}
         near = project.data.near
         self._near = NearPool(near, project.views["document"]) if near and project.data.pool else None
@@ -130,16 +131,16 @@ class _Preparation:
 
     def _pool(self, split: str, source: PoolSource, check: PoolCheck) -> Iterator[Record]:
         account, files = self.ledger.account(split), self._files.get(split, [])
-        checks: list[Check] = [self._junk]
+        junk = self._junk.check(split, self._reader, [] if source.pairs is not None else files)
         if source.pairs is not None:
-            both = _both(self._junk, check.check)
+            both = _both(junk, check.check)
             yield from new_pairs(source, self._project, self._sides(split, source.pairs, files), both, account)
             return
         if source.pairing == "neighbours":
-            rows = list(self._reader.records(split, files, checks))
+            rows = list(self._reader.records(split, files, [junk]))
             yield from paired(rows, source, self._project, check, account)
         else:
-            yield from self._reader.records(split, files, [*checks, check.check])
+            yield from self._reader.records(split, files, [junk, check.check])
 
     def _sides(self, split: str, config: MadePairs, files: list[Path]) -> Sides:
         """The sides of a pool of made pairs; rows that cannot be read and sides that are left out are entered."""
@@ -160,7 +161,9 @@ class _Preparation:
         return sides
 
     def _read_labelled(self, source: str, places: Places) -> Iterator[Record]:
-        for record in self._reader.records(source, self._files[source], [self._junk, DuplicateCheck(source).check]):
+        files = self._files[source]
+        junk = self._junk.check(source, self._reader, files)
+        for record in self._reader.records(source, files, [junk, DuplicateCheck(source).check]):
             note_places(places, source, record, self._reader.place)
             yield record
 

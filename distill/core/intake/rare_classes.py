@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -12,7 +11,6 @@ from distill.core.errors import UserError
 from distill.core.files import Json
 from distill.core.intake.junk import JunkRules
 from distill.core.intake.ledger import Ledger, Quarantine
-from distill.core.intake.record_reader import field_paths
 from distill.core.intake.rows import DuplicateCheck, SourceReader
 from distill.core.intake.separation import made_splits
 from distill.core.intake.sources import expand
@@ -82,10 +80,9 @@ def _training_counts(project: Project, base: Path) -> list[int]:
     """Training rows of each label."""
     data = project.data
     files = expand(base / data.root, data.train, "data.train")
-    with open(os.devnull, "w", encoding="utf-8", errors="backslashreplace") as nowhere:
-        reader = SourceReader(project, Ledger(), Quarantine(nowhere, base / data.root, fail=False, texts=False))
-        checks = [JunkRules(data.junk, field_paths(project)).check, DuplicateCheck("train").check]
-        rows = list(reader.records("train", files, checks))
+    reader = SourceReader(project, Ledger(), Quarantine(None, base / data.root, fail=False, texts=False))
+    checks = [JunkRules(project).check("train", reader, files), DuplicateCheck("train").check]
+    rows = list(reader.records("train", files, checks))
     parts = made_splits(rows, project)[0] if rows else None
     counts = np.zeros(len(project.task.labels), np.int64)
     objective = project.task.space.objective

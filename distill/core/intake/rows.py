@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from distill.core.errors import UserError
 from distill.core.intake.compared_text import text_hash
@@ -16,6 +17,7 @@ from distill.core.intake.sources import Reading, Row, read_rows
 from distill.core.progress import EVERY, Advance, progress
 from distill.core.project import Project
 from distill.core.records import Record
+from distill.core.rendering import lookup
 
 Check = Callable[[Record], None]
 
@@ -31,7 +33,21 @@ class SourceReader:
     def __init__(self, project: Project, ledger: Ledger, quarantine: Quarantine, *, one_side: bool = False) -> None:
         self._project, self._ledger, self._quarantine = project, ledger, quarantine
         self._one_side = one_side
+        self._latest: tuple[Record, Mapping[str, Any]] | None = None
         self.place = ""
+
+    def account(self, source: str) -> Account:
+        """What the ledger says of a source."""
+        return self._ledger.account(source)
+
+    def apart(self) -> SourceReader:
+        """A reader of the same sources that enters nothing in ledger and quarantine."""
+        return SourceReader(self._project, Ledger(), self._quarantine.apart(), one_side=self._one_side)
+
+    def with_lines(self, record: Record, path: str) -> str:
+        """A field's text with its line breaks, as the file has it; without, of a record that was not just read."""
+        value = lookup(self._latest[1], path) if self._latest is not None and self._latest[0] is record else None
+        return value if isinstance(value, str) else record.fields[path]
 
     def records(self, source: str, files: Sequence[Path], checks: Sequence[Check]) -> Iterator[Record]:
         """The records of a source's files that pass all checks.
@@ -70,6 +86,7 @@ class SourceReader:
         record = None
         try:
             record = _readable(row, reader)
+            self._latest = record, row.values or {}
             for check in checks:
                 check(record)
         except BadRow as bad:

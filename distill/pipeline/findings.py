@@ -26,6 +26,7 @@ from distill.report.against_table import against_sheet
 from distill.report.audit_lines import audit_lines
 from distill.report.decision_record import decision_record
 from distill.report.finding import Finding, Lines, Part, report_parts
+from distill.report.junk_table import junk_sheet
 from distill.report.lines import curve_lines
 from distill.report.page import write_page
 from distill.report.scale_table import scale_sentences, scale_sheet
@@ -128,8 +129,8 @@ def _audit_parts(settings: Settings, report: Json) -> list[Part]:
     most = {name: view.max_tokens for name, view in settings.project.views.items()}
     warnings = [Text(f"warning: {one}", style="yellow") for one in report["audit"]["warnings"]]
     where = f"audit: {first_run(settings).run / 'audit.json'}"
-    compared = against_sheet(report)
-    return [*audit_lines(report["audit"], most), *([compared] if compared.rows else []), *warnings, where]
+    sheets = [sheet for sheet in (junk_sheet(report), against_sheet(report)) if sheet.rows]
+    return [*audit_lines(report["audit"], most), *sheets, *warnings, where]
 
 
 def _page_again(run: Path, report: Json) -> Part:

@@ -8,6 +8,7 @@ from distill.report import formats, plots, run_tables
 from distill.report.against_table import against_sheet
 from distill.report.audit_lines import rare_lines
 from distill.report.contents import Report, dig
+from distill.report.junk_table import junk_sheet
 from distill.report.markup import element, notes, table
 from distill.report.section import Section
 
@@ -39,7 +40,12 @@ class Audit(Section):
         warnings = dig(report, "audit").get("warnings")
         listed = notes([str(item) for item in warnings], class_="warnings") if isinstance(warnings, list) else ""
         listed += notes([f"Rare classes: {line}" for line in rare_lines(dig(report, "audit"))])
-        sheets = (run_tables.ledger_sheet(report), run_tables.leak_sheet(report), against_sheet(report))
+        sheets = (
+            run_tables.ledger_sheet(report),
+            junk_sheet(report),
+            run_tables.leak_sheet(report),
+            against_sheet(report),
+        )
         return listed + "".join(map(table, sheets))
 
 

@@ -4,11 +4,12 @@ from distill.report.junk_table import junk_sheet
 
 COUNTS = {"rows": 2000, "hits": 30, "share": 0.015, "dropped": 25}
 LONG = {"id": "п1", "text": "купить дрель " * 20}
+FOUND = {**COUNTS, "examples": [LONG, {"id": "п2"}]}
 RULES = {
     "menus": {
         "kind": "boilerplate",
         "action": "drop",
-        "sources": {"pool.a": {**COUNTS, "examples": [LONG, {"id": "п2"}]}},
+        "sources": {"pool.a": FOUND},
     },
     "trial": {"kind": "regex", "action": "count", "sources": {"train": {**COUNTS, "dropped": 0, "examples": []}}},
 }

@@ -36,6 +36,7 @@ from distill.core.folders import (
 from distill.core.hashes import HashCache
 from distill.core.manifest import MANIFEST
 from distill.core.run_folder import HASHES
+from distill.core.steady import changed_file
 from distill.core.work import Workload, no_work
 
 _DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EIO}
@@ -199,6 +200,7 @@ class Steps:
                 self.on_body(self.run_folder, step)
                 step.body(partial)
                 seconds = time.monotonic() - started
+                self._require_steady(step, inputs, partial)
                 _close_partial(partial, step, fingerprint, inputs, seconds)
             if step.manifest != STARTED:
                 (partial / STARTED).unlink(missing_ok=True)
@@ -207,6 +209,13 @@ class Steps:
     def _inputs(self, step: Step) -> dict[str, str]:
         found = {str(read): manifest.digest(self.run_folder / read.artifact, read.files) for read in step.reads}
         return found | {str(path): self._hashes.sha256(path) for path in step.files}
+
+    def _require_steady(self, step: Step, inputs: Mapping[str, str], partial: Path) -> None:
+        """Check that input files are still those that the fingerprint names. Raises: UserError; the work is cleared."""
+        for path in step.files:
+            if self._hashes.sha256(path) != inputs[str(path)]:
+                clear_folder(partial, self.run_folder)
+                raise changed_file(path, "other content than when the step began")
 
     def _publish(self, step: Step, target: Path) -> None:
         for name in step.publish:

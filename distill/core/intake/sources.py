@@ -21,9 +21,11 @@ from distill.core.intake.json_rows import BadJson, json_value
 from distill.core.names import shown
 from distill.core.paths import instead_of_a_file, matches, require_utf8
 from distill.core.project import Project
+from distill.core.steady import unchanged
 
 _UNDECODED = re.compile("[\udc80-\udcff]")  # what the surrogateescape handler makes of bytes
 _TOO_LONG = re.compile("[^/]{256}")
+_CUT_SHORT = ("broken_json", "wrong_cells", "broken_csv")
 _PARQUET_ROWS, _BUFFER_BYTES = 1024, 1 << 16
 
 
@@ -121,17 +123,35 @@ def _no_file(key: str, path: Path, pattern: str) -> UserError:
 def read_rows(path: Path, reading: Reading = PLAIN) -> Iterator[Row]:
     """The rows of a file, one at a time.
 
-    Raises: UserError when the format is unknown, the file is empty, truncated or unreadable, in another encoding than
-        the one named as a whole, or has a header with a repeated name.
+    Raises: UserError when the format is unknown, the file is empty, cut short, changed while it is read or unreadable,
+        in another encoding than the one named as a whole, or has a header with a repeated name.
     """
-    reader, count = _reader(path), 0
+    reader, last = _reader(path), None
     encodings.require_usable(reading.encoding)
-    with named_errors(path):
-        for row in reader(path, reading):
-            count += 1
-            yield row
-    if not count:
-        raise no_rows(path)
+    with unchanged(path):
+        with named_errors(path):
+            for last in reader(path, reading):
+                yield last
+        if last is None:
+            raise no_rows(path)
+        _require_whole_end(last)
+
+
+def _require_whole_end(last: Row) -> None:
+    """Check that a file does not end inside its last row. Raises: UserError naming the line."""
+    if last.problem is None or last.problem.reason not in _CUT_SHORT or _ends_a_line(last.file):
+        return
+    where, found = f"{last.file}, line {last.number}", "the last row cannot be read, and no line end comes after it"
+    do = "copy or write the file again; a line end after that row says that it is whole, and only the row is left out"
+    raise UserError("the file ends in the middle of a row", where=where, found=found, do=do)
+
+
+def _ends_a_line(path: Path) -> bool:
+    end = b""
+    with named_errors(path), open_bytes(path) as file:
+        while chunk := file.read(_BUFFER_BYTES):
+            end = chunk[-1:]
+    return end in (b"\n", b"\r")
 
 
 def no_rows(path: Path) -> UserError:

@@ -28,6 +28,7 @@ from distill.report.decision_record import decision_record
 from distill.report.finding import Finding, Lines, Part, report_parts
 from distill.report.junk_table import junk_sheet
 from distill.report.lines import curve_lines
+from distill.report.overlap_table import overlap_sheet
 from distill.report.page import write_page
 from distill.report.scale_table import scale_sentences, scale_sheet
 from distill.report.selection_table import selection_sentence, selection_sheet
@@ -129,7 +130,7 @@ def _audit_parts(settings: Settings, report: Json) -> list[Part]:
     most = {name: view.max_tokens for name, view in settings.project.views.items()}
     warnings = [Text(f"warning: {one}", style="yellow") for one in report["audit"]["warnings"]]
     where = f"audit: {first_run(settings).run / 'audit.json'}"
-    sheets = [sheet for sheet in (junk_sheet(report), against_sheet(report)) if sheet.rows]
+    sheets = [sheet for sheet in (junk_sheet(report), overlap_sheet(report), against_sheet(report)) if sheet.rows]
     return [*audit_lines(report["audit"], most), *sheets, *warnings, where]
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from distill.core.files import Json
+from distill.core.intake.source_overlaps import OVERLAPS_FILE
 from distill.core.manifest import read_whole
 from distill.core.project import Controls, Project
 from distill.core.run_folder import (
@@ -103,6 +104,8 @@ def assemble(
     }
     if project.report.price_per_hour is not None:
         report["price_per_hour"] = project.report.price_per_hour
+    if shared := read_whole(run / RECORDS, OVERLAPS_FILE):
+        report["source_overlaps"] = shared
     off = [name for name, one in Controls.model_fields.items() if one.default and not getattr(project.controls, name)]
     left_out = {"controls_off": off} if off else {}
     if not project.data.has_validation:

@@ -202,6 +202,7 @@ EFFECTS: Mapping[type[Config], Mapping[str, str]] = {
         "junk": JUNK,
         "near": f"{NEAR}::test_without_near_nothing_is_looked_for_and_no_config_changes",
         "against": "core/intake/test_against.py::test_every_row_of_both_versions_is_accounted_for",
+        "contained": "core/intake/test_source_overlaps.py::test_a_source_that_an_earlier_one_holds_is_a_warning",
         "encoding": "core/intake/test_sources.py::test_a_file_in_another_encoding_is_named_with_the_fix",
         "quotes": "core/intake/test_sources.py::test_a_tsv_has_quotes_only_where_they_are_declared",
         "on_bad_row": "core/intake/test_prepare.py::test_fail_stops_at_the_first_bad_row",

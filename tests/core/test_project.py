@@ -136,6 +136,7 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
         "junk": 1,
         "against": 5,
         "near": {"jaccard": 2},
+        "contained": 1.1,
         "encoding": 1251,
         "quotes": "single",
         "on_bad_row": "skip",

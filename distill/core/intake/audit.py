@@ -12,7 +12,7 @@ from typing import Any
 from tokenizers import Tokenizer
 
 from distill.core.errors import UserError
-from distill.core.files import Json, sha256, write_json
+from distill.core.files import Json, read_object, sha256, write_json
 from distill.core.intake import junk, lengths, shared_rows
 from distill.core.intake.against import compare_records, old_records, uncovered_slices
 from distill.core.intake.extra import is_extra
@@ -23,6 +23,7 @@ from distill.core.intake.near.pool import REASON as NEAR
 from distill.core.intake.overlaps import Overlap, SplitChecks, leak_checks, leaked_rows, overlaps
 from distill.core.intake.rare_classes import REASON as RARE
 from distill.core.intake.rows import sides_without_column
+from distill.core.intake.source_overlaps import OVERLAPS_FILE, contained, contained_warnings
 from distill.core.intake.words import word_tokenizer
 from distill.core.progress import EVERY, Advance, progress
 from distill.core.project import DROP, Project, Rare
@@ -51,15 +52,16 @@ def audit_config(project: Project) -> Json:
         "seed": project.seed,
         **({"against": Path(project.data.against).name} if project.data.against else {}),
         **({"near": near.as_fingerprint()} if (near := project.data.near) else {}),
+        **project.data.model_dump(include={"contained"}, exclude_defaults=True),
     }
 
 
 def audit(project: Project, records: Path, folder: Path, *, tokenizers: Mapping[str, Path] | None = None) -> None:
     """Write `audit.json` into `folder`, about the records folder that `prepare` made.
 
-    It holds rows, duplicates, junk, pool_overlaps and card_overlaps (where there are any), near_duplicates and
-    near_leaks (with `data.near`, see `near_findings`), against (with `data.against`, see `compare_records`),
-    uncovered_slices, balance, leaks, leak_rows
+    It holds rows, duplicates, junk, pool_overlaps, card_overlaps, junk_rules and contained (where there are any),
+    near_duplicates and near_leaks (with `data.near`, see `near_findings`), against (with `data.against`, see
+    `compare_records`), uncovered_slices, balance, leaks, leak_rows
     (the figure of the gate) with leak_examples (test to its first ids), tokenizer, token_rows (rows measured per
     split), tokens, histograms, unread_share, same_text_share, warnings; no times, no absolute paths.
 
@@ -91,6 +93,8 @@ def _figures(project: Project, records: Path, ledger: Ledger, tokenizers: Mappin
         found["junk_rules"] = rules
     if cards := shared_rows.card_overlaps(ledger):
         found["card_overlaps"] = cards
+    if held := contained(read_object(records / OVERLAPS_FILE), project.data.contained):
+        found["contained"] = held
     if shared_pools := _pool_overlaps(ledger):
         found["pool_overlaps"] = shared_pools
     if (old := old_records(project)) is not None:
@@ -211,7 +215,7 @@ def _missing_columns(ledger: Ledger) -> list[str]:
 
 
 def _warnings(project: Project, found: Mapping[str, Any], shared: list[Overlap]) -> list[str]:
-    rows, warnings = found["rows"], []
+    rows, warnings = found["rows"], [*contained_warnings(found.get("contained", []))]
     on_purpose = {
         *_duplicates(project),
         *filter(junk.is_junk, rows["dropped"]),

@@ -147,6 +147,9 @@ class Data(Config):
     against: str | None = Field(
         None, description="folder of an earlier run, or of records: the audit says what has changed since; from root"
     )
+    contained: Share = Field(
+        0.9, description="the audit warns of a source that shares so many of its rows with one before it"
+    )
     encoding: str = Field("utf-8", description="text encoding of JSONL, CSV and TSV files")
     quotes: Literal["auto", "double", "none"] = Field(
         "auto", description="whether quotes hold the cells of CSV and TSV files together; auto: in CSV only"

@@ -24,6 +24,7 @@ from distill.core.intake.record_reader import field_paths
 from distill.core.intake.rows import Check, DuplicateCheck, SourceReader
 from distill.core.intake.separation import made_splits, separate
 from distill.core.intake.sides import Sides
+from distill.core.intake.source_overlaps import SourceOverlaps
 from distill.core.intake.sources import data_files
 from distill.core.intake.splits import Parts
 from distill.core.project import DROP, Project
@@ -31,7 +32,7 @@ from distill.core.record_store import write_records
 from distill.core.records import Record
 
 QUARANTINE_FILE = "quarantine.jsonl"
-_NOT_OF_RECORDS: dict[str, Any] = {"root": True, "against": True, "near": {"on_leak"}}
+_NOT_OF_RECORDS: dict[str, Any] = {"root": True, "against": True, "contained": True, "near": {"on_leak"}}
 
 
 def records_config(project: Project) -> dict[str, Any]:
@@ -52,7 +53,9 @@ def records_config(project: Project) -> dict[str, Any]:
 
 
 def prepare(project: Project, folder: Path, *, base: Path = Path()) -> None:
-    """Write `<split>.parquet`, `quarantine.jsonl` and `ledger.json` into `folder`; the same input gives the same bytes.
+    """Write `<split>.parquet`, `quarantine.jsonl`, `overlaps.json` and `ledger.json` into `folder`.
+
+    The same input gives the same bytes.
 
     The labelled splits do not depend on the pool, and a pool source only on sources before it.
 
@@ -71,6 +74,7 @@ def prepare(project: Project, folder: Path, *, base: Path = Path()) -> None:
         preparation.write_labelled()
         preparation.write_extra()
         preparation.write_pools()
+    preparation.overlaps.write(folder)
     preparation.ledger.save(folder)
 
 
@@ -78,7 +82,7 @@ class _Preparation:
     """One pass over all sources. The labelled splits are held in memory, pools stream through."""
 
     def __init__(self, project: Project, folder: Path, files: Mapping[str, list[Path]], bad_rows: Quarantine) -> None:
-        self.ledger = Ledger()
+        self.ledger, self.overlaps = Ledger(), SourceOverlaps(project)
         self._project, self._folder, self._files = project, folder, files
         self._reader, self._bad_rows = SourceReader(project, self.ledger, bad_rows), bad_rows
         self._junk = JunkRules(project)
@@ -132,15 +136,16 @@ class _Preparation:
     def _pool(self, split: str, source: PoolSource, check: PoolCheck) -> Iterator[Record]:
         account, files = self.ledger.account(split), self._files.get(split, [])
         junk = self._junk.check(split, self._reader, [] if source.pairs is not None else files)
+        watch = self.overlaps.watch(split)
         if source.pairs is not None:
-            both = _both(junk, check.check)
-            yield from new_pairs(source, self._project, self._sides(split, source.pairs, files), both, account)
+            every = _every(junk, watch, check.check)
+            yield from new_pairs(source, self._project, self._sides(split, source.pairs, files), every, account)
             return
         if source.pairing == "neighbours":
-            rows = list(self._reader.records(split, files, [junk]))
+            rows = list(self._reader.records(split, files, [junk, watch]))
             yield from paired(rows, source, self._project, check, account)
         else:
-            yield from self._reader.records(split, files, [junk, check.check])
+            yield from self._reader.records(split, files, [junk, watch, check.check])
 
     def _sides(self, split: str, config: MadePairs, files: list[Path]) -> Sides:
         """The sides of a pool of made pairs; rows that cannot be read and sides that are left out are entered."""
@@ -163,7 +168,8 @@ class _Preparation:
     def _read_labelled(self, source: str, places: Places) -> Iterator[Record]:
         files = self._files[source]
         junk = self._junk.check(source, self._reader, files)
-        for record in self._reader.records(source, files, [junk, DuplicateCheck(source).check]):
+        checks = [junk, self.overlaps.watch(source), DuplicateCheck(source).check]
+        for record in self._reader.records(source, files, checks):
             note_places(places, source, record, self._reader.place)
             yield record
 
@@ -233,10 +239,10 @@ def _empty(what: str, source: str, ledger: Ledger) -> UserError:
     return UserError(f"{what} has no rows left", where=f"data.{source}", found=ledger.account(source), do=do)
 
 
-def _both(first: Check, second: Check) -> Check:
+def _every(*checks: Check) -> Check:
     def check(record: Record) -> None:
-        first(record)
-        second(record)
+        for one in checks:
+            one(record)
 
     return check
 

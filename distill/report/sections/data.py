@@ -10,6 +10,7 @@ from distill.report.audit_lines import rare_lines
 from distill.report.contents import Report, dig
 from distill.report.junk_table import junk_sheet
 from distill.report.markup import element, notes, table
+from distill.report.overlap_table import overlap_sheet
 from distill.report.section import Section
 
 
@@ -43,6 +44,7 @@ class Audit(Section):
         sheets = (
             run_tables.ledger_sheet(report),
             junk_sheet(report),
+            overlap_sheet(report),
             run_tables.leak_sheet(report),
             against_sheet(report),
         )

@@ -55,7 +55,7 @@ class Boilerplate(JunkRule):
 
         def hits(texts: Texts) -> bool:
             keys = self.keys(texts)
-            return bool(len(keys)) and bool(np.isin(keys, common).mean() >= self.share)
+            return bool(len(keys)) and bool(_among(keys, common).mean() >= self.share)
 
         return hits
 
@@ -78,6 +78,14 @@ class _Parts:
     def facts(self) -> dict[str, int]:
         """How many parts are boilerplate, and by how many rows their counts may be too low."""
         return {"common_parts": len(self.tally.common(self._rule.rows)), "rows_missed_at_most": self.tally.missed}
+
+
+def _among(keys: Keys, common: Keys) -> NDArray[np.bool_]:
+    """Which keys (N,) are among the sorted ones; numpy's own isin would sort them anew for each row."""
+    if not len(common):
+        return np.zeros(len(keys), np.bool_)
+    places = np.minimum(np.searchsorted(common, keys), len(common) - 1)
+    return np.asarray(common[places] == keys, np.bool_)
 
 
 def _runs(words: list[str], length: int) -> NDArray[np.uint64]:

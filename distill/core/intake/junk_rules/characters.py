@@ -19,7 +19,8 @@ Script = Literal[
     "latin", "cyrillic", "greek", "armenian", "georgian", "hebrew", "arabic", "devanagari", "bengali", "tamil",
     "telugu", "thai", "hangul", "hiragana", "katakana", "cjk",
 ]  # fmt: skip
-_NO_SPACE, _LETTERS = re.compile(r"\S+"), re.compile(r"[^\W\d_]+")
+_Count = Callable[[Sequence[str]], int]
+_LETTERS = re.compile(r"[^\W\d_]+")
 _CLASSES = {"digits": re.compile(r"\d+"), "letters": _LETTERS, "punctuation": re.compile(r"(?:[^\w\s]|_)+")}
 
 
@@ -57,8 +58,10 @@ class Characters(JunkRule):
         """Whether the share is outside its limits."""
         if self.of == "other_script":
             whole, part = _counter(_LETTERS), _counter(_other_letters(tuple(self.scripts)))
+            if "latin" in self.scripts:
+                part = _beyond_ascii(part)
         else:
-            whole, part = _counter(_NO_SPACE), _counter(_CLASSES[self.of])
+            whole, part = _no_space, _counter(_CLASSES[self.of])
 
         def hits(texts: Texts) -> bool:
             if (chars := whole(texts)) < self.min_chars:
@@ -68,9 +71,18 @@ class Characters(JunkRule):
         return hits
 
 
-def _counter(pattern: re.Pattern[str]) -> Callable[[Sequence[str]], int]:
+def _counter(pattern: re.Pattern[str]) -> _Count:
     """How many characters of texts a pattern takes."""
-    return lambda texts: sum(len(run) for text in texts for run in pattern.findall(text))
+    return lambda texts: sum(sum(map(len, pattern.findall(text))) for text in texts)
+
+
+def _beyond_ascii(count: _Count) -> _Count:
+    """A count that is 0 for ASCII, without looking at it."""
+    return lambda texts: count([text for text in texts if not text.isascii()])
+
+
+def _no_space(texts: Sequence[str]) -> int:
+    return sum(sum(map(len, text.split())) for text in texts)
 
 
 @lru_cache

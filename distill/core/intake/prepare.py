@@ -49,6 +49,7 @@ def records_config(project: Project) -> dict[str, Any]:
         "seed": project.seed,
         **({} if project.report.texts else {"texts": False}),
         **({"junk_order": list(rules)} if (rules := project.data.junk.rules) else {}),  # a mapping's order is no JSON
+        **({"pool_columns": ["slice", "keys"]} if _has_parquet_pool(project) else {}),
     }
 
 
@@ -237,6 +238,12 @@ def _empty(what: str, source: str, ledger: Ledger) -> UserError:
     settings = "data.junk, data.pool_exclude, data.on_card_leak, data.on_valid_key, data.split, task.labels"
     do = f"give more rows, or change what dropped them: {settings}"
     return UserError(f"{what} has no rows left", where=f"data.{source}", found=ledger.account(source), do=do)
+
+
+def _has_parquet_pool(project: Project) -> bool:
+    """Whether a pool of Parquet files may have slices or keys, which were not read of such files at first."""
+    files = [path for source in project.data.pool.values() for path in source.read_files]
+    return bool(project.data.slice or project.data.keys) and any(path.endswith(".parquet") for path in files)
 
 
 def _every(*checks: Check) -> Check:

@@ -44,12 +44,15 @@ class RecordReader:
     """Makes records of rows.
 
     Args: project: names the columns. labelled: the rows need gold; otherwise a label column is never looked at.
+    Attributes: required: column path to the config key that names it, of the columns that a file must have. columns:
+        all that are read where they are there.
     """
 
     def __init__(self, project: Project, *, labelled: bool) -> None:
         self._data, self._labelled, self._space = project.data, labelled, project.task.read_space
         self._fields = field_paths(project)
         self.required = _named_columns(project, labelled)
+        self.columns = {*self.required, *self._data.keys, *filter(None, [self._data.slice])}
 
     def read(self, values: Mapping[str, Any]) -> Record:
         """The record of a row's values.

@@ -63,7 +63,7 @@ class SourceReader:
         labelled = not source.startswith("pool.")
         reader = RecordReader(self._project, labelled=labelled)
         data = self._project.data
-        reading, account = Reading(data.encoding, data.quotes, reader.required), self._ledger.account(source)
+        reading, account = Reading(data.encoding, data.quotes, reader.columns), self._ledger.account(source)
         for path in files:
             watch = ColumnWatch(reader.required)
             for row in read_rows(path, reading):

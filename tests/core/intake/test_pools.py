@@ -1,8 +1,12 @@
 """Pools: what they lose to other splits and pools, samples of them, and pairs made of their sides."""
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from distill.core.intake.prepare import records_config
 from distill.core.record_store import read_records
 from distill.report.audit_lines import audit_lines
-from tests.core.record_fixtures import ids, row, rows, run, write, write_all
+from tests.core.record_fixtures import ids, project, row, rows, run, write, write_all
 
 
 def test_pool_rows_of_other_splits_are_dropped_by_pair(tmp_path):
@@ -89,3 +93,13 @@ def test_labels_of_pair_sources_do_not_matter_and_no_neighbour_is_counted(tmp_pa
     source = {"urls": {"files": "pool.jsonl", "pairing": "neighbours"}}
     _, audit = run(write_all(tmp_path, pool=pool), pool=source)
     assert audit["rows"]["by_source"]["pool.urls"]["dropped"] == {"no_neighbour": 1}
+
+
+def test_a_pool_of_parquet_has_slices_and_keys_like_any_other(tmp_path):
+    lines = [row("п0", 300), row("п1", 301, segment=None)]
+    pq.write_table(pa.Table.from_pylist(lines), write_all(tmp_path, pool=lines) / "pool.parquet")
+    before = read_records(run(tmp_path)[0], "pool.urls")
+    assert before[0].slice == "аптека" and before[0].keys == {"product.id": "300", "page.id": "p300"}
+    assert read_records(run(tmp_path, pool={"urls": "pool.parquet"})[0], "pool.urls") == before
+    assert "pool_columns" in records_config(project(pool={"urls": "pool.parquet"}))
+    assert "pool_columns" not in records_config(project())

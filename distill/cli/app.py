@@ -118,11 +118,12 @@ def _verb(name: str, until: str, summary: str) -> None:
 def audit(
     options: Options,
     against: Annotated[Path | None, Flag("Folder of an earlier run or of records: what has changed since.")] = None,
+    clean: Annotated[Path | None, Flag("Folder for what is left of the pool: one Parquet file per source.")] = None,
     json_: JsonOption = False,
 ) -> None:
     """Read the data: row ledger, duplicates, junk, balance, leaks, lengths."""
     chosen = [f"data.against={json.dumps(str(against.resolve()))}"] if against else []
-    run_until("audit", options.settings(sets=chosen, until="audit"), json_)
+    run_until("audit", options.settings(sets=chosen, until="audit"), json_, clean)
 
 
 _verb("teach", "teach", "Up to the fine-tuned teachers.")

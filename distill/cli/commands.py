@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distill.core.errors import GateFailed
@@ -45,14 +46,14 @@ def tell_planned(lines: Callable[[], Sequence[str]]) -> None:
     say("\n".join(found))
 
 
-def run_until(until: str, settings: Settings, as_json: bool) -> None:
-    """Make a run up to a verb, then print what it came to, also where a gate stops it."""
+def run_until(until: str, settings: Settings, as_json: bool, clean: Path | None = None) -> None:
+    """Make a run up to a verb, then print what it came to, also where a gate stops it. Args: clean: as of `made`."""
     from distill.pipeline.findings import made, stopped
     from distill.pipeline.preflight import require_students
 
     require_students(settings, until)
     try:
-        tell(lambda reporter: made(settings, until, reporter), as_json)
+        tell(lambda reporter: made(settings, until, reporter, clean), as_json)
     except GateFailed:
         tell(lambda _: stopped(settings, until), as_json)
         raise

@@ -69,6 +69,12 @@ def iter_records(folder: Path, split: str, record_id: str | None = None) -> Iter
             yield from _records(batch)
 
 
+def record_batches(folder: Path, split: str) -> Iterator[pa.RecordBatch]:
+    """The rows of a split as they are stored, a thousand at a time. Raises: as `read_records`."""
+    with _open(folder, split) as file:
+        yield from file.iter_batches(_BATCH_ROWS)
+
+
 def sample_records(folder: Path, split: str, rows: int, seed: int) -> list[Record]:
     """A seeded sample of a split, in its order; all of it where it has no more rows. Reads only the pieces it is in.
 

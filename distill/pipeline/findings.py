@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from rich.text import Text
@@ -10,9 +11,10 @@ from distill.core.artifacts import require_whole_run
 from distill.core.errors import UserError, unknown_name
 from distill.core.files import Json, write_text
 from distill.core.hashes import HashCache
+from distill.core.intake.clean_pool import write_clean_pools
 from distill.core.output import clock
 from distill.core.progress import Reporter
-from distill.core.run_folder import HASHES, read_run
+from distill.core.run_folder import HASHES, RECORDS, read_run
 from distill.core.sealed import read_sealed
 from distill.pipeline.experiment import Experiment
 from distill.pipeline.first_look import shown_record
@@ -37,13 +39,17 @@ RECORD = "md"
 FORMS = ("tables", RECORD)
 
 
-def made(settings: Settings, until: str, reporter: Reporter) -> Finding | None:
-    """Make a run up to a verb; None in processes that only help the first one. Raises: as `execute_run`."""
+def made(settings: Settings, until: str, reporter: Reporter, clean: Path | None = None) -> Finding | None:
+    """Make a run up to a verb; None in processes that only help the first one.
+
+    Args: clean: after an audit, folder for what is left of the pool.
+    Raises: as `execute_run`, and UserError where that folder cannot be written.
+    """
     report = execute_run(settings, reporter, until)
     if report is None:
         return None
     if until == "audit":
-        return Finding(report, _audit_parts(settings, report))
+        return Finding(report, [*_audit_parts(settings, report), *_cleaned(settings, clean)])
     first, parts = first_run(settings).run, report_parts(report)
     shipped = dict.fromkeys(spec.name for spec, _ in Experiment(settings).shipped())
     if until == "report" and shipped:
@@ -132,6 +138,14 @@ def _audit_parts(settings: Settings, report: Json) -> list[Part]:
     where = f"audit: {first_run(settings).run / 'audit.json'}"
     sheets = [sheet for sheet in (junk_sheet(report), overlap_sheet(report), against_sheet(report)) if sheet.rows]
     return [*audit_lines(report["audit"], most), *sheets, *warnings, where]
+
+
+def _cleaned(settings: Settings, clean: Path | None) -> Iterator[str]:
+    if clean is None:
+        return
+    written = write_clean_pools(settings.project, first_run(settings).run / RECORDS, clean)
+    for name, rows in written.items():
+        yield f"clean: {clean / name}.parquet, {rows} rows of pool.{name}"
 
 
 def _page_again(run: Path, report: Json) -> Part:

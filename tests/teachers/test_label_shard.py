@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import errno
+import os
+import random
+import signal
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -176,3 +180,28 @@ def test_shards_beyond_five_digits_keep_their_order(tmp_path, part):
     for old, new in ((0, 99_999), (1, 100_000)):
         shard_path(tmp_path, old).rename(shard_path(tmp_path, new))
     assert [path.name for path in shard_files(tmp_path)][-2:] == ["shard-99999.parquet", "shard-100000.parquet"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_kills_at_random_moments_leave_the_bytes_of_a_store_that_nothing_disturbed(part, tmp_path):
+    labelled(part, tmp_path / "whole")
+    chance, kills, folder = random.Random(5), 0, tmp_path / "killed"
+    while left := missing_shards(part, ORIGINS, folder).shards:
+        child = os.fork()
+        if not child:
+            for _ in label_shards(Slow(), left, folder, WRITING):
+                pass
+            os._exit(0)
+        time.sleep(chance.uniform(0, 0.02 * (1 + kills)))  # so that one of them lives long enough
+        os.kill(child, signal.SIGKILL)
+        kills += os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    assert kills >= 3
+    assert [sha256(path) for path in shard_files(folder)] == [sha256(path) for path in shard_files(tmp_path / "whole")]
+
+
+class Slow(Stub):
+    """Takes longer for a shard than the first ones live."""
+
+    def answer(self, prepared, on_progress=None):
+        time.sleep(0.03)
+        return super().answer(prepared, on_progress)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
 from distill.core.predictions import Predictions, write_predictions
-from distill.core.progress import note, progress
-from distill.core.record_store import read_records
-from distill.inference.scorer import Logits, Scorer
+from distill.core.progress import Advance, note, progress
+from distill.core.record_store import count_records, iter_records
+from distill.core.records import Record
+from distill.inference.scorer import CHUNK_ROWS, Logits, Row, Scorer
 
 
 def predict(open_scorer: Callable[[], Scorer], records: Path, splits: Iterable[str], folder: Path) -> None:
@@ -23,11 +27,24 @@ def predict(open_scorer: Callable[[], Scorer], records: Path, splits: Iterable[s
         return
     scorer = open_scorer()
     for split in missing:
-        rows = read_records(records, split)
-        with progress(f"predicting {split}", len(rows)) as advance:
-            scores = scorer.score([record.fields for record in rows], advance)
-        logits = _answered(scores.logits, split) if scorer.may_fail else scores.logits
-        write_predictions(folder / f"{split}.parquet", Predictions.of(rows, logits))
+        with progress(f"predicting {split}", count_records(records, split)) as advance:
+            found = _predicted(scorer, iter_records(records, split), advance)
+        if scorer.may_fail:
+            found = replace(found, logits=_answered(found.logits, split))
+        write_predictions(folder / f"{split}.parquet", found)
+
+
+def _predicted(scorer: Scorer, records: Iterator[Record], advance: Advance) -> Predictions:
+    """The predictions for records, of whose texts no more are in memory than are being read."""
+    waiting: deque[list[Record]] = deque()
+
+    def fields() -> Iterator[list[Row]]:
+        while chunk := list(islice(records, CHUNK_ROWS)):
+            waiting.append(chunk)
+            yield [record.fields for record in chunk]
+
+    scored = scorer.score_chunks(fields(), advance)
+    return Predictions.joined([Predictions.of(waiting.popleft(), scores.logits) for scores in scored])
 
 
 def _answered(logits: Logits, split: str) -> Logits:

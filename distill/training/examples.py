@@ -146,6 +146,8 @@ class LengthGroupedSampler(torch.utils.data.Sampler[int]):
 
     Rows are shuffled, cut into blocks of 50 batches and sorted by length within each; then the batches of all blocks
     are shuffled. The order depends only on seed and epoch, so a resumed run sees the rows that it would have seen.
+    It is a permutation of all rows, not of blocks of neighbours: rows are read through a memory map, where any of them
+    costs the same once it is in the system's cache, so files that are sorted by class or source do no harm.
 
     Args: on_epoch: told each epoch before its rows are read.
     """
@@ -180,5 +182,6 @@ class LengthGroupedSampler(torch.utils.data.Sampler[int]):
         order = np.concatenate(blocks)
         full = len(order) // self.batch_size * self.batch_size
         batches = order[:full].reshape(-1, self.batch_size)
-        yield from batches[random.permutation(len(batches))].reshape(-1).tolist()
+        for batch in random.permutation(len(batches)).tolist():  # a list of all rows would be 40 bytes for each
+            yield from batches[batch].tolist()
         yield from order[full:].tolist()

@@ -70,7 +70,7 @@ class DrawSampler(torch.utils.data.Sampler[Draw]):
         chars = self.pairs.chars
         partners = self.pairs.partners(self.swapped, np.random.default_rng([self.seed, self.epoch]))
         lengths = chars[:, 0] + chars[partners, 1]
-        order = LengthGroupedSampler(lengths.tolist(), self.batch_size, self.seed)
+        order = LengthGroupedSampler(lengths, self.batch_size, self.seed)
         order.set_epoch(self.epoch)
         yield from (Draw(self.epoch, row, int(partners[row])) for row in order)
 

@@ -10,6 +10,7 @@ from distill.core.project import ViewConfig
 from distill.core.record_store import write_records
 from distill.core.records import Record
 from distill.core.view import TOKENIZER_FILE, View
+from distill.inference import predict as module
 from distill.inference.predict import predict
 from distill.inference.runner_scorer import RunnerScorer
 from distill.inference.torch_runner import TorchRunner
@@ -74,6 +75,31 @@ def test_ids_order_gold_slices_and_clusters(folder, records, tmp_path):
     assert [0.25, 0, 0.75] in found.target.tolist() or [0.25, 0, 0.75] in read_predictions(
         tmp_path / "out" / "valid.parquet"
     ).target.tolist()
+
+
+def test_rows_are_read_as_they_are_answered(folder, records, tmp_path, monkeypatch):
+    stored, splits = records
+    predict(Opened(folder), stored, ["valid"], tmp_path / "whole")
+    taken, read = [], module.iter_records
+
+    def noting(place, split):
+        for record in read(place, split):
+            taken.append(record.id)
+            yield record
+
+    class Noting(Opened):
+        def logits(self, batch):
+            self.first = getattr(self, "first", None) or len(taken)
+            return super().logits(batch)
+
+    monkeypatch.setattr(module, "iter_records", noting)
+    monkeypatch.setattr(module, "CHUNK_ROWS", 2)
+    opened = Noting(folder)
+    predict(opened, stored, ["valid"], tmp_path / "pieces")
+    assert opened.first < len(taken) == len(splits["valid"]) == 14
+    one, other = (read_predictions(tmp_path / name / "valid.parquet") for name in ("whole", "pieces"))
+    assert one.ids == other.ids and one.clusters == other.clusters and np.array_equal(one.target, other.target)
+    np.testing.assert_allclose(one.logits, other.logits, atol=1e-5)
 
 
 def test_splits_that_are_there_are_kept(folder, records, tmp_path):

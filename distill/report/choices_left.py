@@ -63,4 +63,4 @@ def _sending(report: Report, row: ModelRow) -> Iterator[str]:
             sent, ms = formats.percent(figures.get("sent"), 1), formats.three_digits(chosen.row.get("ms"))
             cost = f", {ms} ms a record on average" if ms != formats.MISSING else ""
             name = METRIC_NAMES.get(str(curve.judged_by), "F1 at its operating point")
-            yield f"Whether {curve.teacher} answers the {sent}% that it is least sure of: {name} {told}{cost}."
+            yield f"Whether {curve.teacher} answers the {sent}% that the file is least sure of: {name} {told}{cost}."

@@ -140,13 +140,15 @@ def test_a_large_report_stays_small_has_every_row_beside_it_and_runs_no_text(sho
 
 
 def test_printing_shows_what_is_folded_away(shown):
-    page = shown()
+    page = shown(color_scheme="dark")
     folded = page.locator("#environment dl")
     assert not folded.is_visible()
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     page.emulate_media(media="print")
     assert folded.is_visible() and not page.locator("nav").is_visible()
     assert not page.locator("label.find").first.is_visible()
+    assert page.locator("body").evaluate("body => getComputedStyle(body).backgroundColor") == "rgb(255, 255, 255)"
+    assert page.locator("header").evaluate("header => getComputedStyle(header).backgroundColor") == "rgb(230, 245, 236)"
     page.evaluate("dispatchEvent(new Event('afterprint'))")
     page.emulate_media(media="screen")
     assert not folded.is_visible()

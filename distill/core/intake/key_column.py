@@ -11,6 +11,8 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from distill.core.intake.tables import room_on_disk
+
 _BUFFER, _PIECE = 1 << 16, 1 << 20
 
 
@@ -31,8 +33,10 @@ class KeyColumn:
         self._buffer.append(key)
         if len(self._buffer) == _BUFFER:
             self._stored += len(self._buffer)
-            self._file.seek(0, 2)
-            self._buffer.tofile(self._file)
+            with room_on_disk(tempfile.gettempdir()):
+                self._file.seek(0, 2)
+                self._buffer.tofile(self._file)
+                self._file.flush()
             del self._buffer[:]
 
     def pieces(self) -> Iterator[NDArray[np.uint64]]:

@@ -1,10 +1,16 @@
-"""Tables that outgrow memory: DuckDB over Parquet files, in at most 1 GB of memory and the rest in temporary files."""
+"""Tables that outgrow memory: DuckDB over Parquet files, in at most 1 GB of memory and the rest in temporary files.
+
+Temporary files are in the folder that `TMPDIR` names, by default `/tmp`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from distill.core.errors import UserError
 
 if TYPE_CHECKING:
     import duckdb
@@ -26,6 +32,19 @@ def opened(folder: Path) -> duckdb.DuckDBPyConnection:
             "autoload_known_extensions": False,
         },
     )
+
+
+@contextmanager
+def room_on_disk(place: str | Path) -> Iterator[None]:
+    """What fails where temporary files are written or grouped, as a UserError that names their folder."""
+    import duckdb
+
+    try:
+        yield
+    except (OSError, duckdb.Error) as error:
+        found = (error.strerror if isinstance(error, OSError) else None) or error
+        do = "free space there, or set TMPDIR to a folder on a larger disk"
+        raise UserError("cannot keep rows in temporary files", where=str(place), found=found, do=do) from error
 
 
 def read(files: Sequence[Path]) -> str:

@@ -20,10 +20,9 @@ import numpy as np
 
 from distill.core.intake.near.shingles import alike
 from distill.core.intake.near.sketches import SetReader
-from distill.core.intake.tables import opened, read
+from distill.core.intake.tables import opened, read, room_on_disk
 
 if TYPE_CHECKING:
-    import duckdb
     import pyarrow as pa
 
 MOST = 100
@@ -41,10 +40,12 @@ class Member:
 class SharedKeys:
     """The keys that two rows or more have, each with a number from 0 on; made by `within` or `between`."""
 
-    def __init__(self, base: duckdb.DuckDBPyConnection, files: Sequence[Path], wanted: str) -> None:
-        self._base, self._files = base, files
+    def __init__(self, folder: Path, files: Sequence[Path], wanted: str) -> None:
+        self._base, self._files, self._folder = opened(folder), files, folder
         grouped = f"select key, least(count(*), {MOST}) as room from {read(files)} {wanted}"
-        base.execute(f"create temp table shared as select key, room, row_number() over () - 1 as n from ({grouped})")
+        numbered = f"select key, room, row_number() over () - 1 as n from ({grouped})"
+        with room_on_disk(folder):
+            self._base.execute(f"create temp table shared as {numbered}")
 
     @classmethod
     def within(cls, files: Sequence[Path], folder: Path, newest: int) -> SharedKeys:
@@ -52,14 +53,12 @@ class SharedKeys:
 
         Args: files: of (key, row), as `Sketches` writes them. folder: for what does not fit into memory.
         """
-        return cls(opened(folder), files, f"group by key having count(*) > 1 and max(row) >= {newest}")
+        return cls(folder, files, f"group by key having count(*) > 1 and max(row) >= {newest}")
 
     @classmethod
     def between(cls, own: Sequence[Path], files: Sequence[Path], folder: Path) -> SharedKeys:
         """The keys of `files` that `own` ones have too; the rows of either are numbered for themselves."""
-        base = opened(folder)
-        base.execute(f"create temp table own as select distinct key from {read(own)}")
-        return cls(base, files, "semi join own using (key) group by key")
+        return cls(folder, files, f"semi join (select distinct key from {read(own)}) using (key) group by key")
 
     def room(self) -> pa.RecordBatchReader:
         """How many rows of each key are kept, in the order of their numbers, as batches of one column."""
@@ -74,8 +73,9 @@ class SharedKeys:
             for batch in self._base.sql(query).to_arrow_reader(_BATCH)
             for pair in zip(batch.column(0).to_pylist(), batch.column(1).to_pylist(), strict=True)
         )
-        for row, own in groupby(pairs, key=lambda pair: pair[0]):
-            yield Member(row, [number for _, number in own])
+        with room_on_disk(self._folder):
+            for row, own in groupby(pairs, key=lambda pair: pair[0]):
+                yield Member(row, [number for _, number in own])
 
     def close(self) -> None:
         """Leave the memory to others."""

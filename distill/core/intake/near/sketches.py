@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from distill.core.intake.near.bands import Bands
 from distill.core.intake.near.shingles import ShingleSets, shingle_sets
+from distill.core.intake.tables import room_on_disk
 
 if TYPE_CHECKING:
     import pyarrow.parquet as pq
@@ -49,29 +50,33 @@ class Sketches:
         self._chars += len(left) + len(right)
         self.rows += 1
         if len(self._texts) == _BATCH_ROWS or self._chars > _BATCH_CHARS:
-            self._write()
+            self._write_out()
 
     def close_file(self) -> None:
         """End the file of keys, so that it and the sets can be read; the next row begins another one."""
         if self._texts:
-            self._write()
-        if self._keys is not None:
-            self._keys.close()
-            self._keys = None
-        self._sets.flush()
-        self._ends.flush()
+            self._write_out()
+        with room_on_disk(self.folder):
+            if self._keys is not None:
+                self._keys.close()
+                self._keys = None
+            self._sets.flush()
+            self._ends.flush()
 
     def sets(self) -> SetReader:
         """The sets of all rows up to the last `close_file`."""
         return SetReader(_mapped(self.folder / "sets", np.uint64), _mapped(self.folder / "ends", np.uint64))
 
-    def _write(self) -> None:
-        sets = shingle_sets(self._texts, self._words)
+    def _write_out(self) -> None:
+        with room_on_disk(self.folder):
+            self._write(shingle_sets(self._texts, self._words))
+        self._texts, self._chars = [], 0
+
+    def _write(self, sets: ShingleSets) -> None:
         sets.hashes.tofile(self._sets)
         (self._shingles + np.cumsum(sets.sizes)).astype(np.uint64).tofile(self._ends)
         self._shingles += len(sets.hashes)
         self._write_keys(sets, self.rows - len(self._texts))
-        self._texts, self._chars = [], 0
 
     def _write_keys(self, sets: ShingleSets, first: int) -> None:
         import pyarrow as pa

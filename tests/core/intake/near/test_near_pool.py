@@ -9,11 +9,13 @@ from distill.core.intake.ledger import Account, Ledger
 from distill.core.intake.near import candidates
 from distill.core.intake.near.pool import NearPool
 from distill.core.intake.near.shingles import alike
+from distill.core.intake.near.sketches import Sketches
 from distill.core.intake.prepare import records_config
 from distill.core.project import ViewConfig
 from distill.core.records import Record
 from distill.report.audit_lines import audit_lines
 from tests.core.record_fixtures import ids, project, row, run, write, write_all
+from tests.training.small_disk import small_disk
 
 WORDS = [f"слово{n}" for n in range(40)]
 VIEW = ViewConfig(left=["a"], right=["b"], max_tokens=64)
@@ -121,6 +123,23 @@ def apart(texts, near=None):
     records = (Record(str(n), {"a": "дрель", "b": text}) for n, text in enumerate(texts))
     found = [int(record.id) for record in NearPool(near or Near(), VIEW).apart("pool.a", records, account)]
     return found, account
+
+
+def test_rows_without_text_are_like_no_other_and_an_empty_field_leaves_the_other_side():
+    texts = [("", ""), ("", ""), ("", PLAIN), ("", edited(0)), ("дрель", PLAIN), ("дрель", "")]
+    records = (Record(str(n), {"a": left, "b": right}) for n, (left, right) in enumerate(texts))
+    found = [record.id for record in NearPool(Near(), VIEW).apart("pool.a", records, Account())]
+    assert found == ["0", "1", "2", "4", "5"]
+
+
+def test_a_full_temporary_folder_is_named(tmp_path):
+    sketches = Sketches(0.8, 3)
+    sketches.add("", PLAIN)
+    with small_disk(100), pytest.raises(UserError, match=r"(?s)cannot keep rows in temporary files.*TMPDIR"):
+        sketches.close_file()
+    (tmp_path / "keys.parquet").write_bytes(b"cut short")
+    with pytest.raises(UserError, match="cannot keep rows"):
+        candidates.SharedKeys.within([tmp_path / "keys.parquet"], tmp_path, 0)
 
 
 def test_each_row_that_goes_is_like_one_that_stays():

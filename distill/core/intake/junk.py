@@ -59,7 +59,7 @@ class JunkRules:
         counted = _counted(rules, source, reader, files)
         for name, rule in rules.items():
             hits, count = rule.judge(counted.get(name)), counted.get(name)
-            fits.append(_Fit(name, rule.kind, rule.action, PREFIX + name, _reading(rule, reader, hits)))
+            fits.append(_Fit(name, rule.kind, rule.action, PREFIX + name, _reading(rule, reader, hits), rule.fields))
             if count is not None:
                 fits[-1].entry(account).update(count.facts())
         return _counting_check(fits, account, texts=self._project.report.texts)
@@ -112,13 +112,16 @@ def _share(counts: Mapping[str, int]) -> float:
 
 @dataclass(frozen=True)
 class _Fit:
-    """A rule at work. Attributes: reason: under which it drops. fits: whether a record is junk by it."""
+    """A rule at work. Attributes: reason: under which it drops. fits: whether a record is junk by it. fields: it reads;
+    None: all.
+    """
 
     name: str
     kind: str
     action: str
     reason: str
     fits: _Fits
+    fields: Sequence[str] | None = None
 
     def entry(self, account: Account) -> Json:
         """Its counts in an account."""
@@ -137,7 +140,7 @@ def _counting_check(fits: Sequence[_Fit], account: Account, *, texts: bool) -> C
                 continue
             entry["hits"] += 1
             if len(entry["examples"]) < EXAMPLES:
-                entry["examples"].append(_example(record, texts=texts))
+                entry["examples"].append(_example(record, fit.fields, texts=texts))
             if reason is None and fit.action == "drop":
                 reason = fit.reason
                 entry["dropped"] += 1
@@ -147,10 +150,12 @@ def _counting_check(fits: Sequence[_Fit], account: Account, *, texts: bool) -> C
     return check
 
 
-def _example(record: Record, *, texts: bool) -> Json:
+def _example(record: Record, fields: Sequence[str] | None, *, texts: bool) -> Json:
+    """A row to look at, by what the rule reads of it; by all of its fields where that is nothing."""
     if not texts:
         return {"id": record.id}
-    text = " | ".join(filter(None, record.fields.values()))
+    read = [record.fields[path] for path in fields or ()]
+    text = " | ".join(filter(None, read if any(read) else record.fields.values()))
     return {"id": record.id, "text": text if len(text) <= EXAMPLE_CHARS else text[: EXAMPLE_CHARS - 1] + "…"}
 
 

@@ -12,12 +12,14 @@ from numpy.typing import NDArray
 from distill.core.errors import UserError
 from distill.core.intake.json_rows import json_value
 from distill.core.intake.sources import Reading, read_rows
+from distill.core.label_counts import LabelCounts
 from distill.core.label_space import LabelSpace, label_name
 from distill.core.progress import note
-from distill.core.soft_labels import SoftLabels, shard_ranges, statuses, write_shard
+from distill.core.soft_labels import SoftLabels, shard_ranges, statuses, storable, write_shard
 from distill.training.joining import Rows, missing_rows
 from distill.training.learnt_rows import labelled_rows
 from teachers.config import LabellingConfig
+from teachers.label_card import counted, write_imported
 
 _JSON_CELLS = Reading(quotes="double")  # whoever writes JSON into a TSV has it quoted by a CSV writer
 
@@ -46,6 +48,7 @@ def import_labels(
     rows = [row for row in rows if row[1].id in logits]
     ids = [record.id for _, record in rows]
     _refuse_probabilities(file, list(logits.values()))
+    counts = LabelCounts()
     for index, start, stop in shard_ranges(len(rows), config.shard_rows):
         part = rows[start:stop]
         values = np.stack([logits[record.id] for _, record in part])
@@ -59,6 +62,10 @@ def import_labels(
             status=statuses(values, texts),
         )
         write_shard(folder, index, labels, half=config.half)
+        counts += LabelCounts.of(storable(labels, config.half))
+    write_imported(folder, file, counts)
+    for line in counted(counts):
+        note(line)
 
 
 def _read(file: Path, space: LabelSpace) -> dict[str, NDArray[np.float32]]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import shlex
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from distill.core.files import read_json, write_text
+from distill.core.files import read_json, sha256, write_text
 from distill.core.label_counts import LabelCounts
 from distill.core.output import as_markdown_code, clock, for_markdown
 from distill.core.run_folder import LABEL_CARD
@@ -97,9 +97,8 @@ class LabelCard:
     def _write(self, state: str) -> None:
         self._written = self._now()
         rows = [*self._facts.lines(), *self._progress(state)]
-        table = "\n".join(["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows)])
         title = f"# Soft labels of {for_markdown(self._facts.teacher.name)}"
-        write_text(self._folder / LABEL_CARD, f"{title}\n\n{self._headline(state)}\n\n{table}\n")
+        write_text(self._folder / LABEL_CARD, f"{title}\n\n{self._headline(state)}\n\n{_table(rows)}\n")
 
     def _headline(self, state: str) -> str:
         total, rate = self._facts.rows, self.rate
@@ -110,8 +109,7 @@ class LabelCard:
         return f"Running: {self._rows:,} of {total:,} rows{share}{left}. The command of the last line goes on with it."
 
     def _progress(self, state: str) -> list[tuple[str, str]]:
-        statuses = ", ".join(f"{name} {rows:,}" for name, rows in sorted(self.counts.statuses.items())) or "none yet"
-        found = [(f"rows by status, of {self.counts.rows:,}", statuses)]
+        found = [(f"rows by status, of {self.counts.rows:,}", _statuses(self.counts))]
         if self.rate:
             tokens = self.rate * self._own.tokens / self._own.rows if self._own.rows else 0.0
             found.append(("speed", f"{self.rate:,.1f} rows/s" + (f", {tokens:,.0f} tokens/s" if tokens else "")))
@@ -123,6 +121,18 @@ class LabelCard:
             cost = price * 1e6 / self.rate / 3600
             found.append(("cost of a million rows", f"{cost:,.2f}, at {price:g} an hour"))
         return [*found, (state, datetime.now(UTC).isoformat(timespec="seconds"))]
+
+
+def write_imported(folder: Path, file: Path, counts: LabelCounts) -> None:
+    """The card of a store whose logits were made elsewhere. Args: file: that they were in."""
+    rows = [
+        ("logits", f"of {as_markdown_code(file.name, cell=True)}, sha256 `{sha256(file)[:16]}`"),
+        (f"rows by status, of {counts.rows:,}", _statuses(counts)),
+        ("made by", as_markdown_code(command(), cell=True)),
+    ]
+    write_text(
+        folder / LABEL_CARD, f"# Soft labels made elsewhere\n\nFinished: {counts.rows:,} rows.\n\n{_table(rows)}\n"
+    )
 
 
 def counted(counts: LabelCounts) -> list[str]:
@@ -137,3 +147,11 @@ def counted(counts: LabelCounts) -> list[str]:
 def command() -> str:
     """How this process was started, as one line."""
     return shlex.join(["distill", *sys.argv[1:]])
+
+
+def _statuses(counts: LabelCounts) -> str:
+    return ", ".join(f"{name} {rows:,}" for name, rows in sorted(counts.statuses.items())) or "none yet"
+
+
+def _table(rows: Sequence[tuple[str, str]]) -> str:
+    return "\n".join(["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows)])

@@ -83,7 +83,9 @@ def test_logits_reach_their_rows_in_the_order_of_the_records(tmp_path, records, 
     assert (found.ids, found.sources) == (IDS, ["train"] * 4 + ["pool.urls"] * 3)
     np.testing.assert_array_equal(found.logits, LOGITS)
     assert found.status == ["ok", "empty", *["ok"] * 5]
-    assert len(list((tmp_path / "store").iterdir())) == 3
+    assert len(list((tmp_path / "store").glob("shard-*"))) == 3
+    card = (tmp_path / "store" / "CARD.md").read_text()
+    assert "Finished: 7 rows." in card and "empty 1, ok 6" in card and "`labels." in card
 
 
 def test_half_precision_follows_the_config(tmp_path, records):
@@ -166,7 +168,8 @@ def test_rows_that_are_left_out_are_counted_where_that_is_allowed(tmp_path, reco
         found = brought_in(jsonl(tmp_path, listed()[1:5]), records, tmp_path, allow_missing=True)
     assert found.ids == IDS[1:5]
     assert watch.notes == [
-        "labels.jsonl: 3 of 7 rows without logits (train 1 of 4, pool.urls 2 of 3), first: т0, п1, п2"
+        "labels.jsonl: 3 of 7 rows without logits (train 1 of 4, pool.urls 2 of 3), first: т0, п1, п2",
+        "of 4 labelled rows 1 empty: no model learns from these",
     ]
     with pytest.raises(UserError, match="7 of 7 rows without logits"):
         brought_in(jsonl(tmp_path, [{"id": "чужой", "logits": [1, 2, 3]}]), records, tmp_path, allow_missing=True)

@@ -1,38 +1,41 @@
-"""A teacher's logits for training and pool rows, shard by shard: what is missing, and who labels which."""
+"""A teacher's logits for training and pool rows, shard by shard: what is missing, and who labels it."""
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from distill.core.folders import begun_for
 from distill.core.label_counts import LabelCounts
-from distill.core.processes import rank, world
+from distill.core.labelling import Labelling
+from distill.core.processes import rank
 from distill.core.progress import note, progress
-from distill.core.soft_labels import read_shard, shard_path
-from distill.families.family import Opening, open_model
+from distill.core.storage import storage
+from distill.families.family import Opening
 from distill.training import device
 from teachers.config import LabellingConfig
 from teachers.cross_fit import CrossFit, Scale
+from teachers.engines.engine import Engine, Task, engine
+from teachers.engines.kept import KeptShards
 from teachers.label_card import Facts, LabelCard, counted
 from teachers.label_origins import Origins
-from teachers.label_shard import Writing, label_shards
-from teachers.shards import Part, Shard, parts
+from teachers.label_shard import Writing
+from teachers.shards import Part, parts
 from teachers.unfinished import Missing, missing_shards, require_planned
-
-_POLL_S = 0.2
 
 
 @dataclass(frozen=True)
 class LabelOptions:
     """Attributes: cross: fold models that label the training rows in the teacher's place, each those that are held out
-    of its own fold, on the teacher's scale. price: of an hour of this machine, for the card.
+    of its own fold, on the teacher's scale. price: of an hour of the machines, for the card. labelling: which machines,
+    and where the shards are kept.
     """
 
     cross: CrossFit | None = None
     price: float | None = None
+    labelling: Labelling = Labelling()
 
 
 PLAIN = LabelOptions()
@@ -55,10 +58,13 @@ def label(
 
     Several processes of torchrun share the shards; the first one waits for the others', and keeps the store's card.
 
-    Args: teacher: a model folder of any family.
+    Args: teacher: a model folder of any family. threads: of each process.
     Raises: UserError for a shard that is damaged, of another origin, or of none of these rows.
     """
     how = Opening(threads, device.resolve(config.precision), device.device(), config.batch_tokens)
+    own, kept = engine(options.labelling), _kept(options.labelling.store, folder)
+    if kept and rank() == 0:
+        kept.bring(folder)
     scale = Scale(teacher, options.cross, how) if options.cross else None
     planned = list(parts(teacher, records, config.shard_rows, options.cross))
     require_planned(folder, planned)
@@ -67,17 +73,35 @@ def label(
     if rank() == 0:
         done = sum((work.missing.done for work in works), LabelCounts())
         card = LabelCard(folder, _facts(works, teacher, config, options.price), done)
-    for work in works:
+    for number, work in enumerate(works):
         if work.missing.shards:
-            _label_part(work, how, card, folder)
+            task = Task(number, work.part.model, work.missing.shards, how, _scaled(work), kept)
+            _label_part(work, own, task, card, folder)
+    if kept and rank() == 0:
+        kept.close(folder)
     if card:
         card.close()
         for line in counted(card.counts):
             note(line)
 
 
+def _kept(url: str | None, folder: Path) -> KeptShards | None:
+    """The shards of this store in storage: below a name of their own, so that other labels are never taken for them."""
+    if url is None:
+        return None
+    name = folder.name.removesuffix(".partial")
+    return KeptShards(storage(url) / "labels" / f"{name}-{(begun_for(folder) or 'direct')[:12]}")
+
+
 def _work(part: Part, origins: Origins, config: LabellingConfig, scale: Scale | None, folder: Path) -> _Work:
     return _Work(part, missing_shards(part, origins, folder), Writing(origins, config.half), scale)
+
+
+def _scaled(work: _Work) -> Writing:
+    """How a part is written, with the factor of its model."""
+    if work.scale is None or work.part.fold is None:
+        return work.writing
+    return replace(work.writing, origins=replace(work.writing.origins, factor=work.scale.of(work.part.fold)))
 
 
 def _facts(works: Sequence[_Work], teacher: Path, config: LabellingConfig, price: float | None) -> Facts:
@@ -89,32 +113,17 @@ def _facts(works: Sequence[_Work], teacher: Path, config: LabellingConfig, price
     return Facts(teacher, works[-1].writing.origins, config, dict(rows), len(shards), price)
 
 
-def _label_part(work: _Work, how: Opening, card: LabelCard | None, folder: Path) -> None:
+def _label_part(work: _Work, own: Engine, task: Task, card: LabelCard | None, folder: Path) -> None:
     """Label what is missing of a part, with its model."""
-    part, missing, writing = work.part, work.missing.shards, work.writing
-    total, before = sum(map(len, part.shards)), card.counts.rows if card else 0
-    finished, own = total - sum(map(len, missing)), [one for one in missing if one.index % world() == rank()]
-    if work.scale and part.fold:
-        writing = replace(writing, origins=replace(writing.origins, factor=work.scale.of(part.fold)))
-    scorer, processes = open_model(part.model, how), world()
-    with progress(f"labelling by {part.model.name}" if work.scale else "labelling", total, finished) as advance:
+    total, before = sum(map(len, work.part.shards)), card.counts.rows if card else 0
+    finished = total - sum(map(len, task.shards))
+    with progress(f"labelling by {task.model.name}" if work.scale else "labelling", total, finished) as advance:
 
         def told(done: int) -> None:
-            """The other processes are as far as this one, more or less."""
-            advance(min(total, finished + processes * done))
+            advance(min(total, finished + done))
             if card:
-                card.advance(before + min(total - finished, processes * done))
+                card.advance(before + min(total - finished, done))
 
-        for counts in label_shards(scorer, own, folder, writing, told):
+        for shard in own.label(task, folder, told):
             if card:
-                card.add(counts)
-        if card:
-            _await([one for one in missing if one not in own], card, folder)
-
-
-def _await(others: Sequence[Shard], card: LabelCard, folder: Path) -> None:
-    """Wait for the shards that other processes label."""
-    for shard in others:
-        while not shard_path(folder, shard.index).exists():
-            time.sleep(_POLL_S)
-        card.add(LabelCounts.of(read_shard(shard_path(folder, shard.index))), own=False)
+                card.add(shard.counts, own=shard.own)

@@ -130,7 +130,7 @@ _verb("teach", "teach", "Up to the fine-tuned teachers.")
 
 
 @app.command()
-@takes_options("teacher", "config", "checkpoint", "out", "set_")
+@takes_options("teacher", "config", "checkpoint", "out", "engine", "set_")
 def label(
     options: Options,
     import_: Annotated[Path | None, Flag("Logits made elsewhere: rows of id and logits.")] = None,

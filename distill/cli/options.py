@@ -31,6 +31,7 @@ class Options:
     exporter: Annotated[str | None, Flag("What traces models for export: transformers, or optimum.")] = None
     exporter_python: Annotated[str | None, Flag("The Python of optimum's own environment.")] = None
     provider: Annotated[str | None, Flag("What runs exported files: auto, the default, cpu, cuda or tensorrt.")] = None
+    engine: Annotated[str | None, Flag("Who labels: local, the default, or ray.")] = None
     set_: Annotated[list[str] | None, Flag("Any field of the config: a.b=c; repeats.")] = None
 
     def settings(self, labels: Path | None = None, sets: Sequence[str] = (), until: str = "report") -> Settings:
@@ -47,6 +48,7 @@ class Options:
         project = _project_file(name, run)
         first = first_named_teacher(project, self.teacher or ())
         chosen = [f"provider={self.provider}"] if self.provider else []
+        chosen += [f"labelling.engine={self.engine}"] if self.engine else []
         imported = [f"teachers.{first}.labels={labels.resolve()}"] if labels else []
         found = resolve_settings(
             project,

@@ -21,6 +21,7 @@ from distill.core.config_values import Name, Names, Share, become_paths
 from distill.core.fall_through import FallThrough
 from distill.core.intake.config import Data
 from distill.core.label_space import LabelSpace, label_name
+from distill.core.labelling import Labelling
 from distill.core.objectives.objective import known_objectives, objective
 from distill.core.publishing import BundleConfig, ReportConfig, publishing_problems
 from distill.core.selection.config import Select
@@ -261,6 +262,7 @@ class Project(Config):
     select: Select | None = Field(
         None, description="which rows of the labelled pool students learn from; null: all of them"
     )
+    labelling: Labelling = Field(default_factory=Labelling)
     pretrain: dict[str, Any] = Field(default_factory=dict, description="settings of `distill pretrain`")
     students: Annotated[dict[str, dict[str, Any]] | None, become_paths("students")] = Field(
         None, description="name: overrides of a student preset; {}: the teachers alone are trained and compared"

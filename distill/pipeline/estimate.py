@@ -15,6 +15,7 @@ import numpy as np
 from distill.core.config import merge
 from distill.core.files import read_json, write_text
 from distill.core.intake.extra import is_extra
+from distill.core.labelling import Labelling
 from distill.core.progress import Reporter, reporting
 from distill.core.record_store import count_records, sample_records, slice_counts, splits, write_records
 from distill.core.run_folder import LATENCY, RECORDS, RunFolder
@@ -207,7 +208,7 @@ def _shortened(settings: Settings, folder: Path) -> Settings:
     quality = project.quality.model_copy(update={"replicates": _REPLICATES})
     controls = project.controls.model_copy(update={"gold_twins": False})  # timed as their students are
     changed = {"labels": labels, "quality": quality, "controls": controls, "pretrain": _few_texts(project.pretrain)}
-    changed["select"] = _any_rows(project.select)
+    changed |= {"select": _any_rows(project.select), "labelling": Labelling()}
     bench = settings.bench
     requests = min(bench.requests, _REQUESTS)
     return replace(

@@ -25,6 +25,7 @@ from distill.pipeline.plan import asking, bundles, planned
 from distill.pipeline.preflight import (
     require_folds,
     require_intervals,
+    require_labelling,
     require_layers,
     require_machine,
     require_positive,
@@ -86,6 +87,8 @@ def _make(experiment: Experiment, steps: Steps, until: str) -> None:
         require_provider(experiment)
     exports = [stage.step for stage in stages if stage.verb == "export"]
     require_machine(experiment, {step.artifact for step in exports if not steps.is_done(step)})
+    labels = [stage.step for stage in stages if stage.verb == "label"]
+    require_labelling(experiment, pending=not all(map(steps.is_done, labels)))
     require_together([stage.step for stage in stages], steps)
     try_checkpoints(experiment, stages, steps)
     for stage in (stage for stage in stages if stage.step.artifact in first):

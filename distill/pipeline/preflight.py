@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from distill.core.errors import MissingExtra, UserError, unknown_name
 from distill.core.files import Json
+from distill.core.labelling import Labelling
 from distill.core.model_folder import layer_count, width
 from distill.core.predictions import cluster_of
 from distill.core.record_store import iter_records, read_records, slice_counts
 from distill.core.run_folder import RECORDS, RunFolder
+from distill.core.storage import storage
 from distill.evaluation.bootstrap import require_clusters
 from distill.inference.providers import AUTO, ProviderError, candidates
 from distill.models.layer_map import require_source
@@ -60,6 +64,22 @@ def require_machine(experiment: Experiment, pending: Collection[str]) -> None:
     for name, target in experiment.settings.targets.items():
         if name in wanted:
             target.require_machine()
+
+
+def require_labelling(experiment: Experiment, pending: bool) -> None:
+    """Check that who is asked to label can work here, and that the storage of labels can be written.
+
+    Args: pending: whether labels are still to be made. Raises: UserError, MissingExtra.
+    """
+    asked = experiment.project.labelling
+    if not pending or asked == Labelling():
+        return
+    from teachers.engines.engine import engine
+
+    engine(asked).require()
+    if asked.store is not None:
+        with TemporaryDirectory() as scratch:
+            storage(asked.store).require(Path(scratch))
 
 
 def require_layers(experiment: Experiment) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from benchmarks.config import BenchConfig
 from distill.core.config import Config
+from distill.core.labelling import Labelling
 from distill.core.limits import Limits
 from export.quantised_fit import QuantisedFit
 from export.targets.onnx_cuda import OnnxCuda
@@ -46,6 +47,7 @@ TENSORRT: dict[str, Any] = {**HALF, "engine": "there", "most_rows": 0, "least_sh
 
 REJECTED: dict[type[Config], dict[str, Any]] = {
     TeacherEntry: TEACHER,
+    Labelling: {"engine": 5, "workers": 0, "gpus": -1, "deaths": 0, "store": "bucket/run"},
     PhaseConfig: {
         "rows": {"old": -1},
         "epochs": 0,

@@ -21,10 +21,10 @@ from distill.models.config import FreshEncoder, HeadConfig, VocabularyConfig
 from distill.training.config import AlterConfig, LoraConfig, TrainingConfig
 from distill.training.learning import LearningConfig
 from students.config import StudentConfig, StudentEntry, TrainedEntry
-from teachers.config import LabellingConfig, TeacherConfig, TeacherEntry
+from teachers.config import TeacherConfig, TeacherEntry
 from teachers.phases import PhaseConfig
 from teachers.pretraining.config import EmbeddingTeacherConfig, PretrainConfig, PretrainTraining, TextSource
-from tests.core import effects_junk, effects_losses, effects_targets
+from tests.core import effects_junk, effects_labelling, effects_losses, effects_targets
 from tests.core.effects_losses import each
 from tests.core.test_project import REJECTED
 
@@ -46,7 +46,6 @@ SHAPE = "models/test_fresh.py::test_the_shape_is_the_one_that_is_asked_for"
 TEXTS = "teachers/pretraining/test_collect.py::test_texts_of_other_files_are_filtered"
 PRETRAINED = "teachers/pretraining/test_pretrain.py::test_an_option_changes_the_weights"
 TERMS = "teachers/pretraining/test_pretrain.py::test_a_weight_of_the_embedding_teachers_terms_changes_the_weights"
-SHARDS = "teachers/test_label.py::test_train_rows_then_the_pool_with_the_teachers_logits"
 PRESETS = "core/test_presets.py::test_an_entry_takes_the_preset_of_its_name_or_the_one_it_names"
 FAMILIES = "pipeline/test_model_settings.py::test_each_entry_is_of_the_class_of_its_family"
 VIEWS = "families/test_tfidf.py::test_it_reads_through_its_own_view_or_another"
@@ -93,7 +92,7 @@ TEACHER = {
     "slices": "teachers/test_teach.py::test_only_rows_of_the_wanted_slices_are_learnt_from",
     "learns_from": "families/test_objectives.py::test_a_teacher_learns_the_labels_of_another_and_no_gold",
     "allow_missing": DISTILLED + "test_labels_made_elsewhere_are_learnt_as_any",
-    "labelling": SHARDS,
+    "labelling": effects_labelling.SHARDS,
     "export": "pipeline/test_plan_targets.py::test_a_teacher_may_stay_as_it_was_trained",
     "cross_fit": "teachers/test_cross_fit.py::test_each_row_is_labelled_by_the_model_that_was_fitted_without_it",
 }
@@ -151,6 +150,7 @@ ASKING = {
 }
 
 EFFECTS: Mapping[type[Config], Mapping[str, str]] = {
+    **effects_labelling.EFFECTS,
     **effects_losses.EFFECTS,
     **effects_targets.EFFECTS,
     **effects_junk.EFFECTS,
@@ -285,6 +285,7 @@ EFFECTS: Mapping[type[Config], Mapping[str, str]] = {
         "teachers": "pipeline/test_settings.py::test_order_is_preset_then_file_then_set",
         "labels": "teachers/test_choice.py::test_what_the_config_fixes_is_taken_whatever_the_figures",
         "select": "cli/test_select.py::test_a_run_learns_the_selected_rows_and_its_page_shows_them",
+        "labelling": effects_labelling.ON_RAY,
         "pretrain": "cli/test_pretrain.py::test_a_second_start_does_nothing_and_another_setting_redoes_what_it_touches",
         "students": "cli/test_teachers_alone.py::test_the_teachers_are_measured_and_compared_and_nothing_is_distilled",
         "export": EXPORTS,
@@ -352,12 +353,6 @@ EFFECTS: Mapping[type[Config], Mapping[str, str]] = {
         "embedding_teacher": "teachers/pretraining/test_pretrain.py::test_an_embedding_teacher_adds_its_terms",
         "evaluate_steps": "teachers/pretraining/test_pretrain.py::test_a_run_leaves_a_model_folder_and_a_curve",
         "half": "teachers/pretraining/test_pretrain.py::test_half_decides_the_bytes_of_the_weights",
-    },
-    LabellingConfig: {
-        "shard_rows": SHARDS,
-        "batch_tokens": "teachers/test_label.py::test_batch_tokens_decide_how_much_is_read_at_once",
-        "half": "teachers/test_label.py::test_half_the_bytes",
-        "precision": "teachers/test_label.py::test_labelling_runs_where_the_precision_was_chosen_for",
     },
     HeadConfig: {
         **each(f"{LORA}::test_its_folder_is_a_plain_model_with_the_adapters_beside", "layers", "hidden"),

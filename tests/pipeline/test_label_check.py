@@ -18,7 +18,7 @@ from distill.core.soft_labels import read_shard, shard_path, write_shard
 from distill.pipeline.label_check import verified
 from distill.pipeline.seeds import execute_run
 from distill.pipeline.settings import resolve_settings
-from teachers import label as label_module
+from teachers.engines import local
 from tests.pipeline.word_project import write_project
 from tests.tiny_run import distill
 
@@ -147,5 +147,5 @@ def test_an_unreadable_manifest_is_an_error_and_nothing_is_labelled_again(run, k
 
 
 def test_the_command_again_labels_nothing_again(run, monkeypatch):
-    monkeypatch.setattr(label_module, "label_shards", pytest.fail)
+    monkeypatch.setattr(local, "label_shards", pytest.fail)
     label(run)

@@ -57,6 +57,7 @@ CHANGES = {
     "an option at its default": (["students.small.training.patience=4", "views.card.separator=' | '"], set()),
     "a view that nothing reads": (["views.other={left: [page.title], max_tokens: 8}"], {"audit"}),
     "another temperature of the loss": (["students.small.temperature=3"], STUDENT | FIGURES | TIMES),
+    "another engine and place of labels": (["labelling={engine: ray, workers: 2, store: 's3://labels'}"], set()),
     "smaller shards": (["teachers.new.labelling.shard_rows=512"], {"label new"} | STUDENT | FIGURES | TIMES),
     "a selection of pool rows": (["select.rows=20"], {"select pool rows"} | STUDENT | FIGURES | TIMES),
     "a teacher that is cross-fitted": (

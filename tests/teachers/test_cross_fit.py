@@ -21,9 +21,9 @@ from distill.pipeline.experiment import Experiment
 from distill.pipeline.plan import plan, stages_until
 from distill.pipeline.preflight import require_folds
 from distill.pipeline.settings import resolve_settings
-from teachers import label as label_module
 from teachers.config import LabellingConfig
 from teachers.cross_fit import CrossFit, Fold, write_folds
+from teachers.engines import local
 from teachers.label import LabelOptions, label
 from tests.families.lessons import toy_lesson
 from tests.pipeline.seeds_project import write_project
@@ -118,7 +118,7 @@ def test_only_the_model_of_a_missing_shard_is_opened(made, tmp_path, monkeypatch
         opened.append(folder.name)
         return open_model(folder, how)
 
-    monkeypatch.setattr(label_module, "open_model", noting)
+    monkeypatch.setattr(local, "open_model", noting)
     again, _ = labelled(made, tmp_path / "labels")
     assert opened == ["words1"] and np.array_equal(again.logits, whole.logits)
 

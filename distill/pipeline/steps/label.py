@@ -35,7 +35,9 @@ def label_step(experiment: Experiment, spec: ModelSpec) -> Step:
             from teachers.coverage import write_coverage
             from teachers.label import LabelOptions, label
 
-            options = LabelOptions(cross_fit(experiment, folds), experiment.project.report.price_per_hour)
+            project = experiment.project
+            cross, price = cross_fit(experiment, folds), project.report.price_per_hour
+            options = LabelOptions(cross, price, project.labelling)
             label(config, experiment.run / spec.artifact, records, threads, folder, options)
             if rank() == 0:
                 write_coverage(folder, records, experiment.space)

@@ -24,9 +24,11 @@ def exact_labels_step(experiment: Experiment, spec: ModelSpec) -> Step:
     config, splits = LabellingConfig(precision="fp32"), experiment.labelled_splits
 
     def body(folder: Path) -> None:
-        from teachers.label import label
+        from teachers.label import LabelOptions, label
 
-        label(config, experiment.run / spec.artifact, experiment.run / RECORDS, experiment.project.threads, folder)
+        run, project = experiment.run, experiment.project
+        options = LabelOptions(labelling=project.labelling)
+        label(config, run / spec.artifact, run / RECORDS, project.threads, folder, options)
 
     return Step(
         name=f"label {spec.name} exactly",

@@ -1,0 +1,1 @@
+"""Who labels the shards of a store; a new engine is a new file here."""

@@ -42,8 +42,13 @@ class Order:
 
 @dataclass(frozen=True)
 class Finished:
-    """A shard. Attributes: hashes: SHA-256 of its files by name, its own last. files: their bytes; {}: in storage."""
+    """A shard.
 
+    Attributes: place: machine and process that labelled it. hashes: SHA-256 of its files by name, its own last. files:
+        their bytes; {}: in storage.
+    """
+
+    place: str
     counts: LabelCounts
     hashes: Mapping[str, str]
     files: Mapping[str, bytes]
@@ -66,6 +71,7 @@ class ShardWorker:
 
     def __init__(self, order: Order) -> None:
         self._order, self._stack = order, ExitStack()
+        self._place = f"{socket.gethostname()}, process {os.getpid()}"
         self._scorer: Scorer | None = None
         self._remote = RemoteRecords(storage(order.inputs.url)) if order.inputs else None
         self._folder = self._stack.enter_context(temporary_folder())
@@ -78,9 +84,8 @@ class ShardWorker:
         if order.inputs is not None:
             model = download_model(storage(order.inputs.url), order.inputs, self._folder / "model")
         elif not model.exists():
-            place = f"{socket.gethostname()}, process {os.getpid()}"
             do = "give all workers a place that they reach, labelling.store, or put the run folder on a disk they share"
-            raise UserError("a worker does not see the model", where=place, found=f"no {model}", do=do)
+            raise UserError("a worker does not see the model", where=self._place, found=f"no {model}", do=do)
         self._scorer = open_model(model, replace(order.how, device=device.device()))
 
     def label(self, shard: Shard, origin: Origin) -> Finished:
@@ -104,7 +109,7 @@ class ShardWorker:
         paths = sorted(made.iterdir(), key=lambda path: (path.name.startswith("shard-"), path.name))
         hashes = {path.name: sha256(path) for path in paths}
         if self._order.kept is None:
-            return Finished(counts, hashes, {path.name: path.read_bytes() for path in paths})
+            return Finished(self._place, counts, hashes, {path.name: path.read_bytes() for path in paths})
         for path in paths:
             storage(self._order.kept).put(path, path.name)
-        return Finished(counts, hashes, {})
+        return Finished(self._place, counts, hashes, {})

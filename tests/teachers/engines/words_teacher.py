@@ -41,9 +41,9 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 
-def words_teacher(root: Path) -> Words:
+def words_teacher(root: Path, pool: int = 40) -> Words:
     """Made below a folder."""
-    records = write_toy(root / "records", train=24, valid=12, pool=40)
+    records = write_toy(root / "records", train=24, valid=12, pool=pool)
     teacher = root / "teachers" / "words"
     teacher.mkdir(parents=True)
     fit("tfidf", Tfidf.Settings(), toy_lesson(records, DOCUMENT, "document"), teacher)

@@ -16,15 +16,15 @@ function figureOf(text) {
   return Number(found[0]) * (unit ? UNITS[unit[1]] : 1);
 }
 
-function compare(one, other) {
-  const a = figureOf(one), b = figureOf(other);
+function compare(one, other, numbers) {
+  const [a, b] = numbers ? [figureOf(one), figureOf(other)] : [null, null];
   if (a !== null && b !== null) return a - b;
   if (a !== null || b !== null) return a === null ? 1 : -1;
   return one.localeCompare(other, undefined, {numeric: true});
 }
 
 // Rows are sorted inside their group, empty cells last; the third press brings the first order back.
-function sortBy(table, place, order) {
+function sortBy(table, place, order, numbers) {
   for (const body of table.tBodies) {
     const rows = rowsOf(body);
     rows.forEach((row, index) => { row.dataset.first ??= index; });
@@ -32,7 +32,7 @@ function sortBy(table, place, order) {
     rows.sort((a, b) => {
       if (order === "none") return a.dataset.first - b.dataset.first;
       if (empty(a) || empty(b)) return empty(a) - empty(b) || a.dataset.first - b.dataset.first;
-      return (order === "descending" ? -1 : 1) * compare(textOf(a.cells[place]), textOf(b.cells[place]));
+      return (order === "descending" ? -1 : 1) * compare(textOf(a.cells[place]), textOf(b.cells[place]), numbers);
     });
     body.append(...rows);
   }
@@ -41,15 +41,17 @@ function sortBy(table, place, order) {
 function makeSortable(table) {
   const heads = [...table.tHead.rows[table.tHead.rows.length - 1].cells];
   heads.forEach((head, place) => {
+    const numbers = head.classList.contains("number");  // the greatest first, of texts the first of the alphabet
+    const orders = numbers ? ["none", "descending", "ascending"] : ["none", "ascending", "descending"];
     const button = document.createElement("button");
     button.type = "button";
     button.append(...head.childNodes);
     head.append(button);
     head.setAttribute("aria-sort", "none");
     button.addEventListener("click", () => {
-      const order = {none: "descending", descending: "ascending", ascending: "none"}[head.getAttribute("aria-sort")];
+      const order = orders[(orders.indexOf(head.getAttribute("aria-sort")) + 1) % 3];
       heads.forEach((other) => other.setAttribute("aria-sort", other === head ? order : "none"));
-      sortBy(table, place, order);
+      sortBy(table, place, order, numbers);
     });
   });
 }

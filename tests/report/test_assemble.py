@@ -5,6 +5,8 @@ from __future__ import annotations
 from distill.core.config import parse
 from distill.core.project import Project
 from distill.core.publishing import ReportConfig
+from distill.core.record_store import write_records
+from distill.core.records import Record
 from distill.report.assemble import Exported, assemble, assemble_seeds
 from tests.core.step_fixtures import left
 
@@ -133,3 +135,25 @@ def test_a_price_is_in_the_report_where_one_is_given(tmp_path):
     priced = PROJECT.model_copy(update={"report": ReportConfig(price_per_hour=0.4)})
     assert "price_per_hour" not in assemble(PROJECT, tmp_path, {}, [], {}, {})
     assert assemble(priced, tmp_path, {}, [], {}, {})["price_per_hour"] == 0.4
+
+
+def test_disagreements_have_the_texts_of_cards_where_texts_may_be_shown(tmp_path):
+    fields = {"product.title": "Дрель" * 100, "page.title": "Drill", "page.body": "never on a card"}
+    write_records(tmp_path / "records" / "test.unseen.parquet", [Record("t-1", fields), Record("t-2", fields)])
+    found = [{"student": "8L@card", "examples": [{"id": "t-2"}, {"id": "gone"}]}]
+    left(tmp_path / "evaluation" / "evaluation.json", {"disagreements": found, "reliability": {"8L@card": []}})
+
+    def shown(project):
+        report = assemble(project, tmp_path, {}, [], {}, {})
+        assert report["reliability"] == {"8L@card": []}
+        return [row.get("texts") for row in report["disagreements"][0]["examples"]]
+
+    assert shown(PROJECT) == [{"product.title": "Дрель" * 60 + "…", "page.title": "Drill"}, None]
+    assert shown(PROJECT.model_copy(update={"report": ReportConfig(texts=False)})) == [None, None]
+    (tmp_path / "records" / "test.unseen.parquet").write_bytes(b"broken")
+    assert shown(PROJECT) == [None, None]
+
+
+def test_the_views_tell_where_texts_are_cut(tmp_path):
+    report = assemble(PROJECT, tmp_path, {}, [], {}, {})
+    assert report["views"] == {"document": {"max_tokens": 32}, "card": {"max_tokens": 32}}

@@ -79,6 +79,9 @@ def test_a_press_on_a_heading_sorts_and_the_third_brings_the_order_back(shown):
     assert column(page, "latency-table", 8) == sorted(first, key=float)
     button.click()
     assert column(page, "latency-table", 8) == first and head.get_attribute("aria-sort") == "none"
+    names = column(page, "latency-table", 0)
+    page.locator("#latency-table thead th button", has_text="Model").click()
+    assert column(page, "latency-table", 0) == sorted(names) != names
 
 
 def test_words_filter_the_rows_and_are_counted(shown):

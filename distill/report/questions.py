@@ -129,24 +129,29 @@ def _where(case: _Case) -> Iterator[str]:
 
 
 def _most_lost(what: str, name: str, figure: str, own: Json, its: Json) -> Iterator[str]:
-    """The part that loses most, and the one that loses least where there are several."""
+    """The part that loses most, and the one that loses least, where there are several."""
     lost = {}
     for part in own:
         value, other = (formats.number(dig(block, part).get(figure)) for block in (own, its))
         if value is not None and other is not None:
-            lost[part] = (value - other, value, other)
+            lost[part] = 100 * (value - other)
     if len(lost) < 2:
         return
-    (worst, (apart, value, other)), (best, (least, *_)) = (
-        chosen(lost.items(), key=lambda item: item[1][0]) for chosen in (min, max)
-    )
+    worst, best = min(lost, key=lost.__getitem__), max(lost, key=lost.__getitem__)
+    if round(lost[worst], 1) == round(lost[best], 1):
+        yield f"Every {what} alike: {name} {formats.signed(lost[worst], 1)} points."
+        return
     rows = formats.number(dig(own, worst).get("rows"))
     size = f" ({formats.integer(rows)} rows)" if rows else ""
+    value, other = (_with_interval(dig(block, worst), figure) for block in (own, its))
     yield (
-        f"The {what} “{worst or 'no slice'}”{size} loses most: {name} {formats.percent(value, 1)} instead of "
-        f"{formats.percent(other, 1)} ({formats.signed(100 * apart, 1)} points); least “{best or 'no slice'}” "
-        f"({formats.signed(100 * least, 1)})."
+        f"The {what} “{worst or 'no slice'}”{size} loses most: {name} {value} instead of {other}, "
+        f"{formats.signed(lost[worst], 1)} points; least “{best or 'no slice'}”, {formats.signed(lost[best], 1)}."
     )
+
+
+def _with_interval(block: Json, figure: str) -> str:
+    return formats.percent_interval(block.get(figure), block.get(f"{figure}_interval"), decimals=1)
 
 
 def _noise(case: _Case) -> Iterator[str]:

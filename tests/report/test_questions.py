@@ -60,8 +60,16 @@ def test_the_parts_that_lose_most_and_least_are_named():
     student, teacher = models["8L_trunc@card.onnx-int8"], models["base@document"]
     student["quality"]["slices"]["аптека"]["accuracy"]["value"] = 0.5
     teacher["quality"]["slices"]["аптека"]["accuracy"]["value"] = 0.875
-    assert "The slice “аптека” (2\u202f000 rows) loses most: accuracy 50.0 instead of 87.5 (−37.5 points)" in told(
-        report, 1
+    for model in (student, teacher):
+        model["quality"]["slices"]["аптека"]["accuracy"] |= {"low": 0.45, "high": 0.9}
+    assert told(report, 1).endswith(
+        "The slice “аптека” (2\u202f000 rows) loses most: accuracy 50.0 (45.0–90.0) instead of 87.5 (45.0–90.0), "
+        "−37.5 points; least “старый пул”, −3.3."
+    )
+    assert told(report, 1).startswith("Every class alike: F1 −3.3 points. ")
+    student["quality"]["per_class"]["о товаре"] |= {"f1": 0.5, "f1_interval": [0.45, 0.55]}
+    assert told(report, 1).startswith(
+        "The class “о товаре” loses most: F1 50.0 (45.0–55.0) instead of 79.2 (78.0–80.5)"
     )
 
 

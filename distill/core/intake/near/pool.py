@@ -1,7 +1,7 @@
 """Pool rows that are near duplicates of an earlier one, within a source and between sources.
 
 A row is one where an earlier row that is none itself is as alike as `data.near` says; so no two rows that stay are, and
-each that goes has one that stays. Rows pass through a file on the way: in memory are 17 bytes a row, the keys that rows
+each that goes has one that stays. Rows pass through a file on the way: in memory are 9 bytes a row, the keys that rows
 share, and what DuckDB takes.
 """
 

@@ -312,6 +312,9 @@ def _idle_pools(found: Mapping[str, Any]) -> list[str]:
     shared = {
         source: ", ".join(f"{rows} in {other}" for other, rows in own.items()) for source, own in overlaps.items()
     }
+    for source, near in found.get("near_duplicates", {}).items():
+        if by_source[source]["dropped"].get(NEAR):
+            shared[source] = ", ".join(filter(None, [shared.get(source), f"{near['rows']} near duplicates"]))
     idle = [source for source in shared if not by_source[source]["kept"]]
     return [f"{source} adds no rows, of {by_source[source]['read']} read: {shared[source]}" for source in idle]
 

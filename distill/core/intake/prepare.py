@@ -17,6 +17,7 @@ from distill.core.intake.held_out import HeldOut
 from distill.core.intake.junk import JunkRules
 from distill.core.intake.label_check import Places, note_places, require_labels
 from distill.core.intake.ledger import Ledger, Quarantine, quarantine
+from distill.core.intake.near.pool import REASON as NEAR
 from distill.core.intake.near.pool import NearPool
 from distill.core.intake.pool import PoolCheck, new_pairs, paired, pool_config, sampled
 from distill.core.intake.rare_classes import REASON, rare_config, without_rare
@@ -131,7 +132,7 @@ class _Preparation:
             account.kept[split] = count
             total += count
             # A source that others hold already is a finding of the audit, as long as some source has rows.
-            if not count and not (total and any(reason.startswith("in_pool.") for reason in account.dropped)):
+            if not count and not (total and any(map(_is_elsewhere, account.dropped))):
                 raise _empty("the pool", split, self.ledger)
 
     def _pool(self, split: str, source: PoolSource, check: PoolCheck) -> Iterator[Record]:
@@ -234,8 +235,13 @@ class _Preparation:
             raise _empty(f"split '{split}'", source, self.ledger)
 
 
+def _is_elsewhere(reason: str) -> bool:
+    """Whether a pool row was dropped because a source before has it, or one like it."""
+    return reason.startswith("in_pool.") or reason == NEAR
+
+
 def _empty(what: str, source: str, ledger: Ledger) -> UserError:
-    settings = "data.junk, data.pool_exclude, data.on_card_leak, data.on_valid_key, data.split, task.labels"
+    settings = "data.junk, data.near, data.pool_exclude, data.on_card_leak, data.on_valid_key, data.split, task.labels"
     do = f"give more rows, or change what dropped them: {settings}"
     return UserError(f"{what} has no rows left", where=f"data.{source}", found=ledger.account(source), do=do)
 

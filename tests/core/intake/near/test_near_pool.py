@@ -69,6 +69,13 @@ def test_rows_like_an_earlier_one_go_within_a_source_and_between_sources(pools):
     assert f"pool.more: {words}" in lines[-1]
 
 
+def test_a_source_of_near_duplicates_alone_is_a_finding(pools):
+    write(pools / "second.jsonl", [page("д", 5, edited(0)), page("а2", 6, PLAIN)])
+    out, audit = run(pools, **both({}))
+    assert ids(out, "pool.more") == []
+    assert "pool.more adds no rows, of 2 read: 1 in pool.urls, 1 near duplicates" in audit["warnings"]
+
+
 def test_they_may_be_counted_alone(pools):
     out, audit = run(pools, **both({"on_pool": "count"}))
     assert ids(out, "pool.urls") == ["а", "б", "в", "г"] and len(ids(out, "pool.more")) == 3

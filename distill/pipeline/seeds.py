@@ -129,7 +129,8 @@ def execute_seeds(
         late = _attempt(runs[0], reporter, until, on_body) if until in _BEYOND and runs[0] in finished else None
         report = _combine(settings, finished, stopped, reporter, evaluated=until in _EVALUATED)
         with reporting(reporter):
-            track(trackers(settings.project.report.trackers), settings.run, report, settings.as_json())
+            asked = trackers(settings.project.report.trackers) if not stopped else []
+            track(asked, settings.run, report, settings.as_json())
     _require(settings, report, stopped, late, asked=_BEYOND.get(until, False))
     return report
 

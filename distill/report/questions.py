@@ -143,9 +143,9 @@ def _most_lost(what: str, name: str, figure: str, own: Json, its: Json) -> Itera
         return
     rows = formats.number(dig(own, worst).get("rows"))
     size = f" ({formats.integer(rows)} rows)" if rows else ""
-    value, other = (_with_interval(dig(block, worst), figure) for block in (own, its))
+    now, was = (_with_interval(dig(block, worst), figure) for block in (own, its))
     yield (
-        f"The {what} “{worst or 'no slice'}”{size} loses most: {name} {value} instead of {other}, "
+        f"The {what} “{worst or 'no slice'}”{size} loses most: {name} {now} instead of {was}, "
         f"{formats.signed(lost[worst], 1)} points; least “{best or 'no slice'}”, {formats.signed(lost[best], 1)}."
     )
 

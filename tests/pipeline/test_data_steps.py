@@ -1,10 +1,13 @@
 """Records and audit as steps: what each publishes, and which of the two a change makes anew."""
 
+import pyarrow.parquet as pq
 import pytest
 
 from distill.core.files import read_json
+from distill.core.progress import Reporter
 from distill.core.steps import Steps
 from distill.pipeline.experiment import Experiment
+from distill.pipeline.findings import made
 from distill.pipeline.plan import plan
 from distill.pipeline.settings import resolve_settings
 from distill.pipeline.steps.data import audit_step, records_step
@@ -44,6 +47,7 @@ def test_each_publishes_its_files(run):
         ("task.ordered=true", set()),
         ("gates.leak=3", set()),
         ("data.junk.min_chars=2", {"records"}),
+        ("data.contained=0.5", {"audit"}),
         ("data.pool.urls.rows=20", {"records", "audit"}),
         ("views.card.right=[page.title, page.url]", {"records"}),
     ],
@@ -55,6 +59,15 @@ def test_what_a_change_makes_anew(run, change, redone):
             file.write_text(file.read_text("utf-8").replace('"page": {', '"page": {"url": "x", '), "utf-8")
         redone = {"records", "audit"}
     assert {name for name, status in run(change).items() if status == "done"} == redone
+
+
+def test_an_audit_leaves_the_clean_pool_where_it_is_asked_for(run, tmp_path):
+    settings = resolve_settings(run.project, run.folder)
+    found = made(settings, "audit", Reporter(), tmp_path / "clean")
+    (rows,) = [own["kept"] for source, own in found.content["audit"]["rows"]["by_source"].items() if "pool" in source]
+    assert f"clean: {tmp_path / 'clean' / 'urls'}.parquet, {rows} rows of pool.urls" in found.parts
+    assert pq.read_metadata(tmp_path / "clean" / "urls.parquet").num_rows == rows
+    assert found.content["source_overlaps"]["rows"]["pool.urls"] >= rows
 
 
 def test_no_step_reads_the_audit(run):

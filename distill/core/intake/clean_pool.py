@@ -23,8 +23,12 @@ def write_clean_pools(project: Project, records: Path, folder: Path) -> dict[str
     A project that names such a file as a source, and has the same labelled files and rules, keeps all of its rows.
 
     Args: records: the records folder of the run.
-    Raises: UserError where a file would replace one that the project reads, or cannot be written.
+    Raises: UserError where texts may not leave the run, where a file would replace one that the project reads, or where
+        it cannot be written.
     """
+    if not project.report.texts:
+        do = "leave --clean out; the rows are in the run's records, which stay where they are"
+        raise UserError("the clean pool would take texts out of the run", where="report.texts", found="false", do=do)
     inputs = {path.resolve() for paths in data_files(project, Path()).values() for path in paths}
     targets = {name: folder / f"{name}.parquet" for name in project.data.pool}
     if taken := [path for path in targets.values() if path.resolve() in inputs]:

@@ -18,6 +18,7 @@ from distill.core.files import Json, write_json
 from distill.core.intake.compared_text import read_texts, side_texts, text_hash, text_key
 from distill.core.intake.extra import is_extra
 from distill.core.intake.key_column import KeyColumn
+from distill.core.intake.pool import pool_config
 from distill.core.intake.rows import Check
 from distill.core.project import Project
 from distill.core.records import Record
@@ -32,8 +33,10 @@ class SourceOverlaps:
     """Gathers 64-bit hashes of the rows of all sources, in files where they are many.
 
     Rows are equal by `text`, all fields of all views; by `document`; by `card`, as far as a model can read it; and by
-    `key:COLUMN`, each column of `data.keys`. Nothing empty is equal to anything. To compare takes 8 bytes a row, of all
-    sources, one way to be equal after the other: 8 MB for a million rows.
+    `key:COLUMN`, each column of `data.keys`. Nothing empty is equal to anything. Views count where the records depend
+    on them anyway (`pool_config`), so that none of their settings makes records anew for the sake of this.
+
+    To compare takes 8 bytes a row, of all sources, one way to be equal after the other: 8 MB for a million rows.
     """
 
     def __init__(self, project: Project) -> None:
@@ -95,17 +98,17 @@ def contained_warnings(found: list[Json]) -> Iterator[str]:
 
 
 def _kinds(project: Project) -> dict[str, Callable[[Record], int]]:
-    views = project.views
+    views, compared = project.views, pool_config(project)
 
     def key_of(path: str) -> Callable[[Record], int]:
         return lambda record: text_key(record.keys.get(path, ""))
 
-    return {
-        "text": text_hash,
-        "document": lambda record: text_key(*side_texts(record, views["document"])),
-        "card": lambda record: text_key(*read_texts(record, views["card"])),
-        **{f"key:{path}": key_of(path) for path in project.data.keys},
-    }
+    kinds: dict[str, Callable[[Record], int]] = {"text": text_hash}
+    if "document" in compared:
+        kinds["document"] = lambda record: text_key(*side_texts(record, views["document"]))
+    if "read_card" in compared:
+        kinds["card"] = lambda record: text_key(*read_texts(record, views["card"]))
+    return kinds | {f"key:{path}": key_of(path) for path in project.data.keys}
 
 
 def _among(own: _Keys, other: _Keys) -> int:

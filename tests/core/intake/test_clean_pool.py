@@ -80,6 +80,15 @@ def test_no_file_of_the_project_is_replaced(cleaned):
         write_clean_pools(plan, out, root / "clean")
 
 
+def test_no_text_leaves_a_run_that_keeps_its_texts(cleaned, tmp_path):
+    root, out, _ = cleaned
+    plan = project(root=str(root), pool=SOURCES)
+    kept = plan.model_copy(update={"report": plan.report.model_copy(update={"texts": False})})
+    with pytest.raises(UserError, match="would take texts out of the run"):
+        write_clean_pools(kept, out, tmp_path)
+    assert not [*tmp_path.iterdir()]
+
+
 def test_other_tools_read_it(cleaned):
     path = cleaned[0] / "clean" / "urls.parquet"
     duckdb = pytest.importorskip("duckdb")

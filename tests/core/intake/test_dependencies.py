@@ -63,6 +63,7 @@ def test_what_leaves_the_records_alone(base, change):
         ({}, {"task": {"kind": "multi"}}),
         ({}, {"data": {"slice": None}}),
         ({}, {"data": {"junk": {"min_chars": 9}}}),
+        ({}, {"data": {"junk": {"rules": {"short": {"kind": "length", "min_chars": 9}}}}}),
         ({}, {"views": {"card": {"right": ["page.title", "page.url"]}}}),
         ({}, view(max_tokens=32)),
         ({}, view(budgets={"page.title": 4})),
@@ -103,6 +104,7 @@ def test_without_a_pool_and_leaks_that_are_dropped_no_view_is_compared():
         ({"gates": {"leak": 4}}, True),
         ({"task": {"ordered": True}}, True),
         ({"data": {"junk": {"min_chars": 9}}}, True),
+        ({"data": {"contained": 0.5}}, False),
     ],
     ids=str,
 )

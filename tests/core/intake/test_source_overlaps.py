@@ -64,6 +64,12 @@ def test_a_source_that_an_earlier_one_holds_is_a_warning(two_pools, tmp_path, li
     assert ("contained" in audit, len(told)) == (limit <= 0.8, limit <= 0.8)
 
 
+def test_views_count_where_the_records_depend_on_them(tmp_path):
+    root = write_all(tmp_path, pool=[*POOL, row("из теста", 201)])
+    kinds = {kind for kind, *_ in overlaps(run(root, on_card_leak="keep")[0])}
+    assert kinds == {"text", "document", "key:product.id", "key:page.id"}
+
+
 def test_identical_pools_are_named_as_such(tmp_path):
     write(write_all(tmp_path, pool=POOL) / "other.jsonl", POOL[::-1])
     _, audit = run(tmp_path, pool=POOLS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Self
 
-from pydantic import Field, NonNegativeFloat, PositiveInt, model_validator
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from distill.core.config import Config
 from distill.models.config import FreshEncoder, HeadConfig, VocabularyConfig
@@ -22,6 +22,25 @@ class LabellingConfig(Config):
     batch_tokens: PositiveInt = Field(4096, description="padded tokens of one forward pass")
     half: bool = Field(False, description="store logits as float16")
     precision: str = Field("auto", pattern="^(auto|fp32|bf16)$", description="auto: bf16 where the processor has it")
+    precision_limit: PositiveFloat = Field(
+        0.1,
+        description="most that bf16 or another backend may change a logit of 32 rows; more: it labels in fp32 in torch",
+    )
+    backend: str = Field(
+        "torch",
+        pattern=r"^\w+(\.\w+)*(:\w+)?$",
+        description="what runs an encoder: torch, onnx, openvino, or module:Class of your own",
+    )
+    unpadded: bool = Field(
+        False, description="read a batch's rows one after the other, without padding: encoders built as BERT, in torch"
+    )
+    tokenisers: NonNegativeInt = Field(
+        0, description="processes that render and tokenise ahead of an encoder; 0: a thread; nothing in the labels"
+    )
+
+    def as_fingerprint(self, *leave_out: str) -> dict[str, Any]:
+        """Not how many processes tokenise: the labels are the same."""
+        return super().as_fingerprint(*leave_out, "tokenisers")
 
 
 class TeacherEntry(Config):

@@ -13,8 +13,6 @@ from distill.core.labelling import Labelling
 from distill.core.processes import rank
 from distill.core.progress import note, progress
 from distill.core.storage import storage
-from distill.families.family import Opening
-from distill.training import device
 from teachers.config import LabellingConfig
 from teachers.cross_fit import CrossFit, Scale
 from teachers.engines.engine import Engine, Task, engine
@@ -22,6 +20,7 @@ from teachers.engines.kept import KeptShards
 from teachers.label_card import Facts, LabelCard, counted
 from teachers.label_origins import Origins
 from teachers.label_shard import Writing
+from teachers.opening import arithmetic, opening, settled
 from teachers.shards import Part, parts
 from teachers.unfinished import Missing, missing_shards, require_planned
 
@@ -61,21 +60,22 @@ def label(
     Args: teacher: a model folder of any family. threads: of each process.
     Raises: UserError for a shard that is damaged, of another origin, or of none of these rows.
     """
-    how = Opening(threads, device.resolve(config.precision), device.device(), config.batch_tokens)
+    how = opening(config, threads)
     own, kept = engine(options.labelling), _kept(options.labelling.store, folder)
     if kept and rank() == 0:
         kept.bring(folder)
     scale = Scale(teacher, options.cross, how) if options.cross else None
     planned = list(parts(teacher, records, config.shard_rows, options.cross))
     require_planned(folder, planned)
-    works = [_work(part, Origins.of(part, teacher, how.precision), config, scale, folder) for part in planned]
+    works = [_work(part, Origins.of(part, teacher, arithmetic(how)), config, scale, folder) for part in planned]
     card = None
     if rank() == 0:
         done = sum((work.missing.done for work in works), LabelCounts())
         card = LabelCard(folder, _facts(works, teacher, config, options.price), done)
     for number, work in enumerate(works):
         if work.missing.shards:
-            task = Task(number, work.part.model, work.missing.shards, how, _scaled(work), kept)
+            way = settled(work.part, how, config.precision_limit)
+            task = Task(number, work.part.model, work.missing.shards, way, _written(work, arithmetic(way)), kept)
             _label_part(work, own, task, card, folder)
     if kept and rank() == 0:
         kept.close(folder)
@@ -97,11 +97,12 @@ def _work(part: Part, origins: Origins, config: LabellingConfig, scale: Scale | 
     return _Work(part, missing_shards(part, origins, folder), Writing(origins, config.half), scale)
 
 
-def _scaled(work: _Work) -> Writing:
-    """How a part is written, with the factor of its model."""
-    if work.scale is None or work.part.fold is None:
-        return work.writing
-    return replace(work.writing, origins=replace(work.writing.origins, factor=work.scale.of(work.part.fold)))
+def _written(work: _Work, precision: str) -> Writing:
+    """How a part is written: calculated in this, with the factor of its model."""
+    origins = replace(work.writing.origins, precision=precision)
+    if work.scale is not None and work.part.fold is not None:
+        origins = replace(origins, factor=work.scale.of(work.part.fold))
+    return replace(work.writing, origins=origins)
 
 
 def _facts(works: Sequence[_Work], teacher: Path, config: LabellingConfig, price: float | None) -> Facts:
@@ -117,6 +118,8 @@ def _label_part(work: _Work, own: Engine, task: Task, card: LabelCard | None, fo
     """Label what is missing of a part, with its model."""
     total, before = sum(map(len, work.part.shards)), card.counts.rows if card else 0
     finished = total - sum(map(len, task.shards))
+    if card:
+        card.calculated_in(task.writing.origins.precision)
     with progress(f"labelling by {task.model.name}" if work.scale else "labelling", total, finished) as advance:
 
         def told(done: int) -> None:

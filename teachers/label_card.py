@@ -6,7 +6,7 @@ import shlex
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -71,6 +71,10 @@ class LabelCard:
         self._earlier, self._own, self._rows = done.rows, LabelCounts(), done.rows
         self._started = self._written = now()
         self._write("running")
+
+    def calculated_in(self, precision: str) -> None:
+        """What the model that is open calculates in, where that is not what was planned."""
+        self._facts = replace(self._facts, origins=replace(self._facts.origins, precision=precision))
 
     def advance(self, rows: int) -> None:
         """So many rows are scored in total, of all shards; more than the finished ones have."""

@@ -135,14 +135,17 @@ def label(
     options: Options,
     import_: Annotated[Path | None, Flag("Logits made elsewhere: rows of id and logits.")] = None,
     verify: Annotated[Path | None, Flag("Check the labels of this run folder; score a sample again.")] = None,
+    backend: Annotated[str | None, Flag("What labels: torch, the default, onnx or openvino.")] = None,
     json_: JsonOption = False,
 ) -> None:
     """Up to the soft labels of train and pool rows; imported ones need no teacher and train none."""
     if verify is None:
-        return _work("label", options, json_, labels=import_)
+        from distill.pipeline.backends import with_backend
+
+        return run_until("label", with_backend(options.settings(import_, until="label"), backend), json_)
     from distill.pipeline.label_check import verified
 
-    if import_ or options != Options():
+    if import_ or backend or options != Options():
         raise UserError("a check needs no options", where="distill label --verify", do="give a run folder alone")
     tell(lambda reporter: verified(verify, reporter), json_)
 
@@ -411,5 +414,5 @@ def status(
         say(f"{files} files of {artifacts} artifacts are as their steps left them", file=sys.stderr)
 
 
-def _work(until: str, options: Options, as_json: bool, labels: Path | None = None) -> None:
-    run_until(until, options.settings(labels, until=until), as_json)
+def _work(until: str, options: Options, as_json: bool) -> None:
+    run_until(until, options.settings(until=until), as_json)

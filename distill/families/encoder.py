@@ -17,6 +17,7 @@ from distill.core.tokenizer_settings import write_settings
 from distill.core.view import TOKENIZER_FILE, View
 from distill.families.family import DEFAULT, Facts, Family, Lesson, Opening, learnt_rows, renderer
 from distill.families.starting import beginning, cut, source_model
+from distill.inference.backends.backend import Running, backend
 from distill.inference.runner_scorer import RunnerScorer
 from distill.inference.scorer import Scorer
 from distill.models.config import HeadConfig
@@ -73,6 +74,7 @@ class Encoder(Family):
     starts = True
     layered = True
     exports = True
+    backends = True
     products = True
     signs = False
     runtime = "pytorch"
@@ -160,18 +162,16 @@ class Encoder(Family):
         return model
 
     def open(self, folder: Path, how: Opening = DEFAULT) -> Scorer:
-        """The classifier in PyTorch behind its view. Raises: UserError when the folder cannot be loaded."""
-        from distill.inference.torch_runner import TorchRunner
-
-        runner = TorchRunner(
-            folder,
-            threads=how.threads,
-            precision=how.precision,
-            device=how.device,
-            first_token_only=how.rewritten,
-            compiled=how.compiled,
+        """The classifier in a backend behind its view. Raises: UserError when the folder cannot be loaded."""
+        running = Running(how.threads, how.precision, how.device, how.rewritten, how.unpadded, how.compiled)
+        runner = backend(how.backend).open(folder, running)
+        return RunnerScorer(
+            runner,
+            renderer(folder, how),
+            batch_tokens=how.batch_tokens,
+            max_rows=how.max_rows,
+            tokenisers=how.tokenisers,
         )
-        return RunnerScorer(runner, renderer(folder, how), batch_tokens=how.batch_tokens, max_rows=how.max_rows)
 
     def facts(self, folder: Path) -> Facts:
         """Layers by config.json, parameters by the headers of the weights."""

@@ -100,6 +100,7 @@ class Ensemble(Family):
 
     name = runtime = "ensemble"
     learns = False
+    backends = True
     chosen = ("calibration", "calibrated: false")
 
     class Settings(Config):

@@ -89,6 +89,8 @@ class Opening:
 
     Attributes: batch_tokens, max_rows: most padded tokens and most windows of a batch, of families that have them.
         provider: of ONNX Runtime, of exported files: `auto`, `cpu`, `cuda` or `tensorrt`.
+        backend: what runs an encoder, by its name in `distill.inference.backends`. unpadded: without a batch's padding.
+        tokenisers: processes that render and tokenise; 0: a thread of this one.
         view: read records through this one instead of the model's own. rewritten: with the exact, faster forms of
         layers; without them the model is as it was trained. compiled: let torch.compile make a PyTorch model faster.
     """
@@ -102,6 +104,9 @@ class Opening:
     rewritten: bool = True
     provider: str = "auto"
     compiled: bool = False
+    backend: str = "torch"
+    unpadded: bool = False
+    tokenisers: int = 0
 
 
 DEFAULT = Opening()
@@ -124,6 +129,7 @@ class Family:
         exports: whether export targets can write it. products: whether its layers multiply by constant matrices, which
         targets of few bits replace. signs: whether its config.json names family and view.
         chosen: of one that does not learn: what its fit chooses where it reads validation, and the keys that end that.
+        backends: whether it, or each model that it is made of, runs in what `Opening.backend` names.
         runtime, precision: what runs an opened model and in which numbers, as the latency table names them.
         Settings: the keys of its own that an entry of the project may have.
     """
@@ -138,6 +144,7 @@ class Family:
     layered: ClassVar[bool] = False
     sorted_layers: ClassVar[bool] = False
     exports: ClassVar[bool] = False
+    backends: ClassVar[bool] = False
     products: ClassVar[bool] = False
     signs: ClassVar[bool] = True
     chosen: ClassVar[tuple[str, str]] = ("", "")
@@ -248,8 +255,18 @@ def open_model(folder: Path, how: Opening = DEFAULT) -> Scorer:
     """The model in a folder as it labels, is measured and served: by its family, and in both orders of `task.swap`.
 
     A model without a view, such as an ensemble, is made of such that have one.
+
+    Raises: UserError for a backend that the family does not run in.
     """
-    scorer = family_of(folder).open(folder, how)
+    own = family_of(folder)
+    if how.backend != DEFAULT.backend and not own.backends:
+        raise UserError(
+            "this family does not run in another backend",
+            where=str(folder),
+            found=f"family {own.name}, backend {how.backend}",
+            do=f"set labelling.backend to {DEFAULT.backend}",
+        )
+    scorer = own.open(folder, how)
     return in_both_orders(scorer, _read_view(folder, how).config) if (folder / VIEW_FILE).exists() else scorer
 
 

@@ -13,6 +13,7 @@ from distill.inference.collate import collate
 from distill.inference.runner import Runner
 from distill.inference.scorer import Logits, Progress, Row, Scorer
 from distill.inference.token_budget import batches
+from distill.inference.tokenisers import Tokenisers
 
 
 class RunnerScorer(Scorer):
@@ -23,15 +24,18 @@ class RunnerScorer(Scorer):
     Attributes: renderer: what `prepare` reads records with.
     """
 
-    def __init__(self, runner: Runner, renderer: Renderer, *, batch_tokens: int = 4096, max_rows: int = 64) -> None:
+    def __init__(
+        self, runner: Runner, renderer: Renderer, *, batch_tokens: int = 4096, max_rows: int = 64, tokenisers: int = 0
+    ) -> None:
         self.renderer, self._runner = renderer, runner
+        self._encoder = Tokenisers(renderer, tokenisers) if tokenisers else renderer
         self._batch_tokens, self._max_rows = batch_tokens, max_rows
         self._pool = str((renderer.windows or {}).get("pool", "mean"))
         self.weights = getattr(runner, "weights", {})
 
     def prepare(self, rows: Sequence[Row]) -> list[Encoded]:
         """Records as windows of token ids, tokenised together."""
-        return self.renderer.encode_batch(rows)
+        return self._encoder.encode_batch(rows)
 
     def answer(self, prepared: Sequence[Encoded], on_progress: Progress | None = None) -> Logits:
         """Logits (N, C) of N ≥ 1 records. Batches are formed in length order over all their windows.

@@ -64,10 +64,15 @@ class TorchRunner:
         Raises: UserError when S is more than the model has positions for.
         """
         self._require_fit(batch["input_ids"].shape[1])
-        inputs = {name: torch.from_numpy(batch[name]).to(self.device) for name in self._names}
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
-            output = self._model(**inputs).logits
+            output = self._read(batch)
         logits: NDArray[np.float32] = output.float().cpu().numpy()
+        return logits
+
+    def _read(self, batch: Batch) -> torch.Tensor:
+        """Logits (B, C) on the device."""
+        inputs = {name: torch.from_numpy(batch[name]).to(self.device) for name in self._names}
+        logits: torch.Tensor = self._model(**inputs).logits
         return logits
 
     def _require_fit(self, tokens: int) -> None:

@@ -128,19 +128,21 @@ def _rewrite(layer: nn.Module) -> _FirstTokenLayer | None:
 
     Exactly, because near relatives put their normalisation first or add relative positions under the same outer names.
     """
-    names = _children(layer)
-    if names == {"attention", "intermediate", "output"} and _is_bert(layer):
+    if is_bert_layer(layer):
         return _BertLayer(layer)
+    names = _children(layer)
     if names == {"attention", "sa_layer_norm", "ffn", "output_layer_norm"}:
         inner = _children(layer.get_submodule("attention"))
         return _DistilBertLayer(layer) if inner == {"q_lin", "k_lin", "v_lin", "out_lin", "dropout"} else None
     return None
 
 
-def _is_bert(layer: nn.Module) -> bool:
+def is_bert_layer(layer: nn.Module) -> bool:
+    """Whether a layer has exactly the parts that BERT's has."""
     after = {"dense", "LayerNorm", "dropout"}
     return (
-        _children(layer.get_submodule("attention")) == {"self", "output"}
+        _children(layer) == {"attention", "intermediate", "output"}
+        and _children(layer.get_submodule("attention")) == {"self", "output"}
         and _children(layer.get_submodule("attention.self")) == {"query", "key", "value", "dropout"}
         and _children(layer.get_submodule("attention.output")) == after
         and _children(layer.get_submodule("intermediate")) == {"dense", "intermediate_act_fn"}

@@ -17,6 +17,7 @@ from distill.core.run_folder import RunFolder
 from distill.core.sealed import write_sealed
 from distill.core.steps import Step, Steps, nobody
 from distill.evaluation.gates import VALIDATION
+from distill.pipeline.backends import require_backends
 from distill.pipeline.checkpoints import try_checkpoints
 from distill.pipeline.experiment import Experiment
 from distill.pipeline.extras import naming_extras
@@ -89,6 +90,8 @@ def _make(experiment: Experiment, steps: Steps, until: str) -> None:
     require_machine(experiment, {step.artifact for step in exports if not steps.is_done(step)})
     labels = [stage.step for stage in stages if stage.verb == "label"]
     require_labelling(experiment, pending=not all(map(steps.is_done, labels)))
+    if labels:
+        require_backends(experiment.settings)
     require_together([stage.step for stage in stages], steps)
     try_checkpoints(experiment, stages, steps)
     for stage in (stage for stage in stages if stage.step.artifact in first):

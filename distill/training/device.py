@@ -6,7 +6,7 @@ from typing import Literal
 
 import torch
 
-from distill.inference.bf16 import has_bf16
+from distill.inference.bf16 import has_bf16 as has_bf16
 
 
 def device() -> str:

@@ -202,7 +202,16 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
         "half": "maybe",
         "training": 5,
     },
-    LabellingConfig: {"shard_rows": 0, "batch_tokens": 0, "half": "maybe", "precision": "fp16"},
+    LabellingConfig: {
+        "shard_rows": 0,
+        "batch_tokens": 0,
+        "half": "maybe",
+        "precision": "fp16",
+        "precision_limit": 0,
+        "backend": "",
+        "unpadded": "perhaps",
+        "tokenisers": -1,
+    },
     TeacherConfig: {
         **rejected_elsewhere.TEACHER,
         **rejected_training.TERMS,

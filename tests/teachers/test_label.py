@@ -6,15 +6,18 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from distill.core.errors import UserError
+from distill.core.label_origin import origin_of_file
 from distill.core.progress import reporting
 from distill.core.record_store import read_records, write_records
 from distill.core.records import Record
 from distill.core.run_folder import LABEL_CARD
-from distill.core.soft_labels import read_shard, read_soft_labels, shard_path
+from distill.core.soft_labels import read_shard, read_soft_labels, shard_files, shard_path
 from distill.core.view import View
 from distill.inference import torch_runner
+from distill.inference.backends.pytorch import Torch
 from distill.inference.runner_scorer import RunnerScorer
 from distill.inference.torch_runner import TorchRunner
+from distill.models import packed
 from distill.models.encoder import load_classifier
 from distill.models.pretrained import save_tokenizer
 from distill.training import device as device_module
@@ -201,6 +204,45 @@ def test_labelling_runs_where_the_precision_was_chosen_for(teacher, records, tmp
         with pytest.raises(Stop):
             label(LabellingConfig(), teacher, records, 1, tmp_path)
         assert (told["device"], told["precision"]) == (("cuda", "bf16") if cuda else ("cpu", "fp32"))
+
+
+class OffBackend(Torch):
+    """A backend of the user's own, whose logits are off by `change`."""
+
+    name, change = "off", 0.0
+
+    @classmethod
+    def open(cls, *arguments, **options):
+        runner = Torch.open(*arguments, **options)
+        exact = runner.logits
+        runner.logits = lambda batch: exact(batch) + np.float32(cls.change)
+        return runner
+
+
+@pytest.mark.parametrize(("change", "taken"), [(0.125, True), (0.5, False)])
+def test_a_backend_labels_and_one_that_answers_otherwise_does_not(
+    teacher, records, tmp_path, monkeypatch, change, taken
+):
+    """Each shard says which it was."""
+    monkeypatch.setattr(OffBackend, "change", change)
+    label(CONFIG, teacher, records, 1, tmp_path / "torch")
+    own = CONFIG.model_copy(update={"backend": f"{__name__}:OffBackend", "precision_limit": 0.25})
+    label(own, teacher, records, 1, tmp_path / "own")
+    plain, found = read_soft_labels(tmp_path / "torch"), read_soft_labels(tmp_path / "own")
+    np.testing.assert_allclose(found.logits, plain.logits + change * taken, atol=1e-6)
+    said = {origin_of_file(path).precision for path in shard_files(tmp_path / "own")}
+    assert said == {f"fp32 in {__name__}:OffBackend" if taken else "fp32"}
+
+
+def test_batches_are_read_without_padding_where_that_is_asked(teacher, records, tmp_path, monkeypatch):
+    seen = []
+    read = packed.PackedClassifier.logits
+    monkeypatch.setattr(packed.PackedClassifier, "logits", lambda *given: seen.append(1) or read(*given))
+    for name, unpadded in (("padded", False), ("packed", True)):
+        label(CONFIG.model_copy(update={"unpadded": unpadded}), teacher, records, 1, tmp_path / name)
+        assert bool(seen) == unpadded
+    one, other = read_soft_labels(tmp_path / "padded"), read_soft_labels(tmp_path / "packed")
+    np.testing.assert_allclose(other.logits, one.logits, atol=1e-4)
 
 
 @pytest.mark.gpu

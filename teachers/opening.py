@@ -1,0 +1,43 @@
+"""How a model is opened to label: device, precision and backend as the config says, checked on a few rows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from distill.core.record_rows import RecordRows
+from distill.families.checked_opening import checked
+from distill.families.family import DEFAULT, Opening
+from distill.inference.backends.backend import backend
+from distill.training import device
+from teachers.config import LabellingConfig
+from teachers.shards import Part
+
+
+def opening(config: LabellingConfig, threads: int) -> Opening:
+    """How models are opened on this machine.
+
+    Raises: UserError for an unknown backend, and one that does not have the precision; MissingExtra.
+    """
+    runs = backend(config.backend)
+    runs.require()
+    place = runs.device(device.device())
+    precision = runs.precision(config.precision, device.has_bf16(place))
+    runs.require_unpadding(config.unpadded)
+    how = Opening(threads, precision, place, config.batch_tokens, backend=config.backend)
+    return replace(how, unpadded=config.unpadded, tokenisers=config.tokenisers)
+
+
+def settled(part: Part, how: Opening, limit: float) -> Opening:
+    """How the model of a part is opened: as `how` says, or in plain fp32 where that changes a logit by more than `limit`.
+
+    The rows that are tried are the first ones of the part, so that every process and every start finds the same.
+    """
+    first = part.shards[0]
+    with RecordRows(first.records) as rows:
+        _, texts = rows.texts(first.spans)
+    return checked(part.model, how, texts, limit)
+
+
+def arithmetic(how: Opening) -> str:
+    """What a model calculates in, as a shard's file says it: `bf16`, or with a backend `bf16 in openvino`."""
+    return how.precision if how.backend == DEFAULT.backend else f"{how.precision} in {how.backend}"

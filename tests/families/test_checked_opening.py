@@ -1,0 +1,91 @@
+"""A fast way of opening a model is taken only where it answers as plain fp32 does."""
+
+import numpy as np
+import pytest
+
+from distill.core.progress import reporting
+from distill.families import checked_opening
+from distill.families.checked_opening import checked, largest_change
+from distill.families.family import Opening
+from distill.inference.scorer import Scorer
+from tests.training.toy import Watch
+
+PLAIN, FAST = Opening(threads=1), Opening(threads=1, precision="bf16")
+
+
+class Answers(Scorer):
+    """A model whose every logit is off by so much."""
+
+    def __init__(self, off, asked):
+        self.off, self.asked = off, asked
+
+    def prepare(self, rows):
+        self.asked.append([row["n"] for row in rows])
+        return [_Row(row["n"]) for row in rows]
+
+    def answer(self, prepared, on_progress=None):
+        return np.array([[one.n + self.off, -1.0] for one in prepared], np.float32)
+
+
+class _Row:
+    tokens = cut_tokens = read_tokens = 1
+
+    def __init__(self, n):
+        self.n = n
+
+
+@pytest.fixture
+def model(monkeypatch, tmp_path):
+    """`model(off, remote=False)`: its folder; and what the two ways of opening it were asked."""
+
+    def make(off, remote=False, precision="fp32"):
+        own = type("Own", (), {"precision": precision, "is_remote_at": lambda self, folder: remote})()
+        asked = {"fast": [], "plain": []}
+        monkeypatch.setattr(checked_opening, "family_of", lambda folder: own)
+        monkeypatch.setattr(
+            checked_opening,
+            "open_model",
+            lambda folder, how: Answers(0, asked["plain"]) if how == PLAIN else Answers(off, asked["fast"]),
+        )
+        return tmp_path / "base", asked
+
+    return make
+
+
+ROWS = [{"n": n} for n in range(320)]
+
+
+@pytest.mark.parametrize(("off", "kept"), [(0.05, True), (0.2, False), (np.nan, False)])
+def test_a_limit_decides_whether_the_fast_way_is_taken(model, off, kept):
+    folder, asked = model(off)
+    watch = Watch()
+    with reporting(watch):
+        how = checked(folder, FAST, ROWS, 0.1)
+    assert how == (FAST if kept else PLAIN)
+    assert asked["fast"] == asked["plain"] == [list(range(0, 320, 10))]
+    said = [text for text in watch.notes if "precision_limit" in text]
+    assert len(said) == (not kept) and all("base: bf16 in torch" in text and "0.1" in text for text in said)
+
+
+def test_nothing_is_compared_where_there_is_nothing_to_compare(model):
+    for how, rows, other in (
+        (PLAIN, ROWS, {}),
+        (FAST, [], {}),
+        (FAST, ROWS, {"remote": True}),
+        (FAST, ROWS, {"precision": "fp64"}),
+    ):
+        folder, asked = model(9, **other)
+        assert checked(folder, how, rows, 0.1) == how and asked == {"fast": [], "plain": []}
+
+
+def test_few_rows_are_each_read_once(model):
+    folder, asked = model(0)
+    checked(folder, FAST, ROWS[:3], 0.1)
+    assert asked["plain"] == [[0, 1, 2]]
+
+
+def test_rows_without_a_number_in_both_are_no_change():
+    nan = np.float32(np.nan)
+    a, b = np.array([[1, nan]], np.float32), np.array([[1.5, nan]], np.float32)
+    assert largest_change(a, b) == 0.5
+    assert largest_change(a, np.array([[1, 2]], np.float32)) == np.inf

@@ -1,0 +1,36 @@
+"""Which backend teachers label with is told by a flag or by each of them, and checked before anything is trained."""
+
+import pytest
+
+from distill.core.errors import UserError
+from distill.pipeline.backends import require_backends, with_backend
+from distill.pipeline.settings import resolve_settings
+
+
+def test_a_flag_sets_every_teachers_backend_and_nothing_else(planted):
+    settings = resolve_settings(planted, planted.parent / "nowhere")
+    assert with_backend(settings, None) is settings
+    changed = with_backend(settings, "onnx")
+    assert {entry.labelling.backend for entry in changed.teachers.values()} == {"onnx"}
+    for name, entry in settings.teachers.items():
+        as_before = changed.teachers[name].labelling.model_copy(update={"backend": "torch"})
+        assert as_before == entry.labelling
+    with pytest.raises(UserError, match=r"(?s)--backend.*openvino"):
+        with_backend(settings, "openvno")
+
+
+@pytest.mark.parametrize(
+    ("sets", "said"),
+    [
+        (["backend=onxn"], r"(?s)labelling\.backend.*onnx"),
+        (["backend=onnx", "unpadded=true"], r"(?s)labelling\.unpadded.*backend onnx.*torch"),
+        (["backend=onnx", "precision=bf16"], r"(?s)labelling\.precision.*bf16, with backend onnx.*fp32"),
+    ],
+)
+def test_a_teacher_that_cannot_label_so_is_named_before_anything_is_trained(planted, sets, said):
+    known = resolve_settings(planted, planted.parent / "nowhere")
+    require_backends(known)
+    name = next(iter(known.teachers))
+    given = [f"teachers.{name}.labelling.{one}" for one in sets]
+    with pytest.raises(UserError, match=said):
+        require_backends(resolve_settings(planted, planted.parent / "nowhere", sets=given))

@@ -5,8 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from statistics import median
+from typing import TYPE_CHECKING
 
 from distill.core.files import Json
+
+if TYPE_CHECKING:
+    import torch
 
 _SIZE, _TINY_SIZE, _ROUNDS = 8192, 256, 10
 
@@ -34,17 +38,23 @@ def peak(device: str) -> Json:
 
     card = device == "cuda"
     size, dtype = (_SIZE, torch.bfloat16) if card else (_TINY_SIZE, torch.float32)
+    return {"size": size, "dtype": str(dtype).removeprefix("torch."), "tflops": product_rate(device, dtype, size)}
+
+
+def product_rate(device: str, dtype: torch.dtype, size: int, rounds: int = _ROUNDS) -> float:
+    """TFLOP/s of a product of two random matrices (size, size): of the median, after three that warm up."""
+    import torch
+
     generator = torch.Generator(device).manual_seed(1)
     left, right = (torch.randn(size, size, device=device, generator=generator).to(dtype) for _ in range(2))
     seconds = []
-    for _ in range(3 + _ROUNDS):
+    for _ in range(3 + rounds):
         synchronise(device)
         started = time.perf_counter()
         torch.matmul(left, right)
         synchronise(device)
         seconds.append(time.perf_counter() - started)
-    rate = 2 * size**3 / median(seconds[3:]) / 1e12
-    return {"size": size, "dtype": str(dtype).removeprefix("torch."), "tflops": rate}
+    return float(2 * size**3 / median(seconds[3:]) / 1e12)
 
 
 def synchronise(device: str) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from benchmarks.gpu.flops import forward_flops, peak, synchronise
 from benchmarks.gpu.inputs import DOCUMENT, MIX_TOKENS, classifier, records
@@ -12,39 +14,82 @@ from distill.core.soft_labels import read_soft_labels
 from teachers.config import LabellingConfig
 from teachers.label import label
 
-_ROWS, _WARM_ROWS, _TINY_ROWS, _WARM = {12: 40_000, 6: 120_000}, 2048, 40, 8
-_BATCHES = (4096, 16_384)
-_TRAIN = 8
+_ROWS, _WARM_ROWS, _TINY_ROWS, _WARM = {12: 20_000, 6: 60_000}, 2048, 40, 8
+_TRAIN, _SHORT = 8, 128
+_LARGE, _NARROW = (12, 768), (6, 384)
+
+
+class _Way(NamedTuple):
+    """How rows are read: mean tokens of a row, padded tokens of a batch, with padding or without."""
+
+    tokens: int
+    batch_tokens: int
+    unpadded: bool
+
+
+_WAYS = (
+    *(_Way(MIX_TOKENS, size, unpadded) for size in (4096, 16_384) for unpadded in (False, True)),
+    _Way(_SHORT, 16_384, True),
+)
+_TINY_WAYS = (_Way(MIX_TOKENS, 256, False), _Way(MIX_TOKENS, 256, True))
 
 
 def measure(job: Job) -> Json:
-    """Pairs per second by `distill label`'s own step, by model and padded tokens of a batch; the peak they are held to.
+    """Pairs per second by `distill label`'s own step, by model and way of reading; the peak they are held to.
 
     Each model labels some rows first, off the clock.
     """
     best, cells = peak(job.device), list[Json]()
-    figures = {"peak": best, "cells": cells, "mean_tokens": MIX_TOKENS}
+    figures = {"peak": best, "cells": cells, "mean_tokens": MIX_TOKENS, "bounds": list[Json]()}
     for layers, width in job.shapes:
         count = _TINY_ROWS if job.tiny else _ROWS[layers]
-        for batch_tokens in (256,) if job.tiny else _BATCHES:
-            _pass(job, layers, width, batch_tokens, _WARM if job.tiny else _WARM_ROWS)
-            cell = _pass(job, layers, width, batch_tokens, count)
+        for way in _TINY_WAYS if job.tiny else _WAYS:
+            _pass(job, layers, width, way, _WARM if job.tiny else _WARM_ROWS)
+            cell = _pass(job, layers, width, way, count)
             cells.append({**cell, "share_of_peak": cell["tflops"] / best["tflops"]})
+            figures["bounds"] = bounds(cells)
             job.keep(figures)
     return figures
 
 
-def _pass(job: Job, layers: int, width: int, batch_tokens: int, pool: int) -> Json:
-    folder, model = records(job, "labelling", MIX_TOKENS, _TRAIN, pool), classifier(job, layers, width, DOCUMENT)
+def bounds(cells: Sequence[Json]) -> list[Json]:
+    """What is asked of one H100 and what was measured, as far as cells tell: `what`, `required`, `measured`."""
+    found = [
+        ("share of the peak, 12 × 768, 128 tokens", 0.45, _most(cells, _LARGE, "share_of_peak", _SHORT)),
+        ("pairs/s, 12 × 768, 160 tokens", 8500, _most(cells, _LARGE, "pairs_per_s", MIX_TOKENS)),
+        ("pairs/s, 6 × 384, 160 tokens", 11_500, _most(cells, _NARROW, "pairs_per_s", MIX_TOKENS)),
+        ("unpadded over padded, 12 × 768", 1.8, _gain(cells, _LARGE)),
+    ]
+    return [{"what": what, "required": required, "measured": value} for what, required, value in found if value]
+
+
+def _most(
+    cells: Sequence[Json], shape: tuple[int, int], key: str, tokens: int, unpadded: bool | None = None
+) -> float | None:
+    """The largest figure of a shape's cells; None without one. Args: unpadded: None: padded cells too."""
+    chosen = (cell for cell in cells if (cell["layers"], cell["width"], cell["mean_tokens"]) == (*shape, tokens))
+    return max((cell[key] for cell in chosen if unpadded in (None, cell["unpadded"])), default=None)
+
+
+def _gain(cells: Sequence[Json], shape: tuple[int, int]) -> float | None:
+    """How many times as fast the best unpadded cell is as the best padded one."""
+    with_padding, without = (_most(cells, shape, "pairs_per_s", MIX_TOKENS, way) for way in (False, True))
+    return without / with_padding if with_padding and without else None
+
+
+def _pass(job: Job, layers: int, width: int, way: _Way, pool: int) -> Json:
+    folder, model = records(job, "labelling", way.tokens, _TRAIN, pool), classifier(job, layers, width, DOCUMENT)
     out = folder.with_name("labels")
     remove(out)
     out.mkdir()
-    config = LabellingConfig(batch_tokens=batch_tokens, precision="bf16" if job.device == "cuda" else "fp32")
+    precision = "bf16" if job.device == "cuda" else "fp32"
+    config = LabellingConfig(batch_tokens=way.batch_tokens, precision=precision, unpadded=way.unpadded)
     started = time.perf_counter()
     label(config, model, folder, job.threads, out)
     synchronise(job.device)
     seconds = time.perf_counter() - started
-    return {"layers": layers, "width": width, "batch_tokens": batch_tokens, **_rates(job, layers, width, seconds)}
+    about = {"layers": layers, "width": width, "mean_tokens": way.tokens, "batch_tokens": way.batch_tokens}
+    return {**about, "unpadded": way.unpadded, **_rates(job, layers, width, seconds)}
 
 
 def _rates(job: Job, layers: int, width: int, seconds: float) -> Json:

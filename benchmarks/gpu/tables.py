@@ -45,14 +45,16 @@ def _labelling(figures: Json) -> Sequence[Table]:
     """One row per model and batch."""
     best = figures["peak"]
     words = (
-        f"Pairs of {figures['mean_tokens']} tokens in the mean, 0.5 to 1.5 times as long; from records on disk to "
+        f"Pairs of these tokens in the mean, 0.5 to 1.5 times as long; from records on disk to "
         f"shards of logits on disk. Peak: {best['tflops']:.0f} TFLOP/s, a {best['dtype']} product of {best['size']}³ "
         "on random values, measured in the same process. Padding counts as no work."
     )
     rows = [
         [
             f"{cell['layers']} × {cell['width']}",
+            str(cell["mean_tokens"]),
             f"{cell['batch_tokens']:,}",
+            "no" if cell["unpadded"] else "yes",
             f"{cell['rows']:,}",
             f"{cell['pairs_per_s']:,.0f}",
             f"{cell['tflops']:.1f}",
@@ -60,7 +62,19 @@ def _labelling(figures: Json) -> Sequence[Table]:
         ]
         for cell in figures["cells"]
     ]
-    return [Table(words, ["Layers × width", "Tokens of a batch", "Pairs", "Pairs/s", "TFLOP/s", "Of the peak"], rows)]
+    head = [
+        "Layers × width",
+        "Mean tokens",
+        "Tokens of a batch",
+        "Padding",
+        "Pairs",
+        "Pairs/s",
+        "TFLOP/s",
+        "Of the peak",
+    ]
+    asked = [[one["what"], f"{one['required']:,}", f"{one['measured']:,.3g}"] for one in figures["bounds"]]
+    told = [Table("Asked of one H100.", ["Figure", "At least", "Measured"], asked)] if asked else []
+    return [Table(words, head, rows), *told]
 
 
 def _training(figures: Json) -> Sequence[Table]:

@@ -77,6 +77,7 @@ def test_every_part_gives_figures(trial, figures):
     assert targets["onnx"]["max_abs_diff"] < 1e-4 and targets["onnx-int8"]["provider"] == "cpu"
     for cell in figures("labelling")["cells"]:
         assert cell["rows"] == 48 and cell["pairs_per_s"] > 0 and 0 < cell["share_of_peak"]
+    assert [cell["unpadded"] for cell in figures("labelling")["cells"]] == [False, True]
     assert [cell["layers"] for cell in figures("training")["cells"]] == [1]
     assert all(cell["step_ms"] * cell["steps_per_s"] == pytest.approx(1000) for cell in figures("training")["cells"])
     served = {cell["model"]: cell for cell in figures("serving")["cells"]}

@@ -94,7 +94,7 @@ def _bbc_news(raw: Path) -> dict[str, list[Row]]:
     """The pool is newswire of another year; its texts begin with the title line too, as the articles do."""
     wire = [
         {**row, "text": f"{row['title']}\n{row['text']}"}
-        for row in _read(raw.parent / "pool_text" / "reuters21578")
+        for row in read_rows(raw.parent / "pool_text" / "reuters21578")
         if row["title"] and len(row["text"].split()) >= _SHORT_NEWS_WORDS
     ]
     columns = ("id", "title", "text")
@@ -108,8 +108,8 @@ def _wdc_graded(raw: Path) -> dict[str, list[Row]]:
     `extra`; the pool is the same rows without labels.
     """
     files = {"train": "train_medium", "valid": "valid_medium", "test_seen": "test_seen", "test_unseen": "test_unseen"}
-    parts = {split: [_graded(row) for row in _read(raw / name)] for split, name in files.items()}
-    made = [row for path in sorted((raw / "llm_labelled").glob("*.jsonl.gz")) for row in _read(_unpacked(path))]
+    parts = {split: [_graded(row) for row in read_rows(raw / name)] for split, name in files.items()}
+    made = [row for path in sorted((raw / "llm_labelled").glob("*.jsonl.gz")) for row in read_rows(_unpacked(path))]
     once = {row["id"]: row for row in made}.values()
     extra = [{**row, "label": "match" if row["label"] == 1 else "near"} for row in once]
     columns = ("id", "left", "right")
@@ -129,7 +129,7 @@ def _unpacked(path: Path) -> Path:
 
 
 def _parts(raw: Path) -> dict[str, list[Row]]:
-    return {split: _read(raw / split) for split in ("train", "valid", "test")}
+    return {split: read_rows(raw / split) for split in ("train", "valid", "test")}
 
 
 def _apart(parts: dict[str, list[Row]], text: Callable[[Row], str]) -> dict[str, list[Row]]:
@@ -177,7 +177,7 @@ def _only(rows: Iterable[Row], columns: Sequence[str]) -> list[Row]:
     return [{column: row[column] for column in columns} for row in rows]
 
 
-def _read(path: Path) -> list[Row]:
+def read_rows(path: Path) -> list[Row]:
     """The rows of `<path>.jsonl.gz` or `<path>.jsonl`."""
     packed, plain = (path.with_name(path.name + suffix) for suffix in (".jsonl.gz", ".jsonl"))
     if packed.is_file():

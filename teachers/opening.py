@@ -28,7 +28,7 @@ def opening(config: LabellingConfig, threads: int) -> Opening:
 
 
 def settled(part: Part, how: Opening, limit: float) -> Opening:
-    """How the model of a part is opened: as `how` says, or in plain fp32 where that changes a logit by more than `limit`.
+    """How the model of a part is opened: as `how` says, or in plain fp32 where that changes a logit by more than this.
 
     The rows that are tried are the first ones of the part, so that every process and every start finds the same.
     """

@@ -2,6 +2,9 @@
 
 A worker is told its rows on standard input and ends when that is closed, so it never outlives the process that started
 it. It is no child of `multiprocessing`, which would run the main script of a user who calls the toolkit from Python.
+
+Processes, not the tokenizer's own threads: 32% of the time of a row of 36 words is spent in Python, so that threads
+alone would be at most 1.5 times as fast on two cores and 3 times on any number.
 """
 
 from __future__ import annotations

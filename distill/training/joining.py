@@ -6,8 +6,7 @@ Stores lie side by side, one for each teacher, and are joined when they are read
 from __future__ import annotations
 
 import os
-from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,13 +17,10 @@ from numpy.typing import NDArray
 
 from distill.core.files import disk_error
 from distill.core.objectives.objective import Objective
-from distill.core.records import Record
 from distill.core.soft_labels import LabelStore
 from distill.evaluation.metrics import mixture
 
 Logits = NDArray[np.float32]
-Rows = Sequence[tuple[str, Record]]
-_LISTED = 5
 _BLOCK_ROWS = 16_384
 
 
@@ -71,21 +67,6 @@ def join(stores: Sequence[tuple[LabelStore, Share]], objective: Objective, ids: 
         logits = _nameless(scratch, (len(ids), mixed.shape[1])) if logits is None else logits
         logits[block] = mixed
     return Joined(labelled, np.zeros((len(ids), 0), np.float32) if logits is None else logits)
-
-
-def counted(rows: Rows, ids: Collection[str]) -> str:
-    """How many rows of each split are among these ids: `train 87 of 90, pool.urls 40 of 40`."""
-    found, all_rows = Counter(split for split, row in rows if row.id in ids), Counter(split for split, _ in rows)
-    return ", ".join(f"{split} {found[split]} of {count}" for split, count in all_rows.items())
-
-
-def missing_rows(rows: Rows, ids: Collection[str]) -> str | None:
-    """What a message says of rows that have no label, by split and with the first ids; None where all have one."""
-    missing = {row.id for _, row in rows if row.id not in ids}
-    if not missing:
-        return None
-    first = ", ".join([row.id for _, row in rows if row.id in missing][:_LISTED])
-    return f"{len(missing)} of {len(rows)} rows without logits ({counted(rows, missing)}), first: {first}"
 
 
 def _places(ids: pa.Array, known: pa.Array) -> NDArray[np.int64]:

@@ -21,6 +21,7 @@ from distill.core.records import Record
 from distill.core.selection.store import selected_ids
 from distill.core.soft_labels import UNLABELLED, LabelStore
 from distill.training.joining import Joined, Share, join
+from distill.training.split_rows import SplitRows
 
 Floats = NDArray[np.float32]
 _LISTED = 5
@@ -137,25 +138,24 @@ def soft_rows(records: Path, labels: Labels, space: LabelSpace, scratch: Path) -
     """
     names = labelled_splits(records) if labels.names is None else labels.names
     columns = [read_columns(records, name, ["id", "target"]) for name in names]
-    ids = pa.chunked_array([chunk for one in columns for chunk in one["id"].chunks], pa.string())
-    starts = np.array([0, *accumulate(len(one) for one in columns)], np.int64)
+    rows = SplitRows.of(names, columns)
+    ids = rows.ids
     stores = {place: LabelStore(place) for place in labels.stores}
     for place, store in stores.items():
         _require_classes(place, store, space)
         if labels.names is None:
             _refuse_strangers(place, store, ids)
-        _require_ids(place, pc.is_in(ids, value_set=store.known), _Splits(names, starts, ids), labels.allow_missing)
+        _require_ids(place, pc.is_in(ids, value_set=store.known), rows, labels.allow_missing)
     joined = join([(stores[place], share) for place, share in labels.stores.items()], space.objective, ids, scratch)
     if not joined.labelled.any():
         raise _no_labels(stores)
     if len(stores) > 1:
-        counts = _Splits(names, starts, ids).counted(joined.labelled)
-        note(f"labels of {len(stores)} teachers joined by id: {counts}")
+        note(f"labels of {len(stores)} teachers joined by id: {rows.counted(joined.labelled)}")
     target, has_gold = _gold([one["target"] for one in columns])
     wanted = joined.labelled
     if labels.selection is not None:
         wanted = wanted & np.asarray(pc.is_in(ids, value_set=selected_ids(labels.selection)))
-    return LearntRows(names, starts, (wanted | has_gold).nonzero()[0], target, has_gold, joined)
+    return LearntRows(names, rows.starts, (wanted | has_gold).nonzero()[0], target, has_gold, joined)
 
 
 def _no_labels(stores: Mapping[Path, LabelStore]) -> UserError:
@@ -170,26 +170,11 @@ def _no_labels(stores: Mapping[Path, LabelStore]) -> UserError:
     return UserError("no usable soft labels", where=where, found=found, do=do if unsure else "label the pool again")
 
 
-@dataclass(frozen=True)
-class _Splits:
-    """Rows of splits end to end, for messages."""
-
-    names: Sequence[str]
-    starts: NDArray[np.int64]
-    ids: pa.ChunkedArray
-
-    def counted(self, among: NDArray[np.bool_]) -> str:
-        """How many rows of each split: `train 87 of 90, pool.urls 40 of 40`. Args: among: bool (M,)."""
-        spans = zip(self.names, pairwise(self.starts.tolist()), strict=True)
-        return ", ".join(f"{name} {int(among[a:b].sum())} of {b - a}" for name, (a, b) in spans if b > a)
-
-
-def _require_ids(place: Path, known: pa.ChunkedArray, rows: _Splits, allow_missing: bool) -> None:
+def _require_ids(place: Path, known: pa.ChunkedArray, rows: SplitRows, allow_missing: bool) -> None:
     missing = ~np.asarray(known, bool)
     if not missing.any():
         return
-    first = ", ".join(rows.ids.take(pa.array(missing.nonzero()[0][:_LISTED])).to_pylist())
-    found = f"{missing.sum()} of {len(missing)} rows without logits ({rows.counted(missing)}), first: {first}"
+    found = rows.without_logits(missing)
     if not allow_missing:
         do = "label them too, or learn from those that there are: students.NAME.allow_missing: true"
         raise UserError("soft labels leave out rows", where=str(place), found=found, do=do)

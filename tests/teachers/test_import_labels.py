@@ -162,6 +162,13 @@ def test_ids_have_to_be_those_of_the_project(tmp_path, records, rows, message):
     assert not (tmp_path / "store").exists()
 
 
+def test_an_id_that_is_half_a_character_is_a_stranger_too(tmp_path, records):
+    path = jsonl(tmp_path, listed())
+    path.write_text(path.read_text(encoding="utf-8") + '\n{"id": "\\ud800", "logits": [1, 2, 3]}', encoding="utf-8")
+    with pytest.raises(UserError, match=r"not in train or the pool[\s\S]*1 ids"):
+        brought_in(path, records, tmp_path)
+
+
 def test_rows_that_are_left_out_are_counted_where_that_is_allowed(tmp_path, records):
     watch = Watch()
     with reporting(watch):

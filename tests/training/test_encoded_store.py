@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -144,7 +145,7 @@ def test_a_shard_of_other_rows_is_made_again_too(store):
 
 
 @pytest.mark.parametrize("processes", [1, 2])
-def test_a_disk_that_is_full_is_named_and_what_is_encoded_is_kept(store, tmp_path, monkeypatch, processes):
+def test_a_disk_that_is_full_is_named_and_what_is_encoded_is_kept(store, tmp_path, processes):
     several = EncodedStore(tmp_path / "small", store.records, store.view, processes=processes)
     store.rows(["train"])
     sizes = [path.stat().st_size for path in sorted(store.folder("train").glob("rows-*"))]
@@ -157,7 +158,7 @@ def test_a_disk_that_is_full_is_named_and_what_is_encoded_is_kept(store, tmp_pat
         several.rows(["train"])
     folder = several.folder("train")
     kept = {path.name: path.stat().st_mtime_ns for path in folder.glob("rows-*")}
-    assert list(several.rows(["train"])) == rendered(store, "train")
+    assert list(replace(several, processes=1).rows(["train"])) == rendered(store, "train")
     assert all((folder / name).stat().st_mtime_ns == made for name, made in kept.items())
     assert not list(folder.glob(".*"))
 

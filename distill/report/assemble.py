@@ -45,6 +45,7 @@ from distill.evaluation.sending_costs import priced
 from distill.report.causes import explained
 from distill.report.contents import Report, gates_of, models_of, parity_of
 from distill.report.disagreement_tables import with_texts
+from distill.report.factors_table import FACTORS
 from distill.report.lineage_table import lineage_entries
 from distill.report.starts import start_entries
 from distill.report.training import training_entries
@@ -97,6 +98,7 @@ def assemble(
         "starts": start_entries(folders),
         **(read_whole(run / VOCABULARIES, "vocabularies.json") or {}),
         "latency": latency["rows"],
+        **({FACTORS: latency["factors"]} if latency.get("factors") else {}),
         "parity": parity,
         "audit": audit,
         "stages": [{key: stage[key] for key in ("name", "seconds", "status")} for stage in stages],

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from distill.core.output import for_markdown
-from distill.report import breakdown_tables, confusion_table, lineage_table, quality_tables, run_tables, verdict
+from distill.report import (
+    breakdown_tables,
+    confusion_table,
+    factors_table,
+    lineage_table,
+    quality_tables,
+    run_tables,
+    verdict,
+)
 from distill.report.contents import Report, dig
 from distill.report.disagreement_tables import disagreement_sentence, disagreements_of
 from distill.report.questions import answers
@@ -53,7 +61,7 @@ def _evidence(report: Report) -> list[str]:
         "Confused classes": [confusion_table.confusion_sheet(report)],
         "Each slice": [breakdown_tables.slice_sheet(report)],
         "Operating points": [breakdown_tables.points_sheet(report)],
-        "Latency": [run_tables.latency_sheet(report)],
+        "Latency": [run_tables.latency_sheet(report), factors_table.factors_sheet(report)],
         "Parity of exports": [run_tables.parity_sheet(report)],
         "Rows": [run_tables.ledger_sheet(report), run_tables.quantile_sheet(report)],
         "Lineage": [lineage_table.lineage_sheet(entry) for entry in lineage_table.lineages_of(report)],

@@ -17,6 +17,7 @@ from distill.evaluation.across_runs import compare_runs
 from distill.evaluation.compare import compare, compare_by
 from distill.report.across_table import across_sentences, across_sheet
 from distill.report.breakdown_tables import slice_rows_sheet
+from distill.report.factors_table import FACTORS, factors_sheet
 from distill.report.joined_table import joined_sheet
 from distill.report.lines import comparison_lines
 from distill.report.quality_tables import quality_sheet
@@ -60,6 +61,8 @@ def report_parts(report: Json) -> list[Part]:
         found += ["", joined]
     if report["latency"]:
         found += ["", latency_sheet(report)]
+    if report.get(FACTORS):
+        found += ["", factors_sheet(report)]
     return found
 
 

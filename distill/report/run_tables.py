@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from distill.core.files import Json
 from distill.evaluation.entries import LatencyRow, Parity
 from distill.report import formats
 from distill.report.contents import Report, dig, entries, gates_of, latency_of, parity_of
+from distill.report.latency_lines import warnings
 from distill.report.table_model import Column, Sheet
 
 QUANTILES = ("q10", "q25", "q50", "q75", "q90", "q95", "q99", "max")
@@ -34,16 +35,32 @@ def latency_sheet(report: Report) -> Sheet:
         Column("over PyTorch teacher", _speedup, speed, "Speed-up"),
         Column(
             "over fastest teacher",
-            lambda row: formats.times(row.speedup_vs_best_teacher),
+            lambda row: formats.times_interval(row.speedup_vs_best_teacher, [row.best_low, row.best_high]),
             speed,
             "Over fastest teacher",
             spare=1,
         ),
+        *_conditions(latency_of(report)),
     ]
     caption = "Real length mix, tokenisation included, equal threads; p99 only where there are enough requests."
     left_out = dig(report, "environment", "bench", "left_out").items()
+    told = warnings(latency_of(report), dig(report, "environment", "bench"))
+    caption += "".join(f" {sentence}" for sentence in told)
     caption += "".join(f" Not timed: {name}, {reason}." for name, reason in left_out)
     return Sheet(caption, columns, latency_of(report))
+
+
+def _conditions(rows: Sequence[LatencyRow]) -> list[Column]:
+    """What processes were like; of older reports, which do not say, nothing."""
+    found = [
+        Column("Processes", _text("processes"), spare=13),
+        Column("Weights", _text("weights"), kind="text", spare=14),
+        Column("Disturbed, %", lambda row: formats.percent(row.disturbed, 0), spare=15),
+        Column("First answer, ms", _measured("start_ms"), spare=16),
+        Column("Memory, MiB", _measured("memory_mib"), spare=17),
+        Column("File, MiB", _measured("file_mib"), spare=18),
+    ]
+    return [column for column in found if any(column.cell(row) != formats.MISSING for row in rows)]
 
 
 def parity_sheet(report: Report) -> Sheet:

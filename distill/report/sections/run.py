@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from distill.report import latency_plot, lineage_table, run_tables
+from distill.report import factors_table, latency_plot, lineage_table, run_tables
 from distill.report.contents import Report
 from distill.report.markup import details, pairs, table
 from distill.report.section import Section, TableSection
@@ -25,8 +25,9 @@ class Latency(Section):
     name, title, position = "latency", "Latency", 140
 
     def body(self, report: Report) -> str:
-        """The spread of single requests, then every measurement with its conditions."""
-        return latency_plot.figure(report) + table(run_tables.latency_sheet(report))
+        """The spread of single requests, every measurement with its conditions, then where speed-ups come from."""
+        apart = table(factors_table.factors_sheet(report)) if report.get(factors_table.FACTORS) else ""
+        return latency_plot.figure(report) + table(run_tables.latency_sheet(report)) + apart
 
 
 class ParityOfExports(TableSection):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +10,8 @@ from distill.core.files import Json
 
 
 def comparison_lines(found: Sequence[Json]) -> list[str]:
-    """Paired differences of two models, one metric a line."""
-    return [_comparison(row) for row in found]
+    """Paired differences of two models, one metric a line of at most 80 characters; over several seeds two."""
+    return [line for row in found for line in _comparison(row)]
 
 
 def curve_lines(curve: Mapping[str, Any], encoder: Path) -> list[str]:
@@ -24,10 +24,10 @@ def curve_lines(curve: Mapping[str, Any], encoder: Path) -> list[str]:
     ]
 
 
-def _comparison(row: Json) -> str:
+def _comparison(row: Json) -> Iterator[str]:
     scale, unit = (1.0, " nats") if row["metric"] == "log_loss" else (100.0, " points")
     difference, low, high = (scale * row[key] for key in ("difference", "low", "high"))
-    ends = [scale * end for end in row.get("spread", [])]
-    spread = f", seeds {ends[0]:+.3f} to {ends[1]:+.3f}" if ends else ""
     around = f"({low:+.3f} to {high:+.3f}){unit}"
-    return f"{row['metric']:<12} {difference:+.3f} {around}, p = {row['p_value']:.3f}, Holm {row['p_holm']:.3f}{spread}"
+    yield f"{row['metric']:<12} {difference:+.3f} {around}, p = {row['p_value']:.3f}, Holm {row['p_holm']:.3f}"
+    if ends := [scale * end for end in row.get("spread", [])]:
+        yield f"{'':<12} seeds {ends[0]:+.3f} to {ends[1]:+.3f}"

@@ -9,6 +9,7 @@ import pytest
 from rich.console import Console
 
 from distill.report.fitting import Wanted, blocks, folded
+from distill.report.lines import comparison_lines
 from distill.report.page_tables import PageTables, page_of
 from distill.report.runs_table import runs_sheet
 from distill.report.section import all_sections
@@ -58,3 +59,12 @@ def test_columns_without_room_go_into_a_further_table_after_the_first():
     assert blocks([name, figure, figure], 60) == [{0: 16, 1: 20, 2: 20}]
     assert blocks([name, *[figure] * 4], 60) == [{0: 16, 1: 20, 2: 20}, {0: 16, 3: 20, 4: 20}]
     assert blocks([name], 20) == [{0: 20}] and blocks([], 80) == []
+
+
+def test_lines_of_two_models_fit_too():
+    row = {"metric": "f1_positive", "difference": -0.249847, "low": -0.273456, "high": -0.226543, "p_value": 0.0019}
+    row |= {"p_holm": 0.0019, "spread": [-0.26, -0.24]}
+    assert comparison_lines([row]) == [
+        "f1_positive  -24.985 (-27.346 to -22.654) points, p = 0.002, Holm 0.002",
+        "             seeds -26.000 to -24.000",
+    ]

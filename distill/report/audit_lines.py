@@ -25,7 +25,7 @@ def audit_lines(audit: Json, max_tokens: Mapping[str, int]) -> list[str]:
         "leaks": list(_leaks(audit)) or ["no two splits have anything in common"],
         "cards": list(_cards(audit)),
         "pools": list(_pools(audit)),
-        "near": list(_near(audit)),
+        "near": list(near_lines(audit)),
     }
     return [line for word, lines in parts.items() for line in _under(word, lines)]
 
@@ -85,7 +85,8 @@ def _pools(audit: Json) -> Iterator[str]:
         yield f"{source}: of {read} rows {shared} already, and count there"
 
 
-def _near(audit: Json) -> Iterator[str]:
+def near_lines(audit: Json) -> Iterator[str]:
+    """The near duplicates of each pool source, and near cards of splits that models are judged on, with examples."""
     for source, found in audit.get("near_duplicates", {}).items():
         done = "dropped" if "near_duplicate" in audit["rows"]["by_source"][source]["dropped"] else "kept"
         rows = f"{found['rows']} near duplicates {done} ({found['share']:.1%})"

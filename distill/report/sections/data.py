@@ -6,7 +6,7 @@ from distill.core.files import Json
 from distill.core.output import for_html
 from distill.report import formats, plots, run_tables
 from distill.report.against_table import against_sheet
-from distill.report.audit_lines import rare_lines
+from distill.report.audit_lines import near_lines, rare_lines
 from distill.report.contents import Report, dig
 from distill.report.junk_table import junk_sheet
 from distill.report.markup import element, notes, table
@@ -41,6 +41,7 @@ class Audit(Section):
         warnings = dig(report, "audit").get("warnings")
         listed = notes([str(item) for item in warnings], class_="warnings") if isinstance(warnings, list) else ""
         listed += notes([f"Rare classes: {line}" for line in rare_lines(dig(report, "audit"))])
+        listed += notes([f"Near duplicates: {line}" for line in near_lines(dig(report, "audit"))])
         sheets = (
             run_tables.ledger_sheet(report),
             junk_sheet(report),

@@ -14,6 +14,7 @@ from distill.core.intake.prepare import records_config
 from distill.core.project import ViewConfig
 from distill.core.records import Record
 from distill.report.audit_lines import audit_lines
+from distill.report.sections.data import Audit
 from tests.core.record_fixtures import ids, project, row, run, write, write_all
 from tests.training.small_disk import small_disk
 
@@ -67,6 +68,7 @@ def test_rows_like_an_earlier_one_go_within_a_source_and_between_sources(pools):
     lines = audit_lines(audit, {"document": 32, "card": 16})
     words = "2 near duplicates dropped (66.7%), like 2 earlier rows, 1 of them like а; such as д, like а (0.949)"
     assert f"pool.more: {words}" in lines[-1]
+    assert f"Near duplicates: pool.more: {words}" in Audit().body({"audit": audit})
 
 
 def test_a_source_of_near_duplicates_alone_is_a_finding(pools):

@@ -7,11 +7,13 @@ from typing import Any
 
 
 class BadJson(ValueError):
-    """JSON that is not taken. `reason` is what the ledger counts: broken_json, duplicate_key or huge_number."""
+    """JSON that is not taken. `reason` is what the ledger counts: broken_json, duplicate_key or huge_number. `cut`:
+    whether the text ends before its value does.
+    """
 
-    def __init__(self, reason: str, detail: str) -> None:
+    def __init__(self, reason: str, detail: str, *, cut: bool = False) -> None:
         super().__init__(detail)
-        self.reason = reason
+        self.reason, self.cut = reason, cut
 
 
 def json_value(text: str) -> Any:
@@ -25,7 +27,9 @@ def json_value(text: str) -> Any:
     except BadJson:
         raise
     except json.JSONDecodeError as error:
-        raise BadJson("broken_json", str(error)) from None
+        end = text.rstrip()
+        cut = error.pos >= len(end) or not end.endswith(("}", "]"))
+        raise BadJson("broken_json", str(error), cut=cut) from None
     except RecursionError:
         raise BadJson("broken_json", "nested too deep") from None
     except ValueError:

@@ -25,16 +25,19 @@ from distill.core.steady import unchanged
 
 _UNDECODED = re.compile("[\udc80-\udcff]")  # what the surrogateescape handler makes of bytes
 _TOO_LONG = re.compile("[^/]{256}")
-_CUT_SHORT = ("broken_json", "wrong_cells", "broken_csv")
 _PARQUET_ROWS, _BUFFER_BYTES = 1024, 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Why a row cannot be used: a reason that is counted, and the detail of this row."""
+    """Why a row cannot be used: a reason that is counted, and the detail of this row.
+
+    Attributes: cut: whether the row reads like the beginning of a longer one.
+    """
 
     reason: str
     detail: str
+    cut: bool = False
 
     def __str__(self) -> str:
         """Both, for messages."""
@@ -139,7 +142,7 @@ def read_rows(path: Path, reading: Reading = PLAIN) -> Iterator[Row]:
 
 def _require_whole_end(last: Row) -> None:
     """Check that a file does not end inside its last row. Raises: UserError naming the line."""
-    if last.problem is None or last.problem.reason not in _CUT_SHORT or _ends_a_line(last.file):
+    if last.problem is None or not last.problem.cut or _ends_a_line(last.file):
         return
     where, found = f"{last.file}, line {last.number}", "the last row cannot be read, and no line end comes after it"
     do = "copy or write the file again; a line end after that row says that it is whole, and only the row is left out"
@@ -189,7 +192,7 @@ def _json_object(line: str) -> tuple[dict[str, Any] | None, Problem | None]:
     try:
         value = json_value(line)
     except BadJson as error:
-        return None, Problem(error.reason, str(error))
+        return None, Problem(error.reason, str(error), error.cut and line.lstrip().startswith("{"))
     if not isinstance(value, dict):
         return None, Problem("not_an_object", f"a JSON object is needed, found {type(value).__name__}")
     return value, None
@@ -208,7 +211,8 @@ def _delimited(path: Path, reading: Reading) -> Iterator[Row]:
             yield Row(path, line.number, None, problem, _shown(raw))
             continue
         values = header.values(line.cells)
-        problem = None if values else Problem("wrong_cells", f"{len(line.cells)} cells under a header of {len(header)}")
+        cells = f"{len(line.cells)} cells under a header of {len(header)}"
+        problem = None if values else Problem("wrong_cells", cells, len(line.cells) < len(header))
         yield Row(path, line.number, values, problem, raw if problem else "")
 
 

@@ -108,6 +108,7 @@ def parquet():
         ("a.jsonl.gz", gzip.compress(LINE)[:6], "broken gzip file"),
         ("a.jsonl", LINE * 3 + LINE[:-5], "ends in the middle of a row"),
         ("a.jsonl", LINE * 3 + LINE[:1], "ends in the middle of a row"),
+        ("a.jsonl", LINE * 3 + b'{"page": {"text": "x"}', "ends in the middle of a row"),
         ("a.jsonl.gz", gzip.compress(LINE * 3 + LINE[:9]), "ends in the middle of a row"),
         ("a.csv", b"id,text,label\n1,x,a\n2,y", "ends in the middle of a row"),
         ("a.tsv", b"id\ttext\tlabel\n1\tx\ta\n2", "ends in the middle of a row"),
@@ -128,6 +129,20 @@ def test_a_whole_last_row_needs_no_line_end_and_a_broken_one_is_a_row_where_it_h
     if end:
         (tmp_path / "a.jsonl").write_bytes(LINE * 3 + LINE[:-5] + end)
         assert [one.problem and one.problem.reason for one in read_rows(tmp_path / "a.jsonl")][-1] == "broken_json"
+
+
+@pytest.mark.parametrize(
+    ("name", "last"),
+    [
+        ("a.jsonl", b'{"id": 1} {"id": 2}'),
+        ("a.jsonl", b'{"a": ' * 3000 + b"1" + b"}" * 3000),
+        ("a.jsonl", b"no object"),
+        ("a.csv", b"1,2,3,4"),
+    ],
+)
+def test_a_last_row_that_is_whole_and_wrong_is_a_row_without_a_line_end_too(tmp_path, name, last):
+    (tmp_path / name).write_bytes((LINE if name == "a.jsonl" else b"id,text\n1,x\n") + last)
+    assert [one.problem is None for one in read_rows(tmp_path / name)] == [True, False]
 
 
 def test_no_text_of_the_row_is_in_the_message(tmp_path):

@@ -14,6 +14,7 @@ from benchmarks.latency_rows import Round, centres_of, latency_rows, wanted_pair
 from benchmarks.process import run_process
 from benchmarks.requests import Row, choose_positions
 from benchmarks.sampling import Limits, Sampler
+from benchmarks.scenario import entries, scenario_named
 from benchmarks.subjects import Subject
 from benchmarks.weights import file_bytes, require_precision, weights_of
 from distill.core.files import Json
@@ -79,7 +80,27 @@ class Bench:
         if on_progress:
             made = sum(map(len, rounds.values()))
             on_progress(max(least, made), max(least, made), "")
-        return Measured(self, rounds, positions, weights, machine)
+        return Measured(self, rounds, positions, weights, machine, self._scenarios(requests, limit, on_progress))
+
+    def _scenarios(
+        self, requests: Mapping[str, Sequence[Row]], limit: float, on_progress: Progress | None
+    ) -> dict[str, list[Json]]:
+        """The entries of each further scenario; its processes are interleaved, and have the minutes once more."""
+        found: dict[str, list[Json]] = {}
+        for name in self.config.scenarios:
+            cells: dict[str, list[list[Json]]] = {subject.name: [] for subject in self.subjects}
+            more: dict[str, Any] = {"scenario": name}
+            more |= {"seconds": limit / (len(cells) * self.config.processes)} if limit else {}
+            for number in range(self.config.processes):
+                for at, one in enumerate(self.subjects):
+                    if on_progress:
+                        done = number * len(cells) + at
+                        on_progress(done, len(cells) * self.config.processes, f"{name}: {one.name}")
+                    process = run_process(one, requests[one.view], self.config, self.threads, more)
+                    cells[one.name].append(process["cells"])
+            kind = scenario_named(name)
+            found[name] = [entry for model, own in cells.items() for entry in entries(kind, model, own)]
+        return found
 
     def _positions(self) -> list[int]:
         return choose_positions(self.rows_by_view, self.config.requests, self.config.seed)
@@ -97,9 +118,12 @@ class Measured:
     positions: Sequence[int]
     weights: Mapping[str, Mapping[str, int]]
     machine: Json
+    scenarios: Mapping[str, list[Json]] = field(default_factory=dict)
 
     def result(self) -> Json:
-        """The content of `latency.json`: `rows` (as in `report.json`), `factors`, `settings`, `environment`."""
+        """The content of `latency.json`: `rows` (as in `report.json`), `factors`, `settings`, `environment`, and
+        `scenarios` where any were asked for, entries by name.
+        """
         bench = self.bench
         rows = latency_rows(bench.subjects, self.rounds, bench.config, bench.threads)
         by_name = {subject.name: subject for subject in bench.subjects}
@@ -108,7 +132,8 @@ class Measured:
             row["file_mib"] = file_bytes(subject) / 2**20
             row["weights"] = _main(self.weights[subject.name])
         apart = factors(bench.subjects, centres_of(self.rounds)) if 1 in bench.config.batch else []
-        return {"rows": rows, "factors": apart, "settings": self._settings(), "environment": self.machine}
+        found = {"rows": rows, "factors": apart, "settings": self._settings(), "environment": self.machine}
+        return {**found, "scenarios": dict(self.scenarios)} if self.scenarios else found
 
     def _settings(self) -> Json:
         bench, config = self.bench, self.bench.config

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from distill.core.config import Config
 
@@ -38,4 +38,20 @@ class BenchConfig(Config):
     compiled: bool = Field(
         False, description="time PyTorch models once more as torch.compile makes them; needs a compiler"
     )
-    seed: NonNegativeInt = Field(1, description="seed of the choice of requests")
+    scenarios: list[Literal["grid", "offline", "open"]] = Field(
+        default_factory=list, description="ways to ask each model, besides one request after another"
+    )
+    grid_batch: Annotated[list[PositiveInt], Field(min_length=1)] = Field(
+        [1, 8, 32], description="records in one request of the scenario grid"
+    )
+    grid_tokens: Annotated[list[PositiveInt], Field(min_length=1)] = Field(
+        [16, 32, 64, 128, 256], description="lengths of the scenario grid, as far as the records have them"
+    )
+    sessions: PositiveInt = Field(1, description="sessions that share the threads in the scenario open")
+    arrivals: int = Field(
+        1000, ge=1000, description="requests at each rate of the scenario open; p99 needs ten beyond it"
+    )
+    p99_ms: PositiveFloat | None = Field(
+        None, description="bound on p99 in the scenario open; five times the mean service time by default"
+    )
+    seed: NonNegativeInt = Field(1, description="seed of the choice of requests and of arrivals")

@@ -11,7 +11,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +79,15 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in cells)
 
 
+def scenario_lines(scenarios: Mapping[str, Sequence[Mapping[str, Any]]]) -> Iterator[str]:
+    """A line for each cell of each scenario: the model, the cell, its figures."""
+    for name, found in scenarios.items():
+        for one in found:
+            figures = {key: value["value"] for key, value in one.items() if isinstance(value, Mapping)}
+            told = "  ".join(f"{key} {_cell(value)}" for key, value in figures.items())
+            yield f"{name}  {one['model']}  {one['kind']}  {told}"
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure the run named on the command line; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.latency", description=measure.__doc__)
@@ -86,6 +95,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--threads", type=int, help="processor threads; those of the run by default")
     parser.add_argument("--provider", choices=(AUTO, *NAMES), default=AUTO, help="what runs exported files")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="any setting: requests=100")
+    parser.add_argument(
+        "--scenario", action="append", choices=("single", "grid", "offline", "open"), default=[], help="may be repeated"
+    )
     parser.add_argument("--aa", action="store_true", help="measure the reference against itself")
     parser.add_argument("--records", type=Path, metavar="FILE.parquet", help="keep one row for each request")
     parser.add_argument("--out", type=Path, help="write the result here as JSON")
@@ -104,6 +116,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name, reason in result["settings"].get("left_out", {}).items():
         print(f"not timed: {name}: {reason}", file=sys.stderr)
     print(table(result["rows"]))
+    for line in scenario_lines(result.get("scenarios", {})):
+        print(line)
     for sentence in warnings(result["rows"], result["settings"]):
         print(f"warning: {sentence}", file=sys.stderr)
     print(json.dumps({"ratios": ratios(result["rows"]), **result}, ensure_ascii=False))
@@ -117,7 +131,9 @@ def _bench_of(options: argparse.Namespace, folder: Path) -> Bench:
     subjects, elsewhere = placed(found, options.provider)
     stored = read_json(run / "run.json").get("config", {}) if (run / "run.json").exists() else {}
     threads = {"threads": options.threads} if options.threads else {}
-    config = parse(BenchConfig, {**stored.get("bench", {}), **overrides(options.set), **threads}, str(run), "bench")
+    further = [name for name in dict.fromkeys(options.scenario) if name != "single"]
+    asked = {**overrides(options.set), **threads, **({"scenarios": further} if options.scenario else {})}
+    config = parse(BenchConfig, {**stored.get("bench", {}), **asked}, str(run), "bench")
     if options.aa:
         subjects, elsewhere = against_itself(subjects), {}
         left_out = {}

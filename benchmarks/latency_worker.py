@@ -24,6 +24,7 @@ from benchmarks.config import BenchConfig
 from benchmarks.disturbance import Watch, watch
 from benchmarks.memory import peak_bytes
 from benchmarks.requests import Row, groups
+from benchmarks.scenario import Served, scenario_named
 from benchmarks.subjects import Subject
 from benchmarks.timing import NS_PER_S, Clock, Timing, time_one, time_throughput
 from distill.core.errors import DistillError
@@ -90,10 +91,12 @@ def run_job(job: Mapping[str, Any], clock: Clock = time.perf_counter_ns, empty_b
     """Load the job's subject and measure it.
 
     Args: job: `subject`, `rows`, `threads`, `config`; `seconds` of the process, `quickest` time of the loop of known
-        cost so far, `started_ns` when the process was started, `keep` the logits, each or none. empty_bytes: memory of
-        the process before it opened anything.
+        cost so far, `started_ns` when the process was started, `keep` the logits, `scenario` to measure instead: each
+        or none. empty_bytes: memory of the process before it opened anything.
     """
     rows, threads = job["rows"], job["threads"]
+    if "scenario" in job:
+        return {"cells": _scenario(job, clock)}
     began = time.monotonic()
     scorer = opened(Subject.from_json(job["subject"]), threads)
     scorer.answer(scorer.prepare(rows[:1]))
@@ -110,6 +113,20 @@ def run_job(job: Mapping[str, Any], clock: Clock = time.perf_counter_ns, empty_b
         "runtime": _runtime_settings(),
         **({"logits": scorer.score(rows).logits.tolist()} if job.get("keep") else {}),
     }
+
+
+def _scenario(job: Mapping[str, Any], clock: Clock) -> list[Json]:
+    subject, config = Subject.from_json(job["subject"]), BenchConfig.model_validate(job["config"])
+    served = Served(
+        open=lambda threads: opened(subject, threads),
+        rows=job["rows"],
+        threads=job["threads"],
+        config=config,
+        clock=clock,
+        sleep=time.sleep,
+        seconds=job.get("seconds"),
+    )
+    return scenario_named(job["scenario"]).measure(served)
 
 
 def opened(subject: Subject, threads: int) -> Scorer:

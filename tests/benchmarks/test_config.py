@@ -13,6 +13,12 @@ REJECTED = {
     "trained_students": "often",
     "int8_teachers": "often",
     "compiled": "often",
+    "scenarios": ["closed"],
+    "grid_batch": [0],
+    "grid_tokens": [],
+    "sessions": 0,
+    "arrivals": 999,
+    "p99_ms": 0,
     "threads": 0,
     "batch": [],
     "throughput_batch": 0,
@@ -27,7 +33,7 @@ def test_every_field_has_a_rejected_value():
 
 @pytest.mark.parametrize(("field", "value"), REJECTED.items())
 def test_a_bad_value_is_named(field, value):
-    with pytest.raises(UserError, match=rf"bench\.{field}: .*{str(value).strip('[]')}"):
+    with pytest.raises(UserError, match=rf"bench\.{field}[.\d]*: .*{str(value).strip('[]')}"):
         parse(BenchConfig, {field: value}, "project.yaml", "bench")
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.config import BenchConfig
 from distill.core import grid, project
 from distill.core.config import Config
 from distill.core.fall_through import FallThrough
@@ -24,7 +23,7 @@ from students.config import StudentConfig, StudentEntry, TrainedEntry
 from teachers.config import TeacherConfig, TeacherEntry
 from teachers.phases import PhaseConfig
 from teachers.pretraining.config import EmbeddingTeacherConfig, PretrainConfig, PretrainTraining, TextSource
-from tests.core import effects_junk, effects_labelling, effects_losses, effects_targets
+from tests.core import effects_bench, effects_junk, effects_labelling, effects_losses, effects_targets
 from tests.core.effects_losses import each
 from tests.core.test_project import REJECTED
 
@@ -60,13 +59,10 @@ SIDES = "core/test_rendering.py::test_fields_stand_in_order_and_empty_ones_leave
 TWO_VIEWS = (
     "pipeline/test_plan.py::test_a_card_teacher_is_trained_where_its_view_is_another_one_and_copied_where_it_is_not"
 )
-TAIL = "benchmarks/test_latency_rows.py::test_tail_percentiles_are_null_until_there_are_enough_samples"
 EXPORTS = "pipeline/test_plan_targets.py::test_teachers_leave_as_every_target_judged_by_parity_and_students_as_all"
 MATCHING = "models/test_mimetic_init.py::test_matching_heads_attend_to_equal_tokens_and_the_others_spread"
-REQUESTS = "benchmarks/test_latency_worker.py::test_every_request_is_sampled_once_per_batch_size"
 SHORTENED = "families/test_token_schedule.py::test_a_student_is_trained_saved_opened_and_exported_with_it"
 LORA = "families/test_lora.py"
-ROUNDS = "benchmarks/test_latency.py::test_processes_visit_every_subject_before_the_next_round"
 HANDED_OFF = "cli/test_handed_off.py::test_the_project_says_licences_and_asks_for_real_texts"
 WITHHELD = "cli/test_withheld_texts.py::test_no_text_of_a_row_leaves_the_records"
 SWAP, BOTH = "core/test_swap.py", "inference/test_both_orders.py"
@@ -151,6 +147,7 @@ ASKING = {
 
 EFFECTS: Mapping[type[Config], Mapping[str, str]] = {
     **effects_labelling.EFFECTS,
+    **effects_bench.EFFECTS,
     **effects_losses.EFFECTS,
     **effects_targets.EFFECTS,
     **effects_junk.EFFECTS,
@@ -407,18 +404,6 @@ EFFECTS: Mapping[type[Config], Mapping[str, str]] = {
     },
     TrainingConfig: TRAINING,
     PretrainTraining: TRAINING,
-    BenchConfig: {
-        **each(ROUNDS, "requests", "processes"),
-        "minutes": "benchmarks/test_sampling.py::test_it_ends_with_the_time_and_nobody_is_left_out",
-        "within": "benchmarks/test_sampling.py::test_it_ends_when_every_ratio_is_narrow_enough",
-        "trained_students": "pipeline/test_bench.py::test_students_are_timed_in_pytorch_where_that_is_asked",
-        "int8_teachers": "benchmarks/test_variants.py::test_document_teachers_are_timed_as_int8_where_students_are",
-        "compiled": "benchmarks/test_variants.py::test_compiled_models_are_further_subjects",
-        **each(REQUESTS, "warmup", "batch", "throughput_batch"),
-        "threads": "benchmarks/test_latency.py::test_the_result_says_how_it_was_measured",
-        "tail_samples": TAIL,
-        "seed": "benchmarks/test_requests.py::test_the_choice_depends_on_the_seed_only",
-    },
 }
 
 

@@ -1,0 +1,165 @@
+"""Scenarios beyond one request after another, on fake models and clocks."""
+
+import threading
+
+import numpy as np
+import pytest
+
+from benchmarks import bench
+from benchmarks.bench import Bench
+from benchmarks.config import BenchConfig
+from benchmarks.latency import scenario_lines
+from benchmarks.queueing import arrivals, highest_rate, serve, simulate
+from benchmarks.scenario import Served, entries, scenario_named, spread
+from benchmarks.scenarios.offline import BATCHES, ONE, SESSIONS
+from benchmarks.scenarios.open import HIGHEST
+from distill.core.errors import UserError
+from distill.core.rendering import Encoded, Window
+from distill.inference.scorer import Scorer
+
+
+class Machine:
+    """A clock that sleep and answers move."""
+
+    def __init__(self):
+        self.now, self.opened = 0.0, []
+
+    def clock(self):
+        return int(self.now * 1e9)
+
+    def sleep(self, seconds):
+        self.now += seconds
+
+
+class Model(Scorer):
+    """Each record has `tokens`, and takes a millisecond for each; a batch takes what its longest one does."""
+
+    def __init__(self, machine):
+        self.machine = machine
+
+    def prepare(self, rows):
+        return [Encoded([Window([0] * row["tokens"], [0] * row["tokens"])], row["tokens"], 0) for row in rows]
+
+    def answer(self, prepared, on_progress=None):
+        self.machine.now += max(item.read_tokens for item in prepared) / 1000
+        return np.zeros((len(prepared), 2), np.float32)
+
+
+def served(rows, threads=1, **more):
+    machine = Machine()
+
+    def open_with(budget):
+        machine.opened.append(budget)
+        return Model(machine)
+
+    config = BenchConfig(**{"warmup": 1, **more})
+    return machine, Served(open_with, rows, threads, config, machine.clock, machine.sleep)
+
+
+def test_a_grid_has_a_cell_for_each_batch_and_length():
+    rows = [{"tokens": tokens} for tokens in (10, 11, 12, 30, 31, 100)]
+    _, given = served(rows, grid_batch=[1, 2], grid_tokens=[11, 30, 60])
+    cells = scenario_named("grid").measure(given)
+    assert [(cell["kind"], cell["p50_ms"]) for cell in cells] == [
+        ("1 × 11", pytest.approx(11)),
+        ("2 × 11", pytest.approx(11)),
+        ("1 × 30", pytest.approx(30)),
+        ("2 × 30", pytest.approx(31)),
+    ]
+    (first, *_) = entries(scenario_named("grid"), "m", [cells, cells])
+    assert (first["model"], first["processes"], first["batch"]) == ("m", 2, 1)
+    assert first["per_s"] == pytest.approx(1000 / 11)
+
+
+def test_offline_compares_layouts_of_one_budget_of_threads():
+    machine, given = served([{"tokens": 10}] * 64, threads=2, throughput_batch=32)
+    cells = {cell["kind"]: cell for cell in scenario_named("offline").measure(given)}
+    assert set(cells) == {ONE, BATCHES, SESSIONS} and machine.opened == [2, 1, 1]
+    assert cells[ONE]["per_s"] == pytest.approx(100) and cells[ONE]["ratio"] == 1
+    assert cells[BATCHES]["ratio"] == pytest.approx(32)
+
+
+def test_latency_counts_from_when_a_request_was_due():
+    """Three arrive at once and are answered one after another: the third has waited for both."""
+    machine = Machine()
+    latencies = serve([1.0, 1.0, 1.0, 9.0], [lambda at: machine.sleep(2.0)], machine.clock, machine.sleep)
+    assert latencies.tolist() == pytest.approx([2, 4, 6, 2])
+    assert simulate([1.0, 1.0, 1.0, 9.0], [2.0] * 4, 1).tolist() == [2, 4, 6, 2]
+    assert simulate([1.0, 1.0, 1.0, 9.0], [2.0] * 4, 2).tolist() == [2, 2, 4, 2]
+
+
+def test_each_request_is_answered_once_by_several_servers():
+    answered, lock = [], threading.Lock()
+
+    def server(at):
+        with lock:
+            answered.append(at)
+
+    serve(arrivals(1e5, 200, 1), [server] * 3, Machine().clock, lambda seconds: None)
+    assert sorted(answered) == list(range(200))
+
+
+def test_arrivals_are_seeded_and_have_their_rate():
+    due = arrivals(50.0, 20_000, 1)
+    assert np.array_equal(due, arrivals(50.0, 20_000, 1)) and not np.array_equal(due, arrivals(50.0, 20_000, 2))
+    assert due[-1] == pytest.approx(400, rel=0.03) and np.diff(due).std() == pytest.approx(1 / 50, rel=0.05)
+
+
+def test_open_loop_queues_as_the_simulated_one():
+    _, given = served([{"tokens": 8}, {"tokens": 12}] * 10)
+    half, more, highest = scenario_named("open").measure(given)
+    assert (half["kind"], more["kind"], highest["kind"]) == ("50% load", "70% load", HIGHEST)
+    assert half["over_simulated"] == pytest.approx(1) == more["over_simulated"]
+    assert 0 < half["p99_ms"] < more["p99_ms"] and highest["capacity_per_s"] == pytest.approx(100)
+    entry = entries(scenario_named("open"), "m", [[half], [half]])[0]
+    assert entry["over_simulated"]["low"] == pytest.approx(1)
+
+
+def test_open_loop_finds_the_highest_rate_under_the_bound():
+    rates = []
+    for bound in (30.0, 60.0):
+        _, given = served([{"tokens": 10}], p99_ms=bound, arrivals=1500)
+        rates.append(scenario_named("open").measure(given)[-1]["rate_per_s"])
+    assert 0 < rates[0] < rates[1] < 100
+    assert highest_rate(lambda rate: rate, 40.0, 64.0, lambda: True) == 40.0
+    assert highest_rate(lambda rate: rate, 0.1, 64.0, lambda: True) == 0.0
+    assert highest_rate(lambda rate: rate, 40.0, 64.0, lambda: False) == 0.0
+
+
+def test_sessions_share_the_threads():
+    machine, given = served([{"tokens": 10}], threads=4, sessions=2)
+    scenario_named("open").measure(given)
+    assert machine.opened == [2, 2]
+
+
+def test_a_model_too_slow_for_its_seconds_has_no_cells():
+    _, given = served([{"tokens": 100}])
+    slow = Served(given.open, given.rows, 1, given.config, given.clock, given.sleep, seconds=10.0)
+    assert scenario_named("open").measure(slow) == []
+
+
+def test_scenarios_are_measured_where_they_are_asked(subject, monkeypatch):
+    """Interleaved processes of their own, after the single requests; their entries are in the result and printed."""
+    ran = []
+
+    def process(one, rows, config, threads, more):
+        ran.append((one.name, more.get("scenario")))
+        if "scenario" in more:
+            return {"cells": [{"kind": "1 × 16", "batch": 1, "tokens": 16, "p50_ms": 2.0 if one.name == "a" else 4.0}]}
+        sample = {"total_ns": [10**6] * len(rows), "tokenise_ns": [1] * len(rows)}
+        return {"batches": {"1": sample}, "tokens": [16], "throughput_per_s": 1.0}
+
+    monkeypatch.setattr(bench, "run_process", process)
+    config = BenchConfig(processes=2, minutes=0, scenarios=["grid"])
+    result = Bench([subject("a"), subject("b")], {"card": [{}] * 4}, config, 1).run().result()
+    assert ran == [("a", None), ("b", None)] * 2 + [("a", "grid"), ("b", "grid")] * 2
+    first, second = result["scenarios"]["grid"]
+    assert (first["model"], first["p50_ms"]["value"], second["p50_ms"]["low"]) == ("a", 2.0, pytest.approx(4.0))
+    assert list(scenario_lines(result["scenarios"]))[0] == "grid  a  1 × 16  p50_ms 2"
+    assert "scenarios" not in Bench([subject("a")], {"card": [{}]}, BenchConfig(minutes=0), 1).run().result()
+
+
+def test_an_unknown_scenario_and_one_process():
+    with pytest.raises(UserError, match="scenario"):
+        scenario_named("closed")
+    assert spread([3.0])["value"] == pytest.approx(3) and spread([3.0])["low"] is None

@@ -1,0 +1,35 @@
+"""The tests of the fields of the latency benchmark; a part of the table of `test_effects.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from benchmarks.config import BenchConfig
+from distill.core.config import Config
+from tests.core.effects_losses import each
+
+LATENCY, ROWS = "benchmarks/test_latency.py", "benchmarks/test_latency_rows.py"
+SAMPLING, SCENARIOS, VARIANTS = (f"benchmarks/test_{name}.py" for name in ("sampling", "scenarios", "variants"))
+REQUESTS = "benchmarks/test_latency_worker.py::test_every_request_is_sampled_once_per_batch_size"
+ROUNDS = f"{LATENCY}::test_processes_visit_every_subject_before_the_next_round"
+GRID = f"{SCENARIOS}::test_a_grid_has_a_cell_for_each_batch_and_length"
+OPEN = f"{SCENARIOS}::test_open_loop_finds_the_highest_rate_under_the_bound"
+
+EFFECTS: Mapping[type[Config], Mapping[str, str]] = {
+    BenchConfig: {
+        **each(ROUNDS, "requests", "processes"),
+        **each(REQUESTS, "warmup", "batch", "throughput_batch"),
+        "minutes": f"{SAMPLING}::test_it_ends_with_the_time_and_nobody_is_left_out",
+        "within": f"{SAMPLING}::test_it_ends_when_every_ratio_is_narrow_enough",
+        "threads": f"{LATENCY}::test_the_result_says_how_it_was_measured",
+        "tail_samples": f"{ROWS}::test_tail_percentiles_are_null_until_there_are_enough_samples",
+        "seed": "benchmarks/test_requests.py::test_the_choice_depends_on_the_seed_only",
+        "trained_students": "pipeline/test_bench.py::test_students_are_timed_in_pytorch_where_that_is_asked",
+        "int8_teachers": f"{VARIANTS}::test_document_teachers_are_timed_as_int8_where_students_are",
+        "compiled": f"{VARIANTS}::test_compiled_models_are_further_subjects",
+        "scenarios": f"{SCENARIOS}::test_scenarios_are_measured_where_they_are_asked",
+        **each(GRID, "grid_batch", "grid_tokens"),
+        **each(OPEN, "arrivals", "p99_ms"),
+        "sessions": f"{SCENARIOS}::test_sessions_share_the_threads",
+    },
+}

@@ -68,16 +68,16 @@ class Reading:
 
     @property
     def reasons(self) -> list[str]:
-        """Why the block is not to be believed; empty for a quiet one."""
+        """Why the block is not to be believed, with the figure in brackets; empty for a quiet one."""
         found = []
         if self.waited_share is not None and self.waited_share > MOST_WAITED:
-            found.append(f"threads waited {self.waited_share:.0%} of the time for a processor")
+            found.append(f"threads waited for a processor ({self.waited_share:.0%} of the time)")
         if self.waited_share is None and self.switches_per_s > MOST_SWITCHES_PER_S:
-            found.append(f"{self.switches_per_s:.0f} involuntary context switches a second")
+            found.append(f"involuntary context switches ({self.switches_per_s:.0f} a second)")
         if self.stolen_share > MOST_STOLEN:
-            found.append(f"the host took {self.stolen_share:.0%} of the processors")
+            found.append(f"the host took processors ({self.stolen_share:.0%} of their time)")
         if self.loop > MOST_LOOP:
-            found.append(f"a loop of known cost took {self.loop:.2f} times as long")
+            found.append(f"a loop of known cost took longer ({self.loop:.2f} times)")
         return found
 
 

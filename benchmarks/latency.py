@@ -15,6 +15,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
+
 from benchmarks.bench import Bench, Progress
 from benchmarks.config import BenchConfig
 from benchmarks.latency_rows import ratios
@@ -28,21 +30,9 @@ from distill.core.errors import DistillError, UserError
 from distill.core.files import Json, read_json, write_json
 from distill.core.record_store import read_records, splits
 from distill.inference.providers import AUTO, NAMES
-from distill.report.latency_lines import warnings
-
-_COLUMNS = {
-    "model": "model",
-    "precision": "precision",
-    "batch": "batch",
-    "tokens": "tokens",
-    "p50_ms": "p50 ms",
-    "p95_ms": "p95 ms",
-    "p99_ms": "p99 ms",
-    "tokenise_ms": "tokenise ms",
-    "throughput_per_s": "records/s",
-    "speedup_vs_teacher": "speed-up",
-    "speedup_vs_best_teacher": "vs best teacher",
-}
+from distill.report.factors_table import FACTORS, factors_sheet
+from distill.report.run_tables import latency_sheet
+from distill.report.tables import rich_tables
 
 
 def measure(
@@ -72,11 +62,14 @@ def from_run(run: Path) -> tuple[list[Subject], dict[str, list[Row]], dict[str, 
     return subjects, {subject.view: rows for subject in subjects}, left_out
 
 
-def table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """The rows as aligned text, a dash for what was not measured."""
-    cells = [list(_COLUMNS.values()), *([_cell(row[key]) for key in _COLUMNS] for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in cells)
+def show(result: Json, console: Console) -> None:
+    """Print a result as wide as the console: rows with what to know of them, factors, scenarios."""
+    report = {"latency": result["rows"], FACTORS: result["factors"], "environment": {"bench": result["settings"]}}
+    sheets = [latency_sheet(report), factors_sheet(report)]
+    for sheet in (sheet for sheet in sheets if sheet.rows):
+        console.print(rich_tables(sheet, console.width))
+    for line in scenario_lines(result.get("scenarios", {})):
+        console.print(line, markup=False, highlight=False)
 
 
 def scenario_lines(scenarios: Mapping[str, Sequence[Mapping[str, Any]]]) -> Iterator[str]:
@@ -113,13 +106,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return error.exit_code
     if options.out:
         write_json(options.out, result)
-    for name, reason in result["settings"].get("left_out", {}).items():
-        print(f"not timed: {name}: {reason}", file=sys.stderr)
-    print(table(result["rows"]))
-    for line in scenario_lines(result.get("scenarios", {})):
-        print(line)
-    for sentence in warnings(result["rows"], result["settings"]):
-        print(f"warning: {sentence}", file=sys.stderr)
+    show(result, Console(soft_wrap=False))
     print(json.dumps({"ratios": ratios(result["rows"]), **result}, ensure_ascii=False))
     return 0
 

@@ -126,7 +126,7 @@ def _conditions(own: Sequence[Round]) -> Json:
 
 def _kind(why: str) -> str:
     """A reason without its figure."""
-    return " ".join(word for word in why.split() if not word[0].isdigit())
+    return why.partition(" (")[0]
 
 
 def _speedups(

@@ -17,11 +17,11 @@ QUIET = Reading(1.0, 2.0, 3.0, 0.01, 0.0, 0.5, 1.1)
     ("change", "seen"),
     [
         ({}, None),
-        ({"waited_share": 0.2}, "waited 20% of the time"),
+        ({"waited_share": 0.2}, "waited for a processor (20% of the time)"),
         ({"switches_per_s": 900.0}, None),
-        ({"switches_per_s": 900.0, "waited_share": None}, "900 involuntary context switches"),
-        ({"stolen_share": 0.1}, "the host took 10%"),
-        ({"loop": 1.6}, "1.60 times as long"),
+        ({"switches_per_s": 900.0, "waited_share": None}, "involuntary context switches (900 a second)"),
+        ({"stolen_share": 0.1}, "the host took processors (10%"),
+        ({"loop": 1.6}, "took longer (1.60 times)"),
     ],
 )
 def test_what_is_too_much(change, seen):

@@ -73,14 +73,14 @@ def test_one_process_has_no_interval(subjects):
 
 def test_a_row_says_what_disturbed_its_processes(subjects):
     block = {"waited_share": 0.4, "switches_per_s": 90.0, "load": 9.0, "repeats": 2}
-    noisy = [{**block, "why": ["threads waited 40% of the time for a processor"]}]
+    noisy = [{**block, "why": ["threads waited for a processor (40% of the time)"]}]
     rounds = {
         name: [{**one, "disturbed": 0.5, "blocks": noisy, "start_ms": 70.0, "memory_bytes": 3 << 20} for one in found]
         for name, found in ROUNDS.items()
     }
     row = latency_rows(subjects, rounds, BenchConfig(), 2)[3]
     assert (row["disturbed"], row["repeats"], row["load"], row["waited_share"]) == (0.5, 4, 9.0, 0.4)
-    assert row["disturbed_by"] == ["threads waited of the time for a processor"]
+    assert row["disturbed_by"] == ["threads waited for a processor"]
     assert (row["start_ms"], row["memory_mib"]) == (70.0, 3.0)
 
 

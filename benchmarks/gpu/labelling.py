@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.gpu.flops import forward_flops, peak, synchronise
@@ -11,11 +13,16 @@ from benchmarks.gpu.inputs import DOCUMENT, MIX_TOKENS, classifier, records
 from benchmarks.gpu.job import Job
 from distill.core.files import Json, remove
 from distill.core.soft_labels import read_soft_labels
+from distill.families.family import open_model
+from distill.inference.scorer import Scorer
 from teachers.config import LabellingConfig
-from teachers.label import label
+from teachers.label_origins import Origins
+from teachers.label_shard import Writing, label_shards
+from teachers.opening import arithmetic, opening
+from teachers.shards import Shard, parts
 
-_ROWS, _WARM_ROWS, _TINY_ROWS, _WARM = {12: 20_000, 6: 60_000}, 2048, 40, 8
-_TRAIN, _SHORT = 8, 128
+_ROWS, _TINY_ROWS = {12: 20_000, 6: 60_000}, 40
+_TRAIN, _SHORT, _TOKENISERS = 8, 128, 12
 _LARGE, _NARROW = (12, 768), (6, 384)
 
 
@@ -35,17 +42,13 @@ _TINY_WAYS = (_Way(MIX_TOKENS, 256, False), _Way(MIX_TOKENS, 256, True))
 
 
 def measure(job: Job) -> Json:
-    """Pairs per second by `distill label`'s own step, by model and way of reading; the peak they are held to.
-
-    Each model labels some rows first, off the clock.
-    """
+    """Pairs per second by what labels a shard, by model and way of reading; the peak they are held to."""
     best, cells = peak(job.device), list[Json]()
     figures = {"peak": best, "cells": cells, "mean_tokens": MIX_TOKENS, "bounds": list[Json]()}
     for layers, width in job.shapes:
         count = _TINY_ROWS if job.tiny else _ROWS[layers]
         for way in _TINY_WAYS if job.tiny else _WAYS:
-            _pass(job, layers, width, way, _WARM if job.tiny else _WARM_ROWS)
-            cell = _pass(job, layers, width, way, count)
+            cell = _cell(job, layers, width, way, count)
             cells.append({**cell, "share_of_peak": cell["tflops"] / best["tflops"]})
             figures["bounds"] = bounds(cells)
             job.keep(figures)
@@ -77,23 +80,40 @@ def _gain(cells: Sequence[Json], shape: tuple[int, int]) -> float | None:
     return without / with_padding if with_padding and without else None
 
 
-def _pass(job: Job, layers: int, width: int, way: _Way, pool: int) -> Json:
+def _cell(job: Job, layers: int, width: int, way: _Way, pool: int) -> Json:
+    """One way of reading, by a model that is open and has labelled a shard off the clock."""
     folder, model = records(job, "labelling", way.tokens, _TRAIN, pool), classifier(job, layers, width, DOCUMENT)
-    out = folder.with_name("labels")
-    remove(out)
-    out.mkdir()
-    precision = "bf16" if job.device == "cuda" else "fp32"
-    config = LabellingConfig(batch_tokens=way.batch_tokens, precision=precision, unpadded=way.unpadded)
+    out, warm = folder.with_name("labels"), folder.with_name("warm")
+    for place in (out, warm):
+        remove(place)
+    card = job.device == "cuda"
+    config = LabellingConfig(
+        batch_tokens=way.batch_tokens,
+        precision="bf16" if card else "fp32",
+        unpadded=way.unpadded,
+        tokenisers=max(0, min(_TOKENISERS, (os.cpu_count() or 1) - 2)) if card else 0,
+    )
+    (part,) = parts(model, folder, config.shard_rows)
+    how = opening(config, job.threads)
+    scorer, writing = open_model(model, how), Writing(Origins.of(part, model, arithmetic(how)))
+    _label(scorer, part.shards[:1], warm, writing)
+    synchronise(job.device)
     started = time.perf_counter()
-    label(config, model, folder, job.threads, out)
+    _label(scorer, part.shards, out, writing)
     synchronise(job.device)
     seconds = time.perf_counter() - started
     about = {"layers": layers, "width": width, "mean_tokens": way.tokens, "batch_tokens": way.batch_tokens}
-    return {**about, "unpadded": way.unpadded, **_rates(job, layers, width, seconds)}
+    return {**about, "unpadded": way.unpadded, "tokenisers": config.tokenisers, **_rates(out, layers, width, seconds)}
 
 
-def _rates(job: Job, layers: int, width: int, seconds: float) -> Json:
-    found = read_soft_labels(job.work / "inputs" / "labelling" / "labels")
+def _label(scorer: Scorer, shards: Sequence[Shard], folder: Path, writing: Writing) -> None:
+    folder.mkdir(exist_ok=True)
+    for _ in label_shards(scorer, shards, folder, writing):
+        pass
+
+
+def _rates(labels: Path, layers: int, width: int, seconds: float) -> Json:
+    found = read_soft_labels(labels)
     # The view adds three special tokens, and cuts at its most.
     lengths = [min(DOCUMENT.max_tokens, int(count) + 3) for count in found.tokens]
     rate = forward_flops(lengths, layers, width) / seconds / 1e12

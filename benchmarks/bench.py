@@ -152,7 +152,12 @@ class Measured:
             "speedup_vs_best_teacher": "the same against the fastest artifact of a document teacher",
             "interval": "95%, by resamples of fresh processes on the same requests; Student's t, Welch's degrees of "
             "freedom",
-            "pools": {"within_operators": bench.threads, "between_operators": 1, "told": runtimes},
+            "pools": {
+                "within_operators": bench.threads,
+                "between_operators": 1,
+                "spinning": "as each runtime does by itself: threads without work spin for a while, then sleep",
+                "told": runtimes,
+            },
         }
         return {**found, "left_out": dict(bench.left_out)} if bench.left_out else found
 

@@ -37,7 +37,7 @@ def markdown_models(report: Report, models: Sequence[str] = ()) -> str:
 def _fastest_file(report: Report, model: str) -> LatencyRow:
     """The latency of a model's fastest exported file at batch 1; empty without one."""
     files = [row for row in latency_of(report) if row.single and str(row.model).startswith(f"{model}.")]
-    timed = [row for row in files if row.p50_ms is not None]
+    timed = [row for row in files if row.p50_ms is not None and not row.speed_only]
     return min(timed, key=lambda row: row.p50_ms or 0.0, default=LatencyRow())
 
 

@@ -1,10 +1,11 @@
-"""Further forms of a run's models that are timed beside them: int8 teachers, compiled models, a model beside itself."""
+"""Further forms of a run's models that are timed beside them: int8 teachers, other runtimes, a model beside itself."""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 from benchmarks.config import BenchConfig
@@ -12,6 +13,7 @@ from benchmarks.subjects import PYTORCH, Subject, document_teachers, reference
 from distill.core.errors import UserError
 
 INT8 = "onnx-int8"
+_OPENVINO, _OPENVINO_FILE = "openvino", "benchmarks.openvino_file:OpenVinoFile"
 _COMPILERS = ("c++", "g++", "clang++")
 
 
@@ -30,6 +32,8 @@ def with_variants(
     found, left_out = [one for one in subjects if one not in unasked], dict[str, str]()
     if config.int8_teachers and any(one.precision == "int8" for one in students):
         found = [*found, *_int8_teachers(found, folder)]
+    if config.openvino and find_spec(_OPENVINO):
+        found = [*found, *(_in_openvino(one) for one in found if one.target == "onnx_fp32" and one.provider == "cpu")]
     if config.compiled:
         again = [replace(one, name=f"{one.name}.compiled", compiled=True) for one in found if one.runtime == PYTORCH]
         if any(map(shutil.which, _COMPILERS)):
@@ -37,6 +41,11 @@ def with_variants(
         else:
             left_out = dict.fromkeys((one.name for one in again), f"no compiler here: {', '.join(_COMPILERS)}")
     return found, left_out
+
+
+def _in_openvino(file: Subject) -> Subject:
+    """The same file in the other runtime."""
+    return replace(file, name=f"{file.name}.{_OPENVINO}", runtime=_OPENVINO, target=_OPENVINO_FILE, speed_only=True)
 
 
 def against_itself(subjects: Sequence[Subject]) -> list[Subject]:

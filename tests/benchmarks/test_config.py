@@ -12,6 +12,7 @@ REJECTED = {
     "within": 0,
     "trained_students": "often",
     "int8_teachers": "often",
+    "openvino": "often",
     "compiled": "often",
     "scenarios": ["closed"],
     "grid_batch": [0],

@@ -47,7 +47,12 @@ def run(tmp_path, model_folder):
     write_records(folder / "records" / "test.unseen.parquet", records)
     write_json(
         folder / "run.json",
-        {"config": {"threads": 3, "bench": {"requests": 4, "processes": 2, "minutes": 0, "int8_teachers": False}}},
+        {
+            "config": {
+                "threads": 3,
+                "bench": {"requests": 4, "processes": 2, "minutes": 0, "int8_teachers": False, "openvino": False},
+            }
+        },
     )
     return folder
 

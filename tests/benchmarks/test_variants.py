@@ -13,9 +13,11 @@ from benchmarks.subjects import reference
 from benchmarks.variants import against_itself, with_variants
 from benchmarks.weights import file_bytes, file_weights, require_precision, weights_of
 from distill.core.errors import UserError
+from export.targets import target_class
+from export.targets.onnx_fp32 import OnnxFp32
 
-ALL = BenchConfig()
-NONE = BenchConfig(trained_students=False, int8_teachers=False)
+ALL = BenchConfig(openvino=False)
+NONE = BenchConfig(trained_students=False, int8_teachers=False, openvino=False)
 
 
 @pytest.fixture
@@ -50,7 +52,7 @@ def names(subjects, config, folder):
 
 def test_document_teachers_are_timed_as_int8_where_students_are(subjects, tmp_path, monkeypatch):
     plain = ["base@document", "base@document.onnx", "3L@card", "3L@card.onnx-int8"]
-    assert names(subjects, BenchConfig(int8_teachers=False), tmp_path) == plain
+    assert names(subjects, BenchConfig(int8_teachers=False, openvino=False), tmp_path) == plain
     assert names(subjects[:3], ALL, tmp_path) == plain[:3]
     found, left_out = with_variants(subjects, ALL, tmp_path)
     assert [one.name for one in found] == [*plain, "base@document.onnx-int8"] and left_out == {}
@@ -69,7 +71,7 @@ def test_students_as_they_were_trained_are_left_out_where_they_have_files(subjec
 
 
 def test_compiled_models_are_further_subjects(subjects, tmp_path, monkeypatch):
-    config = BenchConfig(compiled=True, int8_teachers=False)
+    config = BenchConfig(compiled=True, int8_teachers=False, openvino=False)
     monkeypatch.setattr(variants.shutil, "which", lambda name: f"/usr/bin/{name}")
     found, _ = with_variants(subjects, config, tmp_path)
     assert [one.name for one in found if one.compiled] == ["base@document.compiled", "3L@card.compiled"]
@@ -78,6 +80,20 @@ def test_compiled_models_are_further_subjects(subjects, tmp_path, monkeypatch):
     _, left_out = with_variants(subjects, config, tmp_path)
     assert set(left_out) == {"base@document.compiled", "3L@card.compiled"}
     assert "no compiler" in left_out["3L@card.compiled"]
+
+
+def test_fp32_files_are_timed_in_openvino_where_it_is_installed(subjects, tmp_path, monkeypatch):
+    config = BenchConfig(int8_teachers=False)
+    monkeypatch.setattr(variants, "find_spec", lambda name: None)
+    assert not any("openvino" in name for name in names(subjects, config, tmp_path))
+    monkeypatch.setattr(variants, "find_spec", lambda name: name)
+    found, _ = with_variants(subjects, config, tmp_path)
+    (made,) = [one for one in found if one.runtime == "openvino"]
+    assert made.name == "base@document.onnx.openvino" and made.export == subjects[1].export
+    assert issubclass(target_class(made.target), OnnxFp32) and weights_of(made, {})["float32"] == 64 * 64
+    pytest.importorskip("openvino")
+    runner = target_class(made.target).open(made.export, threads=1)
+    assert runner.logits({"x": np.ones((2, 64), np.float32)}).tolist() == [[64.0 * 64] * 3] * 2
 
 
 def test_a_model_beside_itself(subjects):

@@ -26,6 +26,7 @@ EFFECTS: Mapping[type[Config], Mapping[str, str]] = {
         "seed": "benchmarks/test_requests.py::test_the_choice_depends_on_the_seed_only",
         "trained_students": "pipeline/test_bench.py::test_students_are_timed_in_pytorch_where_that_is_asked",
         "int8_teachers": f"{VARIANTS}::test_document_teachers_are_timed_as_int8_where_students_are",
+        "openvino": f"{VARIANTS}::test_fp32_files_are_timed_in_openvino_where_it_is_installed",
         "compiled": f"{VARIANTS}::test_compiled_models_are_further_subjects",
         "scenarios": f"{SCENARIOS}::test_scenarios_are_measured_where_they_are_asked",
         **each(GRID, "grid_batch", "grid_tokens"),

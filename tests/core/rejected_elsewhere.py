@@ -75,6 +75,7 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
         "within": 0,
         "trained_students": "often",
         "int8_teachers": "often",
+        "openvino": "often",
         "compiled": "often",
         "scenarios": ["closed"],
         "grid_batch": [0],

@@ -13,6 +13,7 @@ LATENCY = [
     LatencyRow(model="s.onnx", batch=8, p50_ms=1.0),
     LatencyRow(model="t@document", batch=1, p50_ms=50.0),
     LatencyRow(model="t@document.onnx", batch=1, p50_ms=40.0),
+    LatencyRow(model="t@document.onnx-int8", batch=1, p50_ms=9.0, speed_only=True),
     LatencyRow(model="t@document2", batch=1, p50_ms=1.0),
 ]
 

@@ -32,7 +32,8 @@ students:
 export: [onnx]
 gates: {retention_card: 0.01, validation_rows: 30}
 quality: {replicates: 100}
-bench: {requests: 8, processes: 1, warmup: 1, minutes: 0, trained_students: false, int8_teachers: false}
+bench: {requests: 8, processes: 1, warmup: 1, minutes: 0, trained_students: false, int8_teachers: false,
+        openvino: false}
 threads: 1
 """
 

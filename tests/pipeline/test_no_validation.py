@@ -28,7 +28,8 @@ TINY = [
     "students.8L_trunc.layers=1",
     "students.8L_trunc.training.learning_rate=5e-3",
     *(
-        "bench={requests: 4, processes: 1, warmup: 1, minutes: 0, trained_students: false, int8_teachers: false}",
+        "bench={requests: 4, processes: 1, warmup: 1, minutes: 0}",
+        "bench={trained_students: false, int8_teachers: false, openvino: false}",
         "quality.replicates=100",
         "gates.over_gold=null",
     ),

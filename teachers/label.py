@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from distill.core.folders import begun_for
+from distill.core.files import sha256_json
 from distill.core.label_counts import LabelCounts
 from distill.core.labelling import Labelling
 from distill.core.processes import rank
@@ -61,13 +61,17 @@ def label(
     Raises: UserError for a shard that is damaged, of another origin, or of none of these rows.
     """
     how = opening(config, threads)
-    own, kept = engine(options.labelling), _kept(options.labelling.store, folder)
+    own, scale = engine(options.labelling), Scale(teacher, options.cross, how) if options.cross else None
+    planned = list(parts(teacher, records, config.shard_rows, options.cross))
+    writings = [Writing(Origins.of(part, teacher, arithmetic(how)), config.half) for part in planned]
+    kept = _kept(options.labelling.store, folder, planned, writings)
     if kept and rank() == 0:
         kept.bring(folder)
-    scale = Scale(teacher, options.cross, how) if options.cross else None
-    planned = list(parts(teacher, records, config.shard_rows, options.cross))
     require_planned(folder, planned)
-    works = [_work(part, Origins.of(part, teacher, arithmetic(how)), config, scale, folder) for part in planned]
+    works = [
+        _Work(part, missing_shards(part, writing.origins, folder), writing, scale)
+        for part, writing in zip(planned, writings, strict=True)
+    ]
     card = None
     if rank() == 0:
         done = sum((work.missing.done for work in works), LabelCounts())
@@ -85,16 +89,19 @@ def label(
             note(line)
 
 
-def _kept(url: str | None, folder: Path) -> KeptShards | None:
-    """The shards of this store in storage: below a name of their own, so that other labels are never taken for them."""
+def _kept(url: str | None, folder: Path, planned: Sequence[Part], writings: Sequence[Writing]) -> KeptShards | None:
+    """The shards of this store in storage, below a name of all that they depend on, so that no others are taken for
+    them.
+    """
     if url is None:
         return None
+    content = [
+        [asdict(writing), asdict(writing.origins.origin(shard))]
+        for part, writing in zip(planned, writings, strict=True)
+        for shard in part.shards
+    ]
     name = folder.name.removesuffix(".partial")
-    return KeptShards(storage(url) / "labels" / f"{name}-{(begun_for(folder) or 'direct')[:12]}")
-
-
-def _work(part: Part, origins: Origins, config: LabellingConfig, scale: Scale | None, folder: Path) -> _Work:
-    return _Work(part, missing_shards(part, origins, folder), Writing(origins, config.half), scale)
+    return KeptShards(storage(url) / "labels" / f"{name}-{sha256_json(content)[:12]}")
 
 
 def _written(work: _Work, precision: str) -> Writing:

@@ -17,6 +17,7 @@ from distill.core.label_origin import Origin
 from distill.core.leftovers import temporary_folder
 from distill.core.storage import storage
 from distill.families.family import Opening, open_model
+from distill.inference.backends.backend import backend
 from distill.inference.scorer import Scorer
 from teachers.engines.inputs import Inputs, RemoteRecords, download_model
 from teachers.label_origins import Origins
@@ -86,7 +87,8 @@ class ShardWorker:
         elif not model.exists():
             do = "give all workers a place that they reach, labelling.store, or put the run folder on a disk they share"
             raise UserError("a worker does not see the model", where=self._place, found=f"no {model}", do=do)
-        self._scorer = open_model(model, replace(order.how, device=device.device()))
+        place = backend(order.how.backend).device(device.device())
+        self._scorer = open_model(model, replace(order.how, device=place))
 
     def label(self, shard: Shard, origin: Origin) -> Finished:
         """Label a shard. Raises: UserError as `label_shard`, and where its files cannot be put."""

@@ -40,7 +40,7 @@ def memory():
 
 def test_another_machine_copies_the_finished_shards_and_opens_no_model(words, tmp_path, memory, monkeypatch):
     words.label(tmp_path / "one", store="memory://bucket/run")
-    kept = storage("memory://bucket/run/labels/one-direct")
+    kept = words.kept("memory://bucket/run", "one")
     assert words.is_whole(tmp_path / "one") and kept.names() == SHARDS | {"manifest.json"}
     with monkeypatch.context() as patch:
         patch.setattr(local, "open_model", pytest.fail)
@@ -49,28 +49,29 @@ def test_another_machine_copies_the_finished_shards_and_opens_no_model(words, tm
 
 
 def test_labels_of_another_step_are_never_taken_for_these(words, tmp_path, memory):
-    for setting in ("one", "another"):
-        step = Step("label", "labels/words", lambda folder: words.label(folder, store="memory://run"), setting)
-        Steps(tmp_path / setting, {}, {}).run(step)
+    for own in (words, replace(words, shard_rows=20)):
+        step = Step("label", "labels/words", lambda folder, own=own: own.label(folder, store="memory://run"))
+        Steps(tmp_path / str(own.shard_rows), {}, {}).run(step)
     places = {name.split("/")[1] for name in storage("memory://run").names()}
     assert len(places) == 2 and all(place.startswith("words-") for place in places)
 
 
 def test_a_run_goes_on_from_the_shards_in_the_storage_and_leaves_nothing_else_there(words, tmp_path, memory):
-    kept = storage("memory://run/labels/store-direct")
+    kept = words.kept("memory://run", "store")
     for index in (0, 3):
         kept.put(words.whole / f"shard-{index:05d}.parquet", f"shard-{index:05d}.parquet")
     for name in ("inputs/0/records/train.parquet", ".shard-00001.parquet.0f.partial", "stages-00002.parquet"):
         kept.put(words.whole / "shard-00001.parquet", name)
-    before = memory.created("/run/labels/store-direct/shard-00003.parquet")
+    place = kept.url.removeprefix("memory:/")
+    before = memory.created(f"{place}/shard-00003.parquet")
     words.label(tmp_path / "store", store="memory://run")
     assert words.is_whole(tmp_path / "store") and kept.names() == SHARDS | {"manifest.json"}
-    assert memory.created("/run/labels/store-direct/shard-00003.parquet") == before
+    assert memory.created(f"{place}/shard-00003.parquet") == before
 
 
 def test_a_shard_that_was_damaged_in_the_storage_is_named(words, tmp_path, memory):
     words.label(tmp_path / "one", store="memory://run")
-    place = "/run/labels/one-direct"
+    place = words.kept("memory://run", "one").url.removeprefix("memory:/")
     held = bytearray(memory.cat(f"{place}/shard-00002.parquet"))
     held[40] ^= 1
     memory.pipe(f"{place}/shard-00002.parquet", bytes(held))
@@ -94,7 +95,7 @@ def test_a_storage_that_drops_out_loses_nothing(words, tmp_path, monkeypatch):
     assert {path.name for path in (tmp_path / "store").iterdir()} >= {"shard-00000.parquet", "shard-00002.parquet"}
     words.label(tmp_path / "store", store="shaky://run")
     assert words.is_whole(tmp_path / "store")
-    assert storage("shaky://run/labels/store-direct").names() == SHARDS | {"manifest.json"}
+    assert words.kept("shaky://run", "store").names() == SHARDS | {"manifest.json"}
 
 
 def test_files_beside_a_shard_are_there_before_it(tmp_path, memory, monkeypatch):

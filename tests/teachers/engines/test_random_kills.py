@@ -70,7 +70,7 @@ def killed(root: Path, asked: dict, chance: random.Random) -> tuple[dict[str, in
         starts += 1
         while sum(kills.values()) < KILLS and command.poll() is None:
             reach = reach or first_answer(command, answers)
-            if chance.random() < 0.2:
+            if chance.random() < 0.3:
                 time.sleep(chance.uniform(0, 1.5 * reach))
                 command.kill()
                 command.wait()

@@ -10,7 +10,6 @@ import pytest
 from distill.core.errors import UserError
 from distill.core.labelling import Labelling
 from distill.core.progress import reporting
-from distill.core.storage import storage
 from teachers.engines import ray as ray_engine
 from teachers.engines.cluster import cluster
 from teachers.engines.engine import engine
@@ -51,7 +50,7 @@ def test_workers_one_of_which_dies_leave_the_store_of_one_process(ray, s3, tmp_p
         words.label(tmp_path / "store", **ASKED, store=f"{s3.bucket}/run")
     assert "a worker died at shard" in "\n".join(watch.notes) and not (tmp_path / "deadly").exists()
     assert words.is_whole(tmp_path / "store")
-    assert storage(f"{s3.bucket}/run/labels/store-direct").names() == {
+    assert words.kept(f"{s3.bucket}/run", "store").names() == {
         "manifest.json", *contents(words.whole)
     }  # fmt: skip
     assert watch.steps[-1] == watch.total == 64 and len(watch.steps) == 7

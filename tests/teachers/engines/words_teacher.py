@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from distill.core.labelling import Labelling
 from distill.core.run_folder import LABEL_CARD
+from distill.core.storage import Storage, storage
 from distill.families.family import fit
 from distill.families.tfidf import Tfidf
 from teachers.config import LabellingConfig
@@ -29,6 +31,13 @@ class Words:
         folder.mkdir(parents=True, exist_ok=True)
         config = LabellingConfig(shard_rows=self.shard_rows, precision="fp32")
         label(config, self.teacher, self.records, 1, folder, LabelOptions(labelling=Labelling(**asked)))
+
+    def kept(self, url: str, name: str) -> Storage:
+        """Where the shards of a store of this name are kept."""
+        with TemporaryDirectory() as folder:
+            self.label(Path(folder, name), store=f"{folder}/kept")
+            (found,) = Path(folder, "kept", "labels").iterdir()
+        return storage(url) / "labels" / found.name
 
     def is_whole(self, folder: Path) -> bool:
         """Whether a folder holds the same files, byte by byte, and no other."""

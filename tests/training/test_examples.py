@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 import torch
+from accelerate.data_loader import BatchSamplerShard
+from torch.utils.data import BatchSampler
 
 from distill.core.record_store import read_records
 from distill.core.rendering import Window
@@ -180,3 +182,15 @@ def test_batches_are_shuffled_and_differ_between_epochs():
     assert abs(np.corrcoef(means, np.arange(len(means)))[0, 1]) < 0.3
     first, second = ({frozenset(rows) for rows in _batches(_order(epoch=epoch), 16)} for epoch in (0, 1))
     assert len(first & second) < 0.05 * len(first)
+
+
+@pytest.mark.parametrize("rows", [40, 37])
+def test_two_processes_read_the_rows_of_each_batch_of_one_in_as_many_steps(rows):
+    sampler = LengthGroupedSampler(np.random.default_rng(1).integers(3, 90, rows), 8, seed=3)
+    sampler.set_epoch(2)
+    whole = list(BatchSampler(sampler, 8, drop_last=False))
+    halves = [list(BatchSamplerShard(BatchSampler(sampler, 4, drop_last=False), 2, rank)) for rank in (0, 1)]
+    together = [one + other for one, other in zip(*halves, strict=True)]
+    assert len(together) == len(whole) == 5
+    assert together[: rows // 8] == whole[: rows // 8]
+    assert set(together[-1]) >= set(whole[-1]) and len(together[-1]) == 8

@@ -30,7 +30,7 @@ MOST_LOOP = 1.3
 _TASKS, _STAT = Path("/proc/self/task"), Path("/proc/stat")
 _STOLEN_FIELD = 8
 _LOOP_BYTES = bytes(1 << 20)
-_LOOPS = 4
+_LOOPS = 16
 
 
 class Accounts(NamedTuple):
@@ -129,7 +129,7 @@ def watch(threads: int, quickest: float | None = None) -> Watch:
 
 
 def hash_loop(threads: int) -> float:
-    """Seconds in which each of `threads` threads hashes 4 MiB; hashing leaves the interpreter to the others."""
+    """Seconds in which each of `threads` threads hashes 16 MiB; hashing leaves the interpreter to the others."""
 
     def work() -> None:
         for _ in range(_LOOPS):

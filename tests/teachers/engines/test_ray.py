@@ -1,4 +1,4 @@
-"""A real Ray cluster on this machine, with labels in a real S3 server."""
+"""A real Ray cluster on this machine, with labels in a folder that its workers share."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import pytest
 
 from distill.core.errors import UserError
 from distill.core.labelling import Labelling
+from distill.core.leftovers import temporary_folder
 from distill.core.progress import reporting
 from teachers.engines import ray as ray_engine
 from teachers.engines.cluster import cluster
 from teachers.engines.engine import engine
 from teachers.engines.local import Local
-from tests.s3_server import s3_server
 from tests.teachers.engines.dying import make_dying
 from tests.teachers.engines.words_teacher import contents, words_teacher
 from tests.training.toy import Watch
@@ -23,23 +23,17 @@ ASKED = {"engine": "ray", "workers": 2}
 
 
 @pytest.fixture(scope="module")
-def s3():
-    with s3_server() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def ray(s3):
+def ray():
     """A cluster for all tests here: it takes seconds to start."""
     pytest.importorskip("ray")
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("RAY_ADDRESS", raising=False)
         patch.setenv("RAY_USAGE_STATS_ENABLED", "1")
-        with cluster(Labelling(**ASKED), 1) as (module, _):
+        with temporary_folder(), cluster(Labelling(**ASKED), 1) as (module, _):
             yield module
 
 
-def test_workers_one_of_which_dies_leave_the_store_of_one_process(ray, s3, tmp_path, monkeypatch):
+def test_workers_one_of_which_dies_leave_the_store_of_one_process(ray, tmp_path, monkeypatch):
     words = words_teacher(tmp_path / "words")
     make_dying(words.teacher, tmp_path / "deadly")
     words = replace(words, whole=tmp_path / "one process")
@@ -47,10 +41,10 @@ def test_workers_one_of_which_dies_leave_the_store_of_one_process(ray, s3, tmp_p
     (tmp_path / "deadly").touch()
     watch = Watch()
     with reporting(watch):
-        words.label(tmp_path / "store", **ASKED, store=f"{s3.bucket}/run")
+        words.label(tmp_path / "store", **ASKED, store=f"file://{tmp_path}/shared")
     assert "a worker died at shard" in "\n".join(watch.notes) and not (tmp_path / "deadly").exists()
     assert words.is_whole(tmp_path / "store")
-    assert words.kept(f"{s3.bucket}/run", "store").names() == {
+    assert words.kept(f"file://{tmp_path}/shared", "store").names() == {
         "manifest.json", *contents(words.whole)
     }  # fmt: skip
     assert watch.steps[-1] == watch.total == 64 and len(watch.steps) == 7

@@ -88,12 +88,15 @@ def read_texts(record: Record, view: ViewConfig) -> tuple[str, str]:
 
 def text_hash(record: Record) -> int:
     """Hash of all fields of all views, as they are compared."""
-    return digest(*map(compared, record.fields.values()))
+    return _digest_again(*map(compared, record.fields.values()))
 
 
 def text_key(*texts: str) -> int:
     """64-bit hash of the texts; 0 when all of them are empty, which never counts as shared."""
-    return digest(*texts) if any(texts) else 0
+    return _digest_again(*texts) if any(texts) else 0
+
+
+_digest_again = lru_cache(maxsize=4)(digest)  # a record is looked for by the same few texts in several ways
 
 
 def compared_part(view: ViewConfig) -> dict[str, list[str] | str]:

@@ -253,10 +253,9 @@ def _python_rows(path: Path, batch: Any, *, whole: bool) -> list[Json]:
     Raises: UserError naming such columns where they are needed.
     """
     try:
-        rows: list[Json] = batch.to_pylist()
-        return rows
+        return _values(batch)
     except (ValueError, OverflowError, TypeError, ArithmeticError):
-        columns = {field: _converts(column) for field, column in zip(batch.schema, batch, strict=True)}
+        columns = {field: _converts(batch.select([field.name])) for field in batch.schema}
         if not whole and any(columns.values()):
             return _python_rows(path, batch.select([field.name for field, fine in columns.items() if fine]), whole=True)
         unreadable = [f"{field.name} ({field.type})" for field, fine in columns.items() if not fine]
@@ -264,9 +263,26 @@ def _python_rows(path: Path, batch: Any, *, whole: bool) -> list[Json]:
         raise UserError("columns of a type that cannot be read", where=str(path), found=found, do=do) from None
 
 
+def _values(batch: Any) -> list[Json]:
+    """The rows of an Arrow batch. Times have microseconds at most, as Python's have: pandas, where it is installed,
+    would give its own for nanoseconds. Raises: ValueError and the like for values that Python does not have.
+    """
+    import pyarrow as pa
+
+    def coarser(kind: Any) -> Any:
+        if pa.types.is_timestamp(kind) and kind.unit == "ns":
+            return pa.timestamp("us", kind.tz)
+        return pa.duration("us") if pa.types.is_duration(kind) and kind.unit == "ns" else kind
+
+    schema = pa.schema([field.with_type(coarser(field.type)) for field in batch.schema])
+    rows: list[Json] = batch.cast(schema).to_pylist()
+    return rows
+
+
 def _converts(column: Any) -> bool:
+    """Whether Python has the values of a batch of one column."""
     try:
-        column.to_pylist()
+        _values(column)
     except (ValueError, OverflowError, TypeError, ArithmeticError):
         return False
     return True

@@ -33,7 +33,7 @@ def write_classifier(encoder: Path, folder: Path, tokens: int, shape: str | None
     from distill.models.encoder import load_classifier
 
     torch.manual_seed(1)
-    model = _random(encoder, shape) if shape else load_classifier(encoder, LABELS)
+    model = random_classifier(encoder, shape, LABELS) if shape else load_classifier(encoder, LABELS)
     folder.mkdir(parents=True)
     model.save_pretrained(folder)
     shutil.copy(encoder / "tokenizer.json", folder)
@@ -45,7 +45,14 @@ def write_classifier(encoder: Path, folder: Path, tokens: int, shape: str | None
     return {"name": name, **facts, "inner": config.intermediate_size, "weights": "random" if shape else encoder.name}
 
 
-def _random(encoder: Path, shape: str) -> PreTrainedModel:
+def is_shape(text: str) -> bool:
+    """Whether a text names layers and a width that heads divide, such as `12x768`."""
+    layers, _, width = text.partition("x")
+    return layers.isdigit() and width.isdigit() and int(layers) > 0 and int(width) > 0 and int(width) % 64 == 0
+
+
+def random_classifier(encoder: Path, shape: str, labels: Sequence[str]) -> PreTrainedModel:
+    """A BERT of a shape with random weights. Args: encoder: a folder whose vocabulary it has."""
     from transformers import BertConfig, BertForSequenceClassification
 
     layers, width = map(int, shape.split("x"))
@@ -55,8 +62,8 @@ def _random(encoder: Path, shape: str) -> PreTrainedModel:
         num_hidden_layers=layers,
         num_attention_heads=width // _HEAD.get(width, 64),
         intermediate_size=4 * width,
-        id2label=dict(enumerate(LABELS)),
-        label2id={label: index for index, label in enumerate(LABELS)},
+        id2label=dict(enumerate(labels)),
+        label2id={label: index for index, label in enumerate(labels)},
     )
     return BertForSequenceClassification(config).eval()
 

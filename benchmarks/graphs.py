@@ -22,7 +22,7 @@ import numpy as np
 
 from benchmarks.environment import environment
 from benchmarks.graph_forms import BEFORE, SHIPPED, gemm_floor, write_forms
-from benchmarks.graph_models import card, write_bundle, write_classifier
+from benchmarks.graph_models import card, is_shape, write_bundle, write_classifier
 from benchmarks.graph_optimum import OPTIMUM, optimum_int8, require_optimum
 from benchmarks.graph_start import starts
 from benchmarks.publish import write_pages
@@ -160,15 +160,10 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         raise UserError("--encoder: no encoder there", where=str(options.encoder), do="name a folder with config.json")
     if options.optimum_python:
         require_optimum(options.optimum_python)
-    bad = [shape for shape in options.shape if not _is_shape(shape)]
+    bad = [shape for shape in options.shape if not is_shape(shape)]
     if bad:
         raise UserError("--shape: layers x width, width a multiple of 64", found=bad[0], do="for instance 12x768")
     return options
-
-
-def _is_shape(text: str) -> bool:
-    layers, _, width = text.partition("x")
-    return layers.isdigit() and width.isdigit() and int(layers) > 0 and int(width) > 0 and int(width) % 64 == 0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

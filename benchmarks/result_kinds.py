@@ -13,6 +13,7 @@ from benchmarks.figures import ABLATION, AVERAGES, FAMILIES, QUALITY, RECIPES, R
 from benchmarks.graph_tables import GRAPHS, markdown_graphs, markdown_shipped
 from benchmarks.quality_table import markdown_overview, markdown_quality, markdown_sets
 from benchmarks.run_table import markdown_models
+from benchmarks.shape_tables import SHAPES, markdown_shapes, markdown_shapes_alone
 from benchmarks.speed_tables import SPEED, markdown_speed, markdown_speed_alone
 from benchmarks.study_tables import (
     markdown_averages,
@@ -66,6 +67,9 @@ KINDS = {
         lambda result, _: markdown_recipes_alone(result), markdown_recipes, markdown_recipes_alone, RECIPES
     ),
     "training_speed": Kind(lambda result, _: markdown_speed_alone(result), markdown_speed, markdown_speed_alone, SPEED),
+    "shapes": Kind(
+        lambda result, _: markdown_shapes_alone(result), markdown_shapes, markdown_shapes_alone, SHAPES, chapter=False
+    ),
     "batch": Kind(
         lambda result, _: markdown_batch_alone(result), markdown_batch, markdown_batch_alone, BATCH, chapter=False
     ),

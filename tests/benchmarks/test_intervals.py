@@ -7,13 +7,13 @@ from benchmarks.intervals import Centre, centre, degrees, pooled, ratio, student
 from benchmarks.sampling import Limits, Sampler
 
 REQUESTS = 30
+LENGTHS = np.exp(np.random.default_rng(0).normal(0, 0.4, REQUESTS))
 
 
 def process(random, base_ms, between):
     """Latencies of one process, ns: lengths that all share, a factor of the process, noise of each request."""
-    lengths = np.exp(np.random.default_rng(0).normal(0, 0.4, REQUESTS))
     noise = np.exp(np.abs(random.normal(0, 0.05, REQUESTS)))
-    return base_ms * 1e6 * lengths * np.exp(random.normal(0, between)) * noise
+    return base_ms * 1e6 * LENGTHS * np.exp(random.normal(0, between)) * noise
 
 
 def bench(seed, bases, between=0.02, within=0.03, seconds=40.0):

@@ -37,6 +37,16 @@ def of(rows, valid_rows, **training):
     return FIT.scaled(Work(steps=4), fit_work(TrainingConfig(batch_size=10, **training), rows, valid_rows))
 
 
+def test_a_measurement_with_so_many_minutes_takes_no_longer():
+    """Whether sampling ends before is not known: at most the minutes, and no more than its least processes take."""
+    timing = Timing(whole=9.0, busy=8.0, extra=0.01)
+    own, work = Work(rows=20, launches=2), {"rows": 1100, "launches": 10}
+    free = timing.scaled(own, Work(**work))
+    tight, wide = (timing.scaled(own, Work(**work, most_minutes=minutes)) for minutes in (0.1, 10))
+    assert (tight.expected, tight.longest) == (6.0, 6.0)
+    assert (wide.expected, wide.longest) == (free.expected, 600.0)
+
+
 @pytest.mark.parametrize("length", [{"epochs": 3}, {"max_steps": 30}])
 def test_a_fixed_length_has_one_time(length):
     found = of(100, 60, **length)

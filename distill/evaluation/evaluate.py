@@ -31,6 +31,7 @@ from distill.evaluation.disagreements import disagreements
 from distill.evaluation.entries import ModelFigures
 from distill.evaluation.fall_through import Sending, fall_through
 from distill.evaluation.fidelity import fidelity
+from distill.evaluation.gap import gaps
 from distill.evaluation.holm import corrected
 from distill.evaluation.majority import MAJORITY, MODEL, majority_predictions
 from distill.evaluation.metrics import FloatArray
@@ -79,8 +80,8 @@ def evaluate(
 ) -> Json:
     """Quality and comparisons of all models: `tests`, `keys`, `models`, `twins` and `comparisons` of report.json.
 
-    For its page there are `reliability`, the bins of each model, and `disagreements` of each student with the document
-    teacher, over several seeds of the first one; see there.
+    For its page there are `reliability`, the bins of each model, `disagreements` of each student with the document
+    teacher, over several seeds of the first one, and `gaps`, the parts of its distance to that teacher; see there.
 
     Temperature, thresholds and the better gold-only twin are chosen on validation; test rows are only measured.
     Probabilities, log loss and ECE are those after the temperature, as they are served. The models end with the
@@ -126,6 +127,8 @@ def evaluate(
     beside = _beside(measured, measuring.baseline)
     names = metrics(space, measuring.quality.metric)
     named = [seed for seed in predictions_by_seed if seed is not None]
+    compared = corrected(list(_comparisons(models, overall, names)))
+    students = [model.name for model in models if model.role == "student"]
     return {
         **({"seeds": named} if named else {}),
         **({"baseline": measuring.baseline} if measuring.baseline else {}),
@@ -146,7 +149,8 @@ def evaluate(
             for one in models
         ],
         "twins": twins,
-        "comparisons": corrected(list(_comparisons(models, overall, names))),
+        "comparisons": compared,
+        "gaps": gaps(compared, students, references),
         "reliability": {name: reliability(one.scored) for name, one in overall.items() if name not in _UNSURE},
         "disagreements": list(_disagreements(models, overall, references)),
         **_joined(models, measured, names),

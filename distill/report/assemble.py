@@ -52,7 +52,7 @@ from distill.report.training import training_entries
 
 SCHEMA = 1
 _MEASURED = ("tests", "keys", "models", "twins", "comparisons")
-_SHOWN = ("reliability", "disagreements")
+_SHOWN = ("reliability", "disagreements", "gaps")
 
 
 @dataclass(frozen=True)

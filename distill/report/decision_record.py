@@ -9,6 +9,7 @@ from distill.report import (
     breakdown_tables,
     confusion_table,
     factors_table,
+    gap_table,
     lineage_table,
     quality_tables,
     run_tables,
@@ -56,7 +57,7 @@ def _evidence(report: Report) -> list[str]:
     tables = {
         "Quality and speed": [quality_tables.quality_sheet(report)],
         "Gates": [run_tables.gate_sheet(report)],
-        "Comparisons": [quality_tables.comparison_sheet(report)],
+        "Comparisons": [quality_tables.comparison_sheet(report), gap_table.gap_sheet(report)],
         "Each class": [breakdown_tables.class_sheet(report), breakdown_tables.chances_sheet(report)],
         "Confused classes": [confusion_table.confusion_sheet(report)],
         "Each slice": [breakdown_tables.slice_sheet(report)],

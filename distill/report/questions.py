@@ -48,7 +48,7 @@ def answers(report: Report) -> list[Answer]:
         return []
     case = _Case(report, row)
     asked = {
-        "What do we lose?": (_lost(case), ("quality", "comparisons")),
+        "What do we lose?": (_lost(case), ("quality", "gap", "comparisons")),
         "Where?": (_where(case), ("classes", "slices", "disagreements")),
         "Is it noise?": (_noise(case), ("comparisons", "twins", "seeds")),
         "What do we gain?": (_gained(case), ("latency", "trade-off")),

@@ -262,3 +262,12 @@ def test_every_difference_is_corrected_over_its_table(folder):
     assert gold[0]["p_holm"] == gold[0]["p_value"]
     unsure = max(found["comparisons"], key=lambda row: row["p_value"])
     assert unsure["p_holm"] > unsure["p_value"] or unsure["p_value"] == 1
+
+
+def test_the_parts_of_a_gap_are_those_of_the_comparisons_and_add_up(folder):
+    rivals = {"base@card": ("base@document",), "8L@card": ("base@card", "base@document")}
+    models = [dataclasses.replace(one, rivals=rivals.get(one.name, ())) for one in MODELS]
+    found = run(folder, models=models)["gaps"]
+    assert {one["metric"] for one in found} == {"accuracy", "f1_macro", "log_loss", "f1_positive"}
+    for one in found:
+        assert one["view"]["difference"] + one["depth"]["difference"] == pytest.approx(one["whole"]["difference"])

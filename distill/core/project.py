@@ -16,6 +16,7 @@ from pydantic import (
     model_validator,
 )
 
+from distill.core.class_floor import Floor
 from distill.core.config import Config
 from distill.core.config_values import Name, Names, Share, become_paths
 from distill.core.fall_through import FallThrough
@@ -198,6 +199,10 @@ class Gates(Config):
     over_gold: float | None = Field(
         -0.01, description="lower bound of what the student gains over the better gold twin, in quality.metric"
     )
+    class_floor: dict[Name, Floor] | None = Field(
+        default_factory=dict,
+        description="class: least F1 of each student and its files on it, lower bound; or {f1, precision, recall}",
+    )
     teacher_over_priors: NonNegativeFloat | None = Field(
         0.0,
         description="least log loss on validation, lower bound of its interval, by which a teacher must beat the class "
@@ -314,6 +319,12 @@ class Project(Config):
     def _metric_of_the_task(self) -> Project:
         if self.quality.metric == "f1_positive" and self.task.positive is None:
             raise ValueError("quality.metric: f1_positive needs a positive class; name one in task.positive")
+        return self
+
+    @model_validator(mode="after")
+    def _floors_of_the_task(self) -> Project:
+        if unknown := [name for name in self.gates.class_floor or {} if name not in self.task.labels]:
+            raise ValueError(f"gates.class_floor: '{unknown[0]}' is not among the labels {self.task.labels}")
         return self
 
     @model_validator(mode="after")

@@ -279,7 +279,7 @@ class Gate:
     """One of the `gates`: what was required of a subject, what was measured, and why it failed.
 
     Attributes: metric: what is judged. subject: the model, file or labels that it is about; None for the data.
-        seed: of the run in which it failed, among the gates over several seeds.
+        seed: of the run in which it failed, among the gates over several seeds. of_class: of a floor, its class.
     """
 
     metric: str
@@ -289,27 +289,30 @@ class Gate:
     passed: bool | None
     why: str | None = None
     seed: int | None = None
+    of_class: str | None = None
 
     @classmethod
     def from_json(cls, found: Mapping[str, Any]) -> Self:
-        """The gate of an entry, whose `name` holds seed, metric and subject."""
-        name, seed = str(found.get("name") or "–"), None
+        """The gate of an entry, whose `name` holds seed, metric, subject and class."""
+        name, seed, label = str(found.get("name") or "–"), None, found.get("class")
         if match := _SEED.fullmatch(name):
             seed, name = int(match[1]), match[2]
+        name = name if label is None else name.removesuffix(f": {label}")
         metric, _, subject = name.partition(" ")
         figures = {key: found.get(key) for key in ("required", "measured", "passed", "why")}
-        return cls(metric, subject or None, **figures, seed=seed)
+        return cls(metric, subject or None, **figures, seed=seed, of_class=label)
 
     def as_json(self) -> Json:
-        """`{"name", "required", "measured", "passed"}`, with `why` where it is known."""
-        why = {"why": self.why} if self.why is not None else {}
+        """`{"name", "required", "measured", "passed"}`, with `class` and `why` where there is one."""
+        more = {"class": self.of_class, "why": self.why}
         figures = {"required": self.required, "measured": self.measured, "passed": self.passed}
-        return {"name": self.name, **figures, **why}
+        return {"name": self.name, **figures, **{key: one for key, one in more.items() if one is not None}}
 
     @property
     def name(self) -> str:
-        """Its name in reports: `retention.card 8L_trunc@card`, `seed 2: leak`."""
+        """Its name in reports: `retention.card 8L_trunc@card`, `seed 2: leak`, `class_floor.f1 8L@card: about`."""
         plain = self.metric if self.subject is None else f"{self.metric} {self.subject}"
+        plain = plain if self.of_class is None else f"{plain}: {self.of_class}"
         return plain if self.seed is None else f"seed {self.seed}: {plain}"
 
 

@@ -21,6 +21,7 @@ _FIDELITY = {
     "int8_class_loss": "class_loss",
 }
 PARITY, RETENTION, OVER_GOLD = "parity", "retention.card", "over_gold"
+CLASS_FLOOR = "class_floor"
 SHIFT, DECISIONS, CLASS_F1 = "shift_max", "decisions", "class_f1"
 
 
@@ -168,6 +169,20 @@ def over_gold_gates(gates: Gates, models: Sequence[ModelFigures], explain: Calla
         if model.judged and model.over_gold:
             gate = _at_least(OVER_GOLD, model.name, gates.over_gold, gain(model.over_gold)["low"])
             found.append(gate if gate.passed else replace(gate, why=explain(model)))
+    return found
+
+
+def class_floor_gates(gates: Gates, models: Sequence[ModelFigures]) -> list[Gate]:
+    """Lower bounds of what each student and artifact reaches on the classes that have a floor, on all test rows."""
+    found = []
+    for model in (model for model in models if model.judged and model.quality):
+        quality = model.quality or {}
+        for label, floor in (gates.class_floor or {}).items():
+            missing = "no test row has the label" if label in quality.get("absent", ()) else None
+            for name, required in floor.asked.items():
+                low = (quality["per_class"].get(label, {}).get(f"{name}_interval") or [None])[0]
+                gate = _at_least(f"{CLASS_FLOOR}.{name}", model.name, required, low)
+                found.append(replace(gate, of_class=label, why=None if gate.passed else missing))
     return found
 
 

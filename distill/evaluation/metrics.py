@@ -129,6 +129,12 @@ class Tally:
         """F1 of all yes and no decisions together; with one label per record it is the accuracy."""
         return f1_score(*(part.sum(axis=-1) for part in self._per_class()))
 
+    def of_class(self, index: int) -> Tally:
+        """The same sums with those of one class alone."""
+        classes = (self.columns.shape[-1] - _CLASSES_FROM) // 3
+        own = [_CLASSES_FROM + index + part * classes for part in range(3)]
+        return Tally(self.columns[..., [*range(_CLASSES_FROM), *own]])
+
     def _per_class(self) -> tuple[FloatArray, FloatArray, FloatArray]:
         true_positives, predicted, actual = np.split(self.columns[..., _CLASSES_FROM:], 3, axis=-1)
         return true_positives, predicted, actual

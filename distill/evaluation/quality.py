@@ -57,17 +57,17 @@ def _absent(model: Seeded, total: Tally) -> Json:
 def _per_class(model: Seeded, index: int) -> Json:
     return {
         "accuracy": float(np.mean([total.class_accuracy[index] for total in model.totals])),
-        "precision": float(np.mean([total.precision[index] for total in model.totals])),
-        "recall": float(np.mean([total.recall[index] for total in model.totals])),
-        **_f1_with_bounds(model.f1(index)),
+        **_with_bounds("f1", model.f1(index)),
+        **_with_bounds("precision", model.of(lambda tally: tally.of_class(index).precision[..., 0])),
+        **_with_bounds("recall", model.of(lambda tally: tally.of_class(index).recall[..., 0])),
     }
 
 
-def _f1_with_bounds(figure: Figure) -> Json:
+def _with_bounds(name: str, figure: Figure) -> Json:
     """`f1`, `f1_interval` and, over several seeds, `f1_spread`: for a mapping that has other figures too."""
     found = figure.mean()
-    spread = {"f1_spread": found["spread"]} if "spread" in found else {}
-    return {"f1": found["value"], "f1_interval": [found["low"], found["high"]], **spread}
+    spread = {f"{name}_spread": found["spread"]} if "spread" in found else {}
+    return {name: found["value"], f"{name}_interval": [found["low"], found["high"]], **spread}
 
 
 def _positive(model: Seeded, thresholds: Sequence[Thresholds]) -> Json | None:

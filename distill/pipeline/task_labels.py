@@ -21,7 +21,7 @@ def labelled(values: dict[str, Any], where: str) -> dict[str, Any]:
     if task.get("labels") == "auto":
         # Everything else is checked before any file is read, under two labels that stand in.
         stand_in = {**task, "labels": [str(task.get("positive")), "…"], "swap": None}
-        task = {**task, "labels": training_labels(parse(Project, {**values, "task": stand_in}, where))}
+        task = {**task, "labels": training_labels(parse(Project, _nameless({**values, "task": stand_in}), where))}
         if task.get("ordered") and not are_numbers(task["labels"]):
             listed = ", ".join(task["labels"][:_SHOWN])
             what = f"task.labels: auto takes names in the order of the alphabet, which is no scale ({listed})"
@@ -42,3 +42,11 @@ def _without_rare(values: dict[str, Any], task: dict[str, Any], where: str) -> d
     project = parse(Project, {**values, "task": {**task, "labels": named}}, where)
     declared = [label_name(label) for label in labels or []]
     return {**task, **merged_task(project, declared, where)}
+
+
+def _nameless(values: dict[str, Any]) -> dict[str, Any]:
+    """The same without what names labels outside of the task."""
+    gates = values.get("gates")
+    if not isinstance(gates, dict):
+        return values
+    return {**values, "gates": {name: one for name, one in gates.items() if name != "class_floor"}}

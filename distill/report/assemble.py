@@ -29,6 +29,7 @@ from distill.core.staged import COVERAGE_FILE
 from distill.evaluation.entries import Gate, LatencyRow, Parity
 from distill.evaluation.gates import (
     changes_gates,
+    class_floor_gates,
     fidelity_gates,
     judged_parity,
     leak_gate,
@@ -172,6 +173,7 @@ def _gates(project: Project, report: Report) -> list[Gate]:
         *fidelity_gates(gates, models, parity_of(report)),
         *retention_gates(gates, models),
         *over_gold_gates(gates, models, lambda model: explained(report, model)),
+        *class_floor_gates(gates, models),
     ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from distill.core import project
+from distill.core.class_floor import ClassFloor
 from distill.core.config import Config
 from distill.core.fall_through import FallThrough
 from distill.core.swap import Swap, ViewSwap
@@ -13,6 +14,7 @@ TASK = {"labels": ["нет", "да"], "positive": "да"}
 NEEDED: dict[type[Config], dict[str, Any]] = {
     project.Task: TASK,
     project.Rare: {"under": 50},
+    ClassFloor: {"f1": 0.5},
     Swap: {"fields": [["a", "b"]]},
     ViewSwap: {"fields": [["a", "b"]], "order": [1, 0]},
 }
@@ -39,6 +41,7 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
         "replicates": 99,
     },
     FallThrough: {"shares": [0.2, 0.1], "by": "entropy", "most": 1.5, "latency_ms": 0, "money_per_1000": -1},
+    ClassFloor: {"f1": 1.5, "precision": -0.1, "recall": "high"},
     project.Gates: {
         "leak": -1,
         "parity_fp32": -1e-4,
@@ -51,6 +54,7 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
         "class_f1": -1,
         "retention_card": -0.1,
         "over_gold": "low",
+        "class_floor": {"да": 1.5},
         "teacher_over_priors": -0.1,
         "validation_rows": 0,
     },

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from distill.core import grid, project
+from distill.core.class_floor import ClassFloor
 from distill.core.config import Config
 from distill.core.fall_through import FallThrough
 from distill.core.intake import config as intake
@@ -62,6 +63,7 @@ TWO_VIEWS = (
 EXPORTS = "pipeline/test_plan_targets.py::test_teachers_leave_as_every_target_judged_by_parity_and_students_as_all"
 MATCHING = "models/test_mimetic_init.py::test_matching_heads_attend_to_equal_tokens_and_the_others_spread"
 SHORTENED = "families/test_token_schedule.py::test_a_student_is_trained_saved_opened_and_exported_with_it"
+FLOORS = "report/test_class_floor.py::test_each_figure_is_judged_by_its_lower_bound"
 LORA = "families/test_lora.py"
 HANDED_OFF = "cli/test_handed_off.py::test_the_project_says_licences_and_asks_for_real_texts"
 WITHHELD = "cli/test_withheld_texts.py::test_no_text_of_a_row_leaves_the_records"
@@ -229,6 +231,7 @@ EFFECTS: Mapping[type[Config], Mapping[str, str]] = {
         "swap": f"{SWAP}::test_the_exchanged_view_reads_a_record_as_the_view_reads_the_exchanged_record",
         "windows": WINDOWS,
     },
+    ClassFloor: each(FLOORS, "f1", "precision", "recall"),
     project.Gates: {
         "leak": "report/test_gates.py::test_leaked_rows",
         **each(EXPORTED, "parity_fp32", "int8_flips"),
@@ -241,6 +244,7 @@ EFFECTS: Mapping[type[Config], Mapping[str, str]] = {
         ),
         "retention_card": "report/test_gates.py::test_retention_is_judged_by_its_lower_bound",
         "over_gold": "report/test_gates.py::test_a_student_is_judged_by_the_lower_bound_of_its_difference_to_the_twin",
+        "class_floor": FLOORS,
         "teacher_over_priors": "report/test_gates.py::test_the_labels_taken_must_beat_the_priors_by_the_lower_bound",
         "validation_rows": "report/test_gates.py::test_validation_rows",
     },

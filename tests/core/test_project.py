@@ -43,6 +43,7 @@ MODULES = (
     *rejected_losses.MODULES,
     *rejected_asking.MODULES,
     "distill.core.project",
+    "distill.core.class_floor",
     "distill.core.swap",
     "distill.core.labelling",
     *rejected_data.MODULES,

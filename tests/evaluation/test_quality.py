@@ -58,7 +58,8 @@ def test_the_block_has_the_shape_of_the_contract():
     for figure in ("accuracy", "f1_macro", "log_loss", "ece", "kappa_quadratic", "grade_distance"):
         assert found[figure]["low"] <= found[figure]["value"] <= found[figure]["high"]
     assert list(found["per_class"]) == list(SPACE.labels)
-    assert set(found["per_class"]["ment_pr"]) == {"accuracy", "precision", "recall", "f1", "f1_interval"}
+    figures = {"precision", "recall", "f1"}
+    assert set(found["per_class"]["ment_pr"]) == {"accuracy", *figures, *(f"{name}_interval" for name in figures)}
     assert set(found["slices"]["аптека"]) == {"rows", "accuracy", "f1_macro", "f1_positive"}
     assert found["positive"]["operating_points"]["recall@P>=0.9"] is None
     assert json.loads(json.dumps(found, allow_nan=False)) == found
@@ -203,3 +204,10 @@ def test_f1_positive_needs_a_positive_class():
     one = scored(space=dataclasses.replace(SPACE, positive=None))
     with pytest.raises(UserError, match=r"task\.positive"):
         compared(one, one, "f1_positive")
+
+
+def test_precision_and_recall_of_a_class_have_intervals_around_them():
+    for label, figures in block(scored())["per_class"].items():
+        for name in ("precision", "recall"):
+            low, high = figures[f"{name}_interval"]
+            assert low <= figures[name] <= high and low < high, (label, name)

@@ -26,6 +26,7 @@ from distill.evaluation.calibrated_predictions import (
     read_calibrated,
 )
 from distill.evaluation.calibration import at_bound
+from distill.evaluation.calibration_effect import calibration_effect
 from distill.evaluation.class_thresholds import at_thresholds
 from distill.evaluation.disagreements import disagreements
 from distill.evaluation.entries import ModelFigures
@@ -81,7 +82,8 @@ def evaluate(
     """Quality and comparisons of all models: `tests`, `keys`, `models`, `twins` and `comparisons` of report.json.
 
     For its page there are `reliability`, the bins of each model, `disagreements` of each student with the document
-    teacher, over several seeds of the first one, and `gaps`, the parts of its distance to that teacher; see there.
+    teacher, over several seeds of the first one, `gaps`, the parts of its distance to that teacher, and `calibration`,
+    what that does for teachers and students; see there.
 
     Temperature, thresholds and the better gold-only twin are chosen on validation; test rows are only measured.
     Probabilities, log loss and ECE are those after the temperature, as they are served. The models end with the
@@ -153,6 +155,7 @@ def evaluate(
         "gaps": gaps(compared, students, references),
         "reliability": {name: reliability(one.scored) for name, one in overall.items() if name not in _UNSURE},
         "disagreements": list(_disagreements(models, overall, references)),
+        "calibration": list(_calibration(models, predictions, overall, measuring)),
         **_joined(models, measured, names),
         **_sent_on(models, predictions, references, overall, measuring),
     }
@@ -227,6 +230,18 @@ def _disagreements(models: Sequence[Model], overall: Mapping[str, Seeded], refer
         teacher = overall[references.document].scored[0]
         for model in (model for model in models if model.role == "student"):
             yield disagreements(overall[model.name].scored[0], teacher)
+
+
+def _calibration(
+    models: Sequence[Model],
+    predictions: Mapping[str, BySeed],
+    overall: Mapping[str, Seeded],
+    measuring: Measuring,
+) -> Iterator[Json]:
+    """Each teacher and student with and without calibration, where validation calibrates."""
+    if measuring.quality.calibrate and measuring.space.objective.tempered:
+        for model in (model for model in models if model.role in ("teacher", "student")):
+            yield calibration_effect(overall[model.name], predictions[model.name])
 
 
 def _joined(models: Sequence[Model], measured: Mapping[str, ByTest], names: Sequence[str]) -> Json:

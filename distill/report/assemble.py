@@ -53,7 +53,7 @@ from distill.report.training import training_entries
 
 SCHEMA = 1
 _MEASURED = ("tests", "keys", "models", "twins", "comparisons")
-_SHOWN = ("reliability", "disagreements", "gaps")
+_SHOWN = ("reliability", "disagreements", "gaps", "calibration")
 
 
 @dataclass(frozen=True)

@@ -271,3 +271,12 @@ def test_the_parts_of_a_gap_are_those_of_the_comparisons_and_add_up(folder):
     assert {one["metric"] for one in found} == {"accuracy", "f1_macro", "log_loss", "f1_positive"}
     for one in found:
         assert one["view"]["difference"] + one["depth"]["difference"] == pytest.approx(one["whole"]["difference"])
+
+
+def test_calibration_is_told_of_teachers_and_students_and_after_it_figures_are_those_of_the_block(folder):
+    found = run(folder)
+    assert [one["model"] for one in found["calibration"]] == [model.name for model in MODELS]
+    for one in found["calibration"]:
+        for figure in ("log_loss", "ece"):
+            expected = found_model(found, one["model"])["quality"][figure]
+            assert one["ways"]["temperature"][figure] == pytest.approx(expected, abs=1e-6)

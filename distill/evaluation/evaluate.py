@@ -43,6 +43,7 @@ from distill.evaluation.random_answers import MODEL as RANDOM_MODEL
 from distill.evaluation.random_answers import RANDOM, random_predictions
 from distill.evaluation.reliability import reliability
 from distill.evaluation.scored import require_same_rows
+from distill.evaluation.validation_order import validation_order
 
 _UNSURE = (MAJORITY, RANDOM)  # they say the same of every row
 _ON_VALIDATION = 1  # keeps the draws of validation rows apart from those of test rows
@@ -83,7 +84,8 @@ def evaluate(
 
     For its page there are `reliability`, the bins of each model, `disagreements` of each student with the document
     teacher, over several seeds of the first one, `gaps`, the parts of its distance to that teacher, and `calibration`,
-    what that does for teachers and students; see there.
+    what that does for teachers and students, and `validation_order`, whether validation ranks as the test does; see
+    there.
 
     Temperature, thresholds and the better gold-only twin are chosen on validation; test rows are only measured.
     Probabilities, log loss and ECE are those after the temperature, as they are served. The models end with the
@@ -156,6 +158,7 @@ def evaluate(
         "reliability": {name: reliability(one.scored) for name, one in overall.items() if name not in _UNSURE},
         "disagreements": list(_disagreements(models, overall, references)),
         "calibration": list(_calibration(models, predictions, overall, measuring)),
+        **_order(models, predictions, overall, on_valid, measuring.quality.metric),
         **_joined(models, measured, names),
         **_sent_on(models, predictions, references, overall, measuring),
     }
@@ -242,6 +245,21 @@ def _calibration(
     if measuring.quality.calibrate and measuring.space.objective.tempered:
         for model in (model for model in models if model.role in ("teacher", "student")):
             yield calibration_effect(overall[model.name], predictions[model.name])
+
+
+def _order(
+    models: Sequence[Model],
+    predictions: Mapping[str, BySeed],
+    overall: Mapping[str, Seeded],
+    on_valid: Bootstrap | None,
+    metric: str,
+) -> Json:
+    """`validation_order` of everything that was fitted; nothing without validation rows or two models."""
+    fitted = [one.name for one in models if one.role in ("teacher", "student", "baseline") and one.name not in _UNSURE]
+    if on_valid is None or len(fitted) < 2:
+        return {}
+    valid = {name: Seeded([one.valid for one in predictions[name]], on_valid) for name in fitted}
+    return {"validation_order": validation_order(valid, {name: overall[name] for name in fitted}, metric)}
 
 
 def _joined(models: Sequence[Model], measured: Mapping[str, ByTest], names: Sequence[str]) -> Json:

@@ -53,7 +53,7 @@ from distill.report.training import training_entries
 
 SCHEMA = 1
 _MEASURED = ("tests", "keys", "models", "twins", "comparisons")
-_SHOWN = ("reliability", "disagreements", "gaps", "calibration")
+_SHOWN = ("reliability", "disagreements", "gaps", "calibration", "validation_order")
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from distill.report.contents import (
     positive_label,
     tests_of,
 )
+from distill.report.order_table import order_warnings
 from distill.report.table_model import ModelRow
 
 _SHOWN = 8
@@ -31,6 +32,7 @@ def caveats(report: Report, row: ModelRow) -> Iterator[str]:
     """The sentences, for the first ones of a report. Args: row: the model that the first sentence is about."""
     yield from absent_classes(report, row.quality)
     yield from _without_validation(report)
+    yield from order_warnings(report)
     yield from shared_rows(report)
     yield from _without_retention(report)
     yield from bounded_temperatures(report)

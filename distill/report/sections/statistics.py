@@ -1,4 +1,4 @@
-"""What the comparisons of models come to, and what calibration does."""
+"""What the comparisons of models come to, what calibration does, and whether validation can be trusted."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from distill.report.calibration_table import calibration_sentence, calibration_s
 from distill.report.contents import Report
 from distill.report.gap_table import gap_sheet
 from distill.report.markup import details, element, table
+from distill.report.order_table import order_sheet
 from distill.report.section import Section, TableSection
 from distill.report.table_model import Sheet
 
@@ -31,3 +32,13 @@ class Calibration(Section):
         told, drawn = calibration_sentence(report), drawings_before(report)
         figures = details("Reliability without calibration", element("div", drawn, class_="figures")) if drawn else ""
         return (element("p", for_html(told)) if told else "") + table(calibration_sheet(report)) + figures
+
+
+class ValidationOrder(TableSection):
+    """Models by their figures on validation and on test."""
+
+    name, title, position = "validation-order", "Validation and test", 95
+
+    def sheet(self, report: Report) -> Sheet:
+        """Figure and place of each model on both."""
+        return order_sheet(report)

@@ -57,6 +57,29 @@ def markdown_sets(document: Figures) -> str:
     return markdown(Sheet("", columns, [row for found in document["sets"] for row in _pairs(None, found)]))
 
 
+def markdown_short(document: Figures) -> str:
+    """The table of the README: one row for each student, between the answers that cost nothing and the teachers."""
+    columns = [
+        Column("Data set", lambda row: row["after"]["title"], kind="text"),
+        Column("Student", lambda row: row["student"], kind="name"),
+        Column("Majority", lambda row: formats.percent((row["after"]["majority"] or {}).get(MAIN))),
+        *(_shown(name) for name in _controls(document["sets"])),
+        Column("Document teacher", lambda row: _f1(row["after"]["teachers"].get("document"))),
+        Column("Card teacher", lambda row: _f1(row["after"]["teachers"].get("card"))),
+        Column("Student's macro F1", lambda row: _f1(row["is"].get("quality"))),
+        Column("Gold labels alone", lambda row: _f1(row["is"].get("twin", {}).get("quality"))),
+        Column("Student − that", lambda row: _apart(row["is"].get("over_twin"), MAIN)),
+        Column("Run", lambda row: _ending(row["after"]), kind="text"),
+    ]
+    rows = [row for found in document["sets"] for row in _pairs(None, found)]
+    about = (
+        f"{document['title']}. Macro F1 on all test rows in percent; differences in points with 95% intervals. Gold "
+        "labels alone: the same student without a teacher, the better of two on validation. A dash: not measured to "
+        "the end yet."
+    )
+    return f"{about}\n\n{markdown(Sheet('', columns, rows))}"
+
+
 def markdown_quality(document: Figures) -> str:
     """The chapter of a result: the overview, what is asked and met, then every model and plain fine-tuning of a set."""
     versions = [("before", document["before"])] if document["before"] else []

@@ -11,7 +11,7 @@ from benchmarks.cascade_tables import CASCADE, markdown_cascade, markdown_stages
 from benchmarks.family_tables import markdown_families, markdown_families_alone, markdown_refused
 from benchmarks.figures import ABLATION, AVERAGES, FAMILIES, QUALITY, RECIPES, RUN, Figure
 from benchmarks.graph_tables import GRAPHS, markdown_graphs, markdown_shipped
-from benchmarks.quality_table import markdown_overview, markdown_quality, markdown_sets
+from benchmarks.quality_table import markdown_quality, markdown_sets, markdown_short
 from benchmarks.run_table import markdown_models
 from benchmarks.shape_tables import SHAPES, markdown_shapes, markdown_shapes_alone
 from benchmarks.speed_tables import SPEED, markdown_speed, markdown_speed_alone
@@ -51,7 +51,7 @@ _RUN = Kind(markdown_models, lambda result: markdown_results(result, result["tit
 KINDS = {
     "run": _RUN,
     "systems": _RUN._replace(chapter=False),
-    "quality": Kind(lambda result, _: markdown_sets(result), markdown_quality, markdown_overview, QUALITY),
+    "quality": Kind(lambda result, _: markdown_sets(result), markdown_quality, markdown_short, QUALITY),
     "ablation": Kind(lambda result, _: markdown_changes(result), markdown_ablation, markdown_changes, ABLATION),
     "averaging_study": Kind(
         lambda result, _: markdown_best_averages(result), markdown_averages, markdown_best_averages, AVERAGES

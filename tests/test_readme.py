@@ -129,7 +129,7 @@ def test_lines_that_select_layers_are_fields_of_a_student():
 
 def test_the_pythons_named_are_those_of_the_package_and_of_make():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    assert "Both need Python 3.11–3.13" in README and project["requires-python"] == ">=3.11,<3.14"
+    assert "Both commands need Python 3.11–3.13" in README and project["requires-python"] == ">=3.11,<3.14"
     assert "(3, 11) <= sys.version_info[:2] <= (3, 13)" in (ROOT / "Makefile").read_text(encoding="utf-8")
 
 

@@ -6,7 +6,7 @@ import math
 import pytest
 
 from benchmarks.quality_summary import majority, ratios, summarise, unmet, won
-from benchmarks.quality_table import markdown_overview, markdown_quality, markdown_sets
+from benchmarks.quality_table import markdown_overview, markdown_quality, markdown_sets, markdown_short
 from tests.benchmarks.quality_reports import (
     OTHER,
     TWIN,
@@ -127,8 +127,8 @@ def test_controls_are_in_every_table_and_older_results_have_none(tmp_path):
     found = summarise("bbc_news", write_run(tmp_path, "new", report), None)
     assert list(found["controls"]) == ["tfidf@card"]
     document = {"title": "Defaults", "command": "x", "sets": [found], "before": []}
-    for table in (markdown_overview, markdown_sets, markdown_quality):
+    for table in (markdown_overview, markdown_sets, markdown_short, markdown_quality):
         assert "tfidf@card" in table(document) and "73.10" in table(document), table
     older = {name: value for name, value in found.items() if name != "controls"}
-    for table in (markdown_overview, markdown_sets, markdown_quality):
+    for table in (markdown_overview, markdown_sets, markdown_short, markdown_quality):
         assert "tfidf@card" not in table({**document, "sets": [older]})

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from distill.core.errors import unknown_name
 from distill.core.files import Json
-from distill.evaluation.bootstrap import FEWEST_CLUSTERS
+from distill.evaluation.by_slice import by_slice, slice_draws
 from distill.evaluation.evaluate import metrics
 from distill.evaluation.holm import corrected
-from distill.evaluation.measured_run import MeasuredRun, open_run
-from distill.evaluation.over_seeds import Seeded, beside, comparison
-from distill.evaluation.scored import Scored, places_by_slice, require_same_rows
+from distill.evaluation.measured_run import open_run
+from distill.evaluation.over_seeds import Seeded, comparison
+from distill.evaluation.scored import require_same_rows
 
 BY = ("slice",)
 
@@ -47,19 +46,5 @@ def compare_by(run: Path, a: str, b: str, by: str) -> Json:
     source = open_run(run)
     first, second = source.scored(a), source.scored(b)
     require_same_rows(first[0], second[0])
-    return {
-        "a": a,
-        "b": b,
-        "by": by,
-        "metric": "accuracy",
-        "seeds": source.seeds,
-        "fewest_clusters": FEWEST_CLUSTERS,
-        "rows": corrected(list(_by_slice(source, first, second))),
-    }
-
-
-def _by_slice(source: MeasuredRun, a: Sequence[Scored], b: Sequence[Scored]) -> Iterator[Json]:
-    for name, places in places_by_slice(a[0]).items():
-        one, other = ([scored.taken(places) for scored in model] for model in (a, b))
-        yield {"name": name, **beside(one, other, "accuracy", source.bootstrap_if_enough(one[0]))}
-    yield {"name": None, **beside(a, b, "accuracy", source.bootstrap_if_enough(a[0]))}
+    draws = slice_draws(first[0], source.bootstrap_if_enough)
+    return {**by_slice(first, second, draws), "a": a, "b": b, "seeds": source.seeds}

@@ -16,7 +16,8 @@ from distill.core.progress import progress
 from distill.core.project import Quality
 from distill.evaluation.baselines import against_baselines, better_twins, valid_log_loss
 from distill.evaluation.beside_baseline import beside_baseline
-from distill.evaluation.bootstrap import Bootstrap
+from distill.evaluation.bootstrap import FEWEST_CLUSTERS, Bootstrap
+from distill.evaluation.by_slice import by_slice, slice_draws
 from distill.evaluation.calibrated_predictions import (
     ALL,
     JOINED,
@@ -42,10 +43,12 @@ from distill.evaluation.quality import mean_thresholds, quality
 from distill.evaluation.random_answers import MODEL as RANDOM_MODEL
 from distill.evaluation.random_answers import RANDOM, random_predictions
 from distill.evaluation.reliability import reliability
-from distill.evaluation.scored import require_same_rows
+from distill.evaluation.scored import Scored, require_same_rows
 from distill.evaluation.validation_order import validation_order
 
 _UNSURE = (MAJORITY, RANDOM)  # they say the same of every row
+MOST_SLICES = 30
+"""Slices in which students are compared with the teacher."""
 _ON_VALIDATION = 1  # keeps the draws of validation rows apart from those of test rows
 
 BySeed = Sequence[CalibratedPredictions]
@@ -83,9 +86,9 @@ def evaluate(
     """Quality and comparisons of all models: `tests`, `keys`, `models`, `twins` and `comparisons` of report.json.
 
     For its page there are `reliability`, the bins of each model, `disagreements` of each student with the document
-    teacher, over several seeds of the first one, `gaps`, the parts of its distance to that teacher, and `calibration`,
-    what that does for teachers and students, and `validation_order`, whether validation ranks as the test does; see
-    there.
+    teacher, over several seeds of the first one, `slices_apart`, its difference to that teacher in each of the 30
+    largest slices, `gaps`, the parts of that difference, `calibration`, what that does for teachers and students, and
+    `validation_order`, whether validation ranks as the test does; see there.
 
     Temperature, thresholds and the better gold-only twin are chosen on validation; test rows are only measured.
     Probabilities, log loss and ECE are those after the temperature, as they are served. The models end with the
@@ -157,6 +160,7 @@ def evaluate(
         "gaps": gaps(compared, students, references),
         "reliability": {name: reliability(one.scored) for name, one in overall.items() if name not in _UNSURE},
         "disagreements": list(_disagreements(models, overall, references)),
+        "slices_apart": list(_slices_apart(models, overall, references, measuring)),
         "calibration": list(_calibration(models, predictions, overall, measuring)),
         **_order(models, predictions, overall, on_valid, measuring.quality.metric),
         **_joined(models, measured, names),
@@ -233,6 +237,23 @@ def _disagreements(models: Sequence[Model], overall: Mapping[str, Seeded], refer
         teacher = overall[references.document].scored[0]
         for model in (model for model in models if model.role == "student"):
             yield disagreements(overall[model.name].scored[0], teacher)
+
+
+def _slices_apart(
+    models: Sequence[Model], overall: Mapping[str, Seeded], references: References, measuring: Measuring
+) -> Iterator[Json]:
+    """Every student against the document teacher, slice by slice; nothing without slices."""
+    teacher = overall.get(references.document or "")
+    if teacher is None or teacher.scored[0].slices is None:
+        return
+
+    def draw(scored: Scored) -> Bootstrap | None:
+        enough = scored.cluster_count >= FEWEST_CLUSTERS
+        return scored.bootstrap(measuring.quality.replicates, measuring.seed) if enough else None
+
+    draws = slice_draws(teacher.scored[0], draw, MOST_SLICES)
+    for model in (model for model in models if model.role == "student"):
+        yield by_slice(overall[model.name].scored, teacher.scored, draws)
 
 
 def _calibration(

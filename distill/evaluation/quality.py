@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from distill.core.files import Json
+from distill.evaluation.cluster_shares import ClusterShares
 from distill.evaluation.confusions import confusions
 from distill.evaluation.figure import Figure
 from distill.evaluation.metrics import BoolArray, Tally
@@ -26,7 +27,8 @@ def quality(model: Seeded, thresholds: Sequence[Thresholds]) -> Json:
     Returns: `rows`; `absent`, the labels that no row has, where there are any; `accuracy`, `f1_macro`, `f1_weighted`,
         `log_loss`, `ece` as `{"value", "low", "high"}`, of ordered labels `kappa_quadratic` and `grade_distance` too;
         `per_class`; `confusions`, see there; `positive` and `slices`, which are None without a positive class and
-        without slices. Each figure with an interval also has its `spread` over several seeds.
+        without slices. Accuracy in a slice has Wilson's interval over clusters. Each other figure with an interval also
+        has its `spread` over several seeds.
     """
     return {
         "rows": len(model.scored[0]),
@@ -78,8 +80,15 @@ def _slices(model: Seeded) -> Json | None:
     slices = model.scored[0].slices
     if slices is None:
         return None
-    names = np.asarray(slices, dtype=object)
-    return {name: _slice(model, names == name) for name in sorted(set(slices))}
+    names, clusters = np.asarray(slices, dtype=object), model.scored[0].clusters
+    shares = ClusterShares(np.arange(len(names)) if clusters is None else np.asarray(clusters, np.int64))
+    right = np.mean([one.tally.columns[:, 1] for one in model.scored], axis=0)
+    found = {}
+    for name in sorted(set(slices)):
+        inside = names == name
+        apart = shares.interval(np.where(inside, right, 0.0), inside.astype(np.float64))
+        found[name] = {**_slice(model, inside), "accuracy_interval": [apart["low"], apart["high"]]}
+    return found
 
 
 def _slice(model: Seeded, rows: BoolArray) -> Json:

@@ -53,7 +53,7 @@ from distill.report.training import training_entries
 
 SCHEMA = 1
 _MEASURED = ("tests", "keys", "models", "twins", "comparisons")
-_SHOWN = ("reliability", "disagreements", "gaps", "calibration", "validation_order")
+_SHOWN = ("reliability", "disagreements", "slices_apart", "gaps", "calibration", "validation_order")
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,8 @@ def slice_sheet(report: Report) -> Sheet:
     figures = Figures.of(report)
     columns = [figures.column(_slice_heading(rows, name), ("slices", name, "accuracy")) for name in names]
     model = Column("Model", lambda row: row.name, kind="name")
-    caption = "Accuracy by slice, percent."
+    known = any("accuracy_interval" in dig(row.quality, "slices", name) for row in rows for name in names)
+    caption = f"Accuracy by slice, percent{' with 95% intervals' if known else ''}."
     if figures.baseline is not None:
         caption += f" {DELTA}: difference to {figures.baseline}, without interval."
     return Sheet(caption, [model, *columns], rows, role_heading)

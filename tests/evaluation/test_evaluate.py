@@ -280,3 +280,17 @@ def test_calibration_is_told_of_teachers_and_students_and_after_it_figures_are_t
         for figure in ("log_loss", "ece"):
             expected = found_model(found, one["model"])["quality"][figure]
             assert one["ways"]["temperature"][figure] == pytest.approx(expected, abs=1e-6)
+
+
+def test_each_student_is_compared_with_the_document_teacher_in_each_slice(folder):
+    (found,) = run(folder)["slices_apart"]
+    assert (found["a"], found["b"]) == ("8L@card", "base@document")
+    assert [one["name"] for one in found["rows"]] == ["аптека", "стройка", None]
+    target, logits = all_tests("8L@card")
+    _, other = all_tests("base@document")
+    right, its = (found.argmax(1) == target for found in (logits, other))
+    whole = found["rows"][-1]
+    assert whole["difference"] == pytest.approx(right.mean() - its.mean())
+    for one in found["rows"]:
+        assert one["low"] <= one["difference"] <= one["high"] and one["p_holm"] >= one["p_value"]
+    assert sum(one["rows"] for one in found["rows"][:-1]) == whole["rows"]

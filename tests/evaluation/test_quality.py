@@ -60,7 +60,7 @@ def test_the_block_has_the_shape_of_the_contract():
     assert list(found["per_class"]) == list(SPACE.labels)
     figures = {"precision", "recall", "f1"}
     assert set(found["per_class"]["ment_pr"]) == {"accuracy", *figures, *(f"{name}_interval" for name in figures)}
-    assert set(found["slices"]["аптека"]) == {"rows", "accuracy", "f1_macro", "f1_positive"}
+    assert set(found["slices"]["аптека"]) == {"rows", "accuracy", "accuracy_interval", "f1_macro", "f1_positive"}
     assert found["positive"]["operating_points"]["recall@P>=0.9"] is None
     assert json.loads(json.dumps(found, allow_nan=False)) == found
 
@@ -211,3 +211,14 @@ def test_precision_and_recall_of_a_class_have_intervals_around_them():
         for name in ("precision", "recall"):
             low, high = figures[f"{name}_interval"]
             assert low <= figures[name] <= high and low < high, (label, name)
+
+
+def test_accuracy_in_a_slice_has_wilsons_interval_over_clusters():
+    one = scored()
+    alone = block(one)["slices"]["аптека"]
+    low, high = alone["accuracy_interval"]
+    assert low < alone["accuracy"] < high
+    again = {name: [value for value in getattr(one, name) for _ in range(4)] for name in ("ids", "slices")}
+    logits, target = (np.repeat(array, 4, axis=0) for array in (one.logits, one.target))
+    repeated = block(scored(logits=logits, target=target, clusters=np.repeat(one.clusters, 4), **again))
+    assert repeated["slices"]["аптека"]["accuracy_interval"] == pytest.approx([low, high], abs=0.01)

@@ -19,7 +19,7 @@ from distill.report import (
     twins_table,
     verdict,
 )
-from distill.report.contents import Report, label_names, models_of, positive_label, tests_of
+from distill.report.contents import Report, entries, label_names, models_of, positive_label, tests_of
 from distill.report.markup import details, element, table
 from distill.report.section import Section, TableSection
 from distill.report.table_model import Sheet
@@ -185,13 +185,14 @@ class Disagreements(Section):
 
 
 class Slices(Section):
-    """Accuracy in each slice."""
+    """Accuracy in each slice, and each student against the document teacher there."""
 
     name, title, position = "slices", "Each slice", 120
 
     def body(self, report: Report) -> str:
         """The model to take beside the old one, or the teacher, then a column for each slice."""
-        return slice_plot.figure(report) + table(breakdown_tables.slice_sheet(report))
+        apart = "".join(table(breakdown_tables.slice_rows_sheet(one)) for one in entries(report, "slices_apart"))
+        return slice_plot.figure(report) + table(breakdown_tables.slice_sheet(report)) + apart
 
 
 class ClassThresholds(Section):

@@ -37,3 +37,14 @@ def confusions(model: Seeded) -> Json:
             if rows[actual, predicted] > 0
         ],
     }
+
+
+def confusion_matrix(model: Seeded) -> list[list[float]]:
+    """Rows by gold class and predicted class (C, C), the mean over seeds; of records with one label each."""
+    objective = model.space.objective
+    found = []
+    for one in model.scored:
+        gold = objective.gold_decisions(np.asarray(one.target, np.float64)).astype(np.float64)
+        found.append(gold.T @ objective.decisions(np.asarray(one.logits, np.float64)))
+    matrix: list[list[float]] = np.mean(found, axis=0).tolist()
+    return matrix

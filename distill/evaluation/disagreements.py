@@ -6,6 +6,7 @@ import numpy as np
 
 from distill.core.files import Json
 from distill.core.label_space import LabelSpace
+from distill.evaluation.cluster_shares import ClusterShares
 from distill.evaluation.metrics import BoolArray, FloatArray
 from distill.evaluation.scored import Scored, require_same_rows
 
@@ -17,7 +18,9 @@ def disagreements(student: Scored, teacher: Scored) -> Json:
     """What the two decide differently on the same rows.
 
     Returns: `student`, `teacher`, `rows`; `differ`, the rows that they decide differently, of which `student_right`,
-        `teacher_right` and `both_wrong`; `examples`, at most 20 of them, first those where both are surest (by the
+        `teacher_right` and `both_wrong`; `cells`, of all rows those with `both_right`, `only_student` and
+        `only_teacher` right, `wrong_alike` and `wrong_apart`, each with its `rows` and its share with the 95% interval
+        of Wilson over clusters; `examples`, at most 20 of them, first those where both are surest (by the
         product of their confidences): `id`, `slice`, `gold`, and of each side its `label` and `sure`.
     Raises: UserError when the rows differ.
     """
@@ -47,7 +50,26 @@ def disagreements(student: Scored, teacher: Scored) -> Json:
         "student_right": int((apart & own_right).sum()),
         "teacher_right": int((apart & its_right).sum()),
         "both_wrong": int((apart & ~own_right & ~its_right).sum()),
+        "cells": _cells(student, own_right, its_right, apart),
         "examples": [example(place) for place in listed],
+    }
+
+
+def _cells(rows: Scored, own_right: BoolArray, its_right: BoolArray, apart: BoolArray) -> dict[str, Json]:
+    """Who was right, every row in one cell. Args: own_right, its_right, apart: (N,)."""
+    wrong = ~own_right & ~its_right
+    cells = {
+        "both_right": own_right & its_right,
+        "only_student": own_right & ~its_right,
+        "only_teacher": its_right & ~own_right,
+        "wrong_alike": wrong & ~apart,
+        "wrong_apart": wrong & apart,
+    }
+    shares = ClusterShares(np.arange(len(rows)) if rows.clusters is None else np.asarray(rows.clusters, np.int64))
+    every = np.ones(len(rows))
+    return {
+        name: {"rows": int(inside.sum()), **shares.interval(inside.astype(np.float64), every)}
+        for name, inside in cells.items()
     }
 
 

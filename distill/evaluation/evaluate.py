@@ -29,6 +29,7 @@ from distill.evaluation.calibrated_predictions import (
 from distill.evaluation.calibration import at_bound
 from distill.evaluation.calibration_effect import calibration_effect
 from distill.evaluation.class_thresholds import at_thresholds
+from distill.evaluation.confusions import confusion_matrix
 from distill.evaluation.disagreements import disagreements
 from distill.evaluation.entries import ModelFigures
 from distill.evaluation.fall_through import Sending, fall_through
@@ -39,6 +40,7 @@ from distill.evaluation.majority import MAJORITY, MODEL, majority_predictions
 from distill.evaluation.metrics import FloatArray
 from distill.evaluation.over_seeds import METRICS, Seeded, comparison
 from distill.evaluation.point_figures import Thresholds, choose_again
+from distill.evaluation.precision_recall import MOST_CLASSES, precision_recall
 from distill.evaluation.quality import mean_thresholds, quality
 from distill.evaluation.random_answers import MODEL as RANDOM_MODEL
 from distill.evaluation.random_answers import RANDOM, random_predictions
@@ -85,7 +87,8 @@ def evaluate(
 ) -> Json:
     """Quality and comparisons of all models: `tests`, `keys`, `models`, `twins` and `comparisons` of report.json.
 
-    For its page there are `reliability`, the bins of each model, `disagreements` of each student with the document
+    For its page there are `precision_recall` and `confusion_matrix` of teachers and students, `reliability`, the bins
+    of each model, `disagreements` of each student with the document
     teacher, over several seeds of the first one, `slices_apart`, its difference to that teacher in each of the 30
     largest slices, `gaps`, the parts of that difference, `calibration`, what that does for teachers and students, and
     `validation_order`, whether validation ranks as the test does; see there.
@@ -160,6 +163,7 @@ def evaluate(
         "gaps": gaps(compared, students, references),
         "reliability": {name: reliability(one.scored) for name, one in overall.items() if name not in _UNSURE},
         "disagreements": list(_disagreements(models, overall, references)),
+        **_by_class(models, overall, space),
         "slices_apart": list(_slices_apart(models, overall, references, measuring)),
         "calibration": list(_calibration(models, predictions, overall, measuring)),
         **_order(models, predictions, overall, on_valid, measuring.quality.metric),
@@ -237,6 +241,19 @@ def _disagreements(models: Sequence[Model], overall: Mapping[str, Seeded], refer
         teacher = overall[references.document].scored[0]
         for model in (model for model in models if model.role == "student"):
             yield disagreements(overall[model.name].scored[0], teacher)
+
+
+def _by_class(models: Sequence[Model], overall: Mapping[str, Seeded], space: LabelSpace) -> Json:
+    """Of each teacher and student `precision_recall`, in its first seed, and the whole `confusion_matrix`.
+
+    The latter where a record has one of at most ten labels.
+    """
+    shown = [model.name for model in models if model.role in ("teacher", "student")]
+    whole = shown if len(space.labels) <= MOST_CLASSES and not space.objective.several else []
+    return {
+        "precision_recall": {name: precision_recall(overall[name].scored[0]) for name in shown},
+        "confusion_matrix": {name: confusion_matrix(overall[name]) for name in whole},
+    }
 
 
 def _slices_apart(

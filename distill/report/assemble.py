@@ -53,7 +53,16 @@ from distill.report.training import training_entries
 
 SCHEMA = 1
 _MEASURED = ("tests", "keys", "models", "twins", "comparisons")
-_SHOWN = ("reliability", "disagreements", "slices_apart", "gaps", "calibration", "validation_order")
+_SHOWN = (
+    "precision_recall",
+    "confusion_matrix",
+    "reliability",
+    "disagreements",
+    "slices_apart",
+    "gaps",
+    "calibration",
+    "validation_order",
+)
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,24 @@ def disagreement_sentence(found: Json) -> str:
     )
 
 
+def right_sheet(report: Report) -> Sheet:
+    """Who was right: a row for each student, every test row in one of five cells."""
+
+    def cell(key: str) -> Callable[[Json], str]:
+        return lambda row: _counted(dig(row, "cells", key))
+
+    columns = [
+        Column("Student", lambda row: str(row.get("student")), kind="name"),
+        Column("Both right", cell("both_right")),
+        Column("Only the teacher", cell("only_teacher")),
+        Column("Only the student", cell("only_student")),
+        Column("Both wrong, same label", cell("wrong_alike")),
+        Column("Both wrong, different labels", cell("wrong_apart")),
+    ]
+    caption = "Who was right by the gold labels: test rows, and their share in percent with 95% intervals."
+    return Sheet(caption, columns, [one for one in disagreements_of(report) if dig(one, "cells")])
+
+
 def disagreement_sheet(found: Json) -> Sheet:
     """The rows where both are surest of different labels; the texts where the report has them."""
     rows = entries(found, "examples")
@@ -70,6 +88,10 @@ def disagreement_sheet(found: Json) -> Sheet:
 def disagreements_of(report: Report) -> list[Json]:
     """Those of each student."""
     return entries(report, "disagreements")
+
+
+def _counted(cell: Json) -> str:
+    return f"{formats.integer(cell.get('rows'))}: {formats.percent_interval(cell, decimals=1)}"
 
 
 def _sliced(rows: Sequence[Json]) -> bool:

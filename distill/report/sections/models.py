@@ -176,8 +176,8 @@ class Disagreements(Section):
     name, title, position = "disagreements", "Disagreements with the teacher", 117
 
     def body(self, report: Report) -> str:
-        """A sentence and a table for each student."""
-        return "".join(
+        """Who was right, then a sentence and a table for each student."""
+        return table(disagreement_tables.right_sheet(report)) + "".join(
             element("p", for_html(disagreement_tables.disagreement_sentence(found)))
             + details("Rows where both are surest", table(disagreement_tables.disagreement_sheet(found)))
             for found in disagreement_tables.disagreements_of(report)

@@ -1,13 +1,15 @@
-"""What the comparisons of models come to, what calibration does, and whether validation can be trusted."""
+"""What comparisons come to, what calibration does, whether validation can be trusted, and classes in full."""
 
 from __future__ import annotations
 
 from distill.core.output import for_html
 from distill.report.calibration_table import calibration_sentence, calibration_sheet, drawings_before
+from distill.report.confusion_matrix_table import confusion_matrix_sheet
 from distill.report.contents import Report
 from distill.report.gap_table import gap_sheet
 from distill.report.markup import details, element, table
 from distill.report.order_table import order_sheet
+from distill.report.precision_recall_plot import average_precision_sheet, drawings
 from distill.report.section import Section, TableSection
 from distill.report.table_model import Sheet
 
@@ -42,3 +44,24 @@ class ValidationOrder(TableSection):
     def sheet(self, report: Report) -> Sheet:
         """Figure and place of each model on both."""
         return order_sheet(report)
+
+
+class PrecisionRecall(Section):
+    """Precision against recall of each class."""
+
+    name, title, position = "precision-recall", "Precision and recall", 111
+
+    def body(self, report: Report) -> str:
+        """A drawing for each class, and the average precision of each model."""
+        drawn = drawings(report)
+        return (element("div", drawn, class_="figures") if drawn else "") + table(average_precision_sheet(report))
+
+
+class ConfusionMatrix(TableSection):
+    """Every cell of the confusion matrices."""
+
+    name, title, position = "confusion-matrix", "Confusion matrices", 116
+
+    def sheet(self, report: Report) -> Sheet:
+        """The models side by side in each gold class."""
+        return confusion_matrix_sheet(report)

@@ -124,7 +124,8 @@ class ModelFigures(Entry):
 class Comparison(Entry):
     """One of the `comparisons`: the paired difference a − b, with the ends of several seeds in `spread`.
 
-    Attributes: p_holm: the p-value corrected over the comparisons of its table; None in older runs.
+    Attributes: p_holm: the p-value corrected over the comparisons of its table; None in older runs. mcnemar: of
+        accuracy, what `with_exact` adds.
     """
 
     a: str | None = None
@@ -136,6 +137,7 @@ class Comparison(Entry):
     p_value: float | None = None
     p_holm: float | None = None
     spread: list[float | None] | None = field(default=None, metadata=_OPTIONAL)
+    mcnemar: Json | None = field(default=None, metadata=_OPTIONAL)
 
     @property
     def shown(self) -> bool:

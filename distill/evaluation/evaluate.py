@@ -32,6 +32,7 @@ from distill.evaluation.class_thresholds import at_thresholds
 from distill.evaluation.confusions import confusion_matrix
 from distill.evaluation.disagreements import disagreements
 from distill.evaluation.entries import ModelFigures
+from distill.evaluation.exact_tests import with_exact
 from distill.evaluation.fall_through import Sending, fall_through
 from distill.evaluation.fidelity import fidelity
 from distill.evaluation.gap import gaps
@@ -137,7 +138,7 @@ def evaluate(
     beside = _beside(measured, measuring.baseline)
     names = metrics(space, measuring.quality.metric)
     named = [seed for seed in predictions_by_seed if seed is not None]
-    compared = corrected(list(_comparisons(models, overall, names)))
+    compared = with_exact(corrected(list(_comparisons(models, overall, names))), overall)
     students = [model.name for model in models if model.role == "student"]
     return {
         **({"seeds": named} if named else {}),

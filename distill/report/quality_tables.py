@@ -102,6 +102,9 @@ def pairs_sheet(rows: Sequence[Comparison], caption: str) -> Sheet:
     if known:
         caption += f" The reading is by p after Holm’s correction for the {len(rows)} comparisons of this table."
     seeds = [Column("A − B by seed", _differences)] if any(row.spread for row in rows) else []
+    exact = [Column("McNemar, Holm", _exact, spare=1)] if any(row.mcnemar for row in rows) else []
+    if exact:
+        caption += " McNemar: rows that only A and only B has right, and the exact p, corrected over these tests."
     columns = [
         Column("A", lambda row: str(row.a), kind="name"),
         Column("B", lambda row: str(row.b), kind="name"),
@@ -110,9 +113,15 @@ def pairs_sheet(rows: Sequence[Comparison], caption: str) -> Sheet:
         *seeds,
         Column("p", lambda row: formats.p_value(row.p_value)),
         *by_holm,
+        *exact,
         Column("Reading", reading, kind="text"),
     ]
     return Sheet(caption, columns, rows)
+
+
+def _exact(row: Comparison) -> str:
+    found = row.mcnemar
+    return f"{found['only_a']} / {found['only_b']}, {formats.p_value(found['p_holm'])}" if found else formats.MISSING
 
 
 def reading(row: Comparison) -> str:

@@ -59,8 +59,9 @@ def test_equal_seeds_give_the_figures_of_one(folders, count):
     one = alone(folders[3])
     many = combined({seed: folders[3] for seed in range(count)})
     found = {path: value for path, value in leaves(many) if "spread" not in str(path) and path[0] != "seeds"}
-    assert found.keys() == dict(leaves(one)).keys()
-    for path, value in leaves(one):
+    expected = {path: value for path, value in leaves(one) if count == 1 or "mcnemar" not in path}  # a test of one seed
+    assert found.keys() == expected.keys()
+    for path, value in expected.items():
         assert found[path] == (None if value is None else pytest.approx(value, rel=1e-9, abs=1e-12)), path
     has_spread = any("spread" in str(path) for path, _ in leaves(many))
     assert has_spread == (count > 1)

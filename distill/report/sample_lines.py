@@ -40,8 +40,8 @@ def proposal_lines(found: Json) -> list[str]:
 def check_lines(found: Json) -> list[str]:
     """A sheet that came back."""
     lines = [
-        f"{found['rows']} rows judged; labels of {found['teacher']} are right in {_share(found['accuracy'])} of "
-        f"{found['labelled']} labelled rows of the pool, kappa {_number(found['kappa'])}",
+        f"{found['rows']} rows judged; labels of {found['teacher']} are right in {shown_share(found['accuracy'])} of "
+        f"{found['labelled']} labelled rows of the pool, kappa {shown_kappa(found['kappa'])}",
         "each row counts as often as it stands for rows of its stage, class and confidence (95% intervals of Wilson)",
         *(f"  {_stage(one)}: {_right(one)}, {one['pool_rows']} rows of the pool" for one in found["stages"]),
         *(f"  labelled {one['label']}: {_right(one)}" for one in found["classes"]),
@@ -57,7 +57,7 @@ def _imbalance(shares: list[Json]) -> Iterator[str]:
             one["judged"]["low"] is not None and not one["judged"]["low"] <= one["labels"] <= one["judged"]["high"]
         )
         mark = "  ← outside the interval" if outside else ""
-        yield f"  {one['label']}: {one['labels']:.1%} by the labels, {_share(one['judged'])} judged{mark}"
+        yield f"  {one['label']}: {one['labels']:.1%} by the labels, {shown_share(one['judged'])} judged{mark}"
 
 
 def _between(found: Json) -> Iterator[str]:
@@ -66,8 +66,9 @@ def _between(found: Json) -> Iterator[str]:
     judges = found["judges"]
     apart = judges["disagreements"]
     yield (
-        f"the second judge agrees with the first on {_share(judges['agreement'])} of {judges['rows']} rows, kappa "
-        f"{_number(judges['kappa'])}; by the second judge {_share(found['second']['accuracy'])} of the labels are right"
+        f"the second judge agrees with the first on {shown_share(judges['agreement'])} of {judges['rows']} rows, kappa "
+        f"{shown_kappa(judges['kappa'])}; by the second judge {shown_share(found['second']['accuracy'])} of the labels "
+        "are right"
     )
     for one in apart[:_LISTED]:
         yield f"  {one['id']}: {one['first']} and {one['second']}"
@@ -78,7 +79,7 @@ def _between(found: Json) -> Iterator[str]:
 def _right(one: Json) -> str:
     if not one["rows"]:
         return "no row in the sheet"
-    return f"{one['right']} of {one['rows']} right, {_share(one['accuracy'])}"
+    return f"{one['right']} of {one['rows']} right, {shown_share(one['accuracy'])}"
 
 
 def _stage(one: Json) -> str:
@@ -89,11 +90,13 @@ def _bands(one: Json) -> str:
     return ", ".join(f"{rows} of {band} confidence" for band, rows in one["bands"].items())
 
 
-def _share(value: Interval) -> str:
+def shown_share(value: Interval) -> str:
+    """A share in percent with its interval."""
     if value["value"] is None or value["low"] is None or value["high"] is None:
         return "–"
     return f"{value['value']:.1%} ({value['low']:.1%}–{value['high']:.1%})"
 
 
-def _number(value: float | None) -> str:
+def shown_kappa(value: float | None) -> str:
+    """A kappa with three decimals."""
     return "–" if value is None else f"{value:.3f}"

@@ -11,6 +11,8 @@ from distill.core.flags import Flag
 
 LABELLING = "labelling"
 """The purpose of a sheet whose rows are worth a label by hand."""
+AUDIT = "audit"
+"""That of a sheet of test rows whose gold labels are suspected, and others."""
 
 
 @dataclass(frozen=True)
@@ -20,8 +22,8 @@ class SampleOptions:
     teacher: Annotated[str | None, Flag("Whose labels; by default the only ones.")] = None
     rows: Annotated[int | None, Flag("Rows to check, 100 by default.")] = None
     out: Annotated[Path | None, Flag("The sheet, sheet.csv by default.")] = None
-    purpose: Annotated[str | None, Flag("labelling: rows worth a label by hand.", "--for")] = None
-    budget: Annotated[int | None, Flag("Rows for labelling, 100 by default.")] = None
+    purpose: Annotated[str | None, Flag("labelling, or audit of gold labels.", "--for")] = None
+    budget: Annotated[int | None, Flag("Rows for --for, 100 by default.")] = None
     read: Annotated[Path | None, Flag("A sheet that has been filled in.")] = None
     second: Annotated[Path | None, Flag("The same sheet by another judge.")] = None
     seed: Annotated[int, Flag("Which rows are drawn.")] = 1
@@ -29,15 +31,17 @@ class SampleOptions:
 
     def check(self) -> None:
         """Raises: UserError for options that do not go together."""
-        if self.purpose not in (None, LABELLING):
-            raise unknown_name("purpose", str(self.purpose), [LABELLING], "--for")
+        if self.purpose not in (None, LABELLING, AUDIT):
+            raise unknown_name("purpose", str(self.purpose), [LABELLING, AUDIT], "--for")
         for name, value in (("--rows", self.rows), ("--budget", self.budget)):
             if value is not None and value < 1:
                 raise UserError("at least one row is drawn", where=name, found=value, do="give a number from 1 on")
         wrong = {
             "--second": self.second is not None and self.read is None and "it is read beside --read SHEET",
-            "--budget": self.budget is not None and self.purpose is None and "it belongs to --for labelling",
-            "--rows": self.rows is not None and self.purpose is not None and "--for labelling has --budget",
+            "--budget": self.budget is not None
+            and self.purpose is None
+            and "it belongs to --for labelling and --for audit",
+            "--rows": self.rows is not None and self.purpose is not None and "a sheet with a purpose has --budget",
             "--read": self.read is not None and self._draws and "reading a sheet draws none",
         }
         for name, why in wrong.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from distill.core.errors import MissingExtra
 from distill.core.files import Json, read_object, remove, write_json
@@ -13,6 +13,9 @@ from distill.inference.providers import recorded_on
 from export.evidence import Evidence, Sample
 from export.targets import target_class
 from export.targets.base import Source, Target
+
+if TYPE_CHECKING:
+    from distill.inference.runner import Runner
 
 PARITY = "parity.json"
 _SCRATCH = "base"
@@ -59,6 +62,27 @@ def export_target(
     if target.chooses:
         chosen = {**chosen, "chosen_on": {"rows": len(chooser.rows), "apart": chooser is not original}}
     write_json(folder / PARITY, {**measured, **(made_by(base) if base else {}), **chosen})
+
+
+def build_untried(
+    target: Target, model_folder: Path, rows: Sequence[Mapping[str, Any]], folder: Path, base: Path | None = None
+) -> None:
+    """Write the target's model file of a model whose answers say nothing, to be timed: the first form that there is.
+
+    Args: rows: that calibrate, where the target asks for it. base: as of `export_target`.
+    Raises: MissingExtra without torch or ONNX; UserError when the family cannot be exported.
+    """
+    try:
+        from export import parity
+
+        def calibrate(runner: Runner, most: int) -> None:
+            original = parity.Original(model_folder, Sample(rows[:1]), 1)
+            original.read(runner, Sample(rows).spread(most).rows)
+
+        source = Source(model_folder, base, lambda runner: {"flips": 0.0}, calibrate)
+        _build(target, source, folder)
+    except ModuleNotFoundError as error:
+        raise MissingExtra(f"export ({error.name})", "train,cpu") from error
 
 
 def note_in_place_of(folder: Path, found: Sequence[Json]) -> None:

@@ -275,7 +275,33 @@ def diagnose_selection(
 
 
 _verb("export", "export", "Up to the exported files and their parity checks.")
-_verb("bench", "bench", "Up to the latency measurements.")
+
+
+@app.command()
+@takes_options()
+def bench(
+    options: Options,
+    latency_budget: Annotated[float | None, Flag("Look for the best student within so many ms a request.")] = None,
+    percentile: Annotated[str | None, Flag("With a budget: p99, the default, or p50.")] = None,
+    dry_run: Annotated[bool, Flag("With a budget: print the candidates and their time; make nothing.")] = False,
+    json_: JsonOption = False,
+) -> None:
+    """Up to the latency measurements; with --latency-budget candidates are timed and the best that fits is trained."""
+    from distill.pipeline.budget.asked import as_setting, require_budget
+
+    settings = options.settings(sets=as_setting(latency_budget, percentile), until="bench")
+    if settings.project.budget.ms is None:
+        require_budget(percentile, dry_run)
+        return run_until("bench", settings, json_)
+    if dry_run:
+        from distill.pipeline.budget.outlook import budget_lines
+
+        return tell_planned(lambda: budget_lines(settings))
+    from distill.pipeline.budget.search import best_within
+
+    tell(lambda reporter: best_within(settings, reporter), json_)
+
+
 _verb("bundle", "bundle", "Up to the bundles; stops when a gate fails.")
 
 

@@ -16,6 +16,7 @@ from pydantic import (
     model_validator,
 )
 
+from distill.core.budget import Budget
 from distill.core.class_floor import Floor
 from distill.core.config import Config
 from distill.core.config_values import Name, Names, Share, become_paths
@@ -278,6 +279,7 @@ class Project(Config):
     quality: Quality = Field(default_factory=Quality)
     fall_through: FallThrough = Field(default_factory=FallThrough)
     bench: dict[str, Any] = Field(default_factory=dict, description="settings of the latency benchmark")
+    budget: Budget = Field(default_factory=Budget)
     bundle: BundleConfig = Field(default_factory=BundleConfig)
     report: ReportConfig = Field(default_factory=ReportConfig)
     sweep: dict[str, Any] = Field(default_factory=dict, description="the grid of `distill sweep`")

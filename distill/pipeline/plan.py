@@ -68,7 +68,10 @@ def teaching(experiment: Experiment) -> Iterator[Stage]:
 
 
 def learning(experiment: Experiment) -> Iterator[Stage]:
-    """From the choice of the labels on: gold-only twins first, labels, students, and what they are worth."""
+    """From the choice of the labels on: gold-only twins first, labels, students, and what they are worth.
+
+    While test rows are closed nothing is evaluated, since that reads them.
+    """
     early = experiment.early_twins
     asked = {spec.name for spec in [*experiment.asked, *early]}
     made = {stage.step.artifact for stage in teaching(experiment)}
@@ -96,7 +99,8 @@ def learning(experiment: Experiment) -> Iterator[Stage]:
         yield Stage("evaluate", out_of_fold_step(experiment, spec))
     for step in vocabulary_steps(experiment):
         yield Stage("evaluate", step)
-    yield Stage("evaluate", evaluate_step(experiment))
+    if not experiment.settings.closed:
+        yield Stage("evaluate", evaluate_step(experiment))
     yield Stage("bench", bench_step(experiment))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from benchmarks.config import BenchConfig
+from distill.core.budget import Budget
 from distill.core.config import Config
 from tests.core.effects_losses import each
 
@@ -13,9 +14,22 @@ SAMPLING, SCENARIOS, VARIANTS = (f"benchmarks/test_{name}.py" for name in ("samp
 REQUESTS = "benchmarks/test_latency_worker.py::test_every_request_is_sampled_once_per_batch_size"
 ROUNDS = f"{LATENCY}::test_processes_visit_every_subject_before_the_next_round"
 GRID = f"{SCENARIOS}::test_a_grid_has_a_cell_for_each_batch_and_length"
+BUDGET = "pipeline/test_budget.py"
+SCREENED = f"{BUDGET}::test_candidates_are_timed_as_they_are_served_on_training_rows"
+FURTHER = f"{BUDGET}::test_a_second_start_times_nothing_again_and_a_new_length_alone"
+WIDE = f"{BUDGET}::test_widths_have_weights_of_their_own_and_layers_that_are_probed_are_spread_while_they_are_timed"
 OPEN = f"{SCENARIOS}::test_open_loop_finds_the_highest_rate_under_the_bound"
 
 EFFECTS: Mapping[type[Config], Mapping[str, str]] = {
+    Budget: {
+        "ms": f"{BUDGET}::test_what_is_beyond_the_bound_spares_what_does_more",
+        "percentile": f"{BUDGET}::test_either_percentile_may_be_bound",
+        **each(FURTHER, "layers", "max_tokens", "bag"),
+        **each(WIDE, "widths", "threads"),
+        "train": f"{BUDGET}::test_the_best_that_holds_on_other_requests_is_named",
+        "requests": SCREENED,
+        "processes": f"{BUDGET}::test_processes_and_requests_are_those_of_the_budget",
+    },
     BenchConfig: {
         **each(ROUNDS, "requests", "processes"),
         **each(REQUESTS, "warmup", "batch", "throughput_batch"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from benchmarks.config import BenchConfig
+from distill.core.budget import Budget
 from distill.core.config import Config
 from distill.core.labelling import Labelling
 from distill.core.limits import Limits
@@ -67,6 +68,18 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
     TensorrtFp16: TENSORRT,
     TensorrtBf16: TENSORRT,
     OnnxCuda: {**TARGET, "fuse": "maybe", "fused_difference": 0},
+    Budget: {
+        "ms": 0,
+        "percentile": "p95",
+        "layers": [],
+        "widths": [0],
+        "bag": "often",
+        "max_tokens": [3],
+        "threads": [0],
+        "train": 0,
+        "requests": 99,
+        "processes": 1,
+    },
     BenchConfig: {
         "requests": 0,
         "warmup": -1,

@@ -296,6 +296,7 @@ EFFECTS: Mapping[type[Config], Mapping[str, str]] = {
         "fall_through": f"{SENT_ON}::test_bands_are_those_of_one_half_of_validation",
         **each(REDONE, "bench", "threads"),
         "provider": "pipeline/test_providers.py::test_a_provider_that_was_asked_for_measures_anew",
+        "budget": f"{effects_bench.BUDGET}::test_what_is_beyond_the_bound_spares_what_does_more",
         "sweep": GRID,
         "seed": "core/intake/test_splits.py::test_the_seed_decides_and_more_rows_move_none",
         **each("pipeline/test_seeds.py::test_seeds_move_the_weights_and_leave_the_rows", "training_seed", "seeds"),

@@ -162,6 +162,7 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
         "quality": 1,
         "fall_through": {"shares": [1]},
         "bench": 1,
+        "budget": {"ms": 0},
         "bundle": 1,
         "report": 1,
         "sweep": 1,

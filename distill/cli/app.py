@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from distill.cli.commands import run_until, tell, tell_planned
-from distill.cli.options import Options, takes_options
+from distill.cli.options import JsonOption, Options, takes_options
+from distill.cli.studies import STUDIES
 from distill.core.errors import UserError
 from distill.core.flags import Flag
 from distill.core.output import say
@@ -18,9 +19,6 @@ from distill.pipeline.sampling.options import SampleOptions
 from export.diff_options import DiffOptions
 from export.predict_options import PredictOptions
 from export.retune_options import RetuneOptions
-
-if TYPE_CHECKING:
-    from distill.pipeline.studies.study import Study
 
 app = typer.Typer(
     help="Large text classifiers into small ones that production can afford, with measurements of what was kept.",
@@ -30,12 +28,9 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document last.")]
 RunArgument = Annotated[Path, typer.Argument(help="A run folder.")]
 BundleArgument = Annotated[Path, typer.Argument(help="A bundle folder.")]
 LabelledArgument = Annotated[Path, typer.Argument(help="Labelled records: JSONL, CSV, TSV or Parquet.")]
-ModelOption = Annotated[str | None, Flag("The model that is fitted in each cell.")]
-CellsOption = Annotated[bool, Flag("Print the cells and their time; make nothing.")]
 ThreadsOption = Annotated[int | None, typer.Option(help="Processor threads.")]
 
 
@@ -209,70 +204,8 @@ def evaluate(
     run_until("evaluate", settings, json_)
 
 
-def _study(study: Study, dry_run: bool, as_json: bool) -> None:
-    from distill.pipeline.studies.outlook import study_lines
-
-    if dry_run:
-        tell_planned(lambda: study_lines(study))
-    else:
-        tell(study.find, as_json)
-
-
-@app.command()
-@takes_options()
-def sweep(
-    options: Options,
-    over: Annotated[list[str] | None, Flag("Values of any field of the config: a.b=1,2; repeats.")] = None,
-    grid: Annotated[Path | None, Flag("File of the grid, or old_then_new; by default the section sweep.")] = None,
-    model: ModelOption = None,
-    dry_run: CellsOption = False,
-    json_: JsonOption = False,
-) -> None:
-    """One model over a grid of settings; the best is chosen on validation, then all are asked on test."""
-    from distill.pipeline.studies.sweep import sweep_study
-
-    _study(sweep_study(options.resolver(), over or (), grid, model), dry_run, json_)
-
-
-@app.command("split-study")
-@takes_options()
-def split_study(
-    options: Options, model: ModelOption = None, dry_run: CellsOption = False, json_: JsonOption = False
-) -> None:
-    """One recipe on the same rows, split at random, by each key, and with no key in two parts."""
-    from distill.pipeline.studies.splits import split_study as study_of
-
-    _study(study_of(options.resolver(), model), dry_run, json_)
-
-
-@app.command()
-@takes_options()
-def ablate(
-    options: Options,
-    fields: Annotated[bool, Flag("Leave out each field of a view.")] = False,
-    view: Annotated[str | None, Flag("The view that the model reads; by default its own.")] = None,
-    model: ModelOption = None,
-    dry_run: CellsOption = False,
-    json_: JsonOption = False,
-) -> None:
-    """One model without each field of its view, fitted again: what a field brings, takes and says twice."""
-    from distill.pipeline.studies.fields import fields_study
-
-    if not fields:
-        raise UserError("nothing says what to leave out", where="distill ablate", do="give --fields")
-    _study(fields_study(options.resolver(), model, view), dry_run, json_)
-
-
-@app.command("diagnose-selection")
-def diagnose_selection(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN…", help="Finished runs, or sweeps, on the same rows.")],
-    json_: JsonOption = False,
-) -> None:
-    """Whether validation ranks the models of finished runs as test does; nothing is chosen by it."""
-    from distill.pipeline.studies.diagnosis import diagnosed
-
-    tell(lambda reporter: diagnosed(runs, reporter), json_)
-
+for _name, _study in STUDIES.items():
+    app.command(_name)(_study)
 
 _verb("export", "export", "Up to the exported files and their parity checks.")
 
@@ -288,18 +221,17 @@ def bench(
 ) -> None:
     """Up to the latency measurements; with --latency-budget candidates are timed and the best that fits is trained."""
     from distill.pipeline.budget.asked import as_setting, require_budget
+    from distill.pipeline.budget.outlook import budget_lines
+    from distill.pipeline.budget.search import best_within
 
     settings = options.settings(sets=as_setting(latency_budget, percentile), until="bench")
     if settings.project.budget.ms is None:
         require_budget(percentile, dry_run)
-        return run_until("bench", settings, json_)
-    if dry_run:
-        from distill.pipeline.budget.outlook import budget_lines
-
-        return tell_planned(lambda: budget_lines(settings))
-    from distill.pipeline.budget.search import best_within
-
-    tell(lambda reporter: best_within(settings, reporter), json_)
+        run_until("bench", settings, json_)
+    elif dry_run:
+        tell_planned(lambda: budget_lines(settings))
+    else:
+        tell(lambda reporter: best_within(settings, reporter), json_)
 
 
 _verb("bundle", "bundle", "Up to the bundles; stops when a gate fails.")

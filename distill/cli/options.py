@@ -16,6 +16,8 @@ from distill.demo.projects import PROJECTS
 if TYPE_CHECKING:
     from distill.pipeline.settings import Settings
 
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document last.")]
+
 
 @dataclass(frozen=True)
 class Options:

@@ -48,7 +48,7 @@ def in_processes(budget: Budget) -> Measure:
 
 def rows_step(experiment: Experiment) -> Step:
     """A few rows, on which shapes are made and calibrated."""
-    run, seed, valid = experiment.run, experiment.project.seed, _valid_split(experiment)
+    run, seed, valid = experiment.run, experiment.project.seed, valid_split(experiment)
 
     def body(folder: Path) -> None:
         for name, split in ((_TRAIN, _TRAIN), (_VALID, valid)):
@@ -176,7 +176,7 @@ def held_out_step(trained: Experiment, candidate: Candidate, measure: Measure) -
     spec = trained.models[candidate.student]
     export = trained.run / RunFolder.export(spec.name, candidate.target)
     timed = Timed(trained, candidate, trained.run / spec.artifact, export, measure)
-    step = timed.step(_valid_split(trained), trained.project.seed + 1, spec.name)
+    step = timed.step(valid_split(trained), trained.project.seed + 1, spec.name)
     name = f"time {candidate.name}, trained, on other requests"
     return replace(step, name=name, artifact=f"held_out/{candidate.key}")
 
@@ -192,5 +192,6 @@ def _figures(processes: Sequence[Round]) -> Json:
     }
 
 
-def _valid_split(experiment: Experiment) -> str:
+def valid_split(experiment: Experiment) -> str:
+    """The split whose rows nothing is trained on, where there is one."""
     return _VALID if experiment.has_validation else _TRAIN

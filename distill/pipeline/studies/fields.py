@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import partial
-from typing import Any
 
 from distill.core.config import parse
 from distill.core.errors import UserError, unknown_name
@@ -18,8 +17,8 @@ from distill.core.view import View
 from distill.evaluation.over_seeds import Seeded
 from distill.pipeline.experiment import Experiment
 from distill.pipeline.seeds import first_run
-from distill.pipeline.settings import Settings
 from distill.pipeline.studies.cells import Cell, Resolve, Way, cells_of, measured_model
+from distill.pipeline.studies.reading import reading
 from distill.pipeline.studies.study import Study, Told
 from distill.report.studies.fields_table import fields_sentences, fields_sheet
 
@@ -61,18 +60,7 @@ def _ways(view: ViewConfig, model: str) -> Iterator[Way]:
             kept = {"left": left, "right": right}
             budgets = {name: tokens for name, tokens in view.budgets.items() if name != field}
             smaller = parse(ViewConfig, {**view.as_json(), **kept, "budgets": budgets}, "views")
-            yield Way({WITHOUT: field or NONE}, change=partial(_reading, model=model, view=smaller))
-
-
-def _reading(settings: Settings, model: str, view: ViewConfig) -> Settings:
-    """The run in which a model reads another view, which no other model has."""
-    project = settings.project.model_copy(update={"views": {**settings.project.views, _ABLATED: view}})
-    teachers, students = (_on_view(own, model) for own in (settings.teachers, settings.students))
-    return replace(settings, project=project, teachers=teachers, students=students)
-
-
-def _on_view(entries: Mapping[str, Any], model: str) -> dict[str, Any]:
-    return {name: one.model_copy(update={"view": _ABLATED}) if name == model else one for name, one in entries.items()}
+            yield Way({WITHOUT: field or NONE}, change=partial(reading, model=model, view=smaller, name=_ABLATED))
 
 
 def _whole(cells: list[Cell], found: Mapping[str, Seeded], metric: str) -> str:

@@ -26,11 +26,12 @@ Lead = Callable[[Mapping[str, Seeded], str], str]
 
 @dataclass(frozen=True)
 class Told:
-    """How a study is told. Attributes: title: of its page. sentences, sheet: from its result."""
+    """How a study is told. Attributes: title: of its page. sentences, sheet, drawn: from its result; drawn as HTML."""
 
     title: str
     sentences: Callable[[Json], list[str]]
     sheet: Callable[[Json], Sheet]
+    drawn: Callable[[Json], str] = lambda found: ""
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ class Study:
             write_sealed(self.base.run / f"{self.name}.json", found)
         page = self.base.run / f"{self.name}.html"
         sentences, sheet = self.told.sentences(found), self.told.sheet(found)
-        write_study_page(self.told.title, sentences, [sheet], page)
+        write_study_page(self.told.title, sentences, [sheet], page, self.told.drawn(found))
         return Finding(found, [*sentences, sheet, f"page:   {page}"])
 
     @property

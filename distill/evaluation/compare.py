@@ -8,6 +8,7 @@ from distill.core.errors import unknown_name
 from distill.core.files import Json
 from distill.evaluation.by_slice import by_slice, slice_draws
 from distill.evaluation.evaluate import metrics
+from distill.evaluation.exact_tests import with_exact
 from distill.evaluation.holm import corrected
 from distill.evaluation.measured_run import open_run
 from distill.evaluation.over_seeds import Seeded, comparison
@@ -27,7 +28,8 @@ def compare(run: Path, a: str, b: str) -> list[Json]:
     first, second = source.scored(a), source.scored(b)
     bootstrap = source.bootstrap(first[0])
     left, right = Seeded(first, bootstrap), Seeded(second, bootstrap)
-    return corrected([comparison(left, right, metric) for metric in metrics(source.space, source.settings.metric)])
+    found = [comparison(left, right, metric) for metric in metrics(source.space, source.settings.metric)]
+    return with_exact(corrected(found), {left.name: left, right.name: right})
 
 
 def compare_by(run: Path, a: str, b: str, by: str) -> Json:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from benchmarks.candidates import rising
-from distill.core.manifest import MANIFEST, read_manifest
+from distill.core.manifest import read_manifest
 from distill.core.output import clock
-from distill.pipeline.budget.measuring import MEASURED
+from distill.core.steps import Steps
+from distill.pipeline.budget.measuring import candidate_step, in_processes
 from distill.pipeline.budget.shapes import Search, Shapes
 from distill.pipeline.seeds import first_run
 from distill.pipeline.settings import Settings
@@ -19,9 +20,10 @@ def budget_lines(settings: Settings) -> list[str]:
     """The lines; nothing is made. Raises: as `Search.of`."""
     search = Search.of(first_run(settings))
     shapes, budget = Shapes(search), search.budget
-    places = {one: shapes.experiment.run / "candidates" / one.key for one in rising(shapes.candidates())}
-    made = {one: place for one, place in places.items() if (place / MEASURED).exists() and (place / MANIFEST).exists()}
-    taken = [read_manifest(place)["seconds"] for place in made.values()]
+    steps, measure = Steps(shapes.experiment.run.path, {}, {}), in_processes(budget)
+    places = {one: candidate_step(shapes, one, measure) for one in rising(shapes.candidates())}
+    made = {one: step for one, step in places.items() if steps.is_done(step)}
+    taken = [read_manifest(shapes.experiment.run / step.artifact)["seconds"] for step in made.values()]
     each = sum(taken) / len(taken) if taken else budget.processes * _SECONDS
     waiting = len(places) - len(made)
     head = f"budget of {search.bound:g} ms at {budget.percentile}: {len(places)} candidates, in {search.folder}"

@@ -49,7 +49,7 @@ def swept(project, tmp_path_factory):
     """A finished sweep, whose cells of the largest penalty diverge, with the order in which test files were read."""
     run, heard, read = tmp_path_factory.mktemp("runs") / "run", Heard(), []
     study = sweep_study(resolver(project, run), OVER)
-    fit, seen, scored = Tfidf.fit, calibrated_predictions.read_predictions, predict.read_records
+    fit, seen, scored = Tfidf.fit, calibrated_predictions.read_predictions, predict.iter_records
 
     def diverging(self, config, lesson, folder):
         if config.inverse_penalty > 1e5:
@@ -69,7 +69,7 @@ def swept(project, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Tfidf, "fit", diverging)
         patch.setattr(calibrated_predictions, "read_predictions", exploding("figures", seen))
-        patch.setattr(predict, "read_records", exploding("rows", scored))
+        patch.setattr(predict, "iter_records", exploding("rows", scored))
         found = study.find(heard)
     return run, study, found, heard, read
 

@@ -118,7 +118,16 @@ TRAINING = {
     "may_collapse": False,
     "save_steps": 100,
 }
-FRESH_LABELLING = {"shard_rows": 2048, "batch_tokens": 4096, "half": False, "precision": "auto"}
+FRESH_LABELLING = {
+    "shard_rows": 2048,
+    "batch_tokens": 4096,
+    "half": False,
+    "precision": "auto",
+    "precision_limit": 0.1,
+    "backend": "torch",
+    "unpadded": False,
+    "tokenisers": 0,
+}
 
 
 @pytest.mark.parametrize("keep", ["spread", "first"])

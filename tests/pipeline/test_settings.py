@@ -61,7 +61,7 @@ def test_labels_auto_are_those_of_the_training_rows(config, tmp_path):
     (tmp_path / "data").mkdir()
     gold = [10, 9.0, "2", ["2", "11"], '["3"]', {"7": 1}, None]
     rows = [{"id": str(i), "label": label} for i, label in enumerate(gold)]
-    lines = [json.dumps(row) for row in rows] + ["{"]
+    lines = [json.dumps(row) for row in rows] + ["{", ""]
     (tmp_path / "data" / "train.jsonl").write_text("\n".join(lines), encoding="utf-8")
     settings = resolved(config, sets=["task.labels=auto", "task.positive=11"])
     assert settings.project.task.labels == ["2", "3", "7", "9", "10", "11"]

@@ -29,7 +29,7 @@ def read_shards(inputs: Iterable[Input], columns: Collection[str] | None = None)
     """
     index = 0
     for one in inputs:
-        for rows in pieces(_unchanged_rows(one, Reading(columns=columns))):
+        for rows in pieces(_unchanged_rows(one, Reading(columns=columns, cut_end=True))):
             one.require_unchanged()
             yield Shard(index, rows)
             index += 1

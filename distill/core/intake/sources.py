@@ -68,12 +68,14 @@ class Reading:
     """How files are read.
 
     Attributes: encoding: of text files. quotes: `double`, `none`, or `auto`: double in CSV, none in TSV. columns: the
-        paths that are needed, other columns of a Parquet file are not converted; None: all.
+        paths that are needed, other columns of a Parquet file are not converted; None: all. cut_end: a last row that is
+        cut is a bad row like any other, as where rows are answered one by one; else the file is refused.
     """
 
     encoding: str = "utf-8"
     quotes: str = "auto"
     columns: Collection[str] | None = None
+    cut_end: bool = False
 
 
 PLAIN = Reading()
@@ -137,7 +139,8 @@ def read_rows(path: Path, reading: Reading = PLAIN) -> Iterator[Row]:
                 yield last
         if last is None:
             raise no_rows(path)
-        _require_whole_end(last)
+        if not reading.cut_end:
+            _require_whole_end(last)
 
 
 def _require_whole_end(last: Row) -> None:

@@ -23,6 +23,7 @@ from distill.pipeline.steps.refit import exact_labels_step, refit_step
 from distill.pipeline.steps.select import select_step
 from distill.pipeline.steps.start import start_steps
 from distill.pipeline.steps.vocabulary import vocabulary_steps
+from distill.pipeline.validation_choices import require_unchosen
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,9 @@ def learning(experiment: Experiment) -> Iterator[Stage]:
         yield Stage("evaluate", out_of_fold_step(experiment, spec))
     for step in vocabulary_steps(experiment):
         yield Stage("evaluate", step)
-    if not experiment.settings.closed:
+    if experiment.settings.closed:
+        require_unchosen(experiment)
+    else:
         yield Stage("evaluate", evaluate_step(experiment))
     yield Stage("bench", bench_step(experiment))
 

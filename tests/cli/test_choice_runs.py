@@ -176,8 +176,8 @@ def test_each_seed_chooses_for_itself(project, tmp_path):
 def test_an_ensemble_is_a_candidate_with_its_weights(project, tmp_path):
     config = tmp_path / "project.yaml"
     text = project.read_text(encoding="utf-8").replace("  base:\n", "  base: &base\n")
-    second = "  second: {<<: *base, preset: base, weight: 3}\nstudents:"
-    config.write_text(text.replace("students:", second), encoding="utf-8")
+    second = "\n  second: {<<: *base, preset: base, weight: 3}\nstudents:"
+    config.write_text(text.replace("\nstudents:", second), encoding="utf-8")
     root = f"--set=data.root={project.parent}"
     done = distill("label", f"--config={config}", f"--out={tmp_path / 'run'}", root, "--set=labels=document")
     assert done.returncode == 0, done.stdout + done.stderr

@@ -159,7 +159,7 @@ def test_columns_are_those_of_the_bundles_own_project(tmp_path, rows):
     bundle = make_bundle(tmp_path, project="data: {label: gold, keys: [shop, segment]}\nreport: {texts: false}\n")
     file = write_rows(tmp_path / "in.jsonl", [{**row, "gold": row["label"], "label": "?"} for row in rows])
     with file.open("a") as more:
-        more.write('{"secret\n')
+        more.write('{"secret')
     found = retune(bundle, file, RetuneOptions(threads=1))
     assert found["keys"] == ["shop", "segment"] and found["clusters"] == 80
     told = diff(bundle, tmp_path / "tiny-retuned", file, DiffOptions(threads=1))

@@ -158,7 +158,7 @@ def test_it_labels_as_any_other_model(run, records, tmp_path):
     entry = {"preset": "ensemble", "members": {"base": 1, "words": 1}}
     config = teacher_entry("both", entry, "test", tmp_path)
     label(config.labelling, run / "both", records, 1, tmp_path / "labels")
-    assert [path.suffix for path in (tmp_path / "labels").iterdir()] == [".parquet"]
+    assert sorted(path.name for path in (tmp_path / "labels").iterdir()) == ["CARD.md", "shard-00000.parquet"]
 
 
 def test_multi_label_members_are_mixed_by_class():

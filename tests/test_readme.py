@@ -89,7 +89,8 @@ def test_commands_of_your_own_data(home):
             kept = [option for option in TINY if "students" not in option and "fresh" not in option]
             off = [f"--set=gates.{gate}=null" for gate in ("retention_card", "over_gold", "leak")]
             # A teacher on cards more would be fitted, exported and timed as the one on documents is.
-            arguments += [*kept, teacher, *small, *off, "--set=controls.card_teacher=false"]
+            few = "{requests: 8, processes: 1, warmup: 1, minutes: 0, int8_teachers: false, openvino: false}"
+            arguments += [*kept, teacher, *small, *off, "--set=controls.card_teacher=false", f"--set=bench={few}"]
         done = python("-m", "distill", *arguments, cwd=home)
         assert done.returncode == 0, (arguments, done.stdout, done.stderr)
 

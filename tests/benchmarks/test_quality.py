@@ -65,6 +65,7 @@ def test_an_error_of_a_run_is_told_and_the_result_written(bench, tmp_path, capsy
     assert "evaluate: exit 2" in capsys.readouterr().out and (tmp_path / "results" / "quality.json").exists()
 
 
+@pytest.mark.slow
 def test_the_grid_goes_on_where_it_ended(bench, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(quality, "RATES", (3e-3,))
     monkeypatch.setattr(quality, "EPOCHS", (1, 2))

@@ -83,6 +83,7 @@ def test_mistakes_end_with_2_and_are_named(project, tmp_path, setting, message):
     assert done.returncode == 2 and message in done.stderr and "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_two_processes_of_torchrun_make_one_encoder(project, tmp_path):
     # The name of the machine may not lead back to it, so the processes meet on the loopback interface.
     local = ["--standalone", "--local-addr=127.0.0.1", "--nproc-per-node=2"]

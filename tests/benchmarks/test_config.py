@@ -3,29 +3,9 @@ import pytest
 from benchmarks.config import BenchConfig
 from distill.core.config import parse
 from distill.core.errors import UserError
+from tests.core.rejected_elsewhere import REJECTED as ELSEWHERE
 
-REJECTED = {
-    "requests": 0,
-    "warmup": -1,
-    "processes": 0,
-    "minutes": -1,
-    "within": 0,
-    "trained_students": "often",
-    "int8_teachers": "often",
-    "openvino": "often",
-    "compiled": "often",
-    "scenarios": ["closed"],
-    "grid_batch": [0],
-    "grid_tokens": [],
-    "sessions": 0,
-    "arrivals": 999,
-    "p99_ms": 0,
-    "threads": 0,
-    "batch": [],
-    "throughput_batch": 0,
-    "tail_samples": 0,
-    "seed": -1,
-}
+REJECTED = ELSEWHERE[BenchConfig]
 
 
 def test_every_field_has_a_rejected_value():

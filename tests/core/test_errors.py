@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import pickle
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 
 from distill.core.errors import GateFailed, MissingExtra, UserError, nearest, unknown_name
 
@@ -15,9 +16,17 @@ def test_a_message_holds_only_what_is_known():
     assert (full.exit_code, GateFailed("x").exit_code) == (2, 3)
 
 
+ERRORS = (UserError("broken", where="a", found=0, do="mend it"), MissingExtra("teach", "train"))
+
+
+def fail(error):
+    raise error
+
+
 def test_an_error_comes_whole_from_another_process():
-    for error in (UserError("broken", where="a", found=0, do="mend it"), MissingExtra("teach", "train")):
-        told = pickle.loads(pickle.dumps(error))
+    with ProcessPoolExecutor(1, get_context("fork")) as other:
+        told_of = {error: other.submit(fail, error).exception() for error in ERRORS}
+    for error, told in told_of.items():
         assert (type(told), str(told), told.where, told.do) == (type(error), str(error), error.where, error.do)
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import random
-import resource
 import subprocess
 import sys
 import tempfile
@@ -25,6 +24,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.memory import peak_bytes
 from distill.core.errors import DistillError, GateFailed, UserError
 from distill.core.files import Json, remove, write_json
 from distill.core.record_store import write_records
@@ -164,7 +164,7 @@ def carry_out(folder: Path) -> Json:
     started, cpu = time.perf_counter(), time.process_time()
     label(config, folder / "model", folder / "records", 1, out)
     seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
-    peak = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    peak = peak_bytes()
     rates = {"rows_per_s": round(rows / seconds), "rows_per_cpu_s": round(rows / cpu)}
     return {"seconds": round(seconds, 3), **rates, "peak_bytes": peak}
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import json
 import random
-import resource
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.memory import peak_bytes
 from distill.core.errors import DistillError, UserError
 from distill.core.files import Json
 from distill.core.label_space import LabelSpace
@@ -97,7 +97,7 @@ def carry_out(work: str, folder: Path) -> Json:
     seconds = time.perf_counter() - started
     return {
         "seconds": round(seconds, 2),
-        "peak_bytes": 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
+        "peak_bytes": peak_bytes(),
     }
 
 

@@ -7,7 +7,6 @@ whose peak is what the system says of it; what it takes more on many rows than o
 from __future__ import annotations
 
 import random
-import resource
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.memory import peak_bytes
 from distill.core.errors import UserError
 from distill.core.files import Json, read_json, write_json
 from distill.core.label_space import LabelSpace
@@ -136,4 +136,4 @@ def _fit(folder: Path) -> None:
 
 if __name__ == "__main__":
     _fit(Path(sys.argv[1]))
-    print(1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    print(peak_bytes())

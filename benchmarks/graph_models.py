@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from distill.core.errors import UserError
 from distill.core.files import Json, read_json, write_json
 from distill.core.label_space import LabelSpace
 from distill.core.project import ViewConfig
@@ -49,6 +50,14 @@ def is_shape(text: str) -> bool:
     """Whether a text names layers and a width that heads divide, such as `12x768`."""
     layers, _, width = text.partition("x")
     return layers.isdigit() and width.isdigit() and int(layers) > 0 and int(width) > 0 and int(width) % 64 == 0
+
+
+def require_shapes(encoder: Path, shapes: Sequence[str]) -> None:
+    """Check what a command was given. Raises: UserError for a folder without an encoder, and for what is no shape."""
+    if not (encoder / "config.json").is_file():
+        raise UserError("--encoder: no encoder there", where=str(encoder), do="name a folder with config.json")
+    if bad := [shape for shape in shapes if not is_shape(shape)]:
+        raise UserError("a shape is layers x width, width a multiple of 64", found=bad[0], do="for instance 12x768")
 
 
 def random_classifier(encoder: Path, shape: str, labels: Sequence[str]) -> PreTrainedModel:

@@ -22,12 +22,12 @@ import numpy as np
 
 from benchmarks.environment import environment
 from benchmarks.graph_forms import BEFORE, SHIPPED, gemm_floor, write_forms
-from benchmarks.graph_models import card, is_shape, write_bundle, write_classifier
+from benchmarks.graph_models import card, require_shapes, write_bundle, write_classifier
 from benchmarks.graph_optimum import OPTIMUM, optimum_int8, require_optimum
 from benchmarks.graph_start import starts
 from benchmarks.publish import write_pages
 from benchmarks.rounds import Rounds, interleaved, ratio
-from distill.core.errors import DistillError, UserError
+from distill.core.errors import DistillError
 from distill.core.files import Json, write_json
 from distill.core.view import View
 from distill.families.family import Opening
@@ -156,13 +156,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--store", help="name of the stored result; writes the pages again")
     parser.add_argument("--root", type=Path, default=Path(), help="the repository's root")
     options = parser.parse_args(arguments)
-    if not (options.encoder / "config.json").is_file():
-        raise UserError("--encoder: no encoder there", where=str(options.encoder), do="name a folder with config.json")
+    require_shapes(options.encoder, options.shape)
     if options.optimum_python:
         require_optimum(options.optimum_python)
-    bad = [shape for shape in options.shape if not is_shape(shape)]
-    if bad:
-        raise UserError("--shape: layers x width, width a multiple of 64", found=bad[0], do="for instance 12x768")
     return options
 
 

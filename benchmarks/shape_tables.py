@@ -7,6 +7,7 @@ from typing import Any
 
 from benchmarks.figures import Figure
 from benchmarks.study_tables import page, table
+from distill.report import formats
 
 Result = Mapping[str, Any]
 _HEAD = ["Model", "Tokens", "p50, ms", "Over the teacher in PyTorch", "Over the teacher's fastest file"]
@@ -54,7 +55,4 @@ def _row(result: Result, model: str) -> Result:
 
 
 def _times(row: Result, value: str, low: str, high: str) -> str:
-    found, interval = row[value], ""
-    if row[low] is not None and row[low] != row[high]:
-        interval = f" ({row[low]:.3g}–{row[high]:.3g})"
-    return f"{found:.3g}×{interval}"
+    return formats.times_interval(row[value], {"low": row[low], "high": row[high]})

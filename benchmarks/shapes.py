@@ -23,12 +23,12 @@ import yaml
 from benchmarks.bench import Bench
 from benchmarks.config import BenchConfig
 from benchmarks.datasets import PROJECTS, read_rows
-from benchmarks.graph_models import is_shape, random_classifier
+from benchmarks.graph_models import random_classifier, require_shapes
 from benchmarks.latency_rows import ratios
 from benchmarks.publish import write_pages
 from benchmarks.subjects import Subject, trained_subject
 from distill.core.config import overrides, parse
-from distill.core.errors import DistillError, UserError
+from distill.core.errors import DistillError
 from distill.core.files import Json, write_json
 from distill.core.project import ViewConfig
 from distill.core.view import TOKENIZER_FILE, View
@@ -121,11 +121,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--root", type=Path, default=Path(), help="the repository's root")
     options = parser.parse_args(arguments)
     options.student = options.student or ["6x768", "6x384", "3x384"]
-    if not (options.encoder / "config.json").is_file():
-        raise UserError("--encoder: no encoder there", where=str(options.encoder), do="name a folder with config.json")
-    bad = [shape for shape in [options.teacher, *options.student] if not is_shape(shape)]
-    if bad:
-        raise UserError("a shape is layers x width, width a multiple of 64", found=bad[0], do="for instance 12x768")
+    require_shapes(options.encoder, [options.teacher, *options.student])
     return options
 
 

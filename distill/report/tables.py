@@ -46,11 +46,6 @@ def quality_table(report: Report, width: int | None = None) -> Table:
     return rich_table(quality_tables.quality_sheet(report), width)
 
 
-def latency_table(report: Report, width: int | None = None) -> Table:
-    """Every latency measurement for the terminal. `width`: as in `quality_table`."""
-    return rich_table(run_tables.latency_sheet(report), width)
-
-
 def markdown_table(report: Report) -> str:
     """The main table in Markdown, under the sentences that say how to read it."""
     return "\n\n".join([*_seeds(report), *_captioned(quality_tables.quality_sheet(report))])

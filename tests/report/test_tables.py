@@ -10,8 +10,9 @@ from rich.table import Table
 from distill.evaluation.entries import Comparison, Parity
 from distill.report import breakdown_tables, formats, quality_tables, run_tables
 from distill.report.markup import table as html_table
+from distill.report.run_tables import latency_sheet
 from distill.report.table_model import model_rows
-from distill.report.tables import latency_table, markdown, markdown_results, markdown_table, quality_table, rich_table
+from distill.report.tables import markdown, markdown_results, markdown_table, quality_table, rich_table
 from tests.report.sample import LABELS, sample_report
 
 
@@ -119,9 +120,9 @@ def test_narrow_terminals_lose_the_spare_columns_first() -> None:
 
 
 def test_latency_table_shows_every_measurement() -> None:
-    lines = printed(latency_table(sample_report(), 120), 120)
+    lines = printed(rich_table(latency_sheet(sample_report()), 120), 120)
     assert sum("fp32" in line or "int8  " in line for line in lines) == 7
-    assert any("0.35" in line for line in printed(latency_table(sample_report()), 250))
+    assert any("0.35" in line for line in printed(rich_table(latency_sheet(sample_report())), 250))
 
 
 def test_names_are_not_read_as_rich_markup() -> None:
@@ -131,7 +132,7 @@ def test_names_are_not_read_as_rich_markup() -> None:
 
 
 def test_tables_of_an_empty_report_print() -> None:
-    assert printed(quality_table({}), 80) and printed(latency_table({}, 80), 80)
+    assert printed(quality_table({}), 80) and printed(rich_table(latency_sheet({}), 80), 80)
 
 
 def test_models_come_in_the_order_of_their_roles() -> None:
@@ -205,10 +206,10 @@ def test_figures_as_text(shown: str, expected: str) -> None:
 
 def test_the_latency_table_says_what_was_not_timed_and_why() -> None:
     report = sample_report()
-    plain = latency_table(report, 250)
+    plain = rich_table(latency_sheet(report), 250)
     report["environment"]["bench"] = {"left_out": {"bought@document": "there is no model to time"}}
     assert "Not timed: bought@document, there is no model to time." in " ".join(
-        " ".join(printed(latency_table(report, 250), 250)).split()
+        " ".join(printed(rich_table(latency_sheet(report), 250), 250)).split()
     )
     assert "Not timed" not in " ".join(printed(plain, 250))
 

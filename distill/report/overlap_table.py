@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 
 from distill.core.files import Json
 from distill.report import formats
@@ -11,7 +11,10 @@ from distill.report.table_model import Column, Sheet
 
 
 def overlap_sheet(report: Report) -> Sheet:
-    """A row for each pair of sources and way to be equal; without rows where sources share nothing."""
+    """A row for each pair of sources and number of rows that they share, with the ways to be equal that give it.
+
+    Without rows where sources share nothing.
+    """
     found = dig(report, "source_overlaps")
     columns = [
         Column("Equal by", lambda entry: formats.plain(entry.get("kind")), kind="text"),
@@ -23,7 +26,16 @@ def overlap_sheet(report: Report) -> Sheet:
         Column("Other's share, %", _of("share", 1, formats.percent)),
     ]
     caption = "Rows that two sources have, junk apart and before duplicates are dropped; each counts in both."
-    return Sheet(caption, columns, entries(found, "shared"))
+    return Sheet(caption, columns, list(_together(entries(found, "shared"))))
+
+
+def _together(shared: Iterable[Json]) -> Iterator[Json]:
+    """Ways in which two sources share equally many rows as one entry: where a card is the whole text, all do."""
+    ways: dict[tuple[object, ...], list[Json]] = {}
+    for entry in shared:
+        ways.setdefault((*entry["between"], *entry["rows"]), []).append(entry)
+    for found in ways.values():
+        yield {**found[0], "kind": ", ".join(str(entry["kind"]) for entry in found)}
 
 
 def _of(key: str, place: int, shown: Callable[[object], str] = formats.plain) -> Callable[[Json], str]:

@@ -47,8 +47,20 @@ def test_rows_are_counted_both_ways_in_the_sources_themselves(two_pools):
 def test_the_table_shows_both_shares(two_pools):
     sheet = overlap_sheet({"source_overlaps": read_json(two_pools[0] / "overlaps.json")})
     cells = [[column.cell(one) for column in sheet.columns] for one in sheet.rows]
-    assert ["text", "pool.urls", "pool.other", "7", "70.00", "8", "80.00"] in cells
+    assert ["text, document", "pool.urls", "pool.other", "7", "70.00", "8", "80.00"] in cells
     assert not overlap_sheet({}).rows
+
+
+def test_ways_that_come_to_the_same_rows_stand_together():
+    def entry(kind, *rows):
+        return {"kind": kind, "between": ["train", "valid"], "rows": list(rows), "share": [0.5, 0.1]}
+
+    shared = [entry("text", 2, 3), entry("document", 2, 3), entry("card", 4, 3)]
+    sheet = overlap_sheet({"source_overlaps": {"shared": shared}})
+    assert [(sheet.columns[0].cell(one), sheet.columns[3].cell(one)) for one in sheet.rows] == [
+        ("text, document", "2"),
+        ("card", "4"),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,10 @@ Progress = Callable[[int, int, str], None]
 once at the end."""
 
 _SECONDS = 60
+_WAITING = {
+    True: "threads without work wait in a loop for as long as their runtime does by itself, then sleep",
+    False: "threads without work sleep at once",
+}
 
 
 @dataclass(frozen=True)
@@ -146,7 +150,8 @@ class Measured:
             "latency": "from record to label: render, tokenise, pad, run; the windows of a request in one batch, "
             "or one by one where a target must not share it",
             "tokenise": "the part of it before the model runs: render and tokenise, or weigh the terms of TF-IDF",
-            "throughput": f"batches of {config.throughput_batch} records in length order, tokenisation included",
+            "throughput": f"tokenisation included: of a student's file by its fastest layout of sessions, of others by "
+            f"one session with batches of {config.throughput_batch} records in length order",
             "tokens": "median tokens that the model reads per record: all windows, special tokens included",
             "speedup_vs_teacher": "p50 of the document teacher in PyTorch eager fp32 over p50 of the row, at batch 1",
             "speedup_vs_best_teacher": "the same against the fastest artifact of a document teacher",
@@ -155,7 +160,7 @@ class Measured:
             "pools": {
                 "within_operators": bench.threads,
                 "between_operators": 1,
-                "spinning": "as each runtime does by itself: threads without work spin for a while, then sleep",
+                "waiting": _WAITING[config.spinning],
                 "told": runtimes,
             },
         }

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from benchmarks.intervals import spread
 from benchmarks.latency_rows import Round
-from benchmarks.scenario import spread
 from benchmarks.timing import NS_PER_MS
 from distill.core.files import Json
 

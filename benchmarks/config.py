@@ -24,6 +24,10 @@ class BenchConfig(Config):
         0.03, gt=0, lt=1, description="half the width of every speed-up's interval, as a share of it, that is enough"
     )
     threads: PositiveInt | None = Field(None, description="processor threads of every model; the project's by default")
+    spinning: bool = Field(
+        True,
+        description="let threads without work wait in a loop for a while; false: they sleep at once",
+    )
     batch: Annotated[list[PositiveInt], Field(min_length=1)] = Field([1], description="records in one request")
     throughput_batch: PositiveInt = Field(32, description="records in one batch when throughput is measured")
     tail_samples: PositiveInt = Field(

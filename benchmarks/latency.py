@@ -31,6 +31,7 @@ from distill.core.files import Json, read_json, write_json
 from distill.core.record_store import read_records, splits
 from distill.inference.providers import AUTO, NAMES
 from distill.report.factors_table import FACTORS, factors_sheet
+from distill.report.layouts_table import layouts_sheet
 from distill.report.run_tables import latency_sheet
 from distill.report.tables import rich_tables
 
@@ -63,9 +64,9 @@ def from_run(run: Path) -> tuple[list[Subject], dict[str, list[Row]], dict[str, 
 
 
 def show(result: Json, console: Console) -> None:
-    """Print a result as wide as the console: rows with what to know of them, factors, scenarios."""
+    """Print a result as wide as the console: rows with what to know of them, factors, layouts, scenarios."""
     report = {"latency": result["rows"], FACTORS: result["factors"], "environment": {"bench": result["settings"]}}
-    sheets = [latency_sheet(report), factors_sheet(report)]
+    sheets = [latency_sheet(report), factors_sheet(report), layouts_sheet(report)]
     for sheet in (sheet for sheet in sheets if sheet.rows):
         console.print(rich_tables(sheet, console.width))
     for line in scenario_lines(result.get("scenarios", {})):

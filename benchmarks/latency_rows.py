@@ -11,6 +11,7 @@ import numpy as np
 
 from benchmarks.config import BenchConfig
 from benchmarks.intervals import Centre, centre, pooled, ratio
+from benchmarks.layouts import layouts
 from benchmarks.sampling import Pair, disturbed
 from benchmarks.subjects import Subject, document_teachers, reference
 from benchmarks.timing import NS_PER_MS, tail_ms
@@ -84,6 +85,7 @@ def _row(
     subject: Subject, rounds: Mapping[str, Sequence[Round]], batch: int, config: BenchConfig, threads: int
 ) -> Json:
     own, shared = rounds[subject.name], answered_by_all(rounds, str(batch))
+    laid_out = layouts([measured["layouts"] for measured in own], threads, config.throughput_batch)
     total = _samples(own, batch, "total_ns")
     middle = centre([np.asarray(one["batches"][str(batch)]["total_ns"][:shared], np.float64) for one in own])
     return {
@@ -102,7 +104,8 @@ def _row(
         "p95_ms": tail_ms(total, 95, config.tail_samples),
         "p99_ms": tail_ms(total, 99, config.tail_samples),
         "tokenise_ms": median(_samples(own, batch, "tokenise_ns")) / NS_PER_MS,
-        "throughput_per_s": median(measured["throughput_per_s"] for measured in own),
+        "throughput_per_s": laid_out[0]["per_s"],
+        **({"layouts": laid_out} if len(laid_out) > 1 else {}),
     }
 
 

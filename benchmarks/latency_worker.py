@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from statistics import median
 from typing import Any
 
@@ -22,11 +22,12 @@ from numpy.typing import NDArray
 from benchmarks.blocks import Block, Pace, time_blocks
 from benchmarks.config import BenchConfig
 from benchmarks.disturbance import Watch, watch
+from benchmarks.layouts import BATCHES, LAYOUTS, Sessions, rates
 from benchmarks.memory import peak_bytes
 from benchmarks.requests import Row, groups
 from benchmarks.scenario import Served, scenario_named
 from benchmarks.subjects import Subject
-from benchmarks.timing import NS_PER_S, Clock, Timing, time_one, time_throughput
+from benchmarks.timing import NS_PER_S, Clock, Timing, time_one
 from distill.core.errors import DistillError
 from distill.core.files import Json
 from distill.families.family import Opening, open_model
@@ -38,25 +39,20 @@ _SINGLE, _BULK = 0.7, 0.25
 """Of a process's seconds: until when requests are begun, and what throughput may take."""
 
 
-def measure(
-    scorer: Scorer,
-    rows: Sequence[Row],
-    config: BenchConfig,
-    clock: Clock,
-    watched: Watch,
-    seconds: float | None = None,
-) -> Json:
-    """Every sample of one process.
+def measure(scorer: Scorer, served: Served, watched: Watch, kinds: Sequence[str] | None = (BATCHES,)) -> Json:
+    """Every sample of one process. Requests that are left when `served.seconds` are over are not asked.
 
-    Args: seconds: of the whole, about; requests that are left then are not asked. None: all are.
+    Args: scorer: opened with all threads. kinds: layouts of sessions whose throughput is measured; None: all.
     Returns: `batches`: batch size to `total_ns` and `tokenise_ns` of the first requests, in their order; `tokens` per
-        record; `throughput_per_s` over as many of the first records as there was time for; `disturbed`: the share of
-        requests that something disturbed each time; `blocks`: what went on around each block of requests.
+        record; `peak_bytes` of memory by then; `layouts`: records a second of each, over as many of the first records
+        as there was time for; `disturbed`: the share of requests that something disturbed each time; `blocks`: what
+        went on around each block of requests.
     """
 
     def labels(prepared: Sequence[Prepared]) -> NDArray[np.int64]:
         return scorer.answer(prepared).argmax(axis=1)
 
+    rows, config, clock, seconds = served.rows, served.config, served.clock, served.seconds
     until = None if seconds is None else clock() + int(_SINGLE * seconds * NS_PER_S)
     blocks: dict[str, list[Block]] = {}
     for batch in config.batch:
@@ -67,24 +63,16 @@ def measure(
 
         first = [ask(number) for number in range(config.warmup)]
         blocks[str(batch)] = time_blocks(len(asked), ask, watched, clock, Pace(until), first)
-    tokens = [item.read_tokens for item in scorer.prepare(rows)]
-    taken = _affordable(blocks, seconds, len(rows))
-    ordered, size = [rows[index] for index in np.argsort(tokens[:taken], kind="stable")], config.throughput_batch
-    # The largest batch once, off the clock: the first one of its size pays for memory.
-    labels(scorer.prepare(ordered[-size:]))
-
-    def label_all() -> None:
-        prepared = scorer.prepare(ordered)
-        for start in range(0, len(prepared), size):
-            labels(prepared[start : start + size])
-
-    return {
-        "batches": {batch: _samples(found) for batch, found in blocks.items()},
-        "tokens": tokens,
-        "throughput_per_s": time_throughput(len(ordered), label_all, clock),
-        **_disturbance([block for found in blocks.values() for block in found]),
+    found = {
+        "batches": {batch: _samples(timed) for batch, timed in blocks.items()},
+        "tokens": [item.read_tokens for item in scorer.prepare(rows)],
+        "peak_bytes": peak_bytes(),  # before there are further sessions
+        **_disturbance([block for timed in blocks.values() for block in timed]),
         "quickest": watched.quickest,
     }
+    sessions = Sessions(scorer, served.apart() if kinds is None else [], config.throughput_batch)
+    taken = _affordable(blocks, seconds, len(rows), len(kinds or LAYOUTS))
+    return {**found, "layouts": rates(sessions, rows[:taken], clock, kinds)}
 
 
 def run_job(job: Mapping[str, Any], clock: Clock = time.perf_counter_ns, empty_bytes: int = 0) -> Json:
@@ -94,43 +82,48 @@ def run_job(job: Mapping[str, Any], clock: Clock = time.perf_counter_ns, empty_b
         cost so far, `started_ns` when the process was started, `keep` the logits, `scenario` to measure instead: each
         or none. empty_bytes: memory of the process before it opened anything.
     """
-    rows, threads = job["rows"], job["threads"]
     if "scenario" in job:
-        return {"cells": _scenario(job, clock)}
-    began = time.monotonic()
-    scorer = opened(Subject.from_json(job["subject"]), threads)
+        return {"cells": scenario_named(job["scenario"]).measure(_served(job, clock))}
+    rows, subject, began = job["rows"], Subject.from_json(job["subject"]), time.monotonic()
+    served = _served(job, clock)
+    scorer = served.open(job["threads"])
     scorer.answer(scorer.prepare(rows[:1]))
     answered = time.monotonic_ns()
-    watched, config = watch(threads, job.get("quickest")), BenchConfig.model_validate(job["config"])
-    seconds = job.get("seconds")
+    watched, seconds = watch(job["threads"], job.get("quickest")), job.get("seconds")
     left = None if seconds is None else max(0.0, seconds - (time.monotonic() - began))
-    found = measure(scorer, rows, config, clock, watched, left)
+    # Who serves a student has to lay it out; of what else there is, the throughput of batches says enough.
+    laid_out = subject.role == "student" and subject.export is not None
+    found = measure(scorer, replace(served, seconds=left), watched, None if laid_out else (BATCHES,))
+    peak = found.pop("peak_bytes")
     return {
         **found,
         "start_ms": (answered - job["started_ns"]) / 1e6 if "started_ns" in job else None,
-        "memory_bytes": peak_bytes() - empty_bytes,
+        "memory_bytes": peak - empty_bytes,
         "weights": dict(scorer.weights),
         "runtime": _runtime_settings(),
         **({"logits": scorer.score(rows).logits.tolist()} if job.get("keep") else {}),
     }
 
 
-def _scenario(job: Mapping[str, Any], clock: Clock) -> list[Json]:
+def _served(job: Mapping[str, Any], clock: Clock) -> Served:
     subject, config = Subject.from_json(job["subject"]), BenchConfig.model_validate(job["config"])
-    served = Served(
-        open=lambda threads: opened(subject, threads),
+    return Served(
+        open=lambda threads: opened(subject, threads, config.spinning),
         rows=job["rows"],
         threads=job["threads"],
         config=config,
         clock=clock,
         sleep=time.sleep,
         seconds=job.get("seconds"),
+        several=subject.export is not None,
     )
-    return scenario_named(job["scenario"]).measure(served)
 
 
-def opened(subject: Subject, threads: int) -> Scorer:
-    """The subject as it is served, with all windows of a request in one batch wherever they may share one."""
+def opened(subject: Subject, threads: int, spinning: bool = True) -> Scorer:
+    """The subject as it is served, with all windows of a request in one batch wherever they may share one.
+
+    Args: spinning: of ONNX Runtime's threads; those of PyTorch do as the environment of the process says.
+    """
     device = "cpu" if subject.provider == "cpu" else "cuda"
     how = Opening(
         threads,
@@ -139,6 +132,7 @@ def opened(subject: Subject, threads: int) -> Scorer:
         max_rows=NO_LIMIT,
         provider=subject.provider,
         compiled=subject.compiled,
+        spinning=spinning,
     )
     if subject.target is not None and subject.export is not None:
         return target_class(subject.target).scorer(subject.export, subject.model_folder, how)
@@ -150,12 +144,12 @@ def opened(subject: Subject, threads: int) -> Scorer:
     return scorer
 
 
-def _affordable(blocks: Mapping[str, Sequence[Block]], seconds: float | None, rows: int) -> int:
-    """Of so many rows, those that throughput has time for, by what single requests took."""
+def _affordable(blocks: Mapping[str, Sequence[Block]], seconds: float | None, rows: int, times: int) -> int:
+    """Of so many rows, those that there is time to answer so many times, by what single requests took."""
     timings = [timing.total_ns for found in blocks.values() for block in found for timing in block.timings]
     if seconds is None or not timings:
         return rows
-    return max(1, min(rows, int(_BULK * seconds * NS_PER_S / max(1.0, median(timings)))))
+    return max(1, min(rows, int(_BULK * seconds * NS_PER_S / times / max(1.0, median(timings)))))
 
 
 def _samples(blocks: Sequence[Block]) -> Json:

@@ -16,8 +16,11 @@ class OpenVinoFile(OnnxFp32):
     """The fp32 file that ONNX Runtime has, on the processor."""
 
     @classmethod
-    def open(cls, folder: Path, threads: int | None = None, provider: str = AUTO) -> Runner:
-        """The file in `folder`. Raises: MissingExtra without OpenVINO; UserError when it cannot be loaded."""
+    def open(cls, folder: Path, threads: int | None = None, provider: str = AUTO, *, spinning: bool = True) -> Runner:
+        """The file in `folder`; its threads wait as OpenVINO's do, whatever `spinning` says.
+
+        Raises: MissingExtra without OpenVINO; UserError when it cannot be loaded.
+        """
         from distill.inference.openvino_runner import OpenVinoRunner
 
         return OpenVinoRunner(folder / cls.model, threads=threads)

@@ -19,6 +19,7 @@ from distill.core.errors import UserError
 
 _ROOT = Path(__file__).resolve().parents[1]
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS")
+_ASLEEP = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0", "KMP_BLOCKTIME": "0"}
 _ERROR_LINES = 6
 
 
@@ -42,7 +43,7 @@ def run_process(
     # -P keeps the caller's folder off the module path, where other packages may have our names.
     with _ended_with_us() as pipe:
         command = [sys.executable, "-P", "-m", "benchmarks.latency_worker", str(pipe)]
-        settings: dict[str, Any] = {"capture_output": True, "text": True, "env": _variables(threads)}
+        settings: dict[str, Any] = {"capture_output": True, "text": True, "env": _variables(threads, config.spinning)}
         done = subprocess.run(command, input=json.dumps(job), pass_fds=(pipe,), **settings)
     if done.returncode != 0:
         raise _failed(subject, done)
@@ -60,11 +61,17 @@ def _ended_with_us() -> Iterator[int]:
         os.close(other)
 
 
-def _variables(threads: int) -> dict[str, str]:
-    """The process's environment: equal pools of threads, nothing fetched, our packages first on the module path."""
+def _variables(threads: int, spinning: bool) -> dict[str, str]:
+    """The process's environment: equal pools of threads, nothing fetched, our packages first on the module path.
+
+    Args: spinning: whether OpenMP's threads without work wait in a loop for as long as the library does by itself,
+        whatever this process inherited.
+    """
     path = os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH")]))
+    inherited = {key: value for key, value in os.environ.items() if key not in _ASLEEP}
     pools = dict.fromkeys(_THREAD_VARIABLES, str(threads))
-    return {**os.environ, **pools, "PYTHONPATH": path, "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "true"}
+    waits = {} if spinning else _ASLEEP
+    return {**inherited, **pools, **waits, "PYTHONPATH": path, "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "true"}
 
 
 def _failed(subject: Subject, done: subprocess.CompletedProcess[str]) -> UserError:

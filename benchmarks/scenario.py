@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import numpy as np
-
 from benchmarks import scenarios
 from benchmarks.config import BenchConfig
-from benchmarks.intervals import student
 from benchmarks.requests import Row
 from benchmarks.timing import Clock
 from distill.core.files import Json
@@ -24,7 +20,8 @@ class Served:
     """A subject that can be opened, and what it may be asked.
 
     Attributes: open: opens it with so many threads. rows: the requests. threads: the whole budget. clock: nanoseconds.
-        sleep: for so many seconds. seconds: of the process, about; None: as long as it takes.
+        sleep: for so many seconds. seconds: of the process, about; None: as long as it takes. several: whether sessions
+        beside each other have threads of their own; PyTorch's share one pool.
     """
 
     open: Callable[[int], Scorer]
@@ -34,6 +31,11 @@ class Served:
     clock: Clock
     sleep: Callable[[float], None]
     seconds: float | None = None
+    several: bool = True
+
+    def apart(self) -> list[Scorer]:
+        """A session of one thread for each thread of the budget; none where they cannot be, or would be one."""
+        return [self.open(1) for _ in range(self.threads)] if self.several and self.threads > 1 else []
 
 
 class Scenario:
@@ -67,13 +69,3 @@ def entries(scenario: Scenario, model: str, processes: Sequence[Sequence[Mapping
         }
         for kind in kinds
     ]
-
-
-def spread(values: Sequence[float]) -> Json:
-    """The geometric mean of one figure of each process, with its 95% interval by Student's t; no bounds for one."""
-    logs = np.log(np.asarray(values, np.float64))
-    value, count = math.exp(logs.mean()), len(logs)
-    if count == 1:
-        return {"value": value, "low": None, "high": None}
-    reach = student(count - 1) * float(logs.std(ddof=1)) / math.sqrt(count)
-    return {"value": value, "low": value * math.exp(-reach), "high": value * math.exp(reach)}

@@ -41,13 +41,6 @@ def time_one(
     return Timing(clock() - arrived, tokenised - arrived)
 
 
-def time_throughput(rows: int, work: Callable[[], object], clock: Clock) -> float:
-    """Rows per second of one pass of `work` over `rows` rows."""
-    start = clock()
-    work()
-    return rows * NS_PER_S / (clock() - start)
-
-
 def percentile_ms(samples_ns: Sequence[int], q: int) -> float:
     """Percentile `q` of nanoseconds, in milliseconds, interpolated between neighbours."""
     return float(np.percentile(np.asarray(samples_ns, np.float64), q)) / NS_PER_MS

@@ -256,7 +256,29 @@ def _latency(latency: Sequence[Mapping[str, Any]]) -> list[str]:
         return ["## Latency", "", "Not measured."]
     rows = [[_plain(row.get(column)) for column in _LATENCY] for row in latency]
     note = "At real lengths, tokenisation included; more in latency.json."
-    return ["## Latency", "", note, "", *_table(_LATENCY, rows)]
+    return ["## Latency", "", note, "", *_table(_LATENCY, rows), *_layouts(latency)]
+
+
+def _layouts(latency: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The fastest layout of each file that was measured in several."""
+    best = [(for_markdown(row["model"]), row["layouts"][0]) for row in latency if row.get("layouts")]
+    if not best:
+        return []
+    rows = [
+        [model, *(_plain(one[key]) for key in ("sessions", "threads", "batch", "per_s")), _figure(_over(one), _times)]
+        for model, one in dict(best).items()
+    ]
+    columns = ("model", "sessions", "threads of each", "batch", "records per second", "over one session")
+    told = "Where only records per second count, sessions laid out so answered most here; the last column is over"
+    return ["", f"{told} one session with all threads and one record at a time.", "", *_table(columns, rows)]
+
+
+def _over(layout: Mapping[str, Any]) -> dict[str, Any]:
+    return {"value": layout["ratio"], "low": layout["low"], "high": layout["high"]}
+
+
+def _times(value: float) -> str:
+    return f"{value:.2f}×"
 
 
 def _limits(view: ViewConfig, artifacts: Iterable[Artifact], cpu: str) -> list[str]:

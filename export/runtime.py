@@ -68,18 +68,17 @@ AUTO = providers.AUTO
 
 
 def load_bundle(
-    path: str | Path,
-    precision: str | None = None,
-    threads: int | None = None,
-    verify: bool = True,
-    provider: str = AUTO,
-) -> Bundle:
+    path: str | Path, precision: str | None = None, threads: int | None = None, verify: bool = True,
+    provider: str = AUTO, spinning: bool = True,
+) -> Bundle:  # fmt: skip
     """The bundle in a folder, ready to predict.
 
     Args: precision: name of an artifact, such as `fp32`; None takes the default, see `default_artifact`. threads: of
         ONNX Runtime; None takes all cores. verify: refuse files that are not the manifest's, and a model that does not
         give the recorded answers; all golden records are read at the first load on a machine, a few later, see
         `receipts.py`. provider: `cpu`, `cuda` or `tensorrt`; `auto` takes the best that may run it and is here.
+        spinning: let threads without work wait in a loop for a while, which is quickest on a machine of one's own;
+        False: they sleep, and leave the processor to others.
     Raises: BundleError for a damaged bundle, OtherAnswers among them; ValueError for a precision or a provider that it
         lacks; Unavailable for an artifact that cannot or must not run there.
     """
@@ -92,7 +91,7 @@ def load_bundle(
         name = precision or default_artifact(held, provider)
     if name not in held:
         raise ValueError(f"no precision '{name}' in {folder}; known: {', '.join(sorted(held))}")
-    bundle = open_artifact(folder, name, held[name], threads, provider)
+    bundle = open_artifact(folder, name, held[name], threads, provider, spinning)
     if contents is not None:
         known = receipts.receipt(manifest["seal"], name, bundle.session)
         passed_before = known is not None and known.is_file()
@@ -125,8 +124,9 @@ def default_artifact(held: Mapping[str, Mapping[str, Any]], provider: str = AUTO
 
 
 def open_artifact(
-    folder: Path, name: str, entry: Mapping[str, Any], threads: int | None = None, provider: str = AUTO
-) -> Bundle:
+    folder: Path, name: str, entry: Mapping[str, Any], threads: int | None = None, provider: str = AUTO,
+    spinning: bool = True,
+) -> Bundle:  # fmt: skip
     """One artifact of the bundle in `folder`. Args: entry: of the manifest. Raises: BundleError, Unavailable."""
     with checks.damage(folder):
         before, after = (checks.read_json(folder / f"{part}processing.json") for part in ("pre", "post"))
@@ -138,7 +138,7 @@ def open_artifact(
             raise BundleError(model, "missing")
         try:
             renderer = rendering.Renderer(before, Tokenizer.from_file(str(folder / "tokenizer.json")))
-            session = providers.open_session(model, entry, provider, threads)
+            session = providers.open_session(model, entry, provider, threads, spinning=spinning)
         except providers.ProviderError as error:
             raise Unavailable(f"{name} {error}") from None
         except Exception as error:

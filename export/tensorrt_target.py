@@ -74,7 +74,7 @@ class TensorrtTarget(HalfTarget):
         return {**super().entry(folder), **read_json(folder / PROFILES)}
 
     @classmethod
-    def open(cls, folder: Path, threads: int | None = None, provider: str = AUTO) -> Runner:
+    def open(cls, folder: Path, threads: int | None = None, provider: str = AUTO, *, spinning: bool = True) -> Runner:
         """The engines of its profiles; without a card, where none was asked for, the emulation on the processor."""
         from distill.inference.onnx_runner import OnnxRunner
         from export.emulation import Emulated
@@ -82,7 +82,7 @@ class TensorrtTarget(HalfTarget):
         if provider == AUTO and not _has_card():
             return Emulated(folder / cls.model, threads)
         facts = {**cls.facts(), **read_json(folder / PROFILES)}
-        return OnnxRunner(folder / cls.model, threads=threads, facts=facts, provider=provider)
+        return OnnxRunner(folder / cls.model, threads=threads, facts=facts, provider=provider, spinning=spinning)
 
     @classmethod
     def limits(cls, cpu: str) -> list[str]:

@@ -19,7 +19,9 @@ from benchmarks.gpu.inputs import CARD, CARD_TOKENS, classifier, rows
 from benchmarks.gpu.job import Job
 from benchmarks.latency_worker import measure as time_scorer
 from benchmarks.latency_worker import opened
+from benchmarks.layouts import BATCHES
 from benchmarks.placing import placed
+from benchmarks.scenario import Served
 from benchmarks.subjects import Subject, trained_subject
 from benchmarks.timing import percentile_ms
 from distill.core.errors import DistillError
@@ -47,9 +49,14 @@ def measure(job: Job) -> Json:
     about = {"layers": layers, "width": width, "requests": len(given), "batch": config.throughput_batch}
     figures = {**about, "baseline": BASELINE, "cells": cells, "left_out": left_out}
     for name, scorer in _scorers(job, left_out):
-        cells.append(_cell(name, time_scorer(scorer, given, config, time.perf_counter_ns, watch(1)), cells))
+        served = Served(partial(_same, scorer), given, 1, config, time.perf_counter_ns, time.sleep)
+        cells.append(_cell(name, time_scorer(scorer, served, watch(1)), cells))
         job.keep(figures)
     return figures
+
+
+def _same(scorer: Scorer, threads: int) -> Scorer:
+    return scorer
 
 
 def _cell(name: str, found: Mapping[str, Any], before: Sequence[Json]) -> Json:
@@ -61,7 +68,7 @@ def _cell(name: str, found: Mapping[str, Any], before: Sequence[Json]) -> Json:
         "p50_ms": percentile_ms(one["total_ns"], 50),
         "p95_ms": percentile_ms(one["total_ns"], 95),
         "tokenise_ms": percentile_ms(one["tokenise_ns"], 50),
-        "per_s": found["throughput_per_s"],
+        "per_s": found["layouts"][BATCHES],
     }
     base = before[0] if before else cell
     if base["model"] != BASELINE:

@@ -9,8 +9,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.intervals import spread
 from benchmarks.requests import Row
-from benchmarks.scenario import Scenario, Served, spread
+from benchmarks.scenario import Scenario, Served
 from benchmarks.timing import NS_PER_MS, time_one
 from distill.core.files import Json
 

@@ -8,8 +8,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from benchmarks.intervals import spread
 from benchmarks.queueing import arrivals, highest_rate, serve, simulate
-from benchmarks.scenario import Scenario, Served, spread
+from benchmarks.scenario import Scenario, Served
 from benchmarks.timing import NS_PER_S, time_one
 from distill.core.files import Json
 from distill.inference.scorer import Scorer

@@ -159,7 +159,8 @@ class LatencyRow(Entry):
         intervals. start_ms: from the start of the process to its first answer. memory_mib: its peak less that of an
         empty process. weights: the types that they are in. disturbed: share of requests that something else disturbed
         each time. disturbed_by: what was seen. waited_share, switches_per_s, load: see `benchmarks.disturbance`.
-        speed_only: whether the file was made to be timed, its answers unchecked.
+        speed_only: whether the file was made to be timed, its answers unchecked. layouts: of sessions and threads, see
+        `benchmarks.layouts.layouts`; `throughput_per_s` is that of the first.
     """
 
     model: str | None = None
@@ -194,6 +195,7 @@ class LatencyRow(Entry):
     switches_per_s: float | None = None
     load: float | None = None
     speed_only: bool = False
+    layouts: list[Json] = field(default_factory=list)
 
     @property
     def single(self) -> bool:

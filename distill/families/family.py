@@ -90,7 +90,8 @@ class Opening:
     Attributes: batch_tokens, max_rows: most padded tokens and most windows of a batch, of families that have them.
         provider: of ONNX Runtime, of exported files: `auto`, `cpu`, `cuda` or `tensorrt`.
         backend: what runs an encoder, by its name in `distill.inference.backends`. unpadded: without a batch's padding.
-        tokenisers: processes that render and tokenise; 0: a thread of this one.
+        tokenisers: processes that render and tokenise; 0: a thread of this one. spinning: whether an exported file's
+        threads without work wait in a loop for a while before they sleep.
         view: read records through this one instead of the model's own. rewritten: with the exact, faster forms of
         layers; without them the model is as it was trained. compiled: let torch.compile make a PyTorch model faster.
     """
@@ -107,6 +108,7 @@ class Opening:
     backend: str = "torch"
     unpadded: bool = False
     tokenisers: int = 0
+    spinning: bool = True
 
 
 DEFAULT = Opening()

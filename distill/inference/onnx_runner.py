@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,17 +23,23 @@ class OnnxRunner:
 
     Args: path: a `.onnx` file. threads: of one operator; None leaves the choice to the runtime.
         facts: what may run it, as a bundle's manifest says it; see `distill.inference.providers`. provider: which of
-        these, by its short name; `auto`: the first that starts.
+        these, by its short name; `auto`: the first that starts. spinning: as in `open_session`.
     Attributes: provider: the execution provider in use.
     Raises: MissingExtra without onnxruntime. UserError when the file cannot be loaded or the provider is unavailable;
         ONNX Runtime itself would go on, on the CPU.
     """
 
     def __init__(
-        self, path: Path, *, threads: int | None = None, facts: Mapping[str, Any] = _ON_CPU, provider: str = AUTO
+        self,
+        path: Path,
+        *,
+        threads: int | None = None,
+        facts: Mapping[str, Any] = _ON_CPU,
+        provider: str = AUTO,
+        spinning: bool = True,
     ) -> None:
         self.path = path
-        self._session = _session(path, threads, facts, provider)
+        self._session = _session(path, partial(open_session, path, facts, provider, threads, spinning=spinning))
         self.provider = used_by(self._session)
         self._inputs = {node.name: _INTEGERS[node.type] for node in self._session.get_inputs()}
 
@@ -43,9 +50,9 @@ class OnnxRunner:
         return np.asarray(output, dtype=np.float32)
 
 
-def _session(path: Path, threads: int | None, facts: Mapping[str, Any], provider: str) -> Any:
+def _session(path: Path, start: Callable[[], Any]) -> Any:
     try:
-        return open_session(path, facts, provider, threads)
+        return start()
     except ImportError:
         raise MissingExtra("ONNX Runtime", "cpu") from None
     except ProviderError as error:

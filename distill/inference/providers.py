@@ -84,18 +84,25 @@ def tolerance(entry: Mapping[str, Any], provider: str) -> float:
 
 
 def open_session(
-    model: Path, entry: Mapping[str, Any], asked: str = AUTO, threads: int | None = None, level: Any = None
+    model: Path,
+    entry: Mapping[str, Any],
+    asked: str = AUTO,
+    threads: int | None = None,
+    level: Any = None,
+    spinning: bool = True,
 ) -> Any:
     """An ONNX Runtime session on the provider that was asked for, or with `auto` on the first that starts.
 
     Args: entry: as in `candidates`. threads: of one operator; None leaves the choice to the runtime. level: of graph
-        optimisation; None is all.
+        optimisation; None is all. spinning: whether threads without work wait in a loop for a while before they sleep.
     Raises: ProviderError; whatever ONNX Runtime raises for the file itself.
     """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.log_severity_level = threads or 0, 3
+    options.inter_op_num_threads = 1  # operators come one after another: no second pool
+    options.add_session_config_entry("session.intra_op.allow_spinning", str(int(spinning)))
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL if level is None else level
     available = onnxruntime.get_available_providers()
     problems = []

@@ -117,14 +117,15 @@ class Target(Config):
         return {name: most for name, most in self.gates.as_json().items() if most is not None}
 
     @classmethod
-    def open(cls, folder: Path, threads: int | None = None, provider: str = AUTO) -> Runner:
-        """The export in `folder`, ready to run. Args: provider: `auto`, `cpu`, `cuda` or `tensorrt`.
+    def open(cls, folder: Path, threads: int | None = None, provider: str = AUTO, *, spinning: bool = True) -> Runner:
+        """The export in `folder`, ready to run. Args: provider: `auto`, `cpu`, `cuda` or `tensorrt`. spinning: as in
+        `distill.inference.providers.open_session`.
 
         Raises: UserError when its file or the provider is unavailable, or the provider must not run it.
         """
         from distill.inference.onnx_runner import OnnxRunner
 
-        return OnnxRunner(folder / cls.model, threads=threads, facts=cls.facts(), provider=provider)
+        return OnnxRunner(folder / cls.model, threads=threads, facts=cls.facts(), provider=provider, spinning=spinning)
 
     @classmethod
     def scorer(cls, folder: Path, model_folder: Path, how: Opening) -> Scorer:
@@ -134,7 +135,8 @@ class Target(Config):
         from distill.families.family import as_served, renderer
         from distill.inference.runner_scorer import RunnerScorer
 
-        runner, rows = cls.open(folder, how.threads, how.provider), how.max_rows if cls.batch_invariant else 1
+        runner = cls.open(folder, how.threads, how.provider, spinning=how.spinning)
+        rows = how.max_rows if cls.batch_invariant else 1
         reader = RunnerScorer(runner, renderer(model_folder, how), batch_tokens=how.batch_tokens, max_rows=rows)
         return as_served(reader, model_folder, how)
 

@@ -6,6 +6,7 @@ from pyarrow import parquet
 
 from benchmarks import bench, latency
 from benchmarks.config import BenchConfig
+from benchmarks.layouts import BATCHES
 from distill.core.errors import UserError
 from distill.core.files import read_json, write_json
 from distill.core.record_store import write_records
@@ -22,7 +23,7 @@ class Machine:
         self.ran.append((subject.name, [row["id"] for row in rows], threads))
         slow = {"pytorch": 60}.get(subject.runtime, 10) * 2 ** len(self.ran)
         sample = {"total_ns": [slow] * len(rows), "tokenise_ns": [1] * len(rows)}
-        return {"batches": {"1": sample}, "tokens": [5] * len(rows), "throughput_per_s": 1.0}
+        return {"batches": {"1": sample}, "tokens": [5] * len(rows), "layouts": {BATCHES: 1.0}}
 
 
 @pytest.fixture
@@ -154,7 +155,7 @@ def test_a_model_is_measured_against_itself(machine, run, capsys):
 def test_requests_are_kept_where_a_file_is_named(run, tmp_path, monkeypatch):
     def process(subject, rows, config, threads, more):
         sample = {"total_ns": [10**6] * len(rows), "tokenise_ns": [1] * len(rows)}
-        return {"batches": {"1": sample}, "tokens": [5], "throughput_per_s": 1.0, "logits": [[0.5, 1.0]] * len(rows)}
+        return {"batches": {"1": sample}, "tokens": [5], "layouts": {BATCHES: 1.0}, "logits": [[0.5, 1.0]] * len(rows)}
 
     monkeypatch.setattr(bench, "run_process", process)
     assert latency.main([str(run), "--records", str(tmp_path / "kept.parquet")]) == 0

@@ -2,6 +2,7 @@ import pytest
 
 from benchmarks.config import BenchConfig
 from benchmarks.latency_rows import latency_rows, ratios
+from benchmarks.layouts import BATCHES, ONE, SESSIONS
 
 MS = 1_000_000
 
@@ -11,7 +12,7 @@ def measured(p50_ms, samples=21, **batches):
     total = [int((p50_ms + 0.1 * (number - samples // 2)) * MS) for number in range(samples)]
     other = {name.removeprefix("b"): {"total_ns": [value * MS], "tokenise_ns": [MS]} for name, value in batches.items()}
     one = {"total_ns": total, "tokenise_ns": [MS] * samples}
-    return {"batches": {"1": one, **other}, "tokens": [9, 30, 12], "throughput_per_s": 1000 / p50_ms}
+    return {"batches": {"1": one, **other}, "tokens": [9, 30, 12], "layouts": {BATCHES: 1000 / p50_ms}}
 
 
 @pytest.fixture
@@ -88,7 +89,20 @@ def test_a_row_holds_the_figures_of_all_processes(subjects):
     row = latency_rows(subjects, ROUNDS, BenchConfig(), 2)[0]
     assert (row["samples"], row["tokens"], row["threads"], row["batch"]) == (42, 12, 2, 1)
     assert row["p50_ms"] == pytest.approx((100 * 120) ** 0.5) and row["tokenise_ms"] == 1
-    assert row["throughput_per_s"] == pytest.approx((10 + 1000 / 120) / 2)
+    assert row["throughput_per_s"] == pytest.approx((10 * 1000 / 120) ** 0.5) and "layouts" not in row
+
+
+def test_a_file_in_several_layouts_has_the_throughput_of_the_fastest(subjects):
+    def laid_out(one, apart):
+        return {**measured(10, 10), "layouts": {ONE: one, SESSIONS: apart}}
+
+    rounds = {**ROUNDS, subjects[3].name: [laid_out(100.0, 150.0), laid_out(100.0, 130.0)]}
+    row = latency_rows(subjects, rounds, BenchConfig(), 2)[3]
+    best, other = row["layouts"]
+    assert row["throughput_per_s"] == best["per_s"] == pytest.approx((150 * 130) ** 0.5)
+    assert (best["kind"], best["sessions"], best["threads"], best["batch"]) == (SESSIONS, 2, 1, 1)
+    assert (other["kind"], other["sessions"], other["threads"], other["ratio"]) == (ONE, 1, 2, 1.0)
+    assert best["ratio"] == pytest.approx((1.5 * 1.3) ** 0.5) and best["low"] < 1.3 < 1.5 < best["high"]
 
 
 def test_tail_percentiles_are_null_until_there_are_enough_samples(subjects):

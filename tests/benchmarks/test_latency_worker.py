@@ -10,7 +10,9 @@ from benchmarks.blocks import LEAST
 from benchmarks.config import BenchConfig
 from benchmarks.disturbance import Accounts, Watch
 from benchmarks.latency_worker import measure, opened, run_job
+from benchmarks.layouts import BATCHES, LAYOUTS
 from benchmarks.process import run_process
+from benchmarks.scenario import Served
 from benchmarks.subjects import Subject, trained_subject
 from benchmarks.weights import require_precision
 from distill.core.errors import UserError
@@ -28,6 +30,11 @@ from distill.inference.token_budget import NO_LIMIT
 def quiet():
     """A watch on a machine that does nothing else."""
     return Watch(lambda: 1.0, lambda: Accounts(0.0, 0.0, 0, 0.0, 0.0, 0.0))
+
+
+def served(rows, config, clock, seconds=None):
+    """What is asked of a scorer that is open already."""
+    return Served(lambda threads: None, rows, 1, config, clock, time.sleep, seconds)
 
 
 class LengthRunner:
@@ -55,11 +62,11 @@ def scorer(model_folder, runner):
 def test_every_request_is_sampled_once_per_batch_size(scorer, runner, rows):
     ticks = iter(range(0, 10_000, 7))
     config = BenchConfig(warmup=3, batch=[1, 5], throughput_batch=4)
-    result = measure(scorer, rows, config, lambda: next(ticks), quiet())
+    result = measure(scorer, served(rows, config, lambda: next(ticks)), quiet())
     one, five = result["batches"]["1"], result["batches"]["5"]
     assert one == {"total_ns": [14] * 12, "tokenise_ns": [7] * 12}
     assert len(five["total_ns"]) == 2
-    assert result["throughput_per_s"] == 12 * 1e9 / 7
+    assert result["layouts"][BATCHES] == 12 * 1e9 / 7
     assert result["tokens"] == [sum(len(w.ids) for w in item.windows) for item in scorer.prepare(rows)]
     assert max(result["tokens"]) > 8
     # Warm-up and samples at each batch size, the largest batch off the clock, then twelve records in batches of four.
@@ -82,9 +89,9 @@ def test_preparing_is_timed_apart_from_answering(rows):
         def answer(self, prepared, on_progress=None):
             return np.zeros((len(prepared), 3), np.float32)
 
-    result = measure(Slow(), rows, BenchConfig(warmup=1, batch=[2]), lambda: now, quiet())
+    result = measure(Slow(), served(rows, BenchConfig(warmup=1, batch=[2]), lambda: now), quiet())
     assert result["batches"]["2"] == {"total_ns": [10] * 6, "tokenise_ns": [10] * 6}
-    assert result["tokens"] == [0] * 12 and result["throughput_per_s"] == 1e9 / 5
+    assert result["tokens"] == [0] * 12 and result["layouts"][BATCHES] == 1e9 / 5
 
 
 def test_a_process_with_little_time_answers_the_least_requests_and_fewer_rows_at_once(scorer, runner, rows):
@@ -95,9 +102,9 @@ def test_a_process_with_little_time_answers_the_least_requests_and_fewer_rows_at
         now += 50_000_000
         return now
 
-    result = measure(scorer, rows * 10, BenchConfig(warmup=3, throughput_batch=4), clock, quiet(), seconds=4.0)
+    result = measure(scorer, served(rows * 10, BenchConfig(warmup=3, throughput_batch=4), clock, 4.0), quiet())
     assert len(result["batches"]["1"]["total_ns"]) == LEAST and len(result["tokens"]) == 120
-    assert result["throughput_per_s"] == 10 / 0.05  # a quarter of 4 s, at 0.1 s each
+    assert result["layouts"][BATCHES] == 10 / 0.05  # a quarter of 4 s, at 0.1 s each
 
 
 def test_an_export_is_opened_as_it_is_served(onnx_subject, rows, monkeypatch):
@@ -124,6 +131,15 @@ def test_a_job_runs_an_exported_model(onnx_subject, rows):
     assert all(0 < part < total for part, total in zip(*reversed(result["batches"]["1"].values()), strict=True))
 
 
+def test_only_a_students_file_is_laid_out_in_several_ways(onnx_subject, rows):
+    config = BenchConfig(warmup=1, throughput_batch=4, spinning=False).model_dump(mode="json")
+    job = {"rows": rows, "threads": 2, "config": config}
+    for role, kinds in (("student", LAYOUTS), ("teacher", (BATCHES,))):
+        found = run_job({**job, "subject": replace(onnx_subject, role=role).as_json()})
+        assert tuple(found["layouts"]) == kinds and min(found["layouts"].values()) > 0
+        assert found["memory_bytes"] > 0 and "peak_bytes" not in found
+
+
 def test_a_job_runs_a_model_folder_in_pytorch_as_float32_however_it_is_stored(model_folder, rows):
     from transformers import BertConfig, BertForSequenceClassification
 
@@ -148,7 +164,7 @@ def test_a_job_runs_words(model_folder, rows):
     write_json(model_folder / "config.json", {**stored, "distill": {**stored["distill"], "family": "tfidf"}})
     subject = trained_subject("words@card", "card", model_folder, "student", Tfidf())
     result = run_process(subject, rows, BenchConfig(warmup=1, throughput_batch=4), threads=1)
-    assert len(result["batches"]["1"]["total_ns"]) == 12 and result["throughput_per_s"] > 0
+    assert len(result["batches"]["1"]["total_ns"]) == 12 and result["layouts"][BATCHES] > 0
     assert result["tokens"] == [1 + len(row["page.title"].split()) for row in rows]
 
 

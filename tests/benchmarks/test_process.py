@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.config import BenchConfig
+from benchmarks.layouts import BATCHES
 from benchmarks.process import run_process
 from distill.core.errors import UserError
 from distill.core.leftovers import is_alive
@@ -21,7 +22,7 @@ def test_a_fresh_process_measures_and_answers_in_json(onnx_subject, rows, tmp_pa
     (tmp_path / "benchmarks" / "__init__.py").write_text("raise SystemExit('the working folder was searched')")
     result = run_process(onnx_subject, rows, CONFIG, threads=1)
     assert len(result["batches"]["1"]["total_ns"]) == len(rows)
-    assert result["throughput_per_s"] > 0
+    assert result["layouts"][BATCHES] > 0
 
 
 def test_a_missing_artifact_is_named(onnx_subject, rows):
@@ -87,6 +88,18 @@ def test_every_pool_of_threads_has_the_same_size(subject, tmp_path, monkeypatch)
     interpreter.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(interpreter))
     assert run_process(subject("3L@card"), [], CONFIG, threads=3) == [3, 3, 3]
+
+
+@pytest.mark.parametrize(("spinning", "said"), [(True, ["", ""]), (False, ["PASSIVE", "0"])])
+def test_threads_wait_as_was_asked_whatever_the_environment_says(subject, tmp_path, monkeypatch, spinning, said):
+    interpreter = tmp_path / "python"
+    interpreter.write_text('#!/bin/sh\necho "[\\"$OMP_WAIT_POLICY\\", \\"$GOMP_SPINCOUNT\\"]"\n')
+    interpreter.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(interpreter))
+    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
+    monkeypatch.setenv("GOMP_SPINCOUNT", "7")
+    config = CONFIG.model_copy(update={"spinning": spinning})
+    assert run_process(subject("3L@card"), [], config, threads=3) == said
 
 
 def test_a_subject_survives_the_trip_to_another_process(onnx_subject, subject):

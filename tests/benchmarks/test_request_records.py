@@ -6,6 +6,7 @@ from pyarrow import parquet
 from benchmarks import bench
 from benchmarks.bench import Bench
 from benchmarks.config import BenchConfig
+from benchmarks.layouts import BATCHES
 from benchmarks.request_records import SCHEMA, write_requests
 from distill.core.errors import UserError
 
@@ -20,7 +21,7 @@ def measured(subject, monkeypatch):
         batches = {str(size): {"total_ns": times, "tokenise_ns": [10**5] * len(rows)} for size in config.batch}
         sign = 1.0 if one.role == "teacher" else -1.0
         logits = [[sign * row["id"], 0.0] for row in rows]
-        return {"batches": batches, "tokens": [1], "throughput_per_s": 1.0, "logits": logits}
+        return {"batches": batches, "tokens": [1], "layouts": {BATCHES: 1.0}, "logits": logits}
 
     def of(**more):
         monkeypatch.setattr(bench, "run_process", process)

@@ -1,6 +1,7 @@
 """Scenarios beyond one request after another, on fake models and clocks."""
 
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,10 +9,11 @@ import pytest
 from benchmarks import bench
 from benchmarks.bench import Bench
 from benchmarks.config import BenchConfig
+from benchmarks.intervals import spread
 from benchmarks.latency import scenario_lines
+from benchmarks.layouts import BATCHES, BOTH, ONE, SESSIONS
 from benchmarks.queueing import arrivals, highest_rate, serve, simulate
-from benchmarks.scenario import Served, entries, scenario_named, spread
-from benchmarks.scenarios.offline import BATCHES, ONE, SESSIONS
+from benchmarks.scenario import Served, entries, scenario_named
 from benchmarks.scenarios.open import HIGHEST
 from distill.core.errors import UserError
 from distill.core.rendering import Encoded, Window
@@ -74,9 +76,15 @@ def test_a_grid_has_a_cell_for_each_batch_and_length():
 def test_offline_compares_layouts_of_one_budget_of_threads():
     machine, given = served([{"tokens": 10}] * 64, threads=2, throughput_batch=32)
     cells = {cell["kind"]: cell for cell in scenario_named("offline").measure(given)}
-    assert set(cells) == {ONE, BATCHES, SESSIONS} and machine.opened == [2, 1, 1]
+    assert set(cells) == {ONE, BATCHES, SESSIONS, BOTH} and machine.opened == [2, 1, 1]
     assert cells[ONE]["per_s"] == pytest.approx(100) and cells[ONE]["ratio"] == 1
     assert cells[BATCHES]["ratio"] == pytest.approx(32)
+
+
+def test_sessions_that_share_one_pool_of_threads_are_not_laid_beside_each_other():
+    machine, given = served([{"tokens": 10}] * 64, threads=2)
+    found = scenario_named("offline").measure(replace(given, several=False))
+    assert [cell["kind"] for cell in found] == [ONE, BATCHES] and machine.opened == [2]
 
 
 def test_latency_counts_from_when_a_request_was_due():
@@ -147,7 +155,7 @@ def test_scenarios_are_measured_where_they_are_asked(subject, monkeypatch):
         if "scenario" in more:
             return {"cells": [{"kind": "1 × 16", "batch": 1, "tokens": 16, "p50_ms": 2.0 if one.name == "a" else 4.0}]}
         sample = {"total_ns": [10**6] * len(rows), "tokenise_ns": [1] * len(rows)}
-        return {"batches": {"1": sample}, "tokens": [16], "throughput_per_s": 1.0}
+        return {"batches": {"1": sample}, "tokens": [16], "layouts": {BATCHES: 1.0}}
 
     monkeypatch.setattr(bench, "run_process", process)
     config = BenchConfig(processes=2, minutes=0, scenarios=["grid"])

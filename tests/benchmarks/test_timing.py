@@ -1,6 +1,6 @@
 import pytest
 
-from benchmarks.timing import Timing, percentile_ms, tail_ms, time_one, time_throughput
+from benchmarks.timing import Timing, percentile_ms, tail_ms, time_one
 
 
 class Clock:
@@ -25,11 +25,6 @@ def test_tokenising_is_a_part_of_the_total():
 
     timings = [time_one(request, prepare, lambda tokens: clock.spend(100 * tokens), clock) for request in (10, 20, 30)]
     assert timings == [Timing(1010, 10), Timing(2020, 20), Timing(3030, 30)]
-
-
-def test_throughput_is_rows_per_second():
-    clock = Clock()
-    assert time_throughput(50, lambda: clock.spend(250_000_000), clock) == 200
 
 
 def test_percentiles_of_known_samples():

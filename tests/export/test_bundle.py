@@ -228,7 +228,9 @@ def test_the_card_shows_names_of_others_and_obeys_none():
     entry = {"criterion": "parity", "providers": [], "tolerance": 1e-4}
     manifest = {**names, "artifacts": {"fp32": entry}, "lineage": {POISON: {POISON: POISON}, **origin}}
     artifact = Artifact(TARGETS["fp32"], Path("."), operating_points={POISON: 0.5}, quality={POISON: {"rows": 1}})
-    card = model_card(manifest, view, {"fp32": artifact}, [{"model": POISON}])
+    laid = {"sessions": 2, "threads": 1, "batch": 1, "per_s": 1312.0, "ratio": 1.31, "low": 1.27, "high": 1.36}
+    card = model_card(manifest, view, {"fp32": artifact}, [{"model": POISON, "layouts": [laid]}])
+    assert " | 2 | 1 | 1 | 1312 | 1.31× (1.27×–1.36×) |" in card
     assert steering(card) == [] and "onerror" in card
     outside = re.sub(r"(`+).+?(?<!`)\1(?!`)", "", re.sub(r"```python\n[\s\S]*?\n```", "", card))
     assert "<img" not in outside and "![x](" not in outside

@@ -94,6 +94,14 @@ def test_order_is_kept_whatever_the_lengths_and_the_batch_size(bundle):
         np.testing.assert_allclose(bundle.logits(records, batch_size=size), alone, atol=1e-5)
 
 
+def test_threads_that_sleep_give_the_same_answers(bundle):
+    asleep = load_bundle(shared_bundle(), threads=2, spinning=False)
+    options = asleep.session.get_session_options()
+    assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
+    assert options.inter_op_num_threads == 1
+    assert np.abs(asleep.logits(RECORDS) - bundle.logits(RECORDS)).max() < 1e-4
+
+
 def test_int8_answers_do_not_depend_on_neighbours_unless_batched(int8):
     alone = np.concatenate([int8.logits([record]) for record in RECORDS])
     assert (int8.logits(RECORDS) == alone).all()

@@ -77,7 +77,7 @@ class Card:
 
         level = types.SimpleNamespace(ORT_ENABLE_ALL=99)
         fake = types.SimpleNamespace(
-            SessionOptions=types.SimpleNamespace,
+            SessionOptions=lambda: types.SimpleNamespace(add_session_config_entry=lambda key, value: None),
             GraphOptimizationLevel=level,
             InferenceSession=Session,
             get_available_providers=lambda: CARD,

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from benchmarks import bench
+from benchmarks.layouts import BATCHES
 from distill.core.files import write_json
 from distill.core.record_store import write_records
 from distill.core.records import Record
@@ -42,7 +43,7 @@ def timed(monkeypatch, tmp_path):
     def process(subject, rows, config, threads, more):
         subjects.append(subject)
         sample = {"total_ns": [2] * len(rows), "tokenise_ns": [1] * len(rows)}
-        return {"batches": {"1": sample}, "tokens": [1], "throughput_per_s": 1.0}
+        return {"batches": {"1": sample}, "tokens": [1], "layouts": {BATCHES: 1.0}}
 
     def of(experiment):
         for spec in experiment.models.values():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from distill.report.factors_table import FACTORS, factors_sheet
 from distill.report.latency_lines import warnings
+from distill.report.layouts_table import layouts_sheet
 from distill.report.run_tables import latency_sheet
 from distill.report.sections.run import Latency
 
@@ -75,3 +76,16 @@ def test_a_speed_up_is_shown_with_its_factors():
     page = Latency().body(report)
     assert "20.0× <small>(19.0–21.0)" in page and "Runtime × precision" in page
     assert factors_sheet({}).rows == []
+
+
+def test_layouts_are_shown_with_their_ratio_and_only_where_they_were_measured():
+    laid = [
+        {"sessions": 2, "threads": 1, "batch": 1, "per_s": 1312.0, "ratio": 1.31, "low": 1.27, "high": 1.36},
+        {"sessions": 1, "threads": 2, "batch": 1, "per_s": 1001.0, "ratio": 1.0, "low": None, "high": None},
+    ]
+    report = {"latency": [row("3L@card.onnx-int8", layouts=laid), row("3L@card")], "environment": {}}
+    sheet = layouts_sheet(report)
+    cells = [[column.cell(line) for column in sheet.columns] for line in sheet.rows]
+    assert cells[0] == ["3L@card.onnx-int8", "2", "1", "1", "1312", "1.31× (1.27–1.36)"] and len(cells) == 2
+    assert "Threads of each" in Latency().body(report)
+    assert "Threads of each" not in Latency().body({"latency": [row("3L@card")], "environment": {}})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from distill.report import factors_table, latency_plot, lineage_table, run_tables
+from distill.report import factors_table, latency_plot, layouts_table, lineage_table, run_tables
 from distill.report.contents import Report
 from distill.report.markup import details, pairs, table
 from distill.report.section import Section, TableSection
@@ -25,9 +25,10 @@ class Latency(Section):
     name, title, position = "latency", "Latency", 140
 
     def body(self, report: Report) -> str:
-        """The spread of single requests, every measurement with its conditions, then where speed-ups come from."""
-        apart = table(factors_table.factors_sheet(report)) if report.get(factors_table.FACTORS) else ""
-        return latency_plot.figure(report) + table(run_tables.latency_sheet(report)) + apart
+        """The spread of single requests, every measurement with its conditions, where speed-ups come from, layouts."""
+        more = [factors_table.factors_sheet(report), layouts_table.layouts_sheet(report)]
+        tables = [run_tables.latency_sheet(report), *(sheet for sheet in more if sheet.rows)]
+        return latency_plot.figure(report) + "".join(map(table, tables))
 
 
 class ParityOfExports(TableSection):

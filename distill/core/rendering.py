@@ -128,7 +128,8 @@ class Renderer:
 
     def text(self, row: Mapping[str, Any]) -> tuple[str, str | None]:
         """The rendered sides (left, right) of a record after field budgets; right is None for single-text views."""
-        return self._side(row, self.left, None).text, self._side(row, self.right, None).text if self.right else None
+        left, right = (self._sides([row], paths, None)[0].text for paths in (self.left, self.right))
+        return left, right if self.right else None
 
     def encode(self, row: Mapping[str, Any]) -> Encoded:
         """One record as windows of token ids."""
@@ -144,42 +145,57 @@ class Renderer:
 
     def _tokens(self, rows: Sequence[Mapping[str, Any]], paths: Sequence[str]) -> tuple[list[Any], list[int]]:
         """One side of each record, tokenised; and the tokens lost of each before."""
-        sides = [self._side(row, paths, self._reach) for row in rows]
-        found = self.tokenizer.encode_batch([side.text for side in sides], add_special_tokens=False)
+        sides = self._sides(rows, paths, self._reach)
+        # _fast leaves out the positions of tokens in the text, which nothing here reads.
+        found = self.tokenizer.encode_batch_fast([side.text for side in sides], add_special_tokens=False)
         lost = [side.lost + _beyond(len(one), side.text, side.dropped) for one, side in zip(found, sides, strict=True)]
         return found, lost
 
-    def _side(self, row: Mapping[str, Any], paths: Sequence[str], reach: int | None) -> _Side:
-        """The fields of one side joined by the separator, empty ones left out.
+    def _sides(self, rows: Sequence[Mapping[str, Any]], paths: Sequence[str], reach: int | None) -> list[_Side]:
+        """One side of each record: its fields joined by the separator, empty ones left out.
 
         Args: reach: tokens of a field that could be read; None: of those without a budget all.
         """
-        texts, lost, dropped = [], 0, 0
-        for path in paths:
-            whole = field_text(row, path)
-            text = _shortened(whole, self.budgets.get(path, reach))
-            if text and path in self.budgets:
-                text, cut = self._cut(text, self.budgets[path], len(whole) - len(text))
-                lost += cut
-            else:
-                dropped += len(whole) - len(text)
-            texts.append(self.prefixes.get(path, "") + text if text else "")
-        return _Side(self.separator.join(text for text in texts if text), lost, dropped)
+        fields = [self._field(rows, path, reach) for path in paths]
+        return [self._joined([field[row] for field in fields]) for row in range(len(rows))]
 
-    def _cut(self, text: str, budget: int, dropped: int) -> tuple[str, int]:
-        """`text` cut at a token border so that it encodes to at most `budget` tokens; and how many were lost.
+    def _joined(self, parts: Sequence[_Side]) -> _Side:
+        text = self.separator.join(part.text for part in parts if part.text)
+        return _Side(text, sum(part.lost for part in parts), sum(part.dropped for part in parts))
 
-        Args: dropped: characters after it that are lost too.
+    def _field(self, rows: Sequence[Mapping[str, Any]], path: str, reach: int | None) -> list[_Side]:
+        """One field of each record, cut to its budget and behind its prefix; '' where it is empty."""
+        wholes = [field_text(row, path) for row in rows]
+        texts = [_shortened(whole, self.budgets.get(path, reach)) for whole in wholes]
+        found = [_Side(text, 0, len(whole) - len(text)) for whole, text in zip(wholes, texts, strict=True)]
+        if path in self.budgets:
+            found = self._cut(found, self.budgets[path])
+        prefix = self.prefixes.get(path)
+        return [_Side(prefix + one.text, one.lost, one.dropped) if prefix and one.text else one for one in found]
+
+    def _cut(self, fields: Sequence[_Side], budget: int) -> list[_Side]:
+        """Texts cut at a token border so that each encodes to at most `budget` tokens, tokenised together.
+
+        What was dropped after a text is counted in tokens then.
         """
-        tokens = self.tokenizer.encode(text, add_special_tokens=False)
-        total, keep = len(tokens) + _beyond(len(tokens), text, dropped), budget
+        encoded = self.tokenizer.encode_batch([one.text for one in fields], add_special_tokens=False)
+        found = []
+        for one, tokens in zip(fields, encoded, strict=True):
+            total = len(tokens) + _beyond(len(tokens), one.text, one.dropped)
+            text, left = self._within(one.text, tokens, budget)
+            found.append(_Side(text, total - left, 0) if one.text else one)
+        return found
+
+    def _within(self, text: str, tokens: Any, budget: int) -> tuple[str, int]:
+        """`text` cut so that it encodes to at most `budget` tokens; and to how many it does."""
+        keep = budget
         while len(tokens) > budget:
             # A cut inside a word can split what stays into more pieces than before, and a character of several
             # tokens is kept whole: hence the loop.
             text = text[: tokens.offsets[keep - 1][1]].rstrip() if keep else ""
             tokens = self.tokenizer.encode(text, add_special_tokens=False)
             keep -= 1
-        return text, total - len(tokens)
+        return text, len(tokens)
 
     def _single(self, left: Any, lost: int) -> Encoded:
         pieces, read = self._pieces(left.ids, self.room)
@@ -206,7 +222,7 @@ class Renderer:
 
 @dataclass(frozen=True)
 class _Side:
-    """One side's text, the tokens that budgets cut of it, and the characters that were dropped before."""
+    """The text of a side or of a field, the tokens that budgets cut of it, and the characters dropped after it."""
 
     text: str
     lost: int

@@ -28,6 +28,7 @@ from distill.report.against_table import against_sheet
 from distill.report.audit_lines import audit_lines
 from distill.report.decision_record import decision_record
 from distill.report.finding import Finding, Lines, Part, report_parts
+from distill.report.judged_labels import with_judged_labels
 from distill.report.junk_table import junk_sheet
 from distill.report.lines import curve_lines
 from distill.report.overlap_table import overlap_sheet
@@ -78,7 +79,7 @@ def reported(run: Path, form: str = "tables", out: Path | None = None) -> Findin
         raise UserError("a file without --format md", where="--out", found=out, do="add --format md")
     if not (run / "report.json").exists():
         raise UserError("no report here", where=str(run), do="give the folder of a run, for example runs/demo")
-    report = read_sealed(run / "report.json")
+    report = with_judged_labels(read_sealed(run / "report.json"), run)
     require_whole_run(run, HashCache(run / HASHES).sha256)
     if form == RECORD:
         return _recorded(report, run, out)

@@ -10,6 +10,7 @@ from distill.report import (
     confusion_table,
     factors_table,
     gap_table,
+    judged_labels,
     layouts_table,
     lineage_table,
     quality_tables,
@@ -63,6 +64,7 @@ def _evidence(report: Report) -> list[str]:
         "Confused classes": [confusion_table.confusion_sheet(report)],
         "Each slice": [breakdown_tables.slice_sheet(report)],
         "Operating points": [breakdown_tables.points_sheet(report)],
+        "Labels judged blind": judged_labels.judged_sheets(report),
         "Latency": [
             run_tables.latency_sheet(report),
             factors_table.factors_sheet(report),

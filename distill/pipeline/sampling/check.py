@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from distill.core.errors import UserError
 from distill.core.files import Json, write_json
 from distill.core.label_space import LabelSpace
+from distill.core.run_folder import RESULT_FILE, SAMPLES
 from distill.core.sheets.draw import BANDS, draw, strata, weights
 from distill.core.sheets.sheet import ID, LABEL, NOTE, columns_of, shown_text, write_sheet
 from distill.evaluation.agreement import cohens_kappa, confusion, judges, weighted_share
 from distill.pipeline.sampling.filled import judged, read_filled
-from distill.pipeline.sampling.key import CHECK, RESULT_FILE, SAMPLES, Key, KeyRow, key_of, name_of, text_hashes
+from distill.pipeline.sampling.key import CHECK, Key, KeyRow, key_of, name_of, text_hashes
 from distill.pipeline.sampling.labelled_pool import LabelledPool
 
 Weights = NDArray[np.float64]

@@ -11,9 +11,10 @@ from distill.core.errors import UserError
 from distill.core.files import read_json, sha256_json, write_json
 from distill.core.intake.compared_text import compared
 from distill.core.intake.hashing import digest
+from distill.core.run_folder import SAMPLES
 from distill.core.sheets.draw import Stratum
 
-SAMPLES, KEY_FILE, RESULT_FILE = "samples", "key.json", "result.json"
+KEY_FILE = "key.json"
 CHECK = "check"
 
 

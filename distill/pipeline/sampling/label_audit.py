@@ -16,7 +16,7 @@ from distill.core.intake.hashing import unit
 from distill.core.manifest import read_whole
 from distill.core.project import ViewConfig
 from distill.core.record_store import splits, texts_of
-from distill.core.run_folder import EVALUATION, EVALUATION_FILE, read_run
+from distill.core.run_folder import EVALUATION, EVALUATION_FILE, RESULT_FILE, SAMPLES, read_run
 from distill.core.sheets.draw import weights
 from distill.core.sheets.sheet import ID, LABEL, NOTE, columns_of, shown_text, write_sheet
 from distill.evaluation.agreement import cohens_kappa, confusion, judges, weighted_share
@@ -25,7 +25,7 @@ from distill.evaluation.label_errors import suspects
 from distill.evaluation.measured_run import MeasuredRun, open_run
 from distill.evaluation.scored import Scored
 from distill.pipeline.sampling.filled import judged, read_filled
-from distill.pipeline.sampling.key import RESULT_FILE, SAMPLES, Key, KeyRow, name_of, text_hashes
+from distill.pipeline.sampling.key import Key, KeyRow, name_of, text_hashes
 from distill.pipeline.sampling.options import AUDIT
 from distill.report.names import teacher_of
 

@@ -7,6 +7,7 @@ from distill.report.calibration_table import calibration_sentence, calibration_s
 from distill.report.confusion_matrix_table import confusion_matrix_sheet
 from distill.report.contents import Report
 from distill.report.gap_table import gap_sheet
+from distill.report.judged_labels import judged_sentences, judged_sheets
 from distill.report.markup import details, element, table
 from distill.report.order_table import order_sheet
 from distill.report.precision_recall_plot import average_precision_sheet, drawings
@@ -65,3 +66,14 @@ class ConfusionMatrix(TableSection):
     def sheet(self, report: Report) -> Sheet:
         """The models side by side in each gold class."""
         return confusion_matrix_sheet(report)
+
+
+class JudgedLabels(Section):
+    """Gold labels that a judge has read blind."""
+
+    name, title, position = "judged-labels", "Labels judged blind", 118
+
+    def body(self, report: Report) -> str:
+        """For each sheet that came back how many labels are wrong, and every model on both verdicts."""
+        told = zip(judged_sentences(report), judged_sheets(report), strict=True)
+        return "".join(element("p", for_html(sentence)) + table(sheet) for sentence, sheet in told)

@@ -17,6 +17,9 @@ from distill.core.record_store import write_records
 from distill.evaluation.label_errors import suspects
 from distill.evaluation.scored import Scored
 from distill.pipeline.sampling.command import SampleOptions, sampled
+from distill.report.decision_record import decision_record
+from distill.report.judged_labels import JUDGED, with_judged_labels
+from distill.report.sections.statistics import JudgedLabels
 from tests.training.toy import CARD, DOCUMENT, LABELS, toy_records
 
 ROWS, PLANTED = 120, 12
@@ -115,6 +118,19 @@ def test_a_second_verdict_gives_the_share_of_wrong_labels_and_figures_beside_the
     assert teacher["estimated_accuracy"]["value"] == pytest.approx(1)
     assert any("favours models like it" in line for line in finding.parts)
     assert read_json(run / "samples" / found["sample"] / "result.json") == found
+
+
+def test_a_sheet_that_came_back_is_on_the_page_until_the_test_rows_change(run, tmp_path):
+    drawn(run, tmp_path / "sheet.csv")
+    sampled(run, SampleOptions(read=filled(tmp_path / "sheet.csv")))
+    (run / "samples" / "broken").mkdir(exist_ok=True)
+    (run / "samples" / "broken" / "result.json").write_text("{")
+    report = with_judged_labels({"task": {"rows": {"train": 9, "test.x": ROWS - 20, "test.y": 20}}}, run)
+    (one, *_), body = report[JUDGED], JudgedLabels().body(report)
+    assert one["rows"] == 2 * PLANTED and "12 of 12 suspected labels and 0 of 12 others are wrong" in body
+    assert "base@document" in body and "Labels judged blind" in decision_record(report, "run")
+    assert with_judged_labels({"task": {"rows": {"test.x": ROWS + 1}}}, run) == {"task": {"rows": {"test.x": ROWS + 1}}}
+    assert JudgedLabels().body({}) == ""
 
 
 def test_of_too_many_suspects_some_stand_for_all(run, tmp_path):

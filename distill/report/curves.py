@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from distill.core.files import Json
 from distill.report import formats, scales
 from distill.report.contents import entries
-from distill.report.plots import Frame, axes, svg
+from distill.report.drawing import Frame, axes, svg
 
 
 def loss_curve(fit: Json, width: int = 360, height: int = 190) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from distill.core.output import for_html
 from distill.evaluation.entries import FallThroughCurve
 from distill.report import formats, scales
+from distill.report.drawing import Frame, axes, svg
 from distill.report.fall_through_table import FIGURES, sent_rows
 from distill.report.markup import element
-from distill.report.plots import Frame, axes, svg
 
 _Point = tuple[float, float, tuple[float, float]]
 

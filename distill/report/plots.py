@@ -9,13 +9,13 @@ from distill.core.files import Json
 from distill.core.output import for_html
 from distill.report import formats, scales
 from distill.report.contents import Report, dig, latency_of, positive_label
+from distill.report.drawing import Box, Frame, axes, line, svg, words
 from distill.report.markup import element
+from distill.report.point_labels import Spot, point_labels
 from distill.report.scales import Scale
 from distill.report.table_model import model_rows
 
 MARKS = {"teacher": "Teacher", "student": "Student", "baseline": "Baseline", "artifact": "Exported artifact"}
-_FONT_PX = 12
-_LETTER_PX = 7.0
 
 
 @dataclass(frozen=True)
@@ -28,39 +28,6 @@ class Point:
     quality: float
     interval: tuple[float, float]
     tail_ms: float | None = None
-
-
-@dataclass(frozen=True)
-class Box:
-    """A rectangle in pixels that a label may not cover."""
-
-    left: float
-    top: float
-    right: float
-    bottom: float
-
-    def overlap(self, other: Box) -> float:
-        """Shared area in square pixels."""
-        width = min(self.right, other.right) - max(self.left, other.left)
-        height = min(self.bottom, other.bottom) - max(self.top, other.top)
-        return max(width, 0.0) * max(height, 0.0)
-
-
-@dataclass(frozen=True)
-class Frame:
-    """The plotting area inside an SVG of `width` × `height` pixels."""
-
-    width: int
-    height: int
-    left: int = 46
-    top: int = 30
-    right: int = 14
-    bottom: int = 44
-
-    @property
-    def box(self) -> Box:
-        """The rectangle between the axes."""
-        return Box(self.left, self.top, self.width - self.right, self.height - self.bottom)
 
 
 def quality_name(report: Report) -> str:
@@ -116,11 +83,16 @@ def scatter(points: Sequence[Point], axis: str, width: int = 960, height: int = 
         _teacher_line(points, box, y),
         _front(pareto_front(points), x, y),
         *(_marker(point, x, y) for point in points),
-        *_labels(points, x, y, box),
+        *point_labels([_spot(point, x, y) for point in points], box),
     ]
     title = f"{axis} over p50 latency"
     text = "; ".join(f"{point.name}: {point.p50_ms:.3g} ms, {point.quality:.2f}" for point in points)
     return svg("".join(parts), frame, title, text)
+
+
+def _spot(point: Point, x: Scale, y: Scale) -> Spot:
+    low, high = point.interval
+    return Spot(point.name, x(point.p50_ms), y(point.quality), y(high), y(low))
 
 
 def histogram(
@@ -159,36 +131,9 @@ def _figure(quality: Json, label: str | None) -> tuple[float, tuple[float, float
     return 100 * share, (100 * low, 100 * high)
 
 
-def svg(body: str, frame: Frame, title: str, text: str) -> str:
-    """A finished drawing. Args: title, text: what it shows, for those who cannot see it."""
-    described = element("title", for_html(title)) + element("desc", for_html(text))
-    return element(
-        "svg",
-        described + body,
-        viewBox=f"0 0 {frame.width} {frame.height}",
-        role="img",
-        width=frame.width,
-        aria_label=title,
-    )
-
-
-def axes(
-    frame: Frame, across: tuple[Scale, list[float]], up: tuple[Scale, list[float]], x_name: str, y_name: str
-) -> str:
-    """Both axes of a frame. Args: across, up: scale and ticks of each. x_name, y_name: what they measure."""
-    (x, x_ticks), (y, y_ticks), box = across, up, frame.box
-    parts = [_line(box.left, y(tick), box.right, y(tick), "grid") for tick in y_ticks]
-    parts += [_text(box.left - 8, y(tick) + 4, f"{tick:g}", "tick end") for tick in y_ticks]
-    parts += [_line(x(tick), box.bottom, x(tick), box.bottom + 5, "axis") for tick in x_ticks]
-    parts += [_text(x(tick), box.bottom + 19, f"{tick:g}", "tick middle") for tick in x_ticks]
-    parts += [_line(box.left, box.bottom, box.right, box.bottom, "axis")]
-    parts += [_text((box.left + box.right) / 2, frame.height - 6, x_name, "name middle")]
-    return "".join(parts) + (_text(4, box.top - 16, y_name, "name") if y_name else "")
-
-
 def _teacher_line(points: Sequence[Point], box: Box, y: Scale) -> str:
     teachers = [point.quality for point in points if point.role == "teacher"]
-    return _line(box.left, y(max(teachers)), box.right, y(max(teachers)), "reference") if teachers else ""
+    return line(box.left, y(max(teachers)), box.right, y(max(teachers)), "reference") if teachers else ""
 
 
 def _front(front: Sequence[Point], x: Scale, y: Scale) -> str:
@@ -198,9 +143,9 @@ def _front(front: Sequence[Point], x: Scale, y: Scale) -> str:
 
 def _marker(point: Point, x: Scale, y: Scale) -> str:
     (low, high), at = point.interval, x(point.p50_ms)
-    bars = _line(at, y(low), at, y(high), "error")
+    bars = line(at, y(low), at, y(high), "error")
     if point.tail_ms:
-        bars += _line(at, y(point.quality), x(point.tail_ms), y(point.quality), "error")
+        bars += line(at, y(point.quality), x(point.tail_ms), y(point.quality), "error")
     tail = f", tail {point.tail_ms:.3g} ms" if point.tail_ms else ""
     shown = f"{point.name}: {point.quality:.2f} ({low:.1f}–{high:.1f}) at {point.p50_ms:.3g} ms{tail}"
     mark = _shape(point.role, at, y(point.quality))
@@ -231,45 +176,6 @@ def legend(points: Sequence[Point]) -> str:
     )
 
 
-def _labels(points: Sequence[Point], x: Scale, y: Scale, box: Box) -> list[str]:
-    taken = [_around(x(point.p50_ms), y(point.quality)) for point in points]
-    bars = [_error_box(x(point.p50_ms), y, point) for point in points]
-    labels = []
-    for point in sorted(points, key=lambda point: -point.quality):
-        px, py = x(point.p50_ms), y(point.quality)
-        place = min(
-            _places(px, py, len(point.name) * _LETTER_PX), key=lambda place: _cost(place, taken, bars, box, px, py)
-        )
-        taken.append(place)
-        centre = (place.top + place.bottom) / 2
-        edge, anchor = (place.right, "label end") if place.right < px else (place.left, "label")
-        leader = _line(px, py, edge, centre, "leader") if abs(centre - py) > _FONT_PX else ""
-        labels.append(leader + _text(edge, centre + 4, point.name, anchor))
-    return labels
-
-
-def _places(x: float, y: float, width: float) -> list[Box]:
-    shifts = (0, -16, 16, -32, 32, -48, 48, -64, 64)
-    lefts = (x + 12, x - 12 - width)
-    return [Box(left, y + dy - 8, left + width, y + dy + 8) for dy in shifts for left in lefts]
-
-
-def _cost(place: Box, taken: list[Box], bars: list[Box], box: Box, x: float, y: float) -> float:
-    inside = place.overlap(box)
-    area = (place.right - place.left) * (place.bottom - place.top)
-    hidden = sum(place.overlap(other) for other in taken) + 0.5 * sum(place.overlap(other) for other in bars)
-    distance = abs((place.top + place.bottom) / 2 - y) + (4 if place.right < x else 0)
-    return 100 * (area - inside) + 10 * hidden + distance
-
-
-def _around(x: float, y: float, radius: float = 8) -> Box:
-    return Box(x - radius, y - radius, x + radius, y + radius)
-
-
-def _error_box(x: float, y: Scale, point: Point) -> Box:
-    return Box(x - 2, y(point.interval[1]), x + 2, y(point.interval[0]))
-
-
 def _bar(x: Scale, y: Scale, low: float, high: float, count: float) -> str:
     shown = element("title", for_html(f"{low:g}–{high:g} tokens: {count:g}"))
     width = max(x(high) - x(low) - 1, 0.5)
@@ -283,18 +189,10 @@ def _marks(marks: dict[str, float], x: Scale, box: Box, edges: Sequence[float]) 
         if edges[0] <= value <= edges[-1]:
             top = box.top - 4 - 16 * (len(marks) - 1 - row)
             side, shift = ("end", -4) if x(value) > (box.left + box.right) / 2 else ("", 4)
-            parts += [_line(x(value), top - 12, x(value), box.bottom, "reference")]
-            parts += [_text(x(value) + shift, top, f"{name} {value:g}", f"tick {side}")]
+            parts += [line(x(value), top - 12, x(value), box.bottom, "reference")]
+            parts += [words(x(value) + shift, top, f"{name} {value:g}", f"tick {side}")]
     return "".join(parts)
 
 
 def _role_class(role: str) -> str:
     return role if role in MARKS else "student"
-
-
-def _line(x1: float, y1: float, x2: float, y2: float, class_: str) -> str:
-    return f'<line class="{class_}" x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"/>'
-
-
-def _text(x: float, y: float, text: str, class_: str) -> str:
-    return element("text", for_html(text), x=f"{x:.1f}", y=f"{y:.1f}", class_=class_.strip())

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from distill.core.output import for_html
 from distill.report import formats, scales, verdict
 from distill.report.contents import Report, dig, models_of
+from distill.report.drawing import Frame, axes, svg
 from distill.report.markup import element
 from distill.report.names import teacher_of
-from distill.report.plots import Frame, axes, svg
 from distill.report.table_model import Column, Sheet
 
 

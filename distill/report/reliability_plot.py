@@ -6,8 +6,8 @@ from distill.core.files import Json
 from distill.core.output import for_html
 from distill.report import formats, scales
 from distill.report.contents import Report, dig, entries
+from distill.report.drawing import Frame, axes, svg
 from distill.report.markup import element
-from distill.report.plots import Frame, axes, svg
 
 NOTE = (
     "On the dashed line a model is right as often as it says, under it less often. After the temperature, on all test "

@@ -10,8 +10,8 @@ from distill.core.output import for_html
 from distill.evaluation.direction import unit
 from distill.report import formats, scales
 from distill.report.contents import dig, entries
+from distill.report.drawing import Frame, axes, svg
 from distill.report.markup import element
-from distill.report.plots import Frame, axes, svg
 from distill.report.scale_table import scale_sentences, scale_sheet, shown_factor
 from distill.report.scales import Scale
 from distill.report.studies.page import write_study_page
@@ -22,7 +22,7 @@ _Mark = tuple[float, float, float, float]
 
 def write_scale_page(found: Json, path: Path) -> None:
     """Write the page. Args: found: the content of `scale.json`. Raises: UserError when it cannot be written."""
-    drawn = "".join(_figure(found, one) for one in entries(found, "students"))
+    drawn = element("div", "".join(_figure(found, one) for one in entries(found, "students")), class_="figures")
     title = "What more rows of the pool bring"
     write_study_page(title, scale_sentences(found), [scale_sheet(found)], path, drawn)
 

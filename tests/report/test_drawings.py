@@ -6,6 +6,7 @@ import re
 
 from distill.core.files import write_json
 from distill.report import latency_plot, plots, reliability_plot, slice_plot
+from distill.report.cost_plot import Mark, cost_plot
 from distill.report.disagreement_tables import disagreement_sentence, disagreement_sheet
 from distill.report.lineage_table import lineage_entries, lineage_sheet
 from distill.report.page import page
@@ -128,3 +129,19 @@ def test_lineage_is_that_of_the_bundles(tmp_path):
     assert "| bundle | `8L` | – | efefefefefefefef |" in text
     assert lineage_sheet(entry).caption.endswith("of commit abc with changes.")
     assert lineage_entries(tmp_path / "none") == []
+
+
+def test_what_no_other_file_beats_is_named_on_wide_and_narrow_screens():
+    def mark(at, front):
+        cost, share = {"value": 1.0 + at, "low": 0.9 + at, "high": 1.1 + at}, 0.5 + at / 100
+        return Mark(f"file <{at}>", cost, {"value": share, "low": share - 0.01, "high": share + 0.01}, front)
+
+    drawn = cost_plot([mark(at, at % 2 == 0) for at in range(12)], "f1_macro", "p99, ms", bound=4.0)
+    for name in ("wide", "narrow"):
+        assert f'<div class="{name}">' in drawn
+    named = re.findall(r'<text[^>]*class="label[^>]*>([^<]*)</text>', drawn)
+    assert sorted(set(named)) == sorted(f"file &lt;{at}&gt;" for at in range(0, 12, 2)) and len(named) == 12
+    assert 'class="reference"' in drawn and "the bound, 4 ms" in drawn
+    few = cost_plot([mark(at, at == 0) for at in range(3)], "f1_macro", "p99, ms")
+    assert len(re.findall(r'class="label', few)) == 6 and 'class="front"' not in few
+    assert cost_plot([Mark("a", {}, {"value": 0.5}, True)], "f1_macro", "p99, ms") == ""

@@ -22,8 +22,7 @@ def write_study_page(
     """
     head, *others = sentences
     top = element("h1", for_html(title)) + element("p", for_html(head), class_="headline")
-    figures = element("div", drawn, class_="figures") if drawn else ""
     with page_of(PageTables()):
-        shown = element("section", figures + "".join(map(table, sheets)))
+        shown = element("section", drawn + "".join(map(table, sheets)))
     header = element("header", top + notes(others, class_="verdict"))
     write_text(path, document(title, header + element("main", shown, id="main")))

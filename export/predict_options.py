@@ -20,6 +20,7 @@ class PredictOptions:
 
     out: Annotated[Path | None, Flag("Where answers go, in the format of its name.")] = None
     operating_point: Annotated[str | None, Flag("Name of an operating point of the positive class.")] = None
+    fall_through: Annotated[float | None, Flag("Share to send on to the teacher: adds send_on to each answer.")] = None
     precision: Annotated[str | None, Flag("fp32, the default, or another one that the bundle holds: int8.")] = None
     provider: Annotated[str, Flag("What runs the model: cpu, cuda or tensorrt; auto takes the best.")] = "auto"
     threads: Annotated[int | None, Flag("Processor threads of each worker.")] = None
@@ -36,6 +37,10 @@ class PredictOptions:
             raise unknown_name("rule", self.conflicts, RULES, "--conflicts")
         if self.conflicts is not None and self.key is None:
             raise UserError("answers without --key have no conflicts", where="--conflicts", do="add --key COLUMN")
+
+        if self.fall_through is not None and self.key is not None:
+            do = "leave one of them out: nobody sends the rows of a table on"
+            raise UserError("a table by key has no column send_on", where="--fall-through", do=do)
 
     @property
     def rule(self) -> str:

@@ -21,21 +21,23 @@ class Question:
     """What is asked of each row.
 
     Attributes: operating_point: of the bundle. key: column by which answers are named in place of `id`. several_files:
-        rows without an id are then named by file and line, else by line.
+        rows without an id are then named by file and line, else by line. fall_through: share of validation whose
+        answers are as unsure as those of rows with `send_on`; None: no row has it.
     """
 
     operating_point: str | None = None
     key: str | None = None
     several_files: bool = False
+    fall_through: float | None = None
 
 
 @dataclass
 class Answers:
     """What came of some rows.
 
-    Attributes: answers: `{"id" | "key", "label", "probabilities", "positive"?}`, in order. rejects: `{"file", "line",
-        "id", "reason", "row"}` of rows that cannot be read. without_key: how many rows have an empty key; they are not
-        answered.
+    Attributes: answers: `{"id" | "key", "label", "probabilities", "positive"?, "send_on"?}`, in order. rejects:
+        `{"file", "line", "id", "reason", "row"}` of rows that cannot be read. without_key: how many rows have an empty
+        key; they are not answered.
     """
 
     answers: list[Json] = field(default_factory=list)
@@ -69,7 +71,8 @@ def answer_rows(model: Bundle, rows: Sequence[Row], question: Question) -> Answe
         names.append(name)
         texts.append(text)
         asked.setdefault(text, row.values)
-    answers = dict(zip(asked, model.predict(list(asked.values()), question.operating_point), strict=True))
+    given = model.predict(list(asked.values()), question.operating_point, None, question.fall_through)
+    answers = dict(zip(asked, given, strict=True))
     first = "id" if question.key is None else "key"
     found.answers = [{first: name, **answers[text]} for name, text in zip(names, texts, strict=True)]
     return found

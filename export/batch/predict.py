@@ -75,7 +75,7 @@ def predict_files(bundle: Path, files: Sequence[str], options: PredictOptions) -
     options.check()
     job = _Job.of(bundle, input_paths(files), options)
     model = open_bundle(bundle, options.precision, options.threads, options.provider)
-    _require_operating_point(model, options.operating_point)
+    _require_known(model, options)
     with _working(job.work):
         return job.answered(model)
 
@@ -142,6 +142,7 @@ class _Job:
 
         point, key = self.options.operating_point, self.options.key
         more = {} if point in (None, CLASS_F1) else {"positive": "bool"}
+        more |= {} if self.options.fall_through is None else {"send_on": "bool"}
         shape = Shape(model.labels, model.after["kind"] == "multi", "id" if key is None else "key", more)
         job = {
             "inputs": [[str(one.path), one.size, one.sha256] for one in inputs],
@@ -150,6 +151,7 @@ class _Job:
             "provider": model.provider,
             "operating_point": point,
             "key": key,
+            "fall_through": self.options.fall_through,
             "shard": [SHARD_ROWS, SHARD_CHARACTERS],
             "runtime": [onnxruntime.__version__, cpu_class()],
         }
@@ -164,7 +166,7 @@ class _Job:
         """Make every shard that is not there; how many there are, and how many rows were answered just now."""
         options, rows = self.options, sum(one.rows for one in inputs)
         workers, threads = _processes(options, rows, model.provider)
-        question = Question(options.operating_point, options.key, len(inputs) > 1)
+        question = Question(options.operating_point, options.key, len(inputs) > 1, options.fall_through)
         work = Work(self.bundle, seal_of(self.bundle), model.precision, options.provider, threads, question, store)
         reading = _Missing(store, [*model.renderer.left, *model.renderer.right], options.key)
         missing = reading.shards(inputs, _columns(model, options.key))
@@ -271,9 +273,13 @@ def _require_columns(rows: Sequence[Row], fields: Sequence[str], key: str | None
         require_column(held, [key], rows[0].file, "the column of --key")
 
 
-def _require_operating_point(model: Bundle, name: str | None) -> None:
-    if name is not None:
-        try:
-            model.require_point(name)
-        except ValueError as error:
-            raise UserError(str(error), where="--operating-point") from None
+def _require_known(model: Bundle, options: PredictOptions) -> None:
+    """Check that the bundle has the operating point and the share. Raises: UserError."""
+    try:
+        model.require_point(options.operating_point)
+    except ValueError as error:
+        raise UserError(str(error), where="--operating-point") from None
+    try:
+        model.predict([], options.operating_point, None, options.fall_through)
+    except ValueError as error:
+        raise UserError(str(error), where="--fall-through") from None

@@ -5,17 +5,22 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from distill.core import sending
+from distill.core.errors import UserError
 from distill.core.files import read_json, write_json
 from distill.evaluation.retuning import Tuned
 from distill.evaluation.safe_points import Chosen
 from export.artifact import Artifact, Contents
+from export.batch.predict import predict_files
 from export.bundle import bundle
 from export.checked_bundle import open_bundle
+from export.predict_options import PredictOptions
 from export.retuned_bundle import Retuned, write_retuned
 from export.runtime import BundleError, load_bundle, verify
 from tests.export.tiny_bundle import (
@@ -90,6 +95,25 @@ def test_a_share_without_a_band_is_refused_with_those_that_there_are(banded, tmp
             opened.predict(RECORDS, point, fall_through=share)
     with pytest.raises(ValueError, match=r"fallthrough.json: there is none"):
         load_bundle(shared_bundle(), "fp32", 1).predict(RECORDS, fall_through=0.1)
+
+
+@pytest.mark.parametrize("kind", [".jsonl", ".parquet"])
+def test_answers_to_files_say_so_too(banded, tmp_path, kind):
+    (tmp_path / "in.jsonl").write_text("\n".join(json.dumps(one) for one in ASKED), encoding="utf-8")
+    asked = PredictOptions(out=tmp_path / f"out{kind}", operating_point="f1", fall_through=0.1, threads=1)
+    predict_files(banded, [str(tmp_path / "in.jsonl")], asked)
+    rows = pq.read_table(asked.out).to_pylist() if kind == ".parquet" else read_lines(asked.out)
+    said = [{key: row[key] for key in ("positive", "send_on")} for row in rows]
+    expected = load_bundle(banded, "fp32", 1).predict(ASKED, "f1", fall_through=0.1)
+    assert said == [{key: row[key] for key in ("positive", "send_on")} for row in expected]
+    with pytest.raises(UserError, match=r"--fall-through[\s\S]*known: 0.1"):
+        predict_files(banded, [str(tmp_path / "in.jsonl")], replace(asked, fall_through=0.4))
+    with pytest.raises(UserError, match="no column send_on"):
+        predict_files(banded, [str(tmp_path / "in.jsonl")], replace(asked, key="product.title"))
+
+
+def read_lines(path):
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def test_the_bundle_answers_so_on_the_command_line(banded, tmp_path):

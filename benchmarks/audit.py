@@ -102,8 +102,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(_line(calls[-1]), file=sys.stderr, flush=True)
         about = {"kind": NAME, "title": "Audit of large pools", "command": f"python -m benchmarks.{NAME} --work FOLDER"}
         result = {**about, "calls": calls, "ratios": ratios(calls), "environment": environment()}
-        if options.store is not None:
-            write_json(options.store / f"{NAME}.json", result)
+        if options.results is not None:
+            write_json(options.results / f"{NAME}.json", result)
     except DistillError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
@@ -127,7 +127,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--work", type=Path, required=True, help="folder of the records and the run, which are removed")
     add("--rows", type=int, nargs="+", default=ROWS, help="of the pools")
     add("--texts", type=Path, help="folder of data files, whose words the records are made of; else made-up ones")
-    add("--store", type=Path, help="folder in which the figures are stored as audit.json")
+    add("--results", type=Path, help="folder for the result's file; none: it is only printed")
     return parser
 
 

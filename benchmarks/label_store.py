@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.environment import environment
 from benchmarks.memory import peak_bytes
 from distill.core.errors import DistillError, GateFailed, UserError
 from distill.core.files import Json, remove, write_json
@@ -36,6 +37,7 @@ from distill.inference.token_budget import batches
 LEAST_ROWS_PER_S, LEAST_STEADY, MOST_MIB = 50_000.0, 0.9, 300.0
 SMALL_ROWS, FEW_ROWS = 50_000, 10_000
 _TRAIN, _LABELS, _WORDS, _PIECES, _ERROR_LINES, _ROUNDS = 8, ("no", "maybe", "yes"), 60, 2000, 6, 5
+_NAME = "label_store"
 _STUB = "benchmarks.label_store:Stub"
 _BATCH_TOKENS, _MAX_ROWS = 4096, 64
 
@@ -187,6 +189,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--rows", type=int, default=1_000_000, help="of the large pool")
     parser.add_argument("--rounds", type=int, default=_ROUNDS, help="passes over the large pool")
     parser.add_argument("--folder", type=Path, help="of what is made up; by default one that is removed")
+    parser.add_argument("--results", type=Path, help="folder for the result's file; none: it is only printed")
     parser.add_argument("--once", action="store_true", help="one pass over what is in --folder already")
     options: Any = parser.parse_args(arguments)
     try:
@@ -198,6 +201,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             with tempfile.TemporaryDirectory() as folder:
                 found = measure(options.rows, options.rounds, Path(folder))
         print(json.dumps(found))
+        if options.results is not None:
+            about = {"kind": _NAME, "title": "Labelling beside the model", "command": f"python -m benchmarks.{_NAME}"}
+            write_json(options.results / f"{_NAME}.json", {**about, **found, "environment": environment()})
         if not options.once:
             require(found)
     except DistillError as error:

@@ -11,6 +11,17 @@ from benchmarks.cascade_tables import CASCADE, markdown_cascade, markdown_stages
 from benchmarks.family_tables import markdown_families, markdown_families_alone, markdown_refused
 from benchmarks.figures import ABLATION, AVERAGES, FAMILIES, QUALITY, RECIPES, RUN, Figure
 from benchmarks.graph_tables import GRAPHS, markdown_graphs, markdown_shipped
+from benchmarks.pool_tables import (
+    AUDIT,
+    LABELLING,
+    STORE,
+    markdown_audit,
+    markdown_audit_alone,
+    markdown_labelling,
+    markdown_labelling_alone,
+    markdown_store,
+    markdown_store_alone,
+)
 from benchmarks.quality_table import markdown_quality, markdown_sets, markdown_short
 from benchmarks.run_table import markdown_models
 from benchmarks.shape_tables import SHAPES, markdown_shapes, markdown_shapes_alone
@@ -69,6 +80,19 @@ KINDS = {
     "training_speed": Kind(lambda result, _: markdown_speed_alone(result), markdown_speed, markdown_speed_alone, SPEED),
     "shapes": Kind(
         lambda result, _: markdown_shapes_alone(result), markdown_shapes, markdown_shapes_alone, SHAPES, chapter=False
+    ),
+    "audit": Kind(
+        lambda result, _: markdown_audit_alone(result), markdown_audit, markdown_audit_alone, AUDIT, chapter=False
+    ),
+    "label_store": Kind(
+        lambda result, _: markdown_store_alone(result), markdown_store, markdown_store_alone, STORE, chapter=False
+    ),
+    "labelling_speed": Kind(
+        lambda result, _: markdown_labelling_alone(result),
+        markdown_labelling,
+        markdown_labelling_alone,
+        LABELLING,
+        chapter=False,
     ),
     "batch": Kind(
         lambda result, _: markdown_batch_alone(result), markdown_batch, markdown_batch_alone, BATCH, chapter=False

@@ -67,7 +67,7 @@ def test_words_may_be_those_of_files(tmp_path):
 
 @pytest.mark.slow
 def test_a_small_pool_goes_through_the_command(tmp_path, capsys):
-    assert audit.main(["--work", str(tmp_path / "work"), "--rows", "3000", "--store", str(tmp_path)]) == 0
+    assert audit.main(["--work", str(tmp_path / "work"), "--rows", "3000", "--results", str(tmp_path)]) == 0
     ratios = json.loads(capsys.readouterr().out.splitlines()[-1])["ratios"]
     assert ratios["recall"] > 0.95 and ratios["precision"] == 1
     (call,) = read_json(tmp_path / "audit.json")["calls"]

@@ -204,7 +204,7 @@ def _card_teacher(settings: Settings, teachers: list[ModelSpec]) -> list[ModelSp
 
     None either where no student is to be measured against it and no teacher starts from it. It starts as the first
     teacher does, or, where that one starts from it, from the checkpoint. On an equal view an encoder's training from an
-    equal start would give the same weights, so it is copied.
+    equal start would give the same weights, so it is copied. It is there for its quality, so it is not exported.
     """
     first = next((spec for spec in teachers if spec.weight > 0), None)
     named = [getattr(teacher, "starts_from", None) for teacher in settings.teachers.values()]
@@ -220,6 +220,7 @@ def _card_teacher(settings: Settings, teachers: list[ModelSpec]) -> list[ModelSp
         label=name,
         view="card",
         artifact=f"teachers/{name}",
+        config=first.config.model_copy(update={"export": False}),
         starts_from=Start.of_checkpoint(first.name, settings) if own else first.starts_from,
         copy_of=first.name if same else None,
         weight=0.0,

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from distill.core.errors import GateFailed
+from distill.models.to_onnx import export_fp32
 from distill.pipeline import hand_off
 from distill.pipeline.experiment import Experiment
 from distill.pipeline.plan import bundles
@@ -65,8 +66,10 @@ def artifact(index, change):
 def teachers_folder(found):
     """The card teacher's model in place of the student's: same labels, view and tokenizer."""
     run = found.model_folder.parents[1]
-    listed = [replace(found.artifacts[0], folder=run / "export" / "base@card" / "onnx")]
-    return replace(found, model_folder=run / "teachers" / "base@card", artifacts=listed)
+    model, made = run / "teachers" / "base@card", found.artifacts[0]
+    folder = Path(shutil.copytree(made.folder, run.parent / "exported", dirs_exist_ok=True))
+    export_fp32(model, folder / made.target.model)
+    return replace(found, model_folder=model, artifacts=[replace(made, folder=folder)])
 
 
 FAULTS = {

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
+
+from distill.core.errors import UserError
+from distill.models.encoder import layer_stack
+from distill.models.first_token import reading_one_token
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -19,18 +24,32 @@ def has_bf16(device: str = "cpu") -> bool:
 
 
 def to_bf16(model: PreTrainedModel) -> None:
-    """Store the linear layers in bf16, in place, for a forward pass under bf16 autocast; the last one stays float32.
+    """Store the linear layers in bf16, in place, for a forward pass under bf16 autocast; those that read one token of
+    each text stay float32.
 
     The results are autocast's own, without casting every weight again for every batch. bf16 has 8 significant bits:
-    a logit of 5 written in it moves by up to 0.016, which is why the layer of the logits is left out.
+    a logit of 5 written in it moves by up to 0.016. The head, and what is left of a last layer that is computed for the
+    first token only, are next to nothing of the work, and their rounding would go into the logits as it is: in float32
+    the largest change of a logit was a fifth smaller on pairs of offers (6 × 384).
     """
     linears = [module for module in model.modules() if isinstance(module, nn.Linear)]
-    last = next((linear for linear in reversed(linears) if linear.out_features == model.config.num_labels), None)
+    exact = set(map(id, _reading_one_token(model, linears)))
     for linear in linears:
-        if linear is last:
+        if id(linear) in exact:
             _forward_in_float32(linear)
         else:
             linear.to(torch.bfloat16)
+
+
+def _reading_one_token(model: PreTrainedModel, linears: Sequence[nn.Linear]) -> list[nn.Linear]:
+    """The layers of the head, and those of the last layer that read the first token alone."""
+    try:
+        stack = layer_stack(model)
+    except UserError:  # its layers share their weights: of the head the layer of the logits is known
+        return [linear for linear in linears if linear.out_features == model.config.num_labels][-1:]
+    inside = set(map(id, stack.modules()))
+    last = max((at for at, linear in enumerate(linears) if id(linear) in inside), default=-1)
+    return [*reading_one_token(stack[-1]), *linears[last + 1 :]]
 
 
 def _forward_in_float32(linear: nn.Linear) -> None:

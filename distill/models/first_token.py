@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 _ATTENTION = ("eager", "sdpa")
+_OF_ALL_TOKENS = {"key", "value", "k_lin", "v_lin"}
 
 
 def first_token_only(model: PreTrainedModel) -> bool:
@@ -54,6 +55,14 @@ def first_token_only(model: PreTrainedModel) -> bool:
         stack[-1] = whole
         token_schedule.install(model)
     return same
+
+
+def reading_one_token(layer: nn.Module) -> list[nn.Linear]:
+    """The linear layers of a rewritten last layer that read its first position alone; none of any other layer."""
+    if not isinstance(layer, _FirstTokenLayer):
+        return []
+    named = ((name.rpartition(".")[2], module) for name, module in layer.named_modules())
+    return [module for name, module in named if isinstance(module, nn.Linear) and name not in _OF_ALL_TOKENS]
 
 
 class _FirstTokenLayer(nn.Module):

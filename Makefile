@@ -39,8 +39,9 @@ base: $(RUN)
 	mkdir -p teachers/weights/base
 	cp $(addprefix runs/base-further/pretrained/,$(WEIGHTS)) teachers/weights/base/
 
+# Three workers on two cores: while one waits for a process, a lock or a clock, the others go on.
 test: lint
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 3 --dist loadfile
 
 fuzz: $(DEV)
 	$(BIN)/python -m pytest -m fuzz

@@ -23,7 +23,9 @@ Progress = Callable[[int, int, str], None]
 """Called before each process with: processes done, processes in all as far as is known, name of the next subject; and
 once at the end."""
 
-_SECONDS = 60
+_SECONDS, _FURTHER = 60, 1.5
+"""Processes of a subject in the minutes, over those that are asked for at least: intervals are over processes, so
+several short ones say more than a few long ones."""
 _WAITING = {
     True: "threads without work wait in a loop for as long as their runtime does by itself, then sleep",
     False: "threads without work sleep at once",
@@ -61,7 +63,7 @@ class Bench:
         machine, positions, config = environment(), self._positions(), self.config
         requests = {view: [rows[position] for position in positions] for view, rows in self.rows_by_view.items()}
         least, limit = len(by_name) * config.processes, config.minutes * _SECONDS
-        more: dict[str, Any] = {"seconds": limit / max(1, least)} if limit else {}
+        more: dict[str, Any] = {"seconds": limit / max(1, least) / _FURTHER} if limit else {}
         more |= {"keep": True} if self.keep else {}
         weights: dict[str, dict[str, int]] = {}
 
@@ -155,8 +157,8 @@ class Measured:
             "tokens": "median tokens that the model reads per record: all windows, special tokens included",
             "speedup_vs_teacher": "p50 of the document teacher in PyTorch eager fp32 over p50 of the row, at batch 1",
             "speedup_vs_best_teacher": "the same against the fastest artifact of a document teacher",
-            "interval": "95%, by resamples of fresh processes on the same requests; Student's t, Welch's degrees of "
-            "freedom",
+            "interval": "95%, by fresh processes on the same requests; moderated variances, Student's t, Welch's "
+            "degrees of freedom",
             "pools": {
                 "within_operators": bench.threads,
                 "between_operators": 1,

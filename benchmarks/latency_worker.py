@@ -10,7 +10,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
 from statistics import median
@@ -35,8 +35,9 @@ from distill.inference.scorer import Prepared, Scorer
 from distill.inference.token_budget import NO_LIMIT
 from export.targets import target_class
 
-_SINGLE, _BULK = 0.7, 0.25
-"""Of a process's seconds: until when requests are begun, and what throughput may take."""
+_WARM, _SINGLE, _BULK = 0.1, 0.7, 0.25
+"""Of a process's seconds: what warming up may take, until when requests are begun, and what throughput may take."""
+_LEAST_WARM = 3
 
 
 def measure(scorer: Scorer, served: Served, watched: Watch, kinds: Sequence[str] | None = (BATCHES,)) -> Json:
@@ -61,7 +62,7 @@ def measure(scorer: Scorer, served: Served, watched: Watch, kinds: Sequence[str]
         def ask(position: int, asked: Sequence[Sequence[Row]] = asked) -> Timing:
             return time_one(asked[position % len(asked)], scorer.prepare, labels, clock)
 
-        first = [ask(number) for number in range(config.warmup)]
+        first = _warmed_up(ask, config.warmup, None if seconds is None else _WARM * seconds)
         blocks[str(batch)] = time_blocks(len(asked), ask, watched, clock, Pace(until), first)
     found = {
         "batches": {batch: _samples(timed) for batch, timed in blocks.items()},
@@ -142,6 +143,17 @@ def opened(subject: Subject, threads: int, spinning: bool = True) -> Scorer:
         with suppress(RuntimeError):  # it is set already
             torch.set_num_interop_threads(1)
     return scorer
+
+
+def _warmed_up(ask: Callable[[int], Timing], count: int, seconds: float | None) -> list[Timing]:
+    """Requests before the clock counts; of a slow model fewer than were asked for, but a few."""
+    found: list[Timing] = []
+    while len(found) < count:
+        spent = sum(timing.total_ns for timing in found) / NS_PER_S
+        if seconds is not None and spent > seconds and len(found) >= _LEAST_WARM:
+            break
+        found.append(ask(len(found)))
+    return found
 
 
 def _affordable(blocks: Mapping[str, Sequence[Block]], seconds: float | None, rows: int, times: int) -> int:

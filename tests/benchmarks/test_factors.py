@@ -32,7 +32,7 @@ def subjects(subject):
 
 
 def apart(subjects):
-    centres = {one.name: Centre(math.log(MS.get(one.name, 1.0)), 1e-4, 3) for one in subjects}
+    centres = {one.name: Centre(math.log(MS.get(one.name, 1.0)), 1e-4, 3, 2) for one in subjects}
     return {one["model"]: one for one in factors(subjects, centres)}
 
 

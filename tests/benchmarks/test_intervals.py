@@ -63,13 +63,29 @@ def test_one_process_says_nothing_about_others():
     assert ratio(one, centre([np.array([1.0, 2.0])] * 2)) is None
 
 
-def test_a_lucky_agreement_takes_the_variance_of_the_others():
-    found = pooled({"a": Centre(0.0, 0.0, 3), "b": Centre(0.0, 0.02, 3), "c": Centre(0.0, float("nan"), 1)})
-    assert found["a"].variance == pytest.approx(0.01) and found["b"].variance == 0.02
-    assert np.isnan(found["c"].variance)
+def test_processes_that_agree_or_not_by_luck_count_the_others_too():
+    """Of a and b each has 2 degrees of its own and takes one from the average, 0.03; one process says nothing."""
+    found = pooled({"a": Centre(0.0, 0.0, 3, 2), "b": Centre(0.0, 0.02, 3, 2), "c": Centre(0.0, float("nan"), 1, 0)})
+    assert found["a"].variance == pytest.approx(0.01 / 3) and found["a"].freedom == 3
+    assert found["b"].variance == pytest.approx((2 * 0.02 + 0.01) / 3) and np.isnan(found["c"].variance)
+    alone = Centre(0.0, 0.02, 3, 2)
+    assert pooled({"a": alone}) == {"a": alone}
+
+
+def test_two_processes_each_leave_no_ratio_open_for_ever():
+    """Twelve subjects whose processes differ by 10%, two each: the intervals hold 1, and are a third of it wide."""
+    random, inside, widths = np.random.default_rng(3), [], []
+    for _ in range(100):
+        sides = {str(at): centre([process(random, 10, 0.1) for _ in range(2)]) for at in range(12)}
+        found = pooled(sides)
+        one = ratio(found["0"], found["1"])
+        inside.append(one.low <= 1 <= one.high)
+        widths.append(one.width)
+    assert np.mean(inside) >= 0.93 and np.median(widths) < 0.35
 
 
 def test_students_distribution_and_welchs_degrees():
     assert student(2) == pytest.approx(4.303, abs=1e-3)
-    assert degrees(Centre(0, 1, 3), Centre(0, 1, 3)) == pytest.approx(4) == degrees(Centre(0, 1, 9), Centre(0, 1, 9))
-    assert degrees(Centre(0, 1, 4), Centre(0, 0, 9)) == pytest.approx(3)
+    three, nine = Centre(0, 1, 3, 2), Centre(0, 1, 9, 8)
+    assert degrees(three, three) == pytest.approx(4) == degrees(nine, nine)
+    assert degrees(Centre(0, 1, 4, 3), Centre(0, 0, 9, 8)) == pytest.approx(3)

@@ -21,10 +21,10 @@ class Machine:
         return {"number": before, "disturbed": noisy[before] if before < len(noisy) else 0.0}
 
     def centres(self, processes):
-        return {
-            name: Centre(0.0, self.spread[name] ** 2 / len(found) if len(found) > 1 else math.nan, len(found))
-            for name, found in processes.items()
-        }
+        def one(name, count):
+            return Centre(0.0, self.spread[name] ** 2 / count if count > 1 else math.nan, count, count - 1)
+
+        return {name: one(name, len(found)) for name, found in processes.items()}
 
     def sample(self, limits):
         first, *others = self.seconds

@@ -22,13 +22,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from distill.core.files import Json
 
+Key = TypeVar("Key")
 _LEVEL = 0.975
 _PRIOR = 4.0
 MOST_DEGREES = 4
@@ -64,12 +65,25 @@ def centre(latencies: Sequence[NDArray[np.float64]]) -> Centre:
     Args: latencies: of each of P ≥ 1 processes, (n,), the same requests in the same order in each.
     Returns: with a variance of NaN for one process, which says nothing about others.
     """
-    logs, count = np.log([np.median(one) for one in latencies]), len(latencies)
-    variance = float(logs.var()) / count * count / (count - 1) if count > 1 else math.nan
+    return over_processes([float(np.median(one)) for one in latencies])
+
+
+def over_processes(values: Sequence[float]) -> Centre:
+    """The mean of the logarithms of one figure of each of P ≥ 1 processes; the variance of one alone is NaN."""
+    logs, count = np.log(values), len(values)
+    variance = float(logs.var()) / (count - 1) if count > 1 else math.nan
     return Centre(float(logs.mean()), variance, count, count - 1)
 
 
-def pooled(centres: Mapping[str, Centre]) -> dict[str, Centre]:
+def around(one: Centre) -> tuple[float, float] | None:
+    """The 95% interval of the figure itself; None for one process."""
+    if math.isnan(one.variance):
+        return None
+    reach = student(min(one.freedom, MOST_DEGREES)) * math.sqrt(one.variance)
+    return math.exp(one.log - reach), math.exp(one.log + reach)
+
+
+def pooled(centres: Mapping[Key, Centre]) -> dict[Key, Centre]:
     """The same, the variance of each moved towards that of an average subject: a moderated t.
 
     Two or three processes say little of how far apart processes are: two that agree by luck would make a ratio sure,

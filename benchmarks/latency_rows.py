@@ -35,9 +35,12 @@ def latency_rows(
     timed = 1 in config.batch
     centres = centres_of(rounds) if timed else {}
     first, best = reference(list(subjects)) if timed else None, best_teacher(subjects, centres)
+    served = {name: [one["layouts"] for one in processes] for name, processes in rounds.items()}
+    laid_out = layouts(served, threads, config.throughput_batch)
     return [
         {
             **_row(subject, rounds, batch, config, threads),
+            **_throughput(laid_out[subject.name]),
             **_speedups(centres, subject, *((first, best) if batch == 1 else (None, None))),
             **_conditions(rounds[subject.name]),
             **({"speed_only": True} if subject.speed_only else {}),
@@ -85,7 +88,6 @@ def _row(
     subject: Subject, rounds: Mapping[str, Sequence[Round]], batch: int, config: BenchConfig, threads: int
 ) -> Json:
     own, shared = rounds[subject.name], answered_by_all(rounds, str(batch))
-    laid_out = layouts([measured["layouts"] for measured in own], threads, config.throughput_batch)
     total = _samples(own, batch, "total_ns")
     middle = centre([np.asarray(one["batches"][str(batch)]["total_ns"][:shared], np.float64) for one in own])
     return {
@@ -104,9 +106,12 @@ def _row(
         "p95_ms": tail_ms(total, 95, config.tail_samples),
         "p99_ms": tail_ms(total, 99, config.tail_samples),
         "tokenise_ms": median(_samples(own, batch, "tokenise_ns")) / NS_PER_MS,
-        "throughput_per_s": laid_out[0]["per_s"],
-        **({"layouts": laid_out} if len(laid_out) > 1 else {}),
     }
+
+
+def _throughput(laid_out: Sequence[Json]) -> Json:
+    """Records a second of the fastest layout, and all of them where there are several."""
+    return {"throughput_per_s": laid_out[0]["per_s"], **({"layouts": list(laid_out)} if len(laid_out) > 1 else {})}
 
 
 def _conditions(own: Sequence[Round]) -> Json:

@@ -6,13 +6,14 @@ sessions as threads, each with a record of its own, often answer more of them to
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.intervals import spread
+from benchmarks.intervals import Centre, around, over_processes, pooled
 from benchmarks.requests import Row
 from benchmarks.timing import NS_PER_S, Clock
 from distill.core.files import Json
@@ -63,22 +64,42 @@ def rates(
     return found
 
 
-def layouts(processes: Sequence[Mapping[str, float]], threads: int, batch: int) -> list[Json]:
-    """The layouts of a model, the one with the most records a second first.
+def layouts(models: Mapping[str, Sequence[Mapping[str, float]]], threads: int, batch: int) -> dict[str, list[Json]]:
+    """The layouts of each model, the one with the most records a second first.
 
-    Args: processes: `rates` of each. threads: of the budget. batch: records of a batch.
+    Args: models: `rates` of each process of each model. threads: of the budget. batch: records of a batch.
     Returns: `kind`, `sessions`, `threads` of each, `batch`, `per_s`, and `ratio` to one session with one record at a
         time with its 95% interval over processes, `low` and `high` None for one process.
     """
-    found: list[Json] = []
-    for kind in processes[0]:
-        apart, many = kind in (SESSIONS, BOTH), kind in (BATCHES, BOTH)
-        laid = {"sessions": threads if apart else 1, "threads": 1 if apart else threads, "batch": batch if many else 1}
-        per_s = spread([one[kind] for one in processes])["value"]
-        against = spread([one[kind] / one[ONE] for one in processes]) if ONE in processes[0] else {}
-        told = {"ratio": against.get("value"), "low": against.get("low"), "high": against.get("high")}
-        found.append({"kind": kind, **laid, "per_s": per_s, **told})
-    return sorted(found, key=lambda one: -one["per_s"])
+    compared = {
+        (name, kind): over_processes([one[kind] / one[ONE] for one in processes])
+        for name, processes in models.items()
+        for kind in processes[0]
+        if ONE in processes[0] and kind != ONE
+    }
+    ratios = pooled(compared)
+    return {
+        name: sorted(
+            (_layout(kind, processes, ratios.get((name, kind)), (threads, batch)) for kind in processes[0]),
+            key=lambda one: -one["per_s"],
+        )
+        for name, processes in models.items()
+    }
+
+
+def _layout(kind: str, processes: Sequence[Mapping[str, float]], ratio: Centre | None, budget: tuple[int, int]) -> Json:
+    (threads, batch), apart, many = budget, kind in (SESSIONS, BOTH), kind in (BATCHES, BOTH)
+    low, high = (around(ratio) if ratio else None) or ((1.0, 1.0) if kind == ONE else (None, None))
+    return {
+        "kind": kind,
+        "sessions": threads if apart else 1,
+        "threads": 1 if apart else threads,
+        "batch": batch if many else 1,
+        "per_s": math.exp(over_processes([one[kind] for one in processes]).log),
+        "ratio": math.exp(ratio.log) if ratio else 1.0 if kind == ONE else None,
+        "low": low,
+        "high": high,
+    }
 
 
 def _in_length_order(scorer: Scorer, rows: Sequence[Row], batch: int) -> list[list[Row]]:

@@ -129,7 +129,7 @@ def check(folder: Path) -> Contents:
         with damage(folder / "postprocessing.json"):
             _check_after(folder / "postprocessing.json", after, manifest)
         with damage(folder / "config.json"):
-            _check_config(folder / "config.json", manifest)
+            _check_config(folder / "config.json", manifest, before["pad_id"])
         with damage(folder / GOLDEN):
             golden = _read_golden(folder / GOLDEN, manifest)
         return Contents(manifest, before, after, golden)
@@ -308,11 +308,13 @@ def _check_after(path: Path, after: Json, manifest: Json) -> None:
         _need(fit and by_class == stored, path, f"class thresholds of {name}: {by_class}, the manifest says {stored}")
 
 
-def _check_config(path: Path, manifest: Json) -> None:
-    """Check that clients which take the labels from here take the same, in order."""
-    names = read_json(path).get("id2label") or {}
+def _check_config(path: Path, manifest: Json, pad: int) -> None:
+    """Check that clients which take labels, in order, and padding from here take the same."""
+    config = read_json(path)
+    names, stated = config.get("id2label") or {}, config.get("pad_token_id")
     stored = [names[key] for key in sorted(names, key=int)]
     _need(not stored or _are_labels(stored, manifest), path, "other labels than the manifest's")
+    _need(stated in (None, pad) or not 0 <= stated < config.get("vocab_size", 0), path, f"padding {stated}, not {pad}")
 
 
 def _are_labels(stored: Any, manifest: Json) -> bool:

@@ -1,11 +1,14 @@
 """Faults planted in the code that builds bundles: each ends in a named failure and no bundle."""
 
 import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import onnx
 import pytest
 from onnx import helper
+from onnxruntime.quantization import quantize_dynamic
 
 from distill.core.errors import GateFailed
 from distill.core.files import read_json, sha256, write_json
@@ -118,6 +121,23 @@ def teachers_model(folder):
     onnx.save(proto, folder / "model.onnx")
 
 
+def other_int8(folder):
+    """The int8 file of another model of the same inputs and labels, which says that it is this one's."""
+    with TemporaryDirectory() as place:
+        whole, other = Path(place) / "whole.onnx", folder / "model.int8.onnx"
+        onnx.save(classifier(seed=2), whole)
+        props = {item.key: item.value for item in onnx.load(other).metadata_props}
+        quantize_dynamic(whole, other)
+        proto = onnx.load(other)
+        helper.set_model_props(proto, props)
+        onnx.save(proto, other)
+
+
+def other_padding(folder):
+    content = read_json(folder / "config.json")
+    write_json(folder / "config.json", {**content, "pad_token_id": 5, "vocab_size": 90})
+
+
 def ending(name, operator):
     """The file with one more operator at its end."""
 
@@ -143,6 +163,8 @@ SPOILED_FILES = {
     "rendering reads the left side twice": ("_copy", LEFT_TWICE),
     "rendering cuts on the left": ("_copy", CUT_ON_THE_LEFT),
     "the teacher's model": ("_copy", teachers_model),
+    "another model's int8 file": ("_copy", other_int8),
+    "another padding id": ("_copy", other_padding),
     "softmax in the int8 file": ("_copy", ending("model.int8.onnx", "Softmax")),
     "sigmoid in the int8 file": ("_copy", ending("model.int8.onnx", "Sigmoid")),
     "softmax in the fp32 file": ("_copy", ending("model.onnx", "Softmax")),

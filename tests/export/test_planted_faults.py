@@ -218,6 +218,13 @@ def test_a_fault_of_the_finished_file_is_caught(workshop, tmp_path, name, fault)
     assert gate in found or REFUSED in found, found
 
 
+def test_scales_of_other_records_are_caught(workshop, tmp_path):
+    """A stale calibration: on records without text, whose activations are a small part of those that are served."""
+    empty = [{"product.title": "", "page.title": ""}] * 20
+    found = workshop.caught("onnx-int8-static", tmp_path, calibrated_on=empty)
+    assert found & {PARITY, DECISIONS}, found
+
+
 @pytest.mark.parametrize("name", TARGETS)
 def test_without_a_fault_it_passes_or_the_next_of_its_ladder_does(workshop, tmp_path, name):
     """Weights as wide as these ask more of one scale for a whole input than 0.5% of decisions allow."""

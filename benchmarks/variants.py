@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
@@ -11,10 +10,10 @@ from pathlib import Path
 from benchmarks.config import BenchConfig
 from benchmarks.subjects import PYTORCH, Subject, document_teachers, reference
 from distill.core.errors import UserError
+from distill.inference.compiling import COMPILERS, has_compiler
 
 INT8 = "onnx-int8"
 _OPENVINO, _OPENVINO_FILE = "openvino", "benchmarks.openvino_file:OpenVinoFile"
-_COMPILERS = ("c++", "g++", "clang++")
 
 
 def with_variants(
@@ -36,10 +35,10 @@ def with_variants(
         found = [*found, *(_in_openvino(one) for one in found if one.target == "onnx_fp32" and one.provider == "cpu")]
     if config.compiled:
         again = [replace(one, name=f"{one.name}.compiled", compiled=True) for one in found if one.runtime == PYTORCH]
-        if any(map(shutil.which, _COMPILERS)):
+        if has_compiler():
             found = [*found, *again]
         else:
-            left_out = dict.fromkeys((one.name for one in again), f"no compiler here: {', '.join(_COMPILERS)}")
+            left_out = dict.fromkeys((one.name for one in again), f"no compiler here: {', '.join(COMPILERS)}")
     return found, left_out
 
 

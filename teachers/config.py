@@ -34,6 +34,9 @@ class LabellingConfig(Config):
     unpadded: bool = Field(
         False, description="read a batch's rows one after the other, without padding: encoders built as BERT, in torch"
     )
+    compiled: bool = Field(
+        False, description="let torch.compile make an encoder faster, in torch, with padding; it needs a compiler"
+    )
     tokenisers: NonNegativeInt = Field(
         0, description="processes that render and tokenise ahead of an encoder; 0: a thread; nothing in the labels"
     )

@@ -23,8 +23,9 @@ def opening(config: LabellingConfig, threads: int) -> Opening:
     place = runs.device(device.device())
     precision = runs.precision(config.precision, device.has_bf16(place))
     runs.require_unpadding(config.unpadded)
+    runs.require_compiling(config.compiled, config.unpadded)
     how = Opening(threads, precision, place, config.batch_tokens, backend=config.backend)
-    return replace(how, unpadded=config.unpadded, tokenisers=config.tokenisers)
+    return replace(how, unpadded=config.unpadded, compiled=config.compiled, tokenisers=config.tokenisers)
 
 
 def settled(part: Part, how: Opening, limit: float) -> Opening:

@@ -27,16 +27,18 @@ _LARGE, _NARROW = (12, 768), (6, 384)
 
 
 class _Way(NamedTuple):
-    """How rows are read: mean tokens of a row, padded tokens of a batch, with padding or without."""
+    """How rows are read: mean tokens of a row, padded tokens of a batch, with padding or without, compiled or not."""
 
     tokens: int
     batch_tokens: int
     unpadded: bool
+    compiled: bool = False
 
 
 _WAYS = (
     *(_Way(MIX_TOKENS, size, unpadded) for size in (4096, 16_384) for unpadded in (False, True)),
     _Way(_SHORT, 16_384, True),
+    _Way(MIX_TOKENS, 16_384, False, compiled=True),
 )
 _TINY_WAYS = (_Way(MIX_TOKENS, 256, False), _Way(MIX_TOKENS, 256, True))
 
@@ -91,6 +93,7 @@ def _cell(job: Job, layers: int, width: int, way: _Way, pool: int) -> Json:
         batch_tokens=way.batch_tokens,
         precision="bf16" if card else "fp32",
         unpadded=way.unpadded,
+        compiled=way.compiled,
         tokenisers=max(0, min(_TOKENISERS, (os.cpu_count() or 1) - 2)) if card else 0,
     )
     (part,) = parts(model, folder, config.shard_rows)
@@ -103,7 +106,8 @@ def _cell(job: Job, layers: int, width: int, way: _Way, pool: int) -> Json:
     synchronise(job.device)
     seconds = time.perf_counter() - started
     about = {"layers": layers, "width": width, "mean_tokens": way.tokens, "batch_tokens": way.batch_tokens}
-    return {**about, "unpadded": way.unpadded, "tokenisers": config.tokenisers, **_rates(out, layers, width, seconds)}
+    about |= {"unpadded": way.unpadded, "compiled": way.compiled}
+    return {**about, "tokenisers": config.tokenisers, **_rates(out, layers, width, seconds)}
 
 
 def _label(scorer: Scorer, shards: Sequence[Shard], folder: Path, writing: Writing) -> None:

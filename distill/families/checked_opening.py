@@ -22,7 +22,7 @@ def checked(folder: Path, how: Opening, rows: Sequence[Row], limit: float) -> Op
 
     Args: rows: of which up to 32 are read, evenly spread.
     """
-    plainly = replace(how, backend=DEFAULT.backend, precision="fp32", unpadded=False)
+    plainly = replace(how, backend=DEFAULT.backend, precision="fp32", unpadded=False, compiled=False)
     own = family_of(folder)
     if how == plainly or not rows or own.precision != "fp32" or own.is_remote_at(folder):
         return how
@@ -32,7 +32,8 @@ def checked(folder: Path, how: Opening, rows: Sequence[Row], limit: float) -> Op
     change = largest_change(fast, exact)
     if change <= limit:
         return how
-    way = f"{how.precision} in {how.backend}{', without padding,' if how.unpadded else ''}"
+    more = ", without padding," if how.unpadded else ", compiled," if how.compiled else ""
+    way = f"{how.precision} in {how.backend}{more}"
     note(
         f"{folder.name}: {way} changes a logit by {change:.2g} on {count} rows, precision_limit is {limit:g}: "
         "it labels in fp32 in torch"

@@ -34,3 +34,4 @@ def require_backends(settings: Settings) -> None:
         runs.require()
         runs.precision(entry.labelling.precision, False)
         runs.require_unpadding(entry.labelling.unpadded)
+        runs.require_compiling(entry.labelling.compiled, entry.labelling.unpadded)

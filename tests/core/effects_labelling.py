@@ -26,6 +26,7 @@ EFFECTS: Mapping[type[Config], Mapping[str, str]] = {
         "precision": "teachers/test_label.py::test_labelling_runs_where_the_precision_was_chosen_for",
         "precision_limit": "families/test_checked_opening.py::test_a_limit_decides_whether_the_fast_way_is_taken",
         "tokenisers": "inference/test_tokenisers.py::test_processes_tokenise_and_the_labels_are_the_same",
+        "compiled": "teachers/test_label.py::test_a_model_is_compiled_where_that_is_asked_and_can_be",
         "unpadded": "teachers/test_label.py::test_batches_are_read_without_padding_where_that_is_asked",
         "backend": "teachers/test_label.py::test_a_backend_labels_and_one_that_answers_otherwise_does_not",
     },

@@ -126,6 +126,7 @@ FRESH_LABELLING = {
     "precision_limit": 0.1,
     "backend": "torch",
     "unpadded": False,
+    "compiled": False,
     "tokenisers": 0,
 }
 

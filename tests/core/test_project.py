@@ -212,6 +212,7 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
         "precision_limit": 0,
         "backend": "",
         "unpadded": "perhaps",
+        "compiled": "perhaps",
         "tokenisers": -1,
     },
     TeacherConfig: {

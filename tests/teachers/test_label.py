@@ -14,6 +14,7 @@ from distill.core.run_folder import LABEL_CARD
 from distill.core.soft_labels import read_shard, read_soft_labels, shard_files, shard_path
 from distill.core.view import View
 from distill.inference import torch_runner
+from distill.inference.backends import backend as backend_module
 from distill.inference.backends.pytorch import Torch
 from distill.inference.runner_scorer import RunnerScorer
 from distill.inference.torch_runner import TorchRunner
@@ -243,6 +244,25 @@ def test_batches_are_read_without_padding_where_that_is_asked(teacher, records, 
         assert bool(seen) == unpadded
     one, other = read_soft_labels(tmp_path / "padded"), read_soft_labels(tmp_path / "packed")
     np.testing.assert_allclose(other.logits, one.logits, atol=1e-4)
+
+
+def test_a_model_is_compiled_where_that_is_asked_and_can_be(teacher, records, tmp_path, monkeypatch):
+    """By a compiler that changes nothing: making a real one takes minutes."""
+    asked = []
+    monkeypatch.setattr(torch, "compile", lambda model, **how: asked.append(how) or model)
+    monkeypatch.setattr(backend_module, "has_compiler", lambda: True)
+    compiled = CONFIG.model_copy(update={"compiled": True})
+    label(CONFIG, teacher, records, 1, tmp_path / "plain")
+    assert not asked
+    label(compiled, teacher, records, 1, tmp_path / "compiled")
+    assert asked and set(map(str, asked)) == {str({"dynamic": True})}
+    _assert_same(read_soft_labels(tmp_path / "compiled"), read_soft_labels(tmp_path / "plain"))
+    for change, told in (({"unpadded": True}, "unpadded: true"), ({"backend": "onnx"}, "backend onnx")):
+        with pytest.raises(UserError, match=told):
+            label(compiled.model_copy(update=change), teacher, records, 1, tmp_path / "refused")
+    monkeypatch.setattr(backend_module, "has_compiler", lambda: False)
+    with pytest.raises(UserError, match="needs a compiler"):
+        label(compiled, teacher, records, 1, tmp_path / "refused")
 
 
 @pytest.mark.gpu

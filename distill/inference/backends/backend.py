@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from distill.core.errors import UserError
 from distill.core.siblings import sibling
 from distill.inference import backends
+from distill.inference.compiling import COMPILERS, has_compiler
 
 if TYPE_CHECKING:
     from distill.inference.runner import Runner
@@ -37,13 +38,15 @@ class Backend:
     """A runtime for encoders.
 
     Attributes: name: in `labelling.backend`. precisions: that it can compute in, the exact one first. devices: kinds of
-        device that it runs on. unpads: whether it can read batches without padding.
+        device that it runs on. unpads: whether it can read batches without padding. compiles: whether torch.compile can
+        make its models faster.
     """
 
     name: ClassVar[str]
     precisions: ClassVar[tuple[Precision, ...]] = ("fp32",)
     devices: ClassVar[tuple[str, ...]] = ("cpu",)
     unpads: ClassVar[bool] = False
+    compiles: ClassVar[bool] = False
 
     @classmethod
     def require(cls) -> None:
@@ -82,6 +85,20 @@ class Backend:
                 found=f"true, with backend {cls.name}",
                 do="set it to false, or take backend torch",
             )
+
+    @classmethod
+    def require_compiling(cls, asked: bool, unpadded: bool) -> None:
+        """Check that torch.compile can make its models faster where that is asked. Raises: UserError."""
+        where = "labelling.compiled"
+        if asked and (unpadded or not cls.compiles):
+            found = "true, with unpadded: true" if cls.compiles else f"true, with backend {cls.name}"
+            do = "set it to false, or take backend torch with unpadded: false"
+            raise UserError(
+                "only PyTorch's models that read padded batches are compiled", where=where, found=found, do=do
+            )
+        if asked and not has_compiler():
+            found, do = f"none of {', '.join(COMPILERS)}", "install one, or set it to false"
+            raise UserError("torch.compile needs a compiler of C++", where=where, found=found, do=do)
 
     @classmethod
     @abstractmethod

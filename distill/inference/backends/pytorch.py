@@ -18,6 +18,7 @@ class Torch(Backend):
     precisions: ClassVar[tuple[Precision, ...]] = ("fp32", "bf16")
     devices: ClassVar[tuple[str, ...]] = ("cpu", "cuda")
     unpads: ClassVar[bool] = True
+    compiles: ClassVar[bool] = True
 
     @classmethod
     def open(cls, folder: Path, how: Running) -> Runner:

@@ -20,13 +20,13 @@ class PredictOptions:
 
     out: Annotated[Path | None, Flag("Where answers go, in the format of its name.")] = None
     operating_point: Annotated[str | None, Flag("Name of an operating point of the positive class.")] = None
-    fall_through: Annotated[float | None, Flag("Share to send on to the teacher: adds send_on to each answer.")] = None
     precision: Annotated[str | None, Flag("fp32, the default, or another one that the bundle holds: int8.")] = None
     provider: Annotated[str, Flag("What runs the model: cpu, cuda or tensorrt; auto takes the best.")] = "auto"
     threads: Annotated[int | None, Flag("Processor threads of each worker.")] = None
     workers: Annotated[int | None, Flag("Processes; by default one for each core, one for a short file or GPU.")] = None
     key: Annotated[str | None, Flag("One row per value of this column, in place of one per record: page.url.")] = None
     conflicts: Annotated[str | None, Flag("With --key, where rows differ: error (default), first or mean.")] = None
+    fall_through: Annotated[float | None, Flag("Share to send on to the teacher: adds send_on to each answer.")] = None
 
     def check(self) -> None:
         """Raises: UserError for values that no machine can follow, and for options that do not go together."""

@@ -280,6 +280,7 @@ def _require_known(model: Bundle, options: PredictOptions) -> None:
     except ValueError as error:
         raise UserError(str(error), where="--operating-point") from None
     try:
-        model.predict([], options.operating_point, None, options.fall_through)
+        if options.fall_through is not None:
+            model.predict([], options.operating_point, None, options.fall_through)
     except ValueError as error:
         raise UserError(str(error), where="--fall-through") from None

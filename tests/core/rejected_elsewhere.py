@@ -86,6 +86,7 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
         "processes": 0,
         "minutes": -1,
         "within": 0,
+        "spinning": "often",
         "trained_students": "often",
         "int8_teachers": "often",
         "openvino": "often",

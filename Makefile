@@ -39,9 +39,10 @@ base: $(RUN)
 	mkdir -p teachers/weights/base
 	cp $(addprefix runs/base-further/pretrained/,$(WEIGHTS)) teachers/weights/base/
 
-# Three workers on two cores: while one waits for a process, a lock or a clock, the others go on.
+# Three workers on two cores: while one waits for a process, a lock or a clock, the others go on. They take the files in
+# the order of tests/conftest.py, the longest first.
 test: lint
-	$(BIN)/python -m pytest -n 3 --dist loadfile
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 fuzz: $(DEV)
 	$(BIN)/python -m pytest -m fuzz

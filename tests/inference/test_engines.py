@@ -178,7 +178,7 @@ def test_open_session_gives_a_file_with_profiles_its_engines(model, monkeypatch)
         return Session([name for name, _ in providers])
 
     runtime = types.SimpleNamespace(
-        SessionOptions=types.SimpleNamespace,
+        SessionOptions=lambda: types.SimpleNamespace(add_session_config_entry=lambda key, value: None),
         GraphOptimizationLevel=types.SimpleNamespace(ORT_ENABLE_ALL=99),
         InferenceSession=session,
         get_available_providers=lambda: [TENSORRT, CUDA, CPU],

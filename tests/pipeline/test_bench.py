@@ -64,7 +64,7 @@ def timed(monkeypatch, tmp_path):
 
 
 ENCODERS = {"new@document": "pytorch", "new@card": "pytorch"}
-FILES = dict.fromkeys(("new@document.onnx", "new@card.onnx", "small@card.onnx"), "onnxruntime")
+FILES = dict.fromkeys(("new@document.onnx", "small@card.onnx"), "onnxruntime")
 
 
 def test_students_are_timed_in_pytorch_where_that_is_asked(experiment, timed):

@@ -22,7 +22,7 @@ SETS = [f"teachers.{name}.{key}" for name in ("new", "old") for key in ("checkpo
 
 # Steps that read the card, by what they make; the document teacher, its labels and its predictions are not among them.
 CONTROL = {"train tfidf", "predict tfidf@card"}
-CARD_TEACHER = {"teach new@card", "predict new@card", "export new@card.onnx"}
+CARD_TEACHER = {"teach new@card", "predict new@card"}
 TWIN = {"train small-gold", "predict small-gold@card"}
 STUDENT = {
     *("train small", "train small-gold-steps", "predict small@card", "predict small-gold-steps@card"),

@@ -77,6 +77,7 @@ def made(world):
     return world(), world.cells()
 
 
+@pytest.mark.slow
 def test_each_ingredient_is_a_run_and_one_that_fails_is_named(made):
     code, cells = made
     assert code == 1
@@ -90,6 +91,7 @@ def test_each_ingredient_is_a_run_and_one_that_fails_is_named(made):
     assert cells["offers"]["error"] == "needs documents"
 
 
+@pytest.mark.slow
 def test_a_difference_is_paired_to_the_base_runs_student_with_an_interval(made):
     _, cells = made
     student, base = (cells[name]["students"]["small"] for name in ("layer_decay", "base"))
@@ -112,6 +114,7 @@ def test_a_run_that_a_gate_stopped_before_its_student_has_failed_with_the_gates_
     assert base_of(tmp_path / "nowhere", ["3L"])["error"] == "not run to its end"
 
 
+@pytest.mark.slow
 def test_what_an_ingredient_leaves_alone_is_not_made_again(made, world):
     stages = read_json(world.folder / "work" / "tiny" / "runs" / "layer_decay" / "run.json")["stages"]
     skipped = {stage["name"] for stage in stages if stage["status"] == "skipped"}
@@ -121,6 +124,7 @@ def test_what_an_ingredient_leaves_alone_is_not_made_again(made, world):
     assert "train small-gold" not in {stage["name"] for stage in base}
 
 
+@pytest.mark.slow
 def test_a_second_start_makes_nothing_again_and_keeps_the_others_of_the_result(made, world):
     run = world.folder / "work" / "tiny" / "runs"
     before = [
@@ -135,6 +139,7 @@ def test_a_second_start_makes_nothing_again_and_keeps_the_others_of_the_result(m
     assert list(world.cells()) == list(cells) and world.cells()["unknown"] == cells["unknown"]
 
 
+@pytest.mark.slow
 def test_figures_of_another_base_are_not_kept(made, world, tmp_path):
     document = read_json(world.results)
     document["sets"][0]["base"]["students"]["small"]["steps"] += 1
@@ -145,6 +150,7 @@ def test_figures_of_another_base_are_not_kept(made, world, tmp_path):
     assert list(other.cells()) == ["base", "offers"]
 
 
+@pytest.mark.slow
 def test_the_page_has_a_row_for_each_and_says_what_failed(made, world):
     result = read_json(world.results)
     page, short = markdown_ablation(result), markdown_changes(result)
@@ -155,6 +161,7 @@ def test_the_page_has_a_row_for_each_and_says_what_failed(made, world):
     assert value in page and value in short and "…" in value
 
 
+@pytest.mark.slow
 def test_publish_makes_the_page_and_words_may_name_its_figures(made, world, tmp_path):
     (tmp_path / "benchmarks" / "results").mkdir(parents=True)
     (tmp_path / "README.md").touch()

@@ -55,6 +55,7 @@ def answers(path):
     return session.run(None, {item.name: batch[item.name] for item in session.get_inputs()})[0]
 
 
+@pytest.mark.slow
 def test_every_form_gives_the_logits_of_the_shipped_one(made):
     _, _, files = made
     expected = answers(files[SHIPPED])
@@ -63,6 +64,7 @@ def test_every_form_gives_the_logits_of_the_shipped_one(made):
     assert near["int8, queries, keys and values in one product"] < 1e-6
 
 
+@pytest.mark.slow
 def test_forms_are_what_they_are_called(made):
     _, _, files = made
     models = {name: onnx.load(path) for name, path in files.items()}
@@ -85,6 +87,7 @@ def test_the_floor_has_the_products_of_the_model_alone():
     assert set(operators) == {"MatMulInteger", "MatMul"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tokens", [3, 9, 24])
 def test_a_card_has_exactly_so_many_tokens(made, tokens):
     renderer = View.load(made[1]).renderer()
@@ -116,6 +119,7 @@ def test_the_interval_of_a_ratio_is_that_of_a_median():
     assert ratio(np.array([4.0, 6, 5]), np.array([2.0, 3, 2.5]))["value"] == 2
 
 
+@pytest.mark.slow
 def test_the_command_stores_forms_ratios_and_starts_with_a_page(stored):
     code, result, page = stored
     assert code == 0

@@ -47,6 +47,7 @@ def stored(places):
         return json.loads(json.dumps(shapes.measure(options, places)))
 
 
+@pytest.mark.slow
 def test_every_form_of_both_shapes_is_timed(stored):
     models = [f"{shape}{form}" for shape in ("2x64@document", "1x64@card") for form in FORMS]
     assert [row["model"] for row in stored["rows"]] == models
@@ -56,6 +57,7 @@ def test_every_form_of_both_shapes_is_timed(stored):
     assert stored["command"].endswith("--teacher 2x64 --student 1x64")
 
 
+@pytest.mark.slow
 def test_the_page_and_its_sentences_name_the_ratios(stored):
     kind = kind_of(stored)
     page = kind.full(stored)

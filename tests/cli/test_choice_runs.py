@@ -150,6 +150,7 @@ def test_label_trains_no_twin_and_another_choice_redoes_only_what_it_must(projec
     assert remade(run) == ["choose labels", *([label] if taken != "mean" else [])]
 
 
+@pytest.mark.slow
 def test_the_plan_of_a_run_with_a_choice_names_its_labels_with_their_time(project, taught, tmp_path):
     run = tmp_path / "run"
     shutil.copytree(taught[0], run)
@@ -163,6 +164,7 @@ def test_the_plan_of_a_run_with_a_choice_names_its_labels_with_their_time(projec
     assert "to do  choose labels" in other and re.search(r"to do  label base  +\d+s", other), other
 
 
+@pytest.mark.slow
 def test_each_seed_chooses_for_itself(project, tmp_path):
     done = distill("teach", f"--config={project}", f"--out={tmp_path / 'run'}", "--set=seeds=[1, 2]")
     assert done.returncode == 0, done.stdout + done.stderr

@@ -113,6 +113,7 @@ def test_words_are_measured_and_nothing_of_them_is_handed_over(words):
     assert _names(run / "labels") == {"base"}
 
 
+@pytest.mark.slow
 def test_words_are_timed_as_they_are_and_take_no_part_in_speed_ups_but_their_own(words, tmp_path):
     run, _ = words
     timed = {row["model"]: row for row in _report(run)["latency"]}
@@ -133,6 +134,7 @@ def test_words_are_timed_as_they_are_and_take_no_part_in_speed_ups_but_their_own
     assert set(timed) < {row["model"] for row in json.loads(again.read_text(encoding="utf-8"))["rows"]}
 
 
+@pytest.mark.slow
 def test_a_bag_of_tokens_is_handed_over_as_any_student_without_int8(planted, tmp_path):
     config = _project(planted, tmp_path / "project", more="controls: {card_teacher: false}\n")
     quick = ("--set=students.bag.training={epochs: 20, learning_rate: 0.01}", "--set=export=[onnx, onnx-int8]")
@@ -184,6 +186,7 @@ def both(planted, tmp_path_factory):
     return _run(config, "--set=students.small.source=base")
 
 
+@pytest.mark.slow
 def test_an_ensemble_labels_with_the_mean_of_its_members(both):
     run, _ = both
     assert _names(run / "labels") == {"both"} and _names(run / "teachers") == {"base", "words", "both"}
@@ -197,6 +200,7 @@ def test_an_ensemble_labels_with_the_mean_of_its_members(both):
     np.testing.assert_allclose(parts["both"].logits, expected, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_students_are_measured_against_the_ensemble_and_words_have_a_twin(both):
     run, _ = both
     models = {model["name"]: model for model in _report(run)["models"]}
@@ -213,6 +217,7 @@ def test_students_are_measured_against_the_ensemble_and_words_have_a_twin(both):
     assert _names(run / "export") == _names(run / "bundles") == {"small"}
 
 
+@pytest.mark.slow
 def test_a_second_start_makes_nothing_again(both):
     run, _ = both
     _run(run.parent / "project.yaml", "--set=students.small.source=base")

@@ -129,6 +129,7 @@ def mislabelled(tmp_path_factory):
     return project
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("how", "best"), [(OVERTRAINED, "small-gold-steps@card"), (HASTY, "small-gold@card")])
 def test_the_better_twin_by_validation_is_what_the_gate_compares_with(mislabelled, tmp_path, how, best):
     project, run = mislabelled, shutil.copytree(mislabelled.parent / "run", tmp_path / "run")

@@ -130,6 +130,7 @@ def test_patterns_that_do_nothing_or_everything_are_refused(fp32, patterns, mess
         int8.rungs(fp32("bert"), patterns)
 
 
+@pytest.mark.slow
 def test_products_of_gpt2_have_a_bias_inside_and_are_int8_too(tmp_path):
     start, fp32, out = (tmp_path / name for name in ("start", "fp32.onnx", "int8.onnx"))
     write_checkpoint(FAMILIES["GPT-2"], ["дрель пила", "drill"], start)

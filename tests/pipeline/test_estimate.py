@@ -96,6 +96,7 @@ def test_a_plan_has_times_once_audited_and_makes_nothing(tiny, tmp_path):
     assert sorted(path for path in run.rglob("*") if path.is_file()) == before
 
 
+@pytest.mark.slow
 def test_of_a_run_in_part_only_what_is_left_has_a_time(run, tiny, tmp_path):
     copy = tmp_path / "run"
     shutil.copytree(run, copy)

@@ -274,6 +274,7 @@ def test_the_old_teacher_knows_the_old_slice_only(run):
     assert wrong.returncode == 2 and "known: slice" in wrong.stderr
 
 
+@pytest.mark.slow
 def test_second_start_does_nothing_and_the_verbs_read_the_outer_folder(run):
     before = {path: path.stat().st_mtime_ns for path in run.rglob("*.safetensors")}
     done = distill("evaluate", *arguments(run.parent / "project.yaml"))

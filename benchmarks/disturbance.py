@@ -125,8 +125,11 @@ def reading(before: Accounts, after: Accounts, loop: float) -> Reading:
     )
 
 
-def watch(threads: int, quickest: float | None = None) -> Watch:
+def watch(threads: int, quickest: float | None = None, spinning: bool = True) -> Watch:
     """A watch of this process, whose loop keeps as many processors busy as the model does.
+
+    Threads that sleep at once wait for a processor whenever they wake, thousands of times a second: what they wait is
+    the model's own and no sign of others, so that it is not read where there is no `spinning`.
 
     The quickest of three loops counts: right after a model's work the first one shares its processors with threads of
     that model which still spin, and took 1.5 to 1.9 times as long on an idle machine of two cores; the quickest 1.0 to
@@ -137,7 +140,10 @@ def watch(threads: int, quickest: float | None = None) -> Watch:
         time.sleep(_CALM_S)
         return min(hash_loop(threads) for _ in range(_TRIES))
 
-    return Watch(loop, accounts, quickest)
+    def without_waits() -> Accounts:
+        return accounts()._replace(waited_s=None, switches=0)
+
+    return Watch(loop, accounts if spinning else without_waits, quickest)
 
 
 def hash_loop(threads: int) -> float:

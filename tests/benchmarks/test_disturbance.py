@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from benchmarks import disturbance
 from benchmarks.blocks import LEAST, Pace, time_blocks
 from benchmarks.disturbance import Accounts, Reading, Watch, accounts, reading, watch
 from benchmarks.timing import Timing
@@ -58,6 +59,15 @@ def test_a_planted_load_is_seen_by_the_process_that_is_timed():
             one.join()
     assert found.reasons and found.load > 0
     assert accounts().waited_s is None or found.waited_share > 0.1
+
+
+@pytest.mark.parametrize(("spinning", "kinds"), [(True, 1), (False, 0)])
+def test_what_threads_that_sleep_wait_for_is_no_sign_of_others(monkeypatch, spinning, kinds):
+    waits = (Accounts(float(at), 0.0, 9000 * at, 0.4 * at, 0.0, 1.0) for at in range(9))
+    monkeypatch.setattr(disturbance, "accounts", lambda: next(waits))
+    monkeypatch.setattr(disturbance, "hash_loop", lambda threads: 1.0)
+    _, found = watch(1, spinning=spinning).around(lambda: None)
+    assert len(found.reasons) == kinds and (found.waited_share is None) != spinning
 
 
 class Noise:

@@ -49,12 +49,13 @@ def _labelling(figures: Json) -> Sequence[Table]:
         f"shards of logits on disk. Peak: {best['tflops']:.0f} TFLOP/s, a {best['dtype']} product of {best['size']}³ "
         "on random values, measured in the same process. Padding counts as no work."
     )
+    words += "".join(f" Not timed: {name}, {why}." for name, why in figures.get("left_out", {}).items())
     rows = [
         [
             f"{cell['layers']} × {cell['width']}",
             str(cell["mean_tokens"]),
             f"{cell['batch_tokens']:,}",
-            "no" if cell["unpadded"] else "yes",
+            "no" if cell["unpadded"] else "yes, compiled" if cell["compiled"] else "yes",
             f"{cell['rows']:,}",
             f"{cell['pairs_per_s']:,.0f}",
             f"{cell['tflops']:.1f}",

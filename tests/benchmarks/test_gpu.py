@@ -13,7 +13,7 @@ import pytest
 
 from benchmarks.datasets import data_set
 from benchmarks.gpu import __main__ as kit
-from benchmarks.gpu import artifacts, marked_tests, quality, running, wheels
+from benchmarks.gpu import artifacts, labelling, marked_tests, quality, running, wheels
 from benchmarks.gpu.card import card, shared_card
 from benchmarks.gpu.flops import forward_flops
 from benchmarks.gpu.job import ROOT, Job
@@ -84,6 +84,25 @@ def test_every_part_gives_figures(trial, figures):
     assert {"pytorch fp16, compiled", "pytorch fp32 on cpu", "onnx on cpu", "onnx-int8 on cpu"} <= set(served)
     assert served["pytorch fp16, compiled"]["faster_at_1"] == 1
     assert [one["outcome"] for one in figures("tests")["tests"]] == ["collected"]
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_model_that_cannot_be_compiled_leaves_the_other_figures(tmp_path, monkeypatch, fails):
+    asked = []
+
+    def cell(job, layers, width, way, pool):
+        asked.append((layers, way.compiled))
+        if way.compiled and fails:
+            raise RuntimeError("no compiler\nat a place")
+        about = {"layers": layers, "width": width, "mean_tokens": way.tokens, "unpadded": way.unpadded}
+        return {**about, "compiled": way.compiled, "pairs_per_s": 9000.0, "tflops": 50.0}
+
+    monkeypatch.setattr(labelling, "_cell", cell)
+    monkeypatch.setattr(labelling, "peak", lambda device: {"tflops": 100.0})
+    found = labelling.measure(Job(tmp_path, "cuda"))
+    assert asked[-1] == (12, True) and [compiled for _, compiled in asked].count(True) == 1
+    assert len(found["cells"]) == len(asked) - fails
+    assert found.get("left_out") == ({"compiled": "no compiler"} if fails else None)
 
 
 def test_on_a_card_files_are_asked_there_alone_and_int8_is_refused_with_the_reason(tmp_path):

@@ -23,8 +23,9 @@ Progress = Callable[[int, int, str], None]
 """Called before each process with: processes done, processes in all as far as is known, name of the next subject; and
 once at the end."""
 
-_SECONDS, _FURTHER = 60, 1.5
-"""Processes of a subject in the minutes, over those that are asked for at least: intervals are over processes, so
+_SECONDS = 60
+_FURTHER = 1.5
+"""Processes that there is to be time for, over those that are asked for at least: intervals are over processes, so
 several short ones say more than a few long ones."""
 _WAITING = {
     True: "threads without work wait in a loop for as long as their runtime does by itself, then sleep",

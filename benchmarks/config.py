@@ -39,6 +39,9 @@ class BenchConfig(Config):
     int8_teachers: bool = Field(
         True, description="where students leave as int8, time document teachers as int8, too; that file is not kept"
     )
+    layouts: bool = Field(
+        True, description="answer the requests of a student's file once more in each layout of sessions and threads"
+    )
     openvino: bool = Field(True, description="where OpenVINO is installed, time it with the fp32 files, too")
     compiled: bool = Field(
         False, description="time PyTorch models once more as torch.compile makes them; needs a compiler"

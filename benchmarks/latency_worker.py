@@ -90,10 +90,10 @@ def run_job(job: Mapping[str, Any], clock: Clock = time.perf_counter_ns, empty_b
     scorer = served.open(job["threads"])
     scorer.answer(scorer.prepare(rows[:1]))
     answered = time.monotonic_ns()
-    watched, seconds = watch(job["threads"], job.get("quickest")), job.get("seconds")
+    watched, seconds = watch(job["threads"], job.get("quickest"), served.config.spinning), job.get("seconds")
     left = None if seconds is None else max(0.0, seconds - (time.monotonic() - began))
     # Who serves a student has to lay it out; of what else there is, the throughput of batches says enough.
-    laid_out = subject.role == "student" and subject.export is not None
+    laid_out = served.config.layouts and subject.role == "student" and subject.export is not None
     found = measure(scorer, replace(served, seconds=left), watched, None if laid_out else (BATCHES,))
     peak = found.pop("peak_bytes")
     return {

@@ -89,14 +89,15 @@ def layouts(models: Mapping[str, Sequence[Mapping[str, float]]], threads: int, b
 
 def _layout(kind: str, processes: Sequence[Mapping[str, float]], ratio: Centre | None, budget: tuple[int, int]) -> Json:
     (threads, batch), apart, many = budget, kind in (SESSIONS, BOTH), kind in (BATCHES, BOTH)
-    low, high = (around(ratio) if ratio else None) or ((1.0, 1.0) if kind == ONE else (None, None))
+    ratio = Centre(0.0, 0.0, len(processes), 1.0) if kind == ONE else ratio  # to itself: 1, for sure
+    low, high = (around(ratio) if ratio else None) or (None, None)
     return {
         "kind": kind,
         "sessions": threads if apart else 1,
         "threads": 1 if apart else threads,
         "batch": batch if many else 1,
         "per_s": math.exp(over_processes([one[kind] for one in processes]).log),
-        "ratio": math.exp(ratio.log) if ratio else 1.0 if kind == ONE else None,
+        "ratio": math.exp(ratio.log) if ratio else None,
         "low": low,
         "high": high,
     }

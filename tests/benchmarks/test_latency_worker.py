@@ -133,9 +133,14 @@ def test_a_job_runs_an_exported_model(onnx_subject, rows):
 
 def test_only_a_students_file_is_laid_out_in_several_ways(onnx_subject, rows):
     config = BenchConfig(warmup=1, throughput_batch=4, spinning=False).model_dump(mode="json")
-    job = {"rows": rows, "threads": 2, "config": config}
-    for role, kinds in (("student", LAYOUTS), ("teacher", (BATCHES,))):
-        found = run_job({**job, "subject": replace(onnx_subject, role=role).as_json()})
+    job = {"rows": rows, "threads": 2}
+    for role, asked, kinds in (
+        ("student", True, LAYOUTS),
+        ("student", False, (BATCHES,)),
+        ("teacher", True, (BATCHES,)),
+    ):
+        own = {"subject": replace(onnx_subject, role=role).as_json(), "config": {**config, "layouts": asked}}
+        found = run_job({**job, **own})
         assert tuple(found["layouts"]) == kinds and min(found["layouts"].values()) > 0
         assert found["memory_bytes"] > 0 and "peak_bytes" not in found
 

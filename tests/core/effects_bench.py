@@ -36,6 +36,7 @@ EFFECTS: Mapping[type[Config], Mapping[str, str]] = {
         "minutes": f"{SAMPLING}::test_it_ends_with_the_time_and_nobody_is_left_out",
         "within": f"{SAMPLING}::test_it_ends_when_every_ratio_is_narrow_enough",
         "threads": f"{LATENCY}::test_the_result_says_how_it_was_measured",
+        "layouts": "benchmarks/test_latency_worker.py::test_only_a_students_file_is_laid_out_in_several_ways",
         "spinning": "benchmarks/test_process.py::test_threads_wait_as_was_asked_whatever_the_environment_says",
         "tail_samples": f"{ROWS}::test_tail_percentiles_are_null_until_there_are_enough_samples",
         "seed": "benchmarks/test_requests.py::test_the_choice_depends_on_the_seed_only",

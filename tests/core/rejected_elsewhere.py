@@ -87,6 +87,7 @@ REJECTED: dict[type[Config], dict[str, Any]] = {
         "minutes": -1,
         "within": 0,
         "spinning": "often",
+        "layouts": "often",
         "trained_students": "often",
         "int8_teachers": "often",
         "openvino": "often",

@@ -38,7 +38,7 @@ _MINUTES = 2.0
 
 def in_processes(budget: Budget) -> Measure:
     """Fresh processes, a disturbed one measured again; see `benchmarks.bench`."""
-    config = BenchConfig(requests=budget.requests, processes=budget.processes, minutes=_MINUTES)
+    config = BenchConfig(requests=budget.requests, processes=budget.processes, minutes=_MINUTES, layouts=False)
 
     def measure(subject: Subject, rows: Sequence[Row], threads: int) -> Sequence[Round]:
         return Bench([subject], {subject.view: rows}, config, threads).run().rounds[subject.name]

@@ -45,7 +45,7 @@ def side_by_side(
         if name:
             note(f"timing {name}, {done + 1} of {max(total, done + 1)} processes")
 
-    return Bench(subjects, rows, config, threads).run(told).rounds
+    return Bench(subjects, rows, config.model_copy(update={"layouts": False}), threads).run(told).rounds
 
 
 def served(base: Settings, study: str, cells: Sequence[Cell], time: Time) -> Json:

@@ -58,43 +58,26 @@ def kind_of(result: Mapping[str, Any]) -> Kind:
     return KINDS[result.get("kind", "run")]
 
 
+def _study(full: Table, alone: Table, figures: Mapping[str, Figure], chapter: bool = True) -> Kind:
+    """What has one table, wherever it is shown."""
+    return Kind(lambda result, _: alone(result), full, alone, figures, chapter)
+
+
 _RUN = Kind(markdown_models, lambda result: markdown_results(result, result["title"]), markdown_table, RUN)
 KINDS = {
     "run": _RUN,
     "systems": _RUN._replace(chapter=False),
     "quality": Kind(lambda result, _: markdown_sets(result), markdown_quality, markdown_short, QUALITY),
-    "ablation": Kind(lambda result, _: markdown_changes(result), markdown_ablation, markdown_changes, ABLATION),
-    "averaging_study": Kind(
-        lambda result, _: markdown_best_averages(result), markdown_averages, markdown_best_averages, AVERAGES
-    ),
+    "ablation": _study(markdown_ablation, markdown_changes, ABLATION),
+    "averaging_study": _study(markdown_averages, markdown_best_averages, AVERAGES),
     "families": Kind(lambda result, _: markdown_refused(result), markdown_families, markdown_families_alone, FAMILIES),
-    "cascade": Kind(
-        lambda result, _: markdown_stages(result), markdown_cascade, markdown_stages, CASCADE, chapter=False
-    ),
-    "graphs": Kind(
-        lambda result, _: markdown_shipped(result), markdown_graphs, markdown_shipped, GRAPHS, chapter=False
-    ),
-    "training_defaults": Kind(
-        lambda result, _: markdown_recipes_alone(result), markdown_recipes, markdown_recipes_alone, RECIPES
-    ),
-    "training_speed": Kind(lambda result, _: markdown_speed_alone(result), markdown_speed, markdown_speed_alone, SPEED),
-    "shapes": Kind(
-        lambda result, _: markdown_shapes_alone(result), markdown_shapes, markdown_shapes_alone, SHAPES, chapter=False
-    ),
-    "audit": Kind(
-        lambda result, _: markdown_audit_alone(result), markdown_audit, markdown_audit_alone, AUDIT, chapter=False
-    ),
-    "label_store": Kind(
-        lambda result, _: markdown_store_alone(result), markdown_store, markdown_store_alone, STORE, chapter=False
-    ),
-    "labelling_speed": Kind(
-        lambda result, _: markdown_labelling_alone(result),
-        markdown_labelling,
-        markdown_labelling_alone,
-        LABELLING,
-        chapter=False,
-    ),
-    "batch": Kind(
-        lambda result, _: markdown_batch_alone(result), markdown_batch, markdown_batch_alone, BATCH, chapter=False
-    ),
+    "cascade": _study(markdown_cascade, markdown_stages, CASCADE, chapter=False),
+    "graphs": _study(markdown_graphs, markdown_shipped, GRAPHS, chapter=False),
+    "training_defaults": _study(markdown_recipes, markdown_recipes_alone, RECIPES),
+    "training_speed": _study(markdown_speed, markdown_speed_alone, SPEED),
+    "shapes": _study(markdown_shapes, markdown_shapes_alone, SHAPES, chapter=False),
+    "audit": _study(markdown_audit, markdown_audit_alone, AUDIT, chapter=False),
+    "label_store": _study(markdown_store, markdown_store_alone, STORE, chapter=False),
+    "labelling_speed": _study(markdown_labelling, markdown_labelling_alone, LABELLING, chapter=False),
+    "batch": _study(markdown_batch, markdown_batch_alone, BATCH, chapter=False),
 }

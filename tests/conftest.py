@@ -4,6 +4,8 @@ import os
 
 from hypothesis import settings
 
+from tests.longest import LONGEST
+
 os.environ.update({"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"})
 # A bundle replays all its golden records at every start, and leaves nothing in the user's cache.
 os.environ["DISTILL_RECEIPTS"] = ""
@@ -19,24 +21,6 @@ settings.load_profile("patient")
 
 # The small project and one whole run of it, which tests of several rooms share.
 pytest_plugins = ["tests.tiny_run"]
-
-# Files that take longest, which workers begin with: one that is left for the end would keep a single worker busy.
-LONGEST = (
-    "test_readme.py",
-    "test_seeds.py",
-    "test_family_runs.py",
-    "test_choice_runs.py",
-    "test_estimate.py",
-    "test_to_onnx.py",
-    "test_planted.py",
-    "test_ablation.py",
-    "test_small.py",
-    "test_surroundings.py",
-    "test_ray.py",
-    "test_strong_types.py",
-    "test_graphs.py",
-    "test_checkpoints.py",
-)
 
 
 def pytest_collection_modifyitems(items):

@@ -3,6 +3,8 @@
 import ast
 from pathlib import Path
 
+from tests.longest import LONGEST
+
 ROOT = Path(__file__).resolve().parents[1]
 ROOMS = ("distill", "teachers", "students", "export", "benchmarks")
 SOURCES = {path: path.read_text(encoding="utf-8") for room in ROOMS for path in sorted((ROOT / room).rglob("*.py"))}
@@ -41,3 +43,7 @@ def test_no_function_takes_more_than_six_parameters():
 def test_fewer_than_five_untyped_mappings_in_a_thousand_lines():
     untyped = sum(text.count("dict[str, Any]") for text in SOURCES.values())
     assert untyped < 5 * sum(map(lines, SOURCES.values())) / 1000
+
+
+def test_the_files_that_workers_begin_with_are_there():
+    assert set(LONGEST) <= {path.name for path in TESTS}

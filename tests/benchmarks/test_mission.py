@@ -43,8 +43,13 @@ def test_a_command_is_accepted_and_its_models_can_be_planned(command, folder, mo
 
 @pytest.mark.parametrize("test", TESTS)
 def test_the_named_test_is_there(test):
+    """And runs with every check: none that is left out as slow."""
     file, _, name = test.partition("::")
     assert name in names_in(ROOT / file)
+    text = (ROOT / file).read_text(encoding="utf-8")
+    held = next(one for one in ast.parse(text).body if getattr(one, "name", None) == name)
+    marks = {ast.unparse(one) for one in getattr(held, "decorator_list", [])}
+    assert "pytest.mark.slow" not in marks and "pytestmark = pytest.mark.slow" not in text
 
 
 def test_a_system_is_named_once():

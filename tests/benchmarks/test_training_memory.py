@@ -1,11 +1,8 @@
 """Memory of training beside the model."""
 
-import pytest
-
 from benchmarks.training_memory import Size, rows_take
 
 
-@pytest.mark.slow
 def test_a_pool_is_not_held_in_memory(tmp_path):
     """As Python objects a row of twelve words took 5 KB, 200 MB in all; what is encoded at once takes 50."""
     found = rows_take(40_000, Size(words=12), tmp_path)

@@ -134,7 +134,6 @@ def test_words_are_timed_as_they_are_and_take_no_part_in_speed_ups_but_their_own
     assert set(timed) < {row["model"] for row in json.loads(again.read_text(encoding="utf-8"))["rows"]}
 
 
-@pytest.mark.slow
 def test_a_bag_of_tokens_is_handed_over_as_any_student_without_int8(planted, tmp_path):
     config = _project(planted, tmp_path / "project", more="controls: {card_teacher: false}\n")
     quick = ("--set=students.bag.training={epochs: 20, learning_rate: 0.01}", "--set=export=[onnx, onnx-int8]")

@@ -3,8 +3,6 @@
 import json
 import shutil
 
-import pytest
-
 from tests.tiny_run import distill
 
 TERM = """
@@ -33,7 +31,6 @@ training: {max_steps: 12, precision: fp32}
 """
 
 
-@pytest.mark.slow
 def test_a_run_trains_a_student_with_it(planted, taught, tmp_path):
     project, run = shutil.copytree(planted.parent, tmp_path / "project") / planted.name, tmp_path / "run"
     shutil.copytree(taught[0], run)

@@ -129,7 +129,6 @@ def test_labels_made_elsewhere_are_learnt_as_any(project):
         assert experiment.may_miss_rows(experiment.models["far"]) is partial
 
 
-@pytest.mark.slow
 def test_all_objectives_teach_side_by_side_and_what_leaves_agrees_with_pytorch(project, tmp_path):
     """Each labels for a student of three layers."""
     settings = resolved(project, *STUDENTS)

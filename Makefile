@@ -40,9 +40,9 @@ base: $(RUN)
 	cp $(addprefix runs/base-further/pretrained/,$(WEIGHTS)) teachers/weights/base/
 
 # Three workers on two cores: while one waits for a process, a lock or a clock, the others go on. They take the files in
-# the order of tests/longest.py, the longest first.
+# the order of tests/longest.py, the longest first; one that takes ten minutes hangs, and ends as a failure.
 test: lint
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --timeout 600
 
 fuzz: $(DEV)
 	$(BIN)/python -m pytest -m fuzz

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 import random
 import signal
 import time
@@ -21,6 +20,7 @@ from distill.core.soft_labels import LabelStore, read_shard, read_soft_labels, s
 from teachers.label_shard import Writing, label_shard, label_shards
 from teachers.shards import parts
 from teachers.unfinished import missing_shards, require_planned
+from tests.own_process import exit_code
 from tests.teachers.shard_stubs import ORIGINS, WRITING, Stub, records, write_texts
 
 SHARD_ROWS = 10
@@ -182,21 +182,21 @@ def test_shards_beyond_five_digits_keep_their_order(tmp_path, part):
     assert [path.name for path in shard_files(tmp_path)][-2:] == ["shard-99999.parquet", "shard-100000.parquet"]
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_kills_at_random_moments_leave_the_bytes_of_a_store_that_nothing_disturbed(part, tmp_path):
     labelled(part, tmp_path / "whole")
     chance, kills, folder = random.Random(5), 0, tmp_path / "killed"
     while left := missing_shards(part, ORIGINS, folder).shards:
-        child = os.fork()
-        if not child:
-            for _ in label_shards(Slow(), left, folder, WRITING):
-                pass
-            os._exit(0)
-        time.sleep(chance.uniform(0, 0.02 * (1 + kills)))  # so that one of them lives long enough
-        os.kill(child, signal.SIGKILL)
-        kills += os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+        # A little longer each time, so that one of them lives long enough.
+        ended = exit_code(slowly, left, folder, kill_after=chance.uniform(0, 0.02 * (1 + kills)))
+        kills += ended == -signal.SIGKILL
     assert kills >= 3
     assert [sha256(path) for path in shard_files(folder)] == [sha256(path) for path in shard_files(tmp_path / "whole")]
+
+
+def slowly(left, folder):
+    """Label these shards."""
+    for _ in label_shards(Slow(), left, folder, WRITING):
+        pass
 
 
 class Slow(Stub):

@@ -6,9 +6,7 @@ import errno
 import json
 import os
 import random
-import signal
 import time
-import traceback
 
 import pytest
 
@@ -18,6 +16,7 @@ from export.batch import shards, store, workers
 from export.runtime import load_bundle
 from tests.export.batch.files import answers, predict
 from tests.export.tiny_bundle import copy_of, reseal, shared_bundle
+from tests.own_process import exit_code
 
 ROWS, SHARD, BAD = 100, 8, (3, 50)  # 13 shards
 
@@ -188,32 +187,25 @@ def test_a_folder_that_cannot_be_is_named(tmp_path, source):
 def test_kills_at_random_moments_change_nothing(tmp_path, source, kills, count):
     seed = random.SystemRandom().randrange(10**6)
     chance = random.Random(seed)
-    shared_bundle()  # made once, and not in every process that is killed
+    bundle = shared_bundle()
     (tmp_path / "whole").mkdir()
     whole, out = tmp_path / "whole" / "out.jsonl", tmp_path / "out.jsonl"
     started = time.monotonic()
-    assert killed(source, whole, count) == 0, seed
+    assert killed(bundle, source, whole, count) == 0, seed
     seconds = time.monotonic() - started
     for _ in range(kills):
-        killed(source, out, count, chance.uniform(0, seconds))
-    assert killed(source, out, count) == 0, seed
+        killed(bundle, source, out, count, chance.uniform(0, seconds))
+    assert killed(bundle, source, out, count) == 0, seed
     assert outcome(out) == outcome(whole), seed
     assert not list(tmp_path.rglob("*.partial")) and not list(tmp_path.glob(".out*")), seed
 
 
-def killed(source, out, count, after=None):
+def killed(bundle, source, out, count, after=None):
     """How a process that answers ended; killed `after` seconds, or not."""
-    child = os.fork()
-    if not child:
-        code = 1
-        try:
-            predict(shared_bundle(), source, out, threads=1, workers=count)
-            code = 0
-        except BaseException:
-            traceback.print_exc()
-        finally:
-            os._exit(code)
-    if after is not None:
-        time.sleep(after)
-        os.kill(child, signal.SIGKILL)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    return exit_code(small, bundle, source, out, count, kill_after=after)
+
+
+def small(bundle, source, out, count):
+    """Answer in small shards."""
+    shards.SHARD_ROWS = SHARD
+    predict(bundle, source, out, threads=1, workers=count)

@@ -38,7 +38,8 @@ from distill.families.checked_opening import largest_change
 _PEERS = Path(__file__).resolve().parent / "peers"
 _NAME, _EXACT = "labelling_speed", "torch-fp32"
 PEERS = {"cross-encoder": "fp32", "cross-encoder-bf16": "bf16", "pipeline": "fp32"}
-OURS = ("torch-fp32", "torch-bf16", "onnx-fp32", "openvino-fp32", "openvino-bf16")
+OURS = ("torch-fp32", "torch-bf16", "torch-bf16-2", "onnx-fp32", "openvino-fp32", "openvino-bf16")
+"""Backend, precision, and how many of the last layers stay in fp32, as `precision_limit` makes them."""
 _TYPES = {"fp32": "float32", "bf16": "bfloat16"}
 _LIMITS = {"fp32": 1e-4, "bf16": 1e-2}
 BOUNDS = (("bf16", "cross-encoder", 2.0), ("bf16", "pipeline", 3.0), ("fp32", "cross-encoder", 1.25))
@@ -143,7 +144,7 @@ def _started(name: str, job: Job, peer_python: Path | None, work: Path) -> Side:
 
 
 def _precision(side: str) -> str:
-    return PEERS.get(side) or side.rpartition("-")[2]
+    return PEERS.get(side) or side.split("-")[1]
 
 
 def _change(work: Path, side: str, blocks: int) -> float:

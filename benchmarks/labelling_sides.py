@@ -1,8 +1,9 @@
 """Our sides of the labelling benchmark, each in a process of its own.
 
 `python -m benchmarks.labelling_sides FOLDER SIDE` speaks as `benchmarks/peers/labelling_peer.py` does. A side is a
-backend and a precision, `torch-bf16`; what is timed is what `distill label` does for a shard: rendering, tokenising,
-scoring and writing. `peak` is none: it multiplies large matrices and answers with what the processor can do at best.
+backend and a precision, `torch-bf16`, with the number of last layers that stay in fp32 where some do, `torch-bf16-2`;
+what is timed is what `distill label` does for a shard: rendering, tokenising, scoring and writing. `peak` is none: it
+multiplies large matrices and answers with what the processor can do at best.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -51,8 +53,9 @@ def _peak(job: Json) -> tuple[Callable[[int], Json], Json]:
 def _labeller(folder: Path, side: str, job: Json) -> tuple[Callable[[int], Json], Json]:
     import torch
 
-    backend, _, precision = side.partition("-")
+    backend, precision, *exact = side.split("-")
     how = Opening(job["threads"], cast(Precision, precision), batch_tokens=job["batch_tokens"], backend=backend)
+    how = replace(how, exact_layers=int(exact[0]) if exact else 0)
     scorer, blocks, store = open_model(folder / "model", how), read_json(folder / "rows.json"), folder / "labels" / side
     scorer.score(blocks[0][:_WARM])
 

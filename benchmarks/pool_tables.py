@@ -34,7 +34,7 @@ LABELLING: dict[str, Figure] = {
     # Of one of our sides to a peer: how many times as fast.
     "times": lambda result, side, peer: _times(result, side, peer),
     "pairs_per_s": lambda result, side: f"{result['cells'][side]['pairs_per_s']:.0f}",
-    "change": lambda result, side: f"{result['cells'][side]['largest_change']:.1g}",
+    "change": lambda result, side: f"{result['cells'][side]['largest_change']:.2g}",
 }
 
 
@@ -126,7 +126,7 @@ def _labelled(result: Result) -> tuple[list[str], list[list[str]]]:
     for side, cell in result["cells"].items():
         own = [f"`{side}`", f"{cell['pairs_per_s']:.1f}", f"{100 * cell['share_of_peak']:.0f}%"]
         over = [_times(result, side, peer) for peer in peers]
-        rows.append([*own, f"{cell['largest_change']:.1g}", *over])
+        rows.append([*own, f"{cell['largest_change']:.2g}", *over])
     return [*_LABELLING_HEAD, *(f"Over {_PEERS[name]}" for name in peers)], rows
 
 

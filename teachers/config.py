@@ -24,7 +24,7 @@ class LabellingConfig(Config):
     precision: str = Field("auto", pattern="^(auto|fp32|bf16)$", description="auto: bf16 where the processor has it")
     precision_limit: PositiveFloat = Field(
         0.1,
-        description="most that bf16 or another backend may change a logit of 32 rows; more: it labels in fp32 in torch",
+        description="most that bf16 or a backend may change a logit of 32 rows; else some layers, or all, are in fp32",
     )
     backend: str = Field(
         "torch",

@@ -29,7 +29,7 @@ def opening(config: LabellingConfig, threads: int) -> Opening:
 
 
 def settled(part: Part, how: Opening, limit: float) -> Opening:
-    """How the model of a part is opened: as `how` says, or in plain fp32 where that changes a logit by more than this.
+    """How the model of a part is opened: as `how` says where that changes no logit by more than this, or more exactly.
 
     The rows that are tried are the first ones of the part, so that every process and every start finds the same.
     """
@@ -40,5 +40,6 @@ def settled(part: Part, how: Opening, limit: float) -> Opening:
 
 
 def arithmetic(how: Opening) -> str:
-    """What a model calculates in, as a shard's file says it: `bf16`, or with a backend `bf16 in openvino`."""
-    return how.precision if how.backend == DEFAULT.backend else f"{how.precision} in {how.backend}"
+    """What a model calculates in, as a shard's file says it: `bf16`, `bf16 but 2 layers`, `bf16 in openvino`."""
+    mixed = f" but {how.exact_layers} layers" if how.exact_layers else ""
+    return how.precision + mixed + ("" if how.backend == DEFAULT.backend else f" in {how.backend}")

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from distill.core.errors import UserError
 from distill.core.progress import note
 from distill.families.family import DEFAULT, Opening, family_of, open_model
+from distill.inference.backends.backend import backend
 from distill.inference.scorer import Logits, Row
 
 SAMPLE_ROWS = 32
 
 
 def checked(folder: Path, how: Opening, rows: Sequence[Row], limit: float) -> Opening:
-    """`how`, where it changes no logit of a sample by more than `limit`; else PyTorch in fp32, and a note says so.
+    """`how`, where it changes no logit of a sample by more than `limit`; else a more exact way, and a note says which.
 
-    A model behind a server is asked nothing here, and one that has no such ways is not opened.
+    That is, under bf16 in a backend that can mix precisions, the first of these that keeps the limit: the last 2 layers
+    in fp32, the last 4, 8, …; else PyTorch in fp32. What a late layer rounds goes into the logits as it is, what an
+    early one rounds is partly normalised away. A model behind a server is asked nothing here, and one that has no such
+    ways is not opened.
 
     Args: rows: of which up to 32 are read, evenly spread.
     """
@@ -28,17 +33,42 @@ def checked(folder: Path, how: Opening, rows: Sequence[Row], limit: float) -> Op
         return how
     count = min(len(rows), SAMPLE_ROWS)
     sample = [rows[index * len(rows) // count] for index in range(count)]
-    fast, exact = (open_model(folder, replace(way, tokenisers=0)).score(sample).logits for way in (how, plainly))
+    fast, exact = (_logits(folder, way, sample) for way in (how, plainly))
     change = largest_change(fast, exact)
     if change <= limit:
         return how
+    mixed = _mixed(how, own.facts(folder).layers or 0)
+    way = next((one for one in mixed if _change(folder, one, sample, exact) <= limit), plainly)
+    note(_said(folder.name, how, way, f"{change:.2g} on {count} rows, precision_limit is {limit:g}"))
+    return way
+
+
+def _mixed(how: Opening, layers: int) -> Iterator[Opening]:
+    """`how` with its last 2 layers in fp32, its last 4, 8, …, fewer than all; nothing where precisions do not mix."""
+    if how.precision != "fp32" and backend(how.backend).mixes:
+        count = 2
+        while count < layers:
+            yield replace(how, exact_layers=count)
+            count *= 2
+
+
+def _logits(folder: Path, how: Opening, rows: Sequence[Row]) -> Logits:
+    """Of these rows, in this process alone."""
+    return open_model(folder, replace(how, tokenisers=0)).score(rows).logits
+
+
+def _change(folder: Path, how: Opening, rows: Sequence[Row], exact: Logits) -> float:
+    """As `largest_change`; infinite for a model that cannot be opened so, whose layers share their weights."""
+    try:
+        return largest_change(_logits(folder, how, rows), exact)
+    except UserError:
+        return float("inf")
+
+
+def _said(name: str, how: Opening, taken: Opening, change: str) -> str:
     more = ", without padding," if how.unpadded else ", compiled," if how.compiled else ""
-    way = f"{how.precision} in {how.backend}{more}"
-    note(
-        f"{folder.name}: {way} changes a logit by {change:.2g} on {count} rows, precision_limit is {limit:g}: "
-        "it labels in fp32 in torch"
-    )
-    return plainly
+    instead = f"its last {taken.exact_layers} layers label" if taken.exact_layers else "it labels"
+    return f"{name}: {how.precision} in {how.backend}{more} changes a logit by {change}: {instead} in fp32 in torch"
 
 
 def largest_change(logits: Logits, exact: Logits) -> float:

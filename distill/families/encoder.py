@@ -163,7 +163,9 @@ class Encoder(Family):
 
     def open(self, folder: Path, how: Opening = DEFAULT) -> Scorer:
         """The classifier in a backend behind its view. Raises: UserError when the folder cannot be loaded."""
-        running = Running(how.threads, how.precision, how.device, how.rewritten, how.unpadded, how.compiled)
+        running = Running(
+            how.threads, how.precision, how.device, how.rewritten, how.unpadded, how.compiled, how.exact_layers
+        )
         runner = backend(how.backend).open(folder, running)
         return RunnerScorer(
             runner,

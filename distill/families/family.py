@@ -94,6 +94,7 @@ class Opening:
         threads without work wait in a loop for a while before they sleep.
         view: read records through this one instead of the model's own. rewritten: with the exact, faster forms of
         layers; without them the model is as it was trained. compiled: let torch.compile make a PyTorch model faster.
+        exact_layers: how many of an encoder's last layers calculate in fp32 where the others do in bf16.
     """
 
     threads: int | None = None
@@ -109,6 +110,7 @@ class Opening:
     unpadded: bool = False
     tokenisers: int = 0
     spinning: bool = True
+    exact_layers: int = 0
 
 
 DEFAULT = Opening()

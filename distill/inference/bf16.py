@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -23,21 +23,27 @@ def has_bf16(device: str = "cpu") -> bool:
     return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
 
 
-def to_bf16(model: PreTrainedModel) -> None:
+def to_bf16(model: PreTrainedModel, exact_layers: int = 0) -> None:
     """Store the linear layers in bf16, in place, for a forward pass under bf16 autocast; those that read one token of
-    each text stay float32.
+    each text stay float32, and so do the last layers, attention included, where some are to be exact.
 
     The results are autocast's own, without casting every weight again for every batch. bf16 has 8 significant bits:
     a logit of 5 written in it moves by up to 0.016. The head, and what is left of a last layer that is computed for the
     first token only, are next to nothing of the work, and their rounding would go into the logits as it is: in float32
     the largest change of a logit was a fifth smaller on pairs of offers (6 × 384).
+
+    Args: exact_layers: how many of the last layers calculate in float32, fewer than there are.
+    Raises: UserError when there are to be some, and the encoder has no stack of layers.
     """
     linears = [module for module in model.modules() if isinstance(module, nn.Linear)]
-    exact = set(map(id, _reading_one_token(model, linears)))
+    exact: list[nn.Module] = [*layer_stack(model)[-exact_layers:]] if exact_layers else []
+    inside = {id(part) for layer in exact for part in layer.modules()}
+    exact += [linear for linear in _reading_one_token(model, linears) if id(linear) not in inside]
+    for module in exact:
+        _forward_in_float32(module)
+    kept = inside | set(map(id, exact))
     for linear in linears:
-        if id(linear) in exact:
-            _forward_in_float32(linear)
-        else:
+        if id(linear) not in kept:
             linear.to(torch.bfloat16)
 
 
@@ -52,11 +58,16 @@ def _reading_one_token(model: PreTrainedModel, linears: Sequence[nn.Linear]) -> 
     return [*reading_one_token(stack[-1]), *linears[last + 1 :]]
 
 
-def _forward_in_float32(linear: nn.Linear) -> None:
-    forward = linear.forward
+def _forward_in_float32(module: nn.Module) -> None:
+    forward = module.forward
 
-    def without_autocast(input: torch.Tensor) -> torch.Tensor:
-        with torch.autocast(input.device.type, enabled=False):
-            return forward(input.float())
+    def without_autocast(hidden: torch.Tensor, *others: Any, **named: Any) -> Any:
+        others, named = tuple(map(_float32, others)), {name: _float32(value) for name, value in named.items()}
+        with torch.autocast(hidden.device.type, enabled=False):
+            return forward(hidden.float(), *others, **named)
 
-    linear.forward = without_autocast  # type: ignore[method-assign]
+    module.forward = without_autocast
+
+
+def _float32(value: Any) -> Any:
+    return value.float() if isinstance(value, torch.Tensor) and value.is_floating_point() else value

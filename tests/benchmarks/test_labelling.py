@@ -102,16 +102,17 @@ def test_ratios_are_medians_over_rounds_and_bounds_take_sides_that_are_close_eno
     rounds = {
         "peak": [{"fp32": 1.0, "bf16": 2.0}] * 3,
         "torch-fp32": _told(2, 2, 4),
-        "torch-bf16": _told(1, 1, 2),
+        "torch-bf16": _told(0.5, 0.5, 1),
+        "torch-bf16-2": _told(1, 1, 2),
         "openvino-bf16": _told(0.5, 0.5, 1),
         "cross-encoder": _told(3, 4, 8),
     }
-    changes = {"torch-bf16": 0.005, "openvino-bf16": 0.02, "cross-encoder": 1e-6}
+    changes = {"torch-bf16": 0.011, "torch-bf16-2": 0.005, "openvino-bf16": 0.02, "cross-encoder": 1e-6}
     found = compared(rounds, changes)
     assert found["ratios"]["torch-fp32_vs_cross-encoder"] == 2.0
     assert found["intervals"]["torch-fp32_vs_cross-encoder"] == [1.5, 2.0]
     assert [(one["precision"], one["measured"], one["passed"]) for one in found["bounds"]] == [
-        ("bf16", 4.0, True),  # OpenVINO is faster and changes a logit by more than 1e-2
+        ("bf16", 4.0, True),  # with all layers in bf16 it is faster, and a logit changes by more than 1e-2
         ("fp32", 2.0, True),
     ]
     inputs = {"lengths": [[10, 20], [10], [30]], "layers": 1, "width": 4}

@@ -1,12 +1,15 @@
 """A fast way of opening a model is taken only where it answers as plain fp32 does."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from distill.core.errors import UserError
 from distill.core.progress import reporting
 from distill.families import checked_opening
 from distill.families.checked_opening import checked, largest_change
-from distill.families.family import Opening
+from distill.families.family import Facts, Opening
 from distill.inference.scorer import Scorer
 from tests.training.toy import Watch
 
@@ -38,15 +41,23 @@ class _Row:
 def model(monkeypatch, tmp_path):
     """`model(off, remote=False)`: its folder; and what the two ways of opening it were asked."""
 
-    def make(off, remote=False, precision="fp32"):
-        own = type("Own", (), {"precision": precision, "is_remote_at": lambda self, folder: remote})()
-        asked = {"fast": [], "plain": []}
+    def make(off, remote=False, precision="fp32", layers=1, shared=False):
+        about = {"is_remote_at": lambda self, folder: remote, "facts": lambda self, folder: Facts(layers, None)}
+        own = type("Own", (), {"precision": precision, **about})()
+        asked = {"fast": [], "plain": [], "mixed": []}
+
+        def opened(folder, how):
+            if how == PLAIN:
+                return Answers(0, asked["plain"])
+            if not how.exact_layers:
+                return Answers(off, asked["fast"])
+            if shared:
+                raise UserError("no stack of layers")
+            asked["mixed"].append(how.exact_layers)
+            return Answers(off / (1 + how.exact_layers), [])
+
         monkeypatch.setattr(checked_opening, "family_of", lambda folder: own)
-        monkeypatch.setattr(
-            checked_opening,
-            "open_model",
-            lambda folder, how: Answers(0, asked["plain"]) if how == PLAIN else Answers(off, asked["fast"]),
-        )
+        monkeypatch.setattr(checked_opening, "open_model", opened)
         return tmp_path / "base", asked
 
     return make
@@ -67,6 +78,31 @@ def test_a_limit_decides_whether_the_fast_way_is_taken(model, off, kept):
     assert len(said) == (not kept) and all("base: bf16 in torch" in text and "0.1" in text for text in said)
 
 
+@pytest.mark.parametrize(
+    ("off", "layers", "shared", "taken", "said"),
+    [
+        (0.15, 6, False, 2, "its last 2 layers label in fp32"),
+        (0.4, 6, False, 4, "its last 4 layers label in fp32"),
+        (0.4, 4, False, None, "it labels in fp32"),
+        (0.15, 6, True, None, "it labels in fp32"),  # layers that share their weights
+    ],
+)
+def test_the_fewest_exact_layers_that_keep_the_limit_are_taken(model, off, layers, shared, taken, said):
+    folder, asked = model(off, layers=layers, shared=shared)
+    watch = Watch()
+    with reporting(watch):
+        how = checked(folder, FAST, ROWS, 0.1)
+    assert how == (PLAIN if taken is None else replace(FAST, exact_layers=taken))
+    tried = [count for count in (2, 4) if count < layers and count <= (taken or layers)]
+    assert asked["mixed"] == ([] if shared else tried)
+    assert [text for text in watch.notes if said in text and f"{off:g} on 32 rows" in text]
+
+
+def test_a_backend_that_cannot_mix_is_taken_whole_or_not_at_all(model):
+    folder, asked = model(0.15, layers=6)
+    assert checked(folder, replace(FAST, backend="openvino"), ROWS, 0.1) == PLAIN and not asked["mixed"]
+
+
 def test_nothing_is_compared_where_there_is_nothing_to_compare(model):
     for how, rows, other in (
         (PLAIN, ROWS, {}),
@@ -75,7 +111,7 @@ def test_nothing_is_compared_where_there_is_nothing_to_compare(model):
         (FAST, ROWS, {"precision": "fp64"}),
     ):
         folder, asked = model(9, **other)
-        assert checked(folder, how, rows, 0.1) == how and asked == {"fast": [], "plain": []}
+        assert checked(folder, how, rows, 0.1) == how and not any(asked.values())
 
 
 def test_few_rows_are_each_read_once(model):

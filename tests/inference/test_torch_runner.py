@@ -54,6 +54,13 @@ def test_token_types_are_dropped_where_there_are_none(tmp_path):
     assert np.isfinite(TorchRunner(tmp_path).logits(_batch([6, 3]))).all()
 
 
+@pytest.mark.parametrize(("given", "kept"), [({}, 1), ({"first_token_only": False}, 0), ({"exact_layers": 2}, 2)])
+def test_on_a_processor_a_last_layer_of_one_token_stays_float32_under_bf16(folder, given, kept):
+    model = TorchRunner(folder, precision="bf16", **given)._model
+    layers = [layer.attention.self.key.weight.dtype for layer in model.bert.encoder.layer]
+    assert layers == [torch.bfloat16] * (len(layers) - kept) + [torch.float32] * kept
+
+
 def test_bf16_is_close_and_keeps_fine_steps(folder):
     batch = _batch([12, 9, 7, 5])
     exact, mixed = (TorchRunner(folder, precision=precision).logits(batch) for precision in ("fp32", "bf16"))

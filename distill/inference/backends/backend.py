@@ -23,7 +23,8 @@ class Running:
     """How a backend runs a model.
 
     Attributes: threads: None leaves them. rewritten: with exact, faster forms of layers. unpadded: batches are read
-        without their padding. compiled: by torch.compile, of PyTorch.
+        without their padding. compiled: by torch.compile, of PyTorch. exact_layers: how many of the last layers stay in
+        fp32 under another precision.
     """
 
     threads: int | None = None
@@ -32,6 +33,7 @@ class Running:
     rewritten: bool = True
     unpadded: bool = False
     compiled: bool = False
+    exact_layers: int = 0
 
 
 class Backend:
@@ -39,7 +41,7 @@ class Backend:
 
     Attributes: name: in `labelling.backend`. precisions: that it can compute in, the exact one first. devices: kinds of
         device that it runs on. unpads: whether it can read batches without padding. compiles: whether torch.compile can
-        make its models faster.
+        make its models faster. mixes: whether some layers can stay in fp32 while others are in another precision.
     """
 
     name: ClassVar[str]
@@ -47,6 +49,7 @@ class Backend:
     devices: ClassVar[tuple[str, ...]] = ("cpu",)
     unpads: ClassVar[bool] = False
     compiles: ClassVar[bool] = False
+    mixes: ClassVar[bool] = False
 
     @classmethod
     def require(cls) -> None:

@@ -19,11 +19,17 @@ class Torch(Backend):
     devices: ClassVar[tuple[str, ...]] = ("cpu", "cuda")
     unpads: ClassVar[bool] = True
     compiles: ClassVar[bool] = True
+    mixes: ClassVar[bool] = True
 
     @classmethod
     def open(cls, folder: Path, how: Running) -> Runner:
         """`TorchRunner`, or `UnpaddedRunner`; of an unpadded one nothing is compiled."""
-        where: dict[str, Any] = {"threads": how.threads, "precision": how.precision, "device": how.device}
+        where: dict[str, Any] = {
+            "threads": how.threads,
+            "precision": how.precision,
+            "exact_layers": how.exact_layers,
+            "device": how.device,
+        }
         if how.unpadded:
             from distill.inference.unpadded_runner import UnpaddedRunner
 

@@ -15,6 +15,7 @@ from export import int8, int8_graph
 from export.targets.onnx_fp32 import OnnxFp32
 
 BEFORE, SHIPPED = "int8 as quantised", "int8 as shipped"
+EXACT, FUSED = "fp32", "fp32, onnxruntime.transformers"
 _MASK, _TYPES = "attention_mask", "token_type_ids"
 _MICROSOFT = "com.microsoft"
 
@@ -22,7 +23,7 @@ _MICROSOFT = "com.microsoft"
 def write_forms(fp32: Path, folder: Path, heads: int, *, few: bool = False) -> dict[str, Path]:
     """Write every form of an fp32 export of a BERT with eager attention; names to files, each in a folder of its own.
 
-    Args: heads: of attention. few: only the int8 file as quantised and as shipped.
+    Args: heads: of attention. few: only fp32, and the int8 file as quantised and as shipped.
     """
     forms: dict[str, Callable[[onnx.ModelProto], None]] = {
         "int8, queries, keys and values in one product": merge_products,
@@ -30,14 +31,14 @@ def write_forms(fp32: Path, folder: Path, heads: int, *, few: bool = False) -> d
         "int8 without a mask": drop_mask,
         "int8, one input: no mask, one segment": one_input,
     }
-    names = ["fp32", "fp32, onnxruntime.transformers", BEFORE, SHIPPED, *forms, "int8 with static scales"]
+    names = [EXACT, FUSED, BEFORE, SHIPPED, *forms, "int8 with static scales"]
     made = {name: _place(folder, number) for number, name in enumerate(names)}
     for name, faster in ((BEFORE, False), (SHIPPED, True)):
         int8.quantise(fp32, made[name], faster=faster)
+    shutil.copy(fp32, made[EXACT])
     if few:
-        return {name: made[name] for name in (BEFORE, SHIPPED)}
-    shutil.copy(fp32, made["fp32"])
-    _library_fusion(fp32, made["fp32, onnxruntime.transformers"], heads)
+        return {name: made[name] for name in (EXACT, BEFORE, SHIPPED)}
+    _library_fusion(fp32, made[FUSED], heads)
     for name, change in forms.items():
         model = onnx.load(made[SHIPPED])
         change(model)
@@ -143,18 +144,18 @@ def one_input(model: onnx.ModelProto) -> None:
     _drop_unused(graph)
 
 
-def gemm_floor(config: Mapping[str, int], tokens: int) -> onnx.ModelProto:
+def gemm_floor(config: Mapping[str, int], tokens: int, *, exact: bool = False) -> onnx.ModelProto:
     """The products of a classifier of this shape alone: int8 with weights, fp32 in attention, the last layer of [CLS].
 
-    Args: config: `layers`, `width`, `inner`, `heads`.
+    Args: config: `layers`, `width`, `inner`, `heads`. exact: those with weights in fp32, too.
     """
-    return _Floor(config, tokens).model()
+    return _Floor(config, tokens, exact).model()
 
 
 class _Floor:
-    def __init__(self, config: Mapping[str, int], tokens: int) -> None:
+    def __init__(self, config: Mapping[str, int], tokens: int, exact: bool) -> None:
         self.width, self.inner, self.heads = config["width"], config["inner"], config["heads"]
-        self.layers, self.tokens = config["layers"], tokens
+        self.layers, self.tokens, self.exact = config["layers"], tokens, exact
         self.nodes: list[onnx.NodeProto] = []
         self.weights: list[onnx.TensorProto] = []
         self.inputs: dict[str, onnx.ValueInfoProto] = {}
@@ -178,10 +179,13 @@ class _Floor:
         return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
 
     def _weighted(self, rows: int, inner: int, columns: int) -> None:
-        values = np.random.default_rng(len(self.nodes)).integers(-127, 128, (inner, columns)).astype(np.int8)
+        values = np.random.default_rng(len(self.nodes)).integers(-127, 128, (inner, columns))
         name = f"weights.{len(self.nodes)}"
-        self.weights.append(numpy_helper.from_array(values, name))
-        self._node("MatMulInteger", [self._input("uint8", rows, inner), name], onnx.TensorProto.INT32)
+        self.weights.append(numpy_helper.from_array(values.astype(np.float32 if self.exact else np.int8), name))
+        if self.exact:
+            self._node("MatMul", [self._input("float", rows, inner), name], onnx.TensorProto.FLOAT)
+        else:
+            self._node("MatMulInteger", [self._input("uint8", rows, inner), name], onnx.TensorProto.INT32)
 
     def _plain(self, rows: int, inner: int, columns: int) -> None:
         sides = [self._input("float", self.heads, *shape) for shape in ((rows, inner), (inner, columns))]

@@ -3,7 +3,7 @@
     python -m benchmarks.graphs --encoder FOLDER --shape 12x768 --optimum-python OPTIMUM/bin/python
 
 Every form answers cards of exact lengths at batch 1, from record to logits, in one process and in rounds; ratios are to
-the int8 file as ONNX Runtime's quantiser leaves it. The floor is a graph of the same products and nothing else. The
+the int8 file as ONNX Runtime's quantiser leaves it. A floor is a graph of the same products and nothing else. The
 last line is JSON holding `ratios`. `--store NAME` keeps the result and writes the pages.
 """
 
@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.environment import environment
-from benchmarks.graph_forms import BEFORE, SHIPPED, gemm_floor, write_forms
+from benchmarks.graph_forms import BEFORE, EXACT, FUSED, SHIPPED, gemm_floor, write_forms
 from benchmarks.graph_models import card, require_shapes, write_bundle, write_classifier
 from benchmarks.graph_optimum import OPTIMUM, optimum_int8, require_optimum
 from benchmarks.graph_start import starts
@@ -34,7 +34,7 @@ from distill.families.family import Opening
 from distill.models import to_onnx
 from export.targets.onnx_fp32 import OnnxFp32
 
-FLOOR = "floor: the products alone"
+FLOOR, EXACT_FLOOR = "floor of int8: the products alone", "floor of fp32: the products alone"
 _TITLE = "What the graphs of small encoders cost on processors"
 _SHAPE_TOKENS = 192
 
@@ -57,7 +57,7 @@ def measure(options: argparse.Namespace, folder: Path, how: Rounds) -> Json:
             for tokens in lengths:
                 rows += _rows(facts, place / "model", files, threads, tokens, how)
         if shape is None:
-            bundle = write_bundle(place, place / "model", [files["fp32"], files[SHIPPED]])
+            bundle = write_bundle(place, place / "model", [files[EXACT], files[SHIPPED]])
             begun = starts(bundle, place / "receipts", options.starts)
     return {
         "kind": "graphs",
@@ -73,7 +73,7 @@ def measure(options: argparse.Namespace, folder: Path, how: Rounds) -> Json:
 
 
 def ratios(rows: Sequence[Mapping[str, Any]]) -> Json:
-    """How many times as fast the shipped int8 file is as before, as the floor and as optimum's, by setting."""
+    """How many times as fast the shipped int8 file is as before, as its floor and as optimum's, and fp32 as its own."""
     found = {}
     for row in rows:
         where = f"{row['shape']}, {row['tokens']} tokens, {row['threads']} threads"
@@ -84,6 +84,8 @@ def ratios(rows: Sequence[Mapping[str, Any]]) -> Json:
                 found[f"{where}: shipped vs optimum"] = row["vs_optimum"]
         elif row["form"] == BEFORE:
             found[f"{where}: before vs floor"] = row["vs_floor"]
+        elif row["form"] == EXACT:
+            found[f"{where}: fp32 vs floor"] = row["vs_floor"]
     return found
 
 
@@ -91,7 +93,8 @@ def _rows(facts: Json, model: Path, files: Mapping[str, Path], threads: int, tok
     """Every form at one number of threads and one length."""
     print(f"{facts['name']}: {tokens} tokens, {threads} threads", file=sys.stderr, flush=True)
     asked = {name: _asking(path, model, threads, tokens) for name, path in files.items()}
-    asked[FLOOR] = _floor(facts, threads, tokens)
+    for floor in (FLOOR, EXACT_FLOOR):
+        asked[floor] = _floor(facts, threads, tokens, exact=floor == EXACT_FLOOR)
     times = interleaved(asked, how)
     return [
         {
@@ -102,7 +105,7 @@ def _rows(facts: Json, model: Path, files: Mapping[str, Path], threads: int, tok
             "median_ms": float(np.median(found)),
             "least_ms": float(found.min()),
             "ratio": ratio(times[BEFORE], found),
-            "vs_floor": ratio(times[FLOOR], found),
+            "vs_floor": ratio(times[EXACT_FLOOR if name in (EXACT, FUSED, EXACT_FLOOR) else FLOOR], found),
             **({"vs_optimum": ratio(times[OPTIMUM], found)} if OPTIMUM in times else {}),
         }
         for name, found in times.items()
@@ -116,12 +119,12 @@ def _asking(file: Path, model: Path, threads: int, tokens: int) -> Callable[[], 
     return lambda: reader.answer(reader.prepare([row]))
 
 
-def _floor(facts: Json, threads: int, tokens: int) -> Callable[[], object]:
+def _floor(facts: Json, threads: int, tokens: int, *, exact: bool) -> Callable[[], object]:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.log_severity_level = threads, 3
-    proto = gemm_floor(facts, tokens).SerializeToString()
+    proto = gemm_floor(facts, tokens, exact=exact).SerializeToString()
     session = onnxruntime.InferenceSession(proto, options, providers=["CPUExecutionProvider"])
     chance = np.random.default_rng(1)
     given = {

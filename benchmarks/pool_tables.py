@@ -73,7 +73,8 @@ def markdown_labelling(result: Result) -> str:
         f"{result['rows']:,} pairs of wdc_products, read as documents, in {result['blocks']} blocks; all sides label "
         f"the same block in each round, tokenisation included, ours writing too, {result['threads']} threads each. A "
         "ratio is the median over rounds with its 95% interval. *Share of the peak*: of what a large product of "
-        f"matrices reached in the same round. {_machine(result)}"
+        "matrices reached in the same round, in fp32 the faster one of PyTorch's and ONNX Runtime's. "
+        f"{_machine(result)}"
     )
     return page(result["title"], text, *_labelled(result))
 

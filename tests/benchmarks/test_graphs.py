@@ -85,6 +85,8 @@ def test_the_floor_has_the_products_of_the_model_alone():
     operators = [node.op_type for node in model.graph.node]
     assert (operators.count("MatMulInteger"), operators.count("MatMul")) == (2 * 4 + 5, 3 * 2)
     assert set(operators) == {"MatMulInteger", "MatMul"}
+    exact = gemm_floor({"layers": 3, "width": 8, "inner": 32, "heads": 2}, 5, exact=True)
+    assert [node.op_type for node in exact.graph.node] == ["MatMul"] * len(operators)
 
 
 @pytest.mark.slow
@@ -123,7 +125,8 @@ def test_the_interval_of_a_ratio_is_that_of_a_median():
 def test_the_command_stores_forms_ratios_and_starts_with_a_page(stored):
     code, result, page = stored
     assert code == 0
-    assert {row["form"] for row in result["rows"]} >= {SHIPPED, graphs.BEFORE, graphs.FLOOR}
+    assert {row["form"] for row in result["rows"]} >= {SHIPPED, graphs.BEFORE, graphs.FLOOR, graphs.EXACT_FLOOR}
+    assert result["ratios"]["4 × 32, 9 tokens, 1 threads: fp32 vs floor"]["value"] < 1
     key = "4 × 32, 9 tokens, 1 threads: shipped vs before"
     assert result["ratios"][key]["low"] <= result["ratios"][key]["value"] <= result["ratios"][key]["high"]
     assert [(one["artifact"], one["start"]) for one in result["starts"]] == [

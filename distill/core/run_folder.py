@@ -18,6 +18,7 @@ HASHES = ".cache/sha256.json"  # of the files that steps read, and of what they 
 ENCODED = ".cache/encoded"  # rows as token ids, for all fits of a run
 LABEL_CARD = "CARD.md"  # of a label store, with measured times, so that it is no part of the artifact
 SAMPLES, RESULT_FILE = "samples", "result.json"  # sheets for people by name, and what each said when it came back
+SCALE_FILE = "scale.json"  # of `distill scale`: students on more and more rows of the pool
 ANSWERS = ".cache/answers.sqlite"  # of servers, for all models of a run: each costs money once
 
 

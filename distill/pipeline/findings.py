@@ -34,6 +34,7 @@ from distill.report.lines import curve_lines
 from distill.report.overlap_table import overlap_sheet
 from distill.report.page import write_page
 from distill.report.scale_table import scale_sentences, scale_sheet
+from distill.report.scaling import with_scaling
 from distill.report.selection_table import selection_sentence, selection_sheet
 
 RECORD = "md"
@@ -79,7 +80,7 @@ def reported(run: Path, form: str = "tables", out: Path | None = None) -> Findin
         raise UserError("a file without --format md", where="--out", found=out, do="add --format md")
     if not (run / "report.json").exists():
         raise UserError("no report here", where=str(run), do="give the folder of a run, for example runs/demo")
-    report = with_judged_labels(read_sealed(run / "report.json"), run)
+    report = with_scaling(with_judged_labels(read_sealed(run / "report.json"), run), run)
     require_whole_run(run, HashCache(run / HASHES).sha256)
     if form == RECORD:
         return _recorded(report, run, out)

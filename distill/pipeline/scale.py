@@ -11,7 +11,7 @@ from distill.core.lock import at_work
 from distill.core.manifest import read_manifest
 from distill.core.progress import Reporter, note, reporting
 from distill.core.record_store import count_records
-from distill.core.run_folder import RECORDS
+from distill.core.run_folder import RECORDS, SCALE_FILE
 from distill.core.sealed import write_sealed
 from distill.core.selection.nested import Point, parse_factors, points
 from distill.core.selection.store import read_order
@@ -28,7 +28,7 @@ from distill.pipeline.steps.scale import FIGURES_FILE, ORDER, SCALE, Fit, figure
 from distill.report.scale_page import write_scale_page
 
 SCHEMA = 1
-RESULT, PAGE = "scale.json", "scale.html"
+PAGE = "scale.html"
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def scale(settings: Settings, asked: Scaling, reporter: Reporter) -> Json:
         for step in point_steps(Experiment(run), fits, sizes):
             run_step(steps, step)
     found = _result(run, asked, fits, pool)
-    write_sealed(run.run / RESULT, found)
+    write_sealed(run.run / SCALE_FILE, found)
     write_scale_page(found, run.run / PAGE)
     return found
 

@@ -20,6 +20,8 @@ from distill.report import (
 from distill.report.contents import Report, dig
 from distill.report.disagreement_tables import disagreement_sentence, disagreements_of
 from distill.report.questions import answers
+from distill.report.scale_table import scale_sheet
+from distill.report.scaling import SCALING
 from distill.report.tables import chapter
 
 _STATES = {"passed": "every gate passed", "failed": "failed", "open": "open: not everything was measured"}
@@ -64,6 +66,7 @@ def _evidence(report: Report) -> list[str]:
         "Confused classes": [confusion_table.confusion_sheet(report)],
         "Each slice": [breakdown_tables.slice_sheet(report)],
         "Operating points": [breakdown_tables.points_sheet(report)],
+        "More rows of the pool": [scale_sheet(dig(report, SCALING))] if SCALING in report else [],
         "Labels judged blind": judged_labels.judged_sheets(report),
         "Latency": [
             run_tables.latency_sheet(report),

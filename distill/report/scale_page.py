@@ -22,9 +22,13 @@ _Mark = tuple[float, float, float, float]
 
 def write_scale_page(found: Json, path: Path) -> None:
     """Write the page. Args: found: the content of `scale.json`. Raises: UserError when it cannot be written."""
-    drawn = element("div", "".join(_figure(found, one) for one in entries(found, "students")), class_="figures")
     title = "What more rows of the pool bring"
-    write_study_page(title, scale_sentences(found), [scale_sheet(found)], path, drawn)
+    write_study_page(title, scale_sentences(found), [scale_sheet(found)], path, scale_figures(found))
+
+
+def scale_figures(found: Json) -> str:
+    """A drawing for each student, as HTML."""
+    return element("div", "".join(_figure(found, one) for one in entries(found, "students")), class_="figures")
 
 
 def _figure(found: Json, student: Json) -> str:

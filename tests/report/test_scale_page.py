@@ -5,8 +5,12 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from distill.core.sealed import write_sealed
+from distill.report.decision_record import decision_record
 from distill.report.scale_page import scale_curve, write_scale_page
 from distill.report.scale_table import scale_sentences, scale_sheet
+from distill.report.scaling import with_scaling
+from distill.report.sections.learning import Scaling
 from distill.report.tables import markdown
 
 
@@ -101,3 +105,18 @@ def test_points_stand_in_rising_order_on_a_logarithmic_axis():
     assert x == sorted(x) and y == sorted(y, reverse=True)
     assert abs((x[2] - x[1]) / (x[1] - x[0]) - 0.641) < 0.01  # ln(9.73 / 4) to ln 4
     assert scale_curve([], "f1_macro", "8L@card") == ""
+
+
+def test_it_is_on_the_page_of_the_run_until_the_rows_change(tmp_path):
+    report = {"task": {"rows": {"train": 100, "test.x": 20, "pool.a": 973}}}
+    assert with_scaling(report, tmp_path) == report and Scaling().body(report) == ""
+    write_sealed(tmp_path / "scale.json", found(tests=["test.x"]))
+    shown = with_scaling(report, tmp_path)
+    body = Scaling().body(shown)
+    assert "8L@card flattens at 9.73×, all" in body and body.count("<svg") == 1 and "66.00 (65.0–67.0)" in body
+    assert "### More rows of the pool" in decision_record(shown, "run")
+    for other in ({"train": 99, "test.x": 20}, {"train": 100, "test.y": 20}, {}):
+        changed = {"task": {"rows": other}}
+        assert with_scaling(changed, tmp_path) == changed
+    (tmp_path / "scale.json").write_text((tmp_path / "scale.json").read_text().replace("973", "974"))
+    assert with_scaling(report, tmp_path) == report

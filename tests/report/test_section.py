@@ -14,7 +14,7 @@ from tests.report.sample import sample_report
 
 ORDER = (
     "quality trade-off fall-through gates majority twins out-of-fold labels cascades starts selection vocabularies "
-    "training comparisons gap seeds validation-order tests joined classes precision-recall "
+    "training scaling comparisons gap seeds validation-order tests joined classes precision-recall "
     "reliability calibration confusions confusion-matrix disagreements judged-labels "
     "slices class-thresholds points latency parity lengths audit stages lineage environment"
 ).split()

@@ -1,12 +1,15 @@
-"""What the students learned from, and how each fit went."""
+"""What the students learned from, how each fit went, and what more rows bring."""
 
 from __future__ import annotations
 
 from distill.core.files import Json
 from distill.core.output import for_html
 from distill.report import borders_table, curves, labels_tables, training
-from distill.report.contents import Report, entries
+from distill.report.contents import Report, dig, entries
 from distill.report.markup import details, element, notes, table
+from distill.report.scale_page import scale_figures
+from distill.report.scale_table import scale_sentences, scale_sheet
+from distill.report.scaling import SCALING
 from distill.report.section import Section
 
 
@@ -42,6 +45,17 @@ class Training(Section):
         each = details("Accuracy and each class after every evaluation", table(training.epochs_sheet(report)))
         sheets = table(training.training_sheet(report)) + table(borders_table.borders_sheet(report))
         return sheets + curves_ + each
+
+
+class Scaling(Section):
+    """What more rows of the pool bring."""
+
+    name, title, position = "scaling", "More rows of the pool", 75
+
+    def body(self, report: Report) -> str:
+        """Where each student flattens, its curve, and every point; empty before `distill scale`."""
+        found = dig(report, SCALING)
+        return notes(scale_sentences(found)) + scale_figures(found) + table(scale_sheet(found)) if found else ""
 
 
 def _curve(fit: Json) -> str:

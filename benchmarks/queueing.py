@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import threading
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,13 @@ from benchmarks.timing import NS_PER_S, Clock
 
 Times = Sequence[float] | NDArray[np.float64]
 _STEPS = 6
+
+
+class Answered(NamedTuple):
+    """Seconds of each request, both (N,): from when it was due to its answer, and from when it was begun."""
+
+    latencies: NDArray[np.float64]
+    services: NDArray[np.float64]
 
 
 def arrivals(rate: float, count: int, seed: int) -> NDArray[np.float64]:
@@ -25,8 +33,8 @@ def serve(
     servers: Sequence[Callable[[int], object]],
     clock: Clock,
     sleep: Callable[[float], None],
-) -> NDArray[np.float64]:
-    """Seconds from when each request was due to its answer, (N,): waiting counts, also where the one before was late.
+) -> Answered:
+    """How long each request took from when it was due: waiting counts, also where the one before was late.
 
     Requests are answered in their order by whichever server is free, each in a thread of its own.
 
@@ -34,8 +42,11 @@ def serve(
     Source: Tene 2013, "How not to measure latency" (coordinated omission: a loop that waits for its answer does not see
         what it has delayed).
     """
-    started, lock, latencies = clock(), threading.Lock(), np.zeros(len(due))
-    waiting = iter(range(len(due)))
+    lock, found = threading.Lock(), Answered(np.zeros(len(due)), np.zeros(len(due)))
+    started, waiting = clock(), iter(range(len(due)))
+
+    def now() -> float:
+        return (clock() - started) / NS_PER_S
 
     def work(answer: Callable[[int], object]) -> None:
         while True:
@@ -43,24 +54,26 @@ def serve(
                 position = next(waiting, None)
             if position is None:
                 return
-            early = due[position] - (clock() - started) / NS_PER_S
+            early = due[position] - now()
             if early > 0:
                 sleep(early)
+            begun = now()
             answer(position)
-            latencies[position] = (clock() - started) / NS_PER_S - due[position]
+            ended = now()
+            found.latencies[position], found.services[position] = ended - due[position], ended - begun
 
     if len(servers) == 1:
         work(servers[0])
-        return latencies
+        return found
     threads = [threading.Thread(target=work, args=(one,)) for one in servers]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    return latencies
+    return found
 
 
-def simulate(due: Times, services: Sequence[float], servers: int) -> NDArray[np.float64]:
+def simulate(due: Times, services: Times, servers: int) -> NDArray[np.float64]:
     """The latencies that `serve` would have if each request took its service time and nothing else happened, (N,).
 
     M/D/c with Poisson arrivals `due` and known services. Source: Lindley 1952, "The theory of queues with a single

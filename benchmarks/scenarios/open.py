@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean, median
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.intervals import spread
-from benchmarks.queueing import arrivals, highest_rate, serve, simulate
+from benchmarks.queueing import Answered, arrivals, highest_rate, serve, simulate
 from benchmarks.scenario import Scenario, Served
 from benchmarks.timing import NS_PER_S, time_one
 from distill.core.files import Json
@@ -22,12 +23,21 @@ _BOUND = 5.0
 _MEAN_LOAD = 0.6
 
 
+class Loaded(NamedTuple):
+    """What answers at one rate took, and the latencies of a queue with their service times and with those alone."""
+
+    found: Answered
+    simulated: NDArray[np.float64]
+    alone: NDArray[np.float64]
+
+
 class Open(Scenario):
     """Poisson arrivals at half and 70% of the capacity, and the highest rate that keeps p99 under a bound.
 
-    `bench.sessions` sessions share the threads. Beside p99 stands that of a simulated queue, M/D/c, with the same
-    arrivals and the service times that the same requests had alone: the ratio tells whether the process queues as it
-    should. A model too slow for the arrivals within its seconds has no cells.
+    `bench.sessions` sessions share the threads. p99 is compared with that of two simulated queues, M/D/c, with the same
+    arrivals: with the service times of these very answers, which tells whether requests wait for others alone, and with
+    those that the same requests had one after another, which tells what answering at random times costs besides. A
+    model too slow for the arrivals within its seconds has no cells.
     """
 
     name: ClassVar[str] = "open"
@@ -46,14 +56,15 @@ class Open(Scenario):
             spent = (served.clock() - begun) / NS_PER_S
             return served.seconds is None or spent + config.arrivals / (_MEAN_LOAD * capacity) <= served.seconds
 
-        def latencies(rate: float) -> Any:
+        def answered(rate: float) -> Loaded:
             due = arrivals(rate, config.arrivals, config.seed)
-            return serve(due, servers, served.clock, served.sleep), simulate(due, alone, sessions)
+            found = serve(due, servers, served.clock, served.sleep)
+            return Loaded(found, *(simulate(due, services, sessions) for services in (found.services, alone)))
 
-        cells = [_load(load, capacity, *latencies(load * capacity)) for load in LOADS if may()]
+        cells = [_load(load, capacity, answered(load * capacity)) for load in LOADS if may()]
         if may():
             bound = (config.p99_ms or 1000 * _BOUND * fmean(services)) / 1000
-            rate = highest_rate(lambda one: _p99(latencies(one)[0]), bound, capacity, may)
+            rate = highest_rate(lambda one: _p99(answered(one).found.latencies), bound, capacity, may)
             cells.append({"kind": HIGHEST, "bound_ms": 1000 * bound, "rate_per_s": rate, "capacity_per_s": capacity})
         return cells
 
@@ -76,15 +87,17 @@ def _asking(served: Served, scorer: Scorer, positions: Sequence[int]) -> Callabl
     return lambda number: scorer.answer(scorer.prepare([served.rows[positions[number]]]))
 
 
-def _load(load: float, capacity: float, found: Any, simulated: Any) -> Json:
-    p99, expected = _p99(found), _p99(simulated)
+def _load(load: float, capacity: float, answered: Loaded) -> Json:
+    found, simulated, alone = answered
+    p99, expected = _p99(found.latencies), _p99(simulated)
     return {
         "kind": f"{load:.0%} load",
         "rate_per_s": load * capacity,
-        "p50_ms": 1000 * float(np.percentile(found, 50)),
+        "p50_ms": 1000 * float(np.percentile(found.latencies, 50)),
         "p99_ms": 1000 * p99,
         "simulated_p99_ms": 1000 * expected,
         "over_simulated": p99 / expected,
+        "over_alone": p99 / _p99(alone),
     }
 
 

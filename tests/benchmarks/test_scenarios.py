@@ -90,8 +90,9 @@ def test_sessions_that_share_one_pool_of_threads_are_not_laid_beside_each_other(
 def test_latency_counts_from_when_a_request_was_due():
     """Three arrive at once and are answered one after another: the third has waited for both."""
     machine = Machine()
-    latencies = serve([1.0, 1.0, 1.0, 9.0], [lambda at: machine.sleep(2.0)], machine.clock, machine.sleep)
-    assert latencies.tolist() == pytest.approx([2, 4, 6, 2])
+    found = serve([1.0, 1.0, 1.0, 9.0], [lambda at: machine.sleep(2.0)], machine.clock, machine.sleep)
+    assert found.latencies.tolist() == pytest.approx([2, 4, 6, 2])
+    assert found.services.tolist() == pytest.approx([2] * 4)
     assert simulate([1.0, 1.0, 1.0, 9.0], [2.0] * 4, 1).tolist() == [2, 4, 6, 2]
     assert simulate([1.0, 1.0, 1.0, 9.0], [2.0] * 4, 2).tolist() == [2, 2, 4, 2]
 
@@ -118,9 +119,32 @@ def test_open_loop_queues_as_the_simulated_one():
     half, more, highest = scenario_named("open").measure(given)
     assert (half["kind"], more["kind"], highest["kind"]) == ("50% load", "70% load", HIGHEST)
     assert half["over_simulated"] == pytest.approx(1) == more["over_simulated"]
+    assert half["over_alone"] == pytest.approx(1) == more["over_alone"]
     assert 0 < half["p99_ms"] < more["p99_ms"] and highest["capacity_per_s"] == pytest.approx(100)
     entry = entries(scenario_named("open"), "m", [[half], [half]])[0]
     assert entry["over_simulated"]["low"] == pytest.approx(1)
+
+
+def test_open_loop_tells_waiting_from_answers_that_take_longer_under_load():
+    """Alone a request takes 10 ms, under load 12: the queue of these is as expected, that of those alone is shorter."""
+    machine, given = served([{"tokens": 10}] * 20)
+    asked, open_with = [], given.open
+
+    def slower(budget):
+        model = open_with(budget)
+        answer = model.answer
+
+        def later(prepared, on_progress=None):
+            asked.append(1)
+            machine.now += 0.002 * (len(asked) > 21)  # after one that warms up and twenty alone
+            return answer(prepared)
+
+        model.answer = later
+        return model
+
+    half, more, _ = scenario_named("open").measure(replace(given, open=slower))
+    assert half["over_simulated"] == pytest.approx(1) == more["over_simulated"]
+    assert 1.1 < half["over_alone"] < more["over_alone"]
 
 
 def test_open_loop_finds_the_highest_rate_under_the_bound():

@@ -9,6 +9,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,12 @@ Json = dict[str, Any]
 
 _ERRNO = re.compile(r"\[Errno (\d+)\]")
 _CHUNK_BYTES = 1 << 20
-HALF_WRITTEN = ".*.partial"  # the names that `replacing` gives; a kill leaves such a file behind
+_HALF_WRITTEN = (".*.partial", ".tmp??????")  # the names that `replacing` gives, and safetensors
+
+
+def is_half_written(name: str) -> bool:
+    """Whether a file of this name is one that a kill left behind while it was written."""
+    return any(fnmatchcase(name, pattern) for pattern in _HALF_WRITTEN)
 
 
 @contextmanager

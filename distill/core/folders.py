@@ -9,11 +9,10 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping
-from fnmatch import fnmatch
 from pathlib import Path
 
 from distill.core.errors import UserError
-from distill.core.files import HALF_WRITTEN, read_object, remove
+from distill.core.files import is_half_written, read_object, remove
 from distill.core.manifest import MANIFEST
 
 STARTED = "step.json"
@@ -34,7 +33,7 @@ def is_passing(name: str) -> bool:
 
 def is_empty(folder: Path) -> bool:
     """Whether a folder holds nothing but files that a kill left half-written."""
-    return all(fnmatch(path.name, HALF_WRITTEN) for path in folder.iterdir())
+    return all(is_half_written(path.name) for path in folder.iterdir())
 
 
 def require_replaceable(new: Path, target: Path, run: Path) -> None:

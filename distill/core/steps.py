@@ -24,7 +24,16 @@ from typing import Any
 
 from distill.core import manifest
 from distill.core.errors import UserError
-from distill.core.files import HALF_WRITTEN, Json, disk_error, read_object, sha256, sha256_json, write_bytes, write_json
+from distill.core.files import (
+    Json,
+    disk_error,
+    is_half_written,
+    read_object,
+    sha256,
+    sha256_json,
+    write_bytes,
+    write_json,
+)
 from distill.core.folders import (
     STARTED,
     begun_for,
@@ -276,13 +285,22 @@ def _open_partial(partial: Path, fingerprint: str, run: Path) -> None:
     if begun_for(partial) != fingerprint:
         clear_folder(partial, run)
     partial.mkdir(parents=True, exist_ok=True)
-    for leftover in list(partial.rglob(HALF_WRITTEN)):
+    for leftover in [path for path in partial.rglob(".*") if path.is_file() and is_half_written(path.name)]:
         leftover.unlink()
     if not marker.exists():
         write_json(marker, {"fingerprint": fingerprint})
 
 
+def _share(partial: Path) -> None:
+    """Give every file the rights of a new one: safetensors writes files that their owner alone may read."""
+    rights = (partial / STARTED).stat().st_mode & 0o777
+    for path in partial.rglob("*"):
+        if path.is_file() and not path.is_symlink() and path.stat().st_mode & 0o777 != rights:
+            path.chmod(rights)
+
+
 def _close_partial(partial: Path, step: Step, fingerprint: str, inputs: dict[str, str], seconds: float) -> None:
+    _share(partial)
     content = {"step": step.name, "version": step.version, "fingerprint": fingerprint, "inputs": inputs}
     took = {"seconds": round(seconds, 3), "finished": datetime.now(UTC).isoformat(timespec="seconds")}
     manifest.write_manifest(partial, {**content, **took}, step.manifest, leave_out=(STARTED, *step.apart))

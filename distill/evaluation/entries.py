@@ -158,9 +158,9 @@ class LatencyRow(Entry):
         over which tails are. processes: fresh ones that count. speedup_low, speedup_high, best_low, best_high: 95%
         intervals. start_ms: from the start of the process to its first answer. memory_mib: its peak less that of an
         empty process. weights: the types that they are in. disturbed: share of requests that something else disturbed
-        each time. disturbed_by: what was seen. waited_share, switches_per_s, load: see `benchmarks.disturbance`.
-        speed_only: whether the file was made to be timed, its answers unchecked. layouts: of sessions and threads, see
-        `benchmarks.layouts.layouts`; `throughput_per_s` is that of the first.
+        each time. repeats: of blocks of requests that were. disturbed_by: what was seen. waited_share, switches_per_s,
+        load: see `benchmarks.disturbance`. speed_only: whether the file was made to be timed, its answers unchecked.
+        layouts: of sessions and threads, see `benchmarks.layouts.layouts`; `throughput_per_s` is that of the first.
     """
 
     model: str | None = None
@@ -190,6 +190,7 @@ class LatencyRow(Entry):
     file_mib: float | None = None
     weights: str | None = None
     disturbed: float | None = None
+    repeats: int | None = None
     disturbed_by: list[str] = field(default_factory=list)
     waited_share: float | None = None
     switches_per_s: float | None = None

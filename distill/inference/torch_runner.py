@@ -25,8 +25,7 @@ class TorchRunner:
     Args: folder: a Hugging Face model folder. threads: of PyTorch, for the whole process; None leaves them.
         precision: `bf16` is mixed precision, logits are float32 in any case. device: `cpu`, `cuda`, `cuda:1`.
         exact_layers: how many of the last layers stay float32 under bf16. first_token_only: the exact, faster last
-        layer, where the family supports it. compiled: by torch.compile, when the first batches are read; it needs a
-        compiler of C++.
+        layer, where the family supports it.
     Attributes: first_token_only: whether it is in use. limit: most tokens that it can read; None: any number.
         weights: how many parameters of each type there are, `float32` for instance.
     Raises: UserError when the folder cannot be loaded or the device is not there.
@@ -41,7 +40,6 @@ class TorchRunner:
         exact_layers: int = 0,
         device: str = "cpu",
         first_token_only: bool = True,
-        compiled: bool = False,
     ) -> None:
         _require_device(device)
         if threads is not None:
@@ -58,8 +56,10 @@ class TorchRunner:
         self.weights: Counter[str] = Counter()
         for one in model.parameters():
             self.weights[str(one.dtype).removeprefix("torch.")] += one.numel()
-        if compiled:
-            self._model = torch.compile(self._model, dynamic=True)
+
+    def compile(self) -> None:
+        """Let torch.compile make it faster, when the first batches are read; it needs a compiler of C++."""
+        self._model = torch.compile(self._model, dynamic=True)
 
     def _rewrite(self, model: Any, first_token_only: bool) -> bool:
         """Put faster, exact layers into a float32 model. Returns: whether the last one reads the first token alone."""

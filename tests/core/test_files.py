@@ -11,7 +11,17 @@ import pytest
 
 from distill.core import files
 from distill.core.errors import UserError
-from distill.core.files import read_json, remove, replacing, sha256, sha256_json, write_bytes, write_json, write_text
+from distill.core.files import (
+    is_half_written,
+    read_json,
+    remove,
+    replacing,
+    sha256,
+    sha256_json,
+    write_bytes,
+    write_json,
+    write_text,
+)
 
 
 def test_a_file_is_written_with_its_folders(tmp_path):
@@ -33,8 +43,8 @@ def test_the_name_appears_at_the_end_and_a_half_written_one_is_known(tmp_path):
     path = tmp_path / "text.txt"
     with replacing(path) as partial:
         partial.write_text("half")
-        assert not path.exists() and list(tmp_path.rglob(files.HALF_WRITTEN)) == [partial]
-    assert path.read_text() == "half"
+        assert not path.exists() and list(tmp_path.iterdir()) == [partial] and is_half_written(partial.name)
+    assert path.read_text() == "half" and not is_half_written(path.name)
 
 
 @pytest.mark.parametrize(

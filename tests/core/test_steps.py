@@ -9,7 +9,9 @@ import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from distill.core.errors import UserError
 from distill.core.files import read_json
@@ -144,6 +146,7 @@ def test_after_a_kill_the_body_finds_its_finished_files_only(tmp_path):
         tmp_path,
         """
         write_text(folder / "first.txt", "1")
+        (folder / ".tmp8Ohbv2").touch()  # as safetensors names a file until it is whole
         with replacing(folder / "half.txt") as partial:
             partial.write_text("half")
             kill()
@@ -154,6 +157,21 @@ def test_after_a_kill_the_body_finds_its_finished_files_only(tmp_path):
     body, folder = after_kill(tmp_path)
     assert body.found == ["first.txt", "step.json"]
     assert sorted(path.name for path in folder.iterdir()) == ["first.txt", "manifest.json", "second.txt"]
+
+
+def test_all_files_have_the_rights_of_new_ones(tmp_path):
+    """Weights too, which safetensors leaves to their owner alone: who serves a model is often somebody else."""
+
+    def body(folder: Path) -> None:
+        save_file({"weights": np.zeros(3, np.float32)}, folder / "model.safetensors")
+        (folder / "inner").mkdir()
+        (folder / "inner" / "config.json").write_text("{}")
+        (folder / "inner" / "config.json").chmod(0o600)
+
+    folder = steps(tmp_path).run(step(body))
+    (tmp_path / "new").touch()
+    rights = {path.stat().st_mode for path in folder.rglob("*") if path.is_file()}
+    assert rights == {(tmp_path / "new").stat().st_mode} and len(list(folder.rglob("*.*"))) == 3
 
 
 def test_after_a_kill_before_the_manifest_the_work_is_still_there(tmp_path):

@@ -36,4 +36,7 @@ class Torch(Backend):
             return UnpaddedRunner(folder, **where)
         from distill.inference.torch_runner import TorchRunner
 
-        return TorchRunner(folder, **where, first_token_only=how.rewritten, compiled=how.compiled)
+        runner = TorchRunner(folder, **where, first_token_only=how.rewritten)
+        if how.compiled:
+            runner.compile()
+        return runner

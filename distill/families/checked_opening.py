@@ -20,10 +20,10 @@ SAMPLE_ROWS = 32
 def checked(folder: Path, how: Opening, rows: Sequence[Row], limit: float) -> Opening:
     """`how`, where it changes no logit of a sample by more than `limit`; else a more exact way, and a note says which.
 
-    That is, under bf16 in a backend that can mix precisions, the first of these that keeps the limit: the last 2 layers
-    in fp32, the last 4, 8, …; else PyTorch in fp32. What a late layer rounds goes into the logits as it is, what an
-    early one rounds is partly normalised away. A model behind a server is asked nothing here, and one that has no such
-    ways is not opened.
+    That is, under bf16, the first of these that keeps the limit: in a backend that can mix precisions the last 2 layers
+    in fp32, the last 4, 8, …, in another one all of them; else PyTorch in fp32. What a late layer rounds goes into the
+    logits as it is, what an early one rounds is partly normalised away. A model behind a server is asked nothing here,
+    and one that has no such ways is not opened.
 
     Args: rows: of which up to 32 are read, evenly spread.
     """
@@ -37,19 +37,23 @@ def checked(folder: Path, how: Opening, rows: Sequence[Row], limit: float) -> Op
     change = largest_change(fast, exact)
     if change <= limit:
         return how
-    mixed = _mixed(how, own.facts(folder).layers or 0)
-    way = next((one for one in mixed if _change(folder, one, sample, exact) <= limit), plainly)
+    others = _more_exact(how, own.facts(folder).layers or 0)
+    way = next((one for one in others if _change(folder, one, sample, exact) <= limit), plainly)
     note(_said(folder.name, how, way, f"{change:.2g} on {count} rows, precision_limit is {limit:g}"))
     return way
 
 
-def _mixed(how: Opening, layers: int) -> Iterator[Opening]:
-    """`how` with its last 2 layers in fp32, its last 4, 8, …, fewer than all; nothing where precisions do not mix."""
-    if how.precision != "fp32" and backend(how.backend).mixes:
-        count = 2
-        while count < layers:
-            yield replace(how, exact_layers=count)
-            count *= 2
+def _more_exact(how: Opening, layers: int) -> Iterator[Opening]:
+    """`how`, which is not in fp32, in other ways from fast to exact; nothing where it is."""
+    if how.precision == "fp32":
+        return
+    if not backend(how.backend).mixes:
+        yield replace(how, precision="fp32")
+        return
+    count = 2
+    while count < layers:
+        yield replace(how, exact_layers=count)
+        count *= 2
 
 
 def _logits(folder: Path, how: Opening, rows: Sequence[Row]) -> Logits:
@@ -68,7 +72,8 @@ def _change(folder: Path, how: Opening, rows: Sequence[Row], exact: Logits) -> f
 def _said(name: str, how: Opening, taken: Opening, change: str) -> str:
     more = ", without padding," if how.unpadded else ", compiled," if how.compiled else ""
     instead = f"its last {taken.exact_layers} layers label" if taken.exact_layers else "it labels"
-    return f"{name}: {how.precision} in {how.backend}{more} changes a logit by {change}: {instead} in fp32 in torch"
+    way = f"{how.precision} in {how.backend}{more}"
+    return f"{name}: {way} changes a logit by {change}: {instead} in fp32 in {taken.backend}"
 
 
 def largest_change(logits: Logits, exact: Logits) -> float:

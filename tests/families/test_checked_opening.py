@@ -49,6 +49,8 @@ def model(monkeypatch, tmp_path):
         def opened(folder, how):
             if how == PLAIN:
                 return Answers(0, asked["plain"])
+            if how.precision == "fp32":  # of another backend
+                return Answers(off / 100, [])
             if not how.exact_layers:
                 return Answers(off, asked["fast"])
             if shared:
@@ -98,9 +100,12 @@ def test_the_fewest_exact_layers_that_keep_the_limit_are_taken(model, off, layer
     assert [text for text in watch.notes if said in text and f"{off:g} on 32 rows" in text]
 
 
-def test_a_backend_that_cannot_mix_is_taken_whole_or_not_at_all(model):
+def test_a_backend_that_cannot_mix_is_kept_in_fp32(model):
     folder, asked = model(0.15, layers=6)
-    assert checked(folder, replace(FAST, backend="openvino"), ROWS, 0.1) == PLAIN and not asked["mixed"]
+    fast, watch = replace(FAST, backend="openvino"), Watch()
+    with reporting(watch):
+        assert checked(folder, fast, ROWS, 0.1) == replace(fast, precision="fp32") and not asked["mixed"]
+    assert [text for text in watch.notes if "it labels in fp32 in openvino" in text]
 
 
 def test_nothing_is_compared_where_there_is_nothing_to_compare(model):

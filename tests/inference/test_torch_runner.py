@@ -7,6 +7,7 @@ from distill.core.errors import UserError
 from distill.core.rendering import Window
 from distill.inference.collate import collate
 from distill.inference.torch_runner import TorchRunner
+from distill.inference.unpadded_runner import UnpaddedRunner
 from distill.models.encoder import load_classifier
 
 
@@ -54,9 +55,12 @@ def test_token_types_are_dropped_where_there_are_none(tmp_path):
     assert np.isfinite(TorchRunner(tmp_path).logits(_batch([6, 3]))).all()
 
 
-@pytest.mark.parametrize(("given", "kept"), [({}, 1), ({"first_token_only": False}, 0), ({"exact_layers": 2}, 2)])
-def test_on_a_processor_a_last_layer_of_one_token_stays_float32_under_bf16(folder, given, kept):
-    model = TorchRunner(folder, precision="bf16", **given)._model
+@pytest.mark.parametrize("kind", [TorchRunner, UnpaddedRunner])
+@pytest.mark.parametrize(("given", "kept"), [({}, 1), ({"exact_layers": 2}, 2)])
+def test_on_a_processor_a_last_layer_of_one_token_stays_float32_under_bf16(folder, kind, given, kept):
+    runner = kind(folder, precision="bf16", **given)
+    batch, model = _batch([12, 9, 5]), runner._model
+    np.testing.assert_allclose(runner.logits(batch), _reference(folder, batch), atol=0.05)
     layers = [layer.attention.self.key.weight.dtype for layer in model.bert.encoder.layer]
     assert layers == [torch.bfloat16] * (len(layers) - kept) + [torch.float32] * kept
 

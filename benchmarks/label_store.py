@@ -1,4 +1,4 @@
-"""How fast rows go through the labelling beside the model: read from Parquet, batched by length, written as shards.
+"""How fast rows go through the labelling beside the model: compared, read, batched by length, written as shards.
 
 `python -m benchmarks.label_store --rows 1000000` makes records up and labels them with a model that costs nothing: its
 rows say their lengths, and its logits are made of those. `ratios` has the rows a second, how many of them are left at
@@ -28,8 +28,11 @@ from benchmarks.environment import environment
 from benchmarks.memory import peak_bytes
 from distill.core.errors import DistillError, GateFailed, UserError
 from distill.core.files import Json, remove, write_json
+from distill.core.intake.words import word_tokenizer
+from distill.core.project import ViewConfig
 from distill.core.record_store import write_records
 from distill.core.records import Record
+from distill.core.view import TOKENIZER_FILE, View
 from distill.families.family import CONFIG_FILE, DEFAULT, Facts, Family, Opening
 from distill.inference.scorer import Logits, Progress, Row, Scorer
 from distill.inference.token_budget import batches
@@ -84,6 +87,7 @@ class Stub(Family):
 
     name = "stub"
     learns = False
+    reads_view = True
 
     def open(self, folder: Path, how: Opening = DEFAULT) -> GivenLengths:
         """The model."""
@@ -142,8 +146,11 @@ def write_pool(folder: Path, rows: int) -> None:
     records = folder / "records"
     write_records(records / "train.parquet", _rows("t", _TRAIN))
     write_records(records / "pool.web.parquet", _rows("p", rows))
-    own = {"family": _STUB}
-    write_json(folder / "model" / CONFIG_FILE, {"distill": own, "id2label": dict(enumerate(_LABELS))})
+    model = folder / "model"
+    write_json(model / CONFIG_FILE, {"distill": {"family": _STUB}, "id2label": dict(enumerate(_LABELS))})
+    word_tokenizer().save(str(model / TOKENIZER_FILE))
+    view = ViewConfig(left=["product.title"], right=["page.body", "length"], max_tokens=256)
+    View("document", view, model / TOKENIZER_FILE).save(model)
 
 
 def _rows(prefix: str, count: int) -> Iterator[Record]:

@@ -14,6 +14,7 @@ from distill.core.processes import rank
 from distill.core.progress import note, progress
 from distill.core.storage import storage
 from teachers.config import LabellingConfig
+from teachers.copies import copy_shards
 from teachers.cross_fit import CrossFit, Scale
 from teachers.engines.engine import Engine, Task, engine
 from teachers.engines.kept import KeptShards
@@ -81,6 +82,9 @@ def label(
             way = settled(work.part, how, config.precision_limit)
             task = Task(number, work.part.model, work.missing.shards, way, _written(work, arithmetic(way)), kept)
             _label_part(work, own, task, card, folder)
+        if card:
+            for counts in copy_shards(work.missing.copies, folder, work.writing):
+                card.add(counts)
     if kept and rank() == 0:
         kept.close(folder)
     if card:
@@ -98,7 +102,7 @@ def _kept(url: str | None, folder: Path, planned: Sequence[Part], writings: Sequ
     content = [
         [asdict(writing), asdict(writing.origins.origin(shard))]
         for part, writing in zip(planned, writings, strict=True)
-        for shard in part.shards
+        for shard in part.planned
     ]
     name = folder.name.removesuffix(".partial")
     return KeptShards(storage(url) / "labels" / f"{name}-{sha256_json(content)[:12]}")
@@ -113,7 +117,7 @@ def _written(work: _Work, precision: str) -> Writing:
 
 
 def _facts(works: Sequence[_Work], teacher: Path, config: LabellingConfig, price: float | None) -> Facts:
-    shards = [shard for work in works for shard in work.part.shards]
+    shards = [shard for work in works for shard in work.part.planned]
     rows: Counter[str] = Counter()
     for shard in shards:
         for file, start, stop in shard.spans:

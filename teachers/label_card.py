@@ -120,7 +120,7 @@ class LabelCard:
             if self._earlier:
                 found.append(("before this run", f"{self._earlier:,} rows"))
         if spared := self._own.spared:
-            found.append(("scored once", f"{spared:,} rows that read like another one of their shard"))
+            found.append(("scored once", f"{spared:,} rows that read like another one"))
         if (price := self._facts.price) is not None and self.rate:
             cost = price * 1e6 / self.rate / 3600
             found.append(("cost of a million rows", f"{cost:,.2f}, at {price:g} an hour"))
@@ -144,7 +144,7 @@ def counted(counts: LabelCounts) -> list[str]:
     others = [f"{rows:,} {name}" for name, rows in sorted(counts.statuses.items()) if name != OK]
     found = [f"of {counts.rows:,} labelled rows {', '.join(others)}: no model learns from these"] if others else []
     if counts.spared:
-        found.append(f"{counts.spared:,} of {counts.rows:,} rows read like another one of their shard: scored once")
+        found.append(f"{counts.spared:,} of {counts.rows:,} rows read like another one: scored once")
     return found
 
 

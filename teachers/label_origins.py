@@ -41,8 +41,8 @@ class Origins:
         """That of one shard. Raises: UserError as `records_hash`."""
         return Origin(
             **vars(self),
-            records={file: records_hash(shard.records, file) for file, _, _ in shard.spans},
-            rows={file: [start, stop] for file, start, stop in shard.spans},
+            records={file: records_hash(shard.records, file) for file in shard.extent},
+            rows=shard.extent,
         )
 
 

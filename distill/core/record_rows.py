@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
+from itertools import groupby
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -36,7 +37,7 @@ class RecordRows:
 
     def texts(self, spans: Sequence[Span]) -> tuple[pa.Array, list[dict[str, str]]]:
         """The ids of some rows, and their texts by column path."""
-        tables = [self._table([span], None) for span in spans]
+        tables = [self._table(own, None) for _, own in groupby(spans, key=lambda span: span[0])]
         ids = pa.chunked_array([chunk for one in tables for chunk in one["id"].chunks], pa.string())
         return _whole(ids), [row for one in tables for row in _rows(one)]
 

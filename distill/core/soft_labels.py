@@ -63,6 +63,17 @@ class SoftLabels:
         """N, the number of rows."""
         return len(self.ids)
 
+    def take(self, rows: NDArray[np.int64]) -> SoftLabels:
+        """The labels of these rows, in this order."""
+        return SoftLabels(
+            ids=[self.ids[row] for row in rows],
+            sources=[self.sources[row] for row in rows],
+            logits=self.logits[rows],
+            tokens=self.tokens[rows],
+            cut_tokens=self.cut_tokens[rows],
+            status=[self.status[row] for row in rows],
+        )
+
     @classmethod
     def concatenate(cls, parts: Sequence[SoftLabels]) -> SoftLabels:
         """The rows of several parts, in order."""

@@ -77,6 +77,7 @@ class Encoder(Family):
     backends = True
     products = True
     signs = False
+    reads_view = True
     runtime = "pytorch"
 
     def fit(self, config: Recipe, lesson: Lesson, folder: Path) -> None:

@@ -132,6 +132,7 @@ class Family:
         sorted_layers: whether a recipe may treat its layers apart, though no other model starts from them.
         exports: whether export targets can write it. products: whether its layers multiply by constant matrices, which
         targets of few bits replace. signs: whether its config.json names family and view.
+        reads_view: whether an answer depends on what its view renders alone, so that equal texts are answered once.
         chosen: of one that does not learn: what its fit chooses where it reads validation, and the keys that end that.
         backends: whether it, or each model that it is made of, runs in what `Opening.backend` names.
         runtime, precision: what runs an opened model and in which numbers, as the latency table names them.
@@ -151,6 +152,7 @@ class Family:
     backends: ClassVar[bool] = False
     products: ClassVar[bool] = False
     signs: ClassVar[bool] = True
+    reads_view: ClassVar[bool] = False
     chosen: ClassVar[tuple[str, str]] = ("", "")
     runtime: ClassVar[str] = "python"
     precision: ClassVar[str] = "fp32"
@@ -296,6 +298,16 @@ def view_name(folder: Path) -> str:
     if name is None:
         raise UserError("the model does not say which view it reads", where=str(folder), do="fit it again")
     return str(name)
+
+
+def views_read(folder: Path) -> list[ViewConfig] | None:
+    """The views whose texts alone decide what a model answers; None of one that does not say so."""
+    own = family_of(folder)
+    if parts := own.parts(folder):
+        found = [views_read(part) for part in parts]
+        known = [views for views in found if views is not None]
+        return [view for views in known for view in views] if len(known) == len(found) else None
+    return [View.load(folder).config] if own.reads_view and (folder / VIEW_FILE).exists() else None
 
 
 def open_windows(folder: Path, how: Opening = DEFAULT) -> RunnerScorer:

@@ -58,6 +58,7 @@ class HttpLlm(Family):
     name = runtime = "http_llm"
     learns = False
     remote = True
+    reads_view = True
 
     class Settings(LanguageModelSettings):
         """No keys besides those of a language model."""

@@ -120,6 +120,7 @@ class Tfidf(Family):
     """scikit-learn's TF-IDF and a classical model, stored as arrays and JSON."""
 
     name = "tfidf"
+    reads_view = True
     runtime = "scikit-learn"
     precision = "fp64"
 

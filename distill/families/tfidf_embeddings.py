@@ -116,6 +116,7 @@ class TfidfEmbeddings(Family):
     name = "tfidf_embeddings"
     starts = True
     optimised = False
+    reads_view = True
     runtime = "scikit-learn"
     precision = "fp64"
 

@@ -115,7 +115,7 @@ class Crew:
 
 def rows_of(shard: Shard) -> str:
     """Which rows a shard holds, in words."""
-    return ", ".join(f"rows {start} to {stop - 1} of {name}" for name, start, stop in shard.spans)
+    return ", ".join(f"rows {start} to {stop - 1} of {name}" for name, (start, stop) in shard.extent.items())
 
 
 def _reason(error: Exception) -> str:

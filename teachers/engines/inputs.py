@@ -42,7 +42,7 @@ def upload(place: Storage, model: Path, shards: Sequence[Shard], number: int) ->
         if path.is_file()
     }
     for shard in shards:
-        files |= {f"{_RECORDS}/{name}.parquet": shard.records / f"{name}.parquet" for name, _, _ in shard.spans}
+        files |= {f"{_RECORDS}/{name}.parquet": shard.records / f"{name}.parquet" for name in shard.extent}
     for name, path in files.items():
         if name not in there:
             own.put(path, name)
@@ -66,9 +66,11 @@ class RemoteRecords:
 
     def local(self, shard: Shard, folder: Path) -> Shard:
         """The shard with its rows in files of a local folder."""
-        for name, start, stop in shard.spans:
+        extent = shard.extent
+        for name, (start, stop) in extent.items():
             pq.write_table(self._place.tried(partial(self._rows, name, start, stop)), folder / f"{name}.parquet")
-        return replace(shard, records=folder, spans=[(name, 0, stop - start) for name, start, stop in shard.spans])
+        spans = [(name, start - extent[name][0], stop - extent[name][0]) for name, start, stop in shard.spans]
+        return replace(shard, records=folder, spans=spans)
 
     def _rows(self, name: str, start: int, stop: int) -> pa.Table:
         if name not in self._files:

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from distill.core.files import write_json
 from distill.core.record_store import write_records
 from distill.core.records import Record
+from distill.families.family import CONFIG_FILE
 from distill.inference.scorer import Scorer
 from teachers.label_origins import Origins
 from teachers.label_shard import Writing
@@ -55,6 +57,12 @@ class Stub(Scorer):
 
     def keys(self, prepared):
         return [one.text for one in prepared] if self.speaks else None
+
+
+def silent_model(folder: Path) -> Path:
+    """A model that does not say what it reads, so that no two rows are known to read alike; returns its folder."""
+    write_json(folder / CONFIG_FILE, {})
+    return folder
 
 
 def write_texts(folder: Path, split: str, texts: list[str]) -> Path:

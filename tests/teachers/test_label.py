@@ -25,7 +25,7 @@ from distill.training import device as device_module
 from teachers import label_shard as shard_module
 from teachers.config import LabellingConfig
 from teachers.label import label
-from tests.training.toy import DOCUMENT, LABELS, WINDOWED, Stop, Watch, toy_records, toy_view
+from tests.training.toy import DOCUMENT, LABELS, WINDOWED, Stop, Watch, toy_records, toy_view, write_unlike_toy
 
 CONFIG = LabellingConfig(shard_rows=10, batch_tokens=100, precision="fp32")
 
@@ -45,6 +45,12 @@ def _save_teacher(encoder, folder, view):
 def teacher(encoder, tmp_path_factory, request):
     """A classifier with logits far from zero, reading documents."""
     return _save_teacher(encoder, tmp_path_factory.mktemp("teacher"), request.param)
+
+
+@pytest.fixture(scope="module")
+def records(tmp_path_factory):
+    """Training rows and a pool in which no two rows read alike."""
+    return write_unlike_toy(tmp_path_factory.mktemp("records"))
 
 
 class Counting(TorchRunner):

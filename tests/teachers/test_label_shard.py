@@ -21,7 +21,7 @@ from teachers.label_shard import Writing, label_shard, label_shards
 from teachers.shards import parts
 from teachers.unfinished import missing_shards, require_planned
 from tests.own_process import exit_code
-from tests.teachers.shard_stubs import ORIGINS, WRITING, Stub, records, write_texts
+from tests.teachers.shard_stubs import ORIGINS, WRITING, Stub, records, silent_model, write_texts
 
 SHARD_ROWS = 10
 
@@ -29,7 +29,7 @@ SHARD_ROWS = 10
 @pytest.fixture
 def part(tmp_path):
     """Five shards of 42 rows."""
-    (found,) = parts(tmp_path / "teacher", records(tmp_path / "records"), SHARD_ROWS)
+    (found,) = parts(silent_model(tmp_path / "teacher"), records(tmp_path / "records"), SHARD_ROWS)
     return found
 
 
@@ -101,13 +101,13 @@ def test_precision_and_scale_may_differ_from_shard_to_shard(part, tmp_path):
 
 def test_shards_of_other_records_and_of_another_cut_are_refused(part, tmp_path):
     other = write_texts(records(tmp_path / "other"), "pool.urls", [f"бур {row}" for row in range(30)])
-    (same_ids,) = parts(tmp_path / "teacher", other, SHARD_ROWS)
+    (same_ids,) = parts(silent_model(tmp_path / "teacher"), other, SHARD_ROWS)
     folder = tmp_path / "store"
     label_shard(Stub(), same_ids.shards[2], folder, WRITING)
     with pytest.raises(UserError, match=r"other record files\n[\s\S]*pool\.urls"):
         missing_shards(part, ORIGINS, folder)
     shard_path(folder, 2).unlink()
-    (smaller,) = parts(tmp_path / "teacher", part.shards[0].records, 6)
+    (smaller,) = parts(silent_model(tmp_path / "teacher"), part.shards[0].records, 6)
     label_shard(Stub(), smaller.shards[0], folder, WRITING)
     with pytest.raises(UserError, match=r"a shard is of other rows\n[\s\S]*train 0–6, expected train 0–10"):
         missing_shards(part, ORIGINS, folder)
@@ -149,7 +149,9 @@ def test_one_bad_row_in_a_last_shard_of_two_ends_nothing(part, tmp_path):
 
 
 def test_empty_rows_are_counted(tmp_path):
-    (part,) = parts(tmp_path, write_texts(write_texts(tmp_path / "r", "train", ["", "бур"]), "pool.a", [""]), 10)
+    (part,) = parts(
+        silent_model(tmp_path), write_texts(write_texts(tmp_path / "r", "train", ["", "бур"]), "pool.a", [""]), 10
+    )
     (counts,) = labelled(part, tmp_path / "store")
     assert counts.statuses == {"empty": 2, "ok": 1} and counts.tokens == 1
 

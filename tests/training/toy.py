@@ -12,7 +12,7 @@ from distill.core.label_space import LabelSpace
 from distill.core.objectives.single_label import SINGLE
 from distill.core.progress import Reporter, reporting
 from distill.core.project import ViewConfig, Windows
-from distill.core.record_store import write_records
+from distill.core.record_store import read_records, write_records
 from distill.core.records import Record
 from distill.core.view import TOKENIZER_FILE, View
 from distill.models.encoder import load_classifier
@@ -57,6 +57,19 @@ def write_toy(folder: Path, *, train=24, valid=12, pool=18, test=9) -> Path:
     write_records(folder / "valid.parquet", toy_records("в", valid))
     write_records(folder / "pool.urls.parquet", toy_records("п", pool, labelled=False))
     write_records(folder / "test.seen.parquet", toy_records("э", test))
+    return folder
+
+
+def write_unlike_toy(folder: Path, *, train=24, valid=12, pool=18) -> Path:
+    """A records artifact of the toy task in which no two rows read alike in a document view."""
+    write_toy(folder, train=train, valid=valid, pool=pool)
+    for split in ("train", "pool.urls"):
+        rows = read_records(folder, split)
+        own = [
+            replace(row, fields={**row.fields, "page.title": f"{row.fields['page.title']} {row.id[0]} {number}"})
+            for number, row in enumerate(rows)
+        ]
+        write_records(folder / f"{split}.parquet", own)
     return folder
 
 

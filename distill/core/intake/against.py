@@ -12,11 +12,11 @@ from distill.core.errors import UserError
 from distill.core.files import Json
 from distill.core.intake.ledger import EXAMPLES
 from distill.core.intake.row_texts import row_texts, stored_fields
-from distill.core.intake.tables import opened, read
 from distill.core.manifest import MANIFEST, require_whole
 from distill.core.project import Project
 from distill.core.record_store import in_order, splits
 from distill.core.run_folder import RECORDS
+from distill.core.tables import opened, read
 
 SAME, CHANGED, GONE, ADDED, MOVED_IN, MOVED_OUT = "same", "changed", "gone", "added", "moved_in", "moved_out"
 _OF_OLD, _OF_NEW = (SAME, CHANGED, GONE, MOVED_OUT), (SAME, CHANGED, ADDED, MOVED_IN)

@@ -11,7 +11,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from distill.core.intake.tables import room_on_disk
+from distill.core.tables import room_on_disk
 
 _BUFFER, _PIECE = 1 << 16, 1 << 20
 

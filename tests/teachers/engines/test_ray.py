@@ -23,9 +23,10 @@ ASKED = {"engine": "ray", "workers": 2}
 
 
 @pytest.fixture(scope="module")
-def ray():
+def ray(tmp_path_factory):
     """A cluster for all tests here: it takes seconds to start."""
     pytest.importorskip("ray")
+    tmp_path_factory.getbasetemp()  # outside of the temporary folder below, which is gone before others' tests
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("RAY_ADDRESS", raising=False)
         patch.setenv("RAY_USAGE_STATS_ENABLED", "1")
@@ -47,7 +48,7 @@ def test_workers_one_of_which_dies_leave_the_store_of_one_process(ray, tmp_path,
     assert words.kept(f"file://{tmp_path}/shared", "store").names() == {
         "manifest.json", *contents(words.whole)
     }  # fmt: skip
-    assert watch.steps[-1] == watch.total == 64 and len(watch.steps) == 7
+    assert watch.steps[:2] == [24, 64] and watch.steps[-1] == watch.total == 64 and len(watch.steps[2:]) == 7
     monkeypatch.setattr(ray_engine, "cluster", pytest.fail)
     words.label(tmp_path / "store", **ASKED)
 

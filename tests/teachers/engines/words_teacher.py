@@ -14,7 +14,7 @@ from distill.families.tfidf import Tfidf
 from teachers.config import LabellingConfig
 from teachers.label import LabelOptions, label
 from tests.families.lessons import toy_lesson
-from tests.training.toy import DOCUMENT, write_toy
+from tests.training.toy import DOCUMENT, write_unlike_toy
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def words_teacher(root: Path, pool: int = 40) -> Words:
     """Made below a folder."""
-    records = write_toy(root / "records", train=24, valid=12, pool=pool)
+    records = write_unlike_toy(root / "records", pool=pool)
     teacher = root / "teachers" / "words"
     teacher.mkdir(parents=True)
     fit("tfidf", Tfidf.Settings(), toy_lesson(records, DOCUMENT, "document"), teacher)

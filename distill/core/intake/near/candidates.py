@@ -20,7 +20,7 @@ import numpy as np
 
 from distill.core.intake.near.shingles import alike
 from distill.core.intake.near.sketches import SetReader
-from distill.core.intake.tables import opened, read, room_on_disk
+from distill.core.tables import opened, read, room_on_disk
 
 if TYPE_CHECKING:
     import pyarrow as pa

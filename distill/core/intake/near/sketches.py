@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from distill.core.intake.near.bands import Bands
 from distill.core.intake.near.shingles import ShingleSets, shingle_sets
-from distill.core.intake.tables import room_on_disk
+from distill.core.tables import room_on_disk
 
 if TYPE_CHECKING:
     import pyarrow.parquet as pq

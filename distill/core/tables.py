@@ -47,7 +47,11 @@ def room_on_disk(place: str | Path) -> Iterator[None]:
         raise UserError("cannot keep rows in temporary files", where=str(place), found=found, do=do) from error
 
 
-def read(files: Sequence[Path]) -> str:
-    """Parquet files as a table in a query."""
-    listed = ", ".join("'" + str(path).replace("'", "''") + "'" for path in files)
-    return f"read_parquet([{listed}])"
+def read(files: Sequence[Path], *, numbered: bool = False) -> str:
+    """Parquet files as a table in a query. Args: numbered: with the column `file_row_number`, from 0 on in each."""
+    return f"read_parquet([{', '.join(quoted(str(path)) for path in files)}], file_row_number={numbered})"
+
+
+def quoted(text: str) -> str:
+    """A text in a query."""
+    return "'" + text.replace("'", "''") + "'"

@@ -27,7 +27,8 @@ class LearntScales:
 def learnt_scales(fp32: Path, model_folder: Path) -> LearntScales:
     """The scales that a fit with rounded layers left, for the ONNX file of its weights.
 
-    Raises: UserError where the file's layers are wired otherwise than they were trained.
+    Raises: UserError where the file lacks the weights of a layer that learnt a scale, and where its layers are wired
+        otherwise than they were trained.
     """
     from distill.training.fake_quantised import SCALES
 
@@ -37,7 +38,7 @@ def learnt_scales(fp32: Path, model_folder: Path) -> LearntScales:
     by_weights = {np.ascontiguousarray(weights[f"{name}.weight"].T).tobytes(): name for name in sorted(learnt)}
     values = {tensor.name: tensor for tensor in onnx.load(fp32).graph.initializer}
     found: dict[str, Scale] = {}
-    others = []
+    others, met = [], set[str]()
     for product in int8.products(fp32):
         layer = by_weights.get(numpy_helper.to_array(values[product.weight]).tobytes())
         if layer is None:
@@ -46,10 +47,15 @@ def learnt_scales(fp32: Path, model_folder: Path) -> LearntScales:
         scale = Scale(float(stored[f"{layer}.step"]), int(stored[f"{layer}.zero"]))
         known = found.setdefault(product.reads, scale)
         if known != scale:
-            raise UserError(
-                "an exported file is not the model that was trained with rounded layers",
-                where=str(fp32),
-                found=f"{product.reads} is read by layers of different scales, {layer} among them",
-                do="export it again",
-            )
+            raise _other_model(fp32, f"{product.reads} is read by layers of different scales, {layer} among them")
+        met.add(layer)
+    if lacking := sorted(set(by_weights.values()) - met):
+        raise _other_model(
+            fp32, f"{len(lacking)} of {len(by_weights)} layers have other weights, {lacking[0]} among them"
+        )
     return LearntScales(found, others)
+
+
+def _other_model(fp32: Path, found: str) -> UserError:
+    what = "an exported file is not the model that was trained with rounded layers"
+    return UserError(what, where=str(fp32), found=found, do="export it again")

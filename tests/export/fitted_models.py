@@ -1,11 +1,13 @@
-"""Tiny random encoders whose heads tell three kinds of records apart, of any depth cut from twelve layers.
+"""Tiny encoders that tell three kinds of records apart, of any depth cut from twelve layers.
 
-A random head gives logits near ties, so that int8 flips labels and no one can tell a fault from rounding. Here the last
-layer of the head is the least-squares one for records of three vocabularies.
+A random head gives logits near ties, so that int8 flips labels and no one can tell a fault from rounding. Of those that
+faults are planted in the last layer of the head is the least-squares one for records of three vocabularies; those that
+have to pass are trained on such records as a whole.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -26,6 +28,7 @@ FAMILIES = ("bert", "roberta", "distilbert", "mpnet", "xlm-roberta")
 DEPTH, WIDTH = 12, 64
 MOST_TOKENS = 40
 _SPREAD = 3.0  # of the logits: gold's over the others'
+_TRAINING, _STEPS, _BATCH, _RATE = 1200, 60, 64, 1e-3
 _WORDS = (
     "дрель шуруповёрт патрон сверло аккумулятор редуктор".split(),
     "наушники bluetooth звук микрофон амбушюры кабель".split(),
@@ -58,8 +61,23 @@ def evidence() -> Evidence:
 def make_fitted(family: str, folder: Path, layers: int, keep: str = "spread", spread: float = 0.07) -> Path:
     """A finished model folder with so many of twelve random layers, and the head that fits them.
 
+    Every layer matters to its answers, as none does that training has made robust: what is done to one can be seen.
+
     Args: spread: of the random weights; the larger, the more a layer does, and the more rounding grows on its way.
     """
+    return _finished(_random(family, folder, layers, keep, spread), folder, _fit_head)
+
+
+def make_trained(family: str, folder: Path, layers: int, keep: str = "spread") -> Path:
+    """A finished model folder with so many of twelve random layers, all of them trained on the records then.
+
+    It has learned what there is to learn, as models that leave have: few rows stand near a tie.
+    """
+    return _finished(_random(family, folder, layers, keep, 0.07), folder, _train)
+
+
+def _random(family: str, folder: Path, layers: int, keep: str, spread: float) -> torch.nn.Module:
+    """So many of twelve random layers; the folder has what the model reads."""
     from transformers import AutoModelForSequenceClassification
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -78,9 +96,13 @@ def make_fitted(family: str, folder: Path, layers: int, keep: str = "spread", sp
             if name.endswith("bias"):
                 weight.normal_(0, 0.1)
     keep_layers(model, kept_layers(DEPTH, layers, keep))
+    return model
+
+
+def _finished(model: torch.nn.Module, folder: Path, fit: Callable[[torch.nn.Module, Path], None]) -> Path:
     with quiet():
-        model.save_pretrained(folder)
-        _fit_head(model, folder)
+        model.save_pretrained(folder)  # what it reads is found in its folder
+        fit(model, folder)
         model.save_pretrained(folder)
     return folder
 
@@ -109,3 +131,20 @@ def _fit_head(model: torch.nn.Module, folder: Path) -> None:
     with torch.no_grad():
         head.weight.copy_(solved[:, :-1])
         head.bias.copy_(solved[:, -1])
+
+
+def _train(model: torch.nn.Module, folder: Path) -> None:
+    """Fine-tune on records of another seed than those that judge, without dropout, which `eval` has switched off."""
+    rows, gold = records(4, _TRAINING)
+    names, read = input_names(model), View.load(folder).renderer().encode_batch(rows)
+    chance, optimiser = np.random.default_rng(7), torch.optim.AdamW(model.parameters(), lr=_RATE)
+    falling = torch.optim.lr_scheduler.LinearLR(optimiser, 1, 0.02, total_iters=_STEPS)
+    for _ in range(_STEPS):
+        chosen = chance.choice(len(rows), _BATCH, replace=False)
+        batch = collate([read[row].windows[0] for row in chosen], 0)
+        logits = model(**{name: torch.from_numpy(batch[name]) for name in names}).logits
+        torch.nn.functional.cross_entropy(logits, torch.from_numpy(gold[chosen])).backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimiser.step()
+        optimiser.zero_grad()
+        falling.step()

@@ -5,7 +5,7 @@ import pytest
 from distill.core.files import read_json
 from export.build import export_target
 from export.config import load_target
-from tests.export.fitted_models import DEPTH, FAMILIES, evidence, make_fitted
+from tests.export.fitted_models import DEPTH, FAMILIES, evidence, make_trained
 from tests.export.judging import failed_gates
 
 TARGETS = ("onnx", "onnx-int8", "onnx-int8-static", "onnx-fp16")
@@ -21,7 +21,7 @@ WHOLE = [
 
 def failures(tmp_path, family, layers, keep):
     """By target the gates that its file fails, as its preset stands; a line of figures for each."""
-    model, found = make_fitted(family, tmp_path / "model", layers, keep), {}
+    model, found = make_trained(family, tmp_path / "model", layers, keep), {}
     for name in TARGETS:
         target, folder = load_target(name), tmp_path / name
         folder.mkdir()

@@ -11,18 +11,21 @@ import torch
 from onnx import numpy_helper
 from safetensors.torch import load_file
 
+from distill.core.errors import UserError
 from distill.core.files import read_json, sha256
 from distill.families.encoder import Encoder
 from distill.families.family import Opening, open_windows
 from distill.inference.onnx_runner import OnnxRunner
 from distill.inference.runner_scorer import RunnerScorer
 from distill.models.encoder import load_classifier
+from distill.models.to_onnx import export_fp32
 from distill.training.config import AlterConfig
 from distill.training.fake_quantised import SCALES, FakeQuantised, fake_quantise, scale
 from export.build import export_target
 from export.config import load_target
 from export.evidence import Evidence, Sample
 from export.int8_static import Scale
+from export.learnt_scales import learnt_scales
 from export.quantised_fit import QuantisedFit, fit_rounded
 from students.config import StudentConfig
 from tests.families.lessons import toy_lesson
@@ -70,6 +73,12 @@ def test_the_file_has_exactly_the_scales_that_were_learnt(made):
     names = {name.removesuffix(".step") for name in learnt if name.endswith(".step")}
     assert stored == {(float(learnt[f"{name}.step"]), int(learnt[f"{name}.zero"])) for name in names}
     assert len(stored) == 2 * 4  # queries, keys and values read the same
+
+
+def test_scales_of_one_model_are_refused_for_the_file_of_another(made, tmp_path):
+    export_fp32(made / "student", tmp_path / "model.onnx")
+    with pytest.raises(UserError, match=r"trained with rounded layers[\s\S]*\d+ of 12 layers have other weights"):
+        learnt_scales(tmp_path / "model.onnx", made / "refitted")
 
 
 def test_the_file_answers_as_the_rounded_model_in_pytorch(made):

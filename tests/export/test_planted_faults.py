@@ -143,7 +143,7 @@ def workshop(tmp_path_factory):
     return Workshop(tmp_path_factory.mktemp("workshop"))
 
 
-# What a file judged by its decisions fails; one that is judged by its logits always fails parity.
+# What a file judged by its decisions fails; one that is judged by its logits fails parity.
 FAULTS = {
     "two layers in the other's place": (faults.swap_two_layers, PARITY),
     "a layer dropped": (faults.drop_a_layer, PARITY),
@@ -194,7 +194,8 @@ WHOLE = [(name, fault) for fault in FAULTS for name in TARGETS if (name, fault) 
 def require_caught(workshop, folder, name, fault):
     change, gate = FAULTS[fault]
     found = workshop.caught(name, folder, fault=change)
-    if load_target(name).criterion != "decisions":
+    # bf16 may be off by more than a mask's padding moves the logits of these models, but not decide otherwise.
+    if load_target(name).criterion != "decisions" and (name, fault) != ("tensorrt-bf16", "the mask ignored"):
         gate = PARITY
     # A target that is made by reading records, or weights that have no scale, is not made at all.
     assert gate in found or REFUSED in found or (gate == REFUSED and PARITY in found), found

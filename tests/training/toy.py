@@ -60,8 +60,11 @@ def write_toy(folder: Path, *, train=24, valid=12, pool=18, test=9) -> Path:
     return folder
 
 
-def write_unlike_toy(folder: Path, *, train=24, valid=12, pool=18) -> Path:
-    """A records artifact of the toy task in which no two rows read alike in a document view."""
+def write_unlike_toy(folder: Path, *, train=24, valid=12, pool=18, every: int = 0) -> Path:
+    """A records artifact of the toy task in which no two rows read alike in a document view.
+
+    Args: every: so many rows of the pool one reads like a training row; 0: none.
+    """
     write_toy(folder, train=train, valid=valid, pool=pool)
     for split in ("train", "pool.urls"):
         rows = read_records(folder, split)
@@ -69,6 +72,9 @@ def write_unlike_toy(folder: Path, *, train=24, valid=12, pool=18) -> Path:
             replace(row, fields={**row.fields, "page.title": f"{row.fields['page.title']} {row.id[0]} {number}"})
             for number, row in enumerate(rows)
         ]
+        if split != "train" and every:
+            likes = read_records(folder, "train")
+            own[::every] = [replace(row, fields=likes[n % train].fields) for n, row in enumerate(own[::every])]
         write_records(folder / f"{split}.parquet", own)
     return folder
 

@@ -34,7 +34,7 @@ def test_kills_at_random_moments(workers, in_storage, tmp_path, capsys):
     pytest.importorskip("ray")
     seed = int(os.environ.get(SEED, random.SystemRandom().randrange(10**6)))
     root, run, answers = tmp_path / "words", tmp_path / "run", tmp_path / "answers"
-    words, pace = words_teacher(root, pool=300), tmp_path / "pace"
+    words, pace = words_teacher(root, pool=360, every=6), tmp_path / "pace"
     make_slow(words.teacher, answers, pace)
     pace.write_text("0")
     label_run(root, tmp_path / "whole")

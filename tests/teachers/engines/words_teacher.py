@@ -50,9 +50,9 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 
-def words_teacher(root: Path, pool: int = 40) -> Words:
-    """Made below a folder."""
-    records = write_unlike_toy(root / "records", pool=pool)
+def words_teacher(root: Path, pool: int = 40, every: int = 0) -> Words:
+    """Made below a folder. Args: every: so many rows of the pool one reads like a training row; 0: none."""
+    records = write_unlike_toy(root / "records", pool=pool, every=every)
     teacher = root / "teachers" / "words"
     teacher.mkdir(parents=True)
     fit("tfidf", Tfidf.Settings(), toy_lesson(records, DOCUMENT, "document"), teacher)

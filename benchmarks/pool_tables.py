@@ -57,7 +57,8 @@ def markdown_store(result: Result) -> str:
     """A page with every size of the pool."""
     text = (
         "Records from Parquet through comparing texts, reading, batching by given lengths and writing of shards, as "
-        f"`distill label` does it, with a model that costs nothing; each pass a process of its own, sizes in turns. {_machine(result)}"
+        "`distill label` does it, with a model that costs nothing; each pass a process of its own, sizes in turns. "
+        f"{_machine(result)}"
     )
     return page(result["title"], text, _STORE_HEAD, _stored(result))
 

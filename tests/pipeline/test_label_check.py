@@ -31,7 +31,18 @@ TEACHERS = (
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     """A run up to its labels: one teacher with models of folds, one whose logits are stored in half precision."""
-    return label(write_project(tmp_path_factory.mktemp("checked") / "project").parent / "run")
+    folder = write_project(tmp_path_factory.mktemp("checked") / "project").parent
+    add_equal_cards(folder)
+    return label(folder / "run")
+
+
+def add_equal_cards(folder, count=15):
+    """Rows of the pool that differ from training rows in their pages alone, which cards do not show."""
+    rows = [json.loads(line) for line in (folder / "train.jsonl").read_text(encoding="utf-8").splitlines()]
+    with (folder / "pool.jsonl").open("a", encoding="utf-8") as file:
+        for number, row in enumerate(rows[:count]):
+            page = {**row["page"], "body": f"{row['page']['body']} вновь {number}"}
+            file.write(json.dumps({"id": f"again-{number}", "product": row["product"], "page": page}) + "\n")
 
 
 @pytest.fixture
@@ -64,15 +75,16 @@ def rewrite(run, store, index, change, **stored):
     write_manifest(folder, content, leave_out=(LABEL_CARD,))
 
 
-def test_whole_stores_are_their_teachers_with_models_of_folds_and_half_precision(made):
+def test_whole_stores_are_their_teachers_with_models_of_folds_half_precision_and_copies(made):
     found, failed = check(made)
     assert failed is None and set(found) == {"words", "cards"}
-    assert all(one["passed"] and one["scored"] == 64 and one["rows"] == 110 for one in found.values())
+    assert all(one["passed"] and one["scored"] == 64 and one["rows"] == 125 for one in found.values())
+    assert "15 rows that read like another one" in (made / "labels" / "cards" / LABEL_CARD).read_text()
     assert found["words"]["largest"] < 1e-5 and 0 < found["cards"]["largest"] < 1e-2
     factors = {origin_of_file(path).factor for path in (made / "labels" / "words").glob("shard-*")}
     assert None in factors and len(factors) == 3
     card = (made / "labels" / "words" / LABEL_CARD).read_text()
-    assert "Finished: 110 rows." in card and "train 90, pool.urls 20" in card
+    assert "Finished: 125 rows." in card and "train 90, pool.urls 35" in card
 
 
 def test_logits_of_another_model_fail_and_so_does_a_lost_scale_or_a_number_that_is_none(run):

@@ -75,7 +75,7 @@ def rewrite(run, store, index, change, **stored):
     write_manifest(folder, content, leave_out=(LABEL_CARD,))
 
 
-def test_whole_stores_are_their_teachers_with_models_of_folds_half_precision_and_copies(made):
+def test_whole_stores_are_their_teachers_with_models_of_folds_and_half_precision(made):
     found, failed = check(made)
     assert failed is None and set(found) == {"words", "cards"}
     assert all(one["passed"] and one["scored"] == 64 and one["rows"] == 125 for one in found.values())

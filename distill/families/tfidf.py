@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -82,6 +82,7 @@ class Terms:
 
     features: Any
     index: int
+    text: str
     row: Row
     renderer: Renderer
     cut_tokens: int = 0
@@ -105,8 +106,9 @@ class WordScorer(Scorer):
 
     def prepare(self, rows: Sequence[Row]) -> list[Terms]:
         """Records as weights of their terms."""
-        features = self._words.features([text_of(self._renderer, row) for row in rows])
-        return [Terms(features, index, row, self._renderer) for index, row in enumerate(rows)]
+        texts = [text_of(self._renderer, row) for row in rows]
+        features, both = self._words.features(texts), zip(texts, rows, strict=True)
+        return [Terms(features, index, text, row, self._renderer) for index, (text, row) in enumerate(both)]
 
     def answer(self, prepared: Sequence[Terms], on_progress: Progress | None = None) -> Logits:
         """Logits (N, K)."""
@@ -114,6 +116,10 @@ class WordScorer(Scorer):
         return np.concatenate(
             [self._words.logits(some[0].features[[item.index for item in some]]) for some in together]
         )
+
+    def keys(self, prepared: Sequence[Terms]) -> list[Hashable]:
+        """The texts."""
+        return [item.text for item in prepared]
 
 
 class Tfidf(Family):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -108,6 +108,10 @@ class EmbeddingScorer(Scorer):
         terms = self._features.terms
         weights = None if terms is None else terms.of([one.text for one in prepared])
         return model_logits(self._model, self._features.of(weights, embeddings), self._classes, self._objective)
+
+    def keys(self, prepared: Sequence[Read]) -> list[Hashable]:
+        """The texts."""
+        return [one.text for one in prepared]
 
 
 class TfidfEmbeddings(Family):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from pathlib import Path
 
@@ -68,13 +68,13 @@ class Copies:
 class Part:
     """The shards that one model labels.
 
-    Attributes: fold: of which their rows are held out. copies: shards of rows that it need not read.
+    Attributes: copies: shards of rows that it need not read. fold: of which all their rows are held out.
     """
 
     model: Path
     shards: list[Shard]
+    copies: list[Copies]
     fold: Fold | None = None
-    copies: list[Copies] = field(default_factory=list)
 
     @property
     def planned(self) -> list[Shard]:
@@ -89,11 +89,12 @@ def parts(teacher: Path, records: Path, shard_rows: int, cross: CrossFit | None 
     """
     first = 0
     for fold in cross.folds if cross else ():
-        part = _part(Part(fold.model, [], fold), _Rows(fold.records, [HELD_OUT], "train"), shard_rows, first)
+        rows = _Rows(fold.records, [HELD_OUT], "train")
+        part = Part(fold.model, *_planned(fold.model, rows, shard_rows, first), fold)
         yield part
         first += len(part.planned)
     names = [name for name in labelled_splits(records) if not (cross and name == "train")]
-    yield _part(Part(teacher, []), _Rows(records, names), shard_rows, first)
+    yield Part(teacher, *_planned(teacher, _Rows(records, names), shard_rows, first))
 
 
 class _Rows:
@@ -120,13 +121,13 @@ class _Rows:
                 yield name, low - begin, high - begin
 
 
-def _part(part: Part, rows: _Rows, shard_rows: int, first: int) -> Part:
-    """The part with its shards, from number `first` on.
+def _planned(model: Path, rows: _Rows, shard_rows: int, first: int) -> tuple[list[Shard], list[Copies]]:
+    """The shards of some rows, from number `first` on, and those of copies after them.
 
     A row that reads like one of an earlier shard is left out of its own, which so depends on no other shard; it is in
     one of the copies. Rows of one shard that read alike stay together.
     """
-    views = views_read(part.model)
+    views = views_read(model)
     alike = repeats(rows.folder, rows.files, views) if views else np.empty((0, 2), np.int64)
     copied, likes = alike[alike[:, 1] // shard_rows < alike[:, 0] // shard_rows].T
     shards: list[Shard] = []
@@ -143,4 +144,4 @@ def _part(part: Part, rows: _Rows, shard_rows: int, first: int) -> Part:
         Copies(rows.shard(first + len(shards) + index, copied[start:stop]), *homes[start:stop].T)
         for index, start, stop in shard_ranges(len(copied), shard_rows)
     ]
-    return replace(part, shards=shards, copies=copies)
+    return shards, copies

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 from collections import defaultdict
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,10 +50,6 @@ class AskedScorer(Scorer):
         answered = np.isfinite(found).all(axis=1, keepdims=True)
         known = np.asarray(self._objective.logits(np.where(answered, found, 1 / found.shape[1])), np.float32)
         return np.where(answered, known, np.float32(np.nan))
-
-    def keys(self, prepared: Sequence[ShownText]) -> list[Hashable]:
-        """The texts that are shown."""
-        return [item.text for item in prepared]
 
 
 class HttpLlm(Family):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import onnx
@@ -28,7 +28,9 @@ def write_forms(fp32: Path, folder: Path, heads: int, *, few: bool = False) -> d
     forms: dict[str, Callable[[onnx.ModelProto], None]] = {
         "int8, queries, keys and values in one product": merge_products,
         "int8, attention as one operator": lambda model: fuse_attention(model, heads),
+        "int8, attention and its products as one operator": lambda model: fuse_products(model, heads),
         "int8 without a mask": drop_mask,
+        "int8 without a mask, attention and its products as one operator": lambda model: _both(model, heads),
         "int8, one input: no mask, one segment": one_input,
     }
     names = [EXACT, FUSED, BEFORE, SHIPPED, *forms, "int8 with static scales"]
@@ -57,32 +59,23 @@ def _place(folder: Path, number: int) -> Path:
 def merge_products(model: onnx.ModelProto) -> None:
     """Give products of one input one matrix, whose result is split: numbers stay as they are."""
     graph = model.graph
-    users, weights = _users(graph), {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
-    groups: dict[str, list[list[onnx.NodeProto]]] = {}
-    for node in graph.node:
-        if node.op_type == "MatMulInteger":
-            cast = users[node.output[0]][0]
-            scaled = users[cast.output[0]][0]
-            scale = next(one for one in graph.node if one.output[0] in scaled.input and one is not cast)
-            groups.setdefault(node.input[0], []).append([node, cast, scale, scaled, users[scaled.output[0]][0]])
+    weights = _weights(graph)
+    groups: dict[str, list[_Chain]] = {}
+    for chain in _chains(graph):
+        groups.setdefault(chain.product.input[0], []).append(chain)
     for number, chains in enumerate(group for group in groups.values() if len(group) > 1):
         first, name = chains[0], f"merged.{number}"
-        joined = {
-            "weights": np.concatenate([weights[chain[0].input[1]] for chain in chains], 1),
-            "zeros": np.concatenate([weights[chain[0].input[3]] for chain in chains]),
-            "scales": np.concatenate([weights[_stored(chain[2], weights)] for chain in chains]),
-            "bias": np.concatenate([weights[_stored(chain[4], weights)] for chain in chains]),
-            "sizes": np.array([weights[_stored(chain[4], weights)].size for chain in chains]),
-        }
-        graph.initializer.extend(numpy_helper.from_array(value, f"{name}.{key}") for key, value in joined.items())
-        outputs = [chain[4].output[0] for chain in chains]
+        sizes = np.array([weights[_stored(chain.add, weights)].size for chain in chains])
+        graph.initializer.append(numpy_helper.from_array(sizes, f"{name}.sizes"))
+        _join(graph, chains, weights, name)
+        outputs = [chain.add.output[0] for chain in chains]
         for chain in chains[1:]:
             for node in chain:
                 graph.node.remove(node)
-        first[0].input[1], first[0].input[3] = f"{name}.weights", f"{name}.zeros"
-        _exchange(first[2], weights, f"{name}.scales")
-        _exchange(first[4], weights, f"{name}.bias")
-        first[4].output[0] = f"{name}.all"
+        first.product.input[1], first.product.input[3] = f"{name}.weights", f"{name}.zeros"
+        _exchange(first.scale, weights, f"{name}.scales")
+        _exchange(first.add, weights, f"{name}.bias")
+        first.add.output[0] = f"{name}.all"
         split = helper.make_node("Split", [f"{name}.all", f"{name}.sizes"], outputs, f"{name}/Split", axis=-1)
         graph.node.append(split)
     _drop_unused(graph)
@@ -92,32 +85,39 @@ def merge_products(model: onnx.ModelProto) -> None:
 def fuse_attention(model: onnx.ModelProto, heads: int) -> None:
     """Attention by ONNX Runtime's own operator, MultiHeadAttention, which takes the mask as int32 (B, S)."""
     graph = model.graph
-    made = {name: node for node in graph.node for name in node.output}
-    users = _users(graph)
-    mask = helper.make_node("Cast", [_MASK], ["int_mask"], "int_mask", to=onnx.TensorProto.INT32)
-    graph.node.insert(0, mask)
-    for softmax in [node for node in graph.node if node.op_type == "Softmax"]:
-        added = made[softmax.input[0]]
-        scaled = next(made[name] for name in added.input if made[name].op_type == "Mul")
-        scores = next(made[name] for name in scaled.input if name in made)
-        context = users[softmax.output[0]][0]
-        end = users[users[context.output[0]][0].output[0]][0]
-        sources = [_before_heads(made, name) for name in (*scores.input, context.input[1])]
-        graph.node.append(
-            helper.make_node(
-                "MultiHeadAttention",
-                [*sources, "", "int_mask"],
-                [end.output[0]],
-                f"{softmax.name}.fused",
-                domain=_MICROSOFT,
-                num_heads=heads,
-                mask_filter_value=float(np.finfo(np.float32).min),
-            )
-        )
+    mask = _int_mask(graph)
+    for softmax, sources, end in list(_attentions(graph)):
+        name = f"{softmax.name}.fused"
+        fused = helper.make_node("MultiHeadAttention", [*sources, "", mask], [end.output[0]], name, **_attended(heads))
+        graph.node.append(fused)
         graph.node.remove(end)
-    model.opset_import.append(helper.make_opsetid(_MICROSOFT, 1))
-    _drop_unused(graph)
-    _sort(graph)
+    _own_operators(model)
+
+
+def fuse_products(model: onnx.ModelProto, heads: int) -> None:
+    """Attention with the products of its queries, keys and values by ONNX Runtime's own operator, QAttention.
+
+    The last layer stays as it is: its queries are of [CLS] alone, and QAttention reads one tensor.
+    """
+    graph = model.graph
+    made = {name: node for node in graph.node for name in node.output}
+    weights, chains = _weights(graph), {chain.add.output[0]: chain for chain in _chains(graph)}
+    mask = _int_mask(graph)
+    for number, (_, sources, end) in enumerate(list(_attentions(graph))):
+        read = [chains[name] for name in sources]
+        if len({chain.product.input[0] for chain in read}) == 1:
+            name = f"attended.{number}"
+            _join(graph, read, weights, name)
+            values, scale, zero = made[read[0].product.input[0]].output
+            inputs = [values, f"{name}.weights", f"{name}.bias", scale, f"{name}.scales", mask, zero, f"{name}.zeros"]
+            graph.node.append(helper.make_node("QAttention", inputs, [end.output[0]], name, **_attended(heads)))
+            graph.node.remove(end)
+    _own_operators(model)
+
+
+def _both(model: onnx.ModelProto, heads: int) -> None:
+    drop_mask(model)
+    fuse_products(model, heads)
 
 
 def drop_mask(model: onnx.ModelProto) -> None:
@@ -125,8 +125,7 @@ def drop_mask(model: onnx.ModelProto) -> None:
     graph = model.graph
     made = {name: node for node in graph.node for name in node.output}
     for softmax in [node for node in graph.node if node.op_type == "Softmax"]:
-        added = made[softmax.input[0]]
-        softmax.input[0] = next(name for name in added.input if made[name].op_type == "Mul")
+        softmax.input[0] = _scaled(made, softmax).output[0]
     _drop_unused(graph)
 
 
@@ -142,65 +141,6 @@ def one_input(model: onnx.ModelProto) -> None:
     for node in graph.node:  # what read the sizes of the segments reads those of the ids
         node.input[:] = ["input_ids" if name == _TYPES else name for name in node.input]
     _drop_unused(graph)
-
-
-def gemm_floor(config: Mapping[str, int], tokens: int, *, exact: bool = False) -> onnx.ModelProto:
-    """The products of a classifier of this shape alone: int8 with weights, fp32 in attention, the last layer of [CLS].
-
-    Args: config: `layers`, `width`, `inner`, `heads`. exact: those with weights in fp32, too.
-    """
-    return _Floor(config, tokens, exact).model()
-
-
-class _Floor:
-    def __init__(self, config: Mapping[str, int], tokens: int, exact: bool) -> None:
-        self.width, self.inner, self.heads = config["width"], config["inner"], config["heads"]
-        self.layers, self.tokens, self.exact = config["layers"], tokens, exact
-        self.nodes: list[onnx.NodeProto] = []
-        self.weights: list[onnx.TensorProto] = []
-        self.inputs: dict[str, onnx.ValueInfoProto] = {}
-        self.outputs: list[onnx.ValueInfoProto] = []
-
-    def model(self) -> onnx.ModelProto:
-        """The graph: every product reads an input of its own kind, and its result is an output."""
-        for layer in range(self.layers):
-            rows = 1 if layer == self.layers - 1 else self.tokens
-            if rows == self.tokens:
-                self._weighted(rows, self.width, 3 * self.width)
-            else:
-                self._weighted(rows, self.width, self.width)
-                self._weighted(self.tokens, self.width, 2 * self.width)
-            self._weighted(rows, self.width, self.width)
-            self._weighted(rows, self.width, self.inner)
-            self._weighted(rows, self.inner, self.width)
-            self._plain(rows, self.width // self.heads, self.tokens)
-            self._plain(rows, self.tokens, self.width // self.heads)
-        graph = helper.make_graph(self.nodes, "floor", list(self.inputs.values()), self.outputs, self.weights)
-        return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
-
-    def _weighted(self, rows: int, inner: int, columns: int) -> None:
-        values = np.random.default_rng(len(self.nodes)).integers(-127, 128, (inner, columns))
-        name = f"weights.{len(self.nodes)}"
-        self.weights.append(numpy_helper.from_array(values.astype(np.float32 if self.exact else np.int8), name))
-        if self.exact:
-            self._node("MatMul", [self._input("float", rows, inner), name], onnx.TensorProto.FLOAT)
-        else:
-            self._node("MatMulInteger", [self._input("uint8", rows, inner), name], onnx.TensorProto.INT32)
-
-    def _plain(self, rows: int, inner: int, columns: int) -> None:
-        sides = [self._input("float", self.heads, *shape) for shape in ((rows, inner), (inner, columns))]
-        self._node("MatMul", sides, onnx.TensorProto.FLOAT)
-
-    def _input(self, kind: str, *shape: int) -> str:
-        name = f"{kind}.{'x'.join(map(str, shape))}"
-        number = onnx.TensorProto.UINT8 if kind == "uint8" else onnx.TensorProto.FLOAT
-        self.inputs[name] = helper.make_tensor_value_info(name, number, shape)
-        return name
-
-    def _node(self, operator: str, inputs: list[str], kind: int) -> None:
-        out = f"out.{len(self.nodes)}"
-        self.nodes.append(helper.make_node(operator, inputs, [out]))
-        self.outputs.append(helper.make_tensor_value_info(out, kind, None))
 
 
 def _library_fusion(fp32: Path, out: Path, heads: int) -> None:
@@ -247,6 +187,78 @@ def _static(fp32: Path, out: Path) -> None:
     written = onnx.load(out)
     int8_graph.speed_up(written)
     onnx.save(written, out)
+
+
+class _Chain(NamedTuple):
+    """The nodes of one product of weights: u8 × s8 to int32, to floats, their scale, the scaled, with the bias."""
+
+    product: onnx.NodeProto
+    cast: onnx.NodeProto
+    scale: onnx.NodeProto
+    scaled: onnx.NodeProto
+    add: onnx.NodeProto
+
+
+def _chains(graph: onnx.GraphProto) -> Iterator[_Chain]:
+    users = _users(graph)
+    made = {name: node for node in graph.node for name in node.output}
+    for product in [node for node in graph.node if node.op_type == "MatMulInteger"]:
+        (cast,) = users[product.output[0]]
+        (scaled,) = users[cast.output[0]]
+        scale = next(made[name] for name in scaled.input if made[name] is not cast)
+        yield _Chain(product, cast, scale, scaled, users[scaled.output[0]][0])
+
+
+def _join(graph: onnx.GraphProto, chains: Sequence[_Chain], weights: Mapping[str, Any], name: str) -> None:
+    """Store the weights of several products side by side: NAME.weights, NAME.zeros, NAME.scales, NAME.bias."""
+    joined = {
+        "weights": np.concatenate([weights[chain.product.input[1]] for chain in chains], 1),
+        "zeros": np.concatenate([weights[chain.product.input[3]] for chain in chains]),
+        "scales": np.concatenate([weights[_stored(chain.scale, weights)] for chain in chains]),
+        "bias": np.concatenate([weights[_stored(chain.add, weights)] for chain in chains]),
+    }
+    graph.initializer.extend(numpy_helper.from_array(value, f"{name}.{key}") for key, value in joined.items())
+
+
+def _attentions(graph: onnx.GraphProto) -> Iterator[tuple[onnx.NodeProto, list[str], onnx.NodeProto]]:
+    """Each softmax; its queries, keys and values (B, S, H), before heads; the node that gives the context so again."""
+    made = {name: node for node in graph.node for name in node.output}
+    users = _users(graph)
+    for softmax in [node for node in graph.node if node.op_type == "Softmax"]:
+        scores = next(made[name] for name in _scaled(made, softmax).input if name in made)
+        (context,) = users[softmax.output[0]]
+        (transposed,) = users[context.output[0]]
+        sources = [_before_heads(made, name) for name in (*scores.input, context.input[1])]
+        yield softmax, sources, users[transposed.output[0]][0]
+
+
+def _scaled(made: Mapping[str, onnx.NodeProto], softmax: onnx.NodeProto) -> onnx.NodeProto:
+    """The Mul that scales scores, with or without a mask added to it."""
+    above = made[softmax.input[0]]
+    return above if above.op_type == "Mul" else next(made[name] for name in above.input if made[name].op_type == "Mul")
+
+
+def _int_mask(graph: onnx.GraphProto) -> str:
+    """The mask as ONNX Runtime's own operators read it; empty, which they take for none, in a graph without one."""
+    if _MASK not in {value.name for value in graph.input}:
+        return ""
+    graph.node.insert(0, helper.make_node("Cast", [_MASK], ["int_mask"], "int_mask", to=onnx.TensorProto.INT32))
+    return "int_mask"
+
+
+def _attended(heads: int) -> dict[str, Any]:
+    return {"domain": _MICROSOFT, "num_heads": heads, "mask_filter_value": float(np.finfo(np.float32).min)}
+
+
+def _own_operators(model: onnx.ModelProto) -> None:
+    """Let a graph have operators of ONNX Runtime, and keep what it needs, in order."""
+    model.opset_import.append(helper.make_opsetid(_MICROSOFT, 1))
+    _drop_unused(model.graph)
+    _sort(model.graph)
+
+
+def _weights(graph: onnx.GraphProto) -> dict[str, Any]:
+    return {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
 
 
 def _before_heads(made: Mapping[str, onnx.NodeProto], name: str) -> str:

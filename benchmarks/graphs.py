@@ -21,7 +21,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.environment import environment
-from benchmarks.graph_forms import BEFORE, EXACT, FUSED, SHIPPED, gemm_floor, write_forms
+from benchmarks.graph_floor import gemm_floor
+from benchmarks.graph_forms import BEFORE, EXACT, FUSED, SHIPPED, write_forms
 from benchmarks.graph_models import card, require_shapes, write_bundle, write_classifier
 from benchmarks.graph_optimum import OPTIMUM, optimum_int8, require_optimum
 from benchmarks.graph_start import starts

@@ -10,13 +10,17 @@ import pytest
 from benchmarks import graphs
 from benchmarks.family_checkpoints import FAMILIES, write_checkpoint
 from benchmarks.figures import fill
-from benchmarks.graph_forms import SHIPPED, gemm_floor, write_forms
+from benchmarks.graph_floor import gemm_floor
+from benchmarks.graph_forms import SHIPPED, write_forms
 from benchmarks.graph_models import card, write_classifier
 from benchmarks.result_kinds import kind_of
 from benchmarks.rounds import Rounds, interleaved, ratio
 from distill.core.view import View
 from distill.models import to_onnx
 
+MERGED = "int8, queries, keys and values in one product"
+WITH_PRODUCTS = "int8, attention and its products as one operator"
+WITHOUT_MASK_WITH_PRODUCTS = "int8 without a mask, attention and its products as one operator"
 FEW = ["--tokens", "9", "--threads", "1", "--rounds", "3", "--starts", "1"]
 
 
@@ -61,7 +65,7 @@ def test_every_form_gives_the_logits_of_the_shipped_one(made):
     expected = answers(files[SHIPPED])
     near = {name: np.abs(answers(path) - expected).max() for name, path in files.items()}
     assert {name for name, difference in near.items() if difference > 0.02} == set()
-    assert near["int8, queries, keys and values in one product"] < 1e-6
+    assert all(near[name] < 1e-6 for name in (MERGED, WITH_PRODUCTS, WITHOUT_MASK_WITH_PRODUCTS))
 
 
 @pytest.mark.slow
@@ -70,12 +74,14 @@ def test_forms_are_what_they_are_called(made):
     models = {name: onnx.load(path) for name, path in files.items()}
     operators = {name: [node.op_type for node in model.graph.node] for name, model in models.items()}
     # Queries, keys and values in three layers, keys and values in the last, where queries are of [CLS] alone.
-    merged = operators["int8, queries, keys and values in one product"]
+    merged = operators[MERGED]
     assert merged.count("MatMulInteger") == operators[SHIPPED].count("MatMulInteger") - 3 * 2 - 1
     fused = operators["int8, attention as one operator"]
     assert (fused.count("MultiHeadAttention"), fused.count("Softmax")) == (4, 0)
+    for form in (WITH_PRODUCTS, WITHOUT_MASK_WITH_PRODUCTS):
+        assert (operators[form].count("QAttention"), operators[form].count("Softmax")) == (3, 1)
     inputs = {name: [value.name for value in model.graph.input] for name, model in models.items()}
-    assert inputs["int8 without a mask"] == ["input_ids", "token_type_ids"]
+    assert inputs["int8 without a mask"] == inputs[WITHOUT_MASK_WITH_PRODUCTS] == ["input_ids", "token_type_ids"]
     assert inputs["int8, one input: no mask, one segment"] == ["input_ids"]
     assert "QuantizeLinear" in operators["int8 with static scales"]
 

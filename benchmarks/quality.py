@@ -4,7 +4,8 @@
 `distill evaluate` on it with nothing set but paths, trains the same encoder six times by a plain loop, and writes what
 came of it to `benchmarks/results/NAME.json`. Finished runs are kept, so a second start goes on where the first ended.
 `--distill-root` runs another checkout's distill on the same rows, `--baseline` puts its summary next to the new one,
-`--no-run` only summarises what the work folder holds. Ends with one JSON line that holds `ratios`.
+`--no-run` only summarises what the work folder holds, `--add` keeps the other sets of the result that is there. Ends
+with one JSON line that holds `ratios`.
 """
 
 from __future__ import annotations
@@ -20,11 +21,12 @@ from pathlib import Path
 
 from benchmarks.commands import run_logged
 from benchmarks.datasets import DATA_SETS, PROJECTS, data_set, prepare
-from benchmarks.quality_summary import outcome_file, ratios, summarise, unmet
+from benchmarks.quality_summary import outcome_file, plain_rows, ratios, summarise, unmet
 from distill.core.errors import DistillError, UserError
-from distill.core.files import read_json, write_json
+from distill.core.files import Json, read_json, write_json
 
 RATES, EPOCHS, GRID_SEED = (3e-5, 8e-5), (3, 6, 12), 1
+_TITLE = "Defaults on public data sets"
 _ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -104,16 +106,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
         jobs = [_job(name, options) for name in options.datasets]
         errors = run_all(jobs, options.jobs) if options.run else []
         before = read_json(options.baseline)["sets"] if options.baseline else []
-        sets = [summarise(job.dataset, job.run, job.folder / "grid" if job.grid else None) for job in jobs]
-        document = {"kind": "quality", "title": options.title, "command": _shown(options), "sets": sets}
         target = options.results / f"{options.name}.json"
-        write_json(target, {**document, "before": before})
+        new: Json = {"kind": "quality", "title": _TITLE, "command": _shown(options), "sets": [], "before": before}
+        held: Json = read_json(target) if options.add else new
+        sets = [summarise(job.dataset, job.run, _plain(job, held)) for job in jobs]
+        title = options.title or held["title"]
+        write_json(target, {**held, "title": title, "sets": _with(held["sets"], sets)})
     except DistillError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
     print("\n".join([*errors, *unmet(sets), f"written: {target}"]))
     print(json.dumps({"ratios": ratios(sets)}))
     return 1 if errors else 0
+
+
+def _plain(job: Job, held: Json) -> list[Json]:
+    """The plain fine-tunings of a set: its own, or those in the result that it is added to."""
+    if job.grid:
+        return plain_rows(job.folder / "grid")
+    return next((found["grid"] for found in held["sets"] if found["name"] == job.dataset), [])
+
+
+def _with(held: Sequence[Json], sets: Sequence[Json]) -> list[Json]:
+    """Sets of a result, new ones in place of those of their names."""
+    return list({found["name"]: found for found in [*held, *sets]}.values())
 
 
 def _job(name: str, options: argparse.Namespace) -> Job:
@@ -161,8 +177,10 @@ def _parser() -> argparse.ArgumentParser:
     add("--jobs", type=int, default=1, help="processes at a time")
     add("--distill-root", type=Path, default=_ROOT, help="checkout whose distill runs")
     add("--name", default="quality", help="of the runs and of the result's file")
-    add("--title", default="Defaults on public data sets")
-    add("--baseline", type=Path, help="an earlier result, shown as before")
+    add("--title", help="of the result; by default the one that it has")
+    other = parser.add_mutually_exclusive_group()
+    other.add_argument("--add", action="store_true", help="to the result: keep other sets, and grids that are not run")
+    other.add_argument("--baseline", type=Path, help="an earlier result, shown as before")
     add("--results", type=Path, default=_ROOT / "benchmarks" / "results", help="folder of the result's file")
     return parser
 

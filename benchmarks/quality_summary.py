@@ -24,12 +24,11 @@ def outcome_file(run: Path) -> Path:
     return run.with_name(f"{run.name}.outcome.json")
 
 
-def summarise(dataset: str, run: Path, grid: Path | None) -> Figures:
-    """One of the `sets` of a result. Args: grid: the folder of the plain fine-tunings; None: without them."""
+def summarise(dataset: str, run: Path, grid: Sequence[Figures] = ()) -> Figures:
+    """One of the `sets` of a result. Args: grid: the plain fine-tunings, see `plain_rows`."""
     report = read_sealed(run / "report.json") if (run / "report.json").exists() else {}
     outcome = _optional(outcome_file(run)) or {"exit": None, "end": []}
-    rows = plain_rows(grid)
-    best = best_rows(rows)
+    best = best_rows(grid)
     models = {model["name"]: model for model in report.get("models", [])}
     found = {
         "name": dataset,
@@ -43,7 +42,7 @@ def summarise(dataset: str, run: Path, grid: Path | None) -> Figures:
         "teachers": {view: _quality(models.get(f"{TEACHER}@{view}")) for view in ("document", "card")},
         "students": [_student(model, report, models) for model in models.values() if model["role"] == "student"],
         "fits": _fits(report, run, best),
-        "grid": rows,
+        "grid": list(grid),
         "grid_best": best,
         "choice": report.get("choice"),
     }
@@ -61,9 +60,9 @@ def error_of(lines: Sequence[str]) -> str | None:
     return found[-1] if found else None
 
 
-def plain_rows(grid: Path | None) -> list[Figures]:
-    """The plain fine-tunings that are finished, by rate and epochs."""
-    found = [read_json(path) for path in sorted(grid.glob("*.json"))] if grid else []
+def plain_rows(grid: Path) -> list[Figures]:
+    """The plain fine-tunings in a folder that are finished, by rate and epochs."""
+    found = [read_json(path) for path in sorted(grid.glob("*.json"))]
     rows = [{**row["made_from"]["recipe"], **row} for row in found]
     kept = ("rate", "epochs", "seed", "steps", "seconds", "device", "precision", "valid", "test")
     return sorted(({key: row[key] for key in kept} for row in rows), key=lambda row: (row["rate"], row["epochs"]))

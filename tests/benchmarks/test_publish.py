@@ -190,7 +190,7 @@ def test_the_budget_is_stored_and_shown(root):
 
 
 def test_a_result_of_the_quality_benchmark_has_its_own_tables(root):
-    found = summarise("bbc_news", write_run(root, "new", new_report()), None)
+    found = summarise("bbc_news", write_run(root, "new", new_report()))
     shown = "python -m benchmarks.quality bbc_news --data DATA --encoder ENCODER"
     document = {"kind": "quality", "title": "Defaults", "command": shown, "sets": [found], "before": []}
     write_json(root / "benchmarks" / "results" / "wdc.json", document)

@@ -95,6 +95,22 @@ def test_without_running_what_lies_there_is_summarised(bench, tmp_path):
     assert found["exit"] is None and found["students"] == []
 
 
+def test_a_set_takes_its_place_in_a_result_of_several(bench, tmp_path):
+    assert bench("--no-grid", "--title", "Two sets") == 0
+    target = tmp_path / "results" / "quality.json"
+    stored = read_json(target)
+    (news,) = stored["sets"]
+    row = {"rate": 3e-5, "steps": 10, "valid": {"f1_macro": 0.5}, "test": {"f1_macro": 0.4}}
+    others = [{**news, "name": name, "grid": [row], "exit": None} for name in ("clinc150", "bbc_news")]
+    write_json(target, {**stored, "sets": others, "before": [news], "command": "the command of all"})
+    assert bench("--no-grid", "--add") == 0
+    document = read_json(target)
+    assert document["sets"][0] == others[0] and document["sets"][1]["exit"] == 0
+    assert document["sets"][1]["grid"] == [row] and document["sets"][1]["grid_best"]["valid"] == row
+    kept = [document[key] for key in ("title", "command", "before")]
+    assert kept == ["Two sets", "the command of all", [news]]
+
+
 def test_each_set_may_have_an_encoder_of_its_own(bench, tmp_path):
     toy_encoder(tmp_path / "other")
     more = ["--encoder", f"bbc_news={tmp_path / 'other'}", "--encoder", f"clinc150={tmp_path / 'gone'}"]
@@ -108,3 +124,5 @@ def test_mistakes_end_with_2(bench, tmp_path, capsys):
     assert "did you mean 'bbc_news'" in capsys.readouterr().err
     assert bench("--encoder", str(tmp_path / "gone")) == 2
     assert "--encoder FOLDER" in capsys.readouterr().err
+    assert bench("--no-run", "--add") == 2
+    assert "quality.json" in capsys.readouterr().err

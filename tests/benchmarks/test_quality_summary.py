@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from benchmarks.quality_summary import majority, ratios, summarise, unmet, won
+from benchmarks.quality_summary import majority, plain_rows, ratios, summarise, unmet, won
 from benchmarks.quality_table import markdown_overview, markdown_quality, markdown_sets, markdown_short
 from tests.benchmarks.quality_reports import (
     OTHER,
@@ -37,7 +37,7 @@ def test_a_report_with_one_twin_takes_its_steps_from_the_model_folders(tmp_path,
     write_steps(run, "teachers/base", 30)
     write_steps(run, "teachers/base@card", 40)
     write_steps(run, "students/3L", 300)
-    found = summarise("bbc_news", run, grid)
+    found = summarise("bbc_news", run, plain_rows(grid))
     (student,) = found["students"]
     assert student["twin"]["name"] == TWIN and student["other_twins"] == []
     assert student["over_twin"]["f1_macro"]["difference"] == pytest.approx(-0.17)
@@ -56,7 +56,7 @@ def test_a_report_with_one_twin_takes_its_steps_from_the_model_folders(tmp_path,
 
 
 def test_a_report_with_two_twins_names_the_better(tmp_path, grid):
-    found = summarise("bbc_news", write_run(tmp_path, "new", new_report()), grid)
+    found = summarise("bbc_news", write_run(tmp_path, "new", new_report()), plain_rows(grid))
     (student,) = found["students"]
     assert student["twin"]["name"] == OTHER and [twin["name"] for twin in student["other_twins"]] == [TWIN]
     assert student["over_twin"]["f1_macro"] == {"difference": 0.02, "low": 0.01, "high": 0.03}
@@ -79,7 +79,7 @@ def test_a_report_with_two_twins_names_the_better(tmp_path, grid):
 def test_a_miss_that_a_gate_names_is_told_from_a_silent_one(tmp_path):
     loud = write_run(tmp_path, "loud", new_report(over=-0.15, passed=False), exit_code=3, end=["error: 1 of 1 gates"])
     silent = write_run(tmp_path, "silent", new_report(over=-0.15, passed=True))
-    named, missed = (summarise("bbc_news", run, None) for run in (loud, silent))
+    named, missed = (summarise("bbc_news", run) for run in (loud, silent))
     assert outcomes(named) == {"3L@card − best twin": "named by a gate"}
     assert outcomes(missed) == {"3L@card − best twin": "missed"}
     assert named["failed_gates"] == ["over_gold 3L@card"] and named["exit"] == 3
@@ -97,17 +97,17 @@ def test_majority_is_the_largest_training_class_on_all_tests():
 def test_a_run_that_was_stopped_before_any_student_is_a_row_of_its_own(tmp_path, grid):
     report = {**old_report(), "models": [], "comparisons": []}
     end = ["✓ teach base", "error: the teacher does not beat the class priors", "  do: more epochs"]
-    found = summarise("bbc_news", write_run(tmp_path, "stopped", report, 3, end), grid)
+    found = summarise("bbc_news", write_run(tmp_path, "stopped", report, 3, end), plain_rows(grid))
     assert found["students"] == [] and found["teachers"]["card"] is None and found["checks"] == []
-    absent = summarise("clinc150", tmp_path / "runs" / "never", None)
+    absent = summarise("clinc150", tmp_path / "runs" / "never")
     assert absent["exit"] is None and absent["majority"] is None
     document = {"title": "T", "sets": [found, absent], "before": []}
     assert "stopped: the teacher does not beat the class priors" in markdown_overview(document)
 
 
 def test_the_table_shows_before_and_after(tmp_path, grid):
-    old = summarise("bbc_news", write_run(tmp_path, "old", old_report()), grid)
-    new = summarise("bbc_news", write_run(tmp_path, "new", new_report()), grid)
+    old = summarise("bbc_news", write_run(tmp_path, "old", old_report()), plain_rows(grid))
+    new = summarise("bbc_news", write_run(tmp_path, "new", new_report()), plain_rows(grid))
     document = json.loads(json.dumps({"title": "Defaults", "sets": [new], "before": [old]}))
     overview = markdown_overview(document).splitlines()[-1]
     assert "| 56.00 → 80.00 |" in overview and "| 55.00 → 75.00 |" in overview and "| 77.50 |" in overview
@@ -124,7 +124,7 @@ def test_controls_are_in_every_table_and_older_results_have_none(tmp_path):
         model("majority", "baseline", 0.4, control=True),
         model("tfidf@card", "baseline", 0.731, control=True),
     ]
-    found = summarise("bbc_news", write_run(tmp_path, "new", report), None)
+    found = summarise("bbc_news", write_run(tmp_path, "new", report))
     assert list(found["controls"]) == ["tfidf@card"]
     document = {"title": "Defaults", "command": "x", "sets": [found], "before": []}
     for table in (markdown_overview, markdown_sets, markdown_short, markdown_quality):

@@ -74,9 +74,10 @@ def markdown_short(document: Figures) -> str:
     rows = [row for found in document["sets"] for row in _pairs(None, found)]
     about = (
         f"{document['title']}. Macro F1 on all test rows in percent; differences in points with 95% intervals. Gold "
-        "labels alone: the same student without a teacher, the better of two on validation. A dash: not measured to "
-        "the end yet."
+        "labels alone: the same student without a teacher, the better of two on validation."
     )
+    if not all(found["students"] for found in document["sets"]):
+        about += " A dash: not measured to the end yet."
     return f"{about}\n\n{markdown(Sheet('', columns, rows))}"
 
 
@@ -111,8 +112,9 @@ def _pairs(before: Figures | None, after: Figures) -> Iterator[dict[str, Any]]:
 
 
 def _controls(sets: Iterable[Figures]) -> list[str]:
-    """The controls that any of the sets has, in their order; results of older versions have none."""
-    return list(dict.fromkeys(name for found in sets for name in found.get("controls", {})))
+    """The controls that each of the sets with models has, in their order; results of older versions have none."""
+    held = [list(found.get("controls", {})) for found in sets if found["students"]]
+    return [name for name in (held[0] if held else []) if all(name in names for names in held)]
 
 
 def _control(name: str) -> Any:

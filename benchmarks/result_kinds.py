@@ -11,6 +11,7 @@ from benchmarks.cascade_tables import CASCADE, markdown_cascade, markdown_stages
 from benchmarks.family_tables import markdown_families, markdown_families_alone, markdown_refused
 from benchmarks.figures import ABLATION, AVERAGES, FAMILIES, QUALITY, RECIPES, RUN, Figure
 from benchmarks.graph_tables import GRAPHS, markdown_graphs, markdown_shipped
+from benchmarks.latency_budget_tables import BUDGETS, markdown_budgets, markdown_budgets_alone
 from benchmarks.pool_tables import (
     AUDIT,
     LABELLING,
@@ -75,6 +76,7 @@ KINDS = {
     "graphs": _study(markdown_graphs, markdown_shipped, GRAPHS, chapter=False),
     "training_defaults": _study(markdown_recipes, markdown_recipes_alone, RECIPES),
     "training_speed": _study(markdown_speed, markdown_speed_alone, SPEED),
+    "latency_budgets": _study(markdown_budgets, markdown_budgets_alone, BUDGETS, chapter=False),
     "shapes": _study(markdown_shapes, markdown_shapes_alone, SHAPES, chapter=False),
     "audit": _study(markdown_audit, markdown_audit_alone, AUDIT, chapter=False),
     "label_store": _study(markdown_store, markdown_store_alone, STORE, chapter=False),

@@ -1,0 +1,73 @@
+"""The tables of students for a budget of latency, in Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from benchmarks.figures import Figure
+from benchmarks.study_tables import table
+from distill.core.files import Json
+from distill.report import formats
+from distill.report.budget_table import budget_sentences, candidates_sheet, shown_ms, trained_sheet
+from distill.report.tables import markdown
+
+Result = Mapping[str, Any]
+_HEAD = ["Budget", "Student", "On other requests, ms", "Quality, validation", "Quality, test", "Presets that fit too"]
+BUDGETS: dict[str, Figure] = {
+    # Of the student within a bound, in ms: its name, its time on other requests, its quality on test.
+    "student": lambda result, ms: f"`{_named(result, ms)['name']}`",
+    "ms": lambda result, ms: shown_ms(_named(result, ms)["held_out"][_budget(result, ms)["percentile"]]),
+    "quality": lambda result, ms: _quality(_budget(result, ms), _named(result, ms)["test"]),
+}
+
+
+def chosen(found: Json) -> Json | None:
+    """The row of the file that a search names; None where none holds."""
+    return next((row for row in found["trained"] if row["name"] == found["best"]), None)
+
+
+def markdown_budgets(result: Result) -> str:
+    """A page with what each search found: its sentences, the trained files and all candidates."""
+    machine = result["environment"]
+    text = (
+        f"Machine: {machine['cpu']}, {machine['cores']} cores, {', '.join(machine['cpu_flags'])}. Presets: the "
+        "students that the run has anyhow, each by its fastest file at its view's length, with its quality on test."
+    )
+    parts = [f"# {result['title']}", text, markdown_budgets_alone(result)]
+    for found in result["budgets"]:
+        parts += [f"## {found['ms']:g} ms", "\n".join(f"- {sentence}" for sentence in budget_sentences(found))]
+        parts += [markdown(sheet) for sheet in (trained_sheet(found), candidates_sheet(found))]
+    return "\n\n".join(parts) + "\n"
+
+
+def markdown_budgets_alone(result: Result) -> str:
+    """The main table: the student of each bound beside the presets that fit."""
+    return table(_HEAD, [_row(found) for found in result["budgets"]])
+
+
+def _row(found: Json) -> list[str]:
+    best, percentile = chosen(found), found["percentile"]
+    bound = f"{found['ms']:g} ms, {percentile}"
+    presets = [f"`{one['name']}` {_quality(found, one['quality'])}" for one in found["presets"] if one["fits"]]
+    rivals = ", ".join(presets) or "none"
+    if best is None:
+        return [bound, *[formats.MISSING] * 4, rivals]
+    held = shown_ms(best["held_out"][percentile])
+    return [bound, f"`{best['name']}`", held, _quality(found, best["valid"]), _quality(found, best["test"]), rivals]
+
+
+def _quality(found: Json, figures: Any) -> str:
+    metric = found["metric"]
+    return formats.metric_interval(metric, figures.get(metric, figures))
+
+
+def _budget(result: Result, ms: str) -> Json:
+    return next(found for found in result["budgets"] if f"{found['ms']:g}" == ms)
+
+
+def _named(result: Result, ms: str) -> Json:
+    best = chosen(_budget(result, ms))
+    if best is None:
+        raise KeyError(ms)
+    return best

@@ -282,7 +282,7 @@ def _taken(asking: Asking, scored: Mapping[str, Seeded]) -> tuple[str, str]:
     if MIXTURE not in losses or losses[MIXTURE] >= losses[best]:
         return best, why
     apart = comparison(scored[MIXTURE], scored[best], "log_loss")
-    span = f"{apart['difference']:+.4f} ({apart['low']:+.4f}…{apart['high']:+.4f})"
+    span = f"{apart['difference']:+.4f} ({apart['low']:+.4f}…{apart['high']:+.4f})".replace("-", "−")
     if apart["high"] < 0:
         return MIXTURE, f"{why}; the mixture, out of fold, is {span} against {best}"
     return best, f"{why}; the mixture, out of fold, is {span} against {best}, which is no gain by an interval"

@@ -9,6 +9,7 @@ from distill.evaluation.direction import gain, unit
 from distill.evaluation.entries import ModelFigures
 from distill.evaluation.gates import OVER_GOLD
 from distill.evaluation.holm import is_shown
+from distill.evaluation.majority import MAJORITY
 from distill.report import formats
 from distill.report.causes import explained, labellers
 from distill.report.contents import Report, dig, entries, gates_of, models_of, over_majority_known, positive_label
@@ -125,12 +126,22 @@ def _not_above(report: Report) -> Iterator[str]:
     ]
     if named:
         yield f"Not shown to be above the majority answer: {'; '.join(named)}."
+    in_accuracy = [name for name, found in short.items() if set(found) == {"accuracy"}]
+    if in_accuracy:
+        yield f"In accuracy alone{_largest_class(report)}: {', '.join(in_accuracy)}; macro F1 and log loss are better."
     for teacher in labellers(report):
-        if short.get(teacher):
+        if short.get(teacher) and teacher not in in_accuracy:
             more = (
                 "train it longer" if undertrained(report, teacher) else "take a larger encoder, or give more gold rows"
             )
             yield f"{teacher} labels without knowing more than the majority answer: {more}."
+
+
+def _largest_class(report: Report) -> str:
+    """How much of accuracy costs nothing, after a comma."""
+    majority = next((model for model in models_of(report) if model.name == MAJORITY), None)
+    accuracy = formats.number(dig(majority.quality, "accuracy")) if majority else None
+    return "" if accuracy is None else f", of which the largest class is {formats.percent(accuracy, 1)}%"
 
 
 def _early(report: Report) -> Iterator[str]:

@@ -170,13 +170,13 @@ def test_a_student_without_twins_was_not_compared() -> None:
 
 def test_a_model_under_the_majority_answer_is_named_everywhere_with_what_to_do() -> None:
     report = sample_report()
-    for name in ("base@document", "6L_trunc@card"):
+    for name in ("6L_trunc@card", "base@document"):
         over = model(report, name)["over_majority"]
         over["accuracy"] = {"difference": -0.074, "low": -0.085, "high": -0.063}
     over["log_loss"] = {"difference": 0.01, "low": -0.01, "high": 0.03}
     expected = (
-        "Not shown to be above the majority answer: base@document (accuracy −7.40 (−8.5…−6.3)); 6L_trunc@card "
-        "(accuracy −7.40 (−8.5…−6.3), log loss +0.010 (−0.01…+0.03))."
+        "Not shown to be above the majority answer: base@document (accuracy −7.40 (−8.5…−6.3), log loss +0.010 "
+        "(−0.01…+0.03)); 6L_trunc@card (accuracy −7.40 (−8.5…−6.3))."
     )
     advice = (
         "base@document labels without knowing more than the majority answer: take a larger encoder, or give more gold"
@@ -187,6 +187,15 @@ def test_a_model_under_the_majority_answer_is_named_everywhere_with_what_to_do()
     reason = "undertrained: still falling 9.0% per epoch at the ceiling of 5 steps"
     report["training_history"][0] |= {"ended": "ceiling", "reason": reason, "slope_per_epoch": -0.09}
     assert "base@document labels without knowing more than the majority answer: train it longer." in said(report)
+
+
+def test_a_teacher_that_is_short_in_accuracy_alone_knows_more_than_the_majority_answer() -> None:
+    report = sample_report()
+    for name in ("base@document", "8L_trunc@card"):
+        model(report, name)["over_majority"]["accuracy"] = {"difference": -0.01, "low": -0.02, "high": 0.001}
+    share = f"{100 * model(report, 'majority')['quality']['accuracy']['value']:.1f}%"
+    expected = f"In accuracy alone, of which the largest class is {share}: base@document, 8L_trunc@card; macro F1 and"
+    assert expected in said(report) and "labels without knowing more" not in said(report)
 
 
 def test_a_difference_whose_interval_holds_0_is_not_above() -> None:

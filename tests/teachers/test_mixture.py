@@ -164,7 +164,7 @@ def test_the_console_names_the_weights(experts):
         found = chosen(experts)
     weights = ", ".join(f"{name} × {weight:.2f}" for name, weight in found["teachers"].items())
     assert watch.notes[0] == f"labels: mixture ({weights}), {found['why']}"
-    assert "mixture, out of fold, is -" in found["why"]
+    assert "mixture, out of fold, is −" in found["why"]
 
 
 def test_a_teacher_of_other_classes_is_named(tmp_path):

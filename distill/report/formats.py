@@ -99,7 +99,7 @@ def integer(value: Any) -> str:
 
 
 def plain(value: Any) -> str:
-    """Any JSON value in few characters; a float with four significant digits, a list with commas."""
+    """Any JSON value in few characters; a float with four significant digits and a minus sign, a list with commas."""
     if value is None:
         return MISSING
     if isinstance(value, list):
@@ -109,7 +109,7 @@ def plain(value: Any) -> str:
     figure = number(value)
     if figure is None:
         return MISSING if isinstance(value, float) else str(value)
-    return f"{figure:.4g}" if isinstance(value, float) else str(value)
+    return f"{'−' if figure < 0 else ''}{abs(figure):.4g}" if isinstance(value, float) else str(value)
 
 
 def p_value(value: Any) -> str:

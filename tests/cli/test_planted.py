@@ -186,7 +186,7 @@ def test_a_student_under_its_twin_fails_by_name_as_do_its_files(project, run, tm
     for name in ("small@card", "small@card.onnx"):
         failed = gate(run, f"over_gold {name}")
         assert not failed["passed"] and "training on gold alone is" in failed["why"]
-        assert f"over_gold {name}: required -0.01" in done.stderr and failed["why"] in done.stderr
+        assert f"over_gold {name}: required −0.01" in done.stderr and failed["why"] in done.stderr
     assert "points better" in done.stderr and "the labels of base@document were made elsewhere" in done.stderr
     assert "labels: card" not in done.stderr and "larger encoder" not in done.stderr
     assert not any(one["name"].startswith("teacher_over_priors") for one in read(run, "report.json")["gates"])

@@ -192,7 +192,7 @@ def test_gates_that_are_off_are_listed_by_name():
 def test_a_failed_gate_says_why_where_it_is_raised():
     gates = judged(Gates(), run_report(BELOW))
     with pytest.raises(
-        GateFailed, match=r"over_gold 8L@card: required -0.01, measured -0.165 \(training on gold alone"
+        GateFailed, match=r"over_gold 8L@card: required −0.01, measured −0.165 \(training on gold alone"
     ):
         require(gates, "x")
     assert gate_line(Gate("leak", None, 0, 2, False)) == "leak: required 0, measured 2"
@@ -251,7 +251,7 @@ def test_a_teacher_that_knows_nothing_is_named_with_how_its_own_fit_ended():
         require_teacher(report, "runs/x/report.html")
     message = str(caught.value)
     assert caught.value.exit_code == 3 and "the pool was not labelled: base@card" in message
-    assert "teacher_over_priors card: required 0, measured -0.2" in message
+    assert "teacher_over_priors card: required 0, measured −0.2" in message
     assert "base@card: fixed: 3 epochs, still falling 30.0% per epoch" in message
     assert "converged" not in message and "not of these labels" not in message
     assert "gates.teacher_over_priors: null" in message and "ceiling_steps" in message

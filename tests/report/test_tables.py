@@ -195,6 +195,7 @@ def test_label_flips_are_read_as_a_count_or_a_share() -> None:
         (formats.duration(8120), "2 h 15 min"),
         (formats.p_value(0.0002), "<0.001"),
         (formats.plain(6.1e-07), "6.1e-07"),
+        (formats.plain(-0.01), "−0.01"),
         (formats.plain(0), "0"),
         (formats.plain(None), "–"),
         (formats.integer(41_270), "41\u202f270"),

@@ -120,17 +120,20 @@ def _points_below(apart: Json) -> str:
 
 def _not_above(report: Report) -> Iterator[str]:
     """Every model that is not above the majority answer or the class priors, and what to do where it is a teacher."""
-    short = {model.name: model.shortfalls() for model in models_of(report)}
-    named = [
-        f"{name} ({', '.join(_difference(*item) for item in found.items())})" for name, found in short.items() if found
-    ]
-    if named:
+    found = {model.name: model.shortfalls() for model in models_of(report)}
+    # An exported file is as far short as its student.
+    own = [model.name for model in models_of(report) if model.student == model.name or not found.get(model.student)]
+    in_accuracy = [name for name in own if set(found[name]) == {"accuracy"}]
+    short = [name for name in own if found[name] and name not in in_accuracy]
+    if short:
+        named = (f"{name} ({', '.join(_difference(*item) for item in found[name].items())})" for name in short)
         yield f"Not shown to be above the majority answer: {'; '.join(named)}."
-    in_accuracy = [name for name, found in short.items() if set(found) == {"accuracy"}]
     if in_accuracy:
-        yield f"In accuracy alone{_largest_class(report)}: {', '.join(in_accuracy)}; macro F1 and log loss are better."
+        named = (f"{name} {_difference('accuracy', found[name]['accuracy'], named=False)}" for name in in_accuracy)
+        above = "Above the majority answer in macro F1 and log loss, but not shown to be in accuracy"
+        yield f"{above}{_largest_class(report)}: {', '.join(named)}."
     for teacher in labellers(report):
-        if short.get(teacher) and teacher not in in_accuracy:
+        if teacher in short:
             more = (
                 "train it longer" if undertrained(report, teacher) else "take a larger encoder, or give more gold rows"
             )
@@ -138,10 +141,10 @@ def _not_above(report: Report) -> Iterator[str]:
 
 
 def _largest_class(report: Report) -> str:
-    """How much of accuracy costs nothing, after a comma."""
+    """What makes accuracy hard to beat, after a comma."""
     majority = next((model for model in models_of(report) if model.name == MAJORITY), None)
     accuracy = formats.number(dig(majority.quality, "accuracy")) if majority else None
-    return "" if accuracy is None else f", of which the largest class is {formats.percent(accuracy, 1)}%"
+    return "" if accuracy is None else f", where the largest class is {formats.percent(accuracy, 1)}% of the rows"
 
 
 def _early(report: Report) -> Iterator[str]:
@@ -151,9 +154,10 @@ def _early(report: Report) -> Iterator[str]:
         yield f"Stopped while still learning: {', '.join(found)}."
 
 
-def _difference(metric: str, apart: Json) -> str:
+def _difference(metric: str, apart: Json, *, named: bool = True) -> str:
     scale, decimals = (1, 3) if metric == "log_loss" else (100, 2)
-    return f"{METRIC_NAMES[metric]} {formats.signed_interval(apart.get('difference'), apart, scale, decimals)}"
+    figure = formats.signed_interval(apart.get("difference"), apart, scale, decimals)
+    return f"{METRIC_NAMES[metric]} {figure}" if named else figure
 
 
 def _around(figure: Json) -> str:

@@ -176,7 +176,7 @@ def test_a_model_under_the_majority_answer_is_named_everywhere_with_what_to_do()
     over["log_loss"] = {"difference": 0.01, "low": -0.01, "high": 0.03}
     expected = (
         "Not shown to be above the majority answer: base@document (accuracy −7.40 (−8.5…−6.3), log loss +0.010 "
-        "(−0.01…+0.03)); 6L_trunc@card (accuracy −7.40 (−8.5…−6.3))."
+        "(−0.01…+0.03))."
     )
     advice = (
         "base@document labels without knowing more than the majority answer: take a larger encoder, or give more gold"
@@ -185,23 +185,27 @@ def test_a_model_under_the_majority_answer_is_named_everywhere_with_what_to_do()
     assert "no (accuracy, log loss)" in markdown(quality_sheet(report))
     assert '<span class="failed">no</span> <small>(accuracy, log loss)</small>' in page(report)
     reason = "undertrained: still falling 9.0% per epoch at the ceiling of 5 steps"
+    assert "of the rows: 6L_trunc@card −7.40 (−8.5…−6.3)." in said(report)
     report["training_history"][0] |= {"ended": "ceiling", "reason": reason, "slope_per_epoch": -0.09}
     assert "base@document labels without knowing more than the majority answer: train it longer." in said(report)
 
 
 def test_a_teacher_that_is_short_in_accuracy_alone_knows_more_than_the_majority_answer() -> None:
     report = sample_report()
-    for name in ("base@document", "8L_trunc@card"):
+    for name in ("base@document", "8L_trunc@card", "8L_trunc@card.onnx"):
         model(report, name)["over_majority"]["accuracy"] = {"difference": -0.01, "low": -0.02, "high": 0.001}
     share = f"{100 * model(report, 'majority')['quality']['accuracy']['value']:.1f}%"
-    expected = f"In accuracy alone, of which the largest class is {share}: base@document, 8L_trunc@card; macro F1 and"
-    assert expected in said(report) and "labels without knowing more" not in said(report)
+    named = "base@document −1.00 (−2.0…+0.1), 8L_trunc@card −1.00 (−2.0…+0.1)."
+    assert f"not shown to be in accuracy, where the largest class is {share} of the rows: {named}" in said(report)
+    assert "labels without knowing more" not in said(report) and "Not shown to be above" not in said(report)
 
 
 def test_a_difference_whose_interval_holds_0_is_not_above() -> None:
     report = sample_report()
     model(report, "8L_trunc@card")["over_majority"]["accuracy"] = {"difference": 0.01, "low": -0.001, "high": 0.02}
-    assert "Not shown to be above the majority answer: 8L_trunc@card (accuracy +1.00 (−0.1…+2.0))." in said(report)
+    assert "of the rows: 8L_trunc@card +1.00 (−0.1…+2.0)." in said(report)
+    model(report, "8L_trunc@card")["over_majority"]["f1_macro"] = {"difference": 0.01, "low": -0.001, "high": 0.02}
+    assert "Not shown to be above the majority answer: 8L_trunc@card (accuracy +1.00 (−0.1…+2.0), macro" in said(report)
     assert "Not above" not in said(sample_report())
 
 

@@ -65,11 +65,18 @@ def export_target(
 
 
 def build_untried(
-    target: Target, model_folder: Path, rows: Sequence[Mapping[str, Any]], folder: Path, base: Path | None = None
+    target: Target,
+    model_folder: Path,
+    rows: Sequence[Mapping[str, Any]],
+    folder: Path,
+    base: Path | None = None,
+    *,
+    most_exact: bool = False,
 ) -> None:
     """Write the target's model file of a model whose answers say nothing, to be timed: the first form that there is.
 
-    Args: rows: that calibrate, where the target asks for it. base: as of `export_target`.
+    Args: rows: that calibrate, where the target asks for it. base: as of `export_target`. most_exact: of several forms
+        the one that leaves most in fp32, which is as slow as the file of a trained model can become.
     Raises: MissingExtra without torch or ONNX; UserError when the family cannot be exported.
     """
     try:
@@ -79,7 +86,7 @@ def build_untried(
             original = parity.Original(model_folder, Sample(rows[:1]), 1)
             original.read(runner, Sample(rows).spread(most).rows)
 
-        source = Source(model_folder, base, lambda runner: {"flips": 0.0}, calibrate)
+        source = Source(model_folder, base, lambda runner: {"flips": 0.0}, calibrate, most_exact=most_exact)
         _build(target, source, folder)
     except ModuleNotFoundError as error:
         raise MissingExtra(f"export ({error.name})", "train,cpu") from error

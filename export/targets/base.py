@@ -35,6 +35,7 @@ class Source:
         changes: what a runner changes of the model's answers to real records, read one at a time; see
             `changed_answers`.
         calibrate: lets a runner read real records of another split, at most so many, one window at a time.
+        most_exact: of a target's forms take the one that leaves most in fp32, whatever any of them changes.
     """
 
     model_folder: Path
@@ -42,6 +43,7 @@ class Source:
     changes: Callable[[Runner], Json]
     calibrate: Callable[[Runner, int], None] | None = None
     refitted: Path | None = None
+    most_exact: bool = False
 
     def flips(self, runner: Runner) -> float:
         """The share of real records whose label a runner changes, read one at a time."""

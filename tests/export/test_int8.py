@@ -1,3 +1,5 @@
+import shutil
+
 import numpy as np
 import onnx
 import pytest
@@ -11,6 +13,9 @@ from distill.inference.onnx_runner import OnnxRunner
 from distill.models import to_onnx
 from distill.models.encoder import load_classifier
 from export import int8
+from export.build import build_untried
+from export.config import load_target
+from export.targets.onnx_fp32 import OnnxFp32
 
 LONG = 30
 
@@ -114,6 +119,20 @@ def test_rungs_keep_ever_more_of_what_is_sensitive(fp32, family, output, last_of
     assert rungs["keep_first_layer"] == names[:last_of_first_layer]
     assert set(rungs["keep_ffn_outputs"]) == outputs
     assert set(rungs["keep_first_layer_and_ffn_outputs"]) == outputs | set(names[:last_of_first_layer])
+
+
+def test_a_file_to_be_timed_can_leave_in_fp32_what_a_trained_one_may_have_to(fp32, tmp_path):
+    base, target = tmp_path / "fp32", load_target("onnx-int8")
+    base.mkdir()
+    shutil.copy(fp32("bert"), base / OnnxFp32.model)
+    count = {}
+    for most_exact in (False, True):
+        folder = tmp_path / f"exact-{most_exact}"
+        folder.mkdir()
+        build_untried(target, tmp_path, [], folder, base, most_exact=most_exact)
+        count[most_exact] = list(operators(folder / target.model).values()).count("MatMulInteger")
+    kept = set(int8.rungs(fp32("bert"))["keep_first_layer_and_ffn_outputs"])
+    assert count[False] - count[True] == len(kept) > 0
 
 
 def test_patterns_stay_on_every_rung(fp32):

@@ -67,7 +67,8 @@ def settings(tmp_path_factory):
 def screened(settings):
     """The candidates as they are timed; what is exported is an empty file."""
 
-    def written(target, model_folder, rows, folder, base=None):
+    def written(target, model_folder, rows, folder, base=None, *, most_exact):
+        assert most_exact
         (folder / target.model).write_bytes(b"")
 
     machine, search = Machine(), Search.of(settings([]))

@@ -83,20 +83,21 @@ def shape_step(shapes: Shapes, shape: Shape) -> Step:
 
 
 def export_step(shapes: Shapes, shape: Shape, target: Target) -> Step:
-    """Its file, unjudged: the weights say nothing."""
+    """Its file, unjudged: the weights say nothing. What int8 may have to leave in fp32 is left in it."""
     experiment, spec = shapes.experiment, shapes.spec(shape)
     first = next((name for name, one in experiment.settings.targets.items() if one.target == target.starts_from), None)
     base = RunFolder.export(spec.name, first) if first else None
 
     def body(folder: Path) -> None:
         rows = [record.fields for record in read_records(experiment.run / _ROWS, _TRAIN)]
-        build_untried(target, experiment.run / spec.artifact, rows, folder, experiment.run / base if base else None)
+        start = experiment.run / base if base else None
+        build_untried(target, experiment.run / spec.artifact, rows, folder, start, most_exact=True)
 
     return Step(
         name=f"export shape {spec.name}.{target.name}",
         artifact=RunFolder.export(spec.name, target.name),
         body=body,
-        config=target.as_fingerprint("falls_back", "fit"),
+        config={**target.as_fingerprint("falls_back", "fit"), "most_exact": True},
         reads=(Read(_ROWS), Read(spec.artifact), *([Read(base)] if base else [])),
     )
 

@@ -4,8 +4,8 @@
 
 goes on with the run that `benchmarks.quality` made in the same work folder: its teachers and labels are there already.
 Each bound is one `distill bench --latency-budget`, which times candidates, trains those worth it and names the best
-student by validation. The run's own students, which presets made, stand beside it. The last line is JSON holding
-`ratios`; exit code 1 where a search ended with an error.
+student by validation. The run's own students, which presets made, stand beside it. `--add` keeps the other bounds of
+the stored result. The last line is JSON holding `ratios`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from benchmarks.environment import environment
 from benchmarks.latency_budget_tables import chosen
 from benchmarks.publish import write_pages
 from distill.core.errors import DistillError, UserError
-from distill.core.files import Json, write_json
+from distill.core.files import Json, read_json, write_json
 from distill.core.sealed import read_sealed
 
 _ROOT = Path(__file__).resolve().parents[1]
@@ -50,15 +50,22 @@ def measure(options: argparse.Namespace) -> Json:
             raise UserError("a search ended with an error", where=str(log), found=error)
         found = read_sealed(run / _FOUND)
         budgets.append({**found, "presets": [_preset(found, student) for student in students]})
-    title = f"Students for a budget of latency: {data_set(options.dataset).title}"
     return {
         "kind": "latency_budgets",
-        "title": title,
-        "command": _told(options),
-        "budgets": budgets,
-        "ratios": ratios(budgets),
+        "title": f"Students for a budget of latency: {data_set(options.dataset).title}",
         "environment": environment(),
+        **_of(options, budgets),
     }
+
+
+def with_bounds(held: Json, found: Json, options: argparse.Namespace) -> Json:
+    """A stored result with what was found now in place of its own figures for these bounds, or beside them."""
+    by_bound = {one["ms"]: one for one in [*held["budgets"], *found["budgets"]]}
+    return {**found, **_of(options, [by_bound[bound] for bound in sorted(by_bound)])}
+
+
+def _of(options: argparse.Namespace, budgets: Sequence[Json]) -> Json:
+    return {"command": _told(options, budgets), "budgets": budgets, "ratios": ratios(budgets)}
 
 
 def ratios(budgets: Sequence[Json]) -> Json:
@@ -102,9 +109,10 @@ def _command(options: argparse.Namespace, bound: float, run: Path, root: Path) -
     ]
 
 
-def _told(options: argparse.Namespace) -> str:
+def _told(options: argparse.Namespace, budgets: Sequence[Json]) -> str:
     """The command as anybody may repeat it, with names for folders."""
-    words = [options.dataset, "--ms", *(f"{bound:g}" for bound in options.ms), "--percentile", options.percentile]
+    bounds = [f"{one['ms']:g}" for one in budgets]
+    words = [options.dataset, "--ms", *bounds, "--percentile", options.percentile]
     words += ["--threads", *map(str, options.threads), "--train", str(options.train)]
     words += ["--data", "DATA", "--encoder", "ENCODER", *(f"--student {name}" for name in options.student)]
     return " ".join(["python -m benchmarks.latency_budgets", *words])
@@ -123,6 +131,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--student", action="append", default=[], metavar="NAME", help="of the project; default: all")
     add("--work", type=Path, default=Path("runs/quality"), help="the work folder of benchmarks.quality")
     add("--store", help="name of the stored result; writes the pages again")
+    add("--add", action="store_true", help="to the stored result: keep its other bounds")
     add("--root", type=Path, default=Path(), help="the repository's root")
     return parser
 
@@ -131,9 +140,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command; returns the exit code."""
     options = _parser().parse_args(arguments)
     try:
+        target = options.root / "benchmarks" / "results" / f"{options.store}.json" if options.store else None
+        held = read_json(target) if target and options.add else None
         result = measure(options)
-        if options.store:
-            write_json(options.root / "benchmarks" / "results" / f"{options.store}.json", result)
+        if held:
+            result = with_bounds(held, result, options)
+        if target:
+            write_json(target, result)
             write_pages(options.root)
     except DistillError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -90,6 +90,15 @@ def test_every_bound_is_searched_in_the_run_and_stored_with_the_presets_that_fit
     assert words.startswith("`2L-16@card-16.onnx` 0.90 (0.85–0.95) 75.00")
 
 
+def test_a_bound_is_added_to_those_of_the_stored_result(bench, tmp_path):
+    assert bench("--ms", "5", "1", "--store", "budgets") == 0
+    assert bench("--ms", "2", "--store", "budgets", "--add") == 0
+    result = read_json(tmp_path / "root" / "benchmarks" / "results" / "budgets.json")
+    assert [one["ms"] for one in result["budgets"]] == [1, 2, 5] and list(result["ratios"]) == ["1 ms", "2 ms", "5 ms"]
+    assert "--ms 1 2 5 --percentile p99" in result["command"]
+    assert bench("--ms", "2", "--store", "others", "--add") == 2
+
+
 def test_a_search_that_ends_with_an_error_and_a_run_that_is_not_there_are_named(bench, capsys):
     assert bench("--ms", "9") == 2
     assert "no candidate stays within it" in capsys.readouterr().err

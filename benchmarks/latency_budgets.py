@@ -125,7 +125,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--ms", type=float, nargs="+", required=True, help="the bounds, in milliseconds a request")
     add("--percentile", default="p99", help="of the requests: p50 or p99")
     add("--threads", type=int, nargs="+", default=[1], help="of the candidates")
-    add("--train", type=int, default=1, help="students that each search trains, at most")
+    add("--train", type=int, default=3, help="students that each search trains, at most")
     add("--data", type=Path, required=True, help="folder with the raw data sets")
     add("--encoder", type=Path, required=True, help="Hugging Face folder that the run started from")
     add("--student", action="append", default=[], metavar="NAME", help="of the project; default: all")

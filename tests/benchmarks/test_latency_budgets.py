@@ -79,7 +79,7 @@ def test_every_bound_is_searched_in_the_run_and_stored_with_the_presets_that_fit
     run = tmp_path / "work" / "bbc_news" / "runs" / "quality"
     call = read_json(run / "call-2.json")
     assert call[call.index("--percentile") + 1] == "p99" and call[call.index("--student") + 1] == "3L"
-    assert {"budget.train=1", "budget.threads=[1, 2]"} <= set(call)
+    assert {"budget.train=3", "budget.threads=[1, 2]"} <= set(call)
     result = read_json(tmp_path / "root" / "benchmarks" / "results" / "budgets.json")
     assert [one["presets"][0]["fits"] for one in result["budgets"]] == [False, True, True]
     assert "/" not in result["command"]

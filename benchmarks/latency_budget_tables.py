@@ -15,10 +15,10 @@ from distill.report.tables import markdown
 Result = Mapping[str, Any]
 _HEAD = ["Budget", "Student", "On other requests, ms", "Quality, validation", "Quality, test", "Presets that fit too"]
 BUDGETS: dict[str, Figure] = {
-    # Of the student within a bound, in ms: its name, its time on other requests, its quality on test.
-    "student": lambda result, ms: f"`{_named(result, ms)['name']}`",
-    "ms": lambda result, ms: shown_ms(_named(result, ms)["held_out"][_budget(result, ms)["percentile"]]),
-    "quality": lambda result, ms: _quality(_budget(result, ms), _named(result, ms)["test"]),
+    # Of the student within a bound, in ms at a percentile: its name, its time on other requests, its quality on test.
+    "student": lambda result, ms, at: f"`{_named(result, ms, at)['name']}`",
+    "ms": lambda result, ms, at: shown_ms(_named(result, ms, at)["held_out"][at]),
+    "quality": lambda result, ms, at: _quality(_budget(result, ms, at), _named(result, ms, at)["test"]),
 }
 
 
@@ -36,7 +36,10 @@ def markdown_budgets(result: Result) -> str:
     )
     parts = [f"# {result['title']}", text, markdown_budgets_alone(result)]
     for found in result["budgets"]:
-        parts += [f"## {found['ms']:g} ms", "\n".join(f"- {sentence}" for sentence in budget_sentences(found))]
+        parts += [
+            f"## {found['ms']:g} ms at {found['percentile']}",
+            "\n".join(f"- {sentence}" for sentence in budget_sentences(found)),
+        ]
         parts += [markdown(sheet) for sheet in (trained_sheet(found), candidates_sheet(found))]
     return "\n\n".join(parts) + "\n"
 
@@ -48,7 +51,7 @@ def markdown_budgets_alone(result: Result) -> str:
 
 def _row(found: Json) -> list[str]:
     best, percentile = chosen(found), found["percentile"]
-    bound = f"{found['ms']:g} ms, {percentile}"
+    bound = f"{found['ms']:g} ms at {percentile}"
     presets = [f"`{one['name']}` {_quality(found, one['quality'])}" for one in found["presets"] if one["fits"]]
     rivals = ", ".join(presets) or "none"
     if best is None:
@@ -62,12 +65,12 @@ def _quality(found: Json, figures: Any) -> str:
     return formats.metric_interval(metric, figures.get(metric, figures))
 
 
-def _budget(result: Result, ms: str) -> Json:
-    return next(found for found in result["budgets"] if f"{found['ms']:g}" == ms)
+def _budget(result: Result, ms: str, percentile: str) -> Json:
+    return next(one for one in result["budgets"] if (f"{one['ms']:g}", one["percentile"]) == (ms, percentile))
 
 
-def _named(result: Result, ms: str) -> Json:
-    best = chosen(_budget(result, ms))
+def _named(result: Result, ms: str, percentile: str) -> Json:
+    best = chosen(_budget(result, ms, percentile))
     if best is None:
         raise KeyError(ms)
     return best

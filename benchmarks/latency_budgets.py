@@ -60,7 +60,7 @@ def measure(options: argparse.Namespace) -> Json:
 
 def with_bounds(held: Json, found: Json, options: argparse.Namespace) -> Json:
     """A stored result with what was found now in place of its own figures for these bounds, or beside them."""
-    by_bound = {one["ms"]: one for one in [*held["budgets"], *found["budgets"]]}
+    by_bound = {(one["percentile"], one["ms"]): one for one in [*held["budgets"], *found["budgets"]]}
     return {**found, **_of(options, [by_bound[bound] for bound in sorted(by_bound)])}
 
 
@@ -69,8 +69,8 @@ def _of(options: argparse.Namespace, budgets: Sequence[Json]) -> Json:
 
 
 def ratios(budgets: Sequence[Json]) -> Json:
-    """Of each bound: the share of it that the named student takes on other requests, and its metric over the best
-    preset's that fits too; None where there is none.
+    """Of each bound, such as `2 ms at p99`: the share of it that the named student takes on other requests, and its
+    metric over the best preset's that fits too; None where there is none.
     """
     found = {}
     for one in budgets:
@@ -78,7 +78,7 @@ def ratios(budgets: Sequence[Json]) -> Json:
         taken = best["held_out"][one["percentile"]]["value"] / one["ms"] if best else None
         rivals = [preset["quality"]["value"] for preset in one["presets"] if preset["fits"]]
         over = best["test"][one["metric"]]["value"] / max(rivals) if best and rivals else None
-        found[f"{one['ms']:g} ms"] = {"share": taken, "over_preset": over}
+        found[f"{one['ms']:g} ms at {one['percentile']}"] = {"share": taken, "over_preset": over}
     return found
 
 
@@ -110,12 +110,15 @@ def _command(options: argparse.Namespace, bound: float, run: Path, root: Path) -
 
 
 def _told(options: argparse.Namespace, budgets: Sequence[Json]) -> str:
-    """The command as anybody may repeat it, with names for folders."""
-    bounds = [f"{one['ms']:g}" for one in budgets]
-    words = [options.dataset, "--ms", *bounds, "--percentile", options.percentile]
-    words += ["--threads", *map(str, options.threads), "--train", str(options.train)]
-    words += ["--data", "DATA", "--encoder", "ENCODER", *(f"--student {name}" for name in options.student)]
-    return " ".join(["python -m benchmarks.latency_budgets", *words])
+    """The command as anybody may repeat it, with names for folders; once for each percentile and number of students."""
+    asked: dict[tuple[str, int], list[str]] = {}
+    for one in budgets:
+        asked.setdefault((one["percentile"], one["most_trained"]), []).append(f"{one['ms']:g}")
+    words = ["--threads", *map(str, options.threads), "--data", "DATA", "--encoder", "ENCODER"]
+    words += [f"--student {name}" for name in options.student]
+    start = f"python -m benchmarks.latency_budgets {options.dataset} {' '.join(words)}"
+    own = (f"--ms {' '.join(ms)} --percentile {one} --train {most}" for (one, most), ms in asked.items())
+    return f"{start} {'; with --add '.join(own)}"
 
 
 def _parser() -> argparse.ArgumentParser:

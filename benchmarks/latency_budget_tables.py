@@ -18,7 +18,7 @@ BUDGETS: dict[str, Figure] = {
     # Of the student within a bound, in ms at a percentile: its name, its time on other requests, its quality on test.
     "student": lambda result, ms, at: f"`{_named(result, ms, at)['name']}`",
     "ms": lambda result, ms, at: shown_ms(_named(result, ms, at)["held_out"][at]),
-    "quality": lambda result, ms, at: _quality(_budget(result, ms, at), _named(result, ms, at)["test"]),
+    "quality": lambda result, ms, at: _tested(_budget(result, ms, at), _named(result, ms, at)),
 }
 
 
@@ -52,17 +52,18 @@ def markdown_budgets_alone(result: Result) -> str:
 def _row(found: Json) -> list[str]:
     best, percentile = chosen(found), found["percentile"]
     bound = f"{found['ms']:g} ms at {percentile}"
-    presets = [f"`{one['name']}` {_quality(found, one['quality'])}" for one in found["presets"] if one["fits"]]
+    metric = found["metric"]
+    fitting = [one for one in found["presets"] if one["fits"]]
+    presets = [f"`{one['name']}` {formats.metric_interval(metric, one['quality'])}" for one in fitting]
     rivals = ", ".join(presets) or "none"
     if best is None:
         return [bound, *[formats.MISSING] * 4, rivals]
-    held = shown_ms(best["held_out"][percentile])
-    return [bound, f"`{best['name']}`", held, _quality(found, best["valid"]), _quality(found, best["test"]), rivals]
+    held, valid = shown_ms(best["held_out"][percentile]), formats.metric_interval(metric, best["valid"][metric])
+    return [bound, f"`{best['name']}`", held, valid, _tested(found, best), rivals]
 
 
-def _quality(found: Json, figures: Any) -> str:
-    metric = found["metric"]
-    return formats.metric_interval(metric, figures.get(metric, figures))
+def _tested(found: Json, row: Json) -> str:
+    return formats.metric_interval(found["metric"], row["test"][found["metric"]])
 
 
 def _budget(result: Result, ms: str, percentile: str) -> Json:

@@ -58,7 +58,7 @@ def measure(options: argparse.Namespace) -> Json:
     }
 
 
-def with_bounds(held: Json, found: Json, options: argparse.Namespace) -> Json:
+def with_bounds(options: argparse.Namespace, held: Json, found: Json) -> Json:
     """A stored result with what was found now in place of its own figures for these bounds, or beside them."""
     by_bound = {(one["percentile"], one["ms"]): one for one in [*held["budgets"], *found["budgets"]]}
     return {**found, **_of(options, [by_bound[bound] for bound in sorted(by_bound)])}
@@ -114,7 +114,8 @@ def _told(options: argparse.Namespace, budgets: Sequence[Json]) -> str:
     asked: dict[tuple[str, int], list[str]] = {}
     for one in budgets:
         asked.setdefault((one["percentile"], one["most_trained"]), []).append(f"{one['ms']:g}")
-    words = ["--threads", *map(str, options.threads), "--data", "DATA", "--encoder", "ENCODER"]
+    threads = sorted({row["threads"] for one in budgets for row in one["candidates"]})
+    words = ["--threads", *map(str, threads), "--data", "DATA", "--encoder", "ENCODER"]
     words += [f"--student {name}" for name in options.student]
     start = f"python -m benchmarks.latency_budgets {options.dataset} {' '.join(words)}"
     own = (f"--ms {' '.join(ms)} --percentile {one} --train {most}" for (one, most), ms in asked.items())
@@ -143,11 +144,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command; returns the exit code."""
     options = _parser().parse_args(arguments)
     try:
+        if options.add and not options.store:
+            raise UserError("there is no result to add to", where="--add", do="name it with --store")
         target = options.root / "benchmarks" / "results" / f"{options.store}.json" if options.store else None
         held = read_json(target) if target and options.add else None
         result = measure(options)
         if held:
-            result = with_bounds(held, result, options)
+            result = with_bounds(options, held, result)
         if target:
             write_json(target, result)
             write_pages(options.root)

@@ -110,6 +110,22 @@ def test_the_pages_of_this_repository_are_those_of_its_results():
     assert there == {*made} - {PAGE} == {f"{FOLDER}/{path.stem}.md" for path in RESULTS.glob("*.json")}
 
 
+def test_what_the_readme_says_in_words_is_what_was_measured():
+    readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    counts = ("none", "one", "two", "three", "four", "five", "six")
+    sets = json.loads((RESULTS / "quality.json").read_text(encoding="utf-8"))["sets"]
+    above = [found for found in sets if any(one["over_twin"]["f1_macro"]["low"] > 0 for one in found["students"])]
+    stopped = [found for found in above if any(gate.startswith("retention") for gate in found["failed_gates"])]
+    assert f"On {counts[len(above)]} of {counts[len(sets)]} sets the student is above its better twin" in readme
+    assert f"{counts[len(stopped)].capitalize()} of the {counts[len(above)]} are stopped too, by the gate on" in readme
+    demo = json.loads((RESULTS / "demo.json").read_text(encoding="utf-8"))
+    apart = next(one for one in demo["models"] if one["name"] == "8L_trunc@card")["over_gold"]
+    value, low, high = (f"{100 * apart[key]:.1f}" for key in ("difference", "low", "high"))
+    assert (
+        f"the student is {value} points of macro F1 ({low} to {high}) above the better of its gold-only twins" in readme
+    )
+
+
 def test_the_page_is_short_and_says_something_of_every_result():
     assert len((DOCS / PAGE).read_text(encoding="utf-8").split()) < 3200
     assert {*read_summaries(RESULTS)} == {path.stem for path in RESULTS.glob("*.json")}

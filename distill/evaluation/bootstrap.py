@@ -58,18 +58,24 @@ def require_clusters(clusters: int, rows: int, *, by_row: bool, where: str | Non
         )
 
 
+def drawn_keys(keys: NDArray[np.int64]) -> list[bool]:
+    """Which of the keys (N, K) rows depend on each other by: the first, and each further one with 30 values or more.
+
+    A further key with fewer is not drawn: figures are for those values then. So few cannot say how much others would
+    differ, and there may be no others (four shops).
+    """
+    return [place == 0 or len(np.unique(key)) >= FEWEST_CLUSTERS for place, key in enumerate(keys.T)]
+
+
 class Bootstrap:
     """R resamples of N rows, the same ones for every model: that is what pairs two models.
-
-    A further key with under 30 values is not drawn: the interval is for those values then. So few cannot say how much
-    others would differ, and there may be no others (four shops).
 
     Args: rows: N. clusters: int (N,), the first key of each row; of K keys (N, K), where equal numbers are the same
         entity on either side; None makes every row its own. replicates: R. seed: of the draws.
     Raises: UserError for under 30 values of the first key, with their number. ValueError when `clusters` is not (N,) or
         (N, K).
 
-    Attributes: clusters: values of the first key. values: of every key. drawn: whether each key is drawn.
+    Attributes: clusters: values of the first key. values: of every key. drawn: of each key, as in `drawn_keys`.
     """
 
     def __init__(self, rows: int, clusters: ArrayLike | None = None, replicates: int = 1000, seed: Seed = 1) -> None:
@@ -79,7 +85,7 @@ class Bootstrap:
             raise ValueError(f"{rows} rows need clusters of shape ({rows},) or ({rows}, K), got {ids.shape}")
         self.values = [len(np.unique(key)) for key in keys.T]
         require_clusters(self.values[0], rows, by_row=clusters is None)
-        self.drawn = [values >= FEWEST_CLUSTERS for values in self.values]
+        self.drawn = drawn_keys(keys)
         self.rows, self.clusters, self.replicates, self.seed = rows, self.values[0], replicates, seed
         self._entities = Entities(keys[:, self.drawn])
         # Drawing takes longer than the product, and every model and pair needs it: kept where it is small.

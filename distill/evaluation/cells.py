@@ -86,7 +86,7 @@ def _difference(one: Seeded, other: Seeded, metric: str) -> Json:
     if one.bootstrap is other.bootstrap:
         return {**comparison(one, other, metric), "paired": True}
     a, b = one.metric(metric), other.metric(metric)
-    gaps: FloatArray = a.replicates() - b.replicates()
+    gaps: FloatArray = a.replicates() - b.replicates(stream=1)
     found = difference(float(a.values.mean() - b.values.mean()), gaps)
     return {**found, "evidence": found["p_value"], "paired": False}
 

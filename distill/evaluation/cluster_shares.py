@@ -19,6 +19,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
+from distill.evaluation.bootstrap import drawn_keys
 from distill.evaluation.entities import Entities
 from distill.evaluation.metrics import FloatArray
 from distill.evaluation.proportions import effective_rows, wilson
@@ -29,10 +30,14 @@ _Z = NormalDist().inv_cdf(_UPPER)
 
 
 class ClusterShares:
-    """Shares over N rows. Args: clusters: int (N,), or (N, K) of K keys, as `Bootstrap` takes them."""
+    """Shares over N rows.
+
+    Args: clusters: int (N,), or (N, K) of K keys, as `Bootstrap` takes them; those count that it draws.
+    """
 
     def __init__(self, clusters: NDArray[np.int64]) -> None:
-        self._keys = clusters.reshape(len(clusters), -1)
+        keys = clusters.reshape(len(clusters), -1)
+        self._keys = keys[:, drawn_keys(keys)]
         self._entities = Entities(self._keys)
 
     def interval(self, above: FloatArray, below: FloatArray) -> Interval:

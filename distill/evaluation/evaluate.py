@@ -143,6 +143,7 @@ def evaluate(
     return {
         **({"seeds": named} if named else {}),
         **({"baseline": measuring.baseline} if measuring.baseline else {}),
+        "references": references.by_view,
         "tests": [_short(test) for test in tests],
         "keys": _keys(measured[MAJORITY], measuring.keys),
         "models": [

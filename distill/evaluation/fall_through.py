@@ -29,13 +29,14 @@ from distill.evaluation.bootstrap import Bootstrap
 from distill.evaluation.calibrated_predictions import ALL, CalibratedPredictions
 from distill.evaluation.figure import SHARE, Figure
 from distill.evaluation.influence import influence
-from distill.evaluation.metrics import BoolArray, FloatArray, f1_score
+from distill.evaluation.metrics import BoolArray, FloatArray, macro_f1
 from distill.evaluation.operating_points import FIGURES, counts
 from distill.evaluation.scored import Scored
 
 POSITIVE, POINT, CLASS_F1 = "positive", "f1", "class_f1"
 BySeed = Sequence[CalibratedPredictions]
-Sums = Callable[[FloatArray], FloatArray]
+Sums = Callable[[FloatArray, FloatArray], FloatArray]
+"""A figure of sums (..., M + 1), beside the sums (M + 1,) of the rows that they are drawn from."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,8 @@ class Sending:
 class _Curve:
     """One curve.
 
-    Attributes: figures: each from sums (..., M + 1) of `columns` and, last, of whether a row was sent. columns: what
-        each row adds, (N, M), the first column 1. sureness: of each row, (N,).
+    Attributes: figures: each from sums of `columns` and, last, of whether a row was sent. columns: what each row adds,
+        (N, M), the first column 1. sureness: of each row, (N,).
     """
 
     figures: Mapping[str, Sums]
@@ -138,7 +139,7 @@ def _at_point() -> _Curve:
         chances, actual = rows.positive()
         return counts(chances >= threshold(one), actual)[:, ::-1]  # the ones first
 
-    figures: dict[str, Sums] = {"f1": lambda sums: FIGURES["f1"](sums[..., -2::-1])}
+    figures: dict[str, Sums] = {"f1": lambda sums, _: FIGURES["f1"](sums[..., -2::-1])}
     return _Curve(figures, columns, lambda one, rows: _around(rows, threshold(one)))
 
 
@@ -248,15 +249,22 @@ def _figures(curve: _Curve, sums: Sequence[_Sums], sending_on: Sending) -> dict[
 
 def _figure(figure: Sums, sums: Sequence[_Sums], sending_on: Sending) -> Figure:
     """One figure in every seed."""
-    values = np.array([float(figure(one.rows.sum(axis=0))) for one in sums])
-    resampled = np.stack([figure(one.resampled) for one in sums])
-    moved = np.stack([influence(figure, one.rows) for one in sums]) if sending_on.bootstrap.several else None
+    totals = [one.rows.sum(axis=0) for one in sums]
+    values = np.array([float(figure(total, total)) for total in totals])
+    resampled = np.stack([figure(one.resampled, total) for one, total in zip(sums, totals, strict=True)])
+    moved = None
+    if sending_on.bootstrap.several:
+        moved = np.stack([_influence(figure, one.rows, total) for one, total in zip(sums, totals, strict=True)])
     return Figure(values, resampled, sending_on.bootstrap, moved, limits=SHARE)
 
 
+def _influence(figure: Sums, rows: FloatArray, total: FloatArray) -> FloatArray:
+    return influence(lambda sums: figure(sums, total), rows)
+
+
 def _on_valid(curve: _Curve, sums: Sequence[FloatArray]) -> Json:
-    figures = {name: float(np.mean([figure(one) for one in sums])) for name, figure in curve.figures.items()}
-    return {"sent": float(np.mean([_sent(one) for one in sums])), **figures}
+    figures = {name: float(np.mean([figure(one, one) for one in sums])) for name, figure in curve.figures.items()}
+    return {"sent": float(np.mean([_sent(one, one) for one in sums])), **figures}
 
 
 def _less(figures: Mapping[str, Figure], others: Mapping[str, Figure]) -> dict[str, Figure]:
@@ -280,16 +288,16 @@ def _told(differences: Mapping[str, Figure]) -> Json:
     return {name: {key: one[key] for key in ("difference", "low", "high")} for name, one in found.items()}
 
 
-def _sent(sums: FloatArray) -> FloatArray:
+def _sent(sums: FloatArray, _: FloatArray) -> FloatArray:
     return _share(sums[..., -1], sums[..., 0])
 
 
-def _accuracy(sums: FloatArray) -> FloatArray:
+def _accuracy(sums: FloatArray, _: FloatArray) -> FloatArray:
     return _share(sums[..., 1], sums[..., 0])
 
 
-def _f1_macro(sums: FloatArray) -> FloatArray:
-    return np.asarray(f1_score(*np.split(sums[..., 2:-1], 3, axis=-1)).mean(axis=-1))
+def _f1_macro(sums: FloatArray, total: FloatArray) -> FloatArray:
+    return macro_f1(*np.split(sums[..., 2:-1], 3, axis=-1), np.split(total[2:-1], 3)[2] > 0)
 
 
 def _share(above: FloatArray, below: FloatArray) -> FloatArray:

@@ -80,9 +80,12 @@ class Figure:
         found = difference(value, np.clip(rows + noise, *self.limits))
         return {**found, "evidence": evidence(value, rows, noise), **self._spread()}
 
-    def replicates(self) -> FloatArray:
-        """The mean over seeds as it might have come out with other rows and other seeds (R,)."""
-        return np.clip(self._rows() + self._seed_noise(), *self.limits)
+    def replicates(self, stream: int = 0) -> FloatArray:
+        """The mean over seeds as it might have come out with other rows and other seeds (R,).
+
+        Args: stream: of the seeds' noise; figures of models that were trained apart need streams of their own.
+        """
+        return np.clip(self._rows() + self._seed_noise(stream), *self.limits)
 
     def _rows(self) -> FloatArray:
         """The mean over seeds on each resample, without what product weights add (R,)."""
@@ -92,7 +95,7 @@ class Figure:
             means = value + self.bootstrap.narrowing(self.influence.mean(axis=0, keepdims=True)) * (means - value)
         return means if self.chosen is None else means + self.chosen.mean(axis=0)
 
-    def _seed_noise(self) -> FloatArray:
+    def _seed_noise(self, stream: int = 0) -> FloatArray:
         seeds, replicates = self.resampled.shape
         if seeds == 1:
             return np.zeros(replicates)
@@ -103,7 +106,8 @@ class Figure:
         if self.influence is not None:
             by_rows *= self.bootstrap.narrowing(self.influence - self.influence.mean(axis=0)) ** 2
         spread = math.sqrt(max(0.0, between - by_rows) / seeds) if np.isfinite(between) else 0.0
-        drawn = np.random.default_rng([seeds, replicates]).standard_t(seeds - 1, replicates)
+        own = [seeds, replicates, stream] if stream else [seeds, replicates]
+        drawn = np.random.default_rng(own).standard_t(seeds - 1, replicates)
         return np.asarray(spread * drawn)
 
     def _spread(self) -> Json:

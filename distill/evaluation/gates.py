@@ -178,11 +178,14 @@ def class_floor_gates(gates: Gates, models: Sequence[ModelFigures]) -> list[Gate
     for model in (model for model in models if model.judged and model.quality):
         quality = model.quality or {}
         for label, floor in (gates.class_floor or {}).items():
-            missing = "no test row has the label" if label in quality.get("absent", ()) else None
             for name, required in floor.asked.items():
                 low = (quality["per_class"].get(label, {}).get(f"{name}_interval") or [None])[0]
                 gate = _at_least(f"{CLASS_FLOOR}.{name}", model.name, required, low)
-                found.append(replace(gate, of_class=label, why=None if gate.passed else missing))
+                why = None
+                if low is None:
+                    absent = label in quality.get("absent", ())
+                    why = "no test row has the label" if absent else "too few test rows have the label for an interval"
+                found.append(replace(gate, of_class=label, why=why))
     return found
 
 

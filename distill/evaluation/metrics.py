@@ -29,14 +29,17 @@ class Tally:
     """Additive sums of one model on some rows, and the figures that follow from them.
 
     Every figure keeps the leading axes: (N,) for a tally per row, () for its total, (R,) for R resamples. What would be
-    0/0 is 0 in precision, recall and F1, and NaN in the others (there are no rows).
+    0/0 is 0 in precision, recall and F1, and NaN in the others (there are no rows). On resamples it is NaN in all: that
+    a draw lacks the few rows of a class says nothing against a model.
 
     Args: columns: float64 (..., 5 + ECE_BINS + 3C): rows, correct rows, log loss, distances between the places of the
         predicted and the gold label and their squares, gaps per calibration bin (confidence minus correctness), then
         per class the true positives, the predicted and the actual (gold) rows.
+        drawn_from: of resamples, the classes (C,) that the rows they are drawn from have as gold.
     """
 
     columns: FloatArray
+    drawn_from: BoolArray | None = None
 
     def total(self) -> Tally:
         """The sum over the first axis."""
@@ -100,29 +103,30 @@ class Tally:
     def precision(self) -> FloatArray:
         """Per class (..., C): true positives / predicted, 0 where the class was never predicted."""
         true_positives, predicted, _ = self._per_class()
-        return _ratio(true_positives, predicted)
+        return _ratio(true_positives, predicted, self._lacking)
 
     @property
     def recall(self) -> FloatArray:
         """Per class (..., C): true positives / actual, 0 where the class has no gold row."""
         true_positives, _, actual = self._per_class()
-        return _ratio(true_positives, actual)
+        return _ratio(true_positives, actual, self._lacking)
 
     @property
     def f1(self) -> FloatArray:
         """Per class (..., C): 2·true positives / (predicted + actual), 0 where the class was neither."""
-        return f1_score(*self._per_class())
+        found = f1_score(*self._per_class())
+        return found if self.drawn_from is None else np.where(self.absent, np.nan, found)
 
     @property
     def f1_macro(self) -> FloatArray:
-        """Mean F1 over all classes of the label space: a class that these rows lack counts with 0."""
-        return np.asarray(self.f1.mean(axis=-1))
+        """Mean F1 over all classes of the label space; on resamples as in `macro_f1`."""
+        return macro_f1(*self._per_class(), self.drawn_from)
 
     @property
     def f1_weighted(self) -> FloatArray:
         """Mean F1 over classes, each weighted by its gold rows; NaN where there are none."""
-        actual = self._per_class()[2]
-        return _ratio((self.f1 * actual).sum(axis=-1), actual.sum(axis=-1), np.nan)
+        parts = self._per_class()
+        return _ratio((f1_score(*parts) * parts[2]).sum(axis=-1), parts[2].sum(axis=-1), np.nan)
 
     @property
     def f1_micro(self) -> FloatArray:
@@ -134,6 +138,11 @@ class Tally:
         classes = (self.columns.shape[-1] - _CLASSES_FROM) // 3
         own = [_CLASSES_FROM + index + part * classes for part in range(3)]
         return Tally(self.columns[..., [*range(_CLASSES_FROM), *own]])
+
+    @property
+    def _lacking(self) -> float:
+        """What 0/0 is in a figure of one class."""
+        return 0.0 if self.drawn_from is None else np.nan
 
     def _per_class(self) -> tuple[FloatArray, FloatArray, FloatArray]:
         true_positives, predicted, actual = np.split(self.columns[..., _CLASSES_FROM:], 3, axis=-1)
@@ -213,6 +222,25 @@ def f1_macro(logits: ArrayLike, target: ArrayLike, objective: Objective = SINGLE
 def f1_score(true_positives: FloatArray, predicted: FloatArray, actual: FloatArray) -> FloatArray:
     """2·true positives / (predicted + actual), elementwise; 0 where both are 0."""
     return _ratio(2 * true_positives, predicted + actual)
+
+
+def macro_f1(
+    true_positives: FloatArray, predicted: FloatArray, actual: FloatArray, drawn_from: BoolArray | None = None
+) -> FloatArray:
+    """Mean F1 over all C classes, those that no row has counting with 0.
+
+    On a resample it is the mean over the classes that the draw has, times the share of the C classes that the rows it
+    is drawn from have. Counting with 0 what a draw happens to lack would put intervals below the figure wherever
+    classes are rare: simulated with 77 classes of shares 1/rank and 1,000 rows, they missed the truth in 77% of sets
+    so, in 20% as here (classes of one or two rows vary less in resamples than they should); with 26 classes of shares
+    1/rank² and 900 rows in 87% and in 5%.
+
+    Args: true_positives, predicted, actual: (..., C). drawn_from: as in `Tally`.
+    """
+    has = actual > 0
+    whole = has if drawn_from is None else drawn_from
+    found = np.where(has & whole, f1_score(true_positives, predicted, actual), 0.0).sum(axis=-1)
+    return np.asarray(_ratio(found, np.asarray((has & whole).sum(axis=-1), np.float64)) * whole.mean(axis=-1))
 
 
 def mixture(logits: Sequence[ArrayLike], weights: ArrayLike, objective: Objective = SINGLE) -> FloatArray:

@@ -31,7 +31,9 @@ class Seeded:
         self.scored, self.name, self.space = list(scored), scored[0].name, scored[0].space
         self.bootstrap = bootstrap
         self.totals = [one.tally.total() for one in scored]
-        self.resampled = [Tally(bootstrap.resample(one.tally.columns)) for one in scored]
+        self._has = [~total.absent for total in self.totals]
+        drawn = [bootstrap.resample(one.tally.columns) for one in scored]
+        self.resampled = [Tally(sums, has) for sums, has in zip(drawn, self._has, strict=True)]
 
     def of(self, figure: Callable[[Tally], FloatArray], limits: tuple[float, float] = SHARE) -> Figure:
         """A figure of a tally, which gives () from a total and (R,) from resamples. Args: limits: of the figure."""
@@ -39,8 +41,13 @@ class Seeded:
         resampled = np.stack([figure(resampled) for resampled in self.resampled])
         moved = None
         if self.bootstrap.several:
-            moved = np.stack([influence(lambda sums: figure(Tally(sums)), one.tally.columns) for one in self.scored])
+            moved = np.stack([self._influence(figure, number) for number in range(len(self.scored))])
         return Figure(values, resampled, self.bootstrap, moved, limits=limits)
+
+    def _influence(self, figure: Callable[[Tally], FloatArray], number: int) -> FloatArray:
+        """Of each row of one seed on a figure (N,)."""
+        has = self._has[number]
+        return influence(lambda sums: figure(Tally(sums, has)), self.scored[number].tally.columns)
 
     def metric(self, name: str) -> Figure:
         """A figure of a tally, or `f1_positive`, by its name. Raises: UserError for the latter without such a class."""

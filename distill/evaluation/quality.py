@@ -13,7 +13,7 @@ from distill.evaluation.figure import Figure
 from distill.evaluation.metrics import BoolArray, Tally
 from distill.evaluation.over_seeds import Seeded
 from distill.evaluation.point_figures import Thresholds, points
-from distill.evaluation.statistics import ece_interval
+from distill.evaluation.statistics import ece_interval, whole_interval
 
 FIGURES = ("accuracy", "f1_macro", "f1_weighted", "log_loss")
 ORDERED_METRICS = ("kappa_quadratic", "grade_distance")
@@ -27,8 +27,9 @@ def quality(model: Seeded, thresholds: Sequence[Thresholds]) -> Json:
     Returns: `rows`; `absent`, the labels that no row has, where there are any; `accuracy`, `f1_macro`, `f1_weighted`,
         `log_loss`, `ece` as `{"value", "low", "high"}`, of ordered labels `kappa_quadratic` and `grade_distance` too;
         `per_class`; `confusions`, see there; `positive` and `slices`, which are None without a positive class and
-        without slices. Accuracy in a slice has Wilson's interval over clusters. Each other figure with an interval also
-        has its `spread` over several seeds.
+        without slices. Figures of a class have no interval where it has so few rows that more than one draw in 40 lacks
+        it. Accuracy in a slice has Wilson's interval over clusters. Each other figure with an interval also has its
+        `spread` over several seeds.
     """
     return {
         "rows": len(model.scored[0]),
@@ -66,8 +67,11 @@ def _per_class(model: Seeded, index: int) -> Json:
 
 
 def _with_bounds(name: str, figure: Figure) -> Json:
-    """`f1`, `f1_interval` and, over several seeds, `f1_spread`: for a mapping that has other figures too."""
-    found = figure.mean()
+    """`f1`, `f1_interval` and, over several seeds, `f1_spread`: for a mapping that has other figures too.
+
+    The interval is None where the class has so few rows that draws lack it.
+    """
+    found = figure.mean(whole_interval)
     spread = {f"{name}_spread": found["spread"]} if "spread" in found else {}
     return {name: found["value"], f"{name}_interval": [found["low"], found["high"]], **spread}
 

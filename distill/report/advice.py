@@ -35,8 +35,7 @@ def advice(report: Report, row: ModelRow) -> list[str]:
 def kept_of_teachers(report: Report, row: ModelRow) -> str:
     """What of the document teacher and what of the card teacher the model has, both with intervals; may be empty."""
     known = [view for view in _VIEWS if formats.number(dig(row.model.retention).get(view)) is not None]
-    models = models_of(report)
-    parts = [f"{_share(dig(row.model.retention, view))} of {teacher_of(view, models)}’s" for view in known]
+    parts = [f"{_share(dig(row.model.retention, view))} of {teacher_of(view, report)}’s" for view in known]
     of_what = "gain in macro F1 over the majority answer" if over_majority_known(report) else "macro F1"
     return f"{' and '.join(parts)} {of_what}" if parts else ""
 
@@ -51,7 +50,7 @@ def _kept(report: Report, row: ModelRow) -> Iterator[str]:
 
 
 def _retention(report: Report, row: ModelRow, view: str) -> str:
-    kept, teacher = dig(row.model.retention, view), teacher_of(view, models_of(report))
+    kept, teacher = dig(row.model.retention, view), teacher_of(view, report)
     share, low = formats.number(kept), (formats.bounds(kept) or (None, None))[0]
     corrected = over_majority_known(report)
     if share is None:
@@ -127,17 +126,26 @@ def _not_above(report: Report) -> Iterator[str]:
     short = [name for name in own if found[name] and name not in in_accuracy]
     if short:
         named = (f"{name} ({', '.join(_difference(*item) for item in found[name].items())})" for name in short)
-        yield f"Not shown to be above the majority answer: {'; '.join(named)}."
+        apart = any(_leaves_0_out(*item) for name in short for item in found[name].items())
+        more = " An interval that leaves 0 out is not enough among so many comparisons (Holm)." if apart else ""
+        yield f"Not shown to be above the majority answer: {'; '.join(named)}.{more}"
     if in_accuracy:
         named = (f"{name} {_difference('accuracy', found[name]['accuracy'], named=False)}" for name in in_accuracy)
         above = "Above the majority answer in macro F1 and log loss, but not shown to be in accuracy"
         yield f"{above}{_largest_class(report)}: {', '.join(named)}."
     for teacher in labellers(report):
-        if teacher in short:
+        over_priors = found.get(teacher, {}).get("log_loss")
+        if over_priors is not None and not _leaves_0_out("log_loss", over_priors):
             more = (
                 "train it longer" if undertrained(report, teacher) else "take a larger encoder, or give more gold rows"
             )
             yield f"{teacher} labels without knowing more than the majority answer: {more}."
+
+
+def _leaves_0_out(metric: str, apart: Json) -> bool:
+    """Whether the whole interval of a difference is on its better side."""
+    low, high = formats.bounds(apart) or (0.0, 0.0)
+    return high < 0 if metric == "log_loss" else low > 0
 
 
 def _largest_class(report: Report) -> str:

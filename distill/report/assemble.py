@@ -198,7 +198,9 @@ def _evaluation(run: Path) -> Json:
 def _measured(evaluation: Json) -> Json:
     """What of the evaluation the report has as it is."""
     return {
-        key: evaluation[key] for key in ("baseline", "out_of_fold", *_MEASURED, *_SHOWN, "joined") if key in evaluation
+        key: evaluation[key]
+        for key in ("references", "baseline", "out_of_fold", *_MEASURED, *_SHOWN, "joined")
+        if key in evaluation
     }
 
 

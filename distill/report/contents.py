@@ -40,6 +40,12 @@ def latency_of(report: Report) -> list[LatencyRow]:
     return [LatencyRow.from_json(one) for one in entries(report, "latency")]
 
 
+def timed_teacher(report: Report) -> LatencyRow | None:
+    """The teacher in PyTorch that speed-ups are over, which need not be the one that quality is held against."""
+    own = (row for row in latency_of(report) if row.single and row.runtime == "pytorch")
+    return next((row for row in own if row.speedup_vs_teacher == 1.0), None)
+
+
 def parity_of(report: Report) -> list[Parity]:
     """The parity check of every exported file."""
     return [Parity.from_json(one) for one in entries(report, "parity")]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from distill.evaluation.entries import ModelFigures
+from distill.report.contents import Report, dig, models_of
 
 METRIC_NAMES = {"accuracy": "accuracy", "f1_macro": "macro F1", "f1_weighted": "weighted F1", "log_loss": "log loss"}
 CONTROLS = {
@@ -22,8 +20,14 @@ def metric_name(metric: str, positive: object = None) -> str:
     return METRIC_NAMES.get(metric, f"F1 of “{positive}”" if positive else metric)
 
 
-def teacher_of(view: str, models: Sequence[ModelFigures]) -> str:
-    """The teacher of a view: the ensemble, or the only one trained on it; "the card teacher" for none or several."""
-    found = [model for model in models if model.is_teacher and model.view == view]
+def teacher_of(view: str, report: Report) -> str:
+    """The teacher of a view that figures are held against; "the card teacher" for none.
+
+    Older reports do not name it: there it is the ensemble, or the only teacher of that view.
+    """
+    nobody = f"the {view} teacher"
+    if "references" in report:
+        return str(dig(report, "references").get(view) or nobody)
+    found = [model for model in models_of(report) if model.is_teacher and model.view == view]
     together = [model for model in found if model.preset == _ENSEMBLE]
-    return together[0].name if together else found[0].name if len(found) == 1 else f"the {view} teacher"
+    return together[0].name if together else found[0].name if len(found) == 1 else nobody

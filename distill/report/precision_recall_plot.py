@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from distill.core.output import for_html
 from distill.report import formats, scales, verdict
-from distill.report.contents import Report, dig, models_of
+from distill.report.contents import Report, dig
 from distill.report.drawing import Frame, axes, svg
 from distill.report.markup import element
 from distill.report.names import teacher_of
@@ -24,7 +24,7 @@ def average_precision_sheet(report: Report) -> Sheet:
 
 def drawings(report: Report) -> str:
     """A drawing for each class."""
-    best, teacher = verdict.headline_model(report), teacher_of("document", models_of(report))
+    best, teacher = verdict.headline_model(report), teacher_of("document", report)
     own = None if best is None else best.model.student
     names = [name for name in dict.fromkeys((own, teacher)) if name and dig(report, "precision_recall", name)]
     labels = dict.fromkeys(label for name in names for label in dig(report, "precision_recall", name))

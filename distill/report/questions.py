@@ -14,7 +14,7 @@ from distill.evaluation.entries import Comparison, LatencyRow
 from distill.evaluation.holm import is_shown
 from distill.report import formats, verdict
 from distill.report.choices_left import choices_left
-from distill.report.contents import Report, comparisons_of, dig, metric_figure, models_of, positive_label
+from distill.report.contents import Report, comparisons_of, dig, metric_figure, positive_label, timed_teacher
 from distill.report.money import per_million
 from distill.report.names import metric_name, teacher_of
 from distill.report.table_model import ModelRow, model_rows
@@ -72,9 +72,15 @@ class _Case:
 
     def teacher(self, view: str) -> ModelRow | None:
         """The teacher of a view; None where there is none, or it is the model itself."""
-        name = teacher_of(view, models_of(self.report))
+        name = teacher_of(view, self.report)
         found = (row for row in model_rows(self.report) if row.name == name and row.name != self.row.name)
         return next(found, None)
+
+    def timed(self) -> ModelRow | None:
+        """The teacher that speed-ups are over; None where none was timed, or it is the model itself."""
+        first = timed_teacher(self.report)
+        own = (row for row in model_rows(self.report) if first and row.name == first.model != self.row.name)
+        return next(own, None)
 
     def apart(self, a: str, b: str) -> Comparison | None:
         """The paired difference a − b in the metric, however the report has it."""
@@ -123,13 +129,15 @@ def _where(case: _Case) -> Iterator[str]:
     if teacher is None:
         return
     own, its = (dig(row.quality, "per_class") for row in (case.row, teacher))
+    absent = dig(case.row.quality).get("absent") or []
+    own = {label: figures for label, figures in own.items() if label not in absent}
     yield from _most_lost("class", "F1", "f1", own, its)
     own, its = (dig(row.quality, "slices") for row in (case.row, teacher))
     yield from _most_lost("slice", "accuracy", "accuracy", own, its)
 
 
 def _most_lost(what: str, name: str, figure: str, own: Json, its: Json) -> Iterator[str]:
-    """The part that loses most, and the one that loses least, where there are several."""
+    """The part that loses most, and the one that loses least, where there are several; of gains the other way round."""
     lost = {}
     for part in own:
         value, other = (formats.number(dig(block, part).get(figure)) for block in (own, its))
@@ -144,9 +152,10 @@ def _most_lost(what: str, name: str, figure: str, own: Json, its: Json) -> Itera
     rows = formats.number(dig(own, worst).get("rows"))
     size = f" ({formats.integer(rows)} rows)" if rows else ""
     now, was = (_with_interval(dig(block, worst), figure) for block in (own, its))
+    ends = ("loses most", "least") if lost[worst] < 0 else ("gains least", "most")
     yield (
-        f"The {what} “{worst or 'no slice'}”{size} loses most: {name} {now} instead of {was}, "
-        f"{formats.signed(lost[worst], 1)} points; least “{best or 'no slice'}”, {formats.signed(lost[best], 1)}."
+        f"The {what} “{worst or 'no slice'}”{size} {ends[0]}: {name} {now} instead of {was}, "
+        f"{formats.signed(lost[worst], 1)} points; {ends[1]} “{best or 'no slice'}”, {formats.signed(lost[best], 1)}."
     )
 
 
@@ -185,11 +194,11 @@ def _over_gold(found: Json) -> Iterator[str]:
 
 def _gained(case: _Case) -> Iterator[str]:
     """Milliseconds, the speed-up, and money where the report has a price."""
-    row, teacher = case.row, case.teacher("document")
+    row, timed = case.row, case.timed()
     p50 = formats.number(row.latency.p50_ms)
     if p50 is None:
         return
-    latency, slow = row.latency, teacher.latency if teacher else LatencyRow()
+    latency, slow = row.latency, timed.latency if timed else LatencyRow()
     told = [
         f"{name} {formats.three_digits(own)} ms" + (f" instead of {formats.three_digits(its)}" if its else "")
         for name, own, its in (("p50", p50, slow.p50_ms), ("p99", latency.p99_ms, slow.p99_ms))
@@ -197,19 +206,19 @@ def _gained(case: _Case) -> Iterator[str]:
     ]
     threads = f", {latency.threads} threads" if latency.threads else ""
     speed = formats.times_interval(latency.speedup_vs_teacher, [latency.speedup_low, latency.speedup_high])
-    over = f": {speed} the speed of {teacher.name} in PyTorch" if teacher and speed != formats.MISSING else ""
+    over = f": {speed} the speed of {timed.name} in PyTorch" if timed and speed != formats.MISSING else ""
     best = formats.times(latency.speedup_vs_best_teacher)
     fastest = f", {best} that of the fastest teacher’s file" if over and best != formats.MISSING else ""
     yield f"A record takes {', '.join(told)} at batch 1{threads}{over}{fastest}."
-    yield from _money(case, teacher)
+    yield from _money(case, timed)
 
 
-def _money(case: _Case, teacher: ModelRow | None) -> Iterator[str]:
+def _money(case: _Case, timed: ModelRow | None) -> Iterator[str]:
     price = formats.number(case.report.get("price_per_hour"))
     own = per_million(price, case.row.latency)
     if own is None:
         return
-    its = None if teacher is None else per_million(price, teacher.latency)
+    its = None if timed is None else per_million(price, timed.latency)
     instead = f" instead of {formats.three_digits(its)}" if its is not None else ""
     cost = f"{formats.three_digits(own)}{instead}"
     yield f"At {formats.plain(price)} an hour, a million records cost {cost}, in full batches."

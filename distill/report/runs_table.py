@@ -73,13 +73,18 @@ def points_of_runs(runs: Sequence[ComparedRun]) -> list[Point]:
     return [
         Point(f"{run.name}: {point.name}", point.role, point.p50_ms, point.quality, point.interval, point.tail_ms)
         for run in runs
-        for point in measured_points(run.report)
+        for point in measured_points(_by(run, metric_of(runs)))
     ]
 
 
 def metric_of(runs: Sequence[ComparedRun]) -> str:
     """What the first run compares models by."""
     return str(runs[0].report.get("metric") or "f1_macro")
+
+
+def _by(run: ComparedRun, metric: str) -> Report:
+    """The report of a run as if its models were compared by this metric."""
+    return {**run.report, "metric": metric}
 
 
 def _lines(runs: Sequence[ComparedRun]) -> Iterator[_Line]:
@@ -95,9 +100,9 @@ def _lines(runs: Sequence[ComparedRun]) -> Iterator[_Line]:
 def _columns(run: ComparedRun, metric: str, first: bool) -> Iterator[Column]:
     def figure(line: _Line) -> str:
         row = line.rows.get(run.name)
-        return (
-            formats.MISSING if row is None else formats.metric_interval(metric, metric_figure(run.report, row.quality))
-        )
+        if row is None:
+            return formats.MISSING
+        return formats.metric_interval(metric, metric_figure(_by(run, metric), row.quality))
 
     def latency(line: _Line) -> str:
         row = line.rows.get(run.name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from distill.core.output import for_html
 from distill.report import formats, scales, verdict
-from distill.report.contents import Report, dig, models_of
+from distill.report.contents import Report, dig
 from distill.report.markup import element
 from distill.report.names import teacher_of
 from distill.report.rows_plot import Line, bar, dot, inner, rows_plot
@@ -33,7 +33,7 @@ def figure(report: Report, width: int = 560) -> str:
 
 def _old(report: Report) -> ModelRow | None:
     """The model that the new one is held against."""
-    name = report.get("baseline") or teacher_of("document", models_of(report))
+    name = report.get("baseline") or teacher_of("document", report)
     return next((row for row in model_rows(report) if row.name == name and row.quality), None)
 
 

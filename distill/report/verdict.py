@@ -11,9 +11,9 @@ from distill.report import formats
 from distill.report.advice import advice, kept_of_teachers
 from distill.report.caveats import caveats
 from distill.report.certainty import drawn_keys
-from distill.report.contents import Report, dig, gates_of, metric_figure, models_of, parity_of, positive_label
+from distill.report.contents import Report, dig, gates_of, metric_figure, parity_of, positive_label, timed_teacher
 from distill.report.labels_tables import choice_sentence
-from distill.report.names import CONTROLS, metric_name, teacher_of
+from distill.report.names import CONTROLS, metric_name
 from distill.report.outcome import is_stopped, is_unfinished, outcome_sentence
 from distill.report.table_model import ModelRow, model_rows
 
@@ -98,8 +98,9 @@ def headline(report: Report) -> str:
         return "No model has been measured yet."
     name = metric_name(str(report.get("metric") or "f1_macro"), positive_label(report))
     speed = formats.times(row.latency.speedup_vs_teacher)
-    unknown = speed == formats.MISSING or row.model.role == "teacher"
-    at_speed = "" if unknown else f" at {speed} the speed of {teacher_of('document', models_of(report))}"
+    timed = timed_teacher(report)
+    unknown = timed is None or speed == formats.MISSING or row.model.role == "teacher"
+    at_speed = "" if timed is None or unknown else f" at {speed} the speed of {timed.model}"
     kept = kept_of_teachers(report, row)
     first = f"{row.name}: {name} {_figure(report, row)}{f', {kept},' if kept else ''}{at_speed}".removesuffix(",")
     others = [f"{called} {_figure(report, other)}" for called, other in _controls(report, row)]

@@ -77,6 +77,7 @@ def found_model(found, name):
 def test_figures_are_those_of_scikit_learn(folder):
     found = run(folder)
     assert found["tests"] == ["unseen", "seen"] and [m["name"] for m in found["models"]] == NAMES
+    assert found["references"] == REFERENCES.by_view
     for name in REFERENCES.card, "8L@card":
         model, (target, logits) = found_model(found, name), all_tests(name)
         quality, predicted = model["quality"], logits.argmax(1)

@@ -154,6 +154,22 @@ def test_a_class_that_the_rows_lack_stays_in_the_macro_mean():
     assert metrics.f1_macro(target, target) == pytest.approx(2 / 3)
 
 
+def test_a_class_that_only_a_resample_lacks_says_nothing_there():
+    gold, predicted = np.array([0, 0, 1, 3]), np.array([0, 1, 1, 1])
+    rows = metrics.tally(np.eye(4)[predicted], np.eye(4)[gold])
+    whole = rows.total()
+    assert float(whole.f1_macro) == pytest.approx((2 / 3 + 1 / 2 + 0 + 0) / 4)
+    has = ~whole.absent
+    draw = metrics.Tally(rows.columns[[0, 0, 1, 3]].sum(axis=0), has)
+    # Classes 0 and 3 are drawn, of the three that the rows have and the four of the task.
+    assert float(draw.f1_macro) == pytest.approx((4 / 5 + 0) / 2 * 3 / 4)
+    np.testing.assert_array_equal(np.isnan(draw.f1), [False, True, True, False])
+    np.testing.assert_array_equal(np.isnan(draw.recall), [False, True, True, False])
+    np.testing.assert_array_equal(np.isnan(draw.precision), [False, False, True, True])
+    again = metrics.Tally(whole.columns, has)
+    assert float(again.f1_macro) == float(whole.f1_macro)
+
+
 def test_no_rows_have_no_figures():
     total = metrics.tally(np.zeros((0, 3)), np.zeros((0, 3))).total()
     assert np.isnan([total.accuracy, total.log_loss, total.ece]).all()

@@ -53,6 +53,15 @@ def test_copies_of_a_row_say_no_more_than_the_row():
     assert ClusterShares(np.arange(2000)).interval(copied, np.ones(2000))["low"] > once["low"] + 0.03
 
 
+def test_a_further_key_with_few_values_is_not_among_the_clusters_as_in_the_bootstrap():
+    random = np.random.default_rng(3)
+    product, shop = random.integers(0, 500, 2000), 10_000 + np.arange(2000) % 4
+    right, inside = (random.random(2000) < 0.92).astype(float), (shop == 10_000).astype(float)
+    both = ClusterShares(np.stack([product, shop], axis=1)).interval(right * inside, inside)
+    assert both == ClusterShares(product).interval(right * inside, inside)
+    assert both["high"] - both["low"] < 0.08
+
+
 def test_a_few_right_answers_leave_doubt_and_one_cluster_more():
     few = ClusterShares(np.arange(3)).interval(np.ones(3), np.ones(3))
     assert few["value"] == 1 and few["low"] < 0.3

@@ -41,8 +41,13 @@ def test_every_floor_of_a_class_is_a_gate_and_teachers_have_none():
 
 
 def test_a_class_without_test_rows_fails_and_says_why():
-    (gate,) = judged({"мимо": 0.5}, quality={"absent": ["мимо"], "per_class": {"мимо": {"f1_interval": [0.0, 0.0]}}})
+    (gate,) = judged({"мимо": 0.5}, quality={"absent": ["мимо"], "per_class": {"мимо": {"f1_interval": [None, None]}}})
     assert not gate.passed and gate.why == "no test row has the label"
+
+
+def test_a_class_of_too_few_test_rows_fails_and_says_why():
+    (gate,) = judged({"мимо": 0.5}, quality={"per_class": {"мимо": {"f1": 1.0, "f1_interval": [None, None]}}})
+    assert not gate.passed and gate.why == "too few test rows have the label for an interval"
 
 
 def test_an_unknown_class_is_an_error_before_anything_runs():

@@ -8,6 +8,7 @@ from distill.evaluation.entries import LatencyRow
 from distill.report.money import per_million
 from distill.report.page import page
 from distill.report.questions import answers
+from distill.report.verdict import headline
 from tests.report.sample import sample_report
 
 
@@ -71,6 +72,41 @@ def test_the_parts_that_lose_most_and_least_are_named():
     assert told(report, 1).startswith(
         "The class “о товаре” loses most: F1 50.0 (45.0–55.0) instead of 79.2 (78.0–80.5)"
     )
+
+
+def test_where_every_class_gains_none_is_said_to_lose_and_a_class_without_test_rows_is_left_out():
+    report = sample_report()
+    models = {one["name"]: one for one in report["models"]}
+    student, teacher = (models[name]["quality"] for name in ("8L_trunc@card.onnx-int8", "base@document"))
+    for quality, figures in ((student, (0.9, 0.98, 0.0)), (teacher, (0.87, 0.9, 0.0))):
+        for label, f1 in zip(("о товаре", "мимо", "absent"), figures, strict=True):
+            quality["per_class"][label] = {"f1": f1, "f1_interval": [f1 - 0.01, f1 + 0.01]}
+        quality["per_class"] = {name: quality["per_class"][name] for name in ("о товаре", "мимо", "absent")}
+        quality["absent"] = ["absent"]
+    assert told(report, 1).startswith(
+        "The class “о товаре” gains least: F1 90.0 (89.0–91.0) instead of 87.0 (86.0–88.0), +3.0 points; "
+        "most “мимо”, +8.0."
+    )
+
+
+def test_with_two_teachers_on_documents_the_one_that_figures_are_held_against_is_named():
+    report = sample_report()
+    other = next(one for one in report["models"] if one["name"] == "base@document")
+    report["models"].append({**other, "name": "both@document", "preset": "ensemble"})
+    report["references"] = {"document": "base@document", "card": "base@card"}
+    assert "where base@document has 78.1" in told(report, 0)
+    assert "the speed of base@document in PyTorch" in told(report, 3)
+    assert "of base@document’s" in headline(report) and "both@document" not in headline(report).partition(";")[0]
+
+
+def test_speed_is_told_over_the_teacher_that_was_timed():
+    report = sample_report()
+    other = next(one for one in report["models"] if one["name"] == "base@document")
+    report["models"].append({**other, "name": "both@document", "preset": "ensemble"})
+    report["references"] = {"document": "both@document", "card": "base@card"}
+    assert "the speed of base@document in PyTorch" in told(report, 3)
+    assert "the speed of base@document" in headline(report) and "of both@document’s" in headline(report)
+    assert "where both@document has" in told(report, 0)
 
 
 def test_money_is_told_where_there_is_a_price():

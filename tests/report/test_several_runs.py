@@ -47,6 +47,15 @@ def test_every_model_of_any_run_has_a_row_and_differences_are_paired(two):
     assert row.endswith("| 41.0 | – | – | – |")
 
 
+def test_figures_of_all_runs_are_those_of_the_first_runs_metric():
+    other = sample_report() | {"metric": "accuracy"}
+    rows = markdown(runs_sheet([run("one"), run("two", other)])).splitlines()
+    (row,) = (row for row in rows if row.startswith("| `8L_trunc@card` |"))
+    assert row.count("75.06 (73.9–76.2)") == 2
+    first, second = points_of_runs([run("one"), run("two", other)])[::7]
+    assert first.quality == second.quality
+
+
 def test_the_page_holds_both_runs_their_points_and_their_settings(two):
     text = runs_page(two)
     Outline(text)

@@ -200,6 +200,18 @@ def test_a_teacher_that_is_short_in_accuracy_alone_knows_more_than_the_majority_
     assert "labels without knowing more" not in said(report) and "Not shown to be above" not in said(report)
 
 
+def test_a_teacher_whose_gain_does_not_outlast_correction_is_not_called_ignorant() -> None:
+    """Two seeds leave t one degree of freedom: p is about 0.04 however good the teacher is."""
+    report = sample_report()
+    model(report, "base@document")["over_majority"] = {
+        "accuracy": {"difference": 0.391, "low": 0.014, "high": 0.721, "p_value": 0.04, "p_holm": 0.2},
+        "f1_macro": {"difference": 0.6669, "low": 0.234, "high": 1.0, "p_value": 0.04, "p_holm": 0.2},
+        "log_loss": {"difference": -0.779, "low": -1.71, "high": -0.02, "p_value": 0.04, "p_holm": 0.2},
+    }
+    assert "labels without knowing more" not in said(report)
+    assert "An interval that leaves 0 out is not enough among so many comparisons (Holm)." in said(report)
+
+
 def test_a_difference_whose_interval_holds_0_is_not_above() -> None:
     report = sample_report()
     model(report, "8L_trunc@card")["over_majority"]["accuracy"] = {"difference": 0.01, "low": -0.001, "high": 0.02}

@@ -20,7 +20,6 @@ from distill.core.run_folder import EVALUATION, EVALUATION_FILE, RESULT_FILE, SA
 from distill.core.sheets.draw import weights
 from distill.core.sheets.sheet import ID, LABEL, NOTE, columns_of, shown_text, write_sheet
 from distill.evaluation.agreement import cohens_kappa, confusion, judges, weighted_share
-from distill.evaluation.entries import ModelFigures
 from distill.evaluation.label_errors import suspects
 from distill.evaluation.measured_run import MeasuredRun, open_run
 from distill.evaluation.scored import Scored
@@ -43,7 +42,7 @@ def write_audit(run: Path, teacher: str | None, budget: int, seed: int, out: Pat
         sheet that is there already.
     """
     source = _evaluated(run)
-    name = teacher or teacher_of("document", [ModelFigures.from_json(one) for one in _models(source)])
+    name = teacher or teacher_of("document", read_whole(source.folder / EVALUATION, EVALUATION_FILE) or {})
     scored = source.scored(name)[0]
     found = suspects(scored)
     half, others = max(1, budget // 2), np.setdiff1d(np.arange(len(scored)), found.places)

@@ -36,8 +36,8 @@ def frontier_sentences(found: Json) -> list[str]:
     head = f"{named_metric(found)} of {found.get('model')} on the longest view ({shown_values(longest)}): {value} on "
     head += f"validation, {_tokens(longest)} tokens a row, {shown_ms(_speed(found, longest, 'p50'))} ms at p50."
     others = sorted((cell for cell in done(found) if cell is not longest), key=lambda cell: _cost(found, cell))
-    like = [cell for cell in others if not is_apart(dig(cell, "over", VALID, metric))]
-    worse = [cell for cell in others if cell not in like]
+    worse = [cell for cell in others if _is_worse(dig(cell, "over", VALID, metric), metric)]
+    like = [cell for cell in others if cell not in worse]
     return [head, *_cheapest(found, like), *(_costs(found, cell) for cell in worse), *failures(found), _made(found)]
 
 
@@ -88,6 +88,10 @@ def _front(found: Json) -> set[str]:
         for name, (ms, quality) in known.items()
         if not any(a <= ms and b >= quality and (a, b) != (ms, quality) for a, b in known.values())
     }
+
+
+def _is_worse(apart: Json, metric: str) -> bool:
+    return is_apart(apart) and sign(metric) * (formats.number(apart.get("difference")) or 0.0) < 0
 
 
 def _cheapest(found: Json, like: list[Json]) -> Iterator[str]:

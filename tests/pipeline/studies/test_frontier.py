@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from io import StringIO
 
 import pytest
@@ -15,6 +16,7 @@ from distill.core.files import read_json
 from distill.core.progress import Reporter
 from distill.core.view import View
 from distill.pipeline.studies.frontier import frontier_study
+from distill.report.studies.frontier_table import frontier_sentences
 from distill.report.tables import rich_tables
 from tests.pipeline.studies.study_project import resolver, write_project
 from tests.pipeline.test_budget import ENCODER
@@ -72,6 +74,18 @@ def test_shorter_and_narrower_views_are_compared_with_the_longest_in_quality_tok
     shortest = found["cells"][4]
     assert shortest["cut"] > first["cut"] and shortest["tokens"] < first["tokens"]
     assert machine.asked == [[cell.name for cell in study.cells]]
+
+
+def test_a_cheaper_view_that_is_shown_to_be_better_is_the_cheapest_that_is_not_worse(studied):
+    found = copy.deepcopy(studied[3].content)
+    shortest = found["cells"][4]
+    better = {"difference": 0.05, "low": 0.04, "high": 0.06, "p_value": 0.001, "p_holm": 0.001}
+    shortest["over"]["valid"]["f1_macro"] |= better
+    tokens = f"{shortest['tokens']:.1f} tokens a row"
+    named = [sentence for sentence in frontier_sentences(found) if tokens in sentence]
+    assert len(named) == 1 and named[0].startswith("Cheapest that is not shown to be worse: ")
+    shortest["over"]["valid"]["f1_macro"] |= {"difference": -0.05, "low": -0.06, "high": -0.04}
+    assert not any(sentence.startswith("Cheapest") and tokens in sentence for sentence in frontier_sentences(found))
 
 
 def test_a_second_start_makes_and_times_nothing_and_what_cells_share_is_made_once(studied):

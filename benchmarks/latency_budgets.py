@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.commands import run_logged
@@ -42,14 +42,15 @@ def measure(options: argparse.Namespace) -> Json:
         do = f"first: python -m benchmarks.quality {options.dataset} --work {options.work}"
         raise UserError("no finished run to go on with", where=str(run), do=do)
     root = prepare(options.dataset, options.data, folder / "data")
-    students = [model for model in read_sealed(run / "report.json")["models"] if model["role"] == "student"]
+    models = {model["name"]: model for model in read_sealed(run / "report.json")["models"]}
+    students = [model for model in models.values() if model["role"] == "student"]
     budgets = []
     for bound in options.ms:
         log = folder / "logs" / f"budget-{bound:g}.log"
         if error := run_logged(f"{options.dataset} {bound:g} ms", _command(options, bound, run, root), _ROOT, log):
             raise UserError("a search ended with an error", where=str(log), found=error)
         found = read_sealed(run / _FOUND)
-        budgets.append({**found, "presets": [_preset(found, student) for student in students]})
+        budgets.append({**found, "presets": [_preset(found, student, models) for student in students]})
     return {
         "kind": "latency_budgets",
         "title": f"Students for a budget of latency: {data_set(options.dataset).title}",
@@ -82,18 +83,23 @@ def ratios(budgets: Sequence[Json]) -> Json:
     return found
 
 
-def _preset(found: Json, student: Json) -> Json:
-    """How a student of the run did in the search: the candidate of its depth, at its view's length, that is fastest."""
+def _preset(found: Json, student: Json, models: Mapping[str, Json]) -> Json:
+    """How a student of the run did in the search: the candidate of its depth, at its view's length, that is fastest.
+
+    Its quality is that of the file which is so served, or its own where the run has not measured that file.
+    """
     longest = max(row["tokens"] for row in found["candidates"])
     alike = [row for row in found["candidates"] if (row["layers"], row["tokens"]) == (student["layers"], longest)]
     timed = [row for row in alike if "fits" in row]
     fastest = min(timed, key=lambda row: row[found["percentile"]]["value"], default=None)
+    file = f"{student['name']}.{fastest['target']}" if fastest else ""
+    measured = models.get(file, student)
     return {
-        "name": student["name"],
+        "name": measured["name"],
         "candidate": fastest["name"] if fastest else None,
         "ms": fastest[found["percentile"]] if fastest else None,
         "fits": bool(fastest and fastest["fits"]),
-        "quality": student["quality"][found["metric"]],
+        "quality": measured["quality"][found["metric"]],
     }
 
 

@@ -51,7 +51,8 @@ def bench(tmp_path, monkeypatch):
     run = tmp_path / "work" / "bbc_news" / "runs" / "quality"
     run.mkdir(parents=True)
     student = {"name": "3L@card", "role": "student", "layers": 3, "quality": {"f1_macro": {**FIGURE, "value": 0.6}}}
-    write_sealed(run / "report.json", {"models": [student, {"name": "base@card", "role": "teacher"}]})
+    file = {**student, "name": "3L@card.onnx", "role": "artifact", "quality": {"f1_macro": {**FIGURE, "value": 0.59}}}
+    write_sealed(run / "report.json", {"models": [student, file, {"name": "base@card", "role": "teacher"}]})
     searches = {"1": found(1.0, True, False), "2": found(2.0, True, True), "5": found(5.0, False, True), "9": None}
     for bound, one in searches.items():
         (run / f"found-{bound}.json").write_text(json.dumps(one))
@@ -75,7 +76,7 @@ def test_every_bound_is_searched_in_the_run_and_stored_with_the_presets_that_fit
     assert bench("--ms", "1", "2", "5", "--threads", "1", "2", "--store", "budgets") == 0
     ratios = json.loads(capsys.readouterr().out.splitlines()[-1])["ratios"]
     assert ratios["1 ms at p99"] == {"share": 0.9, "over_preset": None} and ratios["5 ms at p99"]["share"] is None
-    assert ratios["2 ms at p99"] == {"share": 0.45, "over_preset": pytest.approx(0.75 / 0.6)}
+    assert ratios["2 ms at p99"] == {"share": 0.45, "over_preset": pytest.approx(0.75 / 0.59)}
     run = tmp_path / "work" / "bbc_news" / "runs" / "quality"
     call = read_json(run / "call-2.json")
     assert call[call.index("--percentile") + 1] == "p99" and call[call.index("--student") + 1] == "3L"
@@ -85,7 +86,7 @@ def test_every_bound_is_searched_in_the_run_and_stored_with_the_presets_that_fit
     assert "/" not in result["command"]
     page = (tmp_path / "root" / "docs" / "results" / "budgets.md").read_text()
     assert "| 2 ms at p99 | `2L-16@card-16.onnx` | 0.90 (0.85–0.95) | 80.00 (78.0–82.0) |" in page
-    assert "`3L@card` 60.00" in page and "| 5 ms at p99 | – | – | – | – |" in page and "## 1 ms at p99" in page
+    assert "`3L@card.onnx` 59.00" in page and "| 5 ms at p99 | – | – | – | – |" in page and "## 1 ms at p99" in page
     words = fill("{student: 2, p99} {ms: 2, p99} {quality: 2, p99}", result, kind_of(result).figures, "here")
     assert words.startswith("`2L-16@card-16.onnx` 0.90 (0.85–0.95) 75.00")
 

@@ -114,7 +114,7 @@ def _fill(
         write_json(folder / BANDS, {"schema": SCHEMA, "artifacts": bands})
         shutil.copyfile(SENDING_CODE, folder / SENDING)
     if contents.reference is not None:
-        drift = drift_reference(contents.reference, view.renderer(), view.config.fields, held, space)
+        drift = drift_reference(contents.reference, view.renderer(), view.config.fields, entries, space)
         write_json(folder / DRIFT, drift)
     manifest = _manifest(contents, view, entries)
     write_text(folder / "MODEL_CARD.md", model_card(manifest, view.config, held, latency))

@@ -34,6 +34,7 @@ DRIFT = "drift.json"
 LEVEL = 0.01
 LIMIT = 0.1
 MOST_CELLS, ROWS_PER_CELL = 10, 20
+EXACT = 1e-9  # no count, and no share of a record's tokens, is nearer to another one
 _CHUNK_RECORDS = 4096
 _BLOCK = 4096  # values of a key at a time
 
@@ -138,16 +139,19 @@ def unknown_token(tokenizer: Any) -> int | None:
     return found
 
 
-def histogram(values: Values, clusters: Sequence[Sequence[str]], names: Sequence[str] = ()) -> Json:
+def histogram(
+    values: Values, clusters: Sequence[Sequence[str]], names: Sequence[str] = (), off: float | Values = EXACT
+) -> Json:
     """The reference of a quantity: `edges` of its cells, `counts`, `mean`, `spread`, and of named cells `names`.
 
-    A record is in the first cell whose edge is not below its value, or in the last one. Edges are values of equal
-    shares of the records; a value of many records is a cell of its own, so that a move to either side of it shows.
+    A record is in the first cell whose edge is not below its value, or in the last one. Edges part the records into
+    equal shares; a value of many records is a cell of its own, so that a move to either side of it shows.
 
     Args: values: (N,). clusters: of each key the key's value per record. names: of cells 0, 1, … where values count
-        them.
+        them. off: how far a value may be off where the same record is measured again, (N,) or one number: edges keep
+        away from values by that, so that records which read alike do not change cells together.
     """
-    edges = _edges(values) if not names else np.arange(len(names) - 1, dtype=np.float64)
+    edges = _edges(values, off) if not names else np.arange(len(names) - 1, dtype=np.float64)
     cells = np.searchsorted(edges, values)
     found = {
         "edges": edges.tolist(),
@@ -263,19 +267,33 @@ def _smooth(counts: NDArray[Any]) -> Values:
     return np.asarray((counts + 0.5) / (counts + 0.5).sum(), np.float64)
 
 
-def _edges(values: Values) -> Values:
+def _edges(values: Values, off: float | Values) -> Values:
     """Edges of at most 10 cells of about equal shares, none of under 20 records but for values that many share.
 
-    Of bool values the two cells are no and yes.
+    An edge is above the last value of a share, twice as far as that may be off, or midway to the last value of the next
+    share. Values nearer than that are one. Of bool values the two cells are no and yes.
     """
     if values.dtype == bool:
         return np.array([0.0])
     cells = min(MOST_CELLS, max(2, len(values) // ROWS_PER_CELL))
-    ranked, places = np.sort(values), [len(values) * cell // cells - 1 for cell in range(1, cells)]
-    edges = np.unique(ranked[np.maximum(places, 0)])
-    shares = [np.count_nonzero(values == edge) * cells >= len(values) for edge in edges]
-    below = [np.nextafter(edge, -np.inf) for edge, many in zip(edges, shares, strict=True) if many]
-    return np.unique([*edges, *below])
+    ranked = np.argsort(values)
+    places = ranked[np.maximum([len(values) * cell // cells - 1 for cell in range(1, cells)], 0)]
+    apart = _apart(values[places], 2 * np.broadcast_to(off, values.shape)[places])
+    last, reach = np.array(apart).T
+    middle = (last[:-1] + last[1:]) / 2
+    above = np.minimum(last + reach, np.append(middle, np.inf))
+    below = np.maximum(last - reach, np.append(-np.inf, middle))
+    shares = [np.count_nonzero(np.abs(values - value) <= far) * cells >= len(values) for value, far in apart]
+    return np.unique([*above, *below[shares]])
+
+
+def _apart(values: Values, reach: Values) -> list[tuple[float, float]]:
+    """Of ascending values those that are not within reach of the one before, with their reach."""
+    found: list[tuple[float, float]] = []
+    for value, far in zip(values.tolist(), reach.tolist(), strict=True):
+        if not found or value - found[-1][0] > far:
+            found.append((value, far))
+    return found
 
 
 def _spread(cells: NDArray[Any], clusters: Sequence[Sequence[str]], count: int) -> list[float]:

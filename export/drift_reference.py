@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from distill.core.files import Json
 from distill.core.label_space import LabelSpace
 from distill.core.rendering import Renderer, field_text
-from export.artifact import Artifact
-from export.drift import histogram, input_values, score_values, unknown_token
+from export.drift import EXACT, histogram, input_values, score_values, unknown_token
+from export.verify import ROUNDING
 
 
 @dataclass(frozen=True)
@@ -31,25 +31,28 @@ class Reference:
 
 
 def drift_reference(
-    reference: Reference, renderer: Renderer, fields: Sequence[str], held: Mapping[str, Artifact], space: LabelSpace
+    reference: Reference, renderer: Renderer, fields: Sequence[str], entries: Mapping[str, Json], space: LabelSpace
 ) -> Json:
     """The content of `drift.json`, as `drift.Reference` reads it.
 
     Scores are stored with the temperature that they were taken at: a bundle that gets another one keeps its reference.
 
-    Args: renderer, fields: of the bundle's view. held: artifacts by their name in the bundle.
+    Args: renderer, fields: of the bundle's view. entries: of the manifest, by the artifact's name.
     """
     clusters, unknown = list(reference.keys.values()), unknown_token(renderer.tokenizer)
     encoded = renderer.encode_batch(reference.records)
     inputs = input_values(reference.records, encoded, fields, field_text, unknown)
     artifacts = {}
-    for name, one in held.items():
-        logits = reference.logits[one.target.name].astype(np.float64)
-        chances, decided = space.objective.probabilities(logits / one.temperature), space.objective.decisions(logits)
+    for name, entry in entries.items():
+        logits, temperature = reference.logits[entry["target"]].astype(np.float64), entry["temperature"]
+        chances, decided = space.objective.probabilities(logits / temperature), space.objective.decisions(logits)
         scores = score_values(chances.astype(np.float32), decided, space.labels, space.objective.several)
+        off = {f"score {label}": one for label, one in zip(space.labels, _off(chances, entry).T, strict=True)}
         named = {"label": space.labels}
-        quantities = {key: histogram(values, clusters, named.get(key, ())) for key, values in scores.items()}
-        artifacts[name] = {"temperature": one.temperature, "quantities": quantities}
+        quantities = {
+            key: histogram(values, clusters, named.get(key, ()), off.get(key, EXACT)) for key, values in scores.items()
+        }
+        artifacts[name] = {"temperature": temperature, "quantities": quantities}
     return {
         "split": reference.split,
         "rows": len(reference.records),
@@ -58,3 +61,14 @@ def drift_reference(
         "inputs": {name: histogram(values, clusters) for name, values in inputs.items()},
         "artifacts": artifacts,
     }
+
+
+def _off(chances: NDArray[np.float64], entry: Json) -> NDArray[np.float64]:
+    """How far a probability may be off where each logit is as far off as it may be on any provider, to first order.
+
+    dp = p (1 − p) d log(p / (1 − p)), and log odds move by two logits at most.
+
+    Args: chances: (N, C). entry: of the manifest.
+    """
+    logit = max([entry["tolerance"], *entry.get("tolerances", {}).values()])
+    return ROUNDING + chances * (1 - chances) * 2 * logit / entry["temperature"]

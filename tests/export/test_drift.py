@@ -109,6 +109,32 @@ def test_a_value_of_most_records_is_a_cell_of_its_own_so_that_a_move_to_either_s
     assert drift.compare(held, {"tokens": np.full(60, moved)}, [])["drifted"] == ["tokens"]
 
 
+def test_values_are_shared_out_with_room_for_what_they_may_be_off():
+    """Half of the rows are 0.5, to rounding: neither they nor their neighbours change cells where all are off."""
+    values = np.concatenate([np.linspace(0, 1, 100), 0.5 + np.linspace(-1e-7, 1e-7, 100)])
+    held = {"score": drift.histogram(values, [], off=1e-3)}
+    assert sum(held["score"]["counts"]) == 200 and sum(count >= 100 for count in held["score"]["counts"]) == 1
+    for off in (-9e-4, 9e-4):
+        assert drift.compare(held, {"score": values + off}, [])["quantities"][0]["psi"] < 0.01
+    for off in (-0.01, 0.01):
+        assert drift.compare(held, {"score": values + off}, [])["drifted"] == ["score"]
+
+
+def test_values_nearer_than_they_may_be_off_are_one_cell():
+    held = drift.histogram(np.linspace(0.5, 0.501, 200), [], off=1e-3)
+    assert held["counts"] == [0, 200, 0]
+
+
+def test_records_that_read_alike_do_not_drift_together(tmp_path):
+    """Scores of the reference are computed row by row, those of a file in batches: a block is off by an ulp."""
+    records = some_records(300, seed=5)
+    records = [records[i % 20 // 3 if i % 20 < 6 else i] for i in range(300)]  # two texts in 15% of the rows each
+    folder = make_bundle(tmp_path, records=records)
+    for precision in ("fp32", "int8"):
+        found = load_bundle(folder, precision, 1).drift(records)
+        assert max(row["psi"] for row in found["quantities"]) < 0.01
+
+
 def test_the_records_of_the_reference_and_others_drawn_alike_have_not_drifted(bundle):
     same = bundle.drift(some_records(120))
     assert same["passed"] and (same["split"], same["of"]) == ("valid", 120)

@@ -61,14 +61,17 @@ def copy_of(bundle: Path, folder: Path) -> Path:
     return Path(shutil.copytree(bundle, folder / "copy"))
 
 
-def make_bundle(folder: Path, space=SPACE, view=VIEW, by_class=None, **options) -> Path:
-    """A finished bundle in `folder`/tiny; `options` go to `Contents`. Args: by_class: thresholds of each label."""
+def make_bundle(folder: Path, space=SPACE, view=VIEW, by_class=None, records=None, **options) -> Path:
+    """A finished bundle in `folder`/tiny; `options` go to `Contents`.
+
+    Args: by_class: thresholds of each label. records: that drift is told by; None: 120 of `some_records`.
+    """
     model = make_model(folder / "model", view)
     exports = make_exports(folder / "export", model)
     artifacts = [
         Artifact(TARGETS[name], path, 1.5, POINTS, quality(), by_class or {}) for name, path in exports.items()
     ]
-    options = {"reference": reference(artifacts, model, view), **options}
+    options = {"reference": reference(artifacts, model, records or some_records(120, view)), **options}
     contents = Contents("tiny", model, artifacts, space, {"teacher": "base@document"}, latency(), **options)
     out = folder / "tiny"
     out.mkdir()
@@ -76,9 +79,8 @@ def make_bundle(folder: Path, space=SPACE, view=VIEW, by_class=None, **options) 
     return out
 
 
-def reference(artifacts, model: Path, view=VIEW, rows: int = 120) -> Reference:
-    """Records of `some_records` with what each file says of them."""
-    records = some_records(rows, view)
+def reference(artifacts, model: Path, records: list[dict]) -> Reference:
+    """Records with what each file says of them."""
     logits = {one.target.name: logits_of(one, model, records) for one in artifacts}
     return Reference("valid", records, {}, logits)
 

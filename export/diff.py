@@ -15,6 +15,7 @@ from distill.core.intake.record_reader import has_column
 from distill.core.label_space import LabelSpace
 from distill.core.objectives.objective import objective
 from distill.core.paths import require_file
+from distill.core.rendering import name_at
 from distill.evaluation.changes import LABELS, Answered, Changes, Rows
 from export.batch.answering import one_value
 from export.batch.inputs import surveyed
@@ -170,7 +171,7 @@ def _target(gold: GoldColumn | None, row: Read) -> Any:
 
 def _shown(row: Read, pair: _Pair, slice_: str | None, texts: bool) -> Json:
     """What names a row, and its texts as the new bundle reads them."""
-    name = row.values.get("id")
+    name = name_at(row.values, "id")
     found: Json = {"line": row.line, "id": None if name is None else str(name)}
     if slice_:
         found["slice"] = one_value(row.values, slice_)

@@ -92,7 +92,7 @@ def drift(
     after = {**bundle.after, "temperature": {bundle.precision: reference.temperature}}
     chances = replace(bundle, after=after).probabilities(logits)
     values |= score_values(chances, decided, bundle.labels, several)
-    found = compare(reference.quantities, values, _known_keys(records, reference.keys, rendering.lookup), limit)
+    found = compare(reference.quantities, values, _known_keys(records, reference.keys, rendering.name_at), limit)
     return {**found, "split": reference.split, "of": reference.rows, "positive": reference.positive}
 
 
@@ -218,9 +218,9 @@ def chi_square_quantile(share: float, degrees: float) -> float:
     return degrees * (1 - part + NormalDist().inv_cdf(1 - share) * math.sqrt(part)) ** 3
 
 
-def _known_keys(records: Sequence[Mapping[str, Any]], keys: Sequence[str], lookup: Any) -> list[list[str]]:
+def _known_keys(records: Sequence[Mapping[str, Any]], keys: Sequence[str], name_at: Any) -> list[list[str]]:
     """Of each key that some record has, its value per record; a record without one is alone with its own."""
-    found = [[lookup(record, key) for record in records] for key in keys]
+    found = [[name_at(record, key) for record in records] for key in keys]
     return [
         [f"record {place}" if value is None else f"={value}" for place, value in enumerate(column)]
         for column in found

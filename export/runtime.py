@@ -437,7 +437,7 @@ def _main(arguments: Sequence[str] | None = None) -> int:
         lines = _read_lines(options.predict)
         answers = bundle.predict([one for _, one in lines], options.operating_point, None, options.fall_through)
         for (number, record), answer in zip(lines, answers, strict=True):
-            named = {"id": number if record.get("id") is None else record["id"], **answer}
+            named = {"id": number if (name := rendering.name_at(record, "id")) is None else name, **answer}
             print(_shown(json.dumps(named, ensure_ascii="utf" not in sys.stdout.encoding.lower())))
     except (ValueError, TypeError, OSError, RecursionError) as error:
         print(_shown(str(error)), file=sys.stderr)

@@ -78,6 +78,12 @@ def lookup(row: Mapping[str, Any], path: str) -> Any:
     return _plain(value)
 
 
+def name_at(row: Mapping[str, Any], path: str) -> Any:
+    """The value at a column path by which a row is named, or belongs to others; None for an empty text too."""
+    value = lookup(row, path)
+    return None if value == "" else value
+
+
 def _plain(value: Any) -> Any:
     """A value as files hold it: arrays and their numbers as Python's own, None for what stands for a missing one."""
     if hasattr(value, "tolist"):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from distill.core.files import Json
 from distill.core.intake.sources import Row
 from distill.core.label_space import scalar_text
-from distill.core.rendering import lookup, swapped
+from distill.core.rendering import name_at, swapped
 
 if TYPE_CHECKING:
     from export.runtime import Bundle
@@ -65,7 +65,7 @@ def answer_rows(model: Bundle, rows: Sequence[Row], question: Question) -> Answe
             text = rendered(model, row.values)
         except BadValue as error:
             whole = json.dumps(row.values, default=str)
-            name = lookup(row.values, "id")
+            name = name_at(row.values, "id")
             found.rejects.append(_reject(row, str(error), row.number if name is None else name, whole))
             continue
         names.append(name)
@@ -91,7 +91,7 @@ def rendered(model: Bundle, values: Json) -> tuple[str | None, ...]:
 
 def one_value(values: Json, path: str) -> str:
     """The text of a column by which rows belong together, '' for none. Raises: BadValue for what is no single value."""
-    value = lookup(values, path)
+    value = name_at(values, path)
     if isinstance(value, dict | list | tuple | bytes):
         raise BadValue(f"column '{path}' needs one value, found {type(value).__name__}")
     return "" if value is None else scalar_text(value)
@@ -118,7 +118,7 @@ def _reason(model: Bundle, values: Json, error: Exception) -> str:
 def _name(row: Row, values: Json, question: Question) -> Any:
     """The row's id, or its key, '' for none. Raises: BadValue for one that cannot be written."""
     column = question.key or "id"
-    name = lookup(values, column) if question.key is None else one_value(values, column)
+    name = name_at(values, column) if question.key is None else one_value(values, column)
     if name is None:
         return f"{row.file}:{row.number}" if question.several_files else row.number
     try:

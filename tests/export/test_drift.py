@@ -187,6 +187,19 @@ def test_each_file_has_its_scores_and_a_new_temperature_moves_none(tmp_path):
         assert found["passed"] and all(row["psi"] < 0.01 for row in found["quantities"])
 
 
+def test_empty_keys_are_none_as_null_ones_are(tmp_path):
+    """A third of the rows lost their key: they are no single product, whose rows would count as few."""
+    folder = copy_of(shared_bundle(), tmp_path)
+    path = folder / "drift.json"
+    path.write_text(json.dumps({**json.loads(path.read_text("utf-8")), "keys": ["product.id"]}), "utf-8")
+    rows = some_records(90, seed=3)
+    lost = {
+        value: [{**row, "product.id": value if i % 3 == 0 else i} for i, row in enumerate(rows)] for value in ("", None)
+    }
+    bundle = load_bundle(folder, threads=1, verify=False)
+    assert bundle.drift(lost[""]) == bundle.drift(lost[None])
+
+
 def test_several_labels_each_have_a_share(tmp_path):
     bundle = load_bundle(make_bundle(tmp_path, MULTI), threads=1)
     names = [row["name"] for row in bundle.drift(some_records(120))["quantities"]]

@@ -295,9 +295,9 @@ def test_predict_on_the_command_line(tmp_path, bundle):
     answers = [json.loads(line) for line in done.stdout.splitlines()]
     assert [answer["label"] for answer in answers] == [answer["label"] for answer in bundle.predict(RECORDS)]
     assert [answer["id"] for answer in answers] == list(range(1, len(RECORDS) + 1))
-    (tmp_path / "in.jsonl").write_text('\n{"id": "a"}\r\n\n{}\n', encoding="utf-8")
+    (tmp_path / "in.jsonl").write_text('\n{"id": "a"}\r\n\n{}\n{"id": ""}\n', encoding="utf-8")
     done = run_alone(folder, "--predict", "in.jsonl")
-    assert [json.loads(line)["id"] for line in done.stdout.splitlines()] == ["a", 4]
+    assert [json.loads(line)["id"] for line in done.stdout.splitlines()] == ["a", 4, 5]
     (tmp_path / "in.jsonl").write_text('{}\n{"a"\n', encoding="utf-8")
     done = run_alone(folder, "--predict", "in.jsonl")
     assert done.returncode == 2 and "in.jsonl, line 2: not JSON" in done.stderr and "Traceback" not in done.stderr

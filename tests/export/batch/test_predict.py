@@ -107,6 +107,9 @@ def test_rows_without_an_id_have_their_line(tmp_path):
     source.write_text("\n".join(json.dumps(record) for record in RECORDS), encoding="utf-8")
     predict(shared_bundle(), source, tmp_path / "out.jsonl")
     assert [one["id"] for one in answers(tmp_path / "out.jsonl")] == [1, 2, 3, 4, 5]
+    (tmp_path / "in.csv").write_text("id,page.title\na,x\n,y\n", encoding="utf-8")
+    predict(shared_bundle(), tmp_path / "in.csv", tmp_path / "out.jsonl")
+    assert [one["id"] for one in answers(tmp_path / "out.jsonl")] == ["a", 3]
 
 
 def test_rows_that_cannot_be_read_are_counted_and_kept_with_the_reason(tmp_path):

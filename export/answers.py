@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 import gzip
+import io
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any
 
 from distill.core.errors import unknown_name
 from distill.core.files import Json
@@ -54,13 +55,27 @@ def open_answers(path: Path, ending: str, shape: Shape, *, header: bool = True) 
     if ending == ".parquet":
         yield from _parquet(path, shape)
         return
-    opened = gzip.open if ending.endswith(".gz") else open
-    with cast("IO[str]", opened(path, "wt", encoding="utf-8", newline="")) as file:
+    with _opened(path, packed=ending.endswith(".gz")) as file:
         kind = ending.removesuffix(".gz")
         if kind in (".csv", ".tsv"):
             yield _delimited(file, shape, tabs=kind == ".tsv", header=header)
         else:
             yield lambda answer: _line(file, answer)
+
+
+@contextmanager
+def _opened(path: Path, *, packed: bool) -> Iterator[IO[str]]:
+    """A text file; one in gzip has no name and time in its head, so that equal answers are equal bytes."""
+    if not packed:
+        with path.open("w", encoding="utf-8", newline="") as file:
+            yield file
+        return
+    with (
+        path.open("wb") as whole,
+        gzip.GzipFile("", "wb", fileobj=whole, mtime=0) as inner,
+        io.TextIOWrapper(inner, encoding="utf-8", newline="") as file,
+    ):
+        yield file
 
 
 def _line(file: IO[str], answer: Json) -> None:

@@ -59,7 +59,7 @@ def scored(monkeypatch):
 
 def outcome(out):
     """The bytes of the answers and of the rejects."""
-    return out.read_bytes(), out.with_name("out.rejects.jsonl").read_bytes()
+    return out.read_bytes(), out.with_name(f"{out.name}.rejects.jsonl").read_bytes()
 
 
 def raises(error):
@@ -69,9 +69,10 @@ def raises(error):
     return happens
 
 
-def test_finished_shards_are_kept_and_the_outcome_is_that_of_one_call(tmp_path, source, scored):
+@pytest.mark.parametrize("kind", ["jsonl", "csv.gz"])
+def test_finished_shards_are_kept_and_the_outcome_is_that_of_one_call(tmp_path, source, scored, kind):
     (tmp_path / "whole").mkdir()
-    whole, out = tmp_path / "whole" / "out.jsonl", tmp_path / "out.jsonl"
+    whole, out = tmp_path / "whole" / f"out.{kind}", tmp_path / f"out.{kind}"
     assert predict(shared_bundle(), source, whole).rows == ROWS - len(BAD)
     scored.fail(5, raises(KeyboardInterrupt()))
     with pytest.raises(KeyboardInterrupt):

@@ -98,14 +98,16 @@ class _Job:
             found = f"{len(paths)} files"
             raise UserError("answers to several files need a name", where="--out", found=found, do="give --out FILE")
         out = options.out or answers_file(paths[0], options.key)
-        if any(out.resolve() == path.resolve() for path in paths):
-            raise UserError(
-                "the answers would overwrite the records", where=str(out), do="name another file with --out"
-            )
         require_outside(out, bundle)
         ending = format_of(out if out.suffix else paths[0])
         require_replaceable(out)
-        return cls(bundle, paths, out.resolve() if out.is_symlink() else out, ending, options)
+        job = cls(bundle, paths, out.resolve() if out.is_symlink() else out, ending, options)
+        read = [path.resolve() for path in paths]
+        for what, written in (("answers", job.out), ("rejects", job.rejects_file)):
+            if written.resolve() in read:
+                do = "name another file with --out"
+                raise UserError(f"the {what} would overwrite the records", where=str(written), do=do)
+        return job
 
     @property
     def work(self) -> Path:
@@ -114,8 +116,8 @@ class _Job:
 
     @property
     def rejects_file(self) -> Path:
-        """Beside the output, under its name."""
-        return self.out.with_name(f"{self.out.name.removesuffix(self.ending)}.rejects.jsonl")
+        """Beside the output, under its whole name: answers in another format have rejects of their own."""
+        return self.out.with_name(f"{self.out.name}.rejects.jsonl")
 
     def answered(self, model: Bundle) -> Answered:
         """Answer what is missing, then write the output."""

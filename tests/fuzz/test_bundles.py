@@ -52,7 +52,7 @@ def _read(folder: Path, rng: random.Random) -> None:
     assert {path.name for path in folder.parent.iterdir()} <= {folder.name, *_ANSWERS}
 
 
-_ANSWERS = {"records.jsonl", "records.answers.jsonl", "records.rejects.jsonl"}
+_ANSWERS = {"records.jsonl", "records.answers.jsonl", "records.answers.jsonl.rejects.jsonl"}
 
 
 def _change(path: Path, rng: random.Random) -> None:

@@ -28,7 +28,7 @@ def test_rows_rejects_and_conflicts_are_counted(tmp_path):
     plain = answered(shared_bundle(), [str(source)], PredictOptions(out=out), told)
     first, pace, rejects = plain.parts[0]
     assert first == f"3 records answered in {out}" and pace.endswith(" rows/s")
-    assert rejects == f"1 row that cannot be read, with the reason, in {tmp_path / 'out.rejects.jsonl'}"
+    assert rejects == f"1 row that cannot be read, with the reason, in {tmp_path / 'out.csv.rejects.jsonl'}"
     assert told.tasks == [("answering", 4, 0, True)] and told.units == [4]
     options = PredictOptions(out=out, key="key", conflicts="mean")
     first, differ, _, empty, _ = answered(shared_bundle(), [str(source)], options, told).parts[0]

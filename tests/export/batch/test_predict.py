@@ -118,7 +118,7 @@ def test_rows_that_cannot_be_read_are_counted_and_kept_with_the_reason(tmp_path)
     good = [json.dumps({"id": f"r{i}", "page.title": title}) for i, title in enumerate(TITLES)]
     source.write_text("\n".join([good[0], bad[0], good[1], *bad[1:], good[2]]) + "\n", encoding="utf-8")
     found = predict(shared_bundle(), source, out, None, "int8")
-    assert found.rows == 3 and answers(out) == expected() and found.rejects_file == tmp_path / "out.rejects.jsonl"
+    assert found.rows == 3 and answers(out) == expected() and found.rejects_file == tmp_path / "out.jsonl.rejects.jsonl"
     rejects = {one["line"]: one for one in map(json.loads, found.rejects_file.read_text(encoding="utf-8").splitlines())}
     assert sorted(rejects) == [2, 4, 5, 6] and rejects[2]["row"].strip() == bad[0]
     assert "broken_json" in rejects[2]["reason"] and "surrogate" in rejects[4]["reason"] and rejects[4]["id"] == "s"
@@ -128,9 +128,26 @@ def test_rows_that_cannot_be_read_are_counted_and_kept_with_the_reason(tmp_path)
 
 def test_rejects_of_an_earlier_call_do_not_stay(tmp_path):
     source, out = write_source(tmp_path / "in.jsonl"), tmp_path / "out.jsonl"
-    (tmp_path / "out.rejects.jsonl").write_text("{}\n", encoding="utf-8")
+    (tmp_path / "out.jsonl.rejects.jsonl").write_text("{}\n", encoding="utf-8")
     predict(shared_bundle(), source, out)
-    assert not (tmp_path / "out.rejects.jsonl").exists()
+    assert not (tmp_path / "out.jsonl.rejects.jsonl").exists()
+
+
+def test_rejects_of_answers_in_another_format_stay(tmp_path):
+    source = write_source(tmp_path / "in.jsonl")
+    with source.open("a", encoding="utf-8") as file:
+        file.write("{broken\n")
+    kept = predict(shared_bundle(), source).rejects_file
+    assert not predict(shared_bundle(), write_source(tmp_path / "in.csv")).rejects
+    assert len(kept.read_text(encoding="utf-8").splitlines()) == 1
+
+
+def test_rejects_do_not_take_the_place_of_the_records(tmp_path):
+    source = write_source(tmp_path / "mails.csv.rejects.jsonl")
+    before = source.read_bytes()
+    with pytest.raises(UserError, match=r"the rejects would overwrite the records[\s\S]*--out"):
+        predict(shared_bundle(), source, tmp_path / "mails.csv")
+    assert [path.name for path in tmp_path.iterdir()] == [source.name] and source.read_bytes() == before
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,10 +58,7 @@ def require_signed(bundle: Path, key: Path) -> None:
 
 def _private(path: Path) -> Ed25519PrivateKey:
     ed25519, serialization = _cryptography()
-    try:
-        key = serialization.load_pem_private_key(_read(path, _MAKE_PRIVATE), password=None)
-    except (ValueError, TypeError) as error:
-        raise UserError("not a private key", where=str(path), found=error, do=_MAKE_PRIVATE) from None
+    key = _loaded(partial(serialization.load_pem_private_key, password=None), path, "private", _MAKE_PRIVATE)
     if not isinstance(key, ed25519.Ed25519PrivateKey):
         raise UserError("not an Ed25519 key", where=str(path), found=type(key).__name__, do=_MAKE_PRIVATE)
     return key
@@ -67,13 +66,22 @@ def _private(path: Path) -> Ed25519PrivateKey:
 
 def _public(path: Path) -> Ed25519PublicKey:
     ed25519, serialization = _cryptography()
-    try:
-        key = serialization.load_pem_public_key(_read(path, _MAKE_PUBLIC))
-    except (ValueError, TypeError) as error:
-        raise UserError("not a public key", where=str(path), found=error, do=_MAKE_PUBLIC) from None
+    key = _loaded(serialization.load_pem_public_key, path, "public", _MAKE_PUBLIC)
     if not isinstance(key, ed25519.Ed25519PublicKey):
         raise UserError("not an Ed25519 key", where=str(path), found=type(key).__name__, do=_MAKE_PUBLIC)
     return key
+
+
+def _loaded(load: Callable[[bytes], Any], path: Path, kind: str, do: str) -> Any:
+    """The key in a file. Raises: UserError for what is none, and for one of an algorithm that nobody here knows."""
+    from cryptography.exceptions import UnsupportedAlgorithm
+
+    try:
+        return load(_read(path, do))
+    except UnsupportedAlgorithm as error:
+        raise UserError("not an Ed25519 key", where=str(path), found=error, do=do) from None
+    except (ValueError, TypeError) as error:
+        raise UserError(f"not a {kind} key", where=str(path), found=error, do=do) from None
 
 
 def _read(path: Path, do: str) -> bytes:

@@ -1,3 +1,4 @@
+import base64
 import shlex
 import shutil
 import subprocess
@@ -12,12 +13,17 @@ from export.checked_bundle import verify
 from export.sign import require_signed, sign
 from tests.export.tiny_bundle import copy_of, reseal, shared_bundle
 
+# The curves' object identifiers, as a key names its own: the library does not know the second one.
+P256, SM2 = bytes.fromhex("2a8648ce3d030107"), bytes.fromhex("2a811ccf5501822d")
+
 pytest.importorskip("cryptography", reason="the extra `sign` is not installed")
 
 
 @pytest.fixture(scope="module")
 def keys(tmp_path_factory):
-    """PEM files of two key pairs, of one of another kind, and of one behind a password."""
+    """PEM files of two key pairs, of one of another kind, of one on a curve without a name, and of one behind a
+    password.
+    """
     from cryptography.hazmat.primitives import serialization as pem
     from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
@@ -29,6 +35,11 @@ def keys(tmp_path_factory):
         (folder / f"{name}.pem").write_bytes(key.private_bytes(*plain))
         public = key.public_key().public_bytes(pem.Encoding.PEM, pem.PublicFormat.SubjectPublicKeyInfo)
         (folder / f"{name}.pub").write_bytes(public)
+    for ending in ("pem", "pub"):
+        label, *lines, end = (folder / f"other.{ending}").read_text(encoding="utf-8").splitlines()
+        content = base64.b64decode("".join(lines)).replace(P256, SM2)
+        text = "\n".join([label, base64.encodebytes(content).decode().strip(), end, ""])
+        (folder / f"strange.{ending}").write_text(text, encoding="utf-8")
     locked = (pem.Encoding.PEM, pem.PrivateFormat.PKCS8, pem.BestAvailableEncryption(b"secret"))
     (folder / "locked.pem").write_bytes(made["ours"].private_bytes(*locked))
     (folder / "text.pem").write_text("hello", encoding="utf-8")
@@ -80,6 +91,7 @@ def test_byte_code_is_not_signed(signed, keys):
     ("key", "message"),
     [
         ("other.pem", "not an Ed25519 key"),
+        ("strange.pem", "not an Ed25519 key"),
         ("locked.pem", "not a private key"),
         ("text.pem", "not a private key"),
         ("ours.pub", "not a private key"),
@@ -92,7 +104,7 @@ def test_a_key_that_cannot_sign_is_named(signed, keys, key, message):
     assert caught.value.do is not None and "openssl genpkey" in caught.value.do
 
 
-@pytest.mark.parametrize("key", ["other.pub", "ours.pem", "text.pem", "nowhere.pub"])
+@pytest.mark.parametrize("key", ["other.pub", "strange.pub", "ours.pem", "text.pem", "nowhere.pub"])
 def test_a_key_that_cannot_verify_is_named(signed, keys, key):
     with pytest.raises(UserError, match="openssl pkey"):
         require_signed(signed, keys / key)

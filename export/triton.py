@@ -111,7 +111,7 @@ def text_config(name: str, artifact: str) -> str:
 def _prepare_script(name: str, entries: Mapping[str, Mapping[str, Any]]) -> str:
     quoted = shlex.quote(f"{name}_text")
     files = {shlex.quote(f"{name}_{one}"): shlex.quote(entry["file"]) for one, entry in entries.items()}
-    versions = {f'"$out"/{model}/1': file for model, file in files.items()}
+    versions = {f'"$new"/{model}/1': file for model, file in files.items()}
     return "\n".join(
         [
             "#!/bin/sh",
@@ -122,10 +122,20 @@ def _prepare_script(name: str, entries: Mapping[str, Mapping[str, Any]]) -> str:
             'bundle=$(dirname -- "$here")',
             'mkdir -p "$1"',
             'out=$(CDPATH= cd -- "$1" && pwd)',
-            'for model in "$here"/*/; do cp -R "${model%/}" "$out"/; done',
+            "new=$out/.prepare.$$",
+            """trap 'rm -rf "$new"' EXIT""",
+            "trap 'exit 1' HUP INT TERM",
+            'mkdir "$new"',
+            'for model in "$here"/*/; do cp -R "${model%/}" "$new"/; done',
             *[f'mkdir -p {folder} && cp "$bundle"/{model} {folder}/model.onnx' for folder, model in versions.items()],
-            f'mkdir -p "$out"/{quoted}/1/bundle',
-            f'cp -R "$bundle"/. "$out"/{quoted}/1/bundle/',
+            f'mkdir -p "$new"/{quoted}/1/bundle',
+            f'cp -R "$bundle"/. "$new"/{quoted}/1/bundle/',
+            "# In place of what was there, of which no file may stay: a bundle has its own files alone.",
+            'for model in "$new"/*/; do',
+            '    there=$out/$(basename -- "$model")',
+            '    test ! -e "$there" || mv -- "$there" "${model%/}.old"',
+            '    mv -- "${model%/}" "$there"',
+            "done",
             "",
         ]
     )

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from export import triton
+from export.checked_bundle import verify
 from tests.export.tiny_bundle import LABELS, copy_of, shared_bundle
 
 
@@ -35,6 +36,19 @@ def test_prepare_runs_twice_and_asks_for_a_folder(repository):
     subprocess.run(["sh", str(script), str(repository)], check=True)
     assert sorted(repository.rglob("*")) == before
     assert subprocess.run(["sh", str(script)], capture_output=True).returncode == 2
+
+
+def test_prepare_takes_the_place_of_an_older_bundle_of_the_name(tmp_path):
+    """No file of it stays, such as the bands that a retuned bundle lacks; other models do."""
+    script = shared_bundle() / "triton" / "prepare.sh"
+    for path in ("tiny_text/1/bundle/sending.py", "tiny_text/2/model.py", "other/config.pbtxt"):
+        (tmp_path / path).parent.mkdir(parents=True)
+        (tmp_path / path).touch()
+    subprocess.run(["sh", str(script), str(tmp_path)], check=True)
+    assert verify(tmp_path / "tiny_text" / "1" / "bundle", 1)["passed"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["other", "tiny_fp32", "tiny_int8", "tiny_text"]
+    assert [path.name for path in (tmp_path / "other").iterdir()] == ["config.pbtxt"]
+    assert not (tmp_path / "tiny_text" / "2").exists()
 
 
 def test_the_onnx_config_says_what_the_model_takes(repository):

@@ -22,7 +22,7 @@ from export.batch.inputs import surveyed
 from export.checked_bundle import open_bundle
 from export.diff_options import DiffOptions
 from export.gold_column import GoldColumn, NoGold
-from export.held_project import Columns, may_show_texts
+from export.held_project import Columns, may_show_texts, reading_of
 from export.record_rows import LeftOut, Read, read_chunks
 from export.verify import CLASS_F1, MANIFEST, read_json
 
@@ -49,7 +49,7 @@ def diff(old: Path, new: Path, file: Path, options: DiffOptions) -> Json:
     models = (_opened(old, options), _opened(new, options))
     pair = _Pair.of(models, (old, new))
     require_file(file)
-    changes, left_out, source = Changes(pair.space, options.examples), LeftOut(), surveyed(file)
+    changes, left_out, source = Changes(pair.space, options.examples), LeftOut(), surveyed(file, reading_of(new))
     gold, usual = None, Columns.of(new, options.label).label
     more = [path for path in (options.label, options.slice) if path is not None]
     single = [options.slice] if options.slice else []

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distill.core.errors import UserError
+from distill.core.intake.sources import Reading
 from distill.core.label_space import LabelSpace
 from distill.core.paths import require_file
 from export.batch.answering import one_value
@@ -41,7 +42,9 @@ class LabelledRows:
     sha256: str
 
 
-def read_labelled(models: Mapping[str, Bundle], space: LabelSpace, file: Path, where: Columns) -> LabelledRows:
+def read_labelled(
+    models: Mapping[str, Bundle], space: LabelSpace, file: Path, where: Columns, reading: Reading
+) -> LabelledRows:
     """What every file of a bundle says of the labelled rows of a file. Texts are not kept.
 
     A row without a label, or that cannot be read, is left out.
@@ -50,7 +53,7 @@ def read_labelled(models: Mapping[str, Bundle], space: LabelSpace, file: Path, w
         that no row has, and a file that is changed meanwhile.
     """
     require_file(file)
-    left_out, found, source = LeftOut(), _Found(GoldColumn(space, where.label), where.keys), surveyed(file)
+    left_out, found, source = LeftOut(), _Found(GoldColumn(space, where.label), where.keys), surveyed(file, reading)
     logits: dict[str, list[NDArray[np.float32]]] = {name: [] for name in models}
     asked = [where.label, *where.keys]
     for chunk in read_chunks(source, list(models.values()), asked, left_out, single=where.keys):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from distill.core.config import load_yaml
+from distill.core.intake.sources import PLAIN, Reading
 from export.verify import PROJECT
 
 _LABEL = "label"
@@ -29,6 +30,12 @@ class Columns:
         data = _section(bundle, "data")
         own = data.get("keys") or ()
         return cls(label or data.get("label") or _LABEL, tuple(own if keys is None else keys))
+
+
+def reading_of(bundle: Path) -> Reading:
+    """How the project that a bundle holds reads text files. Raises: UserError for a project that cannot be read."""
+    data = _section(bundle, "data")
+    return Reading(data.get("encoding") or PLAIN.encoding, data.get("quotes") or PLAIN.quotes)
 
 
 def may_show_texts(bundle: Path) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from distill.core.errors import UserError
@@ -74,7 +73,7 @@ def read_chunks(
             held = [row.values for row in shard.rows if row.values is not None]
             if held and not looked:
                 looked = True
-                _require_columns(held, models, more, file.path)
+                _require_columns(held, models, more, file)
             yield list(_readable(shard.rows, models, left_out, single))
             count += len(shard.rows)
             advance(count)
@@ -86,23 +85,23 @@ def columns_of(model: Bundle) -> list[str]:
     return [*model.renderer.left, *model.renderer.right, *(path for pair in swap["fields"] for path in pair)]
 
 
-def require_column(rows: Sequence[Json], paths: Sequence[str], file: Path, what: str) -> None:
+def require_column(rows: Sequence[Json], paths: Sequence[str], file: Input, what: str) -> None:
     """Check that some row has one of these columns.
 
     Args: what: they are. Raises: UserError naming those that the file's first rows have, asked for or not.
     """
     if not any(has_column(values, path) for values in rows for path in paths):
-        first = islice((row.values for row in read_rows(file) if row.values is not None), _SHOWN)
+        first = islice((row.values for row in read_rows(file.path, file.reading) if row.values is not None), _SHOWN)
         known = list(dict.fromkeys(name for values in first for name in columns(values)))
         raise UserError(
             f"no row has {what}: {', '.join(paths)}",
-            where=str(file),
+            where=str(file.path),
             found=f"columns {', '.join(known[:_SHOWN])}",
             do="rename the columns; dotted names are columns of nested objects",
         )
 
 
-def _require_columns(rows: Sequence[Json], models: Sequence[Bundle], more: Sequence[str], file: Path) -> None:
+def _require_columns(rows: Sequence[Json], models: Sequence[Bundle], more: Sequence[str], file: Input) -> None:
     for model in models:
         require_column(rows, [*model.renderer.left, *model.renderer.right], file, "a field that the model reads")
     for path in more:

@@ -21,7 +21,7 @@ from distill.evaluation.safe_points import F1, LEAST_COST, Chosen, Rule, asked_r
 from export.checked_bundle import named_errors, require_outside, verify
 from export.class_mix import asked_costs, asked_mix
 from export.fresh_rows import LabelledRows, read_labelled
-from export.held_project import Columns, may_show_texts
+from export.held_project import Columns, may_show_texts, reading_of
 from export.retune_options import RetuneOptions
 from export.retuned_bundle import Retuned, write_retuned
 from export.verify import MANIFEST, SIGNATURE, read_json
@@ -53,7 +53,7 @@ def retune(bundle: Path, file: Path, options: RetuneOptions) -> Json:
     costs = None if options.costs is None else asked_costs(options.costs, space)
     rules = {name: _rules(list(model.operating_points), options, space) for name, model in models.items()}
     columns = Columns.of(bundle, options.label, options.keys)
-    rows = read_labelled(models, space, file, columns)
+    rows = read_labelled(models, space, file, columns, reading_of(bundle))
     fresh = _fresh(rows, space, options, costs, file)
     logits = {name: values.astype(np.float64) for name, values in rows.logits.items()}
     tuned = {name: tune(fresh, logits[name], rules[name]) for name in models}

@@ -29,6 +29,7 @@ from export.batch.shards import SHARD_CHARACTERS, SHARD_ROWS, Shard, read_shards
 from export.batch.store import Done, Store
 from export.batch.workers import Work, answered_by, answered_here, seal_of
 from export.checked_bundle import open_bundle, require_outside
+from export.held_project import reading_of
 from export.predict_options import PredictOptions
 from export.record_rows import columns_of, require_column
 from export.verify import CLASS_F1, cpu_class
@@ -124,7 +125,8 @@ class _Job:
         for path in (self.out, self.rejects_file):
             remove_half_written(path.parent, path.name)
         hashes = HashCache(self.work / "hashes.json")
-        inputs = [surveyed(path, hashes.sha256) for path in self.paths]
+        how = reading_of(self.bundle)
+        inputs = [surveyed(path, how, hashes.sha256) for path in self.paths]
         store = self._store(model, inputs)
         started = time.monotonic()
         shards, fresh = self._answer(model, inputs, store)
@@ -212,13 +214,12 @@ class _Missing:
 
     def shards(self, inputs: Sequence[Input], wanted: Collection[str]) -> Iterator[Shard]:
         """Read the inputs. Raises: UserError as `read_shards`, and for a file that lacks what is asked for."""
-        unseen = {one.path for one in inputs}
+        unseen = {one.path: one for one in inputs}
         for shard in read_shards(inputs, wanted):
             self.count += 1
             readable = [row for row in shard.rows if row.values is not None]
-            if readable and shard.rows[0].file in unseen:
-                unseen.discard(shard.rows[0].file)
-                _require_columns(readable, self._fields, self._key)
+            if readable and (one := unseen.pop(shard.rows[0].file, None)) is not None:
+                _require_columns(readable, one, self._fields, self._key)
             done = self._store.done(shard.index)
             if done is None:
                 yield shard
@@ -267,12 +268,12 @@ def _working(folder: Path) -> Iterator[None]:
             raise disk_error(folder, error) from error
 
 
-def _require_columns(rows: Sequence[Row], fields: Sequence[str], key: str | None) -> None:
+def _require_columns(rows: Sequence[Row], file: Input, fields: Sequence[str], key: str | None) -> None:
     """Check that some of a file's first rows has a field that the model reads, and one the key. Raises: UserError."""
     held = [row.values for row in rows if row.values is not None]
-    require_column(held, fields, rows[0].file, "a field that the model reads")
+    require_column(held, fields, file, "a field that the model reads")
     if key is not None:
-        require_column(held, [key], rows[0].file, "the column of --key")
+        require_column(held, [key], file, "the column of --key")
 
 
 def _require_known(model: Bundle, options: PredictOptions) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from distill.core.errors import UserError
@@ -29,7 +29,7 @@ def read_shards(inputs: Iterable[Input], columns: Collection[str] | None = None)
     """
     index = 0
     for one in inputs:
-        for rows in pieces(_unchanged_rows(one, Reading(columns=columns, cut_end=True))):
+        for rows in pieces(_unchanged_rows(one, replace(one.reading, columns=columns, cut_end=True))):
             one.require_unchanged()
             yield Shard(index, rows)
             index += 1

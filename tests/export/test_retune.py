@@ -155,11 +155,13 @@ def test_another_mix_and_costs_change_thresholds_and_are_stored(place, told):
         retune(place / "tiny", place / "fresh.jsonl", options)
 
 
-def test_columns_are_those_of_the_bundles_own_project(tmp_path, rows):
-    bundle = make_bundle(tmp_path, project="data: {label: gold, keys: [shop, segment]}\nreport: {texts: false}\n")
+def test_columns_and_encoding_are_those_of_the_bundles_own_project(tmp_path, rows):
+    data = "data: {label: gold, keys: [shop, segment], encoding: cp1251}"
+    bundle = make_bundle(tmp_path, project=f"{data}\nreport: {{texts: false}}\n")
     file = write_rows(tmp_path / "in.jsonl", [{**row, "gold": row["label"], "label": "?"} for row in rows])
     with file.open("a") as more:
         more.write('{"secret')
+    file.write_bytes(file.read_text(encoding="utf-8").encode("cp1251"))
     found = retune(bundle, file, RetuneOptions(threads=1))
     assert found["keys"] == ["shop", "segment"] and found["clusters"] == 80
     told = diff(bundle, tmp_path / "tiny-retuned", file, DiffOptions(threads=1))

@@ -99,11 +99,26 @@ def refuse_utf8(path: Path, file: BinaryIO, encoding: str) -> None:
 
     Args: file: the file's bytes from the start. Raises: UserError naming the file and both encodings.
     """
-    lines = [line for line in file.readlines(_SAMPLE_BYTES) if not line.isascii()]
-    if lines and all(map(_decodes, lines)):
+    if reads_as_utf8(file):
         do = "files of one project share data.encoding: convert the others with iconv and remove it"
         found = f"it reads as UTF-8; data.encoding: {encoding}"
         raise UserError("the file is in another encoding", where=str(path), found=found, do=do)
+
+
+def reads_as_utf8(file: BinaryIO) -> bool:
+    """Whether a file has lines beyond ASCII, and they are UTF-8, as far as the first megabyte of them tells.
+
+    Args: file: the file's bytes from the start.
+    """
+    seen = 0
+    for line in file:
+        if not line.isascii():
+            if not _decodes(line):
+                return False
+            seen += len(line)
+        if seen > _SAMPLE_BYTES:
+            break
+    return seen > 0
 
 
 def guess(data: bytes) -> str | None:

@@ -195,8 +195,9 @@ def test_too_few_letters_are_no_evidence():
     assert guess("Καλημέρα κόσμε, αυτό είναι ένα κείμενο".encode("cp1253")) is None
 
 
-def test_a_utf8_file_is_not_read_in_another_encoding(tmp_path):
-    path = write(tmp_path / "a.jsonl", [{"id": 1, "t": "x"}, {"id": 2, "t": "ёж"}])
+@pytest.mark.parametrize("first", ["x", "x" * (1 << 20)])
+def test_a_utf8_file_is_not_read_in_another_encoding(tmp_path, first):
+    path = write(tmp_path / "a.jsonl", [{"id": 1, "t": first}, {"id": 2, "t": "ёж"}])
     with pytest.raises(UserError, match="reads as UTF-8; data.encoding: cp1251"):
         list(read_rows(path, Reading("cp1251")))
 

@@ -112,6 +112,18 @@ def test_rows_without_an_id_have_their_line(tmp_path):
     assert [one["id"] for one in answers(tmp_path / "out.jsonl")] == ["a", 3]
 
 
+@pytest.mark.parametrize("encoding", ["cp1251", "utf-8"])
+def test_text_files_are_read_as_the_bundles_project_says(tmp_path, encoding):
+    """And those in UTF-8 as such, wherever the project's own come from."""
+    bundle = make_bundle(tmp_path, project="data: {encoding: cp1251, quotes: double}\n")
+    (tmp_path / "in.tsv").write_text('id\tpage.title\na\t"дрель\tBosch"\n', encoding=encoding)
+    predict(bundle, tmp_path / "in.tsv", tmp_path / "out.jsonl")
+    (said,) = answers(tmp_path / "out.jsonl")
+    assert said == {"id": "a", **load_bundle(bundle).predict([{"page.title": "дрель Bosch"}])[0]}
+    assert diff(bundle, bundle, tmp_path / "in.tsv", DiffOptions(threads=1))["left_out"]["rows"] == 0
+    assert drift_file(bundle, tmp_path / "in.tsv", threads=1)["rows"] == 1
+
+
 def test_rows_that_cannot_be_read_are_counted_and_kept_with_the_reason(tmp_path):
     source, out = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
     bad = ['{"broken', '{"id": "s", "page.title": "\\ud800"}', '{"id": "t", "page.title": {"a": 1}}', "[1]"]

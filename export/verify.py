@@ -261,7 +261,7 @@ def _check_files(folder: Path, manifest: Json) -> None:
     expected = files_of(manifest)
     for name in sorted(expected - set(listed)):
         raise BundleError(folder / name, "not in the manifest's list")
-    present = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
+    present = {one.relative_to(folder).as_posix() for one in folder.rglob("*") if one.is_symlink() or not one.is_dir()}
     for name in sorted((present | set(listed)) - expected - _OUTSIDE):
         if name in listed or not _BYTE_CODE.fullmatch(name):
             raise BundleError(folder / name, "no file of this bundle")

@@ -82,6 +82,17 @@ def test_a_file_that_no_bundle_has_is_refused_listed_or_not(folder, name):
         reseal(folder)
 
 
+@pytest.mark.parametrize("name", ["numpy", "triton/more"])
+def test_a_linked_folder_is_refused_as_its_files_would_be(folder, tmp_path, name):
+    """Python would take the code in `numpy` for the library."""
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "__init__.py").write_text("print('not ours')", encoding="utf-8")
+    (folder / name).symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    with pytest.raises(UserError, match="no file of this bundle") as caught:
+        verify(folder, threads=1)
+    assert caught.value.where == str(folder / name)
+
+
 def test_the_project_is_a_file_of_the_bundle_where_the_manifest_says_so(folder):
     (folder / "project.yaml").write_text("task: {labels: auto}\n", encoding="utf-8")
     reseal(folder)

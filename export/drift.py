@@ -30,7 +30,6 @@ from numpy.typing import NDArray
 
 Json = dict[str, Any]
 Values = NDArray[Any]  # bool or float64, one value per record
-DRIFT = "drift.json"
 LEVEL = 0.01
 LIMIT = 0.1
 MOST_CELLS, ROWS_PER_CELL = 10, 20

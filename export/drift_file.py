@@ -6,11 +6,12 @@ import math
 from pathlib import Path
 
 from distill.core.errors import UserError
-from distill.core.files import Json, read_object
+from distill.core.files import Json
 from distill.core.paths import require_file
 from export.batch.inputs import surveyed
 from export.checked_bundle import named_errors, open_bundle
 from export.drift import LIMIT
+from export.held_project import reading_of
 from export.record_rows import LeftOut, read_chunks
 from export.verify import DRIFT
 
@@ -25,12 +26,9 @@ def drift_file(bundle: Path, file: Path, limit: float | None = None, threads: in
     if limit is not None and not 0 <= limit < math.inf:
         raise UserError("a number from 0 on is needed", where="--limit", found=limit)
     require_file(file)
-    loaded, left_out, keys = (
-        open_bundle(bundle, threads=threads),
-        LeftOut(),
-        read_object(bundle / DRIFT).get("keys", ()),
-    )
-    chunks = read_chunks(surveyed(file), [loaded], (), left_out, maybe=keys)
+    loaded, left_out = open_bundle(bundle, threads=threads), LeftOut()
+    keys = loaded.told.get(DRIFT, {}).get("keys", ())
+    chunks = read_chunks(surveyed(file, reading_of(bundle)), [loaded], (), left_out, maybe=keys)
     records = [row.values for chunk in chunks for row in chunk]
     if left_out.count:
         first, do = left_out.first[0], "correct the rows, or take them out: they would not be compared"

@@ -5,6 +5,7 @@ receipt; later starts, whose receipt is of the same files, processor and librari
 hashed at every start. A receipt is an empty file, named by the SHA-256 of all that the answers depend on:
 
 - the manifest's seal, which covers the hash of every file of the bundle, and the artifact;
+- the code that answers, which need not be the bundle's own: distill runs that of its version;
 - the processor's name and instruction sets, the system, the versions of Python, ONNX Runtime, tokenizers and numpy.
 
 The number of threads is none of them: the tolerance of an artifact was measured between numbers of threads.
@@ -33,16 +34,16 @@ _CPU = ["CPUExecutionProvider"]
 _SPOT = (0, 0.25, 0.5)  # golden records of a start with a receipt, by length: long ones would take most of its time
 
 
-def receipt(seal: str, artifact: str, session: Any) -> Path | None:
+def receipt(seal: str, artifact: str, session: Any, code: Sequence[str]) -> Path | None:
     """Where the receipt of an open artifact is, or would be; None where none is kept, as for one on an accelerator.
 
-    Args: seal: of the manifest. session: of ONNX Runtime.
+    Args: seal: of the manifest. session: of ONNX Runtime. code: hashes of the files that run.
     """
     folder = _folder()
     if folder is None or session.get_providers() != _CPU:
         return None
     versions = [sys.version, *(library.__version__ for library in (onnxruntime, tokenizers, numpy))]
-    text = json.dumps([seal, artifact, _processor(), sys.platform, platform.machine(), versions])
+    text = json.dumps([seal, artifact, code, _processor(), sys.platform, platform.machine(), versions])
     return folder / hashlib.sha256(text.encode()).hexdigest()
 
 

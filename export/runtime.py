@@ -62,6 +62,7 @@ else:
     sending = _beside("sending") if Path(__file__).with_name("sending.py").is_file() else None
 
 FloatRows = NDArray[np.float32]
+_CODE = [checks.sha256(Path(one)) for one in (__file__, checks.__file__, rendering.__file__, providers.__file__)]
 BundleError, OtherAnswers, Unavailable = checks.BundleError, checks.OtherAnswers, checks.Unavailable
 _CHUNK_RECORDS, _BATCH_SIZE, _SHOWN = 4096, 32, 5
 AUTO = providers.AUTO
@@ -93,7 +94,7 @@ def load_bundle(
         raise ValueError(f"no precision '{name}' in {folder}; known: {', '.join(sorted(held))}")
     bundle = open_artifact(folder, name, held[name], threads, provider, spinning)
     if contents is not None:
-        known = receipts.receipt(manifest["seal"], name, bundle.session)
+        known = receipts.receipt(manifest["seal"], name, bundle.session, _CODE)
         passed_before = known is not None and known.is_file()
         golden = receipts.spot(contents.golden) if passed_before else contents.golden
         result = checks.replay(bundle, replace(contents, golden=golden))
@@ -111,10 +112,7 @@ def verify(path: str | Path, threads: int | None = None, provider: str = AUTO) -
     """Re-hash every file, then replay the golden records with every artifact: see `verify.verify`."""
     providers.require_known(provider)
     folder = Path(path)
-    report: dict[str, Any] = checks.verify(
-        folder, lambda name, entry: open_artifact(folder, name, entry, threads, provider)
-    )
-    return report
+    return dict(checks.verify(folder, lambda name, entry: open_artifact(folder, name, entry, threads, provider)))
 
 
 def default_artifact(held: Mapping[str, Mapping[str, Any]], provider: str = AUTO) -> str:
@@ -144,7 +142,8 @@ def open_artifact(
         except Exception as error:
             problem = f"tokenizer.json or {model.name} cannot be read: {error}"
             raise (BundleError(folder, problem) if entry["portable"] else Unavailable(f"{name}: {problem}")) from error
-        return Bundle(folder, name, entry, before, after, renderer, session)
+        told = {one: checks.read_json(folder / one) for one in (checks.BANDS, checks.DRIFT) if (folder / one).is_file()}
+        return Bundle(folder, name, entry, before, after, renderer, session, told)
 
 
 @dataclass(frozen=True)
@@ -154,7 +153,7 @@ class Bundle:
     An artifact that is not `batch_invariant` answers one window per run. Dynamic int8 takes its activation scale over
     the whole input tensor: with other rows, or padded, a record would get other logits.
 
-    Attributes: precision: name of the artifact. facts: its entry of the manifest.
+    Attributes: precision: name of the artifact. facts: its entry of the manifest. told: what other files hold, by name.
     """
 
     folder: Path
@@ -164,6 +163,7 @@ class Bundle:
     after: Mapping[str, Any]
     renderer: Any
     session: Any
+    told: Mapping[str, Any]
 
     @property
     def provider(self) -> str:
@@ -267,10 +267,12 @@ class Bundle:
     def _sender(self, operating_point: str | None, share: float) -> Callable[[FloatRows], Any]:
         """Probabilities -> whether each record is sent on. Raises: ValueError where there is no band for a share."""
         path = self.folder / checks.BANDS
-        if sending is None or not path.is_file():
+        if checks.BANDS not in self.told:
             raise ValueError(f"{path}: there is none, this bundle was built without a teacher to send records on to")
+        if sending is None:
+            raise ValueError(f"{path}: read by no sending.py next to {__file__}; open the bundle by its own runtime.py")
         with checks.damage(path):
-            bands = sending.Bands.of(checks.read_json(path), self.precision, operating_point)
+            bands = sending.Bands.of(self.told[checks.BANDS], self.precision, operating_point)
         bands.require(share)
         return lambda chances: bands.sent(self, chances, share)
 
@@ -280,14 +282,13 @@ class Bundle:
         Args: limit: least PSI that counts. Raises: as `predict`; ValueError without records, and for a bundle without
             a reference.
         """
-        path = self.folder / drifting.DRIFT
-        if not path.is_file():
+        path = self.folder / checks.DRIFT
+        if checks.DRIFT not in self.told:
             raise ValueError(f"{path}: there is none, this bundle was built without records to compare with")
         with checks.damage(path):
-            reference = drifting.Reference.of(checks.read_json(path), self.precision)
+            reference = drifting.Reference.of(self.told[checks.DRIFT], self.precision)
         _check_records(records)
-        found: dict[str, Any] = drifting.drift(self, records, reference, rendering, limit)
-        return found
+        return dict(drifting.drift(self, records, reference, rendering, limit))
 
     def encode(self, records: Sequence[Mapping[str, Any]], first: int = 0) -> list[Any]:
         """Each record as `rendering.Encoded`. `first`: number of the first record, for messages."""

@@ -258,6 +258,14 @@ def test_a_bundle_without_a_reference_says_so_and_a_broken_one_is_damage(tmp_pat
         load_bundle(broken, threads=1, verify=False).drift([{}])
 
 
+def test_an_open_bundle_compares_with_what_it_was_checked_with(tmp_path):
+    folder = copy_of(shared_bundle(), tmp_path)
+    opened = load_bundle(folder, threads=1)
+    before = opened.drift(some_records(60))
+    (folder / "drift.json").write_text("{}", encoding="utf-8")
+    assert opened.drift(some_records(60)) == before
+
+
 def test_the_toolkit_tells_the_same_with_its_own_errors(tmp_path):
     checked = verified(shared_bundle(), None, 1)
     alike = drifted(checked, shared_bundle(), Path(write(tmp_path / "a.jsonl", some_records(60, seed=3))), None, 1)

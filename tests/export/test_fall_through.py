@@ -97,6 +97,27 @@ def test_a_share_without_a_band_is_refused_with_those_that_there_are(banded, tmp
         load_bundle(shared_bundle(), "fp32", 1).predict(RECORDS, fall_through=0.1)
 
 
+def test_an_open_bundle_goes_by_what_it_was_checked_with(banded, tmp_path, monkeypatch):
+    folder = copy_of(banded, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    opened = load_bundle(folder.name, "fp32", 1)
+    before = opened.predict(ASKED, fall_through=0.4)
+    (folder / "fallthrough.json").write_text("{}", encoding="utf-8")
+    assert opened.predict(ASKED, fall_through=0.4) == before
+    monkeypatch.chdir("/")
+    assert opened.predict(ASKED, fall_through=0.4) == before
+
+
+def test_the_runtime_of_a_bundle_without_bands_says_that_it_cannot_read_another_one_s(banded):
+    script = (
+        "import sys; sys.path.insert(0, sys.argv[1]); from runtime import load_bundle\n"
+        "load_bundle(sys.argv[2], 'fp32', 1).predict([{}], fall_through=0.4)"
+    )
+    command = [sys.executable, "-B", "-c", script, str(shared_bundle()), str(banded)]
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", cwd="/")
+    assert done.returncode and "open the bundle by its own runtime.py" in done.stderr
+
+
 @pytest.mark.parametrize("kind", [".jsonl", ".parquet"])
 def test_answers_to_files_say_so_too(banded, tmp_path, kind):
     (tmp_path / "in.jsonl").write_text("\n".join(json.dumps(one) for one in ASKED), encoding="utf-8")

@@ -1,5 +1,6 @@
 """The second start of a bundle on a machine is fast, and refuses what the first one would."""
 
+import subprocess
 import sys
 
 import pytest
@@ -93,6 +94,22 @@ def test_another_machine_or_library_replays_all(kept, replayed, monkeypatch, oth
     assert replayed == [120, 120]
 
 
+def test_other_code_replays_all_of_the_same_bundle(kept, tmp_path):
+    """distill runs the code of its version, whichever the bundle holds."""
+    beside = copy_of(shared_bundle(), tmp_path)
+    script = beside / "asks.py"
+    script.write_text(
+        f"import os, runtime; os.environ['{receipts.VARIABLE}'] = {str(kept)!r}\n"
+        f"runtime.load_bundle({str(shared_bundle())!r}, 'fp32', 1)\n"
+    )
+    load(shared_bundle())
+    for added, expected in (("", 1), ("\n# another version\n", 2)):
+        with (beside / "rendering.py").open("a") as file:
+            file.write(added)
+        subprocess.run([sys.executable, "-B", str(script)], check=True, cwd=beside)
+        assert len(list(kept.iterdir())) == expected
+
+
 def test_answers_that_were_refused_or_warned_about_leave_no_receipt(kept, replayed, tmp_path):
     folder = copy_of(shared_bundle(), tmp_path)
     reseal(folder, cpu="another")
@@ -116,7 +133,7 @@ def test_by_default_they_are_in_the_user_s_cache(monkeypatch, tmp_path):
     monkeypatch.delenv(receipts.VARIABLE)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     session = load_bundle(shared_bundle(), threads=1, verify=False).session
-    assert receipts.receipt("seal", "fp32", session).parent == tmp_path / "distill" / "receipts"
+    assert receipts.receipt("seal", "fp32", session, []).parent == tmp_path / "distill" / "receipts"
 
 
 def test_the_few_have_different_lengths_up_to_the_middle_one():

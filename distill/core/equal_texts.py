@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from distill.core.progress import progress
 from distill.core.project import ViewConfig
-from distill.core.record_store import FIELD, count_records, field_names, record_batches
+from distill.core.record_store import count_records, field_names, record_batches
 from distill.core.tables import opened, quoted, read, room_on_disk
 
 if TYPE_CHECKING:
@@ -48,11 +48,15 @@ def repeats(records: Path, files: Sequence[str], views: Sequence[ViewConfig]) ->
 
 
 def _add(tables: duckdb.DuckDBPyConnection, records: Path, name: str, start: int, views: Sequence[ViewConfig]) -> None:
-    """Add the rows of a file, from number `start` on."""
+    """Add the rows of a file, from number `start` on.
+
+    DuckDB takes names that differ only in case for one, so fields are named by their places: they come after the id.
+    """
     import duckdb
 
-    text = _rendered(views, field_names(records, name))
-    file = read([records / f"{name}.parquet"], numbered=True)
+    columns = {path: f"field_{place}" for place, path in enumerate(field_names(records, name))}
+    text = _rendered(views, columns)
+    file = f"{read([records / f'{name}.parquet'], numbered=True)} as rows({', '.join(['id', *columns.values()])})"
     try:
         tables.execute(f"insert into texts select {start} + file_row_number, md5_number({text}) from {file}")
     except duckdb.Error:
@@ -61,18 +65,20 @@ def _add(tables: duckdb.DuckDBPyConnection, records: Path, name: str, start: int
         raise
 
 
-def _rendered(views: Sequence[ViewConfig], known: Sequence[str]) -> str:
-    """The texts of all views as one in a query; as `Renderer.text` makes them, without its budgets."""
+def _rendered(views: Sequence[ViewConfig], columns: Mapping[str, str]) -> str:
+    """The texts of all views as one in a query; as `Renderer.text` makes them, without its budgets.
+
+    Args: columns: path of each field that the file has to its column in the query.
+    """
     both = [way for view in views for way in ([view, view.exchanged] if view.swap else [view])]
-    return f" || {_SIDES} || ".join(_side(view, paths, known) for view in both for paths in (view.left, view.right))
+    return f" || {_SIDES} || ".join(_side(view, paths, columns) for view in both for paths in (view.left, view.right))
 
 
-def _side(view: ViewConfig, paths: Sequence[str], known: Sequence[str]) -> str:
-    parts = [_field(path, view.prefixes.get(path, "")) for path in paths if path in known]
+def _side(view: ViewConfig, paths: Sequence[str], columns: Mapping[str, str]) -> str:
+    parts = [_field(columns[path], view.prefixes.get(path, "")) for path in paths if path in columns]
     return f"concat_ws({', '.join([quoted(view.separator), *parts])})" if parts else "''"
 
 
-def _field(path: str, prefix: str) -> str:
+def _field(column: str, prefix: str) -> str:
     """A field behind its prefix; null, which `concat_ws` leaves out, where it is empty."""
-    column = '"' + (FIELD + path).replace('"', '""') + '"'
     return f"case when {column} <> '' then {quoted(prefix)} || {column} end"

@@ -55,6 +55,14 @@ def test_a_field_that_a_file_has_not_is_an_empty_one(tmp_path):
     assert repeats(records, ["train"], [PAIR]).shape == (0, 2)
 
 
+@pytest.mark.parametrize("view", [{"left": ["Name"], "right": ["name"]}, {"left": ["Name", "name"]}, {"left": ["name"]}])
+def test_columns_whose_names_differ_only_in_case_are_two(tmp_path, view):
+    rows = [{"Name": f"brand {row % 2}", "name": f"product {row % 5}"} for row in range(15)]
+    texts = [str([row[path] for path in [*view["left"], *view.get("right", [])]]) for row in rows]
+    found = repeats(written(tmp_path, {"pool.web": rows}), ["pool.web"], [ViewConfig(**view, max_tokens=64)])
+    assert found.tolist() == [[row, texts.index(text)] for row, text in enumerate(texts) if texts.index(text) < row]
+
+
 def test_a_file_that_was_cut_is_named(tmp_path):
     records = written(tmp_path, {"train": [{"a": f"{row} x" * 20, "b": "", "c": "y"} for row in range(2000)]})
     whole = (records / "train.parquet").read_bytes()

@@ -207,7 +207,7 @@ def _delimited(path: Path, reading: Reading) -> Iterator[Row]:
     header, lines = read_lines(path, (line for _, line in _lines(path, reading.encoding)), tabs=tabs, quoted=quoted)
     for line in lines:
         if line.cells is None:
-            yield Row(path, line.number, None, Problem("broken_csv", line.problem))
+            yield Row(path, line.number, None, Problem("broken_csv", line.problem), _shown(line.raw))
             continue
         raw = ",".join(line.cells)
         if problem := _undecoded(raw):

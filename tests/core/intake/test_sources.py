@@ -141,6 +141,36 @@ def test_table_rows_with_other_numbers_of_cells(tmp_path):
     assert found == [(2, None), (4, "wrong_cells"), (5, "wrong_cells"), (6, None), (7, "broken_csv")]
 
 
+def test_a_row_broken_after_several_lines_loses_its_first_line_only(tmp_path):
+    lines = ["id,text,label", *(f"{number},text {number},x" for number in range(2, 40))]
+    lines[4], lines[29], lines[34] = '5,"Samsung monitor,x', '30,"LG monitor,x', '35,"closed at last",x'
+    for first, name in ((0, "a.csv"), (1, "b.csv")):
+        (tmp_path / name).write_text("\n".join(["sep=,"][:first] + lines) + "\n")
+        rows = list(read_rows(tmp_path / name))
+        assert [row.number for row in rows] == list(range(2 + first, len(lines) + 1 + first))
+        bad = [(row.number - first, row.problem.reason, row.raw) for row in rows if row.problem]
+        assert bad == [(line, "broken_csv", lines[line - 1] + "\n") for line in (5, 30)]
+        assert rows[-1].values == {"id": "39", "text": "text 39", "label": "x"}
+
+
+@pytest.mark.parametrize("last", ['30,LG monitor 15",x', '30,LG monitor 15",x,more'])
+def test_a_cell_that_has_swallowed_rows_is_refused_with_its_lines(tmp_path, last):
+    lines = ["id,text,label", *(f"{number},text {number},x" for number in range(2, 40))]
+    lines[4], lines[29] = '5,"Samsung, a monitor,x', last
+    (tmp_path / "a.csv").write_text("\n".join(lines) + "\n")
+    with pytest.raises(UserError, match=r"(?s)closed only in line 30; 24 lines .*a\.csv, line 5"):
+        list(read_rows(tmp_path / "a.csv"))
+
+
+@pytest.mark.parametrize(
+    "text", ["\n".join(["flour, 200 g"] * 9), "one\n\ntwo\nthree\nfour", "a,b\nf(a,b)\nplain words\nmore\nand, more\nc"]
+)
+def test_cells_of_many_lines_are_texts(tmp_path, text):
+    with (tmp_path / "a.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([["text", "label"], [text, "x"], [text, "y"]])
+    assert [row.values for row in read_rows(tmp_path / "a.csv")] == [{"text": text, "label": own} for own in "xy"]
+
+
 def test_two_megabytes_in_one_cell_and_one_line(tmp_path):
     text = "очень длинный текст " * 60_000
     assert len(text.encode()) > 2_000_000

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from itertools import chain, takewhile
 
+from distill.core.errors import UserError
 from distill.core.intake.compared_text import side_texts
 from distill.core.intake.hashing import digest
 from distill.core.intake.nearest import TextIndex
@@ -11,6 +14,8 @@ from distill.core.project import Project
 from distill.core.records import Record
 
 NEAREST = range(1, 10)  # the 2nd to the 10th: the nearest one is mostly the same offer again
+_WORD = re.compile(r"[A-Z]?[^\W\d_A-Z]+|[A-Z]+|\d+")
+_IDENTITY = ("id", "uid", "key", "no", "nr", "number")  # words of keys that say nothing of a side
 
 
 class NeighbourPairs:
@@ -21,7 +26,7 @@ class NeighbourPairs:
     """
 
     def __init__(self, project: Project, rights: Sequence[Record]) -> None:
-        self._project, self._lefts = project, left_fields(project)
+        self._project, self._lefts = project, left_fields(project) | left_keys(project)
         texts: dict[str, Record] = {}
         for record in rights:
             if text := self._sides(record)[1]:
@@ -48,7 +53,7 @@ class NeighbourPairs:
 
     def _joined(self, left: Record, right: Record) -> Record:
         fields = {path: (left if path in self._lefts else right).fields[path] for path in left.fields}
-        keys = {path: (left if index == 0 else right).keys[path] for index, path in enumerate(left.keys)}
+        keys = {path: (left if path in self._lefts else right).keys[path] for path in left.keys}
         return Record(f"{left.id}~{right.id}", fields, None, left.slice, keys)
 
     def _sides(self, record: Record) -> tuple[str, str]:
@@ -64,3 +69,48 @@ def left_fields(project: Project) -> set[str]:
     known = {path for view in main for path in view.fields}
     others = {path for view in project.views.values() for path in view.left} - known
     return {path for view in main for path in view.left} | others
+
+
+def left_keys(project: Project) -> set[str]:
+    """The keys that a new pair takes from its left row, the others come from the right one.
+
+    Raises: UserError naming the keys whose side their names do not tell.
+    """
+    sides = {path: key_side(project, path) for path in project.data.keys}
+    if unknown := [path for path, side in sides.items() if side is None]:
+        raise UserError(
+            "pairs are made by sides, and the name of a key does not tell whose it is",
+            where="data.keys",
+            found=", ".join(unknown),
+            do="name it like the fields of its side in views, as product.id or product_id beside product.title, or "
+            "leave it out",
+        )
+    return {path for path, side in sides.items() if side == 0}
+
+
+def key_side(project: Project, path: str) -> int | None:
+    """The side of a key, 0 for left and 1 for right: whose fields its name begins like, or else has a word of alone.
+
+    None where that tells nothing.
+    """
+    lefts = left_fields(project)
+    fields = {field for view in project.views.values() for field in view.fields}
+    sides = [[_words(field) for field in fields if (field in lefts) == is_left] for is_left in (True, False)]
+    key = _words(path)
+    if path not in fields:
+        key = [word for word in key if word not in _IDENTITY]
+    begun = [max((_common(key, words) for words in side), default=0) for side in sides]
+    if begun[0] == begun[1]:
+        left, right = (set(chain.from_iterable(side)) for side in sides)
+        begun = [len(set(key) & (left - right)), len(set(key) & (right - left))]
+    return None if begun[0] == begun[1] else int(begun[1] > begun[0])
+
+
+def _common(words: Sequence[str], others: Sequence[str]) -> int:
+    """How many words two names begin with alike."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(words, others, strict=False)))
+
+
+def _words(path: str) -> list[str]:
+    """The words of a name in lower case: `left.productId` has left, product, id."""
+    return [word.lower() for word in _WORD.findall(path)]

@@ -20,7 +20,7 @@ from distill.core.intake.hashing import digest, unit
 from distill.core.intake.key_table import KeyTable
 from distill.core.intake.ledger import Account
 from distill.core.intake.made_pairs import made_pairs
-from distill.core.intake.pairing import NeighbourPairs, left_fields
+from distill.core.intake.pairing import NeighbourPairs, key_side, left_fields
 from distill.core.intake.record_reader import BadRow, Dropped, field_paths
 from distill.core.intake.sides import Sides
 from distill.core.project import Project
@@ -45,7 +45,11 @@ def pool_config(project: Project) -> Json:
         found["card"] = compared_part(views["card"])
     if by_card:
         found["read_card"] = read_part(views["card"])
-    return found | ({"left_fields": sorted(left_fields(project))} if paired_sources else {})
+    if paired_sources:
+        found["left_fields"] = sorted(left_fields(project))
+        lefts = [path for path in data.keys if key_side(project, path) == 0]
+        found |= {"left_keys": lefts} if lefts != list(data.keys[:1]) else {}  # the first one was the left one at first
+    return found
 
 
 class PoolCheck:

@@ -20,6 +20,7 @@ from distill.core.intake.ledger import Ledger, Quarantine, quarantine
 from distill.core.intake.near.pool import REASON as NEAR
 from distill.core.intake.near.pool import NearPool
 from distill.core.intake.pool import PoolCheck, new_pairs, paired, pool_config, sampled
+from distill.core.intake.pairing import left_keys
 from distill.core.intake.rare_classes import REASON, rare_config, without_rare
 from distill.core.intake.record_reader import field_paths
 from distill.core.intake.rows import Check, DuplicateCheck, SourceReader
@@ -261,9 +262,15 @@ def _every(*checks: Check) -> Check:
 
 
 def _require_sides(project: Project) -> None:
-    """Check that the card has two sides where pairs are made. Raises: UserError naming the pool source."""
+    """Check that the card has two sides, and each key its own, where pairs are made.
+
+    Raises: UserError naming the pool source, or the keys.
+    """
     for name, source in project.data.pool.items():
-        if project.views["card"].right or (source.pairs is None and source.pairing == "given"):
+        if source.pairs is None and source.pairing == "given":
+            continue
+        if project.views["card"].right:
+            left_keys(project)
             continue
         key, way = ("pairs", "name files instead") if source.pairs else ("pairing", "set pairing: given")
         what = "making pairs" if source.pairs else "pairing neighbours"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from distill.core.intake.compared_text import compared, side_texts
 from distill.core.intake.hashing import digest
 from distill.core.intake.held_out import HeldOut, wording
-from distill.core.intake.pairing import left_fields
+from distill.core.intake.pairing import left_fields, left_keys
 from distill.core.project import Project
 from distill.core.records import Record
 
@@ -47,14 +47,14 @@ class Side:
 class Sides:
     """The left and the right sides of rows, and which of them are a pair already.
 
+    Raises: as `left_keys`.
     Attributes: lefts, rights: by name, in its order, once `finish` was called. partners: names of a left side and a
         right one that some row joins.
     """
 
     def __init__(self, project: Project) -> None:
         self._views = [project.views[name] for name in ("card", "document")]
-        self._left_fields = left_fields(project)
-        self._left_key = next(iter(project.data.keys), None)
+        self._left_fields, self._left_keys = left_fields(project), left_keys(project)
         self.lefts: dict[int, Side] = {}
         self.rights: dict[int, Side] = {}
         self.partners: set[tuple[int, int]] = set()
@@ -84,7 +84,7 @@ class Sides:
     def _side(self, record: Record, which: int) -> Side:
         """The left side, 0, or the right one, 1."""
         fields = {path: text for path, text in record.fields.items() if (path in self._left_fields) == (which == 0)}
-        keys = {path: value for path, value in record.keys.items() if (path == self._left_key) == (which == 0)}
+        keys = {path: value for path, value in record.keys.items() if (path in self._left_keys) == (which == 0)}
         card, document = (side_texts(record, view)[which] for view in self._views)
         path = (self._views[0].left, self._views[0].right)[which][0]
         return Side(

@@ -11,6 +11,7 @@ from distill.core.errors import UserError
 from distill.core.files import sha256
 from distill.core.intake.hashing import digest
 from distill.core.intake.held_out import wording
+from distill.core.intake.pairing import key_side
 from distill.core.project import Project
 from distill.core.record_store import read_records
 from tests.core.record_fixtures import LABELS, PROJECT, prepare_and_audit, row, rows, run, write, write_all
@@ -81,6 +82,54 @@ def test_no_side_of_a_test_or_validation_row_is_used_by_key_or_by_wording(tmp_pa
     assert lefts.isdisjoint({"900", "201", "p202"}) and rights.isdisjoint({"p901", "p101"})
     assert len(lefts) == 27 and len(rights) == 28
     assert not [leak for leak in audit["leaks"] if "pool.made" in leak["between"]]
+
+
+@pytest.mark.parametrize("keys", [["product.id", "page.id"], ["page.id", "product.id"], ["page.id"], ["product.id"]])
+@pytest.mark.parametrize("source", [{"pairs": {**NONE, "neighbours": 3, "random": 3}}, "neighbours"], ids=["made", "near"])
+def test_a_pair_has_the_keys_of_its_sides_in_whatever_order_they_are_named(tmp_path, keys, source):
+    lines = train()
+    lines[3]["page"]["id"], lines[4]["product"]["id"] = "p201", 202  # keys of a test
+    write_all(tmp_path, train=lines)
+    if source == "neighbours":
+        source = {"files": "train.jsonl", "pairing": "neighbours"}
+    out, audit = run(tmp_path, keys=keys, pool={"made": source})
+    sides = [("product", "product.id"), ("page", "page.id")]
+    own = {(side, line[side]["title"]): str(line[side]["id"]) for line in lines for side, _ in sides}
+    records = read_records(out, "pool.made")
+    for one in records:
+        assert one.keys == {key: own[side, one.fields[f"{side}.title"]] for side, key in sides if key in keys}
+    if "pairs" in source:
+        assert {"p201", "202"}.isdisjoint(key for one in records for key in one.keys.values())
+        assert audit["rows"]["by_source"]["pool.made"]["dropped"]["side_in_test"] == len(keys)
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "key", "side"),
+    [
+        ("product.title", "page.title", "page.id", 1),
+        ("product.title", "page.product_name", "product.id", 0),
+        ("offer.left.title", "offer.right.title", "offer.right.key", 1),
+        ("title_left", "title_right", "id_left", 0),
+        ("title_left", "title_right", "id_right", 1),
+        ("question1", "question2", "qid2", 1),
+        ("query", "productTitle", "productId", 1),
+        ("query", "passage.text", "query", 0),
+        ("name", "page.id", "product.id", None),
+        ("title", "page", "shop", None),
+    ],
+)
+def test_the_side_of_a_key_is_told_by_its_name(left, right, key, side):
+    view = {"left": [left], "right": [right], "max_tokens": 16}
+    data = {"label": "label", "keys": [key], "train": "a.jsonl", "test": {"t": "t.jsonl"}}
+    plan = {"task": {"labels": ["a", "b"]}, "data": data, "views": {"document": view, "card": view}}
+    assert key_side(parse(Project, plan, "test"), key) == side
+
+
+def test_pairs_are_refused_where_a_key_may_be_of_either_side(tmp_path):
+    write_all(tmp_path, train=[line | {"shop": "а"} for line in train()])
+    for source in ({"pairs": {"of": ["train"]}}, {"files": "pool.jsonl", "pairing": "neighbours"}):
+        with pytest.raises(UserError, match=r"(?s)data\.keys.*shop"):
+            run(tmp_path, keys=["shop"], pool={"made": source})
 
 
 def test_a_side_is_out_as_soon_as_one_of_its_rows_has_a_key_of_a_test(tmp_path):

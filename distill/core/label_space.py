@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -70,13 +71,20 @@ class LabelSpace:
 
     def _index(self, name: str) -> int:
         """The column of a label, also where a table has written the number 1 as 1.0, or true as True."""
-        for form in (name, _plain_form(name)):
-            if form in self.labels:
-                return self.labels.index(form)
-        raise ValueError(f"unknown label '{name}'")
+        place = self._places.get(name, self._places.get(plain_form(name)))
+        if place is None:
+            raise ValueError(f"unknown label '{name}'")
+        return place
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        """Column of each label, under its plain form too where that is no other label."""
+        plain = {plain_form(label): place for place, label in reversed([*enumerate(self.labels)])}
+        return plain | {label: place for place, label in enumerate(self.labels)}
 
 
-def _plain_form(name: str) -> str:
+def plain_form(name: str) -> str:
+    """The label that a table may have written otherwise: 1 for 1.0, true for True."""
     return name.lower() if name in ("True", "False") else _WHOLE.sub(r"\1", name)
 
 
@@ -86,9 +94,9 @@ def label_name(value: Any) -> str:
     Case counts. Values that are no text are named as `scalar_text` writes them.
     """
     text = scalar_text(value)
-    if text.isascii() and text == text.strip():
-        return text
-    return " ".join(unicodedata.normalize("NFC", text.translate(_ZERO_WIDTH)).split())
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", text.translate(_ZERO_WIDTH))
+    return " ".join(text.split())
 
 
 def scalar_text(value: Any) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from distill.core.config import config_error, parse
-from distill.core.intake.found_labels import are_numbers, training_labels
+from distill.core.intake.found_labels import are_numbers, labels_of_files
 from distill.core.intake.rare_classes import merged_task, with_target_class
 from distill.core.label_space import label_name
 from distill.core.project import DROP, Project, Rare
@@ -20,8 +20,8 @@ def labelled(values: dict[str, Any], where: str) -> dict[str, Any]:
         return values
     if task.get("labels") == "auto":
         # Everything else is checked before any file is read, under two labels that stand in.
-        stand_in = {**task, "labels": [str(task.get("positive")), "…"], "swap": None}
-        task = {**task, "labels": training_labels(parse(Project, _nameless({**values, "task": stand_in}), where))}
+        stand_in = {**task, "labels": [label_name(task.get("positive")), "…"], "swap": None}
+        task = {**task, "labels": labels_of_files(parse(Project, _nameless({**values, "task": stand_in}), where))}
         if task.get("ordered") and not are_numbers(task["labels"]):
             listed = ", ".join(task["labels"][:_SHOWN])
             what = f"task.labels: auto takes names in the order of the alphabet, which is no scale ({listed})"

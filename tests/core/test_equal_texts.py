@@ -55,7 +55,9 @@ def test_a_field_that_a_file_has_not_is_an_empty_one(tmp_path):
     assert repeats(records, ["train"], [PAIR]).shape == (0, 2)
 
 
-@pytest.mark.parametrize("view", [{"left": ["Name"], "right": ["name"]}, {"left": ["Name", "name"]}, {"left": ["name"]}])
+@pytest.mark.parametrize(
+    "view", [{"left": ["Name"], "right": ["name"]}, {"left": ["Name", "name"]}, {"left": ["name"]}]
+)
 def test_columns_whose_names_differ_only_in_case_are_two(tmp_path, view):
     rows = [{"Name": f"brand {row % 2}", "name": f"product {row % 5}"} for row in range(15)]
     texts = [str([row[path] for path in [*view["left"], *view.get("right", [])]]) for row in rows]

@@ -71,6 +71,8 @@ def test_wrong_gold_says_what_is_wrong(space, gold, message):
         ("да", "да"),
         ("че\u0308рный", "чёрный"),
         (" о  товаре\u200b", "о товаре"),
+        ("sci  fi", "sci fi"),
+        ("sci\tfi\n", "sci fi"),
         ("Да", "Да"),
     ],
 )
@@ -80,6 +82,8 @@ def test_labels_that_are_not_text_have_one_name(value, name):
 
 def test_labels_of_numbers_and_booleans_match_their_names():
     assert LabelSpace(("0", "1")).target(1.0).tolist() == [0, 1]
+    assert LabelSpace(("0.0", "1.0")).target(1).tolist() == [0, 1]
+    assert LabelSpace(("1.0", "1")).target("1").tolist() == [0, 1]
     assert LabelSpace(("false", "true")).target(True).tolist() == [0, 1]
     assert LabelSpace(("0", "1")).target({1: 2}).tolist() == [0, 1]
 

@@ -63,6 +63,7 @@ def test_labels_auto_are_those_of_the_training_rows(config, tmp_path):
     rows = [{"id": str(i), "label": label} for i, label in enumerate(gold)]
     lines = [json.dumps(row) for row in rows] + ["{", ""]
     (tmp_path / "data" / "train.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    (tmp_path / "data" / "test.jsonl").write_text('{"id": "t", "label": 2.0}', encoding="utf-8")
     settings = resolved(config, sets=["task.labels=auto", "task.positive=11"])
     assert settings.project.task.labels == ["2", "3", "7", "9", "10", "11"]
     assert settings.as_json()["task"]["labels"] == settings.project.task.labels
@@ -70,12 +71,23 @@ def test_labels_auto_are_those_of_the_training_rows(config, tmp_path):
     assert scale.project.task.labels == settings.project.task.labels
     with pytest.raises(UserError, match="labels"):
         resolved(config, sets=["task.labels=auto", "task.positive=12"])
+    (tmp_path / "data" / "test.jsonl").write_text('{"id": "t"}', encoding="utf-8")
     (tmp_path / "data" / "train.jsonl").write_text('{"label": "bad"}\n{"label": "awful"}', encoding="utf-8")
     with pytest.raises(UserError, match=r"order of the alphabet, which is no scale \(awful, bad\); list them"):
         resolved(config, sets=["task.labels=auto", "task.positive=null", "task.ordered=true"])
     (tmp_path / "data" / "train.jsonl").write_text('{"label": "a"}', encoding="utf-8")
     with pytest.raises(UserError, match="1 different values in column 'label'"):
         resolved(config, sets=["task.labels=auto", "task.positive=null"])
+
+
+@pytest.mark.parametrize(("gold", "positive"), [([True, False], "true"), ([1.0, 0.0], "1.0")])
+def test_a_positive_label_of_labels_auto_may_be_a_number_or_a_boolean(config, tmp_path, gold, positive):
+    (tmp_path / "data").mkdir()
+    for name in ("train", "test"):
+        rows = [json.dumps({"id": f"{name}{i}", "label": label}) for i, label in enumerate(gold)]
+        (tmp_path / "data" / f"{name}.jsonl").write_text("\n".join(rows), encoding="utf-8")
+    settings = resolved(config, sets=["task.labels=auto", f"task.positive={positive}"])
+    assert settings.project.task.positive == settings.project.task.labels[1]
 
 
 def test_checkpoint_goes_to_every_chosen_teacher(config):

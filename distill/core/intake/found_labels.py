@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,36 +12,51 @@ from distill.core.errors import UserError
 from distill.core.intake.json_rows import BadJson
 from distill.core.intake.record_reader import gold_value
 from distill.core.intake.sources import Reading, expand, read_rows
-from distill.core.label_space import label_name
+from distill.core.label_space import label_name, plain_form
 from distill.core.project import Project
 from distill.core.rendering import lookup
 
 MOST_CLASSES = 1000
 
 
-def training_labels(project: Project, base: Path = Path()) -> list[str]:
-    """The labels of all training rows, in order.
+def labels_of_files(project: Project, base: Path = Path()) -> list[str]:
+    """The labels of all training rows, in order; those of validation and tests too, where training has to have them.
 
     Args: project: names files and columns; its own labels are not looked at. base: folder that a relative `data.root`
         starts from.
-    Raises: UserError for files that cannot be read, fewer than two labels, or more than 1,000.
+    Raises: UserError for files that cannot be read, fewer than two labels in training, or more than 1,000.
     """
-    found = LabelCounts()
-    for path in expand(base / project.data.root, project.data.train, "data.train"):
-        reading = Reading(project.data.encoding, project.data.quotes, {project.data.label})
-        found.add((row.values for row in read_rows(path, reading) if row.values is not None), project.data.label)
+    found, data = LabelCounts(), project.data
+    reading = Reading(data.encoding, data.quotes, {data.label})
+
+    def add(source: str, files: Sequence[str]) -> None:
+        for path in expand(base / data.root, files, f"data.{source}"):
+            found.add((row.values for row in read_rows(path, reading) if row.values is not None), data.label)
+
+    add("train", data.train)
     if not 2 <= len(found.counts) <= MOST_CLASSES:
         seen = f"{len(found.counts)} different values in column '{project.data.label}' of data.train"
         raise UserError("task.labels: auto needs 2 to 1,000 labels", where="task.labels", found=seen, do="name them")
+    add("valid", data.valid or [])
+    for name, files in data.test.items():
+        add(f"test.{name}", files)
     return in_order(found.counts)
 
 
 class LabelCounts:
-    """The labels of rows. Attributes: counts: label to rows. several: whether some row has a list of labels."""
+    """The labels of rows. Attributes: several: whether some row has a list of labels."""
 
     def __init__(self) -> None:
-        self.counts: Counter[str] = Counter()
+        self._written: Counter[str] = Counter()
         self.several = False
+
+    @property
+    def counts(self) -> Counter[str]:
+        """Label to rows; what is written in several ways, as 1 and 1.0, is one label."""
+        ways: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        for name, rows in self._written.items():
+            ways[plain_form(name)][name] = rows
+        return Counter({(plain if len(own) > 1 else min(own)): own.total() for plain, own in ways.items()})
 
     def add(self, rows: Iterable[Mapping[str, Any]], column: str) -> None:
         """Count the gold in a column; rows whose gold cannot be read are left out."""
@@ -52,7 +67,7 @@ class LabelCounts:
                 continue
             self.several = self.several or isinstance(gold, list)
             names = gold if isinstance(gold, list | dict) else [gold]
-            self.counts.update(filter(None, (label_name(name) for name in names if _nameable(name))))
+            self._written.update(filter(None, (label_name(name) for name in names if _nameable(name))))
 
 
 def in_order(labels: Iterable[str]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -192,8 +193,26 @@ def _listed(labels: Sequence[str]) -> str:
 def gold_value(cell: Any) -> Any:
     """Gold as a file has it: votes or a list of labels in a CSV cell are written as JSON, any other text stays.
 
+    Parquet has every name in each row, with null for no vote, or votes as a list of pairs: what is null is left out, and
+    None is found where nothing else is there.
+
     Raises: BadJson for JSON that is not taken.
     """
+    gold = _parsed(cell)
+    if isinstance(gold, list) and gold and all(isinstance(one, tuple) for one in gold):
+        gold = dict(gold)
+    if isinstance(gold, dict):
+        return {name: count for name, count in gold.items() if not _is_null(count)} or (None if gold else gold)
+    if isinstance(gold, list):
+        return [name for name in gold if not _is_null(name)] or (None if gold else gold)
+    return gold
+
+
+def _is_null(value: Any) -> bool:
+    return value is None or (isinstance(value, float) and isnan(value))
+
+
+def _parsed(cell: Any) -> Any:
     if not isinstance(cell, str) or cell[:1] not in ("{", "["):
         return cell
     try:

@@ -85,7 +85,9 @@ def test_no_side_of_a_test_or_validation_row_is_used_by_key_or_by_wording(tmp_pa
 
 
 @pytest.mark.parametrize("keys", [["product.id", "page.id"], ["page.id", "product.id"], ["page.id"], ["product.id"]])
-@pytest.mark.parametrize("source", [{"pairs": {**NONE, "neighbours": 3, "random": 3}}, "neighbours"], ids=["made", "near"])
+@pytest.mark.parametrize(
+    "source", [{"pairs": {**NONE, "neighbours": 3, "random": 3}}, "neighbours"], ids=["made", "near"]
+)
 def test_a_pair_has_the_keys_of_its_sides_in_whatever_order_they_are_named(tmp_path, keys, source):
     lines = train()
     lines[3]["page"]["id"], lines[4]["product"]["id"] = "p201", 202  # keys of a test

@@ -2,6 +2,8 @@ import json
 import random
 import re
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from distill.core.config import merge, parse
@@ -383,3 +385,26 @@ def test_votes_and_compressed_files(tmp_path):
     out, audit = run(write_all(tmp_path), train=["train.jsonl.gz"])
     assert read_records(out, "train")[1].target.tolist() == [0.25, 0.75, 0]
     assert audit["balance"]["classes"]["train"] == dict.fromkeys(LABELS, 4)
+
+
+@pytest.mark.parametrize("kind", ["struct", "map"])
+def test_votes_of_a_parquet_file_are_those_that_are_there(tmp_path, kind):
+    votes = [{"мимо": 3}, {"рядом": 2, "точно": 2}, {"точно": 1.0}]
+    lines = [values | {"метка": votes[i % 3]} for i, values in enumerate(rows("т", 12, 0))]
+    table = pa.Table.from_pylist(lines)
+    if kind == "map":
+        own = pa.array([[*line["метка"].items()] for line in lines], pa.map_(pa.string(), pa.float64()))
+        table = table.set_column(table.schema.get_field_index("метка"), "метка", own)
+    pq.write_table(table, tmp_path / "train.parquet")
+    out, _ = run(write_all(tmp_path), train=["train.parquet"])
+    assert [record.target.tolist() for record in read_records(out, "train")] == [
+        [1, 0, 0],
+        [0, 0.5, 0.5],
+        [0, 0, 1],
+    ] * 4
+
+
+def test_gold_of_nulls_alone_is_missing(tmp_path):
+    lines = [*rows("т", 12, 0), row("ничей", 40) | {"метка": {"мимо": None}}, row("пуст", 41) | {"метка": [None]}]
+    _, audit = run(write_all(tmp_path, train=lines))
+    assert audit["rows"]["by_source"]["train"]["dropped"] == {"missing_label": 2}

@@ -1,0 +1,44 @@
+"""`labels: auto`: which classes files have, however their labels are written."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from distill.core.errors import UserError
+from distill.core.intake.found_labels import LabelCounts, labels_of_files
+from distill.core.intake.prepare import prepare
+from distill.core.project import Project
+from tests.core.record_fixtures import LABELS, project, row, rows, write_all
+
+
+def found(tmp_path) -> Project:
+    """The project of the files there, with their labels."""
+    plan = project(root=str(tmp_path))
+    task = plan.task.model_copy(update={"labels": labels_of_files(plan), "positive": None})
+    return plan.model_copy(update={"task": task})
+
+
+def test_a_class_that_only_a_test_has_stops_the_run(tmp_path):
+    test = [*rows("е", 6, 200), row("новый", 230, "редкий")]
+    plan = found(write_all(tmp_path, test=test))
+    assert plan.task.labels == sorted([*LABELS, "редкий"])
+    with pytest.raises(UserError, match=r"(?s)test\.seen has a label that train lacks.*test\.jsonl, row 7.*редкий"):
+        prepare(plan, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("golds", "labels"),
+    [
+        (["1", "1.0", 1, "0", 0.0, "0.0"], {"1": 3, "0": 3}),
+        (["True", True, "false", "False"], {"true": 2, "false": 2}),
+        (["1.0", "0.0"], {"1.0": 1, "0.0": 1}),
+        (["sci  fi", "sci fi", "нау  фи", "нау фи"], {"sci fi": 2, "нау фи": 2}),
+        ([{"a": 3, "b": None}, [("a", 1)], {"a": 1}], {"a": 3}),
+    ],
+)
+def test_one_class_is_one_label_however_tables_write_it(golds: list[Any], labels):
+    counts = LabelCounts()
+    counts.add([{"label": gold} for gold in golds], "label")
+    assert counts.counts == labels

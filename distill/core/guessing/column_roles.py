@@ -30,7 +30,11 @@ _SIDES = (
 
 def id_column(tables: Sequence[Mapping[str, Column]]) -> str | None:
     """A column that is named like an identity and unique in every file: `id` first; None where there is none."""
-    common = [name for name in tables[0] if all(name in table and table[name].unique for table in tables)]
+    common = [
+        name
+        for name in tables[0]
+        if all(name in table and table[name].unique and table[name].is_scalar for table in tables)
+    ]
     named = [name for name in common if is_key(name) or is_number(name)]
     return min(named, key=lambda name: (name != "id", not is_key(name), "." in name, len(name)), default=None)
 
@@ -63,7 +67,7 @@ def label_column(columns: Mapping[str, Column]) -> str:
 
 def slice_column(columns: Mapping[str, Column], taken: set[str]) -> str | None:
     """The first column named like a group of records that has 2 to 50 values."""
-    names = [name for name in SLICES if name in columns and name not in taken]
+    names = [name for name in SLICES if name in columns and name not in taken and columns[name].is_scalar]
     return next((name for name in names if 2 <= columns[name].distinct <= _MOST_VALUES), None)
 
 
@@ -96,6 +100,7 @@ def key_columns(
     for side in (0, 1):
         own = [path for path, found in sides.items() if found == side and is_key(path)]
         own = [path for path in own if columns[path].values and all(path in table for table in labelled)]
+        own = [path for path in own if columns[path].is_scalar]
         if own:
             keys.append(min(own, key=lambda path: columns[path].distinct))
     return keys

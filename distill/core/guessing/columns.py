@@ -9,7 +9,7 @@ from typing import Any
 
 from distill.core.errors import UserError
 from distill.core.intake.record_reader import columns as column_paths
-from distill.core.rendering import lookup
+from distill.core.rendering import FieldError, field_text, lookup
 
 _NEARLY = 0.97
 _MOST_COLUMNS = 5000
@@ -51,11 +51,28 @@ class Column:
         return sorted(len(str(value).split()) for value in self.values)
 
     @property
+    def is_scalar(self) -> bool:
+        """Whether each row has one value, as ids, keys and slices need."""
+        return not any(isinstance(value, dict | list | tuple | bytes) for value in self.values)
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether every value can be made text: a list of objects cannot."""
+        try:
+            for value in self.values:
+                field_text({self.path: value}, self.path)
+        except FieldError:
+            return False
+        return True
+
+    @property
     def is_text(self) -> bool:
         """Whether the values are strings (or lists of them) of which most hold a letter, and no hashes."""
         texts = [str(value) for value in self.values if isinstance(value, str | list)]
         lettered = sum(any(map(str.isalpha, text)) for text in texts)
-        return lettered > 0.5 * len(self.values) and sum(map(_is_code, texts)) < _NEARLY * len(texts)
+        return (
+            lettered > 0.5 * len(self.values) and sum(map(_is_code, texts)) < _NEARLY * len(texts) and self.is_readable
+        )
 
 
 def look(rows: Sequence[Mapping[str, Any]], where: str) -> dict[str, Column]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -105,8 +106,8 @@ class StarterProject:
         return named[0] if len(named) == 1 else rarer if plain else None
 
     @property
-    def by_keys(self) -> bool:
-        """Whether the test set has to be made by keys, because no file is one."""
+    def makes_test(self) -> bool:
+        """Whether the test set has to be made, because no file is one."""
         return not self.files.get("test")
 
 
@@ -125,7 +126,7 @@ def guess(paths: Sequence[Path], folder: Path = Path(), tokenizer: Path | None =
     label = label_column(first)
     roles = _roles(tables, label)
     labels = _labels([path for path, role in roles.items() if role != "pool"], label, reading)
-    name = _id(tables, reading)
+    name = _id(tables, reading, label)
     sides = side_columns(first, {name or "", label})
     slice_ = slice_column(first, {name or "", label})
     keys = key_columns(first, sides, [tables[path] for path, role in roles.items() if role != "pool"])
@@ -149,7 +150,7 @@ def guess(paths: Sequence[Path], folder: Path = Path(), tokenizer: Path | None =
         id=name,
         label=label,
         slice=slice_,
-        keys=keys or ([] if "test" in files else [_most_different(first, document)]),
+        keys=keys or ([] if "test" in files else _most_different(first, document)),
         labels=in_order(labels.counts),
         counts=labels.counts,
         kind="multi" if labels.several else "single",
@@ -245,14 +246,27 @@ def _files(roles: Mapping[Path, str], root: Path) -> dict[str, dict[str, str]]:
     return found
 
 
-def _id(tables: Mapping[Path, dict[str, Column]], reading: Reading) -> str | None:
-    """The column that names the records, where it is unique beyond the sample too."""
+def _id(tables: Mapping[Path, dict[str, Column]], reading: Reading, label: str) -> str | None:
+    """The column that names the records, where it does so over all files and beyond the sample too.
+
+    A row that comes again, with the same id and the same values, does not count against it.
+    """
     name = id_column(list(tables.values()))
-    for path in tables if name else ():
-        ids = [scalar_text(lookup(values, name or "")) for values in _values(path, reading, LABEL_ROWS)]
-        if len(set(ids)) <= _UNIQUE * len(ids):
-            return None
-    return name
+    if name is None:
+        return None
+    common = [path for path in next(iter(tables.values())) if all(path in columns for columns in tables.values())]
+    compared = [path for path in common if path != label and not path.startswith(f"{label}.")]
+    first, repeated, ids = dict[str, int](), set[str](), defaultdict[Path, list[str]](list)
+    for path in tables:
+        alone = path if compared == [name] else None  # files with no other column in common tell no row again
+        for values in _values(path, reading, LABEL_ROWS):
+            own = scalar_text(lookup(values, name))
+            content = hash((alone, *(str(lookup(values, other)) for other in compared)))
+            ids[path].append(own)
+            if first.setdefault(own, content) != content:
+                repeated.add(own)
+    several = any(sum(own in repeated for own in found) >= (1 - _UNIQUE) * len(found) for found in ids.values())
+    return None if several else name
 
 
 def _document(
@@ -262,7 +276,12 @@ def _document(
     found: Sides = ([], [])
     left_out: dict[str, str] = {}
     for path, column in columns.items():
-        if path in taken or path.partition(".")[0] in taken or not column.is_text or is_key(path) or is_number(path):
+        if path in taken or path.partition(".")[0] in taken or is_key(path) or is_number(path):
+            continue
+        if not column.is_readable:
+            left_out[path] = "not every value is a text"
+            continue
+        if not column.is_text:
             continue
         reason = why_left_out(column, rows, label)
         if reason is None and (path == slice_ or (not sides and path in SLICES) or column.name in _LANGUAGES):
@@ -276,9 +295,10 @@ def _document(
     return found, left_out
 
 
-def _most_different(columns: Mapping[str, Column], document: Sides) -> str:
-    """The text that tells records apart best."""
-    return max([*document[0], *document[1]], key=lambda path: columns[path].distinct)
+def _most_different(columns: Mapping[str, Column], document: Sides) -> list[str]:
+    """The text that tells records apart best, as the one key; none where all are lists of texts."""
+    texts = [path for path in [*document[0], *document[1]] if columns[path].is_scalar]
+    return [max(texts, key=lambda path: columns[path].distinct)] if texts else []
 
 
 def _lacks(columns: Mapping[str, Column], role: str, document: Sides, card: Sides) -> str | None:

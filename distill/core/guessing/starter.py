@@ -57,16 +57,19 @@ def preview(starter: StarterProject) -> str:
 
 
 def first_record(project: Project, base: Path = Path()) -> Record:
-    """The first training row that makes a record. Raises: UserError when none does."""
-    reader = RecordReader(project, labelled=True)
+    """The first training row that makes a record. Raises: UserError when none does, with the first one's reason."""
+    reader, found = RecordReader(project, labelled=True), list[str]()
     for path in data_files(project, base)["train"]:
         for row in read_rows(path, Reading(project.data.encoding, project.data.quotes)):
             try:
                 if row.values is not None:
                     return reader.read(row.values)
-            except BadRow:
-                continue
-    raise UserError("no training row can be read", where="data.train", do="run distill audit to see why")
+                reason = str(row.problem)
+            except BadRow as bad:
+                reason = f"{bad.reason}: {bad.detail}"
+            found = found or [f"{path.name}:{row.number}, {reason}"]
+    do = "correct the rows, or write the YAML by hand"
+    raise UserError("no training row can be read", where="data.train", found=found[0] if found else None, do=do)
 
 
 def _task(starter: StarterProject) -> list[str]:
@@ -96,7 +99,7 @@ def _counts(starter: StarterProject) -> str:
 def _data(starter: StarterProject) -> list[str]:
     root = Path(os.path.relpath(starter.root, starter.folder)).as_posix()
     lines = ["data:", "  # From this file's folder.", f"  root: {_flow(root)}"]
-    why = "Unique in every file." if starter.id else "No column is unique in every file: ids are hashes of the texts."
+    why = "Unique over all files." if starter.id else "No column is unique over all files: ids are hashes of the texts."
     lines += [f"  # {why}", f"  id: {_flow(starter.id)}"]
     lines += [f"  label: {_flow(starter.label)}"]
     if starter.slice:
@@ -113,8 +116,9 @@ def _data(starter: StarterProject) -> list[str]:
     lines += ["  # (?) Files by their names; those without labels are the pool."]
     lines += [f"  # No pool, no column of {side}: {_flow(name)[1:-1]}." for name, side in starter.no_pool.items()]
     lines += _files(starter)
-    if starter.by_keys:
-        lines += ["  # No test file: test and valid are made by keys.", "  split: {mode: keys, valid: 0.1, test: 0.2}"]
+    if starter.makes_test:
+        mode, how = ("keys", "by keys") if starter.keys else ("random", "at random, as no column is a key")
+        lines += [f"  # No test file: test and valid are made {how}.", f"  split: {{mode: {mode}, valid: 0.1, test: 0.2}}"]
     return lines
 
 
@@ -122,7 +126,7 @@ def _files(starter: StarterProject) -> list[str]:
     files = starter.files
     train = list(files.get("train", {}).values())
     valid = list(files.get("valid", {}).values())
-    if starter.by_keys:
+    if starter.makes_test:
         train, valid = train + valid, []
     lines = [f"  train: {_flow(train)}"]
     lines += [f"  valid: {_flow(valid)}"] if valid else []

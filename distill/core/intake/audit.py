@@ -242,7 +242,9 @@ def _warnings(project: Project, found: Mapping[str, Any], shared: list[Overlap])
     for overlap in shared:
         if overlap.reuses_ids():
             pair = f"{overlap.a} and {overlap.b}"
-            warnings.append(f"{pair} share ids under different texts: are ids unique within a file only?")
+            warnings.append(
+                f"{pair} share ids under different texts: if ids are unique within a file only, set data.id: null"
+            )
     for view, share in found["unread_share"].items():
         if share > _MUCH_UNREAD:
             warnings.append(f"views.{view}: {share:.0%} of the tokens are never read; raise max_tokens or use windows")

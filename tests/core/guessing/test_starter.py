@@ -8,7 +8,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 
 from distill.core.config import parse, parse_yaml
 from distill.core.errors import UserError
-from distill.core.guessing.starter import guess, preview, starter_yaml
+from distill.core.guessing.starter import first_record, guess, preview, starter_yaml
 from distill.core.intake.prepare import prepare
 from distill.core.label_space import label_name
 from distill.core.project import Project
@@ -174,6 +174,58 @@ def test_an_id_that_repeats_beyond_the_sample_is_none(tmp_path, monkeypatch):
     monkeypatch.setattr("distill.core.guessing.guess.SAMPLE_ROWS", 20)
     lines = [{"id": i // 2, "text": f"ёж номер {i}", "label": i % 3} for i in range(640)]
     assert guessed(tmp_path, lines).id is None
+
+
+def test_ids_that_each_file_counts_from_zero_name_no_row_and_those_of_equal_rows_do(tmp_path):
+    parts = {"train": 40, "valid": 12, "test": 15, "pool": 60}
+    for name, count in parts.items():
+        lines = [{"id": i, "text": f"{name} ёж {i}", "label": i % 2} for i in range(count)]
+        write(
+            tmp_path / f"{name}.jsonl",
+            [{"id": one["id"], "text": one["text"]} for one in lines if name == "pool"] or lines,
+        )
+    paths = files(tmp_path, *(f"{name}.jsonl" for name in parts))
+    for order in (paths, paths[::-1]):
+        starter = guess(order, tmp_path)
+        assert starter.id is None and "No column is unique over all files" in starter_yaml(starter)
+    (tmp_path / "records").mkdir()
+    prepare(parsed(starter), tmp_path / "records", base=tmp_path)
+    assert len(read_records(tmp_path / "records", "pool.pool")) == 60
+    both = [json.loads(line) for line in paths[0].read_text().splitlines()]
+    write(paths[-1], [{"id": one["id"], "text": one["text"]} for one in both])
+    assert guess([paths[0], paths[-1]], tmp_path).id == "id"
+
+
+def test_a_column_of_objects_is_left_out_and_said(tmp_path):
+    lines = [
+        {"id": i, "name": f"дрель номер {i}", "label": i % 2}
+        | ({"attributes": [{"name": "цвет", "value": "красный"}]} if i % 5 else {"attributes": ["синий"]})
+        for i in range(60)
+    ]
+    starter = guessed(tmp_path, lines)
+    assert starter.document == (["name"], []) and starter.left_out == {"attributes": "not every value is a text"}
+    assert preview(starter).startswith("record 0")
+
+
+@pytest.mark.parametrize("name", ["name", "sentences"])
+def test_lists_of_texts_are_texts_and_no_keys(tmp_path, name):
+    lines = [
+        {name: f"дрель {i // 9}", "more_id": [f"к{i}"], "lang": [["ru"], ["en"]][i % 2], "label": i % 2}
+        for i in range(60)
+    ]
+    for i, line in enumerate(lines):
+        line["sentences"] = [f"Это дрель номер {i}.", "Она хороша."]
+    starter = guess([write(tmp_path / "train.jsonl", lines)], tmp_path)
+    assert starter.keys == [own for own in ["name"] if name == own] and "sentences" in starter.document[0]
+    assert starter.id is None and starter.slice is None and preview(starter)
+
+
+def test_a_first_record_that_cannot_be_read_says_why(tmp_path):
+    lines = [{"id": i, "text": f"ёж {i}", "label": i % 2} for i in range(40)]
+    found = parsed(guessed(tmp_path, lines))
+    write(tmp_path / "train.jsonl", [line | {"text": {"ru": "ёж"}} for line in lines])
+    with pytest.raises(UserError, match=r"(?s)train\.jsonl:1, wrong_type: column 'text' needs text, found dict"):
+        first_record(found, tmp_path)
 
 
 def test_columns_that_say_nothing_or_give_the_label_away_are_left_out_and_said(tmp_path):

@@ -13,8 +13,8 @@ from distill.report.contents import Report, dig, entries, gates_of
 _READ = "read the report, then mend the cause; a gate set to null in the config is off"
 _LEAKS = (
     "data.on_leak: drop_train takes their equals out of training and validation, data.on_card_leak: drop those that "
-    "only read alike on cards; where ids are unique within a file only, data.id: null makes ids of the texts; or remove "
-    "one of each by hand"
+    "only read alike on cards; where ids are unique within a file only, data.id: null makes ids of the texts; or "
+    "remove one of each by hand"
 )
 
 

@@ -118,7 +118,8 @@ def _data(starter: StarterProject) -> list[str]:
     lines += _files(starter)
     if starter.makes_test:
         mode, how = ("keys", "by keys") if starter.keys else ("random", "at random, as no column is a key")
-        lines += [f"  # No test file: test and valid are made {how}.", f"  split: {{mode: {mode}, valid: 0.1, test: 0.2}}"]
+        lines.append(f"  # No test file: test and valid are made {how}.")
+        lines.append(f"  split: {{mode: {mode}, valid: 0.1, test: 0.2}}")
     return lines
 
 

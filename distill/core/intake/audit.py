@@ -24,6 +24,7 @@ from distill.core.intake.overlaps import Overlap, SplitChecks, leak_checks, leak
 from distill.core.intake.rare_classes import REASON as RARE
 from distill.core.intake.rows import sides_without_column
 from distill.core.intake.source_overlaps import OVERLAPS_FILE, contained, contained_warnings
+from distill.core.intake.splits import KEY_TEST, is_far
 from distill.core.intake.words import word_tokenizer
 from distill.core.progress import EVERY, Advance, progress
 from distill.core.project import DROP, Project, Rare
@@ -234,6 +235,7 @@ def _warnings(project: Project, found: Mapping[str, Any], shared: list[Overlap])
         bad = sum(count for reason, count in counts["dropped"].items() if reason not in on_purpose)
         if (lost := counts["dropped"].get("crosses_split", 0)) and lost >= _MUCH_CROSSING * counts["read"]:
             warnings.append(_crossing(source, lost, counts))
+        warnings += _missed_shares(project, source, counts)
         if bad > _MANY_BAD * counts["read"]:
             warnings.append(f"{source}: {bad} of {counts['read']} rows are in quarantine")
     warnings += shared_rows.shared_warnings(project, found, shared)
@@ -338,6 +340,16 @@ def _crossing(source: str, lost: int, counts: Json) -> str:
     dropped = f"{lost} of {counts['read']} rows ({lost / counts['read']:.0%}) are dropped"
     why = "as their keys come to different parts of the split"
     return f"{source}: {dropped}, {why}; left: {left}. One key in data.keys, or smaller shares, drop fewer"
+
+
+def _missed_shares(project: Project, source: str, counts: Json) -> Iterator[str]:
+    """That a part which was made of a source is far from the share that is asked for."""
+    asked = {KEY_TEST: project.data.split.test, "valid": project.data.split.valid}
+    for split in [split for split in asked if split in counts["kept_in"] and split != source]:
+        share = counts["kept_in"][split] / counts["kept"]
+        if is_far(share, asked[split]):
+            why = "what belongs together stays in one part, and a few large keys leave no better split"
+            yield f"{split}: {share:.0%} of the rows of {source}, {asked[split]:.0%} are asked for; {why}"
 
 
 def _differ(project: Project) -> bool:

@@ -57,7 +57,7 @@ def _constant(records: Sequence[Record], task: Task) -> bool:
 
 
 def _unseen(split: str, place: str, found: str) -> UserError:
-    do = "add training rows with this label, or take it out of the evaluation files"
+    do = "add training rows with this label, take it out of the evaluation files, or let task.rare merge or drop it"
     return UserError(f"{split} has a label that train lacks", where=place, found=found, do=do)
 
 

@@ -19,8 +19,8 @@ from distill.core.intake.label_check import Places, note_places, require_labels
 from distill.core.intake.ledger import Ledger, Quarantine, quarantine
 from distill.core.intake.near.pool import REASON as NEAR
 from distill.core.intake.near.pool import NearPool
-from distill.core.intake.pool import PoolCheck, new_pairs, paired, pool_config, sampled
 from distill.core.intake.pairing import left_keys
+from distill.core.intake.pool import PoolCheck, new_pairs, paired, pool_config, sampled
 from distill.core.intake.rare_classes import REASON, rare_config, without_rare
 from distill.core.intake.record_reader import field_paths
 from distill.core.intake.rows import Check, DuplicateCheck, SourceReader

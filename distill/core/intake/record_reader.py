@@ -193,8 +193,8 @@ def _listed(labels: Sequence[str]) -> str:
 def gold_value(cell: Any) -> Any:
     """Gold as a file has it: votes or a list of labels in a CSV cell are written as JSON, any other text stays.
 
-    Parquet has every name in each row, with null for no vote, or votes as a list of pairs: what is null is left out, and
-    None is found where nothing else is there.
+    Parquet has every name in each row, with null for no vote, or votes as a list of pairs: what is null is left out,
+    and None is found where nothing else is there.
 
     Raises: BadJson for JSON that is not taken.
     """

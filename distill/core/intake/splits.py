@@ -2,7 +2,8 @@
 
 Rows that keys join, directly or through other rows, come to one part together, so none has to be dropped. Only a group
 over a twentieth of all rows is divided: each of its keys goes to a part by itself, and the rows whose keys fall apart
-are dropped. The shares are those of the rows that remain.
+are dropped. The shares are those of the rows that remain. What has more rows than any part should have is training's,
+and so is one row, with those it has to be with, of a class that would be in no training row.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from distill.core.records import Record
 KEY_TEST = "test.unseen"
 MOST_CROSSING = 0.65  # two keys that go together at random lose 61% at the default shares
 _DIVIDED = 0.05
+_TRAIN = 1 - 2**-53  # a place among the training rows, whatever the shares
 _STEPS = 100  # borders are searched for in hundredths, so that a few more rows seldom move one
 
 Parts = dict[str, list[Record]]
@@ -68,8 +70,12 @@ def _divided(
     parts: Parts = {name: [] for name in reversed([*shares, "train"])}
     if len(names) == 1:
         return {**parts, "train": list(records)}, []
-    places = _places(keys, seed, salt)
-    borders = _borders(places, [share for share in shares.values() if share])
+    wanted, units = [share for share in shares.values() if share], _units(keys)
+    hashes = _hashes(units, wanted, seed, salt)
+    places = _places(units, hashes)
+    borders = _borders(places, wanted)
+    if lost := _of_lost_classes(records, units, places, borders[-1]):
+        places = _places(units, {**hashes, **dict.fromkeys(lost, _TRAIN)})
     found = np.searchsorted(borders, places, side="right")
     crossing: list[Record] = []
     for record, (first, last) in zip(records, found.tolist(), strict=True):
@@ -79,19 +85,55 @@ def _divided(
     return parts, crossing
 
 
-def _places(keys: Sequence[Sequence[str]], seed: int, salt: str) -> NDArray[np.float64]:
-    """The lowest and the highest hash of each record's keys, (N, 2): one number for a group that stays together."""
+def _units(keys: Sequence[Sequence[str]]) -> list[Sequence[str]]:
+    """What each record's place is drawn by: the group that stays together, or each of its keys where one is divided."""
     groups = _Groups()
     for own in keys:
         groups.join(own)
     sizes = Counter(groups.of(own[0]) for own in keys)
-    places = np.empty((len(keys), 2))
-    for index, own in enumerate(keys):
-        group = groups.of(own[0])
-        whole = len(set(own)) == 1 or sizes[group] <= _DIVIDED * len(keys)
-        hashes = [unit(seed, salt, key) for key in ([own[0]] if len(set(own)) == 1 else [group] if whole else own)]
-        places[index] = min(hashes), max(hashes)
+    return [[group] if sizes[group := groups.of(own[0])] <= _DIVIDED * len(keys) else own for own in keys]
+
+
+def _hashes(units: Sequence[Sequence[str]], shares: Sequence[float], seed: int, salt: str) -> dict[str, float]:
+    """Unit to its place in [0, 1): by a hash, and among the training rows for one that has more rows than any part.
+
+    As long as enough is left for the parts: of a few keys of equal size some have to be larger than a part.
+    """
+    rows = Counter(name for own in units for name in set(own))
+    places = {name: unit(seed, salt, name) for name in rows}
+    large = [name for name, count in rows.items() if count > max(shares) * len(units)]
+    left = len(units)
+    for number, name in enumerate(sorted(large, key=lambda name: (-rows[name], places[name])), 1):
+        left -= rows[name]
+        if left < sum(shares) * len(units) or len(rows) - number < len(shares):
+            break
+        places[name] = _TRAIN
     return places
+
+
+def _places(units: Sequence[Sequence[str]], hashes: Mapping[str, float]) -> NDArray[np.float64]:
+    """The lowest and the highest place of each record's units, (N, 2)."""
+    return np.array([(min(own), max(own)) for own in ([hashes[name] for name in names] for names in units)])
+
+
+def _of_lost_classes(
+    records: Sequence[Record], units: Sequence[Sequence[str]], places: NDArray[np.float64], border: float
+) -> set[str]:
+    """The units of one record of each class that no training row would have: the one that is nearest to them.
+
+    Args: border: where the training rows begin.
+    """
+    known, lost = set[int](), set[str]()
+    rows = zip(records, units, places.tolist(), strict=True)
+    for record, own, (first, last) in sorted(rows, key=lambda row: (-row[2][0], row[0].id)):
+        target = record.target
+        if target is None or first < border <= last:
+            continue
+        classes = set(target.nonzero()[0].tolist())
+        if first < border and not classes <= known:
+            lost.update(own)
+        known |= classes
+    return lost
 
 
 class _Groups:
@@ -117,9 +159,16 @@ class _Groups:
 
 
 def _borders(places: NDArray[np.float64], shares: Sequence[float]) -> NDArray[np.float64]:
-    """Where the parts end, so that the rows that remain have these shares. Args: shares: of one or two parts."""
+    """Where the parts end, so that the rows that remain have these shares. Args: shares: of one or two parts.
+
+    Where no row crosses they end at the shares themselves, so that more rows move none, unless a few large keys make
+    that far from what is asked for.
+    """
+    plain = np.cumsum(shares)
     if (places[:, 0] == places[:, 1]).all():
-        return np.cumsum(shares)
+        parts = np.bincount(np.searchsorted(plain, places[:, 0], side="right"), minlength=len(shares) + 1)
+        if not any(is_far(rows / len(places), share) for rows, share in zip(parts, shares, strict=False)):
+            return plain
     # inside[i, j]: rows whose hashes all lie in [i, j), in hundredths.
     counts, _, _ = np.histogram2d(places[:, 0], places[:, 1], bins=_STEPS, range=[[0, 1], [0, 1]])
     below = np.vstack([counts[::-1].cumsum(axis=0)[::-1], np.zeros(_STEPS)])
@@ -129,12 +178,18 @@ def _borders(places: NDArray[np.float64], shares: Sequence[float]) -> NDArray[np
     return np.array(min(ways, key=lambda way: _distance(inside, way, shares))) / _STEPS
 
 
-def _distance(inside: NDArray[np.float64], borders: Sequence[int], shares: Sequence[float]) -> float:
-    """How far the shares of the rows between the borders are from those that are wanted."""
+def is_far(share: float, wanted: float) -> bool:
+    """Whether a part has under half of the rows that it should have, or over twice as many."""
+    return not wanted / 2 <= share <= 2 * wanted
+
+
+def _distance(inside: NDArray[np.float64], borders: Sequence[int], shares: Sequence[float]) -> tuple[int, float]:
+    """How many parts are empty, and how far the shares of the rows between the borders are from those wanted."""
     starts, ends = [0, *borders], [*borders, _STEPS]
     rows = [inside[start, end] for start, end in zip(starts, ends, strict=True)]
     kept = sum(rows)
-    return sum(abs(own / kept - share) for own, share in zip(rows, shares, strict=False)) if kept else 2.0
+    far = sum(abs(own / kept - share) for own, share in zip(rows, shares, strict=False)) if kept else 2.0
+    return rows.count(0), far
 
 
 def _too_many(crossing: int, rows: int) -> UserError:

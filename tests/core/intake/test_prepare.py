@@ -379,6 +379,14 @@ def test_crossing_rows_are_warned_about_and_too_many_are_an_error(tmp_path, monk
         run_keys(tmp_path)
 
 
+@pytest.mark.parametrize(("keys", "missed"), [(4, True), (40, False)])
+def test_parts_far_from_their_shares_are_a_warning(tmp_path, keys, missed):
+    train = [row(f"т{i}", i, LABELS[i // 40 % 3], product={"id": i % keys}) for i in range(240)]
+    _, audit = run_keys(write_all(tmp_path, train=train), keys=["product.id"])
+    told = [line for line in audit["warnings"] if "are asked for" in line]
+    assert [line[:58] for line in told] == ["valid: 25% of the rows of train, 10% are asked for; what b"] * missed
+
+
 def test_votes_and_compressed_files(tmp_path):
     train = [values | {"метка": {values["метка"]: 3, "мимо": 1}} for values in rows("т", 12, 0)]
     write(tmp_path / "train.jsonl.gz", train)

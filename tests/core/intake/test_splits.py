@@ -1,11 +1,13 @@
 import random
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from distill.core.errors import UserError
 from distill.core.intake.config import Split
 from distill.core.intake.hashing import digest, unit
-from distill.core.intake.splits import KEY_TEST, hold_out, made_parts
+from distill.core.intake.splits import KEY_TEST, hold_out, is_far, made_parts
 from distill.core.records import Record
 
 
@@ -26,6 +28,48 @@ def test_the_seed_decides_and_more_rows_move_none():
     few, many = (made_parts([record(i, f"т{i}") for i in range(n)], config, 1)[0] for n in (100, 200))
     assert {r.id for r in few["valid"]} <= {r.id for r in many["valid"]}
     assert made_parts([record(i, f"т{i}") for i in range(100)], config, 2)[0] != few
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize(
+    "key",
+    [lambda i, draw: "много" if i % 10 < 6 else f"м{draw.randrange(400)}", lambda i, draw: f"м{i % 12}",
+     lambda i, draw: f"м{int(draw.paretovariate(0.7))}"],
+    ids=["one giant", "twelve equal", "heavy tail"],
+)  # fmt: skip
+def test_large_keys_leave_no_part_far_from_its_share(key, seed):
+    draw = random.Random(0)
+    parts, crossing = made_parts([record(i, key(i, draw)) for i in range(2000)], Split(mode="keys"), seed)
+    assert not crossing and not keys_of(parts[KEY_TEST]) & (keys_of(parts["train"]) | keys_of(parts["valid"]))
+    assert not is_far(len(parts["valid"]) / 2000, 0.1) and not is_far(len(parts[KEY_TEST]) / 2000, 0.2)
+    held, _ = hold_out([record(i, key(i, draw)) for i in range(2000)], 0.1, seed)
+    assert not is_far(len(held["valid"]) / 2000, 0.1)
+
+
+@pytest.mark.parametrize("count", [3, 4, 5])
+def test_of_a_few_keys_each_part_has_one(count):
+    parts, _ = made_parts([record(i, f"м{i % count}") for i in range(600)], Split(mode="keys"), 1)
+    assert all(parts.values()) and hold_out([record(i, f"м{i % count}") for i in range(600)], 0.1, 1)[0]["valid"]
+
+
+@pytest.mark.parametrize("mode", ["random", "keys"])
+def test_a_class_has_a_training_row_before_any_other_part_has_one(mode):
+    records = [replace(record(i, f"т{i // 2}"), target=np.eye(22, dtype=np.float32)[i % 2]) for i in range(400)]
+    rare = [replace(record(400 + i, f"т{i}"), target=np.eye(22, dtype=np.float32)[2 + i // 2]) for i in range(40)]
+    for seed in range(4):
+        parts, crossing = made_parts([*records, *rare], Split(mode=mode), seed)
+        assert {int(one.target.argmax()) for one in parts["train"]} == set(range(22)) and not crossing
+        assert mode == "random" or not keys_of(parts["train"]) & keys_of(parts[KEY_TEST])
+        assert any(one.target.argmax() > 1 for one in parts[KEY_TEST])
+        again, _ = made_parts([*records, *rare][::-1], Split(mode=mode), seed)
+        assert {one.id for one in again["train"]} == {one.id for one in parts["train"]}
+
+
+def test_a_row_without_one_of_its_keys_is_where_the_other_one_is():
+    parts, crossing = made_parts(
+        [record(i, f"л{i}" if i % 2 else "", f"п{i // 2}") for i in range(600)], Split(mode="keys"), 1
+    )
+    assert not crossing and not keys_of(parts[KEY_TEST]) & (keys_of(parts["train"]) | keys_of(parts["valid"]))
 
 
 def test_a_key_keeps_to_one_part_on_either_side():

@@ -163,6 +163,6 @@ def _swallows(path: Path, first: int, last: int, rows: int) -> UserError:
     return UserError(
         f"a quote is opened, and closed only in line {last}; {rows} lines between that read like rows are in one row",
         where=f"{path}, line {first}",
-        do='close it, or double each quote inside a quoted cell (""); a cell that does hold such lines is read from JSONL '
-        "and Parquet",
+        do='close it, or double each quote inside a quoted cell (""); a cell that does hold such lines is read '
+        "from JSONL and Parquet",
     )

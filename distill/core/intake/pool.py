@@ -68,7 +68,7 @@ class PoolCheck:
         self._documents: dict[int, str] = {}
         self._sides: dict[int, str] = {}
         self._cards: dict[int, str] = {}
-        self._keys: set[tuple[str, str]] = set()
+        self._keys: set[str] = set()
         self._texts, self._reasons = KeyTable(), dict[str, int]()
         self._ids = KeyTable()
         for split, records in labelled.items():
@@ -92,7 +92,7 @@ class PoolCheck:
         left, right = self.sides(record)
         if reason := self._documents.get(self._document_key(record)) or left or right:
             raise Dropped(reason)
-        if not self._keys.isdisjoint(record.keys.items()):
+        if not self._keys.isdisjoint(self._values(record)):
             raise Dropped("key_in_evaluation")
         if self._by_card and (card := self._cards.get(self._card_key(record))):
             raise Dropped(f"card_{card}")
@@ -118,7 +118,11 @@ class PoolCheck:
         if self._by_side:
             self._sides |= {side: reason for side in self._side_keys(record) if side and side not in self._sides}
         if self._by_key:
-            self._keys |= {(path, key) for path, key in record.keys.items() if key and path in self._split_keys}
+            self._keys.update(self._values(record))
+
+    def _values(self, record: Record) -> Iterator[str]:
+        """What the record is about; the value alone counts, on whichever side it is, as for the split."""
+        return (key for path, key in record.keys.items() if key and path in self._split_keys)
 
     def _number(self, reason: str) -> int:
         return self._reasons.setdefault(reason, len(self._reasons))

@@ -379,6 +379,19 @@ def test_crossing_rows_are_warned_about_and_too_many_are_an_error(tmp_path, monk
         run_keys(tmp_path)
 
 
+@pytest.mark.parametrize(("by", "kept"), [(None, False), (["product.id"], True)])
+def test_a_pool_row_with_a_test_product_on_the_other_side_is_out_where_that_side_is_split_by(tmp_path, by, kept):
+    train = [
+        row(f"т{i}", i, LABELS[i % 3], product={"id": f"о{i // 3}"}, page={"id": f"ж{i // 3}"}) for i in range(240)
+    ]
+    pool = [row(f"п{i}", 300 + i, None, product={"id": f"новый{i}"}, page={"id": f"о{i}"}) for i in range(80)]
+    split = {"mode": "keys", "valid": 0.1, "test": 0.2, **({"keys": by} if by else {})}
+    out, _ = run_keys(write_all(tmp_path, train=train, pool=pool), split=split)
+    held = {r.keys["product.id"] for split in ("valid", "test.unseen") for r in read_records(out, split)}
+    there = {record.keys["page.id"] for record in read_records(out, "pool.urls")}
+    assert held and there and bool(held & there) == kept
+
+
 @pytest.mark.parametrize(("keys", "missed"), [(4, True), (40, False)])
 def test_parts_far_from_their_shares_are_a_warning(tmp_path, keys, missed):
     train = [row(f"т{i}", i, LABELS[i // 40 % 3], product={"id": i % keys}) for i in range(240)]

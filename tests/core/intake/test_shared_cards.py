@@ -181,6 +181,17 @@ def test_training_rows_that_share_a_key_with_validation_are_dropped_where_asked(
     assert not [line for line in audit["warnings"] if "on_valid_key" in line]
 
 
+def test_a_product_that_validation_has_on_the_other_side_is_the_same_product(tmp_path):
+    train = rows("т", 12, 0)
+    train[0]["page"]["id"], train[1]["product"]["id"] = 103, "p104"
+    write_all(tmp_path, train=train)
+    _, audit = run(tmp_path)
+    found = {leak["kind"]: leak["rows"] for leak in audit["leaks"] if leak["between"] == ["valid", "train"]}
+    assert found == {"key:product.id": 1, "key:page.id": 1}
+    out, audit = run(tmp_path, on_valid_key="drop")
+    assert audit["rows"]["by_source"]["train"]["dropped"] == {"key_in_valid": 2} and len(ids(out, "train")) == 10
+
+
 def test_dropping_by_keys_needs_keys(tmp_path):
     with pytest.raises(UserError, match="on_valid_key: drop needs keys"):
         run(write_all(tmp_path), on_valid_key="drop", keys=[])

@@ -85,7 +85,8 @@ def test_a_view_has_no_swap_of_its_own():
 
 def test_labels_that_train_decides_may_be_exchanged(tmp_path):
     rows = [f'{{"id": "{n}", "label": "{label}", "prompt": "p"}}' for n, label in enumerate(["A", "B", "tie"] * 2)]
-    (tmp_path / "train.jsonl").write_text("\n".join(rows), encoding="utf-8")
+    for name in ("train", "test"):
+        (tmp_path / f"{name}.jsonl").write_text("\n".join(rows), encoding="utf-8")
     values = project().as_json()
     values["views"] = {name: {**view, "swap": None} for name, view in values["views"].items()}
     values["data"] |= {"root": str(tmp_path), "id": "id", "label": "label"}

@@ -320,7 +320,7 @@ def test_a_leak_names_its_rows_and_the_way_on():
         require_no_leak(leak_gate(Gates(), {"leak_rows": 21, "leak_examples": examples}), "x")
     message = str(caught.value)
     assert "test.a: a0, a1" in message and "a9; test.b: b" in message and "a10" not in message
-    assert "data.on_leak: drop_train" in message and "bundle" not in message
+    assert "data.on_leak: drop_train" in message and "data.id: null" in message and "bundle" not in message
     require_no_leak(leak_gate(Gates(leak=21), {"leak_rows": 21, "leak_examples": examples}), "x")
 
 

@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers
@@ -28,7 +30,7 @@ def test_a_planted_row_and_a_planted_text_are_caught_by_the_gate(tmp_path):
     assert caught["document", "test.seen", "train"] == (1, True)
     assert found["leak_rows"] == 2
     assert [leak["share"] for leak in found["leaks"] if leak["kind"] == "row"] == [1 / 8]
-    assert any("share ids under different texts" in warning for warning in found["warnings"])
+    assert any(re.search("share ids under different texts.*data.id: null", line) for line in found["warnings"])
 
 
 def test_one_row_that_leaks_twice_counts_once(tmp_path):

@@ -104,7 +104,7 @@ def _figures(project: Project, records: Path, ledger: Ledger, tokenizers: Mappin
         found["uncovered_slices"] = uncovered
     if project.task.rare is not None:
         found["rare"] = _rare(project.task.rare, ledger)
-    found["warnings"] = [*_missing_columns(ledger), *_warnings(project, found, shared)]
+    found["warnings"] = [*_missing_columns(ledger), *_missing_pairs(ledger), *_warnings(project, found, shared)]
     return found
 
 
@@ -213,6 +213,13 @@ def _missing_columns(ledger: Ledger) -> list[str]:
         if names := {name for missing in account.missing_columns.values() for name in missing}:
             warnings.append(f"{source}: some file has no column {', '.join(sorted(names))}")
     return warnings
+
+
+def _missing_pairs(ledger: Ledger) -> Iterator[str]:
+    for source, account in ledger.accounts.items():
+        kinds = ", ".join(f"{count} {kind}" for kind, count in account.missing_pairs.items())
+        if kinds:
+            yield f"{source}: pairs are asked for that no right sides are there for: {kinds}"
 
 
 def _warnings(project: Project, found: Mapping[str, Any], shared: list[Overlap]) -> list[str]:

@@ -33,6 +33,7 @@ class Account:
         first_bad: the first bad row, in words.
         missing_columns: file of a pool source to the text columns that it lacks.
         rare: rare class to its rows, which another class has taken or which were dropped for it.
+        missing_pairs: of a pool of made pairs, kind to the pairs that are asked for and that no sides are there for.
         files: rows read of each file; empty where all were read of one.
         near: of a pool source, with `data.near`: what its near duplicates are (`near.pool`).
         rules: by name of a rule of `data.junk.rules` its kind, action, counts and examples; see `junk.rule_counts`.
@@ -45,6 +46,7 @@ class Account:
     first_bad: str | None = None
     missing_columns: dict[str, list[str]] = field(default_factory=dict)
     rare: Counter[str] = field(default_factory=Counter)
+    missing_pairs: Counter[str] = field(default_factory=Counter)
     files: Counter[str] = field(default_factory=Counter)
     near: Json = field(default_factory=dict)
     rules: dict[str, Json] = field(default_factory=dict)
@@ -110,7 +112,7 @@ class Ledger:
         """Write `ledger.json`: source to its account, in the order in which sources were read."""
         accounts = {source: {**vars(account)} for source, account in self.accounts.items()}
         for account in accounts.values():
-            for key in ("rare", "files", "near", "rules"):  # only where there is something to say
+            for key in ("rare", "missing_pairs", "files", "near", "rules"):  # only where there is something to say
                 if not account[key]:
                     del account[key]
         write_json(folder / LEDGER_FILE, accounts)
@@ -121,7 +123,7 @@ class Ledger:
         ledger = cls()
         for source, values in read_json(folder / LEDGER_FILE).items():
             counts = {"kept": Counter(values["kept"]), "dropped": Counter(values["dropped"])}
-            counts |= {key: Counter(values.get(key, {})) for key in ("rare", "files")}
+            counts |= {key: Counter(values.get(key, {})) for key in ("rare", "missing_pairs", "files")}
             ledger.accounts[source] = Account(**{**values, **counts})
         return ledger
 

@@ -7,7 +7,7 @@ What is made depends on the rows alone, not on their order or on that of the fil
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 
@@ -19,17 +19,18 @@ from distill.core.progress import progress
 from distill.core.records import Record
 
 _DRAWS = 8  # tries to find a right side at random that the left one is not paired with yet
-_SPARE = 16  # neighbours looked at beyond those that are asked for: pairs that are there already, equal keys
 
 
-def made_pairs(config: MadePairs, sides: Sides, seed: int, order: Sequence[str]) -> Iterator[Record | str]:
+def made_pairs(
+    config: MadePairs, sides: Sides, seed: int, order: Sequence[str], missing: Counter[str]
+) -> Iterator[Record | str]:
     """The pairs as records, left side by left side; for a left side without any its text.
 
-    Args: sides: finished. seed: where the config has none. order: of the fields in a record. Ids are hashes of the
-        texts.
+    Args: sides: finished. seed: where the config has none. order: of the fields in a record. missing: takes the pairs
+        of each kind that there are no right sides for. Ids are hashes of the texts.
     """
     lefts = list(sides.lefts.values())
-    choice = _Choice(config, sides, seed if config.seed is None else config.seed)
+    choice = _Choice(config, sides, seed if config.seed is None else config.seed, missing)
     with progress("pairing sides", len(lefts)) as advance:
         for number, (left, rights) in enumerate(zip(lefts, choice.of(lefts), strict=True), 1):
             advance(number)
@@ -39,10 +40,10 @@ def made_pairs(config: MadePairs, sides: Sides, seed: int, order: Sequence[str])
 
 
 class _Choice:
-    """Chooses the right sides of left ones."""
+    """Chooses the right sides of left ones. Args: missing: kind to the right sides that were not to be found."""
 
-    def __init__(self, config: MadePairs, sides: Sides, seed: int) -> None:
-        self._config, self._seed, self._partners = config, str(seed), sides.partners
+    def __init__(self, config: MadePairs, sides: Sides, seed: int, missing: Counter[str]) -> None:
+        self._config, self._seed, self._partners, self._missing = config, str(seed), sides.partners, missing
         self._rights = list(sides.rights.values())
         self._index = TextIndex([side.text for side in self._rights])
         self._same: dict[str, list[Side]] = defaultdict(list)
@@ -54,42 +55,52 @@ class _Choice:
 
     def of(self, lefts: Sequence[Side]) -> Iterator[list[Side]]:
         """The right sides of each left side, those of one kind together."""
-        config = self._config
-        wanted = config.exact + config.neighbours + config.hard
-        depth = wanted + _SPARE if config.neighbours + config.hard else 0
-        nearest = self._index.nearest([side.text for side in lefts], depth) if depth else ([] for _ in lefts)
-        for left, found in zip(lefts, nearest, strict=True):
-            yield self._rights_of(left, [self._rights[index] for index in found])
+        reads = self._config.neighbours + self._config.hard > 0
+        ranked = self._index.ranked([side.text for side in lefts]) if reads else (iter(()) for _ in lefts)
+        for left, found in zip(lefts, ranked, strict=True):
+            yield self._rights_of(left, (self._rights[index] for index in found))
 
-    def _rights_of(self, left: Side, nearest: Sequence[Side]) -> list[Side]:
-        config, chosen = self._config, dict[int, Side]()
-        self._take(left, self._equal(left), config.exact, chosen)
-        self._take(left, nearest, config.neighbours, chosen)
-        self._take(left, (side for side in nearest if not left.is_same(side)), config.hard, chosen)
-        if self._rights:
-            self._take(left, self._drawn(left), config.random, chosen)
+    def _rights_of(self, left: Side, nearest: Iterator[Side]) -> list[Side]:
+        """Args: nearest: all right sides like the left one, read as far as it takes."""
+        chosen = dict[int, Side]()
+        kinds = {
+            "exact": self._equal(left),
+            "neighbours": nearest,
+            "hard": (side for side in nearest if not left.is_same(side)),
+            "random": self._drawn(left),
+        }
+        for kind, sides in kinds.items():
+            self._take(left, sides, kind, chosen)
         return list(chosen.values())
 
-    def _take(self, left: Side, sides: Iterable[Side], count: int, chosen: dict[int, Side]) -> None:
-        """Choose the first `count` sides that the left one is not paired with yet."""
-        wanted = len(chosen) + count
-        for side in sides:
-            if len(chosen) >= wanted:
-                return
-            known = side.name in chosen or (left.name, side.name) in self._partners or left.is_itself(side)
-            if not known:
-                chosen[side.name] = side
+    def _take(self, left: Side, sides: Iterable[Side], kind: str, chosen: dict[int, Side]) -> None:
+        """Choose as many sides of a kind as are asked for, the first that the left one is not paired with yet."""
+        wanted = len(chosen) + getattr(self._config, kind)
+        for side in islice((side for side in sides if self._is_new(left, side, chosen)), wanted - len(chosen)):
+            chosen[side.name] = side
+        if len(chosen) < wanted:
+            self._missing[kind] += wanted - len(chosen)
+
+    def _is_new(self, left: Side, side: Side, chosen: dict[int, Side]) -> bool:
+        paired = side.name in chosen or (left.name, side.name) in self._partners
+        return not paired and not left.is_itself(side)
 
     def _equal(self, left: Side) -> Iterator[Side]:
         """The right sides with the left one's key or title, from a place on that is its own."""
         for mark in _marks(left):
-            found = self._same.get(mark, [])
-            first = left.name % len(found) if found else 0
-            yield from chain(islice(found, first, None), islice(found, first))
+            yield from _from_place(self._same.get(mark, []), left.name)
 
     def _drawn(self, left: Side) -> Iterator[Side]:
-        for draw in range(self._config.random * _DRAWS):
+        """Right sides at random; after some tries all of them, from a place on that is the left one's own."""
+        for draw in range(self._config.random * _DRAWS if self._rights else 0):
             yield self._rights[digest(self._seed, "random", str(left.name), str(draw)) % len(self._rights)]
+        yield from _from_place(self._rights, left.name)
+
+
+def _from_place(sides: Sequence[Side], place: int) -> Iterator[Side]:
+    """All sides, from a place on that is taken round and round."""
+    first = place % len(sides) if sides else 0
+    return chain(islice(sides, first, None), islice(sides, first))
 
 
 def _marks(side: Side) -> list[str]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
 _CHUNK_ROWS = 256  # scores of so many queries at a time: 200 MB against 100,000 texts that all share a word
+_AT_FIRST = 32  # texts that are ranked before more are asked for; then four times as many
 
 
 class TextIndex:
@@ -21,18 +23,31 @@ class TextIndex:
 
     def nearest(self, queries: Sequence[str], count: int) -> Iterator[list[int]]:
         """For each query the numbers of the `count` texts that are most like it, best first; none without a word."""
+        return (list(islice(found, count)) for found in self.ranked(queries))
+
+    def ranked(self, queries: Sequence[str]) -> Iterator[Iterator[int]]:
+        """For each query the numbers of all texts that share a word with it, best first, ranked as they are read."""
         for start in range(0, len(queries), _CHUNK_ROWS):
             chunk = queries[start : start + _CHUNK_ROWS]
             if self._columns is None:
-                yield from ([] for _ in chunk)
+                yield from (iter(()) for _ in chunk)
                 continue
             scores = self._vectorizer.transform(chunk) @ self._columns
             for first, end in zip(scores.indptr[:-1], scores.indptr[1:], strict=True):
-                yield _ranked(scores.data[first:end], scores.indices[first:end], count)
+                yield _best_first(scores.data[first:end], scores.indices[first:end])
 
 
 def _has_word(text: str) -> bool:
     return any(sign.isalnum() or sign == "_" for sign in text)
+
+
+def _best_first(scores: NDArray[np.float32], columns: NDArray[np.int32]) -> Iterator[int]:
+    """The columns by their scores, sorted no further than they are asked for."""
+    done, count = 0, _AT_FIRST
+    while done < len(scores):
+        found = _ranked(scores, columns, count)
+        yield from found[done:]
+        done, count = len(found), 4 * count
 
 
 def _ranked(scores: NDArray[np.float32], columns: NDArray[np.int32], count: int) -> list[int]:

@@ -200,12 +200,13 @@ def new_pairs(
 ) -> Iterator[Record]:
     """Pairs made of sides, those that `check` lets in.
 
-    Every pair counts once, and so does each side that is left out, or that no other one is like: as dropped.
+    Every pair counts once, and so does each side that is left out, or that no other one is like: as dropped. Pairs
+    that there are no right sides for are counted by kind.
 
     Args: sides: finished.
     """
     assert source.pairs is not None
-    for pair in made_pairs(source.pairs, sides, project.seed, field_paths(project)):
+    for pair in made_pairs(source.pairs, sides, project.seed, field_paths(project), account.missing_pairs):
         account.read += 1
         if isinstance(pair, str):
             account.drop("no_neighbour", pair)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -52,6 +53,24 @@ def test_every_kind_of_pair_is_made_so_often_for_each_left_side(tmp_path):
     assert len(drawn) == 60 and len(kinds) > 6
     own = {(f"{i}", f"p{i}") for i in range(30)}
     assert own.isdisjoint((one.keys["product.id"], one.keys["page.id"]) for one in [*near, *drawn])
+
+
+def test_partners_that_are_nearest_do_not_cost_a_left_side_its_pairs(tmp_path):
+    lines = [
+        row(f"т{i}", i, LABELS[i % 3], product={"id": i % 12, "title": f"{KINDS[0]} №{i % 12}"},
+            page={"title": f"{KINDS[0]} №{i % 12} адрес {i // 12}"}) for i in range(12 * 40)]  # fmt: skip
+    write_all(tmp_path, train=lines)
+    records, counts, audit = made(tmp_path, neighbours=3, hard=1, random=1)
+    assert counts["kept"] == 12 * 5 == len(records)
+    assert {one.keys["product.id"]: 5 for one in records} == Counter(one.keys["product.id"] for one in records)
+    assert not [line for line in audit["warnings"] if "no right sides" in line]
+
+
+def test_pairs_that_no_right_side_is_there_for_are_counted_by_kind(tmp_path):
+    _, counts, audit = made(write_all(tmp_path, train=train()), exact=1, neighbours=11, hard=1, random=20)
+    # Of 30 right sides one is a partner, 9 share a word, and 20 remain for chance.
+    missing = "pool.made: pairs are asked for that no right sides are there for: 30 exact, 60 neighbours, 30 hard"
+    assert missing in audit["warnings"] and counts["kept"] == 30 * (9 + 20)
 
 
 def test_a_hard_pair_is_near_and_of_another_key_and_title(tmp_path):

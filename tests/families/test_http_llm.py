@@ -117,10 +117,11 @@ def test_how_it_is_asked_comes_from_the_project_as_it_is_now(records, tmp_path):
     """A raised limit or another key is no other artifact."""
     run = tmp_path / "run"
     with serving(TABLE, logprobs=False) as server:
-        config = entry(server.url, spend={"limit": 1e-9, "per_million_input": 1.0})
+        config = entry(server.url, spend={"limit": 1e-9, "per_million_input": 1.0, "per_million_output": 0})
         folder = made(records, run / "teachers" / "llm", config, answers=run / ".cache" / "answers.sqlite")
         assert "spend" not in json.dumps(json.loads((folder / "config.json").read_text()))
-        now = {"teachers": {"llm": {"spend": {"limit": 5.0, "per_million_input": 1e4}}}}
+        spend = {"limit": 5.0, "per_million_input": 1e4, "per_million_output": 0}
+        now = {"teachers": {"llm": {"spend": spend}}}
         (run / "run.json").write_text(json.dumps({"config": now, "stages": []}))
         scorer = family_of(folder).open(folder)
         scorer.score([read_records(records, "valid")[0].fields])

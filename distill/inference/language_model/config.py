@@ -6,7 +6,16 @@ import re
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, JsonValue, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, field_validator
+from pydantic import (
+    Field,
+    JsonValue,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    field_validator,
+    model_validator,
+)
 
 from distill.core.config import Config
 from distill.core.errors import nearest
@@ -28,6 +37,15 @@ class Spend(Config):
     limit: PositiveFloat | None = Field(None, description="most that a run spends on this model; null: no limit")
     per_million_input: NonNegativeFloat = Field(0.0, description="price of a million tokens that are sent")
     per_million_output: NonNegativeFloat = Field(0.0, description="price of a million tokens that are answered")
+
+    @model_validator(mode="after")
+    def _counts_what_it_limits(self) -> Spend:
+        prices = {"per_million_input", "per_million_output"}
+        if self.limit is not None and (missing := sorted(prices - self.model_fields_set)):
+            raise ValueError(
+                f"limit: without {' and '.join(missing)} it counts too little; give both prices, 0 for none"
+            )
+        return self
 
     def cost(self, input_tokens: int, output_tokens: int) -> float:
         """What so many tokens cost."""

@@ -4,6 +4,7 @@ import time
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from distill.core.errors import GateFailed, UserError
 from distill.core.progress import Reporter, reporting
@@ -223,6 +224,15 @@ def test_a_request_that_could_exceed_the_limit_is_not_made(server, tmp_path):
         found = model(server, path, spend={"limit": 60.0, **prices}).answer(many)
     assert len(server.asked) == 20 and found.cost == pytest.approx((20 - made) * 0.52)
     assert "20 texts answered" in notes.lines[-1] and "10.4 spent of 60 in this run" in notes.lines[-1]
+
+
+@pytest.mark.parametrize("given", [{}, {"per_million_input": 1.0}, {"per_million_output": 1.0}])
+def test_a_limit_without_both_prices_is_refused(given):
+    with pytest.raises(ValidationError) as caught:
+        Spend(limit=1.0, **given)
+    missing = {"per_million_input", "per_million_output"} - given.keys()
+    assert all(price in str(caught.value) for price in missing)
+    assert Spend(limit=1.0, per_million_input=0, per_million_output=2.0).cost(5, 10**6) == 2.0
 
 
 def test_what_a_server_does_not_count_costs_the_most_that_it_can(server):

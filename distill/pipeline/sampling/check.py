@@ -16,7 +16,7 @@ from distill.core.sheets.draw import BANDS, draw, strata, weights
 from distill.core.sheets.sheet import ID, LABEL, NOTE, columns_of, shown_text, write_sheet
 from distill.evaluation.agreement import cohens_kappa, confusion, judges, weighted_share
 from distill.pipeline.sampling.filled import judged, read_filled
-from distill.pipeline.sampling.key import CHECK, Key, KeyRow, key_of, name_of, text_hashes
+from distill.pipeline.sampling.key import CHECK, Key, KeyRow, name_of, text_hashes
 from distill.pipeline.sampling.labelled_pool import LabelledPool
 
 Weights = NDArray[np.float64]
@@ -71,7 +71,7 @@ def write_check(run: Path, teacher: str | None, wanted: int, seed: int, out: Pat
     }
 
 
-def read_check(run: Path, sheet: Path, second: Path | None) -> Json:
+def read_check(run: Path, sheet: Path, key: Key, second: Path | None) -> Json:
     """What a filled sheet says of the labels: accuracy, kappa, class shares; of a second judge's the agreement too.
 
     It is written beside the sheet's key. Every figure counts a row as often as it stands for rows of the pool.
@@ -79,15 +79,13 @@ def read_check(run: Path, sheet: Path, second: Path | None) -> Json:
     Raises: UserError as `judged`, and for a sheet that was drawn for labelling, or of labels made anew since.
     """
     pool = LabelledPool(run)
-    rows = read_filled(sheet)
-    key = key_of(run, [row.id for row in rows], sheet)
     if key.kind != CHECK:
         do = "give it to a cascade (calibrate: SHEET), or add its rows to data.train"
         raise UserError("the sheet was drawn for labelling: it checks no labels", where=str(sheet), do=do)
     if pool.made(pool.teacher(key.teacher)) != key.made:
         do = "draw a new sheet; this one is about labels that are gone"
         raise UserError("the labels were made anew since the sheet was drawn", where=str(sheet), do=do)
-    first = judged(sheet, rows, key, pool.space)
+    first = judged(sheet, read_filled(sheet), key, pool.space)
     found = {"sample": key.name, "teacher": key.teacher, **_figures(key, first, pool.space)}
     if second is not None:
         other = judged(second, read_filled(second), key, pool.space)

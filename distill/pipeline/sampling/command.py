@@ -27,11 +27,11 @@ def sampled(run: Path, options: SampleOptions) -> Finding:
     options.check()
     if options.read is not None:
         read_run(run)
-        key = key_of(run, [row.id for row in read_filled(options.read)], options.read)
+        key = key_of(run, [row.id for row in read_filled(options.read)], options.read, options.teacher)
         if key.kind == AUDIT:
             found = read_audit(run, options.read, key, options.second)
             return Finding(found, audit_lines(found))
-        found = read_check(run, options.read, options.second)
+        found = read_check(run, options.read, key, options.second)
         return Finding(found, check_lines(found))
     out = options.out or _SHEET
     drawing = (run, options.teacher)

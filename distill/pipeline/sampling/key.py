@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -46,6 +45,11 @@ class Key:
     pool: int
     labelled: int
 
+    @property
+    def ids(self) -> set[str]:
+        """Those of its rows."""
+        return {row.id for row in self.rows}
+
     def write(self, run: Path) -> Path:
         """Write it below the run folder; returns its file."""
         path = run / SAMPLES / self.name / KEY_FILE
@@ -64,21 +68,24 @@ def text_hashes(cells: Mapping[str, str]) -> dict[str, int]:
     return {column: digest(compared(text)) for column, text in cells.items()}
 
 
-def key_of(run: Path, ids: Sequence[str], sheet: Path) -> Key:
-    """The key of the sheet with these rows, whatever its file is called: the one that shares most ids.
+def key_of(run: Path, ids: Sequence[str], sheet: Path, teacher: str | None = None) -> Key:
+    """The key of the sheet with these rows, whatever its file is called: the one with the fewest others.
 
-    Raises: UserError where the run has drawn none of the rows.
+    Args: teacher: whose sheet it is; None: there must be one model alone with a sheet that fits best.
+    Raises: UserError where none of the rows was drawn, and where sheets of several models fit alike.
     """
-    known, best = set(ids), Counter[Path]()
-    for path in sorted(run.glob(f"{SAMPLES}/*/{KEY_FILE}")):
-        best[path] = sum(1 for row in read_json(path)["rows"] if row["id"] in known)
-    found = best.most_common(1)
-    if not found or not found[0][1]:
-        what = "no sheet of this run has any of these rows"
-        raise UserError(
-            what, where=str(sheet), found=", ".join(list(ids)[:3]), do="give the run that it was drawn from"
-        )
-    return _read(found[0][0])
+    known = set(ids)
+    keys = [key for key in map(_read, sorted(run.glob(f"{SAMPLES}/*/{KEY_FILE}"))) if teacher in (None, key.teacher)]
+    others = {key.name: len(known ^ key.ids) for key in keys if known & key.ids}
+    if not others:
+        what = f"no sheet of {teacher or 'this run'} has any of these rows"
+        do = "give the run, and the teacher, that it was drawn from"
+        raise UserError(what, where=str(sheet), found=", ".join(list(ids)[:3]), do=do)
+    nearest = [key for key in keys if others.get(key.name) == min(others.values())]
+    if len(names := sorted({key.teacher for key in nearest})) > 1:
+        do = "name the one that it was drawn for with --teacher"
+        raise UserError("sheets of several models have these rows", where=str(sheet), found=", ".join(names), do=do)
+    return nearest[0]
 
 
 def _read(path: Path) -> Key:

@@ -52,4 +52,4 @@ class SampleOptions:
 
     @property
     def _draws(self) -> bool:
-        return any(value is not None for value in (self.purpose, self.rows, self.out, self.teacher))
+        return any(value is not None for value in (self.purpose, self.rows, self.out))

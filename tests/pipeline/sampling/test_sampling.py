@@ -130,6 +130,31 @@ def test_a_sheet_that_was_spoilt_is_refused_row_by_row_and_nothing_is_lost(chang
     assert kept == {path: path.read_bytes() for path in run.glob("samples/*/*")}
 
 
+def test_a_sheet_is_read_by_its_own_key_whatever_else_was_drawn(tmp_path):
+    run, sheets = write_run(tmp_path / "run", "cascade"), {}
+    for rows in (20, 60, 75):
+        sheets[rows] = tmp_path / f"{rows}.csv"
+        sampled(run, SampleOptions(rows=rows, out=sheets[rows]))
+        _fill(sheets[rows])
+    for rows, sheet in sheets.items():
+        assert sampled(run, SampleOptions(read=sheet)).content["rows"] == rows
+
+
+def test_a_sheet_whose_rows_two_models_have_is_read_for_the_one_that_is_named(tmp_path):
+    run, read = write_run(tmp_path / "run", "cascade", "base"), tmp_path / "cascade.csv"
+    for teacher in ("cascade", "base"):
+        sampled(run, SampleOptions(teacher=teacher, rows=75, out=tmp_path / f"{teacher}.csv"))
+        _fill(tmp_path / f"{teacher}.csv")
+    with pytest.raises(UserError, match="several models") as caught:
+        sampled(run, SampleOptions(read=read))
+    assert "base, cascade" in str(caught.value) and "--teacher" in str(caught.value)
+    right = {name: sampled(run, SampleOptions(read=read, teacher=name)).content for name in ("cascade", "base")}
+    assert [len(right[name]["mistakes"]) for name in ("cascade", "base")] == [10, 11]
+    assert {name: one["teacher"] for name, one in right.items()} == {"cascade": "cascade", "base": "base"}
+    with pytest.raises(UserError, match="no sheet of basis"):
+        sampled(run, SampleOptions(read=read, teacher="basis"))
+
+
 def test_a_sheet_of_another_run_or_of_labels_that_are_gone_is_refused(run, sheet, tmp_path):
     other = write_run(tmp_path / "run", "cascade")
     _fill(sheet)

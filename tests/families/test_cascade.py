@@ -92,6 +92,14 @@ def test_words_are_matched_whole_in_any_case_and_with_or_without_accents():
     )
 
 
+def test_endings_with_accents_are_cut_before_the_accents_go():
+    endings = ("ый", "ая", "ей", "ть", "ión")
+    words = "Бесплатный беспла\u0301тная шестей шесть Ёлки élevé nación"
+    cut = words_of(words, lambda word: next((word.removesuffix(one) for one in endings if word.endswith(one)), word))
+    assert cut == ["бесплатн", "бесплатн", "шест", "шес", "елки", "eleve", "nac"]
+    assert words_of("ёлка", lambda word: word.replace("ел", "ель")) == ["елька"] and words_of("край é") == ["краи", "e"]
+
+
 def test_endings_are_cut_by_the_package_where_it_is_there(monkeypatch):
     assert words_of("Ремонты invest*", str.upper) == ["РЕМОНТЫ", "INVEST"]
     monkeypatch.setitem(__import__("sys").modules, "snowballstemmer", None)

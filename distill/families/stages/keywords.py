@@ -71,12 +71,19 @@ class Keywords(Stage):
 def words_of(text: str, stem: Stem | None = None, *, whole: bool = True) -> list[str]:
     """The words of a text as they are compared: no case, no accents (ё is е, é is e), no signs, endings cut by `stem`.
 
+    Accents go last, as endings have some: -ый, -ión. Only ё is е before, as the Russian stemmer knows no other.
+
     Args: whole: a `*` after a word is a sign like any other; else it stays, and the word is not stemmed.
     """
-    plain = "".join(sign for sign in unicodedata.normalize("NFD", compared(text)) if not unicodedata.combining(sign))
-    found = _WORD.findall(unicodedata.normalize("NFC", plain))
+    composed = _without_marks(unicodedata.normalize("NFC", compared(text)))  # stresses go, й and é are letters
+    found = _WORD.findall(composed)
     words = [word.rstrip("*") for word in found] if whole else found
-    return [word if stem is None or word.endswith("*") else stem(word) for word in words]
+    cut = [word if stem is None or word.endswith("*") else stem(word.replace("ё", "е")) for word in words]
+    return [unicodedata.normalize("NFC", _without_marks(unicodedata.normalize("NFD", word))) for word in cut]
+
+
+def _without_marks(text: str) -> str:
+    return "".join(sign for sign in text if not unicodedata.combining(sign))
 
 
 def stemmer(language: str | None) -> Stem | None:

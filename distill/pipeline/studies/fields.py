@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from functools import partial
 
-from distill.core.config import parse
 from distill.core.errors import UserError, unknown_name
 from distill.core.files import Json
 from distill.core.intake.overlap import field_uses
@@ -18,6 +17,7 @@ from distill.evaluation.over_seeds import Seeded
 from distill.pipeline.experiment import Experiment
 from distill.pipeline.seeds import first_run
 from distill.pipeline.studies.cells import Cell, Resolve, Way, cells_of, measured_model
+from distill.pipeline.studies.narrowed import narrowed, swap_fields
 from distill.pipeline.studies.reading import reading
 from distill.pipeline.studies.study import Study, Told
 from distill.report.studies.fields_table import fields_sentences, fields_sheet
@@ -31,7 +31,8 @@ _TOLD = Told("What each field brings", fields_sentences, fields_sheet)
 def fields_study(resolve: Resolve, model: str | None = None, view: str | None = None) -> Study:
     """A cell for the whole view, and one without each field that may be left out.
 
-    The records stay as they are, since only this model reads the smaller view. The one field of a left side is needed.
+    The records stay as they are, since only this model reads the smaller view. The one field of a left side is needed,
+    and so are the fields of `task.swap`.
 
     Args: model: the one that is fitted; None: the first teacher. view: that it reads; None: its own.
     Raises: UserError for an unknown view, a model that is no entry of the project, and a view of one field.
@@ -54,13 +55,20 @@ def fields_study(resolve: Resolve, model: str | None = None, view: str | None = 
 
 
 def _ways(view: ViewConfig, model: str) -> Iterator[Way]:
-    for field in [None, *view.fields]:
+    needed = _needed(view)
+    for field in [None, *(one for one in view.fields if one not in needed)]:
         left, right = ([one for one in side if one != field] for side in (view.left, view.right))
-        if left:
-            kept = {"left": left, "right": right}
-            budgets = {name: tokens for name, tokens in view.budgets.items() if name != field}
-            smaller = parse(ViewConfig, {**view.as_json(), **kept, "budgets": budgets}, "views")
-            yield Way({WITHOUT: field or NONE}, change=partial(reading, model=model, view=smaller, name=_ABLATED))
+        smaller = narrowed(view, left, right)
+        yield Way({WITHOUT: field or NONE}, change=partial(reading, model=model, view=smaller, name=_ABLATED))
+
+
+def _needed(view: ViewConfig) -> dict[str, str]:
+    """The fields that cannot be left out, each with what it is."""
+    alone, swapped = view.left if len(view.left) == 1 else [], swap_fields(view)
+    return {
+        **{path: "the only field of its side, which cannot be left out" for path in alone},
+        **{path: "a field of task.swap, which cannot be left out" for path in view.fields if path in swapped},
+    }
 
 
 def _whole(cells: list[Cell], found: Mapping[str, Seeded], metric: str) -> str:
@@ -74,10 +82,12 @@ def _whole(cells: list[Cell], found: Mapping[str, Seeded], metric: str) -> str:
 def _uses(cell: Cell) -> Json:
     """What each field takes and says twice, on training rows. Args: cell: of the whole view, made."""
     run = first_run(cell.settings)
+    view = run.project.views[_ABLATED]
     spec, records = Experiment(run).models[str(run.only)], run.run / RECORDS
     rows = sample_records(records, "train", min(_ROWS, count_records(records, "train")), run.project.seed)
     tokenizer = View.load(run.run / spec.artifact).renderer().tokenizer
     return {
         "rows": len(rows),
-        "uses": [asdict(one) for one in field_uses(run.project.views[_ABLATED], rows, tokenizer)],
+        "uses": [asdict(one) for one in field_uses(view, rows, tokenizer)],
+        "needed": _needed(view),
     }

@@ -17,6 +17,7 @@ from distill.pipeline.experiment import Experiment
 from distill.pipeline.seeds import first_run
 from distill.pipeline.settings import Settings
 from distill.pipeline.studies.cells import Cell, Resolve, Way, cells_of, is_made, measured_model
+from distill.pipeline.studies.narrowed import narrowed, swap_fields
 from distill.pipeline.studies.reading import reading
 from distill.pipeline.studies.served import Time, served, side_by_side
 from distill.pipeline.studies.study import Study, Told
@@ -63,26 +64,17 @@ def _named(views: Mapping[str, ViewConfig], model: str) -> Iterator[Way]:
 
 
 def _shorter(view: ViewConfig, model: str) -> Iterator[Way]:
-    """The view, shorter ones, and ones of fewer fields."""
+    """The view, shorter ones, and ones of fewer fields, which keep those of `task.swap`."""
     lengths = dict.fromkeys(int(view.max_tokens * share) for share in _SHARES)
     sides = [(view.left, view.right)]
     sides += [(view.left[:count], view.right) for count in range(len(view.left) - 1, 0, -1)]
     sides += [(view.left, view.right[:count]) for count in range(len(view.right) - 1, -1, -1)]
-    whole = [(view.max_tokens, own) for own in sides[1:]]
+    whole = [(view.max_tokens, own) for own in sides[1:] if swap_fields(view) <= {*own[0], *own[1]}]
     for tokens, (left, right) in [*((one, sides[0]) for one in lengths if one >= _LEAST_TOKENS), *whole]:
-        kept = {*left, *right}
-        own = {
-            "left": left,
-            "right": right,
-            "max_tokens": tokens,
-            "budgets": {path: most for path, most in view.budgets.items() if path in kept},
-            "prefixes": {path: text for path, text in view.prefixes.items() if path in kept},
-        }
         words = " | ".join(filter(None, (", ".join(left), ", ".join(right))))
         named = "all" if (left, right) == sides[0] else words
-        yield Way(
-            {FIELDS: named, TOKENS: tokens}, change=partial(_reading, model=model, view=view.model_copy(update=own))
-        )
+        shorter = narrowed(view, left, right).model_copy(update={"max_tokens": tokens})
+        yield Way({FIELDS: named, TOKENS: tokens}, change=partial(_reading, model=model, view=shorter))
 
 
 def _reading(settings: Settings, model: str, view: ViewConfig) -> Settings:

@@ -26,14 +26,15 @@ _TWICE = 0.5  # from this share of words that other fields have, a field mostly 
 
 
 def fields_sentences(found: Json) -> list[str]:
-    """Which fields are shown to help or to hurt, which mostly repeat others, and what failed."""
+    """Which fields are shown to help or to hurt, which mostly repeat others, which are needed, and what failed."""
     metric, whole = str(found.get("metric")), lead(found)
     value = formats.metric_interval(metric, dig(whole, VALID, metric))
     head = f"{named_metric(found)} of {found.get('model')} with all fields: {value} on validation"
     head += f", {formats.metric_interval(metric, dig(whole, TEST, metric))} on test."
     others = [cell for cell in done(found) if cell is not whole]
     told = [_told(found, cell) for cell in sorted(others, key=lambda cell: _effect(found, cell))]
-    return [head, *filter(None, told), *_unclear(found, others), *failures(found)]
+    needed = [f"{field} is {why}." for field, why in dig(found, "needed").items()]
+    return [head, *filter(None, told), *_unclear(found, others), *needed, *failures(found)]
 
 
 def fields_sheet(found: Json) -> Sheet:
@@ -52,12 +53,7 @@ def fields_sheet(found: Json) -> Sheet:
     if failures(found):
         columns.append(failed_column())
     cells = entries(found, "cells")
-    known = {_field(cell) for cell in cells}
-    needed = [
-        {"values": {"without": use["field"]}, "error": "the only field of its side, which cannot be left out"}
-        for use in entries(found, "uses")
-        if use["field"] not in known
-    ]
+    needed = [{"values": {"without": field}, "error": why} for field, why in dig(found, "needed").items()]
     caption = (
         f"{found.get('model')}, fitted again without each field: percent and points with 95% intervals, paired with "
         f"the model of all fields; tokens and words of {formats.integer(found.get('rows'))} training rows, uncut."

@@ -16,6 +16,7 @@ from distill.core.progress import Reporter
 from distill.core.record_store import read_records
 from distill.evaluation.selection import diagnose
 from distill.pipeline.studies.fields import fields_study
+from distill.pipeline.studies.frontier import frontier_study
 from distill.pipeline.studies.outlook import study_lines
 from distill.pipeline.studies.splits import split_study
 from tests.pipeline.studies.study_project import resolver, write_project
@@ -57,6 +58,7 @@ def test_a_field_that_repeats_another_is_named_and_costs_nothing(ablated):
     assert without["paired"] and abs(without["difference"]) < 0.1
     rows = finding.parts[-2].rows
     assert rows[-1]["values"]["without"] == "product.title" and "cannot be left out" in rows[-1]["error"]
+    assert "product.title is the only field of its side, which cannot be left out." in finding.parts
 
 
 def test_the_records_stay_and_only_the_model_reads_less(ablated):
@@ -84,6 +86,26 @@ def test_another_view_and_another_model_can_be_asked_for(project, tmp_path):
     single = "views.card={left: [product.title], right: []}"
     with pytest.raises(UserError, match="no field of this view can be left out"):
         fields_study(resolver(project, tmp_path / "run", single), view="card")
+
+
+def test_what_a_view_says_of_a_field_goes_with_it(project, tmp_path):
+    view = "{left: [product.title], right: [page.title, page.body], max_tokens: 24, budgets: {page.body: 5}"
+    sets = f"views.document={view}, prefixes: {{page.title: 'стр. ', page.body: 'текст '}}}}"
+    cells = fields_study(resolver(project, tmp_path / "run", sets)).cells
+    views = {cell.values["without"]: cell.settings.project.views["ablated"] for cell in cells}
+    assert views["page.title"].prefixes == {"page.body": "текст "} and views["page.title"].budgets == {"page.body": 5}
+    assert views["page.body"].prefixes == {"page.title": "стр. "} and views["page.body"].budgets == {}
+
+
+def test_fields_that_the_task_exchanges_are_in_every_view(project, tmp_path):
+    view = "{left: [product.title, product.id], right: [page.title, page.body], max_tokens: 24}"
+    sets = [f"views.{name}={view}" for name in ("document", "card")] + ["task.swap.fields=[[page.title, page.body]]"]
+    study = fields_study(resolver(project, tmp_path / "run", *sets))
+    assert [cell.values["without"] for cell in study.cells] == ["nothing", "product.title", "product.id"]
+    assert all(cell.settings.project.views["ablated"].swap for cell in study.cells)
+    shorter = frontier_study(resolver(project, tmp_path / "run", *sets)).cells
+    fields = {cell.values["fields"] for cell in shorter}
+    assert fields == {"all", "product.title | page.title, page.body"}
 
 
 def test_a_full_split_shares_no_key_and_counts_what_crosses(split):

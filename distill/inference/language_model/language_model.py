@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -26,7 +25,6 @@ from distill.inference.language_model.spending import Spending
 from distill.inference.language_model.stand_in import StandIn
 
 _ENOUGH = 50  # records, of which the share without an answer is taken while there are fewer
-_READ_TRIES = 2  # times that a record is asked whose answers name no label
 _TOLD_EVERY_S = 30.0
 OK, EMPTY, FAILED = "ok", "empty", "failed"
 
@@ -203,27 +201,25 @@ class LanguageModel:
 
     def _one(self, key: str, text: Text) -> Answer | None:
         """The answer to one text, stored or asked for; None where there is none."""
-        stored = self._store.reply(key)
-        if stored is not None:
-            with suppress(Nonsense):  # of other label words than those that it was asked with
-                return self._reader.read(stored)
+        try:
+            stored = self._store.reply(key)
+            return self._reader.read(self._asked(key, text) if stored is None else stored)
+        except (Nonsense, Unanswered) as error:
+            self._problem, self._is_silent = str(error), isinstance(error, Unanswered)
+            return None
+        except UserError as error:
+            self._ended = error  # before the other threads stop for it
+            self._server.stop.set()
+            raise
+
+    def _asked(self, key: str, text: Text) -> Reply:
+        """The reply to a text, which is stored; one that names no label is asked for once more. Raises: as `_paid`."""
         request = self._prompt.request(text)
-        for _ in range(_READ_TRIES):
-            try:
-                reply = self._paid(request)
-                answer = self._reader.read(reply)
-            except (Nonsense, Unanswered) as error:
-                self._problem, self._is_silent = str(error), isinstance(error, Unanswered)
-                if self._is_silent:
-                    return None
-            except UserError as error:
-                self._ended = error  # before the other threads stop for it
-                self._server.stop.set()
-                raise
-            else:
-                self._store.keep(key, reply)
-                return answer
-        return None
+        reply = self._paid(request)
+        if not self._reader.names_label(reply):
+            reply = self._paid(request)
+        self._store.keep(key, reply)
+        return reply
 
     def _paid(self, request: Json) -> Reply:
         """The reply to a request within the limit. Raises: as `Server.ask`; LimitReached."""

@@ -105,16 +105,24 @@ class Reader:
         Raises: Nonsense when it names no label, or several; UserError when two choices begin with the token that holds
         the probability, so that it cannot be divided.
         """
-        first = self._first(reply.text)
-        if first is not None and (soft := self._soft(reply)) is not None:
+        if self._first(reply.text) is not None and (soft := self._soft(reply)) is not None:
             return Answer(soft, True)
-        label = self._only(reply.text) if first is None else first
+        label = self._label(reply.text)
         if label is None:
             raise Nonsense(f"names no label: {reply.text[:200]!r}")
         count = len(self._choices)
         hard = np.full(count, (1 - self._confidence) / max(1, count - 1))
         hard[label] = self._confidence
         return Answer(hard / hard.sum(), False)
+
+    def names_label(self, reply: Reply) -> bool:
+        """Whether a reply names one label; otherwise `read` finds no answer in it."""
+        return self._label(reply.text) is not None
+
+    def _label(self, text: str) -> int | None:
+        """The choice that an answer begins with, or the only one that is in it."""
+        first = self._first(text)
+        return self._only(text) if first is None else first
 
     def _first(self, text: str) -> int | None:
         """The choice that an answer begins with; a letter stands alone or before a sign."""

@@ -178,6 +178,18 @@ def test_an_answer_that_names_no_label_is_asked_again_and_then_fails(server):
     assert found.status == ["failed", "ok"] and len(server.asked) == 3
 
 
+def test_an_answer_that_names_no_label_is_paid_once_and_read_again_under_other_words(server, tmp_path):
+    path, prompt = tmp_path / "answers.sqlite", "Text: {record}"
+    server.table = {"ремонт": {"не знаю": 1.0}}
+    for _ in range(2):
+        with pytest.raises(GateFailed, match="names no label: 'не знаю'"):
+            model(server, path, prompt=prompt, max_failed=0.0).answer(texts("ремонт"))
+        assert len(server.asked) == 2
+    assert model(server, path, prompt=prompt).expected(texts("ремонт")).requests == 0
+    found = model(server, path, prompt=prompt, words={"рядом": "не знаю"}).answer(texts("ремонт"))
+    assert found.probabilities[0].argmax() == 1 and len(server.asked) == 2
+
+
 def test_a_text_that_the_server_refuses_fails_alone_unless_none_was_accepted(server, tmp_path):
     server.always = {"пила": 400}
     found = model(server, max_failed=0.5, parallel=1).answer([*texts("ремонт"), Text("пила")])

@@ -84,7 +84,7 @@ class HttpLlm(Family):
         own = {
             "kind": lesson.space.objective.name,
             "language_model": {name: config.as_json()[name] for name in _IDENTITY},
-            "shown": [[one.text, one.label] for one in shown_examples(config, lesson, view.renderer())],
+            "shown": [one.as_json() for one in shown_examples(config, lesson, view.renderer())],
             # As seen from the folder, so that a run can be moved.
             **({"answers": os.path.relpath(lesson.answers, folder)} if lesson.answers else {}),
         }
@@ -96,7 +96,7 @@ class HttpLlm(Family):
         own, labels = stored["distill"], list(stored["id2label"].values())
         settings = _settings(own["language_model"], entry_now(folder), str(folder / CONFIG_FILE))
         answers = folder / own["answers"] if "answers" in own else None
-        shown = [Shown(text, label) for text, label in own["shown"]]
+        shown = [Shown(*one) for one in own["shown"]]
         model = LanguageModel(settings, labels, shown, answers, f"teachers.{folder.name}")
         kind = objective(own["kind"], len(labels), str(folder / CONFIG_FILE))
         return AskedScorer(model, kind, renderer(folder, how))
@@ -128,13 +128,16 @@ def shown_examples(config: LanguageModelSettings, lesson: Lesson, render: Render
     by_class = defaultdict[int, list[Shown]](list)
     rows = sample_records(lesson.records, "train", _MOST_ROWS, config.seed)
     random.Random(config.seed).shuffle(rows)
+    swap = lesson.view_config.swap
     for row in rows:
         # Rows are rendered only as far as some are still wanted.
         label = space.objective.gold_classes(row.target)[0] if row.target is not None else None
         if label is None or len(by_class[label]) >= config.examples:
             continue
-        if text := shown_texts(render, [row.fields])[0].text.whole:
-            by_class[label].append(Shown(text, label))
+        orders = [row.fields, swapped(row.fields, swap.fields)] if swap else [row.fields]
+        text, *exchanged = (one.text.whole for one in shown_texts(render, orders))
+        if text:
+            by_class[label].append(Shown(text, label, *exchanged))
     turns = [
         by_class[label][turn] for turn in range(config.examples) for label in by_class if turn < len(by_class[label])
     ]

@@ -12,7 +12,7 @@ from distill.core.record_store import read_records
 from distill.core.rendering import Renderer
 from distill.core.swap import ViewSwap
 from distill.families.ensemble import Member, Mixture
-from distill.families.family import Opening, family_of, fit, is_remote
+from distill.families.family import Opening, family_of, fit, is_remote, open_model
 from distill.families.http_llm import HttpLlm, shown_examples
 from distill.inference.language_model.shown import shown_texts
 from distill.pipeline.entries import teacher_entry
@@ -103,6 +103,24 @@ def test_examples_are_drawn_from_training_rows_of_all_classes(records):
         assert shown_examples(entry(examples=6), lesson, render) == six
     finally:
         (records / "hidden").rename(records / "valid.parquet")
+
+
+def test_an_example_is_in_no_prompt_of_its_own_in_either_order(records, tmp_path):
+    swap = ViewSwap(fields=[["product.title", "page.title"]], order=[0, 1, 2])
+    lesson = toy_lesson(records, CARD.model_copy(update={"swap": swap}))
+    render, folder = Renderer(CARD.as_json(), word_tokenizer()), tmp_path / "llm"
+    rows = {shown_texts(render, [row.fields])[0].text.whole: row.fields for row in read_records(records, "train")}
+    shown = shown_examples(entry(examples=3), lesson, render)
+    with serving(TABLE) as server:
+        folder.mkdir()
+        fit("http_llm", entry(server.url, examples=3), lesson, folder)
+        for one in shown:
+            before = len(server.asked)
+            open_model(folder).score([rows[one.text]])
+            own = f"{one.text}\nAnswer: {LABELS[one.label]}"
+            assert not [prompt for prompt in server.prompts[before:] if own in prompt]
+            assert [prompt.count("\nAnswer: ") for prompt in server.prompts[before:]] == [2, 2]
+            assert one.exchanged in server.prompts[-1]
 
 
 def test_examples_of_ones_own_are_shown(records, tmp_path):

@@ -58,7 +58,7 @@ class LanguageModelStage(Stage):
     def __init__(self, settings: Any, classes: Classes, folder: Path, how: Opening) -> None:
         super().__init__(settings, classes, folder, how)
         stored = read_json(folder / _SHOWN_FILE)
-        shown = [Shown(text, label) for text, label in stored["shown"]]
+        shown = [Shown(*one) for one in stored["shown"]]
         answers = folder / stored["answers"] if "answers" in stored else None
         self._model = LanguageModel(settings.server, classes.space.labels, shown, answers, _HERE)
         self._renderer = renderer(folder.parent.parent, how)
@@ -108,7 +108,7 @@ class LanguageModelStage(Stage):
         shown = shown_examples(server, lesson, View.load(folder.parent.parent).renderer())
         # As seen from the folder, so that a run can be moved.
         answers = {"answers": os.path.relpath(lesson.answers, folder)} if lesson.answers else {}
-        write_json(folder / _SHOWN_FILE, {"shown": [[one.text, one.label] for one in shown], **answers})
+        write_json(folder / _SHOWN_FILE, {"shown": [one.as_json() for one in shown], **answers})
 
     def ask(self, rows: Sequence[Row], texts: Sequence[str]) -> Answers:
         """The server's answers; NaN for a text without one. Raises: as `LanguageModel.answer`."""

@@ -28,10 +28,23 @@ class Text:
 
 @dataclass(frozen=True)
 class Shown:
-    """An example of the prompt. Attributes: text: of the record, as `Text.whole`. label: its column."""
+    """An example of the prompt.
+
+    Attributes: text: of the record, as `Text.whole`. label: its column. exchanged: the text of the record with the
+        fields of `task.swap` exchanged; None without them.
+    """
 
     text: str
     label: int
+    exchanged: str | None = None
+
+    def is_of(self, text: Text) -> bool:
+        """Whether a text is the example itself, in either order."""
+        return text.whole in (self.text, self.exchanged)
+
+    def as_json(self) -> list[str | int]:
+        """The values to make it of again."""
+        return [self.text, self.label, *([] if self.exchanged is None else [self.exchanged])]
 
 
 class Prompt:
@@ -61,9 +74,10 @@ class Prompt:
     def request(self, text: Text) -> Json:
         """The body of the request about a record.
 
-        A record that is an example itself is asked without it, so that its answer is never in its prompt.
+        A record that is an example itself, in either order of `task.swap`, is asked without it, so that its answer is
+        never in its prompt.
         """
-        shown = [self._example(one) for one in self._examples if one.text != text.whole]
+        shown = [self._example(one) for one in self._examples if not one.is_of(text)]
         places = {**self._fixed, "examples": "\n".join(shown), "record": text.whole}
         places |= {"left": text.left, "right": text.right or ""}
         system = [] if self._settings.system is None else [{"role": "system", "content": self._settings.system}]

@@ -14,8 +14,8 @@ import numpy as np
 
 from distill.core.config import parse
 from distill.core.errors import UserError
-from distill.core.files import Json, read_object
-from distill.core.manifest import MANIFEST, require_whole
+from distill.core.files import Json, read_object, sha256_json
+from distill.core.manifest import MANIFEST, digest, require_whole
 from distill.core.model_folder import HISTORY_FILE
 from distill.core.project import Quality, Task
 from distill.core.run_folder import PREDICTIONS, read_run
@@ -45,6 +45,8 @@ class Kept:
 def diagnose(runs: Sequence[Path], kept: Sequence[Kept] = ()) -> Json:
     """How validation and test rank the models of finished runs, and the kept checkpoints of each of them.
 
+    Models that give the same answers, as those of a run and of a cell that changes nothing, count once, and so do fits.
+
     Args: runs: folders of runs, each with all its seeds, and of sweeps, with all their cells.
     Returns: `{"metric", "positive", "rows": {"valid", "test"}, "models": [{"name", "valid", "test"}], "by",
         "checkpoints": [{"model", "count", "by"}], "evaluations"}`. `by` has for each metric `spearman`, `kendall`,
@@ -57,7 +59,7 @@ def diagnose(runs: Sequence[Path], kept: Sequence[Kept] = ()) -> Json:
     scale = _scale(folders[0])
     for folder in folders[1:]:
         _require_same_labels(folders[0], folder)
-    models = {name: one for folder in folders for name, one in _models(folder, runs, scale).items()}
+    models = _models(folders, runs, scale)
     points = [(one.model, _checkpoints(one, scale)) for one in kept if len(one.names) >= FEWEST]
     if len(models) < FEWEST and not points:
         raise UserError(
@@ -75,7 +77,7 @@ def diagnose(runs: Sequence[Path], kept: Sequence[Kept] = ()) -> Json:
         "checkpoints": [
             {"model": model, "count": len(found), "by": _told(found, scale)["by"]} for model, found in points
         ],
-        "evaluations": sum(map(_evaluations, folders)),
+        "evaluations": _evaluations(folders),
     }
 
 
@@ -106,7 +108,7 @@ def _means(model: Seeded, scale: Scale) -> Json:
 
 
 def _checkpoints(kept: Kept, scale: Scale) -> dict[str, CalibratedPredictions]:
-    tests = sorted(path.stem for path in (kept.folder / kept.names[0]).glob("test.*.parquet"))
+    tests = _tests(kept.folder / kept.names[0])
     return {
         name: read_calibrated(Model(name, "", "", ""), tests, kept.folder, scale.space, scale.quality)
         for name in kept.names
@@ -188,20 +190,34 @@ def _require_same_labels(run: Path, other: Path) -> None:
         )
 
 
-def _models(folder: Path, runs: Sequence[Path], scale: Scale) -> dict[str, CalibratedPredictions]:
-    """The models of a run by name, without exported files, which answer as their models do, and other readings."""
-    predictions = folder / PREDICTIONS
-    names = sorted(path.name for path in predictions.glob("*") if (path / MANIFEST).exists())
-    own = [name for name in names if ">" not in name and not any(name.startswith(f"{one}.") for one in names)]
-    found = {}
-    for name in own:
-        tests = sorted(path.stem for path in (predictions / name).glob("test.*.parquet"))
-        if tests:
-            require_whole(predictions / name)
-            read = read_calibrated(Model(name, "", "", ""), tests, predictions, scale.space, scale.quality)
+def _models(folders: Sequence[Path], runs: Sequence[Path], scale: Scale) -> dict[str, CalibratedPredictions]:
+    """The models of runs by name; of those that give the same answers the first."""
+    answers = dict[str, tuple[str, Path]]()
+    for folder in folders:
+        for place in _answers(folder):
             alone = len(runs) == 1 and folder == runs[0]
-            found[name if alone else f"{shown_run(folder, runs)}: {name}"] = read
-    return found
+            name = place.name if alone else f"{shown_run(folder, runs)}: {place.name}"
+            answers.setdefault(digest(place), (name, place))
+    return {name: _read(place, scale) for name, place in answers.values()}
+
+
+def _answers(folder: Path) -> Iterator[Path]:
+    """The folders of a run's answers, without exported files', which answer as their models do, and other readings'."""
+    names = sorted(path.parent.name for path in (folder / PREDICTIONS).glob(f"*/{MANIFEST}"))
+    for name in names:
+        place = folder / PREDICTIONS / name
+        if ">" in name or any(name.startswith(f"{one}.") for one in names) or not _tests(place):
+            continue
+        yield place
+
+
+def _tests(place: Path) -> list[str]:
+    return sorted(path.stem for path in place.glob("test.*.parquet"))
+
+
+def _read(place: Path, scale: Scale) -> CalibratedPredictions:
+    require_whole(place)
+    return read_calibrated(Model(place.name, "", "", ""), _tests(place), place.parent, scale.space, scale.quality)
 
 
 def shown_run(folder: Path, runs: Sequence[Path]) -> str:
@@ -211,7 +227,7 @@ def shown_run(folder: Path, runs: Sequence[Path]) -> str:
     return inner if len(runs) == 1 else f"{above.name}/{inner}".removesuffix("/.")
 
 
-def _evaluations(folder: Path) -> int:
-    """How many evaluations of checkpoints on validation a run's fits have stored."""
-    found = [read_object(path) for path in folder.glob(f"*/*/{HISTORY_FILE}")]
-    return sum(len(one.get("history") or []) for one in found)
+def _evaluations(folders: Sequence[Path]) -> int:
+    """How many evaluations of checkpoints on validation the fits of runs have stored; a shared fit counts once."""
+    found = [read_object(path).get("history") or [] for run in folders for path in run.glob(f"*/*/{HISTORY_FILE}")]
+    return sum(len(one) for one in {sha256_json(one): one for one in found}.values())

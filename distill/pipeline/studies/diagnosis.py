@@ -20,32 +20,43 @@ _FOLDER = "diagnosis"
 
 
 def diagnosed(runs: Sequence[Path], reporter: Reporter) -> Finding:
-    """The diagnosis of finished runs; checkpoints that fits have kept are asked first, each once.
+    """The diagnosis of finished runs; checkpoints that fits have kept are asked first, those of each fit once.
 
     Raises: as `diagnose`.
     """
+    kept = dict[str, Kept]()
     with reporting(reporter):
-        kept = [one for folder in single_runs(runs) for one in _asked(folder, runs)]
-    found = diagnose(runs, kept)
+        for folder in single_runs(runs):
+            for place, splits in _fits(folder):
+                if (made := digest(place)) not in kept:
+                    kept[made] = _asked(folder, place, splits, runs)
+    found = diagnose(runs, list(kept.values()))
     return Finding(found, [*ranking_sentences(found), *([ranking_sheet(found)] if found["models"] else [])])
 
 
-def _asked(run: Path, runs: Sequence[Path]) -> Iterator[Kept]:
-    """The kept checkpoints of each model of a run, with their answers on the splits that the model was asked on."""
+def _fits(run: Path) -> Iterator[tuple[Path, list[str]]]:
+    """The models of a run whose fit has kept checkpoints, each with the splits that it was asked on."""
     for place in sorted({path.parent for path in run.glob("*/*/evaluated")}):
-        steps = all_evaluated(place)
-        label = place.name if "@" in place.name else f"{place.name}@{View.load(place).name}"
-        splits = sorted(path.stem for path in (run / PREDICTIONS / label).glob("*.parquet"))
-        if len(splits) < 2 or not steps:
-            continue
-        require_whole(place)
-        made_of = [digest(place, ()), *(digest(run / RECORDS, (f"{split}.parquet",)) for split in splits)]
-        folder = run / _FOLDER / f"{label}-{sha256_json(made_of)[:12]}"
-        with at_work(run):
-            for step, weights in steps.items():
-                _ask(run, weights, splits, folder / f"step-{step}")
-        alone = len(runs) == 1 and run == runs[0]
-        yield Kept(label if alone else f"{shown_run(run, runs)}: {label}", folder, [f"step-{step}" for step in steps])
+        splits = sorted(path.stem for path in (run / PREDICTIONS / _label(place)).glob("*.parquet"))
+        if len(splits) >= 2 and all_evaluated(place):
+            require_whole(place)
+            yield place, splits
+
+
+def _asked(run: Path, place: Path, splits: Sequence[str], runs: Sequence[Path]) -> Kept:
+    """The kept checkpoints of a model of a run, with their answers."""
+    steps, label = all_evaluated(place), _label(place)
+    made_of = [digest(place), *(digest(run / RECORDS, (f"{split}.parquet",)) for split in splits)]
+    folder = run / _FOLDER / f"{label}-{sha256_json(made_of)[:12]}"
+    with at_work(run):
+        for step, weights in steps.items():
+            _ask(run, weights, splits, folder / f"step-{step}")
+    alone = len(runs) == 1 and run == runs[0]
+    return Kept(label if alone else f"{shown_run(run, runs)}: {label}", folder, [f"step-{step}" for step in steps])
+
+
+def _label(place: Path) -> str:
+    return place.name if "@" in place.name else f"{place.name}@{View.load(place).name}"
 
 
 def _ask(run: Path, weights: Path, splits: Sequence[str], folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from shutil import copytree, ignore_patterns
 
 import numpy as np
 import pytest
@@ -39,6 +40,13 @@ def test_kept_checkpoints_are_asked_once_and_ranked(run):
     times = [path.stat().st_mtime_ns for path in answers]
     assert diagnosed([run], Reporter()).content == finding.content
     assert [path.stat().st_mtime_ns for path in answers] == times and len(times) == 4
+
+
+def test_a_fit_that_two_runs_share_is_ranked_once(run, tmp_path):
+    shared = copytree(run, tmp_path / "shared", ignore=ignore_patterns("diagnosis"))
+    alone, both = (diagnosed(runs, Reporter()).content for runs in ([run], [run, shared]))
+    assert [one["count"] for one in both["checkpoints"]] == [4] and not (shared / "diagnosis").exists()
+    assert both["evaluations"] == alone["evaluations"] > 0
 
 
 def test_the_kept_checkpoint_of_the_best_step_answers_as_the_model(run):

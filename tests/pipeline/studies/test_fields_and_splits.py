@@ -15,6 +15,7 @@ from distill.core.files import read_json
 from distill.core.progress import Reporter
 from distill.core.record_store import read_records
 from distill.evaluation.selection import diagnose
+from distill.pipeline.execute import execute
 from distill.pipeline.studies.fields import fields_study
 from distill.pipeline.studies.frontier import frontier_study
 from distill.pipeline.studies.outlook import study_lines
@@ -86,6 +87,14 @@ def test_another_view_and_another_model_can_be_asked_for(project, tmp_path):
     single = "views.card={left: [product.title], right: []}"
     with pytest.raises(UserError, match="no field of this view can be left out"):
         fields_study(resolver(project, tmp_path / "run", single), view="card")
+
+
+def test_a_cell_that_changes_nothing_is_no_further_model_of_a_diagnosis(ablated):
+    run, study, _ = ablated
+    execute(study.base, Reporter(), "evaluate")
+    names = [one["name"] for one in diagnose([run])["models"]]
+    assert names[0] == "base@document" and not [name for name in names if "without_nothing" in name]
+    assert [name for name in names if "without_page.title" in name]
 
 
 def test_what_a_view_says_of_a_field_goes_with_it(project, tmp_path):

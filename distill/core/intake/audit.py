@@ -217,7 +217,9 @@ def _missing_columns(ledger: Ledger) -> list[str]:
 
 def _missing_pairs(ledger: Ledger) -> Iterator[str]:
     for source, account in ledger.accounts.items():
-        kinds = ", ".join(f"{count} {kind}" for kind, count in account.missing_pairs.items())
+        # Exact ones are made by default, and are there only where both sides have a key or title in common.
+        asked = {kind: count for kind, count in account.missing_pairs.items() if kind != "exact"}
+        kinds = ", ".join(f"{count} {kind}" for kind, count in asked.items())
         if kinds:
             yield f"{source}: pairs are asked for that no right sides are there for: {kinds}"
 

@@ -26,6 +26,9 @@ from teachers.config import LabellingConfig
 from teachers.label_card import counted, write_imported
 
 Logits = NDArray[np.float32]
+_ALIKE = 0.99  # share of rows that look like probabilities where all are
+_LOOKED_AT = 10_000
+_SLACK = 0.01  # of a sum of probabilities: bf16, the coarsest format of a model's answers, misses 1 by 4e-3
 _JSON_CELLS = Reading(quotes="double")  # whoever writes JSON into a TSV has it quoted by a CSV writer
 
 
@@ -49,7 +52,7 @@ def import_labels(
     """
     given = _Given.read(file, space)
     _same_ids(file, SplitRows.read(records, labelled_splits(records)), given, allow_missing)
-    _refuse_probabilities(file, given.logits)
+    _refuse_probabilities(file, given.logits, space)
     rows = (row for row in labelled_rows(records) if row[1].id in given.places)
     counts, index = LabelCounts(), 0
     while part := list(islice(rows, config.shard_rows)):
@@ -124,11 +127,39 @@ def _wrong(what: str, value: Any, space: LabelSpace, where: str) -> UserError:
     return UserError(what, where=where, found=value, do=do)
 
 
-def _refuse_probabilities(file: Path, logits: Logits) -> None:
-    """Refuse probabilities under the name of logits: softened once more, they would be nearly flat."""
-    if len(logits) > 1 and (logits >= 0).all() and np.allclose(logits.sum(axis=1), 1, atol=1e-3):
-        found, do = "every row is from 0 to 1 and sums to 1", "write their logarithms: log p is a logit"
-        raise UserError("these are probabilities, not logits", where=str(file), found=found, do=do)
+def _refuse_probabilities(file: Path, logits: Logits, space: LabelSpace) -> None:
+    """Refuse probabilities under the name of logits: softened once more, they would be nearly flat.
+
+    Looked at are some 10,000 rows; one without a number says nothing, and one in a hundred may be written badly.
+    """
+    rows = logits[:: 1 + len(logits) // _LOOKED_AT]
+    rows = rows[np.isfinite(rows).all(axis=1)]
+    if len(rows) < 2 or np.mean(_like_probabilities(rows, space.objective.several)) < _ALIKE:
+        return
+    if space.objective.several:
+        found, logit = "every number is from 0 to 1", "log(p / (1 - p)), p cut to 1e-6 and 1 - 1e-6,"
+    else:
+        found, logit = "every row is from 0 to 1 and sums to about 1", "log p, p at least 1e-6,"
+    do = f"write their logarithms: {logit} is a logit"
+    raise UserError("these are probabilities, not logits", where=str(file), found=found, do=do)
+
+
+def _like_probabilities(rows: Logits, several: bool) -> NDArray[np.bool_]:
+    """Which rows (N, K) may be probabilities: from 0 to 1 and, of classes that compete, with a sum near 1.
+
+    Numbers of few digits miss that sum by half a unit of the last one each.
+    """
+    within = ((rows >= 0) & (rows <= 1)).all(axis=1)
+    if several:
+        return np.asarray(within)
+    slack = max(_SLACK, rows.shape[1] * 0.5 * 10.0 ** -_digits(rows))
+    return np.asarray(within & (np.abs(rows.sum(axis=1) - 1) <= slack))
+
+
+def _digits(rows: Logits) -> int:
+    """How many digits behind the point nearly all numbers have; 7 where they have more than 6."""
+    near = (np.isclose(rows, rows.round(digits), rtol=0, atol=1e-7).mean() for digits in range(1, 7))
+    return next((digits for digits, share in enumerate(near, start=1) if share >= _ALIKE), 7)
 
 
 def _same_ids(file: Path, rows: SplitRows, given: _Given, allow_missing: bool) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from distill.core.errors import UserError
 from distill.core.label_space import LabelSpace
+from distill.core.objectives.objective import objective
 from distill.core.progress import reporting
 from distill.core.record_store import write_records
 from distill.core.records import Record
@@ -35,6 +36,33 @@ def records(tmp_path):
         rows = [Record(name, {"page.title": texts.get(name, "дрель")}) for name in names]
         write_records(folder / f"{split}.parquet", rows)
     return folder
+
+
+class Many:
+    """Rows enough for a rule of 99%, and random logits for them."""
+
+    rows = 300
+
+    def __init__(self, folder):
+        self.folder, self.random = folder, np.random.default_rng(3)
+        self.names = [f"{number}" for number in range(self.rows)]
+        write_records(folder / "many" / "train.parquet", [Record(name, {"page.title": "дрель"}) for name in self.names])
+
+    def logits(self, classes):
+        return 3 * self.random.normal(size=(self.rows, classes))
+
+    def brought_in(self, numbers, kind="single"):
+        file = jsonl(
+            self.folder, [{"id": i, "logits": row.tolist()} for i, row in zip(self.names, numbers, strict=True)]
+        )
+        space = LabelSpace(tuple(f"c{number}" for number in range(numbers.shape[1])), objective(kind, numbers.shape[1]))
+        import_labels(LabellingConfig(), file, space, self.folder / "many", self.folder / "store")
+        return read_soft_labels(self.folder / "store")
+
+
+@pytest.fixture
+def many(tmp_path):
+    return Many(tmp_path)
 
 
 def listed() -> list[dict]:
@@ -192,8 +220,40 @@ def test_logits_of_other_classes_are_named(tmp_path, records):
 
 def test_probabilities_under_the_name_of_logits_are_refused(tmp_path, records):
     rows = [{**row, "logits": [0.7, 0.2, 0.1]} for row in listed()]
-    with pytest.raises(UserError, match=r"probabilities, not logits[\s\S]*log p is a logit"):
+    with pytest.raises(UserError, match=r"probabilities, not logits[\s\S]*log p, p at least 1e-6, is a logit"):
         brought_in(jsonl(tmp_path, rows), records, tmp_path)
+
+
+@pytest.mark.parametrize(("classes", "digits"), [(3, 2), (5, 3), (20, 3), (151, 2), (151, 4), (10, 9)])
+def test_rounded_probabilities_are_refused_whatever_a_single_row_says(many, classes, digits):
+    logits = many.logits(classes)
+    rows = np.exp(logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)).round(digits)
+    rows[1], rows[2, 0] = 0.5, np.nan
+    with pytest.raises(UserError, match="probabilities, not logits"):
+        many.brought_in(rows)
+
+
+def test_probabilities_of_several_labels_are_refused(many):
+    with pytest.raises(UserError, match=r"every number is from 0 to 1[\s\S]*log\(p / \(1 - p\)\), p cut to 1e-6"):
+        many.brought_in(1 / (1 + np.exp(-many.logits(4))), "multi")
+
+
+@pytest.mark.parametrize("kind", ["single", "multi"])
+@pytest.mark.parametrize("change", ["as they are", "above 0", "rounded", "within 2"])
+def test_logits_that_only_look_a_little_like_probabilities_are_taken(many, kind, change):
+    logits = many.logits(3)
+    made = {
+        "as they are": logits,
+        "above 0": np.abs(logits),
+        "rounded": logits.round(1),
+        "within 2": 2 / (1 + np.exp(-logits)),
+    }
+    assert len(many.brought_in(made[change], kind).ids) == len(logits)
+
+
+def test_small_logits_of_competing_classes_are_taken(many):
+    """All from 0 to 1, and a sum near 1 by chance alone."""
+    assert len(many.brought_in(many.random.random((many.rows, 2)))) == many.rows
 
 
 def test_a_missing_file_is_named(tmp_path, records):

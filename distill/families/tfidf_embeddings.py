@@ -110,8 +110,9 @@ class EmbeddingScorer(Scorer):
         return model_logits(self._model, self._features.of(weights, embeddings), self._classes, self._objective)
 
     def keys(self, prepared: Sequence[Read]) -> list[Hashable]:
-        """The texts."""
-        return [one.text for one in prepared]
+        """What the encoder reads, and the texts."""
+        read = self._embed.keys([one.encoded for one in prepared])
+        return [(ids, one.text) for ids, one in zip(read, prepared, strict=True)]
 
 
 class TfidfEmbeddings(Family):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from distill.families.cascade import Cascade
 from distill.families.ensemble import Ensemble
 from distill.families.family import family, fit, open_model, views_read
 from distill.families.tfidf import Tfidf
+from distill.inference.once_each import OnceEach
 from tests.families.lessons import toy_lesson
 from tests.training.toy import CARD, DOCUMENT, toy_records
 
@@ -33,6 +35,14 @@ def test_rows_have_equal_keys_where_their_texts_are_equal(models, name):
     rows = [first.fields, {**first.fields, "page.url": "elsewhere"}, second.fields]
     one, again, other = scorer.keys(scorer.prepare(rows))
     assert one == again != other
+
+
+def test_rows_whose_texts_are_parted_elsewhere_have_other_keys_where_an_encoder_reads_the_sides(models):
+    scorer = open_model(models / "tfidf_embeddings")
+    rows = [{"product.title": "дрель пила", "page.title": "цена"}, {"product.title": "дрель", "page.title": "пила цена"}]
+    one, other = scorer.keys(scorer.prepare(rows))
+    assert one[1] == other[1] and one != other
+    np.testing.assert_array_equal(OnceEach(scorer).score(rows).logits, scorer.score(rows).logits)
 
 
 def test_an_ensemble_reads_the_views_of_its_members_and_is_silent_where_one_is(models, monkeypatch):

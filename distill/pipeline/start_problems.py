@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from distill.core.errors import nearest
 from distill.families.family import family
 from distill.training.learning import ALL, POOL, SHORT, TRAIN
-from students.config import TrainedEntry
+from students.config import StudentEntry, TrainedEntry
 from teachers.config import TeacherConfig, TeacherEntry
 
 if TYPE_CHECKING:
@@ -31,11 +31,11 @@ def start_problems(settings: Settings) -> Iterator[str]:
             yield from _untaught(f"teachers.{name}", teacher)
         else:
             yield from _taught(name, teacher, settings)
-            yield from _rows(f"teachers.{name}.rows", list(teacher.rows), list(settings.project.data.pool))
+            yield from _rows(f"teachers.{name}", teacher, list(settings.project.data.pool))
     for name, student in settings.students.items():
         if isinstance(student, TrainedEntry) and not _sorts_layers(student.family):
             yield from _recipe(f"students.{name}", student)
-        yield from _rows(f"students.{name}.rows", student.rows, list(settings.project.data.pool))
+        yield from _rows(f"students.{name}", student, list(settings.project.data.pool))
 
 
 def needs_of(settings: Settings) -> dict[str, list[str]]:
@@ -167,12 +167,17 @@ def _recipe(key: str, entry: TeacherConfig | TrainedEntry) -> Iterator[str]:
         yield f"{key}.training.head_dropout: the head of the family {entry.family} has a setting of its own; remove it"
 
 
-def _rows(key: str, rows: list[str], pool: list[str]) -> Iterator[str]:
+def _rows(key: str, entry: TeacherEntry | StudentEntry, pool: list[str]) -> Iterator[str]:
+    """Sources of the pool that are not there, and gold rows drawn again where no row has gold."""
     known = [ALL, POOL, TRAIN, *pool]
-    for name in rows:
+    for name in entry.rows:
         if name not in known:
             guess = nearest(name, known)
             hint = f"did you mean '{guess}'?" if guess else f"known: {', '.join(known)}"
-            yield f"{key}: no such pool source '{name}', {hint}"
+            yield f"{key}.rows: no such pool source '{name}', {hint}"
         elif name == POOL and not pool:
-            yield f"{key}: there is no pool; name data.pool, or use rows: {TRAIN}"
+            yield f"{key}.rows: there is no pool; name data.pool, or use rows: {TRAIN}"
+    if isinstance(entry, TeacherConfig | TrainedEntry) and entry.training.oversample is not None:
+        if not {ALL, TRAIN} & {*entry.rows}:
+            why = "gold rows are drawn again, and rows of the pool have no gold"
+            yield f"{key}.training.oversample: {why}; remove it, or add {TRAIN} to {key}.rows"

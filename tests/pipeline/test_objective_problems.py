@@ -75,6 +75,17 @@ def fitted(planted, *sets):
             ["oversample: class_weights: balanced evens the classes out already"],
         ),
         (
+            ["students.small.training.oversample=1", "students.small.rows=pool"],
+            [
+                "students.small.training.oversample: gold rows are drawn again",
+                "rows of the pool have no gold; remove it",
+            ],
+        ),
+        (
+            ["teachers.other={preset: distilce, learns_from: [base], rows: urls, training: {oversample: 1}}"],
+            ["teachers.other.training.oversample: gold rows are drawn", "or add train to teachers.other.rows"],
+        ),
+        (
             [ORDERED, "students.small={training: {objective: regression}, losses: {logits_mse: {centred: true}}}"],
             ["students.small.losses.logits_mse.centred"],
         ),
@@ -90,6 +101,11 @@ def test_mistakes_are_named(planted, sets, parts):
         resolved(planted, *sets)
     assert all(part in str(caught.value) for part in parts), str(caught.value)
     assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize("rows", ["all", "train", "[train, urls]"])
+def test_gold_rows_are_drawn_again_where_some_are_learnt(planted, rows):
+    resolved(planted, "students.small.training.oversample=1", f"students.small.rows={rows}")
 
 
 def test_a_fit_depends_on_the_positive_class_where_its_objective_reads_it(planted):

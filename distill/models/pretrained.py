@@ -20,6 +20,7 @@ _HUB_TIMEOUT_S = 5.0
 _WEIGHTS, _INDEX = "model.safetensors", "model.safetensors.index.json"
 _PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 _VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json", "tokenizer.model", "sentencepiece.bpe.model", "spm.model")
+_MERGES = "merges.txt"  # beside vocab.json
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
 _FETCH = (
     "check the name, and HF_TOKEN for a gated one; without a network (or under HF_HUB_OFFLINE=1) run elsewhere: "
@@ -64,6 +65,11 @@ def require_safe(folder: Path) -> None:
     _require_weights(folder)
     if not any((folder / name).is_file() for name in _VOCABULARIES):
         raise UserError("the checkpoint has no tokenizer", where=str(folder), do="add its tokenizer.json")
+
+
+def vocabulary_files(folder: Path) -> list[Path]:
+    """The files of a checkpoint folder that its tokenizer is made of."""
+    return [folder / name for name in (*_VOCABULARIES, _MERGES) if (folder / name).is_file()]
 
 
 def save_tokenizer(checkpoint: Path, folder: Path) -> None:

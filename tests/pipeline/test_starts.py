@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,20 @@ def step(experiment, name):
 
 def starts_of(experiment, *models):
     return [experiment.start(experiment.models[name]).artifact for name in models]
+
+
+@pytest.mark.parametrize("vocabulary", ["vocab.txt", "spm.model", "sentencepiece.bpe.model", "merges.txt", None])
+def test_a_checkpoint_step_depends_on_the_vocabulary_that_its_tokenizer_is_made_of(
+    experiment, checkpoint, tmp_path, vocabulary
+):
+    folder = shutil.copytree(checkpoint, tmp_path / "own")
+    plain = {path.name for path in folder.iterdir()}
+    assert plain == {"config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"}
+    for name in (vocabulary, "notes.txt"):
+        if name is not None:
+            (folder / name).write_text("дрель\n")
+    files = step(experiment(f"teachers.base.checkpoint={folder}"), "checkpoint base").files
+    assert [path.name for path in files] == sorted(plain | {vocabulary} - {None})
 
 
 SMALL = ("small", "small-gold", "small-gold-steps")

@@ -16,6 +16,7 @@ from distill.core.steps import Read, Step
 from distill.core.view import TOKENIZER_FILE, View
 from distill.core.work import Counts, Work, Workload, no_work, reading
 from distill.families.family import Family, Lesson, family, fit
+from distill.models.pretrained import vocabulary_files
 from distill.pipeline.experiment import Experiment
 from distill.pipeline.models import FOLD, PHASE, STUDENT, TEACHER, ModelSpec
 from distill.pipeline.read_teachers import read_teacher, teacher_views
@@ -194,7 +195,9 @@ def _files(own: Family, config: Any) -> tuple[Path, ...]:
 
 def local_files(folder: Path | None) -> tuple[Path, ...]:
     """The files of a local model folder that its artifact depends on."""
-    return tuple(sorted([*folder.glob("*.safetensors"), *folder.glob("*.json")])) if folder else ()
+    if folder is None:
+        return ()
+    return tuple(sorted({*folder.glob("*.safetensors"), *folder.glob("*.json"), *vocabulary_files(folder)}))
 
 
 def _name(spec: ModelSpec) -> str:

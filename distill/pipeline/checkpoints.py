@@ -108,16 +108,20 @@ def _starting(settings: Settings) -> dict[str, TeacherConfig | TrainedEntry]:
     }
 
 
-def try_encoders(given: Mapping[str, tuple[str, Mapping[str, ViewConfig]]]) -> None:
+def try_encoders(given: Mapping[str, tuple[str | None, Mapping[str, ViewConfig]]]) -> None:
     """Try encoders that are read without a classifier of the task.
 
-    Args: given: by the key that names it in the project, the checkpoint, and by their keys the views that it reads.
+    Args: given: by the key that names it in the project, the checkpoint, or None for random weights, and by their keys
+        the views that it reads.
     Raises: as `try_checkpoints`.
     """
     with naming_extras("trying a checkpoint"):
         from distill.inference.trial import Trial
 
         for key, (checkpoint, views) in given.items():
+            if checkpoint is None:
+                _require_fresh_positions(views)
+                continue
             _try(key, _resolved(checkpoint, key), Trial(("0", "1"), SINGLE, views, {}))
 
 

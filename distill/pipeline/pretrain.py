@@ -53,13 +53,11 @@ def _lead(settings: Settings, config: PretrainConfig, steps: list[Step], reporte
             run_step(runner, step)
 
 
-def _encoders(settings: Settings, config: PretrainConfig) -> dict[str, tuple[str, dict[str, ViewConfig]]]:
+def _encoders(settings: Settings, config: PretrainConfig) -> dict[str, tuple[str | None, dict[str, ViewConfig]]]:
     """The encoders that are started from or learned from, with what they read, by key."""
-    found: dict[str, tuple[str, dict[str, ViewConfig]]] = {}
-    if config.checkpoint is not None:
-        view = reading_view(config, settings.project)
-        found["pretrain.checkpoint"] = (config.checkpoint, {f"views.{config.view}": view})
+    view = reading_view(config, settings.project)
+    found = {"pretrain.checkpoint": (config.checkpoint, {f"views.{config.view}": view})}
     if (teacher := config.embedding_teacher) is not None:
-        view = ViewConfig(left=["text"], max_tokens=teacher.max_tokens)
-        found["pretrain.embedding_teacher"] = (teacher.encoder, {"pretrain.embedding_teacher": view})
+        side = ViewConfig(left=["text"], max_tokens=teacher.max_tokens)
+        found["pretrain.embedding_teacher"] = (teacher.encoder, {"pretrain.embedding_teacher": side})
     return found

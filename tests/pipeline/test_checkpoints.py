@@ -232,6 +232,13 @@ def test_a_finished_teacher_is_checked_before_the_first_step(changes, message, m
     assert not (settings.run / "run.json").exists()
 
 
+def test_a_view_longer_than_random_weights_have_positions_is_not_pre_trained_on(make):
+    settings = make("BERT", "views.document.max_tokens=513")
+    with pytest.raises(UserError, match="max_tokens 513, the encoder has 512 positions") as caught:
+        pretrain(settings, None, Noting())
+    assert caught.value.where == "views.document.max_tokens" and not (settings.run / "run.json").exists()
+
+
 def test_an_encoder_to_pre_train_is_tried(make, tmp_path):
     settings = make("BERT", max_position_embeddings=20)
     with pytest.raises(UserError, match="the encoder has 20 positions") as caught:

@@ -9,6 +9,7 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
+from distill.core.leftovers import temporary_folder
 from distill.core.padding import pad_id
 from distill.core.view import TOKENIZER_FILE
 from distill.models import pretrained
@@ -19,10 +20,15 @@ Sides = Sequence[Sequence[str]]
 
 
 class SideTokenizer:
-    """Tokenises sides for the embedding teacher, cut to `max_tokens`."""
+    """Tokenises sides for the embedding teacher, cut to `max_tokens`.
+
+    Raises: UserError as `pretrained.save_tokenizer`.
+    """
 
     def __init__(self, encoder: Path, max_tokens: int) -> None:
-        self.tokenizer = Tokenizer.from_file(str(encoder / TOKENIZER_FILE))
+        with temporary_folder() as folder:
+            pretrained.save_tokenizer(encoder, folder)
+            self.tokenizer = Tokenizer.from_file(str(folder / TOKENIZER_FILE))
         self.tokenizer.enable_truncation(max_tokens)
         self.tokenizer.enable_padding(pad_id=pad_id(encoder, self.tokenizer))
 

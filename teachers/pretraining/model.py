@@ -29,9 +29,9 @@ class PretrainingModel(nn.Module):
 
     def __init__(self, encoder: PreTrainedModel, teacher_width: int | None = None) -> None:
         super().__init__()
-        width, vocabulary = encoder.config.hidden_size, encoder.config.vocab_size
         self.encoder = encoder
-        self.guess = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.LayerNorm(width))
+        width, (vocabulary, inner) = encoder.config.hidden_size, self._table.shape
+        self.guess = nn.Sequential(nn.Linear(width, inner), nn.GELU(), nn.LayerNorm(inner))
         self.bias = nn.Parameter(torch.zeros(vocabulary))
         self.judge, self.find, self.cover = nn.Linear(width, 1), nn.Linear(width, 1), nn.Linear(width, 2)
         self.project = nn.Linear(width, teacher_width) if teacher_width else None
@@ -50,8 +50,8 @@ class PretrainingModel(nn.Module):
 
         Args: mlm: int64 (B, S), -100 where no word is masked. pair_matching: float (B,), 1, 0 or -1 for single texts.
             token_overlap: float (B, S), 1, 0 or -1 for tokens that do not count. overlap_shares: float (B, 2).
-            embeddings: float (2B, D) of the left, then the right sides. inputs: of the encoder, (B, S), and present
-            (2B,).
+            embeddings: float (2B, D) of the left, then the right sides. inputs: of the encoder, sides (B, S), and
+            present (2B,).
         Returns: scalars `mlm_loss`, `pair_matching_loss`, `token_overlap_loss`, with embeddings also `hidden_loss` and
             `relation_loss`, and the counts `mlm_count`, `mlm_right`, `pair_matching_count`, `pair_matching_right`.
         """
@@ -68,10 +68,16 @@ class PretrainingModel(nn.Module):
             terms |= self._embeddings(hidden, inputs, embeddings)
         return terms
 
+    @property
+    def _table(self) -> Tensor:
+        """The input embeddings, (V, E); ELECTRA, MobileBERT and RemBERT have an E other than H."""
+        table: Tensor = self.encoder.get_input_embeddings().weight  # type: ignore[assignment]
+        return table
+
     def _mlm(self, hidden: Tensor, targets: Tensor) -> dict[str, Tensor]:
         """Cross-entropy of the masked words, the decoder being the input embeddings (arXiv:1608.05859)."""
         places = targets != IGNORED
-        table: Tensor = self.encoder.get_input_embeddings().weight  # type: ignore[assignment]
+        table = self._table
         logits = nn.functional.linear(self.guess(hidden[places]), table, self.bias.to(table.dtype)).float()
         total = nn.functional.cross_entropy(logits, targets[places], reduction="sum")
         count = places.sum()
@@ -111,8 +117,8 @@ class PretrainingModel(nn.Module):
         Source: Park et al. 2019, Relational Knowledge Distillation, arXiv:1904.05068, with cosines for distances.
         """
         assert self.project is not None
-        kinds, mask = inputs["token_type_ids"], inputs["attention_mask"]
-        sides = torch.cat([mean_over(hidden, mask * (kinds == kind)) for kind in (0, 1)])[inputs["present"]].float()
+        side, mask = inputs["sides"], inputs["attention_mask"]
+        sides = torch.cat([mean_over(hidden, mask * (side == one)) for one in (0, 1)])[inputs["present"]].float()
         given = embeddings[inputs["present"]]
         apart = 1 - nn.functional.cosine_similarity(self.project(sides).float(), given)
         units = nn.functional.normalize(sides, dim=-1)

@@ -28,7 +28,7 @@ from distill.training.trainer import ProgressCallback
 from teachers.embedded import local_folder
 from teachers.pretraining.batches import PretrainingCollator, renderers
 from teachers.pretraining.card import WEIGHTS_FILE, write_card
-from teachers.pretraining.config import PretrainConfig
+from teachers.pretraining.config import EmbeddingTeacherConfig, PretrainConfig
 from teachers.pretraining.embedding_teacher import EmbeddingTeacher, SideTokenizer
 from teachers.pretraining.model import PretrainingModel, load, save
 from teachers.pretraining.pairs import Pair, Pairs, read_pairs, read_views
@@ -59,14 +59,13 @@ def pretrain(config: PretrainConfig, inputs: Inputs, seed: int, threads: int, fo
     torch.manual_seed(seed)
     quiet_trainer()
     train, held = _parts(read_pairs(store), config.held_out, seed)
-    teacher_folder = _folder(config.embedding_teacher.encoder) if config.embedding_teacher else None
-    teacher = EmbeddingTeacher(teacher_folder) if teacher_folder else None
+    teacher, sides = _embedding(config.embedding_teacher)
     model = load(start, teacher.width if teacher else None)
     training = config.training.for_width(model.encoder.config.hidden_size)
     set_dropout(model.encoder, training.dropout)
     choose_attention(model.encoder, training.precision, max(view.max_tokens for view in read_views(store).values()))
     with ExitStack() as tasks:
-        batches, held_out = (_collator(config, part, store, start, teacher_folder, seed) for part in (train, held))
+        batches, held_out = (_collator(config, part, store, start, sides, seed) for part in (train, held))
         run = PretrainingRun(config, training, folder, seed, batches, held_out, teacher)
         trainer = PretrainTrainer(model, run, _callbacks(inputs.logs, tasks))
         trainer.go_on()
@@ -76,8 +75,12 @@ def pretrain(config: PretrainConfig, inputs: Inputs, seed: int, threads: int, fo
         write_card(config, store, folder, parameters=parameters, seed=seed)
 
 
-def _folder(checkpoint: str) -> Path:
-    return local_folder(checkpoint) or pretrained.resolve(checkpoint)
+def _embedding(given: EmbeddingTeacherConfig | None) -> tuple[EmbeddingTeacher | None, SideTokenizer | None]:
+    """The embedding teacher and its tokenizer, where there is one."""
+    if given is None:
+        return None, None
+    folder = local_folder(given.encoder) or pretrained.resolve(given.encoder)
+    return EmbeddingTeacher(folder), SideTokenizer(folder, given.max_tokens)
 
 
 def _parts(pairs: Sequence[Pair], held_out: int, seed: int) -> tuple[Pairs, Pairs]:
@@ -90,17 +93,15 @@ def _parts(pairs: Sequence[Pair], held_out: int, seed: int) -> tuple[Pairs, Pair
 
 
 def _collator(
-    config: PretrainConfig, pairs: Pairs, store: Path, start: Path, teacher: Path | None, seed: int
+    config: PretrainConfig, pairs: Pairs, store: Path, start: Path, sides: SideTokenizer | None, seed: int
 ) -> PretrainingCollator:
     tokenizer = Tokenizer.from_file(str(start / TOKENIZER_FILE))
     try:
-        masker = WholeWordMasker(tokenizer.get_vocab(), config.masked)
+        masker = WholeWordMasker(tokenizer, config.masked)
     except ValueError as error:
         raise UserError(
             str(error), where=str(start / TOKENIZER_FILE), do="take an encoder trained on masked words"
         ) from None
-    given = config.embedding_teacher
-    sides = SideTokenizer(teacher, given.max_tokens) if given and teacher else None
     return PretrainingCollator(
         pairs, renderers(read_views(store), start), masker, pad_id(start, tokenizer), seed, sides
     )

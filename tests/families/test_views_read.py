@@ -39,7 +39,10 @@ def test_rows_have_equal_keys_where_their_texts_are_equal(models, name):
 
 def test_rows_whose_texts_are_parted_elsewhere_have_other_keys_where_an_encoder_reads_the_sides(models):
     scorer = open_model(models / "tfidf_embeddings")
-    rows = [{"product.title": "дрель пила", "page.title": "цена"}, {"product.title": "дрель", "page.title": "пила цена"}]
+    rows = [
+        {"product.title": "дрель пила", "page.title": "цена"},
+        {"product.title": "дрель", "page.title": "пила цена"},
+    ]
     one, other = scorer.keys(scorer.prepare(rows))
     assert one[1] == other[1] and one != other
     np.testing.assert_array_equal(OnceEach(scorer).score(rows).logits, scorer.score(rows).logits)

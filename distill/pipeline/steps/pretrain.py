@@ -136,7 +136,7 @@ def _pretrain_step(experiment: Experiment, config: PretrainConfig, places: _Plac
         },
         reads=(Read(places.pairs), Read(places.start)),
         files=local_files(teacher),
-        version=2,
+        version=3,
         work=work,
         together=True,
     )

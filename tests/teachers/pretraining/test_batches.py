@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 from tokenizers import Tokenizer
+from tokenizers.processors import BertProcessing, RobertaProcessing, TemplateProcessing
 
 from distill.training.masking import IGNORED, WholeWordMasker
 from teachers.pretraining.batches import Draw, DrawSampler, PretrainingCollator, renderers, token_overlap
@@ -15,7 +16,7 @@ PAIRS = Pairs(shop_pairs())
 @pytest.fixture
 def collator(start):
     tokenizer = Tokenizer.from_file(str(start / "tokenizer.json"))
-    return PretrainingCollator(PAIRS, renderers(VIEWS, start), WholeWordMasker(tokenizer.get_vocab(), 0.3), 0, seed=1)
+    return PretrainingCollator(PAIRS, renderers(VIEWS, start), WholeWordMasker(tokenizer, 0.3), 0, seed=1)
 
 
 def text(collator, batch, row):
@@ -62,11 +63,40 @@ def test_a_swapped_pair_carries_the_partners_right_side_and_does_not_match(colla
 
 
 def test_which_tokens_both_sides_have():
-    ids = np.array([[2, 8, 9, 9, 3, 9, 7, 3, 0], [2, 8, 9, 3, 0, 0, 0, 0, 0]])
-    kinds = np.array([[0, 0, 0, 0, 0, 1, 1, 1, 0], [0] * 9])
-    overlap, shares = token_overlap(ids, kinds, np.arange(20) < 5)
-    assert overlap[0].tolist() == [-1, 0, 1, 1, -1, 1, 0, -1, -1] and overlap[1].tolist() == [-1, 0, 0, *[-1] * 6]
-    assert shares == pytest.approx(np.array([[2 / 3, 1 / 2], [0, 0]]))
+    ids = np.array([[2, 8, 9, 9, 3, 9, 7, 3, 0], [2, 8, 9, 3, 0, 0, 0, 0, 0], [2, 8, 9, 3, 3, 0, 0, 0, 0]])
+    sides = np.array([[0, 0, 0, 0, 0, 1, 1, 1, 1], [0] * 9, [0, 0, 0, 0, *[1] * 5]])
+    overlap, shares = token_overlap(ids, sides, np.arange(20) < 5)
+    assert overlap[0].tolist() == [-1, 0, 1, 1, -1, 1, 0, -1, -1]
+    assert (overlap[1:] == -1).all()  # there is no other side that could have them
+    assert shares == pytest.approx(np.array([[2 / 3, 1 / 2], [0, 0], [0, 0]]))
+
+
+TEMPLATES = {
+    "BERT": BertProcessing(("[SEP]", 3), ("[CLS]", 2)),
+    "RoBERTa": RobertaProcessing(("[SEP]", 3), ("[CLS]", 2)),
+    "XLM-R": TemplateProcessing(
+        single="[CLS] $A [SEP]",
+        pair="[CLS] $A [SEP] [SEP] $B [SEP]",
+        special_tokens=[("[CLS]", 2), ("[SEP]", 3)],
+    ),
+    "nothing between": TemplateProcessing(single="$A", pair="$A $B", special_tokens=[]),
+}
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_the_side_of_a_token_does_not_depend_on_segment_ids(start, tmp_path, template):
+    tokenizer = Tokenizer.from_file(str(start / "tokenizer.json"))
+    assert [tokenizer.token_to_id(token) for token in ("[CLS]", "[SEP]")] == [2, 3]
+    tokenizer.post_processor = TEMPLATES[template]
+    tokenizer.save(str(tmp_path / "tokenizer.json"))
+    made = PretrainingCollator(PAIRS, renderers(VIEWS, tmp_path), WholeWordMasker(tokenizer, 1e-9), 0, seed=1)
+    batch = made([Draw(0, 3, 3), Draw(0, 120, 120)])
+    ids, sides = batch["input_ids"], batch["sides"]
+    left, right = (tokenizer.decode(ids[0][sides[0] == side].tolist()) for side in (0, 1))
+    assert (left, right.split()[:2]) == ("насос 3 borvik", ["купить", "насос"])
+    assert batch["token_overlap"][0][ids[0] == tokenizer.token_to_id("насос")].tolist() == [1, 1, 1, 1, 1]
+    assert (batch["overlap_shares"][0] > 0).all()
+    assert (batch["token_overlap"][1] == -1).all() and (sides[1][: batch["attention_mask"][1].sum()] == 0).all()
 
 
 def test_a_masked_word_does_not_count_in_the_overlap(collator):
@@ -80,6 +110,15 @@ def test_masked_words_depend_on_the_draws_only(collator):
     later = collator([draw._replace(epoch=1) for draw in draws])
     assert torch.equal(first["input_ids"], again["input_ids"])
     assert not torch.equal(first["mlm"], later["mlm"])
+
+
+def test_an_embedding_teacher_may_have_a_vocabulary_alone(start, tmp_path):
+    (tmp_path / "config.json").write_text((start / "config.json").read_text())
+    vocabulary = Tokenizer.from_file(str(start / "tokenizer.json")).get_vocab()
+    (tmp_path / "vocab.txt").write_text("\n".join(sorted(vocabulary, key=vocabulary.__getitem__)), encoding="utf-8")
+    texts = [["дрель 0 Borvik"], ["купить пила"]]
+    ours, theirs = (SideTokenizer(folder, 6)(texts) for folder in (tmp_path, start))
+    assert torch.equal(ours["teacher_ids"], theirs["teacher_ids"])
 
 
 def test_sides_for_an_embedding_teacher_are_left_then_right_and_absent_ones_are_marked(collator, start):

@@ -24,6 +24,7 @@ def batch(rows=3, length=6):
         "input_ids": torch.randint(5, 60, (rows, length), generator=random),
         "attention_mask": torch.ones(rows, length, dtype=torch.long),
         "token_type_ids": torch.tensor([[0, 0, 0, 1, 1, 1]] * rows),
+        "sides": torch.tensor([[0, 0, 0, 0, 1, 1]] * rows),
         "mlm": mlm,
         "pair_matching": torch.tensor([1.0, 0.0, -1.0]),
         "token_overlap": torch.tensor([[-1.0, 1.0, -1.0, 0.0, 1.0, -1.0]] * rows),
@@ -46,6 +47,18 @@ def test_masked_words_are_scored_against_the_input_embeddings(model):
     terms = model(**inputs)
     assert terms["mlm_loss"].item() == pytest.approx(expected.item(), rel=1e-5)
     assert int(terms["mlm_count"]) == 3
+
+
+@pytest.mark.parametrize("kind", ["electra", "mobilebert", "rembert"])
+def test_masked_words_are_guessed_in_the_width_of_the_input_embeddings(kind, tmp_path):
+    inner = "input_embedding_size" if kind == "rembert" else "embedding_size"
+    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1, "num_attention_heads": 2}
+    config = hf.AutoConfig.for_model(kind, vocab_size=60, **sizes, **{inner: 16})
+    made = PretrainingModel(hf.AutoModel.from_config(config)).eval()
+    terms = made(**batch())
+    assert torch.isfinite(terms["mlm_loss"]) and int(terms["mlm_count"]) == 3
+    save(made, tmp_path, half=False)
+    assert load(tmp_path).eval()(**batch())["mlm_loss"].item() == pytest.approx(terms["mlm_loss"].item(), rel=1e-5)
 
 
 def test_pair_matching_is_scored_on_pairs_only(model):
@@ -84,7 +97,7 @@ def test_an_embedding_teachers_terms_from_their_formulas(start):
     given = functional.normalize(torch.randn(6, 5), dim=-1)
     terms = model(**inputs, embeddings=given)
     hidden = encode(model, inputs).last_hidden_state
-    sides = torch.cat([hidden[:, :3].mean(1), hidden[:, 3:].mean(1)])[:5]
+    sides = torch.cat([hidden[:, :4].mean(1), hidden[:, 4:].mean(1)])[:5]
     apart = [1 - functional.cosine_similarity(model.project(sides[i]), given[i], dim=0) for i in range(5)]
     relation = [
         (functional.cosine_similarity(sides[i], sides[j], dim=0) - given[i] @ given[j]) ** 2

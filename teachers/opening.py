@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
+from distill.core.errors import UserError
 from distill.core.record_rows import RecordRows
 from distill.families.checked_opening import checked
 from distill.families.family import DEFAULT, Opening
@@ -11,6 +13,8 @@ from distill.inference.backends.backend import backend
 from distill.training import device
 from teachers.config import LabellingConfig
 from teachers.shards import Part
+
+_ARITHMETIC = re.compile(r"(?P<precision>\w+)( but (?P<layers>\d+) layers)?( in (?P<backend>\S+))?")
 
 
 def opening(config: LabellingConfig, threads: int) -> Opening:
@@ -43,3 +47,20 @@ def arithmetic(how: Opening) -> str:
     """What a model calculates in, as a shard's file says it: `bf16`, `bf16 but 2 layers`, `bf16 in openvino`."""
     mixed = f" but {how.exact_layers} layers" if how.exact_layers else ""
     return how.precision + mixed + ("" if how.backend == DEFAULT.backend else f" in {how.backend}")
+
+
+def opening_of(said: str, threads: int) -> Opening:
+    """How a model is opened on this machine to calculate in what a shard's file says, as `arithmetic` wrote it.
+
+    Raises: UserError for anything else, and as `opening`; MissingExtra.
+    """
+    found = _ARITHMETIC.fullmatch(said)
+    if found is None:
+        do = "take the version of this package that labelled it, or label again"
+        raise UserError("a shard is of an unknown arithmetic", found=said, do=do)
+    name = found["backend"] or DEFAULT.backend
+    runs = backend(name)
+    runs.require()
+    precision = runs.precision(found["precision"], hardware_has_bf16=True)
+    place = runs.device(device.device())
+    return Opening(threads, precision, place, backend=name, exact_layers=int(found["layers"] or 0))

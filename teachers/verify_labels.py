@@ -23,8 +23,8 @@ from distill.core.run_folder import RECORDS
 from distill.core.soft_labels import FAILED, UNLABELLED, read_shard, shard_files
 from distill.families.family import CONFIG_FILE, Opening, is_remote, open_model
 from distill.inference.scorer import Logits
-from distill.training import device
 from teachers.label_origins import model_hash, records_hash, view_hash
+from teachers.opening import opening_of
 
 SAMPLE = 64
 TOLERANCES: Mapping[str, float] = {"fp32": 1e-4, "bf16": 0.02}
@@ -73,7 +73,7 @@ def verify_store(run: Path, store: Path, seed: int, threads: int) -> Checked:
     """Check a finished store of a run.
 
     Raises: UserError for files that are missing, changed or not of this store, and where the teacher, its view or the
-        records are not those that the labels were made of.
+        records are not those that the labels were made of; MissingExtra without the backend that made them.
     """
     content = manifest.read_manifest(store)
     manifest.require_whole(store)
@@ -97,8 +97,9 @@ def verify_store(run: Path, store: Path, seed: int, threads: int) -> Checked:
     if any(map(is_remote, models.values())):
         return replace(told, note="its teacher is behind a server")
     sample = _sample(paths, counts, known, seed)
-    largest = _largest(sample, models, run / RECORDS, threads)
-    return replace(told, scored=len(sample.ids), largest=largest, tolerance=_tolerance(sample, paths[0]))
+    ways = {said: opening_of(said, threads) for said in {one.precision for one in sample.origins}}
+    largest = _largest(sample, models, run / RECORDS, ways)
+    return replace(told, scored=len(sample.ids), largest=largest, tolerance=_tolerance(sample, paths[0], ways))
 
 
 def _models(run: Path, inputs: Mapping[str, str]) -> Iterator[Path]:
@@ -142,20 +143,14 @@ def _sample(paths: Sequence[Path], counts: Sequence[int], origins: Sequence[Orig
     return _Sample(ids, sources, np.concatenate(logits), found)
 
 
-def _largest(sample: _Sample, models: Mapping[str, Path], records: Path, threads: int) -> float:
-    """The largest difference of a logit between the store and its models now."""
+def _largest(sample: _Sample, models: Mapping[str, Path], records: Path, ways: Mapping[str, Opening]) -> float:
+    """The largest difference of a logit between the store and its models now. Args: ways: to open one, by precision."""
     texts = _texts(sample, records)
     largest = 0.0
-    ways = dict.fromkeys((one.model or one.teacher, one.precision, one.factor) for one in sample.origins)
-    for way in ways:
+    for way in dict.fromkeys(one.asked for one in sample.origins):
         model, precision, factor = way
-        rows = [
-            row
-            for row, one in enumerate(sample.origins)
-            if (one.model or one.teacher, one.precision, one.factor) == way
-        ]
-        opening = Opening(threads, device.resolve(precision), device.device())
-        scored = open_model(models[model], opening).score([texts[row] for row in rows]).logits
+        rows = [row for row, one in enumerate(sample.origins) if one.asked == way]
+        scored = open_model(models[model], ways[precision]).score([texts[row] for row in rows]).logits
         again = scored if factor is None else scored * np.float32(factor)
         largest = max(largest, _difference(sample.logits[rows], again))
     return largest
@@ -170,12 +165,12 @@ def _difference(stored: Logits, again: Logits) -> float:
     return float(differences.max(initial=0.0))
 
 
-def _tolerance(sample: _Sample, path: Path) -> float:
+def _tolerance(sample: _Sample, path: Path, ways: Mapping[str, Opening]) -> float:
     """What the largest difference may be."""
     finite = np.abs(sample.logits[np.isfinite(sample.logits)])
     scale = max(1.0, float(finite.max(initial=0.0)))
     half = pa.types.is_float16(pq.read_schema(path).field("logits").type.value_type)
-    loosest = max(TOLERANCES.get(one.precision, max(TOLERANCES.values())) for one in sample.origins)
+    loosest = max((TOLERANCES[one.precision] for one in ways.values()), default=0.0)
     return scale * (loosest + (_HALF if half else 0.0))
 
 

@@ -15,9 +15,11 @@ from distill.core.manifest import MANIFEST, read_manifest, write_manifest
 from distill.core.progress import Reporter
 from distill.core.run_folder import LABEL_CARD
 from distill.core.soft_labels import read_shard, shard_path, write_shard
+from distill.families.family import open_model
 from distill.pipeline.label_check import verified
 from distill.pipeline.seeds import execute_run
 from distill.pipeline.settings import resolve_settings
+from teachers import verify_labels
 from teachers.engines import local
 from tests.pipeline.word_project import write_project
 from tests.tiny_run import distill
@@ -104,6 +106,23 @@ def test_logits_of_another_model_fail_and_so_does_a_lost_scale_or_a_number_that_
     rewrite(run, "cards", 0, lambda labels: dataclasses.replace(labels, logits=np.full_like(labels.logits, np.nan)))
     found, _ = check(run)
     assert found["cards"]["largest"] is None and not found["cards"]["passed"]
+
+
+def test_each_shard_is_scored_as_its_file_says_and_its_precision_sets_the_tolerance(run, monkeypatch):
+    """The models are of words, which have one arithmetic whatever they are opened in."""
+    opened = []
+    monkeypatch.setattr(verify_labels, "open_model", lambda folder, how: opened.append(how) or open_model(folder))
+    exact = {name: one["tolerance"] for name, one in check(run)[0].items()}
+    opened.clear()
+    for store, said in (("words", "bf16 but 2 layers"), ("cards", "fp32 in onnx")):
+        for index in range(len(list((run / "labels" / store).glob("shard-*")))):
+            rewrite(run, store, index, lambda labels: labels, precision=said)
+    found, failed = check(run)
+    assert failed is None and found["words"]["precision"] == "bf16 but 2 layers"
+    ways = {(how.precision, how.exact_layers, how.backend) for how in opened}
+    assert ways == {("bf16", 2, "torch"), ("fp32", 0, "onnx")}
+    assert found["words"]["tolerance"] == pytest.approx(200 * exact["words"])
+    assert found["cards"]["tolerance"] == exact["cards"]
 
 
 def test_changed_missing_and_strange_shards_are_unreadable(run):

@@ -67,7 +67,7 @@ def try_checkpoint(source: Path, trial: Trial) -> str:
         require_embeddings(model, tokenizer, str(source))
         for check in trial.require:
             check(model)
-        subject = _Subject(model, str(source), next(iter(renderers.values())).pad_id)
+        subject = Subject(model, str(source), next(iter(renderers.values())).pad_id)
         read = 0
         for key, renderer in sorted(renderers.items(), key=lambda item: -trial.views[item[0]].max_tokens):
             tokens = trial.views[key].max_tokens
@@ -77,11 +77,11 @@ def try_checkpoint(source: Path, trial: Trial) -> str:
         subject.require_own_answers(rows)
         subject.require_first_token(rows)
         for student, layers in trial.cuts.items():
-            _require_cut(subject, student, layers(model.config.num_hidden_layers), rows[:-1], trial, folder / "cut")
+            require_cut(subject, student, layers(model.config.num_hidden_layers), rows[:-1], folder / "cut")
         return _description(model, tokenizer, subject.pad_id)
 
 
-class _Subject:
+class Subject:
     """A classifier that is being tried. Attributes: where: named in messages."""
 
     def __init__(self, model: PreTrainedModel, where: str, pad_id: int) -> None:
@@ -135,7 +135,7 @@ class _Subject:
             )
 
 
-def _require_view(subject: _Subject, key: str, renderer: Renderer, max_tokens: int) -> None:
+def _require_view(subject: Subject, key: str, renderer: Renderer, max_tokens: int) -> None:
     """Check that the model reads a row without text, and one of `max_tokens`, where that is not 0.
 
     Raises: UserError naming the view.
@@ -157,7 +157,7 @@ def _require_view(subject: _Subject, key: str, renderer: Renderer, max_tokens: i
         raise subject.refusal("the model's answers are not finite", "NaN or infinity", "take other weights")
 
 
-def _attempt(subject: _Subject, window: Window) -> tuple[torch.Tensor | None, Exception | None]:
+def _attempt(subject: Subject, window: Window) -> tuple[torch.Tensor | None, Exception | None]:
     """The logits of a row, or why there are none."""
     try:
         return subject.logits([window]), None
@@ -165,7 +165,7 @@ def _attempt(subject: _Subject, window: Window) -> tuple[torch.Tensor | None, Ex
         return None, error
 
 
-def _readable(subject: _Subject, window: Window) -> int:
+def _readable(subject: Subject, window: Window) -> int:
     """The most tokens of a window that the model can read, of a window that it cannot read as a whole."""
     low, high = 0, len(window.ids)
     while high - low > 1:
@@ -175,25 +175,24 @@ def _readable(subject: _Subject, window: Window) -> int:
     return low
 
 
-def _require_cut(
-    subject: _Subject, student: str, layers: Sequence[int], rows: Sequence[Window], trial: Trial, folder: Path
-) -> None:
-    """Check that the model can be cut to these layers, saved and loaded again. Raises: UserError naming the student."""
+def require_cut(subject: Subject, student: str, layers: Sequence[int], rows: Sequence[Window], folder: Path) -> None:
+    """Check that the model can be cut to these layers, saved and loaded again.
+
+    Args: folder: where it is saved meanwhile. Raises: UserError naming the student.
+    """
     small = shared_copy(subject.model)
     try:
         keep_layers(small, layers)
         before = small(**subject.inputs(rows)).logits
         small.save_pretrained(folder)
-        again = load_classifier(folder, trial.labels, trial.objective)
+        again = load_classifier(folder)
         gap = _gap(before, again(**subject.inputs(rows)).logits)
     except Exception as error:
-        found = f"{error.what}: {error.found}" if isinstance(error, UserError) else first_line(error)
-        raise UserError(
-            f"the encoder cannot be cut to the layers of '{student}'",
-            where=subject.where,
-            found=found,
-            do="take an encoder whose layers stand in one list (docs/families.md)",
-        ) from error
+        found, do = first_line(error), "take an encoder whose layers stand in one list (docs/families.md)"
+        if isinstance(error, UserError):
+            found, do = f"{error.what}: {error.found}", error.do or do
+        what = f"the encoder cannot be cut to the layers of '{student}'"
+        raise UserError(what, where=subject.where, found=found, do=do) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     if not gap <= _NOISE:

@@ -165,7 +165,10 @@ def _four_bits(config: Any) -> dict[str, Any]:
 
 
 def _require_encoder_weights(model: PreTrainedModel, info: dict[str, Any], folder: Path) -> None:
-    """Refuse a checkpoint whose encoder would be filled with random weights; a pooler or head may be fresh."""
+    """Refuse a checkpoint whose encoder would be filled with random weights, or whose layers would be without some.
+
+    A pooler or head may be fresh, and what stands beside the layers may be left out: other heads, a decoder.
+    """
     absent = [*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])]
     inside = f"{model.base_model_prefix}."
     lost = sorted(key for key in absent if key.startswith(inside) and ".pooler." not in key)
@@ -176,3 +179,26 @@ def _require_encoder_weights(model: PreTrainedModel, info: dict[str, Any], folde
             found=f"{len(lost)} missing or of another shape, first {lost[0]}",
             do="restore the weights that belong to config.json",
         )
+    # Constants that older versions of transformers stored, such as GPT-2's masked_bias, are neither.
+    layers = tuple(_listed_modules(model))
+    extra = sorted(key for key in info["unexpected_keys"] if key.startswith(layers) and _is_weight(key))
+    if extra:
+        raise UserError(
+            "the checkpoint has weights that its encoder's layers have no place for",
+            where=str(folder),
+            found=f"{len(extra)} left over, first {extra[0]}",
+            do="restore the config.json that belongs to the weights, or make the model again",
+        )
+
+
+def _listed_modules(model: PreTrainedModel) -> Iterator[str]:
+    """The names of all modules that stand in lists, as layers do, each with a dot at its end."""
+    from torch import nn
+
+    for name, module in model.named_modules():
+        if isinstance(module, nn.ModuleList):
+            yield from (f"{name}.{index}." for index in range(len(module)))
+
+
+def _is_weight(key: str) -> bool:
+    return key.rpartition(".")[2] in ("weight", "bias")

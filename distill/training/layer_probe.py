@@ -13,14 +13,17 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from distill.core.errors import UserError
 from distill.core.files import Json, read_json
 from distill.core.label_space import LabelSpace
+from distill.core.leftovers import temporary_folder
 from distill.core.objectives.objective import Objective
 from distill.core.progress import progress
 from distill.core.rendering import Window
 from distill.core.view import View
 from distill.inference.collate import collate
-from distill.models.encoder import input_names, layer_stack, load_classifier
+from distill.inference.trial import Subject, require_cut
+from distill.models.encoder import input_names, layer_stack, load_classifier, quiet
 from distill.models.encoder_config import CONFIG, stored_labels
 from distill.models.truncation import keep_layers, shared_copy
 from distill.training.objectives.row_losses import row_losses
@@ -81,13 +84,14 @@ class OfStates(Distance):
         return 1 - functional.cosine_similarity(whole, cut, dim=-1)
 
 
-def choose_layers(source: Path, space: LabelSpace, view: View, texts: Sequence[Row], kept: int) -> Json:
+def choose_layers(source: Path, space: LabelSpace, view: View, texts: Sequence[Row], kept: int, student: str) -> Json:
     """Which `kept` layers of the encoder in `source` a student takes, with what each of the others cost.
 
     An encoder that was fine-tuned for the task is measured by its answers, another one by its last hidden states.
 
-    Args: view: what the student reads. texts: of training rows.
-    Raises: UserError when the encoder cannot be loaded or has no stack of layers.
+    Args: view: what the student reads. texts: of training rows. student: named in messages.
+    Raises: UserError when the encoder cannot be loaded, has no stack of layers, or comes back from a folder with these
+        layers as another one.
     """
     tuned = _is_tuned(source, space)
     renderer = view.renderer()
@@ -95,6 +99,9 @@ def choose_layers(source: Path, space: LabelSpace, view: View, texts: Sequence[R
     distance = OfAnswers(space.objective) if tuned else OfStates()
     model = load_classifier(source, space.labels, space.objective)
     found = probe_layers(model, windows, renderer.pad_id, kept, distance)
+    with temporary_folder() as folder, torch.no_grad(), quiet():
+        subject = Subject(model, str(source), renderer.pad_id)
+        require_cut(subject, student, found.kept, windows[:_BATCH], folder / "cut")
     return {
         "layers": found.kept,
         "measured_by": "answers" if tuned else "hidden states",
@@ -117,8 +124,9 @@ def probe_layers(
     """The `kept` layers that remain when the others are removed greedily.
 
     Of the L layers left, each is tried without: the one with the least cost, the mean of `distance` between the whole
-    encoder and the rest over all windows, goes; of equal ones the upper. That is repeated until `kept` are left, so
-    that two layers which can stand in for each other are not both removed. Deterministic; Σ L forward passes.
+    encoder and the rest over all windows, goes; of equal ones the upper. One whose place no other can take stays, as
+    the first of ModernBERT. That is repeated until `kept` are left, so that two layers which can stand in for each
+    other are not both removed. Deterministic; Σ L forward passes.
 
     Args: model: in evaluation mode. windows: of training rows. pad_id: the tokenizer's padding token.
     Raises: UserError when the family has no stack of layers.
@@ -136,15 +144,25 @@ def probe_layers(
         while len(left) > kept:
             costs = {}
             for layer in left:
-                shallow = shared_copy(model)
-                keep_layers(shallow, [other for other in left if other != layer])
-                found = float(distance.between(whole, _read(shallow, batches, distance)).mean())
-                costs[layer] = found if math.isfinite(found) else math.inf
+                costs[layer] = _cost(model, [other for other in left if other != layer], batches, whole, distance)
                 advance(done := done + 1)
             spared = min(left, key=lambda layer: (costs[layer], -layer))
             removed.append((spared, costs[spared]))
             left.remove(spared)
     return Probed(left, removed)
+
+
+def _cost(
+    model: PreTrainedModel, rest: Sequence[int], batches: Sequence[dict[str, Tensor]], whole: Tensor, distance: Distance
+) -> float:
+    """How far the encoder with the rest of its layers is from the whole one; infinite where that is no encoder."""
+    shallow = shared_copy(model)
+    try:
+        keep_layers(shallow, rest)
+    except UserError:
+        return math.inf
+    found = float(distance.between(whole, _read(shallow, batches, distance)).mean())
+    return found if math.isfinite(found) else math.inf
 
 
 def _batches(model: PreTrainedModel, windows: Sequence[Window], pad_id: int) -> list[dict[str, Tensor]]:

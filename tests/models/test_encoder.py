@@ -64,6 +64,25 @@ def test_missing_layers_are_not_filled_with_noise(saved):
         load_classifier(saved)
 
 
+def add(folder, *names):
+    """Weights that no model of its config has."""
+    weights = load_file(folder / "model.safetensors")
+    save_file(weights | {name: torch.ones(24) for name in names}, folder / "model.safetensors", {"format": "pt"})
+
+
+def test_weights_that_the_layers_have_no_place_for_are_not_left_out(saved):
+    add(saved, "bert.encoder.layer.1.attention.norm.weight")
+    with pytest.raises(UserError, match=r"no place for\n.*\n.*1 left over.*bert\.encoder\.layer\.1\.attention\.norm"):
+        load_classifier(saved)
+
+
+def test_what_stands_beside_the_layers_may_be_left_out(saved):
+    """Heads, layers past the config's, another decoder, and constants that were stored once."""
+    beside = ("cls.predictions.bias", "bert.decoder.0.dense.weight", "bert.encoder.layer.9.output.dense.bias")
+    add(saved, *beside, "bert.encoder.layer.1.attention.masked_bias")
+    load_classifier(saved)
+
+
 def test_weights_of_another_shape_are_not_replaced_by_noise(saved):
     weights = load_file(saved / "model.safetensors")
     weights["bert.encoder.layer.1.output.dense.weight"] = torch.zeros(24, 8)

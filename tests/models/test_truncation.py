@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from distill.core.errors import UserError
 from distill.models.encoder import layer_stack, load_classifier
 from distill.models.truncation import keep_layers
 
@@ -39,6 +40,17 @@ def test_kinds_of_layers_follow_them(make_model):
     keep_layers(model, [0, 2, 3])
     assert model.config.layer_types == [kinds[0], kinds[2], kinds[3]]
     assert [layer.attention_type for layer in layer_stack(model)] == model.config.layer_types
+
+
+@pytest.mark.parametrize("kept", [[1, 2], [3, 4, 5]])
+def test_layers_that_would_not_come_back_as_they_are_are_refused(kept, make_model, make_inputs):
+    """The first of ModernBERT has no norm before its attention."""
+    model, inputs = make_model("modernbert", layers=6), make_inputs([5])
+    before, generator = model(**inputs).logits, torch.random.get_rng_state()
+    with pytest.raises(UserError, match=rf"layer {kept[0]} of the encoder cannot be layer 0[\s\S]*attn_norm\.weight"):
+        keep_layers(model, kept)
+    assert len(layer_stack(model)) == model.config.num_hidden_layers == 6
+    assert torch.equal(model(**inputs).logits, before) and torch.equal(torch.random.get_rng_state(), generator)
 
 
 def test_layers_are_renumbered(make_model):

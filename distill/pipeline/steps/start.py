@@ -92,7 +92,7 @@ def probe_step(experiment: Experiment, spec: ModelSpec, start: Start) -> Step:
         sample = sample_records(rows, "train", _PROBED_ROWS, project.seed)
         source = experiment.run / start.artifact
         reading, texts = View(spec.view, view, source / TOKENIZER_FILE), [record.fields for record in sample]
-        write_json(folder / LAYERS, choose_layers(source, experiment.space, reading, texts, kept))
+        write_json(folder / LAYERS, choose_layers(source, experiment.space, reading, texts, kept, spec.entry))
 
     return Step(
         name=f"probe {spec.entry}",

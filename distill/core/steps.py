@@ -173,6 +173,11 @@ class Steps:
             return False
         return self._is_finished(self.run_folder / step.artifact, fingerprint_of(step, self._inputs(step)), step)
 
+    def is_current(self, step: Step) -> bool:
+        """As `is_done`, by the manifest alone: no file of the artifact is read."""
+        target = self.run_folder / step.artifact
+        return self.is_readable(step) and is_made_from(target, fingerprint_of(step, self._inputs(step)), step.manifest)
+
     def is_readable(self, step: Step) -> bool:
         """Whether everything that the step reads of other artifacts is there."""
         return all(manifest.holds(self.run_folder / read.artifact, read.files) for read in step.reads)
@@ -266,12 +271,17 @@ def is_finished(folder: Path, fingerprint: str, name: str = MANIFEST, large: Cal
 
     Raises: UserError when its manifest says so but files are missing or changed.
     """
-    if not manifest.is_manifest(read_object(folder / name)):
-        return False
-    if manifest.read_manifest(folder, name).get("fingerprint") != fingerprint:
+    if not is_made_from(folder, fingerprint, name):
         return False
     manifest.require_whole(folder, name, large=large)
     return True
+
+
+def is_made_from(folder: Path, fingerprint: str, name: str = MANIFEST) -> bool:
+    """Whether the manifest says that the artifact was finished from these inputs."""
+    if not manifest.is_manifest(read_object(folder / name)):
+        return False
+    return bool(manifest.read_manifest(folder, name).get("fingerprint") == fingerprint)
 
 
 def working_folder(target: Path) -> Path:

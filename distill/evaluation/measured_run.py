@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from distill.core.config import parse
+from distill.core.current import made_anew, require_current
 from distill.core.errors import UserError, unknown_name
 from distill.core.label_space import LabelSpace
 from distill.core.manifest import MANIFEST, read_whole, require_whole
@@ -44,23 +45,30 @@ class MeasuredRun:
         return self if self.seeds is None else replace(self, predictions=self.predictions[:1], seeds=self.seeds[:1])
 
     def models(self) -> list[str]:
-        """Names of the models, mixtures and exported files that can be read in every seed."""
-        found = [{path.parent.name for path in folder.glob(f"*/{MANIFEST}")} for folder in self.predictions]
-        return sorted({*set.intersection(*found), *self._mixtures})
+        """Names of the models, mixtures and exported files that can be read in every seed, and are current in it."""
+        found = [
+            {name for name in _names(folder) if not made_anew(*_artifact(folder, name))} for folder in self.predictions
+        ]
+        mixed = self._mixtures if self._mixtures and not made_anew(self.folder, EVALUATION) else {}
+        return sorted({*set.intersection(*found), *mixed})
 
     def scored(self, name: str) -> list[Scored]:
         """A model on all test rows in each seed, calibrated as the run does it.
 
-        Raises: UserError for a model that a seed does not have, and for predictions that are not as they were made.
+        Raises: UserError for a model that a seed does not have, for predictions that are not as they were made, and for
+            those of files or models that were made anew since.
         """
         model = self._mixtures.get(name) or Model(name, "", "", "")
+        if model.members:
+            require_current(self.folder, EVALUATION)
         parts = [member for member, _ in model.members] or [name]
         for folder in self.predictions:
-            known = {path.parent.name for path in folder.glob(f"*/{MANIFEST}")}
+            known = _names(folder)
             if not known.issuperset(parts):
                 raise unknown_name("model", name, [*known, *self._mixtures], str(folder))
             for part in parts:
                 require_whole(folder / part)
+                require_current(*_artifact(folder, part))
         return [
             read_calibrated(model, _tests(folder / parts[0]), folder, self.space, self.settings).tests[ALL]
             for folder in self.predictions
@@ -108,6 +116,15 @@ def _measured_seeds(run: Path) -> list[int]:
     if not seeds:
         raise UserError("no seed of this run has been evaluated", where=str(run), do="let the run finish first")
     return seeds
+
+
+def _names(predictions: Path) -> set[str]:
+    return {path.parent.name for path in predictions.glob(f"*/{MANIFEST}")}
+
+
+def _artifact(predictions: Path, name: str) -> tuple[Path, str]:
+    """The run that predictions are of, and what the artifact of a model is called in it."""
+    return predictions.parent, f"{predictions.name}/{name}"
 
 
 def _tests(predictions: Path) -> list[str]:

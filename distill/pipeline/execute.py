@@ -19,6 +19,7 @@ from distill.core.steps import Step, Steps, nobody
 from distill.evaluation.gates import VALIDATION
 from distill.pipeline.backends import require_backends
 from distill.pipeline.checkpoints import try_checkpoints
+from distill.pipeline.currency import current
 from distill.pipeline.experiment import Experiment
 from distill.pipeline.extras import naming_extras
 from distill.pipeline.models import PHASE
@@ -153,15 +154,16 @@ def _require_audit(experiment: Experiment, report: Json, until: str) -> None:
 
 
 def _write_report(experiment: Experiment, steps: Steps, outcome: Json = UNFINISHED) -> Json:
-    run = experiment.run
+    run, made = experiment.run, current(experiment, steps)
     target_of = experiment.settings.target
     exports = {
-        f"{spec.label}.{target}": Exported(run / RunFolder.export(spec.name, target), target_of(target).declared())
+        f"{spec.label}.{target}": Exported(run / artifact, target_of(target).declared())
         for spec, target in experiment.exports()
+        if (artifact := RunFolder.export(spec.name, target)) in made.names
     }
     fitted = [*experiment.trained, *experiment.of_role(PHASE)]
-    models = {spec.label: run / spec.artifact for spec in fitted}
-    found = assemble(experiment.project, run.path, exports, steps.stages, {"versions": versions()}, models)
+    models = {spec.label: run / spec.artifact for spec in fitted if spec.artifact in made.names}
+    found = assemble(experiment.project, made, exports, steps.stages, {"versions": versions()}, models)
     report = {**found, "outcome": outcome}
     write_sealed(run.report, report)
     write_page(report, run.page)

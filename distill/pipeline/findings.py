@@ -31,6 +31,7 @@ from distill.report.finding import Finding, Lines, Part, report_parts
 from distill.report.judged_labels import with_judged_labels
 from distill.report.junk_table import junk_sheet
 from distill.report.lines import curve_lines
+from distill.report.outcome import with_outcome_now
 from distill.report.overlap_table import overlap_sheet
 from distill.report.page import write_page
 from distill.report.scale_table import scale_sentences, scale_sheet
@@ -80,7 +81,8 @@ def reported(run: Path, form: str = "tables", out: Path | None = None) -> Findin
         raise UserError("a file without --format md", where="--out", found=out, do="add --format md")
     if not (run / "report.json").exists():
         raise UserError("no report here", where=str(run), do="give the folder of a run, for example runs/demo")
-    report = with_scaling(with_judged_labels(read_sealed(run / "report.json"), run), run)
+    report = with_outcome_now(read_sealed(run / "report.json"), run)
+    report = with_scaling(with_judged_labels(report, run), run)
     require_whole_run(run, HashCache(run / HASHES).sha256)
     if form == RECORD:
         return _recorded(report, run, out)

@@ -19,6 +19,7 @@ from distill.core.progress import Reporter, reporting
 from distill.core.run_folder import read_run
 from distill.core.sealed import read_sealed, write_sealed
 from distill.core.steps import Step, Steps, nobody
+from distill.pipeline.currency import current_of_seeds
 from distill.pipeline.execute import execute, versions
 from distill.pipeline.experiment import Experiment
 from distill.pipeline.plan import Stage, bundles, plan, stages_until
@@ -174,7 +175,8 @@ def _combine(
             steps.run(evaluate_seeds_step({_seed(one): Experiment(one) for one in finished}))
     reports = {_seed(one): read_sealed(one.run / "report.json") for one in finished or [first_run(settings)]}
     stages = all_stages(settings.run, {"config": settings.as_json(), "stages": steps.stages})
-    found = assemble_seeds(settings.project, settings.run, reports, list(stopped), stages)
+    wanted = {_seed(one): Experiment(one) for one in seed_runs(settings) if _seed(one) not in stopped}
+    found = assemble_seeds(settings.project, current_of_seeds(wanted, steps), reports, list(stopped), stages)
     why = "; ".join(f"seed {seed}: {error.brief}" for seed, error in stopped.items())
     report = {**found, "outcome": stopped_because(why) if stopped else FINISHED}
     write_sealed(settings.run / "report.json", report)

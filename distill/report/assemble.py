@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from distill.core.current import Current
 from distill.core.files import Json
 from distill.core.intake.source_overlaps import OVERLAPS_FILE
 from distill.core.manifest import read_whole
@@ -23,6 +24,7 @@ from distill.core.run_folder import (
     SELECTION,
     TWINS,
     VOCABULARIES,
+    RunFolder,
 )
 from distill.core.selection.store import SELECTION_FILE
 from distill.core.staged import COVERAGE_FILE
@@ -75,21 +77,21 @@ class Exported:
 
 def assemble(
     project: Project,
-    run: Path,
+    made: Current,
     exports: Mapping[str, Exported],
     stages: Sequence[Mapping[str, Any]],
     environment: Mapping[str, Any],
     folders: Mapping[str, Path],
 ) -> Report:
-    """The content of report.json; sections whose artifact is not made yet are empty.
+    """The content of report.json; sections whose artifact is not made yet, or no longer current, are empty.
 
     Args: exports: name in the report to each exported file, in the order of the report. stages: of `run.json`.
         environment: machine and versions. folders: name in the report to folder of each model that was
         trained.
     """
-    audit = read_whole(run / AUDIT, "audit.json") or {"rows": {}, "leak_rows": 0}
-    evaluation = _evaluation(run)
-    latency = read_whole(run / LATENCY, "latency.json") or {"rows": [], "environment": {}, "settings": {}}
+    audit = made.read(AUDIT, "audit.json") or {"rows": {}, "leak_rows": 0}
+    evaluation = _evaluation(made)
+    latency = made.read(LATENCY, "latency.json") or {"rows": [], "environment": {}, "settings": {}}
     found = {name: entry for name, one in exports.items() if (entry := read_whole(one.folder, "parity.json"))}
     limits = {name: {"limits": one.limits} if one.limits else {} for name, one in exports.items()}
     entries = [{**entry, "model": name, **limits[name]} for name, entry in found.items()]
@@ -102,11 +104,11 @@ def assemble(
         "training_seed": project.weights_seed,
         "views": {name: {"max_tokens": view.max_tokens} for name, view in project.views.items()},
         **_measured(evaluation),
-        "choice": read_whole(run / CHOICE, "choice.json"),
-        "asked_twins": read_whole(run / TWINS, "twins.json"),
+        "choice": made.read(CHOICE, "choice.json"),
+        "asked_twins": made.read(TWINS, "twins.json"),
         "training_history": training_entries(folders),
         "starts": start_entries(folders),
-        **(read_whole(run / VOCABULARIES, "vocabularies.json") or {}),
+        **(made.read(VOCABULARIES, "vocabularies.json") or {}),
         "latency": latency["rows"],
         **({FACTORS: latency["factors"]} if latency.get("factors") else {}),
         "parity": parity,
@@ -116,28 +118,28 @@ def assemble(
     }
     if project.report.price_per_hour is not None:
         report["price_per_hour"] = project.report.price_per_hour
-    if shared := read_whole(run / RECORDS, OVERLAPS_FILE):
+    if shared := made.read(RECORDS, OVERLAPS_FILE):
         report["source_overlaps"] = shared
     off = [name for name, one in Controls.model_fields.items() if one.default and not getattr(project.controls, name)]
     left_out = {"controls_off": off} if off else {}
     if not project.data.has_validation:
         report["unasked_gates"] = unasked_gates(project.gates)
-    selection = read_whole(run / SELECTION, SELECTION_FILE) if project.select is not None else None
+    selection = made.read(SELECTION, SELECTION_FILE) if project.select is not None else None
     if selection is not None:
         report["selection"] = selection
     report |= _sent_on(project, evaluation, latency["rows"])
     if project.report.texts and report.get("disagreements"):
-        report["disagreements"] = with_texts(report["disagreements"], run / RECORDS, project)
-    if lineage := lineage_entries(run):
+        report["disagreements"] = with_texts(report["disagreements"], made.run / RECORDS, project)
+    if lineage := lineage_entries(made):
         report["lineage"] = lineage
-    if cascades := _cascades(run, project.report.texts):
+    if cascades := _cascades(made, project.report.texts):
         report["cascades"] = cascades
     return {**report, "gates": _as_json(_gates(project, report)), "gates_off": off_gates(project.gates), **left_out}
 
 
 def assemble_seeds(
     project: Project,
-    run: Path,
+    made: Current,
     reports: Mapping[int, Report],
     stopped: Sequence[int],
     stages: Sequence[Mapping[str, Any]],
@@ -152,7 +154,7 @@ def assemble_seeds(
         evaluated. stages: of all runs.
     """
     first = next(iter(reports.values()))
-    evaluation = _evaluation(run)
+    evaluation = _evaluation(made)
     own = [gate for seed, report in reports.items() for gate in of_seed(seed, gates_of(report))]
     found = {
         **first,
@@ -190,9 +192,9 @@ def _as_json(gates: Sequence[Gate]) -> list[Json]:
     return [gate.as_json() for gate in gates]
 
 
-def _evaluation(run: Path) -> Json:
+def _evaluation(made: Current) -> Json:
     empty: Json = {**dict.fromkeys(_MEASURED, []), "twins": {}}
-    return {**empty, **(read_whole(run / EVALUATION, EVALUATION_FILE) or {})}
+    return {**empty, **(made.read(EVALUATION, EVALUATION_FILE) or {})}
 
 
 def _measured(evaluation: Json) -> Json:
@@ -220,14 +222,14 @@ def _choice(reports: Mapping[int, Report]) -> Json | None:
     return {**first, "taken_by_seed": taken} if first else None
 
 
-def _cascades(run: Path, texts: bool) -> list[Json]:
+def _cascades(made: Current, texts: bool) -> list[Json]:
     """What the stages of each cascade came to, with the cascade's name.
 
     Args: texts: whether a server's words may be there, which may quote a row.
     """
-    folders = sorted(path.parent for path in run.glob(f"labels/*/{COVERAGE_FILE}"))
+    names = sorted(path.parent.name for path in made.run.glob(f"labels/*/{COVERAGE_FILE}"))
     found = [
-        {"teacher": folder.name, **content} for folder in folders if (content := read_whole(folder, COVERAGE_FILE))
+        {"teacher": name, **content} for name in names if (content := made.read(RunFolder.labels(name), COVERAGE_FILE))
     ]
     if not texts:
         for stage in (stage for cascade in found for stage in cascade["stages"]):

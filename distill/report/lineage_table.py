@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
+from distill.core.current import Current
 from distill.core.errors import UserError
 from distill.core.files import Json, read_object
+from distill.core.run_folder import RunFolder
 from distill.report import formats
 from distill.report.contents import Report, dig, entries
 from distill.report.table_model import Column, Sheet
@@ -15,10 +16,12 @@ _HASH = 16  # hexadecimal digits that are shown
 _Row = tuple[str, str, str, str]
 
 
-def lineage_entries(run: Path) -> list[Json]:
-    """The `lineage` of report.json: of each finished bundle its `bundle`, `content_sha256` and `lineage`."""
+def lineage_entries(made: Current) -> list[Json]:
+    """The `lineage` of report.json: of each bundle that is current its `bundle`, `content_sha256` and `lineage`."""
     found: list[Json] = []
-    for path in sorted(run.glob("bundles/*/manifest.json")):
+    for path in sorted(made.run.glob("bundles/*/manifest.json")):
+        if RunFolder.bundle(path.parent.name) not in made.names:
+            continue
         try:
             manifest = read_object(path)
         except UserError:  # being written, or damaged: `distill verify` tells of it

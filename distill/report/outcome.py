@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from distill.core.current import made_anew
 from distill.core.errors import DistillError, GateFailed
 from distill.core.files import Json
+from distill.core.manifest import MANIFEST
+from distill.core.run_folder import EVALUATION
 from distill.report.contents import Report, dig
 
 UNFINISHED: Json = {"state": "unfinished"}
@@ -33,6 +37,15 @@ def reason(error: DistillError, texts: bool = True) -> str:
 def stopped_because(why: str, step: str | None = None) -> Json:
     """The `outcome` of a run that ended early. Args: step: at which it did, where it was in one."""
     return {"state": "stopped", "step": step, "why": why}
+
+
+def with_outcome_now(report: Report, run: Path) -> Report:
+    """The report; it says that the run stopped where one that was killed has made anew what its figures are of."""
+    measured = report.get("models") and (run / EVALUATION / MANIFEST).exists()
+    if not measured or is_unfinished(report) or not (changed := made_anew(run, EVALUATION)):
+        return report
+    why = f"{changed} was made anew after these figures, which are of what it was before; give the command again"
+    return {**report, "outcome": stopped_because(why)}
 
 
 def is_stopped(report: Report) -> bool:

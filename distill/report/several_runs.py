@@ -10,6 +10,7 @@ from distill.core.files import Json
 from distill.core.run_folder import read_run
 from distill.core.sealed import read_sealed
 from distill.evaluation.across_runs import compare_runs
+from distill.report.outcome import with_outcome_now
 from distill.report.runs_table import ComparedRun
 
 PAGE, _REPORT = "compare.html", "report.json"
@@ -43,7 +44,7 @@ def has_report(folder: Path) -> bool:
 def _report(folder: Path) -> Json:
     if not has_report(folder):
         raise UserError("no report here", where=str(folder), do="let the run finish first")
-    return read_sealed(folder / _REPORT)
+    return with_outcome_now(read_sealed(folder / _REPORT), folder)
 
 
 def _names(folders: Sequence[Path]) -> list[str]:

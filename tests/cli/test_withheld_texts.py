@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from distill.core.current import Current
 from distill.core.errors import UserError
 from distill.core.files import write_json
 from distill.core.manifest import write_manifest
@@ -69,5 +70,5 @@ def test_words_of_a_server_are_not_in_the_report(tmp_path: Path, texts: bool) ->
     )
     write_manifest(tmp_path / "labels" / "llm", {"step": "label llm"})
     project: Project = publishing(report={"texts": texts})
-    stages = assemble(project, tmp_path, {}, [], {}, {})["cascades"][0]["stages"]
+    stages = assemble(project, Current(tmp_path, {"labels/llm"}), {}, [], {}, {})["cascades"][0]["stages"]
     assert stages[0]["errors"] == (errors if texts else {"the server answers nonsense": 3})

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from distill.core.current import Current
 from distill.core.errors import GateFailed, UserError
 from distill.core.files import read_json, write_json
 from distill.core.lock import run_lock
@@ -78,6 +79,10 @@ def work(settings, monkeypatch, until="report", **behaviour):
     """`execute_seeds` over stand-ins; returns the calls and the seeds that were evaluated together."""
     runs, evaluated = Runs(**behaviour), []
 
+    def current(experiments, _steps):
+        made = (settings.run / "evaluation" / "evaluation.json").exists()
+        return Current(settings.run, {"evaluation"} if made else set())
+
     class FakeSteps:
         stages = ()
 
@@ -90,6 +95,7 @@ def work(settings, monkeypatch, until="report", **behaviour):
 
     monkeypatch.setattr(several, "execute", runs)
     monkeypatch.setattr(several, "Steps", FakeSteps)
+    monkeypatch.setattr(several, "current_of_seeds", current)
     monkeypatch.setattr(several, "evaluate_seeds_step", lambda experiments: experiments)
     try:
         execute_seeds(settings, Reporter(), until)

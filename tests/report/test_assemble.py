@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from distill.core.config import parse
+from distill.core.current import Current
 from distill.core.project import Project
 from distill.core.publishing import ReportConfig
 from distill.core.record_store import write_records
@@ -32,8 +33,13 @@ def chosen(taken, high=-0.2):
     return {"asked": "auto", "taken": taken, "teachers": {f"base@{taken}": 1.0}, "candidates": candidates}
 
 
+def made(run):
+    """A run all of whose artifacts are current."""
+    return Current(run, {str(path.parent.relative_to(run)) for path in run.rglob("manifest.json")})
+
+
 def test_a_run_that_has_made_nothing_has_empty_sections(tmp_path):
-    report = assemble(PROJECT, tmp_path, {"8L@card.onnx": Exported(tmp_path / "onnx")}, [], {}, {})
+    report = assemble(PROJECT, made(tmp_path), {"8L@card.onnx": Exported(tmp_path / "onnx")}, [], {}, {})
     assert report["schema"] == 1 and report["task"]["labels"] == ["нет", "да"] and report["task"]["rows"] == {}
     assert all(report[key] == [] for key in ("tests", "models", "comparisons", "training_history", "latency", "parity"))
     assert report["asked_twins"] is None
@@ -62,7 +68,7 @@ def test_every_artifact_finds_its_section(tmp_path):
     left(tmp_path / "students" / "8L" / "training_history.json", fit)
     folders = {"8L@card": tmp_path / "students" / "8L"}
     exports = {f"8L@card.{name}": Exported(tmp_path / name, {}) for name in ("onnx", "onnx-int8")}
-    report = assemble(PROJECT, tmp_path, exports, STAGES, {"python": "3"}, folders)
+    report = assemble(PROJECT, made(tmp_path), exports, STAGES, {"python": "3"}, folders)
     assert (report["keys"], report["training_seed"]) == (keys, PROJECT.seed)
     assert report["choice"] == chosen("card") and report["asked_twins"] == asked and report["metric"] == "f1_macro"
     assert [(one["model"], one["steps"], one["step"]) for one in report["training_history"]] == [("8L@card", 30, 20)]
@@ -80,6 +86,16 @@ def test_every_artifact_finds_its_section(tmp_path):
     ]
     assert report["stages"] == [{"name": "audit", "seconds": 1.5, "status": "done"}]
     assert report["environment"] == {"python": "3", "cpu": "x", "seed": 7, "bench": {"requests": 9}}
+
+
+def test_what_is_no_longer_current_is_left_out(tmp_path):
+    left(tmp_path / "audit" / "audit.json", {"rows": {}, "leak_rows": 3})
+    left(tmp_path / "evaluation" / "evaluation.json", {"models": [{"name": "8L@card", "role": "student"}]})
+    left(tmp_path / "latency" / "latency.json", {"rows": [{"model": "8L@card"}], "environment": {}, "settings": {}})
+    left(tmp_path / "choice" / "choice.json", chosen("card"))
+    report = assemble(PROJECT, Current(tmp_path, {"audit"}), {}, [], {}, {})
+    assert (report["models"], report["latency"], report["choice"]) == ([], [], None)
+    assert [(gate["name"], gate["passed"]) for gate in report["gates"]] == [("leak", False)]
 
 
 def parity(difference, passed=True, flips=0.0):
@@ -107,7 +123,7 @@ def test_seeds_are_gathered_with_the_worst_parity_the_first_latency_and_gates_on
     evaluation = {"seeds": [4, 2], "tests": ["unseen"], "models": [model], "comparisons": []}
     left(tmp_path / "evaluation" / "evaluation.json", evaluation)
     reports = {4: seed_report(parity(1e-6), ["timed"]), 2: seed_report(parity(None, passed=False), low=0.94)}
-    report = assemble_seeds(PROJECT, tmp_path, reports, [9], STAGES)
+    report = assemble_seeds(PROJECT, made(tmp_path), reports, [9], STAGES)
     assert (report["seeds"], report["stopped_seeds"]) == ([4, 2], [9])
     assert (report["models"], report["latency"]) == ([model], ["timed"])
     assert [(fit["seed"], fit["model"], fit["steps"]) for fit in report["training_history"]] == [
@@ -128,13 +144,13 @@ def test_seeds_are_gathered_with_the_worst_parity_the_first_latency_and_gates_on
 
 def test_of_two_passing_exports_the_larger_deviation_is_shown(tmp_path):
     reports = {1: seed_report(parity(3e-6)), 2: seed_report(parity(9e-6)), 3: seed_report(parity(1e-6))}
-    assert assemble_seeds(PROJECT, tmp_path, reports, [], [])["parity"] == [parity(9e-6)]
+    assert assemble_seeds(PROJECT, made(tmp_path), reports, [], [])["parity"] == [parity(9e-6)]
 
 
 def test_a_price_is_in_the_report_where_one_is_given(tmp_path):
     priced = PROJECT.model_copy(update={"report": ReportConfig(price_per_hour=0.4)})
-    assert "price_per_hour" not in assemble(PROJECT, tmp_path, {}, [], {}, {})
-    assert assemble(priced, tmp_path, {}, [], {}, {})["price_per_hour"] == 0.4
+    assert "price_per_hour" not in assemble(PROJECT, made(tmp_path), {}, [], {}, {})
+    assert assemble(priced, made(tmp_path), {}, [], {}, {})["price_per_hour"] == 0.4
 
 
 def test_disagreements_have_the_texts_of_cards_where_texts_may_be_shown(tmp_path):
@@ -144,7 +160,7 @@ def test_disagreements_have_the_texts_of_cards_where_texts_may_be_shown(tmp_path
     left(tmp_path / "evaluation" / "evaluation.json", {"disagreements": found, "reliability": {"8L@card": []}})
 
     def shown(project):
-        report = assemble(project, tmp_path, {}, [], {}, {})
+        report = assemble(project, made(tmp_path), {}, [], {}, {})
         assert report["reliability"] == {"8L@card": []}
         return [row.get("texts") for row in report["disagreements"][0]["examples"]]
 
@@ -155,5 +171,5 @@ def test_disagreements_have_the_texts_of_cards_where_texts_may_be_shown(tmp_path
 
 
 def test_the_views_tell_where_texts_are_cut(tmp_path):
-    report = assemble(PROJECT, tmp_path, {}, [], {}, {})
+    report = assemble(PROJECT, made(tmp_path), {}, [], {}, {})
     assert report["views"] == {"document": {"max_tokens": 32}, "card": {"max_tokens": 32}}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from distill.core.current import Current
 from distill.core.files import write_json
 from distill.report import latency_plot, plots, reliability_plot, slice_plot
 from distill.report.cost_plot import Mark, cost_plot
@@ -123,12 +124,12 @@ def test_lineage_is_that_of_the_bundles(tmp_path):
         "artifacts": {"teachers/base": "cd" * 32},
     }
     write_json(tmp_path / "bundles" / "8L" / "manifest.json", {"content_sha256": "ef" * 32, "lineage": lineage})
-    (entry,) = lineage_entries(tmp_path)
+    (entry,) = lineage_entries(Current(tmp_path, {"bundles/8L"}))
     text = markdown(lineage_sheet(entry))
     assert "| data: train | `train.jsonl` | 1\u202f500 | abababababababab |" in text
     assert "| bundle | `8L` | – | efefefefefefefef |" in text
     assert lineage_sheet(entry).caption.endswith("of commit abc with changes.")
-    assert lineage_entries(tmp_path / "none") == []
+    assert lineage_entries(Current(tmp_path, set())) == []
 
 
 def test_what_no_other_file_beats_is_named_on_wide_and_narrow_screens():

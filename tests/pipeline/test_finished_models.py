@@ -15,8 +15,10 @@ from distill.core.progress import Reporter
 from distill.core.record_store import read_records
 from distill.core.soft_labels import read_soft_labels
 from distill.families.family import family_of
+from distill.pipeline.experiment import Experiment
 from distill.pipeline.seeds import execute_run
 from distill.pipeline.settings import resolve_settings
+from distill.pipeline.steps.fit import fit_step
 from tests.pipeline.word_project import write_project
 
 ONCE = [
@@ -135,3 +137,14 @@ def test_a_member_that_is_gone_and_a_source_of_labels_are_no_models(made, tmp_pa
     asking.mkdir()
     write_json(asking / "config.json", {"distill": {"family": "http_llm", "view": "document"}})
     assert "no fitted model to take over" in refused(project, tmp_path / "run", teachers=[str(asking)])
+
+
+def test_another_model_or_revision_of_the_hub_is_another_teacher(made, tmp_path):
+    def fit(place):
+        sets = [f"teachers={{cards: {{preset: base, view: card, finished: {place}}}}}"]
+        experiment = Experiment(resolve_settings(made[0], tmp_path / "run", sets=sets))
+        return fit_step(experiment, experiment.models["cards"]).config
+
+    found = [fit(place) for place in ("owner/one", "owner/two", "owner/one@v2", json.dumps(str(made[1] / "cards")))]
+    assert all(found.count(config) == 1 for config in found)
+    assert fit("owner/one") == found[0]

@@ -74,6 +74,7 @@ def fit_step(experiment: Experiment, spec: ModelSpec) -> Step:
             "shares": [[share.weight, share.temperature, *(share.by_class or ())] for share in sources.labels.values()],
             **({"teacher_views": views} if views else {}),
             **({"through": [_cut(experiment, name) for name in spec.through]} if spec.through else {}),
+            **({"hub": hub} if (hub := _hub_ids(own, spec.config)) else {}),
         },
         reads=(*_rows(experiment, spec, own), *sources.reads()),
         files=_files(own, spec.config),
@@ -183,6 +184,11 @@ def _places(own: Family, config: Any) -> dict[str, Path]:
     """The local folders of the models outside the run that a fit takes over; of a hub id there is none."""
     found = {place: local_folder(place) for place in own.places(config)}
     return {place: folder for place, folder in found.items() if folder is not None}
+
+
+def _hub_ids(own: Family, config: Any) -> list[str]:
+    """The others of these models: what is on the hub is known by its name and revision alone."""
+    return [place for place in own.places(config) if local_folder(place) is None]
 
 
 def _files(own: Family, config: Any) -> tuple[Path, ...]:

@@ -61,6 +61,23 @@ def test_what_a_change_makes_anew(run, change, redone):
     assert {name for name, status in run(change).items() if status == "done"} == redone
 
 
+def test_a_file_that_moves_from_one_split_to_another_makes_the_records_anew(run):
+    folder, globs = run.project.parent, ["data.train=[train_*.jsonl]", "data.valid=[valid_*.jsonl]"]
+    for split in ("train", "valid"):
+        lines = (folder / f"{split}.jsonl").read_text("utf-8").splitlines()
+        for part, rows in ((1, lines[:60]), (2, lines[60:])):
+            (folder / f"{split}_{part}.jsonl").write_text("\n".join(rows) + "\n", "utf-8")
+    run(*globs)
+    (folder / "train_2.jsonl").rename(folder / "valid_0.jsonl")
+    assert run(*globs)["records"] == "done"
+    assert run(*globs)["records"] == "skipped"
+
+
+def test_the_order_of_equal_sources_counts(run):
+    run("data.pool={twice: pool.jsonl, again: pool.jsonl}")
+    assert run("data.pool={again: pool.jsonl, twice: pool.jsonl}")["records"] == "done"
+
+
 def test_an_audit_leaves_the_clean_pool_where_it_is_asked_for(run, tmp_path):
     settings = resolve_settings(run.project, run.folder)
     found = made(settings, "audit", Reporter(), tmp_path / "clean")

@@ -11,9 +11,9 @@ from distill.core import manifest
 from distill.core.errors import UserError
 from distill.core.files import read_json, sha256, sha256_json
 from distill.core.label_origin import Origin
-from distill.core.manifest import MANIFEST
 from distill.core.view import VIEW_FILE
 from distill.families.family import CONFIG_FILE, family_of
+from distill.families.model_hash import model_hash
 from teachers.shards import Part, Shard
 
 
@@ -46,13 +46,6 @@ class Origins:
         )
 
 
-def model_hash(folder: Path) -> str:
-    """Hex SHA-256 over the files of a model folder and of those that it is made of, as the manifest has them."""
-    parts = family_of(folder).parts(folder)
-    own = manifest.digest(folder) if (folder / MANIFEST).exists() else _hashed(folder)
-    return sha256_json([own, *map(model_hash, parts)]) if parts else own
-
-
 def view_hash(folder: Path) -> str:
     """The hash of the view that a model reads, of all of them for one that is made of others."""
     if (folder / VIEW_FILE).exists():
@@ -82,9 +75,3 @@ def records_hash(records: Path, file: str) -> str:
 def _file_hash(path: Path, size: int, changed_ns: int) -> str:
     """That of a file, read once for each state that it is found in."""
     return sha256(path)
-
-
-def _hashed(folder: Path) -> str:
-    """As `manifest.digest` of a folder that no step has finished."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return sha256_json({path.relative_to(folder).as_posix(): sha256(path) for path in files})

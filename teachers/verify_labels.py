@@ -22,8 +22,9 @@ from distill.core.record_store import read_columns
 from distill.core.run_folder import RECORDS
 from distill.core.soft_labels import FAILED, UNLABELLED, read_shard, shard_files
 from distill.families.family import CONFIG_FILE, Opening, is_remote, open_model
+from distill.families.model_hash import model_hash
 from distill.inference.scorer import Logits
-from teachers.label_origins import model_hash, records_hash, view_hash
+from teachers.label_origins import records_hash, view_hash
 from teachers.opening import opening_of
 
 SAMPLE = 64

@@ -16,6 +16,7 @@ from distill.core.objectives.objective import Objective, objective
 from distill.evaluation.metrics import mixture
 from distill.families.calibrating import validated_temperature
 from distill.families.family import CONFIG_FILE, DEFAULT, Facts, Family, Lesson, Opening, family_of, open_model
+from distill.families.model_hash import model_hash
 from distill.inference.scorer import Logits, Prepared, Progress, Row, Scorer, answer_in_pieces
 
 
@@ -119,7 +120,10 @@ class Ensemble(Family):
         return ["valid"] if config.calibrated else []
 
     def fit(self, config: Any, lesson: Lesson, folder: Path) -> None:
-        """Write down which models it is made of, by folders relative to its own, and their temperatures."""
+        """Write down which models it is made of, by folders relative to its own and by hashes, and their temperatures.
+
+        By the hashes its folder is another one where a member is, for every step that reads it.
+        """
         from distill.training import device
 
         total = sum(config.members.values())
@@ -128,6 +132,7 @@ class Ensemble(Family):
             "kind": lesson.space.objective.name,
             "members": {_place(lesson.members[name], folder): weight for name, weight in members.items()},
             "space": config.space,
+            "hashes": {_place(lesson.members[name], folder): model_hash(lesson.members[name]) for name in members},
         }
         if config.calibrated:
             how, kind = Opening(lesson.threads, device=device.device()), lesson.space.objective
@@ -160,7 +165,7 @@ class Ensemble(Family):
             family_of(part).take_over(part, folder / own)
         moved = {
             key: {places[place]: figure for place, figure in stored["distill"][key].items()}
-            for key in ("members", "temperatures")
+            for key in ("members", "temperatures", "hashes")
             if key in stored["distill"]
         }
         write_json(folder / CONFIG_FILE, {**stored, "distill": {**stored["distill"], **moved}})

@@ -14,6 +14,7 @@ from distill.evaluation.calibration import fit_temperature
 from distill.evaluation.metrics import mixture
 from distill.families.ensemble import Ensemble, Member, Mixture
 from distill.families.family import Opening, family_of, fit
+from distill.families.model_hash import model_hash
 from distill.families.tfidf import Tfidf
 from distill.inference import scorer as scoring
 from distill.inference.scorer import Scorer
@@ -102,6 +103,7 @@ def test_members_are_named_by_their_folders_next_to_its_own(run, tmp_path, recor
         "kind": "single",
         "members": members,
         "space": "probability",
+        "hashes": {place: model_hash(run / place[3:]) for place in members},
     }
     moved = tmp_path / "elsewhere"
     run.rename(moved)

@@ -114,3 +114,15 @@ def test_a_mixture_that_each_seed_fits_for_itself_is_no_row_over_seeds(monkeypat
     monkeypatch.setattr(evaluate, "report_models", lambda experiment: [given, fitted])
     monkeypatch.setattr(evaluate, "predicted", lambda experiment: ["a", "b"])
     assert evaluate._models({None: None}) == [given, fitted] and evaluate._models({1: None, 2: None}) == [given]
+
+
+def test_an_uncalibrated_ensemble_answers_anew_where_a_member_is_another(project):
+    both = "teachers.both={preset: ensemble, members: {one: 1, two: 3}, weight: 0, calibrated: false}"
+    sets = ("teachers.one.cross_fit=null", both, "labels=document")
+    carried_out(project, *sets, until="evaluate")
+    before = rows(project)[1]("both@document")
+    carried_out(project, *sets, "teachers.two.slices=null", until="evaluate")
+    members = [rows(project)[1](name).logits for name in ("one@document", "two@document")]
+    found = rows(project)[1]("both@document").logits
+    np.testing.assert_allclose(found, mixture(members, [0.25, 0.75]), atol=1e-5)
+    assert not np.allclose(found, before.logits)

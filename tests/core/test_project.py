@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
+from contextlib import nullcontext, suppress
 from typing import Any
 
 import pytest
@@ -258,6 +259,18 @@ def test_the_table_names_every_field_of_every_model():
 @pytest.mark.parametrize("model", REJECTED, ids=lambda model: model.__name__)
 def test_what_the_table_changes_is_accepted_as_it_is(model):
     parse(model, NEEDED.get(model, {}), "project.yaml")
+
+
+@pytest.mark.parametrize("model", REJECTED, ids=lambda model: model.__name__)
+def test_defaults_may_be_written_out(model):
+    """As a resolved project file has them: all at once, and each alone; one that is needed may be refused in words."""
+    needed = NEEDED.get(model, {})
+    made = parse(model, needed, "project.yaml")
+    assert parse(model, made.as_json(), "project.yaml") == made
+    for name, field in model.model_fields.items():
+        if not field.is_required() and field.default is None:
+            with suppress(UserError) if name in needed else nullcontext():
+                parse(model, {**needed, name: None}, "project.yaml")
 
 
 @pytest.mark.parametrize(("model", "name", "value"), CASES, ids=[f"{m.__name__}.{n}" for m, n, _ in CASES])

@@ -30,13 +30,16 @@ def _in_order(bands: list[Band]) -> list[Band]:
     return bands
 
 
+Bands = Annotated[list[Band], BeforeValidator(_as_bands), Field(min_length=1), AfterValidator(_in_order)]
+
+
 class Select(Config):
     """What of the labelled pool is learnt from; by default all."""
 
     rows: PositiveInt | None = Field(None, description="rows taken; null: all that the other fields leave")
-    entropy: Annotated[
-        list[Band] | None, BeforeValidator(_as_bands), Field(min_length=1), AfterValidator(_in_order)
-    ] = Field(None, description="bands of the labels' entropy that are kept, as shares of ln C: [[0, 0.2], [0.5, 1]]")
+    entropy: Bands | None = Field(
+        None, description="bands of the labels' entropy that are kept, as shares of ln C: [[0, 0.2], [0.5, 1]]"
+    )
     balance: list[Literal["class", "slice", "band"]] = Field(
         default_factory=list,
         description="equally many rows of each predicted class, slice or band, and of each combination",

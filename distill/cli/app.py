@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -117,7 +116,9 @@ def audit(
     json_: JsonOption = False,
 ) -> None:
     """Read the data: row ledger, duplicates, junk, balance, leaks, lengths."""
-    chosen = [f"data.against={json.dumps(str(against.resolve()))}"] if against else []
+    from distill.core.config import setting
+
+    chosen = [setting("data.against", str(against.resolve()))] if against else []
     run_until("audit", options.settings(sets=chosen, until="audit"), json_, clean)
 
 

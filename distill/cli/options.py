@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args, get_type_hints
 
 import typer
 
+from distill.core.errors import UserError
 from distill.core.flags import Flag
 from distill.demo.projects import PROJECTS
 
@@ -34,24 +35,25 @@ class Options:
     exporter_python: Annotated[str | None, Flag("The Python of optimum's own environment.")] = None
     provider: Annotated[str | None, Flag("What runs exported files: auto, the default, cpu, cuda or tensorrt.")] = None
     engine: Annotated[str | None, Flag("Who labels: local, the default, or ray.")] = None
-    set_: Annotated[list[str] | None, Flag("Any field of the config: a.b=c; repeats.")] = None
+    set_: Annotated[list[str] | None, Flag("Any field of the config: a.b=c or a={b: c}; repeats.")] = None
 
     def settings(self, labels: Path | None = None, sets: Sequence[str] = (), until: str = "report") -> Settings:
         """The resolved run up to a verb.
 
         Args: labels: logits that take the first teacher's place. sets: after those of `--set`.
         """
+        from distill.core.config import setting
         from distill.pipeline.named_models import first_named_teacher
         from distill.pipeline.settings import resolve_settings
         from export.config import with_exporter
 
         name = str(self.config or "demo")
         run = self.out or Path("runs") / Path(name).stem
-        project = _project_file(name, run)
+        project = _project_file(name, run, may_be_another=self.out is not None)
         first = first_named_teacher(project, self.teacher or ())
-        chosen = [f"provider={self.provider}"] if self.provider else []
-        chosen += [f"labelling.engine={self.engine}"] if self.engine else []
-        imported = [f"teachers.{first}.labels={labels.resolve()}"] if labels else []
+        chosen = [setting("provider", self.provider)] if self.provider else []
+        chosen += [setting("labelling.engine", self.engine)] if self.engine else []
+        imported = [setting("teachers", {first: {"labels": str(labels.resolve())}})] if labels else []
         found = resolve_settings(
             project,
             run,
@@ -117,18 +119,36 @@ def _as_option(name: str, hint: Any) -> Any:
     return Annotated[kind, typer.Option(flag.name or f"--{name.strip('_').replace('_', '-')}", help=flag.help)]
 
 
-def _project_file(name: str, run: Path) -> Path:
+def _project_file(name: str, run: Path, *, may_be_another: bool) -> Path:
     """The file of that name, or else the embedded project, kept below the run folder.
 
-    Raises: UserError for a name that is neither and does not look like a path.
+    Args: may_be_another: than the one that has made the run folder.
+    Raises: UserError for a name that is neither and does not look like a path, and for another project's run.
     """
     from distill.cli.console import ConsoleReporter, TextConsole
     from distill.core.progress import reporting
-    from distill.demo.keeping import keep
+    from distill.demo.keeping import PROJECT, keep
     from distill.demo.projects import PROJECTS
 
-    path = Path(name)
-    if path.is_file() or (name not in PROJECTS and (path.suffix or len(path.parts) > 1)):
+    path, folder = Path(name), run / "project"
+    own = path.is_file() or (name not in PROJECTS and (path.suffix or len(path.parts) > 1))
+    if not may_be_another:
+        _require_own(run, path if own else folder / PROJECT)
+    if own:
         return path
     with reporting(ConsoleReporter(TextConsole(stderr=True))):
-        return keep(run / "project", name)
+        return keep(folder, name)
+
+
+def _require_own(run: Path, project: Path) -> None:
+    """Check that no other project file, which is still there, has made the run of this name. Raises: UserError."""
+    from distill.core.run_folder import made_by
+
+    other = made_by(run)
+    if other is not None and other.resolve() != project.resolve():
+        raise UserError(
+            "another project has made this run",
+            where=str(run),
+            found=f"{other}, and now {project}",
+            do="name a folder for this one: --out FOLDER; --out with the folder above goes on there all the same",
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import types
 import typing
@@ -172,22 +173,39 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
-def overrides(settings: Iterable[str]) -> dict[str, Any]:
+def overrides(settings: Iterable[str], base: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """The nested mapping of `--set a.b=c` options; values are read as YAML.
 
+    Args: base: what they change. A key in it that holds dots, such as a field of a view, is found whole.
     Raises: UserError for an option without `=` or with an empty key.
     """
     result: dict[str, Any] = {}
     for setting in settings:
         key, equals, value = setting.partition("=")
-        parts = key.strip().split(".")
-        if not equals or not all(parts):
+        if not equals or not all(key.strip().split(".")):
             raise UserError("--set needs key=value", found=setting, do="write for example --set teachers.base.epochs=2")
         nested: Any = parse_yaml(f"value: {value}" if value else "value: ''", f"--set {setting}")["value"]
-        for part in reversed(parts):
+        for part in reversed(_parts(key.strip(), merge(base or {}, result))):
             nested = {part: nested}
         result = merge(result, nested)
     return result
+
+
+def setting(key: str, value: Any) -> str:
+    """`key=value` as `overrides` reads it, whatever signs the value holds."""
+    return f"{key}={json.dumps(value, ensure_ascii=False)}"
+
+
+def _parts(key: str, known: Any) -> list[Any]:
+    """A dotted key as the keys of nested mappings: those that are there, the longest first, else up to the next dot."""
+    found = []
+    while key:
+        here = known if isinstance(known, Mapping) else {}
+        fitting = [one for one in here if f"{key}.".startswith(f"{one}.")]
+        part = max(fitting, key=lambda one: len(str(one)), default=key.partition(".")[0])
+        found.append(part)
+        known, key = here.get(part), key[len(str(part)) + 1 :]
+    return found
 
 
 def _fields_at(model: type[BaseModel], path: list[Any]) -> list[str]:

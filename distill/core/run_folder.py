@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from distill.core.errors import UserError
-from distill.core.files import Json, read_json
+from distill.core.files import Json, read_json, read_object
 
 RECORDS, AUDIT, CHOICE, TWINS, SELECTION = "records", "audit", "choice", "twins", "selection"
 VOCABULARIES = "vocabularies"
 EVALUATION, LATENCY, PREDICTIONS = "evaluation", "latency", "predictions"
 EVALUATION_FILE = "evaluation.json"  # in that artifact: every quality figure
 STATE = "run.json"  # how far a run is
+PROJECT_FILE = "project_file"  # in its `config`: the way from the run folder to the project file
 LAYERS = "layers.json"  # which layers a probe chose
 HASHES = ".cache/sha256.json"  # of the files that steps read, and of what they made
 ENCODED = ".cache/encoded"  # rows as token ids, for all fits of a run
@@ -35,6 +37,14 @@ def read_run(run: Path) -> Json:
         do = "give the command that made the run again: finished steps are kept"
         raise UserError("not the state of a run", where=str(path), do=do)
     return state
+
+
+def made_by(run: Path) -> Path | None:
+    """The project file that a run was made by; None where that is not known, or not there any more."""
+    config = read_object(run / STATE).get("config")
+    way = config.get(PROJECT_FILE) if isinstance(config, dict) else None
+    path = Path(os.path.normpath(run / way)) if isinstance(way, str) else None
+    return path if path is not None and path.is_file() else None
 
 
 def entry_now(model: Path) -> Json:

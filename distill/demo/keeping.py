@@ -14,7 +14,7 @@ from distill.core.progress import note
 from distill.demo.generate import generate
 from distill.demo.projects import settings_of, sizes_of
 
-_PROJECT, _STAMP = "project.yaml", ".generated.json"
+PROJECT, _STAMP = "project.yaml", ".generated.json"
 
 
 def keep(folder: Path, project: str) -> Path:
@@ -25,7 +25,7 @@ def keep(folder: Path, project: str) -> Path:
 
     Raises: as `generate`. UserError for a folder with files that were not generated.
     """
-    path, stamp = folder / _PROJECT, folder / _STAMP
+    path, stamp = folder / PROJECT, folder / _STAMP
     made_by = _digest(project)
     known = read_object(stamp)
     if path.exists() and known.get("made_by") == made_by:

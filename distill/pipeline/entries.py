@@ -28,6 +28,15 @@ def teacher_entry(name: str, entry: Mapping[str, Any], where: str, project: Path
     return found.model_copy(update={"family": family_of(finished).name, "finished": str(finished)})
 
 
+def starts_from_checkpoint(name: str, entry: Mapping[str, Any], where: str, project: Path) -> bool:
+    """Whether a teacher's model goes back to a checkpoint: not of words, not of others, not finished elsewhere.
+
+    Raises: UserError for an unknown preset or family.
+    """
+    values, model = _chosen("teachers", name, entry, where, project, (TeacherEntry, TeacherConfig))
+    return issubclass(model, TeacherConfig) and values.get("finished") is None
+
+
 def student_entry(name: str, entry: Mapping[str, Any], where: str, project: Path) -> StudentEntry:
     """One student, checked. Raises: as `resolve`; UserError for an unknown family."""
     return _entry("students", name, entry, where, project, (StudentEntry, StudentConfig))
@@ -55,10 +64,8 @@ def _entry(
     classes: tuple[type[EntryT], type[EntryT]],
 ) -> EntryT:
     """Args: classes: of entries of any family, and of encoders."""
-    preset = str(entry.get("preset", name))
-    values = {**load_preset(package, preset, f"{where}: {package}.{name}.preset", project), **entry}
-    kind = str(values.get("family", ENCODER))
-    model = classes[1] if kind == ENCODER else _of_family(classes[0], kind, f"{where}: {package}.{name}")
+    values, model = _chosen(package, name, entry, where, project, classes)
+    preset, kind = str(entry.get("preset", name)), str(values.get("family", ENCODER))
     try:
         return resolve(package, model, name, entry, where, project)
     except UserError as error:
@@ -67,6 +74,21 @@ def _entry(
             do = "name a preset of that family (preset: NAME); 'distill presets' lists them"
             raise UserError(what, where=f"{where}: {package}.{name}.family", found=kind, do=do) from None
         raise
+
+
+def _chosen(
+    package: str,
+    name: str,
+    entry: Mapping[str, Any],
+    where: str,
+    project: Path,
+    classes: tuple[type[EntryT], type[EntryT]],
+) -> tuple[dict[str, Any], type[EntryT]]:
+    """An entry's values on top of its preset's, and the class that its family gives it."""
+    preset = str(entry.get("preset", name))
+    values = {**load_preset(package, preset, f"{where}: {package}.{name}.preset", project), **entry}
+    kind = str(values.get("family", ENCODER))
+    return values, classes[1] if kind == ENCODER else _of_family(classes[0], kind, f"{where}: {package}.{name}")
 
 
 def _of_family(base: type[EntryT], kind: str, where: str) -> type[EntryT]:

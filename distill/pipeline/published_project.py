@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from distill.core.run_folder import PROJECT_FILE
 from distill.pipeline.settings import Settings
 
 LEFT_OUT = "(left out)"
@@ -22,7 +23,8 @@ _HEAD = """\
 def published_project(settings: Settings) -> str:
     """The resolved project as YAML: paths inside `data.root` from there, others by their name alone."""
     texts, root = settings.project.report.texts, Path(settings.project.data.root)
-    content = {key: _published(value, key, root, texts) for key, value in settings.as_json().items()}
+    stored = {key: value for key, value in settings.as_json().items() if key != PROJECT_FILE}
+    content = {key: _published(value, key, root, texts) for key, value in stored.items()}
     content["data"] = {**content["data"], "root": "."}
     return _HEAD + yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120)
 

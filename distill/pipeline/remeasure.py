@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from distill.core.config import setting
 from distill.core.errors import UserError, unknown_name
 from distill.evaluation.calibrated_predictions import Model
 from distill.evaluation.entries import REMEASURED
@@ -52,8 +52,7 @@ def as_setting(views: Sequence[str], models: Sequence[str]) -> list[str]:
     if models and not views:
         found = ", ".join(models)
         raise UserError("a model is read through a view", where="--model", found=found, do="give --view too")
-    asked = json.dumps({view: list(models) for view in views}, ensure_ascii=False)
-    return [f"quality.remeasure={asked}"] if views else []
+    return [setting("quality.remeasure", {view: list(models) for view in views})] if views else []
 
 
 def _asked(experiment: Experiment) -> Iterator[Reread]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,13 +10,14 @@ from typing import Any, TypedDict, TypeVar, Unpack
 
 from benchmarks.config import BenchConfig
 from distill.core.config import Config, config_error, load_yaml, merge, overrides, parse
-from distill.core.errors import hint
+from distill.core.errors import UserError, hint
 from distill.core.names import folded, name_problems, shown
 from distill.core.project import Project
+from distill.core.run_folder import PROJECT_FILE
 from distill.families.family import family
 from distill.pipeline.adapting import adapting
 from distill.pipeline.circles import circle
-from distill.pipeline.entries import student_entry, teacher_entry
+from distill.pipeline.entries import starts_from_checkpoint, student_entry, teacher_entry
 from distill.pipeline.named_models import named_students, named_teachers
 from distill.pipeline.objective_problems import objective_problems
 from distill.pipeline.phase_problems import phase_problems
@@ -76,14 +78,15 @@ class Settings:
         return self.seeds_in or self.run
 
     def as_json(self) -> dict[str, Any]:
-        """The resolved config for `run.json`."""
+        """The resolved config for `run.json`, and from the run folder the way to the project file that it is of."""
         parts: Mapping[str, Mapping[str, Config]] = {
             "teachers": self.teachers,
             "students": self.students,
             "export": self.targets,
         }
         resolved = {name: {key: value.as_json() for key, value in part.items()} for name, part in parts.items()}
-        return {**self.project.as_json(), **resolved, "bench": self.bench.as_json()}
+        file = os.path.relpath(os.path.realpath(self.where), os.path.realpath(self.run))
+        return {**self.project.as_json(), **resolved, "bench": self.bench.as_json(), PROJECT_FILE: file}
 
     @property
     def first_teacher(self) -> str:
@@ -160,7 +163,8 @@ class Asked(TypedDict, total=False):
 
     Attributes: teachers, students: names of the project, names of presets, or for teachers the folder of a finished
         model; of a teacher with its weight: `base:0.8`; none means all that the project names. checkpoint: the encoder
-        that every chosen teacher starts from. sets: `a.b=c` for any field. until: the verb, `report` by default.
+        that every chosen teacher starts from which starts from any. sets: `a.b=c` for any field. until: the verb,
+        `report` by default.
     """
 
     teachers: Sequence[str]
@@ -178,13 +182,14 @@ def resolve_settings(config: Path, run: Path, **asked: Unpack[Asked]) -> Setting
     Raises: UserError listing every problem of the config at once.
     """
     teachers, students, checkpoint = asked.get("teachers", ()), asked.get("students", ()), asked.get("checkpoint")
-    chosen, folder = overrides(asked.get("sets", ())), config.parent
-    values = _rooted(merge(load_yaml(config), chosen), config, chosen)
+    written, folder = load_yaml(config), config.parent
+    chosen = overrides(asked.get("sets", ()), written)
+    values = _rooted(merge(written, chosen), config, chosen)
     where = str(config)
     project = parse(Project, labelled(values, where), where)
     teacher_entries = named_teachers(project.teachers, teachers, config)
     if checkpoint is not None:
-        teacher_entries = {name: {**entry, "checkpoint": checkpoint} for name, entry in teacher_entries.items()}
+        teacher_entries = _started(teacher_entries, checkpoint, config)
     student_entries = named_students(project.students, students, config)
     _require_names(teacher_entries, student_entries, where)
     targets = {name: load_target(name, project=folder) for name in _targets(project.export, config)}
@@ -199,6 +204,15 @@ def resolve_settings(config: Path, run: Path, **asked: Unpack[Asked]) -> Setting
         bench=parse(BenchConfig, project.bench, where, "bench"),
     )
     return _checked(settings, asked.get("until", "report"))
+
+
+def _started(entries: dict[str, dict[str, Any]], checkpoint: str, config: Path) -> dict[str, dict[str, Any]]:
+    """The entries, with this checkpoint in those that start from one. Raises: UserError where none does."""
+    own = [name for name, one in entries.items() if starts_from_checkpoint(name, one, str(config), config.parent)]
+    if not own:
+        do = "leave --checkpoint out, or name a teacher that starts from one"
+        raise UserError("no teacher starts from a checkpoint", where="--checkpoint", found=", ".join(entries), do=do)
+    return entries | {name: {**entries[name], "checkpoint": checkpoint} for name in own}
 
 
 def _rooted(values: dict[str, Any], config: Path, chosen: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from distill.core.files import Json
+from distill.core.run_folder import PROJECT_FILE
 from distill.report import formats
 from distill.report.table_model import Column, Sheet
 
-_OWN = ("data.root",)  # where a run's files lie is no setting of what it computes
+_OWN = ("data.root", PROJECT_FILE)  # where a run's files lie is no setting of what it computes
 _UNSET = "(not set)"
 _LONGEST = 120
 

@@ -8,7 +8,7 @@ from typing import Literal
 import pytest
 from pydantic import Field
 
-from distill.core.config import Config, load_yaml, merge, overrides, parse, parse_yaml
+from distill.core.config import Config, load_yaml, merge, overrides, parse, parse_yaml, setting
 from distill.core.errors import UserError
 
 
@@ -192,6 +192,22 @@ def test_overrides_are_read_as_yaml():
         "f": "да = нет",
         "g": {"h": 1, "i": 2},
     }
+
+
+def test_overrides_find_keys_that_hold_dots():
+    base = {"a": {"b.c": {"d": 1}, "b": 2}, "1": 0, 2: {"e": 0}}
+    settings = ["a.b.c.d=3", "a.b.x=4", "n.m=5", "2.e=6", "f={g.h: 1}", "f.g.h=7"]
+    assert overrides(settings, base) == {
+        "a": {"b.c": {"d": 3}, "b": {"x": 4}},
+        "n": {"m": 5},
+        2: {"e": 6},
+        "f": {"g.h": 7},
+    }
+
+
+@pytest.mark.parametrize("value", ["a #b", "a: b", "'\"", "😀", "2e-5", "", None, {"a.b": [1, "x: y"]}])
+def test_a_setting_is_read_back_as_it_was(value):
+    assert overrides([setting("a.b", value)]) == {"a": {"b": value}}
 
 
 @pytest.mark.parametrize("setting", ["a", "=1", "a..b=1", ".a=1", "a.=1", "a=[1", "a={b: 1, b: 2}"])

@@ -94,6 +94,33 @@ def test_checkpoint_goes_to_every_chosen_teacher(config):
     assert resolved(config, checkpoint="some/encoder").teachers["base"].checkpoint == "some/encoder"
 
 
+def test_checkpoint_goes_to_the_teachers_that_start_from_one(config, tmp_path):
+    """A teacher of words has none, an ensemble is of others, and a finished one is as it is."""
+    (tmp_path / "bought").mkdir()
+    teachers = "teachers={base: {}, words: {preset: words}, both: {preset: ensemble, members: {base: 1, words: 1}}}"
+    settings = resolved(config, checkpoint="some/encoder", sets=[teachers])
+    assert [getattr(one, "checkpoint", None) for one in settings.teachers.values()] == ["some/encoder", None, None]
+    bought = resolved(config, checkpoint="some/encoder", teachers=["base", str(tmp_path / "bought")]).teachers["bought"]
+    assert bought.checkpoint != "some/encoder"
+    imported = ["teachers={base: {labels: a.jsonl, checkpoint: null}}"]  # students start from its checkpoint
+    assert resolved(config, checkpoint="some/encoder", sets=imported).teachers["base"].checkpoint == "some/encoder"
+    own = ["teachers={base: {checkpoint: null, vocabulary: {}}}"]  # alone it would be refused
+    assert resolved(config, checkpoint="some/encoder", sets=own).teachers["base"].vocabulary is not None
+    with pytest.raises(UserError, match="no teacher starts from a checkpoint") as caught:
+        resolved(config, checkpoint="some/encoder", teachers=["words"])
+    assert caught.value.exit_code == 2
+
+
+def test_a_field_of_a_key_with_dots_is_reached(config):
+    budgets = "views.document={left: [a, page.body], budgets: {page.body: 30}}"
+    changed = resolved(config, sets=[budgets, "views.document.budgets.page.body=10"])
+    assert changed.project.views["document"].budgets == {"page.body": 10}
+    text = config.read_text(encoding="utf-8") + "teachers: {v1: {preset: base}, v1.2: {preset: base}}\n"
+    config.write_text(text, encoding="utf-8")
+    found = resolved(config, sets=["teachers.v1.2.weight=3", "teachers.v1.weight=2"]).teachers
+    assert {name: one.weight for name, one in found.items()} == {"v1": 2, "v1.2": 3}
+
+
 def test_root_is_the_files_folder_or_the_callers(config, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path.parent)
     assert resolved(config).project.data.root == str(tmp_path / "data")

@@ -111,18 +111,17 @@ def cell_name(values: Mapping[str, Any]) -> str:
     return f"{words}-{sha256_json(dict(values))[:8]}"
 
 
-def measured_model(settings: Settings, asked: str | None, fields: Iterable[str] = ()) -> str:
+def measured_model(settings: Settings, asked: str | None, fields: Iterable[tuple[str, ...]] = ()) -> str:
     """The model that a study fits: the one that is asked for, the one whose fields vary, or the first student.
 
-    Without students the first teacher. Args: asked: name, or name in the report. fields: dotted, that vary.
+    Without students the first teacher. Args: asked: name, or name in the report. fields: that vary, each by its keys.
     Raises: UserError for an unknown model and one that is made elsewhere.
     """
     models = {name: spec for name, spec in Experiment(settings).models.items() if spec.fold_of is None}
     by_label = {spec.label: name for name, spec in models.items()}
     name = asked if asked is None else by_label.get(asked, asked)
     if name is None:
-        entries = {tuple(field.split(".")[:2]) for field in fields}
-        own = {one[1] for one in entries if len(one) == 2 and one[0] in ("teachers", "students")}
+        own = {field[1] for field in fields if len(field) > 1 and field[0] in ("teachers", "students")}
         name = own.pop() if len(own) == 1 else next(iter([*settings.students, *settings.teachers]))
     if name not in models:
         raise unknown_name("model", name, models, "--model")

@@ -33,7 +33,7 @@ def sweep_study(
     where = f"{base.where}: sweep" if file is None else str(file)
     grid = _grid(base.project.sweep if file is None else _read(file), parse_over(over), where)
     ways = [Way(point, grid.settings(point)) for point in grid.points]
-    fields = [field for way in ways for field in _fields(overrides(way.sets))]
+    fields = [field for way in ways for field in _fields(overrides(way.sets, base.as_json()))]
     chosen = measured_model(resolve(ways[0].sets), model or grid.model, fields)
     return Study(NAME, base, chosen, cells_of(resolve, NAME, chosen, ways), best, _TOLD)
 
@@ -65,10 +65,10 @@ def _grid(values: Mapping[str, Any], over: Mapping[str, Any], where: str) -> Gri
     return grid
 
 
-def _fields(values: Mapping[str, Any], before: str = "") -> Iterable[str]:
-    """The dotted keys of nested values."""
+def _fields(values: Mapping[str, Any], before: tuple[str, ...] = ()) -> Iterable[tuple[str, ...]]:
+    """The keys that lead to each of nested values."""
     for key, value in values.items():
         if isinstance(value, Mapping) and value:
-            yield from _fields(value, f"{before}{key}.")
+            yield from _fields(value, (*before, key))
         else:
-            yield f"{before}{key}"
+            yield *before, key

@@ -36,6 +36,10 @@ class Share:
     temperature: float = 1.0
     by_class: tuple[float, ...] | None = None
 
+    def as_fingerprint(self) -> list[float]:
+        """All of it, for the steps that read labels by it."""
+        return [self.weight, self.temperature, *(self.by_class or ())]
+
 
 @dataclass(frozen=True)
 class Joined:

@@ -180,11 +180,12 @@ def test_after_a_mixture_its_members_label_and_its_weights_are_learnt_from(proje
         "class_weights": {name: [0.1, 0.2, w] for name, w in members.items()},
     }
     left(path, found)
-    mixed = experiment_of(project, "teachers.old.weight=1")
+    mixed = experiment_of(project, "teachers.old.weight=1", "select.rows=20")
     assert mixed.chosen == {name: Share(w, 1.5, (0.1, 0.2, w)) for name, w in members.items()}
     train = step(mixed, "train small")
-    assert train.upstream == ("records", "teachers/new", "labels/new", "labels/old")
-    assert train.config["shares"] == [[0.6, 1.5, 0.1, 0.2, 0.6], [0.4, 1.5, 0.1, 0.2, 0.4]]
+    assert train.upstream == ("records", "teachers/new", "labels/new", "labels/old", "selection")
+    for reading in (train, step(mixed, "select pool rows")):
+        assert reading.config["shares"] == [[0.6, 1.5, 0.1, 0.2, 0.6], [0.4, 1.5, 0.1, 0.2, 0.4]]
     left(path, {**found, "teachers": {"gone@document": 1.0}})
     assert experiment_of(project, "teachers.old.weight=1").choice is None
 

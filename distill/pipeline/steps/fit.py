@@ -71,7 +71,7 @@ def fit_step(experiment: Experiment, spec: ModelSpec) -> Step:
             "family": spec.family,
             "view": project.views[spec.view].as_fingerprint(),
             "task": _task(experiment, spec),
-            "shares": [[share.weight, share.temperature, *(share.by_class or ())] for share in sources.labels.values()],
+            "shares": [share.as_fingerprint() for share in sources.labels.values()],
             **({"teacher_views": views} if views else {}),
             **({"through": [_cut(experiment, name) for name in spec.through]} if spec.through else {}),
             **({"hub": hub} if (hub := _hub_ids(own, spec.config)) else {}),

@@ -31,7 +31,7 @@ def select_step(experiment: Experiment, config: Select) -> Step:
         config={
             "select": config.as_fingerprint(),
             "task": {"labels": list(experiment.space.labels), "kind": experiment.space.objective.name},
-            "shares": [[share.weight, share.temperature] for share in labels.values()],
+            "shares": [share.as_fingerprint() for share in labels.values()],
             "seed": project.seed,
         },
         reads=(rows, *map(Read, labels)),

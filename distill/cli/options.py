@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args, get_type_hints
 
 import typer
 
-from distill.core.errors import UserError
 from distill.core.flags import Flag
 from distill.demo.projects import PROJECTS
 
@@ -42,14 +41,18 @@ class Options:
 
         Args: labels: logits that take the first teacher's place. sets: after those of `--set`.
         """
+        from distill.cli.console import ConsoleReporter, TextConsole
         from distill.core.config import setting
+        from distill.core.progress import reporting
+        from distill.demo.project_file import project_file
         from distill.pipeline.named_models import first_named_teacher
         from distill.pipeline.settings import resolve_settings
         from export.config import with_exporter
 
         name = str(self.config or "demo")
         run = self.out or Path("runs") / Path(name).stem
-        project = _project_file(name, run, may_be_another=self.out is not None)
+        with reporting(ConsoleReporter(TextConsole(stderr=True))):
+            project = project_file(name, run, may_be_another=self.out is not None)
         first = first_named_teacher(project, self.teacher or ())
         chosen = [setting("provider", self.provider)] if self.provider else []
         chosen += [setting("labelling.engine", self.engine)] if self.engine else []
@@ -117,38 +120,3 @@ def _as_option(name: str, hint: Any) -> Any:
     if not isinstance(flag, Flag):
         return hint
     return Annotated[kind, typer.Option(flag.name or f"--{name.strip('_').replace('_', '-')}", help=flag.help)]
-
-
-def _project_file(name: str, run: Path, *, may_be_another: bool) -> Path:
-    """The file of that name, or else the embedded project, kept below the run folder.
-
-    Args: may_be_another: than the one that has made the run folder.
-    Raises: UserError for a name that is neither and does not look like a path, and for another project's run.
-    """
-    from distill.cli.console import ConsoleReporter, TextConsole
-    from distill.core.progress import reporting
-    from distill.demo.keeping import PROJECT, keep
-    from distill.demo.projects import PROJECTS
-
-    path, folder = Path(name), run / "project"
-    own = path.is_file() or (name not in PROJECTS and (path.suffix or len(path.parts) > 1))
-    if not may_be_another:
-        _require_own(run, path if own else folder / PROJECT)
-    if own:
-        return path
-    with reporting(ConsoleReporter(TextConsole(stderr=True))):
-        return keep(folder, name)
-
-
-def _require_own(run: Path, project: Path) -> None:
-    """Check that no other project file, which is still there, has made the run of this name. Raises: UserError."""
-    from distill.core.run_folder import made_by
-
-    other = made_by(run)
-    if other is not None and other.resolve() != project.resolve():
-        raise UserError(
-            "another project has made this run",
-            where=str(run),
-            found=f"{other}, and now {project}",
-            do="name a folder for this one: --out FOLDER; --out with the folder above goes on there all the same",
-        )

@@ -39,12 +39,19 @@ def read_run(run: Path) -> Json:
     return state
 
 
-def made_by(run: Path) -> Path | None:
-    """The project file that a run was made by; None where that is not known, or not there any more."""
+def require_made_by(project: Path, run: Path) -> None:
+    """Check that no other project file, which is still there, has made a run. Raises: UserError."""
     config = read_object(run / STATE).get("config")
     way = config.get(PROJECT_FILE) if isinstance(config, dict) else None
-    path = Path(os.path.normpath(run / way)) if isinstance(way, str) else None
-    return path if path is not None and path.is_file() else None
+    if not isinstance(way, str) or not (other := Path(os.path.realpath(run), way)).is_file():
+        return
+    if other.resolve() != project.resolve():
+        raise UserError(
+            "another project has made this run",
+            where=str(run),
+            found=f"{other.resolve()}, and now {project}",
+            do="name a folder for this one: --out FOLDER; --out with the folder above goes on there all the same",
+        )
 
 
 def entry_now(model: Path) -> Json:

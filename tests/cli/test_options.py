@@ -48,6 +48,8 @@ def test_two_projects_of_one_file_name_do_not_share_a_run_unless_a_folder_is_nam
     with pytest.raises(UserError, match=r"another project has made this run") as caught:
         september.settings()
     assert caught.value.exit_code == 2 and "august/project.yaml" in str(caught.value) and "--out" in str(caught.value)
+    with pytest.raises(UserError, match="config file not found"):
+        replace(september, config=Path("septembre/project.yaml")).settings()
     assert replace(september, out=run).settings().run == run
 
 
@@ -67,7 +69,7 @@ def test_an_embedded_project_goes_on_with_its_own_run_alone(project, monkeypatch
         (folder / "project.yaml").write_text(PROJECT, encoding="utf-8")
         return folder / "project.yaml"
 
-    monkeypatch.setattr("distill.demo.keeping.keep", kept)
+    monkeypatch.setattr("distill.demo.project_file.keep", kept)
     assert started(Options()) == started(Options()) == Path("runs/demo")
     own = project("mine").rename("demo.yaml")
     with pytest.raises(UserError, match="another project has made this run"):

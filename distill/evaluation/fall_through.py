@@ -297,7 +297,8 @@ def _accuracy(sums: FloatArray, _: FloatArray) -> FloatArray:
 
 
 def _f1_macro(sums: FloatArray, total: FloatArray) -> FloatArray:
-    return macro_f1(*np.split(sums[..., 2:-1], 3, axis=-1), np.split(total[2:-1], 3)[2] > 0)
+    true_positives, predicted, actual = np.split(sums[..., 2:-1], 3, axis=-1)
+    return macro_f1(true_positives, predicted, actual, np.split(total[2:-1], 3)[2] > 0)
 
 
 def _share(above: FloatArray, below: FloatArray) -> FloatArray:

@@ -14,7 +14,7 @@ from distill.core.run_folder import RECORDS
 from distill.core.view import View
 from distill.pipeline.seeds import first_run
 from distill.pipeline.settings import Settings
-from distill.pipeline.tokenizer import default_tokenizer, first_tokenizer
+from distill.pipeline.tokenizer import default_tokenizer, tokenizer_of
 from distill.report.finding import Finding
 
 
@@ -36,7 +36,7 @@ def shown_record(settings: Settings, record_id: str, view_name: str) -> str:
     views = settings.project.views
     if view_name not in views:
         raise unknown_name("view", view_name, views, "--view")
-    view = View(view_name, views[view_name], first_tokenizer(settings))
+    view = View(view_name, views[view_name], tokenizer_of(settings, view_name))
     records = first_run(settings).run / RECORDS
     require_whole(records)
     return describe(find_record(records, record_id), view)

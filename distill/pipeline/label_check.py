@@ -24,7 +24,9 @@ def verified(run: Path, reporter: Reporter) -> Finding:
     Raises: UserError where there is none, and as `verify_store`.
     """
     config = read_run(run)["config"]
-    stores = [folder for folder, name in finished(run) if str(read_manifest(folder, name)["step"]).startswith(_STEP)]
+    stores = [
+        folder for folder, name in finished(run) if str(read_manifest(folder, name).get("step")).startswith(_STEP)
+    ]
     if not stores:
         do = "label first: distill label; what is unfinished goes on with the same command"
         raise UserError("no finished soft labels here", where=str(run), do=do)

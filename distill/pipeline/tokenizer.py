@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from distill.core.errors import UserError
 from distill.core.run_folder import RunFolder
@@ -11,23 +13,29 @@ from distill.pipeline.entries import teacher_entry
 from distill.pipeline.named_models import DEFAULT_TEACHER
 from distill.pipeline.seeds import first_run
 from distill.pipeline.settings import Settings
+from distill.pipeline.view_tokenizer import by_view, given, in_folders
 from teachers.embedded import local_folder
 
 
-def first_tokenizer(settings: Settings) -> Path:
-    """The `tokenizer.json` of the first teacher: of its checkpoint, or of what the run has made of it.
+def tokenizer_of(settings: Settings, view: str) -> Path:
+    """The `tokenizer.json` that a view is read with: of a model that the project names, or that the run has made.
 
     Raises: UserError where there is none yet.
     """
-    name, run = settings.first_teacher, RunFolder(first_run(settings).run)
-    teacher = settings.teachers[name]
-    given = [getattr(teacher, "finished", None), getattr(teacher, "checkpoint", None)]
-    trimmed = [run / RunFolder.trimmed(name)] if getattr(teacher, "vocabulary", None) else []
-    places = [*trimmed, *given, run / f"teachers/{name}", run / RunFolder.checkpoint(name)]
-    for folder in (local_folder(str(place)) for place in places if place):
-        if folder and (folder / TOKENIZER_FILE).is_file():
-            return folder / TOKENIZER_FILE
+    run = RunFolder(first_run(settings).run)
+    places = (place for one in by_view(settings, view) for place in _places(run, *one))
+    for path in in_folders(places):
+        return path
     raise UserError("no tokenizer yet", where=str(settings.run), do="give --checkpoint, or run distill teach first")
+
+
+def _places(run: RunFolder, kind: str, name: str, entry: Any) -> Iterator[str]:
+    """Where the tokenizer of an entry may be, the one that it reads with first."""
+    if getattr(entry, "vocabulary", None):
+        yield str(run / RunFolder.trimmed(name))
+    yield from given(entry)
+    yield str(run / f"{kind}/{name}")
+    yield str(run / RunFolder.checkpoint(name))
 
 
 def default_tokenizer(folder: Path) -> Path | None:

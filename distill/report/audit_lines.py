@@ -72,9 +72,12 @@ def _lengths(audit: Json, view: str, most: int) -> str:
     splits = audit["tokens"][view].values()
     middle, high, longest = (max(split.get(q) or 0 for split in splits) for q in ("q50", "q95", "max"))
     unread = audit["unread_share"][view]
+    # Before a model is chosen.
+    words = audit.get("tokenizer", {}).get(view) == "words"
+    unit, more = ("words and signs", "; an encoder makes more tokens of them") if words else ("tokens", "")
     return (
-        f"{view}: in each split half of the rows have up to {middle} tokens, 95% up to {high}, all up to {longest}; "
-        f"max_tokens {most}, {unread:.1%} of the tokens are never read"
+        f"{view}: in each split half of the rows have up to {middle} {unit}, 95% up to {high}, all up to {longest}; "
+        f"max_tokens {most}, {unread:.1%} of the {unit} are never read{more}"
     )
 
 

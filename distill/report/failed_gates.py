@@ -11,6 +11,11 @@ from distill.report import formats
 from distill.report.contents import Report, dig, entries, gates_of
 
 _READ = "read the report, then mend the cause; a gate set to null in the config is off"
+_LONGER = (
+    "train longer (ceiling_steps, patience; no max_steps or epochs) or at another learning rate, or start from a "
+    "better encoder"
+)
+_MORE_ROWS = "give more gold rows, or take a teacher that is an encoder"
 _LEAKS = (
     "data.on_leak: drop_train takes their equals out of training and validation, data.on_card_leak: drop those that "
     "only read alike on cards; where ids are unique within a file only, data.id: null makes ids of the texts; or "
@@ -32,7 +37,7 @@ def require(gates: Sequence[Gate], where: str, outcome: str = "no bundle was mad
     failed = [gate for gate in gates if not gate.passed]
     if failed:
         raise GateFailed(
-            f"{len(failed)} of {len(gates)} gates failed, {outcome}",
+            f"{'1 gate' if len(failed) == 1 else f'{len(failed)} gates'} failed, {outcome}",
             where=where,
             found="; ".join(map(gate_line, failed)),
             do=do,
@@ -47,13 +52,12 @@ def require_teacher(report: Report, where: str) -> None:
         endings = [
             f"{fit['model']}: {fit['reason']}" for fit in entries(report, "training_history") if fit["model"] in models
         ]
+        better = _LONGER if endings else _MORE_ROWS  # only a fit in steps has a history
         raise GateFailed(
             f"the teacher knows no more than the class shares, so the pool was not labelled: {', '.join(models)}",
             where=where,
             found="; ".join([*map(gate_line, failed), *endings]),
-            do="check the labels and the view's fields, train longer (ceiling_steps, patience; no max_steps or "
-            "epochs) or at another learning rate, or start from a better encoder; gates.teacher_over_priors: null "
-            "labels all the same",
+            do=f"check the labels and the view's fields, {better}; gates.teacher_over_priors: null labels all the same",
         )
 
 

@@ -11,6 +11,7 @@ from distill.pipeline.findings import made
 from distill.pipeline.plan import plan
 from distill.pipeline.settings import resolve_settings
 from distill.pipeline.steps.data import audit_step, records_step
+from distill.pipeline.view_tokenizer import known_tokenizer
 from tests.pipeline.seeds_project import write_project
 
 
@@ -90,3 +91,20 @@ def test_an_audit_leaves_the_clean_pool_where_it_is_asked_for(run, tmp_path):
 def test_no_step_reads_the_audit(run):
     experiment = Experiment(resolve_settings(run.project, run.folder))
     assert not [stage.step.name for stage in plan(experiment) if "audit" in stage.step.upstream]
+
+
+def test_lengths_of_a_view_are_counted_by_the_tokenizer_of_a_model_that_reads_it(tmp_path):
+    project, encoder = write_project(tmp_path), tmp_path / "encoder"
+    encoder.mkdir()
+    (encoder / "tokenizer.json").write_text("{}", encoding="utf-8")
+    words = "teachers={words: {preset: words}}"
+    bag = f"students={{bag: {{preset: bag, view: card, start: {encoder}}}}}"
+
+    def known(*sets):
+        settings = resolve_settings(project, tmp_path / "run", sets=sets, until="audit")
+        return {view: known_tokenizer(settings, view) for view in ("document", "card")}
+
+    assert known(words, "students={}") == {"document": None, "card": None}
+    assert known(words, bag)["card"] == encoder / "tokenizer.json"
+    own, other = known(), known(f"teachers.cards={{preset: base, view: card, checkpoint: {encoder}, weight: 0}}")
+    assert other == {"document": own["document"], "card": encoder / "tokenizer.json"}

@@ -89,6 +89,14 @@ def test_whole_stores_are_their_teachers_with_models_of_folds_and_half_precision
     assert "Finished: 125 rows." in card and "train 90, pool.urls 35" in card
 
 
+def test_what_other_models_leave_in_a_run_is_no_store(run):
+    """Encoded rows of a fit have a manifest that names no step."""
+    encoded = run / ".cache" / "encoded" / "0123"
+    encoded.mkdir(parents=True)
+    write_manifest(encoded, {"fingerprint": "0123"})
+    assert check(run)[1] is None
+
+
 def test_logits_of_another_model_fail_and_so_does_a_lost_scale_or_a_number_that_is_none(run):
     def shifted(labels, by=0.01):
         return dataclasses.replace(labels, logits=labels.logits + np.float32([by, 0, 0]))

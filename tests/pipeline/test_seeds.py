@@ -71,7 +71,7 @@ class Runs:
         if seed in self.stops:
             raise GateFailed("training collapsed", found="learning rate 1.0", do="lower it")
         if until == "report" and seed in self.fails:
-            raise GateFailed("1 of 1 gates failed, no bundle was made")
+            raise GateFailed("1 gate failed, no bundle was made")
         return report
 
 

@@ -22,7 +22,7 @@ from distill.pipeline.outlook import outlook
 from distill.pipeline.plan import asking, learning, plan
 from distill.pipeline.seeds import execute_run
 from distill.pipeline.settings import resolve_settings
-from distill.pipeline.tokenizer import first_tokenizer
+from distill.pipeline.tokenizer import tokenizer_of
 from tests.cli.planted_project import THINGS
 
 TEXTS = [f"{thing}{end}" for thing in THINGS for end in ("", "ный", "ная 750 Вт", " купить ремонт аналог")]
@@ -210,10 +210,13 @@ def test_a_vocabulary_is_trimmed_after_more_pre_training_and_by_the_first_of_tea
 
 def test_the_views_of_a_run_are_shown_by_the_trimmed_tokenizer(settings, checkpoint):
     trimmed = settings(TRIMMED)
-    assert first_tokenizer(trimmed) == checkpoint / "tokenizer.json"
+    assert tokenizer_of(trimmed, "document") == checkpoint / "tokenizer.json"
     made = trimmed.run / RunFolder.trimmed("base") / "tokenizer.json"
     write_json(made, {})
-    assert first_tokenizer(trimmed) == made and first_tokenizer(settings()) == checkpoint / "tokenizer.json"
+    assert (
+        tokenizer_of(trimmed, "document") == made
+        and tokenizer_of(settings(), "document") == checkpoint / "tokenizer.json"
+    )
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,13 @@ def test_every_finding_has_its_line():
     ]
 
 
+def test_lengths_in_words_and_signs_are_called_so():
+    """Where no tokenizer is known yet; a budget of tokens that is set by them would cut."""
+    (line,) = [one for one in audit_lines({**AUDIT, "tokenizer": {"card": "words"}}, {"card": 48}) if "lengths" in one]
+    assert "up to 25 words and signs, 95% up to 40" in line and "12.5% of the words and signs are never read" in line
+    assert line.endswith("an encoder makes more tokens of them")
+
+
 def test_splits_that_share_nothing_are_said_to():
     assert audit_lines({**AUDIT, "leaks": [], "leak_examples": {}}, {})[-1] == (
         "leaks     no two splits have anything in common"

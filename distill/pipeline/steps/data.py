@@ -9,10 +9,8 @@ from pathlib import Path
 from distill.core.files import Json
 from distill.core.run_folder import AUDIT, RECORDS
 from distill.core.steps import Read, Step
-from distill.core.view import TOKENIZER_FILE
 from distill.pipeline.experiment import Experiment
-from teachers.config import TeacherConfig
-from teachers.embedded import local_folder
+from distill.pipeline.view_tokenizer import known_tokenizer
 
 
 def records_step(experiment: Experiment) -> Step:
@@ -58,16 +56,13 @@ def audit_step(experiment: Experiment) -> Step:
         body=lambda folder: audit(project, experiment.run / RECORDS, folder, tokenizers=tokenizers),
         config=audit_config(project),
         reads=(Read(RECORDS),),
-        files=(*sorted(set((tokenizers or {}).values())), *old),
+        files=(*sorted(set(tokenizers.values())), *old),
         version=2,
         publish=(AUDIT_FILE,),
     )
 
 
-def _known_tokenizers(experiment: Experiment) -> dict[str, Path] | None:
-    """The first teacher's tokenizer for every view, where it is in a folder already."""
-    config = experiment.settings.teachers[experiment.first_teacher.name]
-    source = (config.finished or config.checkpoint) if isinstance(config, TeacherConfig) else None
-    folder = local_folder(source) if source else None
-    path = folder / TOKENIZER_FILE if folder else None
-    return {name: path for name in experiment.project.views} if path and path.is_file() else None
+def _known_tokenizers(experiment: Experiment) -> dict[str, Path]:
+    """Of each view the tokenizer that it is read with, where that is in a folder already."""
+    found = {view: known_tokenizer(experiment.settings, view) for view in experiment.project.views}
+    return {view: path for view, path in found.items() if path is not None}

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -250,6 +251,20 @@ class Steps:
     def stages(self) -> list[Json]:
         """Name, status, seconds and fingerprint of every step so far."""
         return list(self._state["stages"])
+
+
+def files_by_source(sources: Mapping[str, Sequence[Path]]) -> Json:
+    """For the config of a step that tells its files apart: which source each is of, and the order of the sources.
+
+    Nothing where each source has one file and those of a section are in the order of their names, which `files` and a
+    config with these names say already.
+
+    Args: sources: the step's `files` by name, `SECTION` or `SECTION.NAME`.
+    """
+    found = [[source, len(files)] for source, files in sources.items()]
+    by_section = groupby(sources, lambda source: source.partition(".")[0])
+    plain = [[source, 1] for _, section in by_section for source in sorted(section)]
+    return {} if found == plain else {"sources": found}
 
 
 def fingerprint_of(step: Step, inputs: Mapping[str, str]) -> str:

@@ -20,16 +20,16 @@ OWN = "records"
 SOURCES_FILE = "sources.json"
 
 
-def text_files(config: PretrainConfig, project: Project) -> list[Path]:
-    """Every file that the texts of a config are read from.
+def text_files(config: PretrainConfig, project: Project) -> dict[str, list[Path]]:
+    """The files that the texts of a config are read from, as `texts.NAME`, and as `texts.NAME.unlike`.
 
     Raises: UserError for a file or glob that matches nothing.
     """
-    return [
-        path
-        for name, source in config.texts.items()
-        for path in (*_files(name, source, project), *_files(name, source, project, "unlike"))
-    ]
+    found = {}
+    for name, source in config.texts.items():
+        found[f"texts.{name}"] = _files(name, source, project)
+        found[f"texts.{name}.unlike"] = _files(name, source, project, "unlike")
+    return {name: files for name, files in found.items() if files}
 
 
 def collect(config: PretrainConfig, project: Project, records: Path | None, seed: int, folder: Path) -> None:

@@ -16,7 +16,7 @@ from safetensors.numpy import save_file
 from distill.core.errors import UserError
 from distill.core.files import read_json
 from distill.core.manifest import digest, read_manifest, require_whole
-from distill.core.steps import Read, Step, Steps, working_folder
+from distill.core.steps import Read, Step, Steps, files_by_source, working_folder
 from tests.core.step_fixtures import Body, after_kill, killed, step, steps
 
 
@@ -84,6 +84,15 @@ def test_an_input_file_counts_by_content_and_not_by_place(tmp_path):
     data.write_text("ряд 2", encoding="utf-8")
     steps(tmp_path / "run").run(step(body, files=(data,)))
     assert body.calls == 2
+
+
+def test_files_of_several_sources_are_told_apart_where_their_names_do_not():
+    a, b, c = map(Path, "abc")
+    plain = {"train": [a], "test.seen": [b], "pool.x": [c]}
+    assert files_by_source(plain) == {} == files_by_source({})
+    several = [{"train": [a, b], "valid": [c]}, {"train": [a], "valid": [b, c]}, {"pool.y": [a], "pool.x": [b]}]
+    found = [files_by_source(sources)["sources"] for sources in several]
+    assert found == [[["train", 2], ["valid", 1]], [["train", 1], ["valid", 2]], [["pool.y", 1], ["pool.x", 1]]]
 
 
 def test_an_input_file_that_is_missing_is_named(tmp_path):

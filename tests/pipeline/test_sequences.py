@@ -18,6 +18,8 @@ from distill.pipeline.preflight import require_equal_starts
 from distill.pipeline.seeds import execute_run
 from distill.pipeline.settings import resolve_settings
 from distill.pipeline.steps.fit import fit_step
+from distill.pipeline.steps.pretrain import pretraining_steps
+from teachers.pretraining.config import PretrainConfig
 from teachers.pretraining.pairs import read_pairs
 from tests.training.toy import same_weights, toy_encoder
 
@@ -340,3 +342,19 @@ def test_what_a_model_starts_from_is_in_its_fingerprint(made):
     experiment = Experiment(settings)
     assert "adapted/base" in fit_step(experiment, experiment.models["base"]).upstream
     assert "teachers/base@card" in fit_step(experiment, experiment.models["doc"]).upstream
+
+
+def test_texts_are_collected_anew_where_a_file_moves_from_one_source_to_another(planted, tmp_path):
+    texts = {name: {"root": str(tmp_path), "files": f"{name}*.jsonl", "left": ["title"]} for name in "ab"}
+    config = PretrainConfig.model_validate({"texts": texts})
+
+    def collected():
+        steps = pretraining_steps(experiment_of(planted), config)
+        (found,) = [step for step in steps if step.name == "collect pairs"]
+        return found.config, [path.read_text() for path in found.files]
+
+    for name in ("a1", "a2", "b3"):
+        (tmp_path / f"{name}.jsonl").write_text(name)
+    before, files = collected()
+    (tmp_path / "a2.jsonl").rename(tmp_path / "b2.jsonl")
+    assert files == ["a1", "a2", "b3"] == collected()[1] and collected()[0] != before

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from itertools import groupby
 from pathlib import Path
 
-from distill.core.files import Json
 from distill.core.run_folder import AUDIT, RECORDS
-from distill.core.steps import Read, Step
+from distill.core.steps import Read, Step, files_by_source
 from distill.pipeline.experiment import Experiment
 from distill.pipeline.view_tokenizer import known_tokenizer
 
@@ -24,22 +21,11 @@ def records_step(experiment: Experiment) -> Step:
         name="records",
         artifact=RECORDS,
         body=lambda folder: prepare(project, folder),
-        config={**records_config(project), **_dealt(sources)},
+        config={**records_config(project), **files_by_source(sources)},
         files=tuple(path for paths in sources.values() for path in paths),
         version=2,
         publish=(QUARANTINE_FILE,),
     )
-
-
-def _dealt(sources: Mapping[str, Sequence[Path]]) -> Json:
-    """Which source each file is of, and the order of the sources: where a text is twice, the earlier one keeps it.
-
-    Nothing where each has one file and they are in the order of their names, which files and config say already.
-    """
-    found = [[source, len(files)] for source, files in sources.items()]
-    by_section = groupby(sources, lambda source: source.partition(".")[0])  # train, valid, then the tests, …
-    plain = [[source, 1] for _, section in by_section for source in sorted(section)]
-    return {} if found == plain else {"sources": found}
 
 
 def audit_step(experiment: Experiment) -> Step:

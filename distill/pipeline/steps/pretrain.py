@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from distill.core.run_folder import RECORDS, RunFolder
-from distill.core.steps import Read, Step
+from distill.core.steps import Read, Step, files_by_source
 from distill.core.work import Counts, Work
 from distill.pipeline.adapting import adapting
 from distill.pipeline.experiment import Experiment
@@ -67,6 +67,7 @@ def _pairs_step(experiment: Experiment, config: PretrainConfig, places: _Places)
     from teachers.pretraining.collect import collect, reading_view, text_files
 
     project = experiment.project
+    texts = text_files(config, project)
     records = experiment.run / RECORDS if config.own else None
     read = {"own", "view", "category", "texts", "held_out"}
     # A run of its own reads the whole store; a step of a run names its files, so that others redo nothing.
@@ -80,9 +81,10 @@ def _pairs_step(experiment: Experiment, config: PretrainConfig, places: _Places)
             "pretrain": config.model_dump(mode="json", include=read, exclude_defaults=True),
             "view": reading_view(config, project).as_fingerprint(),
             "seed": project.seed,
+            **files_by_source(texts),
         },
         reads=(rows,) if config.own else (),
-        files=tuple(text_files(config, project)),
+        files=tuple(path for files in texts.values() for path in files),
     )
 
 

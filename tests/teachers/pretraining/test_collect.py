@@ -114,7 +114,8 @@ def test_a_sample_is_seeded_and_keeps_the_order(tmp_path):
 def test_the_files_of_all_texts_are_named(tmp_path):
     (tmp_path / "seen.jsonl").write_text("{}")
     found = text_files(config(texts=offers(tmp_path, unlike="seen.jsonl")), project(tmp_path))
-    assert found == [tmp_path / "offers.jsonl", tmp_path / "seen.jsonl"]
+    assert [*found.values()] == [[tmp_path / "offers.jsonl"], [tmp_path / "seen.jsonl"]]
+    assert [name.endswith(".unlike") for name in found] == [False, True]
 
 
 @pytest.mark.parametrize(

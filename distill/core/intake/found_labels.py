@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from distill.core.errors import UserError
+from distill.core.intake.config import Data
 from distill.core.intake.json_rows import BadJson
-from distill.core.intake.record_reader import gold_value
+from distill.core.intake.record_reader import ColumnWatch, gold_value
 from distill.core.intake.sources import Reading, expand, read_rows
 from distill.core.label_space import label_name, plain_form
 from distill.core.project import Project
@@ -24,7 +25,8 @@ def labels_of_files(project: Project, base: Path = Path()) -> list[str]:
 
     Args: project: names files and columns; its own labels are not looked at. base: folder that a relative `data.root`
         starts from.
-    Raises: UserError for files that cannot be read, fewer than two labels in training, or more than 1,000.
+    Raises: UserError for files that cannot be read or lack the column, fewer than two labels in training, or more than
+        1,000.
     """
     found, data = LabelCounts(), project.data
     reading = Reading(data.encoding, data.quotes, {data.label})
@@ -34,6 +36,8 @@ def labels_of_files(project: Project, base: Path = Path()) -> list[str]:
             found.add((row.values for row in read_rows(path, reading) if row.values is not None), data.label)
 
     add("train", data.train)
+    if not found.counts:
+        _require_column(data, base)
     if not 2 <= len(found.counts) <= MOST_CLASSES:
         seen = f"{len(found.counts)} different values in column '{project.data.label}' of data.train"
         raise UserError("task.labels: auto needs 2 to 1,000 labels", where="task.labels", found=seen, do="name them")
@@ -43,12 +47,22 @@ def labels_of_files(project: Project, base: Path = Path()) -> list[str]:
     return in_order(found.counts)
 
 
+def _require_column(data: Data, base: Path) -> None:
+    """Check that some row of each training file has the label column. Raises: UserError naming the nearest one."""
+    for path in expand(base / data.root, data.train, "data.train"):
+        watch = ColumnWatch({data.label: "data.label"})
+        for row in read_rows(path, Reading(data.encoding, data.quotes)):
+            if row.values is not None:
+                watch.see(row.values)
+        watch.require(path, "")
+
+
 class LabelCounts:
-    """The labels of rows. Attributes: several: whether some row has a list of labels."""
+    """The labels of rows. Attributes: rows: those with a label. several: whether some row has a list of labels."""
 
     def __init__(self) -> None:
         self._written: Counter[str] = Counter()
-        self.several = False
+        self.rows, self.several = 0, False
 
     @property
     def counts(self) -> Counter[str]:
@@ -67,7 +81,9 @@ class LabelCounts:
                 continue
             self.several = self.several or isinstance(gold, list)
             names = gold if isinstance(gold, list | dict) else [gold]
-            self._written.update(filter(None, (label_name(name) for name in names if _nameable(name))))
+            written = list(filter(None, (label_name(name) for name in names if _nameable(name))))
+            self.rows += bool(written)
+            self._written.update(written)
 
 
 def in_order(labels: Iterable[str]) -> list[str]:

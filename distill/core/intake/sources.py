@@ -278,7 +278,8 @@ def _values(batch: Any) -> list[Json]:
         return pa.duration("us") if pa.types.is_duration(kind) and kind.unit == "ns" else kind
 
     schema = pa.schema([field.with_type(coarser(field.type)) for field in batch.schema])
-    rows: list[Json] = batch.cast(schema).to_pylist()
+    # Cast, a batch of no column would have no rows either.
+    rows: list[Json] = (batch.cast(schema) if batch.num_columns else batch).to_pylist()
     return rows
 
 

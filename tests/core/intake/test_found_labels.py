@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from distill.core.errors import UserError
@@ -26,6 +28,16 @@ def test_a_class_that_only_a_test_has_stops_the_run(tmp_path):
     assert plan.task.labels == sorted([*LABELS, "редкий"])
     with pytest.raises(UserError, match=r"(?s)test\.seen has a label that train lacks.*test\.jsonl, row 7.*редкий"):
         prepare(plan, tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "parquet"])
+def test_a_label_column_that_no_row_has_is_named_with_the_nearest_one(tmp_path, kind):
+    write_all(tmp_path)
+    pq.write_table(pa.table({"метка": ["да", "нет"] * 9, "id": list(range(18))}), tmp_path / "train.parquet")
+    plan = project(root=str(tmp_path))
+    data = plan.data.model_copy(update={"label": "метки", "train": [f"train.{kind}"]})
+    with pytest.raises(UserError, match=r"(?s)no row has column 'метки' \(data.label\).*did you mean 'метка'"):
+        labels_of_files(plan.model_copy(update={"data": data}))
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,6 @@ from distill.core.progress import Reporter, reporting
 from distill.core.run_folder import RunFolder
 from distill.core.sealed import write_sealed
 from distill.core.steps import Step, Steps, nobody
-from distill.evaluation.gates import VALIDATION
 from distill.pipeline.backends import require_backends
 from distill.pipeline.checkpoints import try_checkpoints
 from distill.pipeline.currency import current
@@ -38,7 +37,7 @@ from distill.pipeline.settings import Settings
 from distill.pipeline.together import require_together
 from distill.report.assemble import Exported, assemble
 from distill.report.contents import gates_of
-from distill.report.failed_gates import require, require_no_leak, require_teacher
+from distill.report.failed_gates import require, require_no_leak, require_teacher, require_validation
 from distill.report.outcome import FINISHED, UNFINISHED, stopped
 from distill.report.page import write_page
 from distill.report.tracking import track, trackers
@@ -146,7 +145,7 @@ def _require_audit(experiment: Experiment, report: Json, until: str) -> None:
     page, gates = str(experiment.run.page), gates_of(report)
     require_no_leak(gates, page)
     if until != "audit":
-        require([gate for gate in gates if gate.metric == VALIDATION], page, "nothing was trained")
+        require_validation(gates, page)
         require_positive(experiment, report)
         require_intervals(experiment)
         require_slices(experiment)

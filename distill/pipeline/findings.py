@@ -26,7 +26,9 @@ from distill.pipeline.selection import select, stored_selection
 from distill.pipeline.settings import Settings
 from distill.report.against_table import against_sheet
 from distill.report.audit_lines import audit_lines
+from distill.report.contents import gates_of
 from distill.report.decision_record import decision_record
+from distill.report.failed_gates import validation_warnings
 from distill.report.finding import Finding, Lines, Part, report_parts
 from distill.report.judged_labels import with_judged_labels
 from distill.report.junk_table import junk_sheet
@@ -138,7 +140,8 @@ def stages(run: Path) -> Finding:
 
 def _audit_parts(settings: Settings, report: Json) -> list[Part]:
     most = {name: view.max_tokens for name, view in settings.project.views.items()}
-    warnings = [Text(f"warning: {one}", style="yellow") for one in report["audit"]["warnings"]]
+    told = [*report["audit"]["warnings"], *validation_warnings(gates_of(report))]
+    warnings = [Text(f"warning: {one}", style="yellow") for one in told]
     where = f"audit: {first_run(settings).run / 'audit.json'}"
     sheets = [sheet for sheet in (junk_sheet(report), overlap_sheet(report), against_sheet(report)) if sheet.rows]
     return [*audit_lines(report["audit"], most), *sheets, *warnings, where]

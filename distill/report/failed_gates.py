@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from distill.core.errors import GateFailed
 from distill.evaluation.entries import Gate
-from distill.evaluation.gates import LEAK, TEACHER
+from distill.evaluation.gates import LEAK, TEACHER, VALIDATION
 from distill.report import formats
 from distill.report.contents import Report, dig, entries, gates_of
 
@@ -22,11 +22,28 @@ _LEAKS = (
     "remove one of each by hand"
 )
 
+_VALIDATION = (
+    "give more validation rows: in the files of data.valid, or by a larger data.split.valid where they are made of "
+    "the training rows; a lower gates.validation_rows chooses on fewer, null is off"
+)
+
 
 def require_no_leak(gates: Sequence[Gate], where: str) -> None:
     """Check the leak gate. Raises: GateFailed with the ids of test rows that training has too."""
     leaks = [gate for gate in gates if gate.metric == LEAK]
     require(leaks, where, "the run stops here: training has rows of a test", _LEAKS)
+
+
+def require_validation(gates: Sequence[Gate], where: str) -> None:
+    """Check that there are enough validation rows. Raises: GateFailed naming the settings that they come from."""
+    require([gate for gate in gates if gate.metric == VALIDATION], where, "nothing was trained", _VALIDATION)
+
+
+def validation_warnings(gates: Sequence[Gate]) -> Iterator[str]:
+    """That training will stop for too few validation rows, and what to do."""
+    for gate in gates:
+        if gate.metric == VALIDATION and not gate.passed:
+            yield f"nothing can be trained: {gate_line(gate)}; {_VALIDATION}"
 
 
 def require(gates: Sequence[Gate], where: str, outcome: str = "no bundle was made", do: str = _READ) -> None:

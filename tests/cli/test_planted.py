@@ -154,6 +154,10 @@ def test_forty_validation_rows_stop_the_run_before_anything_is_trained(tmp_path)
     assert done.returncode == 3 and "validation_rows: required 50, measured 40" in done.stderr, done.stderr
     assert not {"checkpoints", "teachers", "students", "labels"} & made(run)
     assert not gate(run, "validation_rows")["passed"] and (run / "report.html").exists()
+    assert "data.split.valid" in done.stderr
+    audited = distill("audit", f"--config={project}", f"--out={run}")
+    warned = "warning: nothing can be trained: validation_rows: required 50, measured 40; give more validation rows"
+    assert audited.returncode == 0 and warned in " ".join(audited.stdout.split())
     on = distill("teach", f"--config={project}", f"--out={run}", "--set=gates.validation_rows=null")
     assert on.returncode == 0, on.stdout + on.stderr
     assert read(run, "choice/choice.json")["rows"] == 40

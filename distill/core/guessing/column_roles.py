@@ -13,8 +13,13 @@ _ROWS_PER_CLASS = 2
 _LABELS = (
     *("label", "labels", "target", "class", "gold", "y", "relevance", "answer", "votes", "category", "intent"),
     *("sentiment", "polarity", "topic", "emotion", "rating", "stars", "is_match", "is_duplicate"),
+    *("метка", "метки", "класс", "разметка", "ответ", "категория", "интент", "намерение"),
+    *("тональность", "тема", "тематика", "рубрика", "эмоция", "оценка"),
 )
-SLICES = ("slice", "segment", "group", "domain", "vertical", "source", "category", "lang", "language")
+SLICES = (
+    *("slice", "segment", "group", "domain", "vertical", "source", "category", "lang", "language"),
+    *("сегмент", "группа", "домен", "источник", "категория", "язык"),
+)
 _SIDES = (
     ("left", "right"),
     ("product", "page"),
@@ -41,28 +46,35 @@ def id_column(tables: Sequence[Mapping[str, Column]]) -> str | None:
 
 def is_number(path: str) -> bool:
     """Whether a column is named like the number of a row: `index`, `guid`, `Unnamed: 0`, as pandas writes it."""
-    return bool(re.search(r"(^|[_.])(index|idx|guid|uuid|number|no|nr)$|^unnamed: 0$", path.lower()))
+    return bool(re.search(r"(^|[_.])(index|idx|guid|uuid|number|no|nr|номер|№)$|^unnamed: 0$", path.lower()))
 
 
 def is_key(path: str) -> bool:
     """Whether a column is named like an identity: `product_id`, `page.key`, `offerId`, `id_left`."""
-    return bool(re.search(r"(^|[_.])(u?id|ID|Id|key)$|[a-z](Id|ID)$", re.sub(r"_(a|b|1|2|left|right)$", "", path)))
+    named = r"(^|[_.])(u?id|ID|Id|key|ид|ИД|Ид|айди|ключ)$|[a-z](Id|ID)$"
+    return bool(re.search(named, re.sub(r"_(a|b|1|2|left|right)$", "", path)))
 
 
-def label_column(columns: Mapping[str, Column]) -> str:
-    """The column named like a label, else the top-level one with the fewest values (2 to 50)."""
+def named_label(columns: Mapping[str, Column]) -> str | None:
+    """The column that is named like a label."""
     lowered = {name.lower(): name for name in reversed(list(columns))}
     for name in (lowered[label] for label in _LABELS if label in lowered):
         if name == "label" or 1 < columns[name].distinct <= columns[name].rows / _ROWS_PER_CLASS:
             return name
     votes = [path.partition(".")[0] for path in columns if path.partition(".")[0] in _LABELS]
-    if votes:
-        return votes[0]
+    return votes[0] if votes else None
+
+
+def few_valued(columns: Mapping[str, Column]) -> list[str]:
+    """The columns that may be the label by their values: top-level ones with 2 to 50, fewest first.
+
+    Raises: UserError where there is none.
+    """
     few = [column for column in columns.values() if 2 <= column.distinct <= _MOST_VALUES and "." not in column.path]
     few = [column for column in few if column.name not in SLICES and column.rows > 2 * column.distinct]
     if not few:
         raise UserError("no column looks like a label", found=", ".join(columns), do="add a column named label")
-    return min(few, key=lambda column: column.distinct).path
+    return [column.path for column in sorted(few, key=lambda column: column.distinct)]
 
 
 def slice_column(columns: Mapping[str, Column], taken: set[str]) -> str | None:

@@ -13,7 +13,8 @@ from distill.core.rendering import FieldError, field_text, lookup
 
 _NEARLY = 0.97
 _MOST_COLUMNS = 5000
-_CODE = re.compile(r"[0-9a-fA-F-]{8,}")  # hashes and UUIDs
+_HASH = re.compile(r"[0-9a-fA-F-]{8,}")  # hashes and UUIDs
+_CODE = re.compile(r"(?=.*\d)[\w#:|+-]+")  # without the signs of addresses
 
 
 @dataclass
@@ -71,8 +72,14 @@ class Column:
         texts = [str(value) for value in self.values if isinstance(value, str | list)]
         lettered = sum(any(map(str.isalpha, text)) for text in texts)
         return (
-            lettered > 0.5 * len(self.values) and sum(map(_is_code, texts)) < _NEARLY * len(texts) and self.is_readable
+            lettered > 0.5 * len(self.values) and sum(map(_is_hash, texts)) < _NEARLY * len(texts) and self.is_readable
         )
+
+    @property
+    def is_code(self) -> bool:
+        """Whether nearly each row has one word of its own with a digit, which is no address: `banks-666480-a`."""
+        coded = sum(bool(_CODE.fullmatch(str(value))) for value in self.values)
+        return self.unique and coded > _NEARLY * len(self.values)
 
 
 def look(rows: Sequence[Mapping[str, Any]], where: str) -> dict[str, Column]:
@@ -105,5 +112,5 @@ def spread(rows: Iterable[Any], least: int) -> list[Any]:
     return kept
 
 
-def _is_code(text: str) -> bool:
-    return bool(_CODE.fullmatch(text)) and any(map(str.isdigit, text))
+def _is_hash(text: str) -> bool:
+    return bool(_HASH.fullmatch(text)) and any(map(str.isdigit, text))

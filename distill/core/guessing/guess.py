@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -14,15 +14,17 @@ from typing import Any
 from distill.core.errors import UserError
 from distill.core.guessing.column_roles import (
     SLICES,
+    few_valued,
     id_column,
     is_key,
     is_number,
     key_columns,
-    label_column,
+    named_label,
     side_columns,
     slice_column,
 )
 from distill.core.guessing.columns import Column, look, spread
+from distill.core.guessing.file_roles import UNKNOWN, doubts, file_roles, main_files
 from distill.core.guessing.telling import why_left_out
 from distill.core.guessing.token_lengths import TokenLengths
 from distill.core.intake import encoding as encodings
@@ -36,14 +38,13 @@ from distill.core.rendering import lookup
 SAMPLE_ROWS = 1000
 LABEL_ROWS = 100_000
 MOST_DOCUMENT, MOST_CARD = 512, 256
-_ROLES = (("train", r"train"), ("valid", r"valid|(^|[^a-z])(dev|val)"), ("test", r"test"))
 _CARD_WORDS = 30
 _UNIQUE = 0.97
 _FEWEST_PER_CLASS = 2
 _POSITIVE = ("1", "true", "yes", "y", "pos", "positive", "match", "spam", "да", "есть")
 _PLAINLY_RARER = 0.4
 _FEW_QUOTED, _MOSTLY_CLOSED = 5, 0.9
-_LANGUAGES = ("lang", "language", "locale")
+_LANGUAGES = ("lang", "language", "locale", "язык")
 Sides = tuple[list[str], list[str]]
 Rows = list[dict[str, Any]]
 
@@ -58,7 +59,9 @@ class StarterProject:
         encoding: `utf-8` or the Cyrillic encoding of the files.
         quotes: `double` where a TSV has its cells in quotes, else `auto`.
         files: role (`train`, `valid`, `test`, `pool`) to short name to file.
+        rows: role to its labelled rows.
         id, label, slice: columns; id and slice are None without one.
+        other_labels: the other columns that it may be, to their number of values; None where it is named like a label.
         keys: identity column of each side, empty when none was found.
         labels: the label values as text, in order.
         counts: label to rows.
@@ -67,7 +70,8 @@ class StarterProject:
         tokens: view to the tokens that suffice for 95% of the records. exact: whether a model's tokenizer counted them.
         windows: inputs per document where long ones are read in windows; 1 where all fit.
         left_out: text column that is in no view to the reason.
-        no_pool: unlabelled file that is no pool to the side of a view that it has no column of.
+        doubts: what the names of labelled files leave open, in words, to those files.
+        without_text: file that is left out to the side of a view that it has no column of.
     """
 
     folder: Path
@@ -75,8 +79,10 @@ class StarterProject:
     encoding: str
     quotes: str
     files: Mapping[str, Mapping[str, str]]
+    rows: Mapping[str, int]
     id: str | None
     label: str
+    other_labels: Mapping[str, int] | None
     slice: str | None
     keys: list[str]
     labels: list[str]
@@ -88,7 +94,8 @@ class StarterProject:
     exact: bool
     windows: float
     left_out: Mapping[str, str] = field(default_factory=dict)
-    no_pool: Mapping[str, str] = field(default_factory=dict)
+    doubts: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    without_text: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def keys_are_texts(self) -> bool:
@@ -121,24 +128,33 @@ def guess(paths: Sequence[Path], folder: Path = Path(), tokenizer: Path | None =
     reading = Reading(encoding, _quotes(paths, encoding))
     rows = {path: spread(_values(path, reading, LABEL_ROWS), SAMPLE_ROWS) for path in paths}
     tables = {path: look(kept, str(path)) for path, kept in rows.items()}
-    sample = [values for path in _main_files(paths) for values in rows[path]]
+    main = look(_of(rows, main_files(tables)), "the training files")
+    named = named_label(main)
+    label, *others = [named] if named else few_valued(main)
+    roles = file_roles(tables, label)
+    sample = _of(rows, [path for path, role in roles.items() if role == "train"])
+    _require_header(rows, label)
     first = look(sample, "the training files")
-    label = label_column(first)
-    roles = _roles(tables, label)
-    labels = _labels([path for path, role in roles.items() if role != "pool"], label, reading)
-    name = _id(tables, reading, label)
-    sides = side_columns(first, {name or "", label})
-    slice_ = slice_column(first, {name or "", label})
-    keys = key_columns(first, sides, [tables[path] for path, role in roles.items() if role != "pool"])
-    taken = {name or "", label, *keys}
-    document, left_out = _document(first, sample, sides, taken, label, slice_)
+    sides = side_columns(first, {label})
+    slice_ = slice_column(first, {label})
+    document, left_out = _document(first, sample, sides, label, slice_)
     if not document[0]:
         found = ", ".join(f"{path} ({left_out[path]})" if path in left_out else path for path in first)
         raise UserError("no column holds text", where=str(paths[0]), found=found, do="write the YAML by hand")
     card = _card(first, document)
     lengths = TokenLengths(sample, tokenizer)
-    without_text = {path: side for path, role in roles.items() if (side := _lacks(tables[path], role, document, card))}
+    without_text = {path: side for path in roles if (side := _lacks(tables[path], document, card))}
     roles = {path: role for path, role in roles.items() if path not in without_text}
+    if "train" not in roles.values():
+        what = "no file with labels has a column of each side"
+        raise UserError(what, where="views.document", found=document, do="join the files by row")
+    unclear = doubts(roles, tables, label)
+    roles = {path: role for path, role in roles.items() if role != UNKNOWN}
+    labelled = {path: role for path, role in roles.items() if role != "pool"}
+    labels, labelled_rows = _labels(labelled, label, reading)
+    name = _id({path: tables[path] for path in roles}, reading, label)
+    sided = {path: side for path, side in sides.items() if path != name}
+    keys = key_columns(first, sided, [tables[path] for path in labelled])
     root = Path(os.path.commonpath([path.resolve().parent for path in roles]))
     files = _files(roles, root)
     return StarterProject(
@@ -147,8 +163,10 @@ def guess(paths: Sequence[Path], folder: Path = Path(), tokenizer: Path | None =
         encoding=encoding,
         quotes=reading.quotes,
         files=files,
+        rows=labelled_rows,
         id=name,
         label=label,
+        other_labels=None if named else {path: main[path].distinct for path in others},
         slice=slice_,
         keys=keys or ([] if "test" in files else _most_different(first, document)),
         labels=in_order(labels.counts),
@@ -160,7 +178,8 @@ def guess(paths: Sequence[Path], folder: Path = Path(), tokenizer: Path | None =
         exact=lengths.exact,
         windows=lengths.windows(document, MOST_DOCUMENT),
         left_out=left_out,
-        no_pool={path.name: side for path, side in without_text.items()},
+        doubts=unclear,
+        without_text={path.name: side for path, side in without_text.items()},
     )
 
 
@@ -204,35 +223,18 @@ def _values(path: Path, reading: Reading, rows: int) -> Iterator[dict[str, Any]]
         raise UserError("no row of the file can be read", where=str(path), found=problem, do=do)
 
 
-def _main_files(paths: Sequence[Path]) -> Sequence[Path]:
-    """The training files, else the first file."""
-    return [path for path in paths if _role_by_name(path) == "train"] or paths[:1]
+def _of(rows: Mapping[Path, Rows], paths: Sequence[Path]) -> Rows:
+    return [values for path in paths for values in rows[path]]
 
 
-def _role_by_name(path: Path) -> str | None:
-    name = path.name.lower()
-    return next((role for role, pattern in _ROLES if re.search(pattern, name)), None)
-
-
-def _roles(tables: Mapping[Path, dict[str, Column]], label: str) -> dict[Path, str]:
-    """File to role: by its name, `pool` for the others and for those without labels."""
-    roles = {}
-    for path, columns in tables.items():
-        has_label = _has_label(columns, label)
-        roles[path] = (_role_by_name(path) if has_label else None) or "pool"
-    if "train" not in roles.values():
-        labelled = [path for path in roles if _has_label(tables[path], label)]
-        if not labelled:
-            raise UserError(
-                "no row has a label", where=", ".join(path.name for path in tables), found=f"column {label}"
-            )
-        roles[labelled[0]] = "train"
-    return roles
-
-
-def _has_label(columns: Mapping[str, Column], label: str) -> bool:
-    """Whether some row has gold; votes show as one column per label."""
-    return any(column.values for path, column in columns.items() if path == label or path.startswith(f"{label}."))
+def _require_header(rows: Mapping[Path, Rows], label: str) -> None:
+    """Check that the first line of CSV and TSV files is none of their rows, by the label. Raises: UserError."""
+    for path in (path for path in rows if {".csv", ".tsv"} & set(path.suffixes)):
+        same = [values for values in rows[path] if values.get(label) == label]
+        if any(cell != name for values in same for name, cell in values.items()):  # else the header comes again
+            found = f"column '{label}', whose name is one of its values"
+            do = "write the columns' names in line 1; where they are there, rename this column"
+            raise UserError("the file seems to have no header line", where=str(path), found=found, do=do)
 
 
 def _files(roles: Mapping[Path, str], root: Path) -> dict[str, dict[str, str]]:
@@ -270,20 +272,20 @@ def _id(tables: Mapping[Path, dict[str, Column]], reading: Reading, label: str) 
 
 
 def _document(
-    columns: Mapping[str, Column], rows: Rows, sides: Mapping[str, int], taken: set[str], label: str, slice_: str | None
+    columns: Mapping[str, Column], rows: Rows, sides: Mapping[str, int], label: str, slice_: str | None
 ) -> tuple[Sides, dict[str, str]]:
     """The text columns of each side, and why the others are in no view."""
     found: Sides = ([], [])
     left_out: dict[str, str] = {}
     for path, column in columns.items():
-        if path in taken or path.partition(".")[0] in taken or is_key(path) or is_number(path):
+        if label in (path, path.partition(".")[0]) or is_key(path) or is_number(path):
             continue
         if not column.is_readable:
             left_out[path] = "not every value is a text"
             continue
         if not column.is_text:
             continue
-        reason = why_left_out(column, rows, label)
+        reason = "one code per row" if column.is_code else why_left_out(column, rows, label)
         if reason is None and (path == slice_ or (not sides and path in SLICES) or column.name in _LANGUAGES):
             reason = "names a group of records"
         if reason is None and sides and path not in sides:
@@ -301,12 +303,12 @@ def _most_different(columns: Mapping[str, Column], document: Sides) -> list[str]
     return [max(texts, key=lambda path: columns[path].distinct)] if texts else []
 
 
-def _lacks(columns: Mapping[str, Column], role: str, document: Sides, card: Sides) -> str | None:
-    """The first side of a view that a pool file has no column of; None where it has one for each."""
+def _lacks(columns: Mapping[str, Column], document: Sides, card: Sides) -> str | None:
+    """The first side of a view that a file has no column of; None where it has one for each."""
     views = {"views.document": document, "views.card": card}
     sides = [(f"{name}.{side}", view[at]) for name, view in views.items() for at, side in ((0, "left"), (1, "right"))]
     lacking = (key for key, fields in sides if fields and not any(path in columns for path in fields))
-    return next(lacking, None) if role == "pool" else None
+    return next(lacking, None)
 
 
 def _card(columns: Mapping[str, Column], document: Sides) -> Sides:
@@ -324,14 +326,16 @@ def _quantile(ordered: Sequence[int]) -> int:
     return ordered[min(len(ordered) - 1, int(0.95 * len(ordered)))] if ordered else 0
 
 
-def _labels(paths: Sequence[Path], label: str, reading: Reading) -> LabelCounts:
-    """Rows per label, and whether a row may have several."""
-    found = LabelCounts()
-    for path in paths:
+def _labels(roles: Mapping[Path, str], label: str, reading: Reading) -> tuple[LabelCounts, Counter[str]]:
+    """Rows per label and whether a row may have several; and role to its labelled rows."""
+    found, rows = LabelCounts(), Counter[str]()
+    for path, role in roles.items():
+        before = found.rows
         found.add(_values(path, reading, LABEL_ROWS), label)
+        rows[role] += found.rows - before
     classes, golds = len(found.counts), found.counts.total()
     if not 2 <= classes <= min(MOST_CLASSES, golds / _FEWEST_PER_CLASS):
         do = "name the right column as data.label in a YAML written by hand"
         seen = f"{classes} different values in {golds} rows"
         raise UserError("not the label of a classifier", where=label, found=seen, do=do)
-    return found
+    return found, rows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ from distill.core.guessing.token_lengths import WINDOWS
 from distill.core.intake.record_reader import BadRow, RecordReader
 from distill.core.intake.show import render
 from distill.core.intake.sources import Reading, data_files, read_rows
-from distill.core.project import Project
+from distill.core.project import Gates, Project
 from distill.core.records import Record
 
 __all__ = ["StarterProject", "first_record", "guess", "preview", "starter_yaml"]
@@ -33,7 +34,11 @@ _MADE_POOL = [
     "  #   made: {pairs: {of: [train], exact: 1, neighbours: 3, hard: 1, random: 1}, rows: 20000}",
 ]
 _STEP, _LEAST = 16, 32
-_WIDTH, _LISTED = 110, 20
+_WIDTH, _LISTED, _NAMED = 110, 20, 5
+# The share that validation has, and what it may have at most so that its gate's rows, and a third more as splits are
+# drawn, come to it. Of rows with two keys, which may come to different parts, a half is taken to remain.
+_VALID, _MOST_VALID, _ENOUGH, _REMAINING = 0.1, 0.3, 1.33, 0.5
+_ROWS_ASKED: int = Gates.model_fields["validation_rows"].default
 # What YAML does not take as it is, or folds: controls, line ends beyond \n, the byte order mark, surrogates.
 _ESCAPED = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
 
@@ -99,8 +104,12 @@ def _counts(starter: StarterProject) -> str:
 def _data(starter: StarterProject) -> list[str]:
     root = Path(os.path.relpath(starter.root, starter.folder)).as_posix()
     lines = ["data:", "  # From this file's folder.", f"  root: {_flow(root)}"]
-    why = "Unique over all files." if starter.id else "No column is unique over all files: ids are hashes of the texts."
-    lines += [f"  # {why}", f"  id: {_flow(starter.id)}"]
+    none = "No column that is named like an id is unique over all files: ids are hashes of the texts."
+    lines += [f"  # {'Unique over all files.' if starter.id else none}", f"  id: {_flow(starter.id)}"]
+    if starter.other_labels is not None:
+        others = _some([f"{_flow(path)} ({values})" for path, values in starter.other_labels.items()])
+        have = f", others with their number: {others}" if others else ""
+        lines += [f"  # (?) No column is named like a label. This one has the fewest values{have}."]
     lines += [f"  label: {_flow(starter.label)}"]
     if starter.slice:
         lines += ["  # (?) Quality is reported by it.", f"  slice: {_flow(starter.slice)}"]
@@ -114,12 +123,30 @@ def _data(starter: StarterProject) -> list[str]:
     if starter.quotes != "auto":
         lines += ["  # (?) Cells of the TSV are in quotes, which are no part of them.", f"  quotes: {starter.quotes}"]
     lines += ["  # (?) Files by their names; those without labels are the pool."]
-    lines += [f"  # No pool, no column of {side}: {_flow(name)[1:-1]}." for name, side in starter.no_pool.items()]
-    lines += _files(starter)
+    for doubt, names in starter.doubts.items():
+        lines.append(f"  # (?) {doubt}: {_some([_flow(name)[1:-1] for name in names])}.")
+    lines += [f"  # Left out, no column of {side}: {_flow(name)[1:-1]}." for name, side in starter.without_text.items()]
+    return [*lines, *_files(starter), *_split(starter)]
+
+
+def _split(starter: StarterProject) -> list[str]:
+    """How validation, and a test where no file is one, are made; and that validation has few rows."""
+    made = not starter.files.get("valid") or starter.makes_test
+    rows = starter.rows["train"] + (starter.rows["valid"] if starter.makes_test else 0)
+    rows = math.ceil(rows * _REMAINING) if len(starter.keys) > 1 else rows
+    share = min(_MOST_VALID, max(_VALID, math.ceil(100 * _ENOUGH * _ROWS_ASKED / rows) / 100))
+    expected = int(share * rows) if made else starter.rows["valid"]
+    lines = []
+    if expected < (_ENOUGH if made else 1) * _ROWS_ASKED:
+        asked = f"gates.validation_rows asks for {_ROWS_ASKED} before anything is trained"
+        lines.append(f"  # (?) {'About ' if made else ''}{expected} validation rows, and {asked}: give more rows.")
     if starter.makes_test:
         mode, how = ("keys", "by keys") if starter.keys else ("random", "at random, as no column is a key")
         lines.append(f"  # No test file: test and valid are made {how}.")
-        lines.append(f"  split: {{mode: {mode}, valid: 0.1, test: 0.2}}")
+        lines.append(f"  split: {{mode: {mode}, valid: {share:g}, test: 0.2}}")
+    elif made:
+        lines.append("  # No validation file: this share of train is held out for it.")
+        lines.append(f"  split: {{valid: {share:g}}}")
     return lines
 
 
@@ -177,6 +204,12 @@ def _wrapped(key: str, values: Sequence[str]) -> list[str]:
 def _flow(value: Any) -> str:
     """A value in YAML's flow style, which JSON is a part of once what YAML does not take is escaped."""
     return _ESCAPED.sub(lambda found: f"\\u{ord(found.group()):04x}", json.dumps(value, ensure_ascii=False))
+
+
+def _some(names: Sequence[str]) -> str:
+    """The first names, and how many more there are."""
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
 
 
 def _plain(values: dict[str, Any]) -> str:

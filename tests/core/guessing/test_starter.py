@@ -187,7 +187,8 @@ def test_ids_that_each_file_counts_from_zero_name_no_row_and_those_of_equal_rows
     paths = files(tmp_path, *(f"{name}.jsonl" for name in parts))
     for order in (paths, paths[::-1]):
         starter = guess(order, tmp_path)
-        assert starter.id is None and "No column is unique over all files" in starter_yaml(starter)
+        said = "No column that is named like an id is unique over all files"
+        assert starter.id is None and said in starter_yaml(starter)
     (tmp_path / "records").mkdir()
     prepare(parsed(starter), tmp_path / "records", base=tmp_path)
     assert len(read_records(tmp_path / "records", "pool.pool")) == 60
@@ -295,12 +296,13 @@ def test_without_a_tokenizer_russian_gets_more_room_than_english(tmp_path):
     assert tokens["en"] >= 1.5 * 41 and tokens["ru"] >= 3 * 41
 
 
-def test_a_file_without_the_views_columns_is_no_pool(tmp_path):
+def test_a_file_without_the_views_columns_is_left_out(tmp_path):
     paths = nested(tmp_path)
     paths.append(write(tmp_path / "чужой.jsonl", [{"id": f"ч{i}", "title": f"ёж {i}"} for i in range(9)]))
     starter = guess(paths, tmp_path)
-    assert list(parsed(starter).data.pool) == ["urls"] and starter.no_pool == {"чужой.jsonl": "views.document.left"}
-    assert "# No pool, no column of views.document.left: чужой.jsonl." in starter_yaml(starter)
+    assert list(parsed(starter).data.pool) == ["urls"]
+    assert starter.without_text == {"чужой.jsonl": "views.document.left"}
+    assert "# Left out, no column of views.document.left: чужой.jsonl." in starter_yaml(starter)
 
 
 def test_pairs_without_a_pool_are_offered_one_that_is_made(tmp_path):

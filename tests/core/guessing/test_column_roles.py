@@ -1,0 +1,78 @@
+"""Which column is the id, the label or text, also where no name says so, and where the files have no names at all."""
+
+import gzip
+
+import pytest
+
+from distill.core.errors import UserError
+from distill.core.guessing.starter import guess, starter_yaml
+from tests.core.record_fixtures import write
+
+
+def guessed(root, lines):
+    return guess([write(root / f"{name}.jsonl", lines) for name in ("train", "test")], root)
+
+
+def test_a_file_that_is_left_out_has_no_say_in_the_id(tmp_path):
+    texts = {name: [f"{name} ёж {i}" for i in range(40)] for name in ("train", "test")}
+    written = {
+        "train": ["Id,Text,Category", *(f"{i},{text},{'абв'[i % 3]}" for i, text in enumerate(texts["train"]))],
+        "test": ["Id,Text", *(f"{100 + i},{text}" for i, text in enumerate(texts["test"]))],
+        "sample_submission": ["Id,Category", *(f"{100 + i},а" for i in range(40))],
+    }
+    for name, lines in written.items():
+        (tmp_path / f"{name}.csv").write_text("\n".join(lines), encoding="utf-8")
+    starter = guess([tmp_path / f"{name}.csv" for name in written], tmp_path)
+    assert starter.id == "Id" and starter.without_text == {"sample_submission.csv": "views.document.left"}
+    assert list(starter.files) == ["train", "pool"] and sum(starter.counts.values()) == 40
+    assert guess([tmp_path / "sample_submission.csv", tmp_path / "train.csv"], tmp_path).files.keys() == {"train"}
+
+
+def test_a_code_of_each_row_is_no_text(tmp_path):
+    lines = [
+        {"код": f"банк-{i:05}-а", "адрес": f"https://a.b/{i}", "text": f"ёж номер {i}", "label": i % 2}
+        for i in range(60)
+    ]
+    starter = guessed(tmp_path, lines)
+    assert starter.document == (["адрес", "text"], []) and starter.left_out == {"код": "one code per row"}
+
+
+def test_columns_named_in_russian_are_known(tmp_path):
+    lines = [
+        {"ид": f"б-{i}", "Твит": f"ёж номер {i}", "Тональность": i % 3 - 1, "домен": ["банк", "связь"][i % 2]}
+        for i in range(60)
+    ]
+    starter = guessed(tmp_path, lines)
+    assert (starter.id, starter.label, starter.slice) == ("ид", "Тональность", "домен")
+    assert starter.document == (["Твит"], []) and starter.other_labels is None
+
+
+def test_a_label_that_is_not_known_by_name_is_to_be_checked_beside_the_others_that_it_may_be(tmp_path):
+    lines = [{"v1": "аб"[i % 2], "v2": f"ёж номер {i}", "v3": i % 5, "v4": i % 3} for i in range(60)]
+    starter = guessed(tmp_path, lines)
+    assert starter.label == "v1" and starter.other_labels == {"v4": 3, "v3": 5}
+    said = '# (?) No column is named like a label. This one has the fewest values, others with their number: "v4" (3)'
+    assert said in starter_yaml(starter)
+    alone = guessed(tmp_path, [{"v1": line["v1"], "v2": line["v2"]} for line in lines])
+    assert '  # (?) No column is named like a label. This one has the fewest values.\n  label: "v1"' in starter_yaml(
+        alone
+    )
+    named = guessed(tmp_path, [{"label": line["v1"], "v2": line["v2"], "v3": line["v3"]} for line in lines])
+    assert "named like a label" not in starter_yaml(named)
+
+
+@pytest.mark.parametrize("ending", [".csv", ".tsv.gz"])
+def test_a_table_without_a_header_line_is_refused(tmp_path, ending):
+    sign = "\t" if "tsv" in ending else ","
+    lines = [sign.join((["спорт", "театр"][i % 2], f"ёж номер {i}")) for i in range(60)]
+    opened = gzip.open if ending.endswith(".gz") else open
+
+    def save(*rows):
+        with opened(tmp_path / f"train{ending}", "wt", encoding="utf-8") as file:
+            file.write("\n".join(rows))
+        return tmp_path / f"train{ending}"
+
+    with pytest.raises(UserError, match=r"(?s)no header line.*train.*'спорт'.*line 1"):
+        guess([save(*lines)], tmp_path)
+    head = sign.join(("тема", "текст"))
+    assert guess([save(head, *lines, head, *lines)], tmp_path).label == "тема"

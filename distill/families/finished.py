@@ -29,8 +29,8 @@ class Finished(Encoder):
     def fit(self, config: Any, lesson: Lesson, folder: Path) -> None:
         """Copy the classifier and bind it to the view; nothing is trained.
 
-        Raises: UserError when it is no safe Hugging Face classifier, its labels are not the task's, in the task's
-            order, or it carries a `view.json` of another view.
+        Raises: UserError when it is no safe Hugging Face classifier with all of its weights, its labels are not the
+            task's, in the task's order, or it carries a `view.json` of another view.
         """
         from distill.models import pretrained
         from distill.models.encoder import input_names, load_classifier, quiet
@@ -42,7 +42,7 @@ class Finished(Encoder):
             view.require(View.load(source), "the finished teacher")
         require_finished(source, space)
         with quiet():
-            model = load_classifier(source, space.labels, space.objective)
+            model = load_classifier(source, space.labels, space.objective, fresh_head=False)
             model.save_pretrained(folder)
         pretrained.save_tokenizer(source, folder)
         bound = View(view.name, view.config, folder / TOKENIZER_FILE)

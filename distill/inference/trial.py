@@ -39,6 +39,7 @@ class Trial:
     Attributes:
         labels, objective: what its head is for. views: what is read, by key in the project (`views.card`).
         cuts: by student, the layers that are kept, given their number. require: further checks of the loaded model.
+        fresh_head: whether its head is trained, so that it needs none of its own.
     """
 
     labels: Sequence[str]
@@ -46,6 +47,7 @@ class Trial:
     views: Mapping[str, ViewConfig]
     cuts: Mapping[str, Callable[[int], Sequence[int]]]
     require: Sequence[Callable[[PreTrainedModel], None]] = ()
+    fresh_head: bool = True
 
 
 def try_checkpoint(source: Path, trial: Trial) -> str:
@@ -60,7 +62,7 @@ def try_checkpoint(source: Path, trial: Trial) -> str:
         shutil.copyfile(source / CONFIG, folder / CONFIG)
         save_tokenizer(source, folder)
         settle_padding(folder)
-        model = load_classifier(source, trial.labels, trial.objective)
+        model = load_classifier(source, trial.labels, trial.objective, fresh_head=trial.fresh_head)
         renderers = {key: View(key, view, folder / TOKENIZER_FILE).renderer() for key, view in trial.views.items()}
         tokenizer = next(iter(renderers.values())).tokenizer
         require_finite(model, str(source))

@@ -25,19 +25,21 @@ def load_classifier(
     *,
     attention: str | None = None,
     four_bit: bool = False,
+    fresh_head: bool = True,
 ) -> PreTrainedModel:
     """The encoder in `folder` with a head over `labels`, float32, in evaluation mode.
 
     The checkpoint's own head is kept when it has as many outputs; otherwise a fresh one is drawn from torch's global
-    generator, so seed it before. Weights come from safetensors only, and no code of the checkpoint runs. Its layers
-    follow the token schedule that its config has.
+    generator, so seed it before, unless the checkpoint is to be taken as it is. Weights come from safetensors only, and
+    no code of the checkpoint runs. Its layers follow the token schedule that its config has.
 
     Args: labels: class names in order; None keeps the checkpoint's names. objective: what the head is for.
         attention: `sdpa`, `eager` (plain operators, which ONNX Runtime's fusions recognise), or None for the fastest
         that the family has. four_bit: keep the weights of linear layers in 4 bits, by bitsandbytes on a CUDA device.
-    Raises: UserError when transformers does not know the family, when weights of the encoder are missing or of
-        another shape, when the checkpoint's classes are these labels in another order, or when its names are to be
-        kept and are in no order.
+        fresh_head: whether head and pooler may be fresh; without labels they never are.
+    Raises: UserError when transformers does not know the family, when weights of the encoder, or of a head that may not
+        be fresh, are missing or of another shape, when the layers are more than the config's, when the checkpoint's
+        classes are these labels in another order, or when its names are to be kept and are in no order.
     """
     import torch
     from transformers import AutoModelForSequenceClassification
@@ -65,7 +67,7 @@ def load_classifier(
             )
         except Exception as error:
             raise UserError("cannot load the model", where=str(folder), found=first_line(error)) from error
-    _require_encoder_weights(model, info, folder)
+    _require_weights(model, info, folder, fresh_head=fresh_head and labels is not None)
     token_schedule.install(model)
     return model.eval()
 
@@ -164,23 +166,24 @@ def _four_bits(config: Any) -> dict[str, Any]:
     return {"quantization_config": own, "device_map": {"": torch.cuda.current_device()}}
 
 
-def _require_encoder_weights(model: PreTrainedModel, info: dict[str, Any], folder: Path) -> None:
-    """Refuse a checkpoint whose encoder would be filled with random weights, or whose layers would be without some.
+def _require_weights(model: PreTrainedModel, info: dict[str, Any], folder: Path, *, fresh_head: bool) -> None:
+    """Refuse a checkpoint that would be filled with random weights, or whose layers would be without some.
 
-    A pooler or head may be fresh, and what stands beside the layers may be left out: other heads, a decoder.
+    What stands beside the layers may be left out: other heads, a decoder. Args: fresh_head: so may head and pooler.
     """
     absent = [*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])]
     inside = f"{model.base_model_prefix}."
-    lost = sorted(key for key in absent if key.startswith(inside) and ".pooler." not in key)
-    if lost:
+    if fresh_head:
+        absent = [key for key in absent if key.startswith(inside) and ".pooler." not in key]
+    if lost := sorted(absent):
         raise UserError(
-            "the checkpoint lacks weights of its encoder",
+            f"the checkpoint lacks weights of its {'encoder' if fresh_head else 'classifier'}",
             where=str(folder),
             found=f"{len(lost)} missing or of another shape, first {lost[0]}",
             do="restore the weights that belong to config.json",
         )
     # Constants that older versions of transformers stored, such as GPT-2's masked_bias, are neither.
-    layers = tuple(_listed_modules(model))
+    layers = tuple(_lists(model))
     extra = sorted(key for key in info["unexpected_keys"] if key.startswith(layers) and _is_weight(key))
     if extra:
         raise UserError(
@@ -191,13 +194,14 @@ def _require_encoder_weights(model: PreTrainedModel, info: dict[str, Any], folde
         )
 
 
-def _listed_modules(model: PreTrainedModel) -> Iterator[str]:
-    """The names of all modules that stand in lists, as layers do, each with a dot at its end."""
+def _lists(model: PreTrainedModel) -> Iterator[str]:
+    """The names of all lists of modules, as layers stand in, in the classifier and in its encoder alone, with a dot."""
     from torch import nn
 
     for name, module in model.named_modules():
         if isinstance(module, nn.ModuleList):
-            yield from (f"{name}.{index}." for index in range(len(module)))
+            yield f"{name}."
+            yield f"{name.removeprefix(f'{model.base_model_prefix}.')}."
 
 
 def _is_weight(key: str) -> bool:

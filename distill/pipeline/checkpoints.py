@@ -159,7 +159,7 @@ def _try_start(
         *_head_checks(name, experiment.settings, students),
         *(_export_checks(name, experiment.settings) if export else []),
     ]
-    _try(f"{section}.{name}", source, Trial(space.labels, space.objective, views, cuts, checks))
+    _try(f"{section}.{name}", source, Trial(space.labels, space.objective, views, cuts, checks, not finished))
 
 
 def _resolved(given: str, key: str) -> Path:

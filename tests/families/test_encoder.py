@@ -112,8 +112,8 @@ def test_pretrained_source_brings_its_layers_and_a_fresh_head(deep, start):
     for seed in (1, 1, 2):
         student = start(_config("8L", init="pretrained"), deep, seed)
         heads.append(student.classifier.weight.detach())
-    assert _layers_of(student, load_classifier(deep)) == [[index] for index in SPREAD["8L"]]
-    assert _equal(student.bert.embeddings, load_classifier(deep).bert.embeddings)
+    assert _layers_of(student, load_classifier(deep, LABELS)) == [[index] for index in SPREAD["8L"]]
+    assert _equal(student.bert.embeddings, load_classifier(deep, LABELS).bert.embeddings)
     assert torch.equal(heads[0], heads[1]) and not torch.equal(heads[0], heads[2])
 
 

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from distill.core.errors import UserError
 from distill.core.label_space import LabelSpace
@@ -94,6 +95,15 @@ def test_encoder_without_a_head_is_no_finished_teacher(encoder, records, tmp_pat
     """Its two nameless classes would fit a task of two, with a head of random weights."""
     with pytest.raises(UserError, match="no classification head"):
         _adopt(encoder, records, tmp_path / "adopted", space=LabelSpace(("нет", "да")))
+    assert not (tmp_path / "adopted").exists()
+
+
+def test_a_head_of_random_weights_is_not_taken_over(make_finished, records, tmp_path):
+    source, _ = make_finished()
+    weights = load_file(source / "model.safetensors")
+    save_file({**weights, "classifier.weight": torch.zeros(5, 16)}, source / "model.safetensors", {"format": "pt"})
+    with pytest.raises(UserError, match=r"1 missing or of another shape, first classifier\.weight"):
+        _adopt(source, records, tmp_path / "adopted")
     assert not (tmp_path / "adopted").exists()
 
 

@@ -156,8 +156,8 @@ def test_a_first_token_form_that_answers_otherwise_is_seen(make, monkeypatch):
 def test_a_cut_that_does_not_come_back_is_seen(make, monkeypatch):
     real = trial.load_classifier
 
-    def damaged(folder, *arguments):
-        model = real(folder, *arguments)
+    def damaged(folder, *arguments, **options):
+        model = real(folder, *arguments, **options)
         if folder.name == "cut":
             model.bert.encoder.layer[0].output.dense.weight.fill_(0.5)
         return model

@@ -77,10 +77,47 @@ def test_weights_that_the_layers_have_no_place_for_are_not_left_out(saved):
 
 
 def test_what_stands_beside_the_layers_may_be_left_out(saved):
-    """Heads, layers past the config's, another decoder, and constants that were stored once."""
-    beside = ("cls.predictions.bias", "bert.decoder.0.dense.weight", "bert.encoder.layer.9.output.dense.bias")
+    """Heads, another decoder, and constants that were stored once."""
+    beside = ("cls.predictions.bias", "bert.decoder.0.dense.weight", "bert.embeddings.position_ids")
     add(saved, *beside, "bert.encoder.layer.1.attention.masked_bias")
     load_classifier(saved)
+
+
+@pytest.mark.parametrize("bare", [False, True], ids=["classifier", "encoder"])
+def test_layers_past_the_configs_are_not_left_out(bare, make_model, tmp_path):
+    model = make_model("bert", layers=4)
+    (model.bert if bare else model).save_pretrained(tmp_path)
+    edit_config(tmp_path, num_hidden_layers=2)
+    with pytest.raises(UserError, match=r"no place for\n.*\n.*32 left over, first .*encoder\.layer\.2\."):
+        load_classifier(tmp_path, LABELS)
+
+
+@pytest.mark.parametrize(
+    ("family", "damage"),
+    [
+        ("bert", {"classifier.weight": None}),
+        ("bert", {"classifier.weight": "classifier.modules_to_save.default.weight"}),
+        ("bert", {"bert.pooler.dense.bias": None}),
+        ("roberta", {"classifier.dense.weight": None}),
+    ],
+)
+def test_a_head_that_is_kept_is_not_filled_with_noise(family, damage, make_model, tmp_path):
+    """Fresh ones are drawn where the head is trained."""
+    make_model(family).save_pretrained(tmp_path)
+    weights = load_file(tmp_path / "model.safetensors")
+    weights = {name: value for key, value in weights.items() if (name := damage.get(key, key)) is not None}
+    save_file(weights, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    (lost,) = damage
+    for kept in ({}, {"labels": LABELS, "fresh_head": False}):
+        with pytest.raises(UserError, match=r"lacks weights of its classifier") as caught:
+            load_classifier(tmp_path, **kept)
+        assert caught.value.found == f"1 missing or of another shape, first {lost}"
+    load_classifier(tmp_path, LABELS)
+
+
+def test_a_head_of_more_classes_than_names_is_not_kept(saved):
+    with pytest.raises(UserError, match=r"2 missing or of another shape, first classifier\.bias"):
+        load_classifier(saved, ["a", "b"], fresh_head=False)
 
 
 def test_weights_of_another_shape_are_not_replaced_by_noise(saved):

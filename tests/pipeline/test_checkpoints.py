@@ -220,6 +220,7 @@ def test_random_weights_have_positions_too(planted, tmp_path):
         ({"architectures": ["BertModel"]}, "no classification head"),
         ({"id2label": {"1": "мимо", "2": "рядом", "3": "точно"}}, "not numbered from 0"),
         ({"id2label": {"0": "x", "1": "y", "2": "z"}}, "trained for other labels"),
+        ({"id2label": {"0": "мимо", "1": "рядом", "2": "точно"}}, "lacks weights of its classifier"),
     ],
 )
 def test_a_finished_teacher_is_checked_before_the_first_step(changes, message, make, tmp_path):

@@ -320,7 +320,7 @@ def test_a_chain_of_three_is_made_from_end_to_end_each_on_its_rows(made):
 
 def test_the_adapted_encoder_is_another_one_with_texts_of_training_and_pool_alone(made):
     settings, _ = made
-    before, after = (load_classifier(settings.run / place / "base") for place in ("checkpoints", "adapted"))
+    before, after = (load_classifier(settings.run / place / "base", ["0", "1"]) for place in ("checkpoints", "adapted"))
     assert not same_weights(before.base_model, after.base_model)
     assert history(settings, "adapted/base")["steps"] == 6
     sides = [" ".join(pair.left) for pair in read_pairs(settings.run / "pairs" / "base")]

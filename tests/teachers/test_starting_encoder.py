@@ -57,7 +57,7 @@ def test_checkpoint_is_copied(encoder, records, tmp_path):
     for name in ("model.safetensors", "tokenizer.json", "config.json"):
         assert (folder / name).read_bytes() == (encoder / name).read_bytes()
     assert not watch.notes
-    assert same_weights(load_classifier(folder).base_model, load_classifier(encoder).base_model)
+    assert same_weights(load_classifier(folder, LABELS).base_model, load_classifier(encoder, LABELS).base_model)
 
 
 @pytest.mark.parametrize("damage", ["pickled", "no tokenizer", "torn", "code"])

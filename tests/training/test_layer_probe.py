@@ -89,7 +89,7 @@ def modern(tmp_path):
     sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 4, "num_attention_heads": 2}
     tokens = {"pad_token_id": 0, "cls_token_id": 2, "sep_token_id": 3, "bos_token_id": 2, "eos_token_id": 3}
     encoder = toy_encoder(tmp_path / "encoder")
-    rows = load_classifier(encoder).config.vocab_size
+    rows = load_classifier(encoder, LABELS).config.vocab_size
     torch.manual_seed(5)
     model = ModernBertForSequenceClassification(ModernBertConfig(vocab_size=rows, **sizes, **tokens, num_labels=3))
     with torch.no_grad():

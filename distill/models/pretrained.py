@@ -21,6 +21,7 @@ _WEIGHTS, _INDEX = "model.safetensors", "model.safetensors.index.json"
 _PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 _VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json", "tokenizer.model", "sentencepiece.bpe.model", "spm.model")
 _MERGES = "merges.txt"  # beside vocab.json
+_ADAPTER = "adapter_config.json"
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
 _FETCH = (
     "check the name, and HF_TOKEN for a gated one; without a network (or under HF_HUB_OFFLINE=1) run elsewhere: "
@@ -59,7 +60,8 @@ def resolve(checkpoint: str) -> Path:
 def require_safe(folder: Path) -> None:
     """Check that a checkpoint folder is complete and runs no code when it is loaded.
 
-    Raises: UserError for a missing config or tokenizer, remote code, weights that are only pickled, absent, or damaged.
+    Raises: UserError for a missing config or tokenizer, an adapter, remote code, weights that are only pickled, absent,
+        or damaged.
     """
     _require_config(folder)
     _require_weights(folder)
@@ -129,6 +131,12 @@ def _require_config(folder: Path) -> None:
     if not (folder / "config.json").is_file():
         raise UserError(
             "not a model folder: config.json is missing", where=str(folder), do="give the folder that holds config.json"
+        )
+    if (folder / _ADAPTER).is_file():
+        raise UserError(
+            "the checkpoint has an adapter beside its weights, which transformers would add to them",
+            where=str(folder / _ADAPTER),
+            do="merge it (peft's merge_and_unload) and save the model into a folder of its own, or remove the adapter",
         )
     for name in ("config.json", "tokenizer_config.json"):
         path = folder / name

@@ -126,6 +126,12 @@ def test_remote_code_is_refused(folder, name):
         require_safe(folder)
 
 
+def test_an_adapter_beside_the_weights_is_refused(folder):
+    (folder / "adapter_config.json").write_text("{}")
+    with pytest.raises(UserError, match=r"adapter[\s\S]*adapter_config\.json[\s\S]*folder of its own, or remove"):
+        require_safe(folder)
+
+
 def test_missing_tokenizer(folder):
     (folder / "tokenizer.json").unlink()
     with pytest.raises(UserError, match="no tokenizer"):

@@ -67,11 +67,12 @@ def _python_tokenizer(checkpoint: Path) -> Any:
 
 
 def _first_difference(python: Any, file: Path) -> str | None:
-    """The first sample that the two read differently, alone or as the left side of a pair."""
+    """The first sample, or text with an added token, that the two read differently, alone or as a pair's left side."""
     own = Tokenizer.from_file(str(file))
     own.no_truncation()
     own.no_padding()
-    for text in _SAMPLES:
+    added = {*python.get_added_vocab(), *(token.content for token in own.get_added_tokens_decoder().values())}
+    for text in (*_SAMPLES, *(f"a {token} b" for token in sorted(added))):
         for right in (None, _SAMPLES[0]):
             if own.encode(text, right).ids != python(text, right)["input_ids"]:
                 return text

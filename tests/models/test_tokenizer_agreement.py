@@ -64,6 +64,29 @@ def test_files_that_agree_are_copied_without_a_word(make_folder, tmp_path):
     assert not watch.notes
 
 
+def _added_tokens_json(token, number):
+    return "added_tokens.json", {token: number}
+
+
+def _added_tokens_decoder(token, number):
+    flags = {"lstrip": False, "rstrip": False, "normalized": False, "single_word": False, "special": True}
+    added = {"added_tokens_decoder": {number: {"content": token, **flags}}}
+    return "tokenizer_config.json", {"tokenizer_class": "PreTrainedTokenizerFast", **added}
+
+
+@pytest.mark.parametrize("stored", [_added_tokens_json, _added_tokens_decoder])
+def test_a_token_that_another_file_adds_is_read_as_one(stored, make_folder, tmp_path):
+    folder, watch = make_folder(LOWER, {"do_lower_case": True, "strip_accents": False}), Watch()
+    size = Tokenizer.from_file(str(folder / "tokenizer.json")).get_vocab_size()
+    name, content = stored("[COL]", size)
+    (folder / name).write_text(json.dumps(content))
+    with reporting(watch):
+        save_tokenizer(folder, tmp_path / "out")
+    made = Tokenizer.from_file(str(tmp_path / "out" / "tokenizer.json")).encode("[COL] дрель").ids
+    assert size in made and made == AutoTokenizer.from_pretrained(folder)("[COL] дрель")["input_ids"]
+    assert "differ on 'a [COL] b'" in watch.notes[0]
+
+
 def test_a_model_of_a_run_keeps_the_tokenizer_that_it_was_trained_with(make_folder, tmp_path):
     folder = make_folder(*CONTRADICTIONS[0])
     copy_tokenizer(folder, tmp_path / "copied")
@@ -77,6 +100,9 @@ def test_a_python_tokenizer_without_a_file_of_its_own_is_refused(make_folder, tm
     class Slow:
         def __call__(self, text, right=None):
             return {"input_ids": [0]}
+
+        def get_added_vocab(self):
+            return {}
 
     monkeypatch.setattr(tokenizer_agreement, "_python_tokenizer", lambda folder: Slow())
     with pytest.raises(UserError, match="disagree") as caught:

@@ -50,12 +50,21 @@ class Finished(Encoder):
         write_settings(bound, folder, input_names(model))
 
 
+def is_nameless(source: Path) -> bool:
+    """Whether the classes of a classifier have no names, which would say in which order they are."""
+    from distill.models.encoder_config import no_names, stored_labels
+
+    found = stored_labels(source) or []
+    return found == no_names(len(found))
+
+
 def require_finished(source: Path, space: LabelSpace) -> None:
-    """Check that a folder holds a classifier of the task's labels, in the task's order. Raises: UserError."""
-    from distill.models.encoder_config import require_labels, stored_labels
+    """Check that a folder holds a classifier of the task's kind and labels, in the task's order. Raises: UserError."""
+    from distill.models.encoder_config import no_names, require_labels, stored_labels
 
     # Without a head of its own it would be given one of random weights.
-    names = read_json(source / CONFIG_FILE).get("architectures") or []
+    config = read_json(source / CONFIG_FILE)
+    names = config.get("architectures") or []
     if not any("SequenceClassification" in name for name in names):
         raise UserError(
             "the finished teacher has no classification head",
@@ -63,9 +72,17 @@ def require_finished(source: Path, space: LabelSpace) -> None:
             found=f"architectures {names}",
             do="give the folder of a fine-tuned classifier, or fine-tune this encoder with --checkpoint",
         )
+    kind, needed = config.get("problem_type"), space.objective.problem_type
+    if kind not in (None, needed):
+        raise UserError(
+            "the finished teacher was trained for another kind of task",
+            where=str(source / CONFIG_FILE),
+            found=f"problem_type {kind}",
+            do=f"task.kind must be the one that it was trained for; now: {space.objective.name} ({needed})",
+        )
     require_labels(source)
-    found = tuple(stored_labels(source) or ())
-    if found not in (space.outputs, tuple(f"LABEL_{index}" for index in range(len(space.outputs)))):
+    found = stored_labels(source) or []
+    if found not in (list(space.outputs), no_names(len(space.outputs))):
         raise UserError(
             "the finished teacher was trained for other labels",
             where=str(source),

@@ -70,7 +70,7 @@ def stored_labels(folder: Path) -> list[str] | None:
     names = content.get("id2label")
     if names is None:
         count = content.get("num_labels", 2)
-        return [f"LABEL_{index}" for index in range(count)] if isinstance(count, int) and count > 0 else None
+        return no_names(count) if isinstance(count, int) and count > 0 else None
     if isinstance(names, dict):
         if set(names) != {str(index) for index in range(len(names))}:
             return None
@@ -78,6 +78,11 @@ def stored_labels(folder: Path) -> list[str] | None:
     if not isinstance(names, list) or not names or not all(isinstance(name, str | int) for name in names):
         return None
     return [str(name) for name in names]
+
+
+def no_names(count: int) -> list[str]:
+    """What transformers calls so many classes that nobody has named."""
+    return [f"LABEL_{index}" for index in range(count)]
 
 
 def name_outputs(config: Any, labels: list[str], objective: Objective, folder: Path) -> None:

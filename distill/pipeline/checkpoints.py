@@ -133,7 +133,7 @@ def _try_start(
     students: Mapping[str, Chain],
     export: bool,
 ) -> None:
-    from distill.families.finished import require_finished
+    from distill.families.finished import is_nameless, require_finished
     from distill.inference.trial import Trial
 
     entry, space = experiment.settings.entry(name), experiment.space
@@ -143,6 +143,9 @@ def _try_start(
     source = _resolved(given, f"{section}.{name}.{place}")
     if finished:
         require_finished(source, space)
+        if is_nameless(source):
+            named = f"{', '.join(space.outputs)}, in this order (task.labels)"
+            note(f"{section}.{name}: the classes of {source} have no names; they are taken for {named}")
     cuts = {
         one: partial(_kept, f"teachers.{one}", cut)
         for one in _rooted(name, experiment.settings)

@@ -19,6 +19,7 @@ from distill.models.pretrained import save_tokenizer
 from teachers.config import TeacherConfig
 from teachers.teach import teach
 from tests.families.lessons import toy_lesson
+from tests.models.folders import edit_config
 from tests.training.toy import DOCUMENT, LABELS, SPACE, WINDOWED, same_weights, toy_view
 
 
@@ -112,8 +113,16 @@ def test_missing_folder_is_refused(records, tmp_path):
         _adopt(tmp_path / "absent" / "x", records, tmp_path / "adopted")
 
 
+def test_a_classifier_of_another_kind_of_task_is_refused(make_finished, records, tmp_path):
+    source, _ = make_finished()
+    with pytest.raises(UserError, match=r"another kind of task\n.*\n.*single_label_classification\n.*multi") as caught:
+        _adopt(source, records, tmp_path / "adopted", space=LabelSpace(LABELS, MultiLabel()))
+    assert caught.value.where == str(source / "config.json") and not (tmp_path / "adopted").exists()
+
+
 def test_kind_of_the_task_is_kept_for_the_export(make_finished, records, tmp_path):
     source, _ = make_finished()
+    edit_config(source, problem_type="absent")
     space = LabelSpace(LABELS, MultiLabel())
     _adopt(source, records, tmp_path / "adopted", space=space)
     config = json.loads((tmp_path / "adopted" / "config.json").read_text())

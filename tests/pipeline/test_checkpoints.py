@@ -12,6 +12,7 @@ from distill.core import protobuf
 from distill.core.errors import UserError
 from distill.core.progress import Reporter, reporting
 from distill.inference import trial
+from distill.models.encoder import load_classifier
 from distill.pipeline import checkpoints
 from distill.pipeline.checkpoints import _family_checks
 from distill.pipeline.experiment import Experiment
@@ -231,6 +232,16 @@ def test_a_finished_teacher_is_checked_before_the_first_step(changes, message, m
     with pytest.raises(UserError, match=message):
         execute_run(settings, Noting(), "label")
     assert not (settings.run / "run.json").exists()
+
+
+def test_nameless_classes_of_a_finished_teacher_are_told(make, tmp_path):
+    settings, watch = make("BERT", entry="finished"), Noting()
+    load_classifier(tmp_path / "checkpoint", [f"LABEL_{index}" for index in range(3)]).save_pretrained(
+        tmp_path / "checkpoint"
+    )
+    execute_run(settings, watch, "teach")
+    told = "have no names; they are taken for мимо, рядом, точно, in this order (task.labels)"
+    assert [line for line in watch.notes if told in line and line.startswith("teachers.base: ")]
 
 
 def test_a_view_longer_than_random_weights_have_positions_is_not_pre_trained_on(make):

@@ -21,6 +21,7 @@ _WEIGHTS, _INDEX = "model.safetensors", "model.safetensors.index.json"
 _PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 _VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json", "tokenizer.model", "sentencepiece.bpe.model", "spm.model")
 _MERGES = "merges.txt"  # beside vocab.json
+_RARE = "ꙮ 𓀀 𒀀"  # letters of three scripts that hardly any vocabulary has
 _ADAPTER = "adapter_config.json"
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
 _FETCH = (
@@ -195,9 +196,18 @@ def _require_tokenizer(path: Path) -> None:
     from tokenizers import Tokenizer
 
     try:
-        Tokenizer.from_file(str(path))
+        tokenizer = Tokenizer.from_file(str(path))
     except Exception as error:  # tokenizers raises Exception itself
         raise UserError("cannot read the tokenizer", where=str(path), found=error, do="restore the file") from error
+    try:
+        tokenizer.encode(_RARE)
+    except Exception as error:
+        raise UserError(
+            "the tokenizer has no token for characters that it does not know",
+            where=str(path),
+            found=error,
+            do="name the unknown token that the model was trained with in it: unk_token, of Unigram unk_id",
+        ) from error
 
 
 def _convert_tokenizer(checkpoint: Path, folder: Path) -> None:

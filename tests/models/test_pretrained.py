@@ -155,6 +155,26 @@ def test_vocabulary_is_converted(folder, tmp_path):
     assert made.encode("drill", "18").tokens[0] == "[CLS]" and made.get_vocab() == vocabulary
 
 
+def _nameless_unknown(model):
+    model["vocab"]["[OOV]"] = model["vocab"].pop("[UNK]")
+
+
+def _unigram(model):
+    model.update(type="Unigram", unk_id=None, vocab=[[token, -1.0] for token in model["vocab"]], byte_fallback=False)
+
+
+@pytest.mark.parametrize("damage", [_nameless_unknown, _unigram])
+def test_a_tokenizer_that_cannot_read_every_character_is_refused(damage, folder, tmp_path):
+    path = folder / "tokenizer.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    damage(content["model"])
+    content["added_tokens"] = [one for one in content["added_tokens"] if one["content"] != "[UNK]"]
+    path.write_text(json.dumps(content), encoding="utf-8")
+    with pytest.raises(UserError, match=r"no token for characters[\s\S]*tokenizer\.json") as caught:
+        save_tokenizer(folder, tmp_path / "out")
+    assert caught.value.exit_code == 2
+
+
 def test_broken_tokenizer_is_named(folder, tmp_path):
     (folder / "tokenizer.json").write_text("{}")
     with pytest.raises(UserError, match="cannot read the tokenizer"):

@@ -14,12 +14,14 @@ from distill.models.small.register import register
 from distill.models.two_layer_head import register_headed
 
 CONFIG = "config.json"
+_OTHER_OUTPUTS = ("output_hidden_states", "output_attentions", "use_cache")
 _NAMING = ("id2label", "label2id", "num_labels")
 
 
 def read_config(folder: Path) -> Any:
     """The config of a family that has a classifier; its padding token is set where any token can be one.
 
+    Whatever else the checkpoint was to give, logits by name are all that a forward pass gives unless it is asked.
     Class names that are not numbered 0 … C-1 are left out, see `stored_labels`.
 
     Raises: UserError when it cannot be read, transformers has no classifier of the family, or it is an
@@ -48,6 +50,10 @@ def read_config(folder: Path) -> Any:
         raise _no_encoder("an encoder-decoder cannot be cut to a student: it has two stacks of layers", config, folder)
     names = ("pad_token_id", "eos_token_id", "vocab_size")
     config.pad_token_id = find_pad({name: getattr(config, name, None) for name in names}, folder)
+    for name in _OTHER_OUTPUTS:
+        if getattr(config, name, False):
+            setattr(config, name, False)
+    config.return_dict = True
     return config
 
 

@@ -166,9 +166,12 @@ def _require_portable(proto: onnx.ModelProto, model_folder: Path) -> None:
     """Refuse a graph that another runtime could not read, or that only fits the sample it was traced with."""
     found: Any = None
     domains = {node.domain for node in proto.graph.node} - _STANDARD_DOMAINS
+    outputs = [value.name for value in proto.graph.output]
     frozen = [value.name for value in proto.graph.input if not _is_free(value)]
     if domains or proto.functions:
         found = f"operators outside the ONNX standard: {', '.join(sorted(domains)) or 'local functions'}"
+    elif outputs != ["logits"]:
+        found = f"outputs other than logits: {', '.join(outputs)}"
     elif frozen:
         found = f"a fixed batch or sequence axis in {', '.join(frozen)}"
     elif proto.ByteSize() > MOST_BYTES:

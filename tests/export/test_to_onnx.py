@@ -117,9 +117,17 @@ def use_contrib_operator(model):
     model.graph.node[0].domain = "com.microsoft"
 
 
+def give_hidden_states(model):
+    model.graph.output.append(onnx.helper.make_tensor_value_info("hidden_states.0", onnx.TensorProto.FLOAT, None))
+
+
 @pytest.mark.parametrize(
     ("fault", "message"),
-    [(freeze_sequence, "fixed batch or sequence axis in attention_mask"), (use_contrib_operator, "com.microsoft")],
+    [
+        (freeze_sequence, "fixed batch or sequence axis in attention_mask"),
+        (use_contrib_operator, "com.microsoft"),
+        (give_hidden_states, r"outputs other than logits: logits, hidden_states\.0"),
+    ],
 )
 def test_a_graph_that_only_fits_here_is_refused(fp32, tmp_path, fault, message):
     model = onnx.load(fp32("bert"))

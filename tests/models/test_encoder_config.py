@@ -46,6 +46,19 @@ def test_a_head_is_kept_whatever_its_classes_are_called(saved):
     assert (load_classifier(saved, LABELS).classifier.weight == before).all()
 
 
+@pytest.mark.parametrize("names", [LABELS, "absent"])
+def test_a_forward_pass_gives_logits_whatever_the_checkpoint_gave(names, saved, make_inputs):
+    """With and without names of classes a config is read in two ways."""
+    given = {} if names == "absent" else {"id2label": dict(enumerate(names)), "label2id": "absent"}
+    edit_config(saved, output_hidden_states=True, output_attentions=True, return_dict=False, **given)
+    assert list(load_classifier(saved, LABELS)(**make_inputs([3]))) == ["logits"]
+
+
+def test_a_decoder_gives_logits_alone_too(tmp_path, make_inputs):
+    hf.GPT2Model(hf.GPT2Config(vocab_size=60, n_embd=8, n_head=2, n_layer=1, eos_token_id=2)).save_pretrained(tmp_path)
+    assert list(load_classifier(tmp_path, LABELS)(**make_inputs([3]))) == ["logits"]
+
+
 @pytest.mark.parametrize("kind", ["BartConfig", "T5Config"])
 def test_encoder_decoders_are_refused(kind, tmp_path):
     getattr(hf, kind)().save_pretrained(tmp_path)

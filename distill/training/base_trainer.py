@@ -153,7 +153,7 @@ def _arguments(config: TrainingConfig, stretch: Stretch, seed: int) -> TrainingA
     assert config.learning_rate is not None
     best = config.checkpoint == "best"
     schedule, how = decay(stretch.schedule, stretch.final_rate)
-    return TrainingArguments(
+    arguments = TrainingArguments(
         output_dir=str(stretch.folder),
         num_train_epochs=config.epochs or 1,
         max_steps=stretch.steps or -1,
@@ -181,3 +181,6 @@ def _arguments(config: TrainingConfig, stretch: Stretch, seed: int) -> TrainingA
         remove_unused_columns=False,
         dataloader_pin_memory=torch.cuda.is_available(),
     )
+    # On each of several devices that a process sees the Trainer would put a batch of this size.
+    arguments._n_gpu = min(arguments.n_gpu, 1)
+    return arguments

@@ -1,6 +1,7 @@
 """The Trainer's batches, steps, learning rates and validation."""
 
 from contextlib import ExitStack
+from functools import cached_property
 from types import SimpleNamespace
 
 import numpy as np
@@ -89,6 +90,24 @@ def test_muon_takes_the_matrices_of_the_layers_and_adamw_the_rest(make_trainer):
     assert sorted(everything) == sorted(weight for group in groups for weight in group)
     assert trainer.create_optimizer() is optimizer
     assert isinstance(make_trainer(8).create_optimizer(), torch.optim.AdamW)
+
+
+def test_of_several_devices_a_process_uses_one(make_trainer, monkeypatch):
+    real = hf.TrainingArguments.__dict__["_setup_devices"].func
+
+    def two(arguments):
+        device = real(arguments)
+        arguments._n_gpu = 2
+        return device
+
+    seen = cached_property(two)
+    seen.__set_name__(hf.TrainingArguments, "_setup_devices")
+    monkeypatch.setattr(hf.TrainingArguments, "_setup_devices", seen)
+    assert hf.TrainingArguments().n_gpu == 2
+    trainer = make_trainer(8, batch_size=4, epochs=1)
+    trainer.train()
+    assert trainer.args.train_batch_size == 4 and trainer.state.max_steps == 2
+    assert trainer.model_wrapped is trainer.model
 
 
 @pytest.mark.parametrize("warmup", [0.5, 4])

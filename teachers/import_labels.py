@@ -16,7 +16,7 @@ from distill.core.errors import UserError
 from distill.core.intake.json_rows import json_value
 from distill.core.intake.sources import Reading, read_rows
 from distill.core.label_counts import LabelCounts
-from distill.core.label_space import LabelSpace, label_name
+from distill.core.label_space import LabelSpace, label_name, scalar_text
 from distill.core.progress import note
 from distill.core.records import Record
 from distill.core.soft_labels import SoftLabels, statuses, storable, write_shard
@@ -82,7 +82,7 @@ class _Given:
             values = row.values
             if values is None or values.get("id") in (None, ""):
                 raise UserError("a row without id", where=where, found=row.problem, do="give every row id and logits")
-            name = str(values["id"])
+            name = scalar_text(values["id"])
             if name in places:
                 raise UserError("a duplicate id", where=where, found=name, do="keep one row per id")
             places[name] = len(places)

@@ -116,6 +116,17 @@ def test_logits_reach_their_rows_in_the_order_of_the_records(tmp_path, records, 
     assert "Finished: 7 rows." in card and "empty 1, ok 6" in card and "`labels." in card
 
 
+@pytest.mark.parametrize("write", [jsonl, parquet])
+def test_ids_are_read_as_those_of_records(tmp_path, write):
+    """Tables with a gap in a column of whole numbers hold floats."""
+    names = [str(number) for number in range(len(IDS))]
+    write_records(tmp_path / "numbered" / "train.parquet", [Record(name, {"page.title": "дрель"}) for name in names])
+    rows = [{**row, "id": float(name)} for row, name in zip(listed(), names, strict=True)]
+    found = brought_in(write(tmp_path, rows), tmp_path / "numbered", tmp_path)
+    assert found.ids == names
+    np.testing.assert_array_equal(found.logits, LOGITS)
+
+
 def test_half_precision_follows_the_config(tmp_path, records):
     config = LabellingConfig(half=True)
     found = brought_in(jsonl(tmp_path, listed()), records, tmp_path, config)

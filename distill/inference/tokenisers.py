@@ -7,10 +7,12 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from itertools import chain
 from multiprocessing import get_context
 from typing import TYPE_CHECKING
 
+from distill.core.errors import UserError
 from distill.core.rendering import Encoded, Renderer
 
 if TYPE_CHECKING:
@@ -35,9 +37,13 @@ class Tokenisers:
         self._pool = ProcessPoolExecutor(processes, get_context("spawn"), initializer=_start, initargs=own)
 
     def encode_batch(self, rows: Sequence[Row]) -> list[Encoded]:
-        """Records as windows of token ids, in their order."""
+        """Records as windows of token ids, in their order. Raises: UserError when one of the processes was killed."""
         parts = [[dict(row) for row in rows[at : at + _PIECE_ROWS]] for at in range(0, len(rows), _PIECE_ROWS)]
-        return list(chain.from_iterable(self._pool.map(_encode, parts)))
+        try:
+            return list(chain.from_iterable(self._pool.map(_encode, parts)))
+        except BrokenProcessPool:
+            do = "give the same command again: finished shards are kept; where memory is short with fewer tokenisers"
+            raise UserError("a process that tokenises was killed", where="labelling.tokenisers", do=do) from None
 
 
 def _start(renderer: Renderer, parent: int) -> None:

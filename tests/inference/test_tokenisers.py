@@ -7,6 +7,9 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
+from distill.core.errors import UserError
 from distill.core.project import ViewConfig
 from distill.core.record_store import write_records
 from distill.core.records import Record
@@ -37,6 +40,16 @@ def test_processes_tokenise_and_the_labels_are_the_same(folder, rows, tmp_path, 
     assert len(used) == 3
     one, other = read_soft_labels(tmp_path / "thread"), read_soft_labels(tmp_path / "processes")
     assert (list(one.ids), one.logits.tobytes()) == (list(other.ids), other.logits.tobytes())
+
+
+def test_a_process_that_is_killed_is_told(make_renderer):
+    pool = tokenisers.Tokenisers(make_renderer(), 1)
+    assert len(pool.encode_batch([{}])) == 1
+    os.kill(next(iter(pool._pool._processes)), signal.SIGKILL)
+    for _ in range(2):
+        with pytest.raises(UserError, match=r"was killed[\s\S]*labelling\.tokenisers[\s\S]*shards are kept") as told:
+            pool.encode_batch([{}])
+        assert told.value.exit_code == 2
 
 
 _HOLDER = """

@@ -106,6 +106,7 @@ def test_families_that_one_process_trains_are_named_where_there_is_nothing_to_sh
     steps, runner = [_step("records"), _step("teach words@document", alone=True)], Steps(tmp_path, {}, {})
     require_together(steps, runner)
     monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("LOCAL_RANK", "0")
     with pytest.raises(UserError, match="teach words@document, and 2 processes") as told:
         require_together(steps, runner)
     assert told.value.exit_code == 2
@@ -126,6 +127,7 @@ def test_which_families_share_a_fit(learner, alone):
 
 def test_a_batch_that_does_not_divide_is_named(monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("LOCAL_RANK", "0")
     assert rows_of_a_process(TrainingConfig(batch_size=8)) == 4
     with pytest.raises(UserError, match=r"batch_size[\s\S]*7 rows, 2 processes"):
         rows_of_a_process(TrainingConfig(batch_size=7))
@@ -138,6 +140,7 @@ def test_a_connection_that_breaks_says_that_another_process_has_ended(monkeypatc
     with pytest.raises(RuntimeError, match="pair.cc"), naming_lost_processes():
         raise RuntimeError(GLOO)
     monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("LOCAL_RANK", "0")
     with pytest.raises(UserError, match=r"another process of torchrun has ended[\s\S]*from the last checkpoint"):
         with naming_lost_processes():
             raise RuntimeError(GLOO)

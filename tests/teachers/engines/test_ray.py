@@ -66,6 +66,7 @@ def test_what_ray_cannot_do_is_refused_before_the_run(monkeypatch):
     with pytest.raises(UserError, match=r"unknown engine[\s\S]*labelling\.engine[\s\S]*did you mean 'ray'"):
         engine(Labelling(engine="rays"))
     monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("LOCAL_RANK", "0")
     with pytest.raises(UserError, match=r"torchrun and Ray[\s\S]*labelling\.engine"):
         engine(Labelling(engine="ray")).require()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from distill.core.intake.sources import read_rows
 from distill.core.label_space import LabelSpace, label_name, scalar_text
 from distill.core.record_store import iter_records, splits
 from distill.core.records import Record
+from distill.core.rendering import name_at
 from distill.core.sheets.sheet import ID, LABEL, read_sheet
 from distill.families.family import Lesson
 from distill.training.learnt_rows import labelled_rows
@@ -57,6 +58,12 @@ def _named(file: Path, space: LabelSpace) -> dict[str, int]:
     return found
 
 
+def _id(values: Mapping[str, Any]) -> str:
+    """The id of a row, '' for none; 0 is one."""
+    name = name_at(values, ID)
+    return "" if name is None else scalar_text(name)
+
+
 def _rows(file: Path) -> Iterator[tuple[str, str, str]]:
     """(where, id, label) of each row with a label; CSV is read as a sheet that a spreadsheet saved."""
     found: list[tuple[int, str, Any]]
@@ -64,7 +71,7 @@ def _rows(file: Path) -> Iterator[tuple[str, str, str]]:
         found = [(row.number, row.id, row.cells[LABEL]) for row in read_sheet(file)]
     else:
         rows = ((row.number, row.values or {}) for row in read_rows(file))
-        found = [(number, scalar_text(values.get(ID) or ""), values.get(LABEL)) for number, values in rows]
+        found = [(number, _id(values), values.get(LABEL)) for number, values in rows]
     for number, name, label in found:
         where = f"{file}, row {number}"
         if not name:

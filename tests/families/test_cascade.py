@@ -348,6 +348,9 @@ def test_named_rows_choose_instead_and_those_of_a_test_are_refused(many, tmp_pat
         sheet.write_text(f"id,label\n{text}\n", encoding="utf-8")
         with pytest.raises(UserError, match=message):
             _fitted(tmp_path / f"refused {message}", many, [{"stage": "keywords"}], calibrate=str(sheet))
+    jsonl.write_text('{"id": 0, "label": "мимо"}', encoding="utf-8")
+    with pytest.raises(UserError, match="no training or pool row"):  # 0 is an id
+        _fitted(tmp_path / "zero", many, [{"stage": "keywords"}], calibrate=str(jsonl))
 
 
 def test_it_reads_what_its_settings_need_and_nothing_else():

@@ -15,7 +15,7 @@ _LONGER = (
     "train longer (ceiling_steps, patience; no max_steps or epochs) or at another learning rate, or start from a "
     "better encoder"
 )
-_MORE_ROWS = "give more gold rows, or take a teacher that is an encoder"
+_MORE_ROWS = "give more gold rows, or take another teacher"
 _LEAKS = (
     "data.on_leak: drop_train takes their equals out of training and validation, data.on_card_leak: drop those that "
     "only read alike on cards; where ids are unique within a file only, data.id: null makes ids of the texts; or "

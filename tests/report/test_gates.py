@@ -259,7 +259,7 @@ def test_a_teacher_that_knows_nothing_is_named_with_how_its_own_fit_ended():
 
 def test_a_teacher_without_steps_is_not_told_to_train_longer():
     gates = [gate.as_json() for gate in teacher_gate(Gates(), choice(0.2))]
-    with pytest.raises(GateFailed, match="give more gold rows, or take a teacher that is an encoder") as caught:
+    with pytest.raises(GateFailed, match="give more gold rows, or take another teacher") as caught:
         require_teacher({"gates": gates, "choice": choice(0.2), "training_history": []}, "x")
     assert "ceiling_steps" not in str(caught.value)
 

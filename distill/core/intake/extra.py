@@ -33,6 +33,13 @@ def is_extra(split: str) -> bool:
     return split.startswith(PREFIX)
 
 
+def optional_columns(project: Project) -> set[str]:
+    """Columns of the project that such rows may lack: the slice, and keys where no row is left out by its key."""
+    data = project.data
+    by_key = data.split.mode == "keys" or data.on_valid_key == "drop"
+    return {*([] if by_key else data.keys), *filter(None, [data.slice])}
+
+
 def separate_extra(
     records: Sequence[Record], labelled: Parts, project: Project
 ) -> Iterator[tuple[str, list[Record], list[Record]]]:

@@ -31,7 +31,7 @@ class Account:
         dropped: reason to rows dropped.
         examples: reason to the first 20 ids dropped for it.
         first_bad: the first bad row, in words.
-        missing_columns: file of a pool source to the text columns that it lacks.
+        missing_columns: file to the columns that it lacks: texts of a pool source, slice and keys of extra rows.
         rare: rare class to its rows, which another class has taken or which were dropped for it.
         missing_pairs: of a pool of made pairs, kind to the pairs that are asked for and that no sides are there for.
         files: rows read of each file; empty where all were read of one.

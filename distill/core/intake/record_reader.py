@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from math import isnan
 from pathlib import Path
 from typing import Any
@@ -95,18 +95,19 @@ class ColumnWatch:
         """The columns that no row had."""
         return list(self._missing)
 
-    def require(self, path: Path, ledger: str) -> None:
+    def require(self, path: Path, ledger: str, optional: Collection[str] = ()) -> None:
         """Raises: UserError naming the missing columns, the config keys, the nearest names and the file's columns.
 
-        Args: ledger: what was dropped so far; '' for nothing.
+        Args: ledger: what was dropped so far; '' for nothing. optional: columns that may be missing.
         """
-        if not self._missing:
+        needed = {name: key for name, key in self._missing.items() if name not in optional}
+        if not needed:
             return
         known = list(self._known)
-        guesses = [f"'{name}': did you mean '{near}'?" for name in self._missing if (near := nearest(name, known))]
+        guesses = [f"'{name}': did you mean '{near}'?" for name in needed if (near := nearest(name, known))]
         listed = ", ".join(known[:_LISTED_COLUMNS])
         raise UserError(
-            "no row has " + ", ".join(f"column '{name}' ({key})" for name, key in self._missing.items()),
+            "no row has " + ", ".join(f"column '{name}' ({key})" for name, key in needed.items()),
             where=str(path),
             found="; ".join(filter(None, [ledger, f"columns {listed}"])),
             do=" ".join([*guesses, "correct the name in the config or add the column"]),

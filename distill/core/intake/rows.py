@@ -8,6 +8,7 @@ from typing import Any
 
 from distill.core.errors import UserError
 from distill.core.intake.compared_text import text_hash
+from distill.core.intake.extra import is_extra, optional_columns
 from distill.core.intake.hashing import digest
 from distill.core.intake.ledger import Account, Ledger, Quarantine
 from distill.core.intake.pairing import left_fields
@@ -103,11 +104,16 @@ class SourceReader:
         account.first_bad = account.first_bad or words
 
     def _require_columns(self, source: str, path: Path, watch: ColumnWatch, labelled: bool) -> None:
-        """Labelled files need every column; pool files may lack texts that only the richer view reads."""
+        """Labelled files need every column but those that extra rows may lack; pool files may lack texts that only the
+        richer view reads.
+        """
         missing = watch.missing()
         if self._one_side:
             missing = _of_sides_that_are_there(self._project, missing)
-        if labelled or self._project.data.id in missing or sides_without_column(self._project, missing):
+        if labelled:
+            optional = optional_columns(self._project) if is_extra(source) else ()
+            watch.require(path, self._ledger.account(source).losses(), optional)
+        elif self._project.data.id in missing or sides_without_column(self._project, missing):
             watch.require(path, self._ledger.account(source).losses())
         if missing:
             self._ledger.account(source).missing_columns[self._quarantine.shown(path)] = missing

@@ -87,3 +87,24 @@ def test_without_a_row_left_the_source_is_named(tmp_path):
     with pytest.raises(UserError, match="split 'extra.old' has no rows left") as caught:
         run(write_all(tmp_path, old=[{**one, "id": f"с{one['id']}"} for one in TEST]), **OLD)
     assert caught.value.where == "data.extra.old" and "in_test 6" in str(caught.value.found)
+
+
+def test_rows_without_slice_and_keys_are_learnt_and_the_audit_says_what_they_lack(tmp_path):
+    write_all(tmp_path, old=[bare(old) for old in rows("с", 6, 400)])
+    out, audit = run(tmp_path, **OLD)
+    assert len(ids(out, "extra.old")) == 6
+    assert "extra.old: some file has no column page.id, product.id, segment" in audit["warnings"]
+
+
+def test_keys_are_needed_where_rows_are_left_out_by_them(tmp_path):
+    write_all(tmp_path, old=[bare(old) for old in rows("с", 6, 400)])
+    with pytest.raises(UserError, match=r"^no row has column 'product.id' \(data.keys\), column 'page.id'"):
+        run(tmp_path, **OLD, on_valid_key="drop")
+
+
+def bare(old):
+    """The row without its slice and keys."""
+    return {
+        **{name: value for name, value in old.items() if name != "segment"},
+        **{side: {name: value for name, value in old[side].items() if name != "id"} for side in ("product", "page")},
+    }

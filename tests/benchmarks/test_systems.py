@@ -12,6 +12,8 @@ from benchmarks.datasets import GRADED_OFFERS, prepare_set
 from benchmarks.results_page import pages
 from distill.core.config import load_yaml
 from distill.core.files import read_json, write_json
+from distill.core.intake.prepare import prepare
+from distill.core.record_store import read_records, splits
 from distill.pipeline.models import table
 from distill.pipeline.settings import resolve_settings
 from tests.benchmarks.raw_sets import write
@@ -26,14 +28,21 @@ def raw(tmp_path):
     for split in LABELLED:
         write(folder / f"{split}.jsonl.gz", [offer(f"{split}-{n}", n % 2, n % 4 == 0) for n in range(8)])
     for model in ("a", "b"):
-        write(folder / "llm_labelled" / f"{model}.jsonl.gz", [offer(f"made-{n}", n % 2) for n in range(4)])
+        write(folder / "llm_labelled" / f"{model}.jsonl.gz", [pair(f"made-{n}", n % 2) for n in range(4)])
     return folder.parent
 
 
-def offer(name, label, near=False):
-    return {"id": name, "left": {"title": f"left {name}"}, "right": {"title": "right"}, "label": label} | {
-        "is_hard_negative": near
-    }
+def pair(name, label):
+    """As a language model labelled it: nobody knows of which products its offers are."""
+    other = dict.fromkeys(("brand", "price", "priceCurrency", "description"))
+    sides = {side: {"title": f"{side} {name}", **other} for side in ("left", "right")}
+    return {"id": name, **sides, "label": label}
+
+
+def offer(name, label, near):
+    row = pair(name, label)
+    products = {side: {**row[side], "cluster_id": f"{side} {name}"} for side in ("left", "right")}
+    return {**row, **products, "is_hard_negative": near}
 
 
 def test_offers_have_three_grades_and_the_pool_none(raw, tmp_path):
@@ -43,6 +52,14 @@ def test_offers_have_three_grades_and_the_pool_none(raw, tmp_path):
     assert [row["label"] for row in rows["train"]] == ["near", "match", "random", "match"] * 2
     assert [row["label"] for row in rows["extra"]] == ["near", "match"] * 2
     assert all("label" not in row for row in rows["pool"]) and len(rows["pool"]) == 4
+
+
+def test_its_project_reads_every_file_of_the_set(raw, tmp_path):
+    root = prepare_set(GRADED_OFFERS, raw, tmp_path / "data")
+    settings = resolve_settings(systems.PROJECTS / f"{systems.NAME}.yaml", tmp_path / "run", sets=[f"data.root={root}"])
+    prepare(settings.project, tmp_path / "records")
+    rows = {split: len(read_records(tmp_path / "records", split)) for split in splits(tmp_path / "records")}
+    assert rows == {"train": 8, "valid": 8, "test.seen": 8, "test.unseen": 8, "extra.old": 4, "pool.llm": 4}
 
 
 def test_the_command_makes_every_system_read_the_view_with_three_seeds(raw, tmp_path, monkeypatch):

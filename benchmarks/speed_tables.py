@@ -21,14 +21,15 @@ _RATIOS = {
     "textbrewer_online": "total_vs_textbrewer_online",
     "textbrewer_cached": "total_vs_textbrewer_cached",
 }
-SPEED: dict[str, Figure] = {"times": lambda result, name: f"{result['ratios'][name]:.2f}×"}
+SPEED: dict[str, Figure] = {"times": lambda result, name: f"{result['ratios'][name]['value']:.2f}×"}
 
 
 def markdown_speed(result: Figures) -> str:
     """A page with every loop."""
     text = (
         f"{result['rows']:,} rows at most, {result['epochs']} epochs, a student of {result['layers']} layers, "
-        f"{result['threads']} threads, fp32; the same rows, batches and models in every loop."
+        f"{result['threads']} threads, fp32; the same rows, batches and models in every loop. Medians of "
+        f"{result['rounds']} rounds in which the loops take turns; in brackets the least and the most of the ratios."
     )
     return page(result["title"], text, _HEAD, _rows(result))
 
@@ -43,6 +44,10 @@ def _rows(result: Figures) -> list[list[str]]:
     for cell, name in _NAMES.items():
         one = result["cells"][cell]
         label = f"{one['label']:.1f}" if "label" in one else "–"
-        ratio = f"{result['ratios'][_RATIOS[cell]]:.2f}×" if cell in _RATIOS else "–"
+        ratio = _times(result["ratios"][_RATIOS[cell]]) if cell in _RATIOS else "–"
         rows.append([name, f"{one['seconds']:.1f}", label, ratio])
     return rows
+
+
+def _times(ratio: Figures) -> str:
+    return f"{ratio['value']:.2f}× ({ratio['low']:.2f}–{ratio['high']:.2f})"

@@ -3,9 +3,10 @@
 `python -m benchmarks.training --against textbrewer --run RUN --peer-python PATH` times our whole (every row labelled
 once, then three epochs) against TextBrewer's loop in its own environment, with the teacher in each step and with its
 cached logits, and against our own loop with the teacher in each step: same rows, batches, models, threads, numbers. RUN
-is one that `distill teach` has made. Each cell is a process of its own and is kept in `--work`, so an interrupted
-measurement goes on. `python -m benchmarks.training --rows 1000000 --memory --layers 12 --width 768` measures memory
-instead, of a student of twelve layers.
+is one that `distill teach` has made. The loops take turns, `--rounds` times, so that what disturbs the machine meets
+all alike; ratios are medians over the rounds. Each loop is a process of its own and is kept in `--work`, so an
+interrupted measurement goes on. `python -m benchmarks.training --rows 1000000 --memory --layers 12 --width 768`
+measures memory instead, of a student of twelve layers.
 """
 
 from __future__ import annotations
@@ -20,7 +21,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from benchmarks.environment import environment
+from benchmarks.rounds import ratio
 from benchmarks.training_inputs import Job, export
 from benchmarks.training_loops import CELLS, JOB_FILE
 from benchmarks.training_memory import Size, rows_take
@@ -35,31 +40,48 @@ _NAME = "training_speed"
 _ERROR_LINES = 8
 
 
-def measure(job: Job, peer: Path, work: Path) -> Json:
-    """The seconds of every cell, those in `work` that were made from the same taken from there; and the ratios.
+def measure(job: Job, peer: Path, work: Path, rounds: int) -> Json:
+    """The seconds of every cell in each round, those in `work` that were made from the same taken from there.
 
+    Returns: `cells`: by name what its median round took (`seconds`, of ours also by part) and `rounds`, the seconds of
+        each; `ratios`, see there.
     Raises: UserError for a run without a teacher, an interpreter without the peer, and a loop that fails.
     """
-    inputs, digest, cells = work / "inputs", job.digest, {}
+    inputs, digest = work / "inputs", job.digest
     if read_object(work / "inputs.json").get("digest") != digest:
         export(job, inputs)
         own = {**asdict(job), "run": str(job.run.resolve()), "teacher": str(job.teacher.resolve())}
         write_json(inputs / JOB_FILE, own)
         write_json(work / "inputs.json", {"digest": digest})
-    for cell in (*CELLS, *PEER_CELLS):
-        kept = read_object(work / "cells" / f"{cell}.json")
-        if kept.get("digest") != digest:
-            kept = {"digest": digest, **_cell(cell, inputs, peer, job.threads)}
-            write_json(work / "cells" / f"{cell}.json", kept)
-        cells[cell] = {name: value for name, value in kept.items() if name != "digest"}
-    return {"cells": cells, "ratios": ratios({name: float(one["seconds"]) for name, one in cells.items()})}
+    timed: dict[str, list[Json]] = {cell: [] for cell in (*CELLS, *PEER_CELLS)}
+    for number in range(1, rounds + 1):
+        for cell, found in timed.items():
+            file = work / "cells" / f"{cell}-{number}.json"
+            kept = read_object(file)
+            if kept.get("digest") != digest:
+                print(f"round {number} of {rounds}: {cell} …", file=sys.stderr)
+                kept = {"digest": digest, **_cell(cell, inputs, peer, job.threads)}
+                write_json(file, kept)
+            found.append({name: value for name, value in kept.items() if name != "digest"})
+    seconds = {cell: np.array([float(one["seconds"]) for one in found]) for cell, found in timed.items()}
+    return {"cells": {cell: _typical(found) for cell, found in timed.items()}, "ratios": ratios(seconds)}
 
 
-def ratios(seconds: Mapping[str, float]) -> dict[str, float]:
-    """How many times as fast our whole is as each other loop. Args: seconds: by cell."""
+def _typical(rounds: Sequence[Json]) -> Json:
+    """The median round of a cell (of an even number the faster one of the middle), and the seconds of all."""
+    ordered = sorted(rounds, key=lambda one: float(one["seconds"]))
+    return {**ordered[(len(ordered) - 1) // 2], "rounds": [one["seconds"] for one in rounds]}
+
+
+def ratios(seconds: Mapping[str, NDArray[np.float64]]) -> Json:
+    """How many times as fast our whole is as each other loop: `value`, `low` and `high`, see `rounds.ratio`.
+
+    Args: seconds: by cell, (rounds,).
+    """
     others = {"total_vs_textbrewer_online": "textbrewer_online", "total_vs_textbrewer_cached": "textbrewer_cached"}
     others["vs_own_online"] = "own_online"
-    return {name: round(seconds[cell] / seconds["own"], 3) for name, cell in others.items()}
+    found = {name: ratio(seconds[cell], seconds["own"]) for name, cell in others.items()}
+    return {name: {part: round(value, 3) for part, value in one.items()} for name, one in found.items()}
 
 
 def _cell(cell: str, inputs: Path, peer: Path, threads: int) -> Json:
@@ -73,7 +95,6 @@ def _cell(cell: str, inputs: Path, peer: Path, threads: int) -> Json:
     path = {"PYTHONPATH": root} if cell in CELLS else {}
     variables = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     environ = {**variables, **pools, **path, "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "true"}
-    print(f"{cell} …", file=sys.stderr)
     try:
         done = subprocess.run(command, capture_output=True, text=True, env=environ)
     except OSError as error:
@@ -109,6 +130,8 @@ def _speed(options: argparse.Namespace) -> Json:
     if options.run is None or options.peer_python is None:
         do = "give --run RUN, made by distill teach, and --peer-python PATH"
         raise UserError("nothing to measure against", where="--against textbrewer", do=do)
+    if options.rounds < 1:
+        raise UserError("nothing to measure", where="--rounds", found=options.rounds, do="give 1 or more")
     job = Job(
         run=options.run,
         teacher=options.run / "teachers" / options.teacher,
@@ -119,7 +142,7 @@ def _speed(options: argparse.Namespace) -> Json:
         view=options.view,
         settings=overrides(options.set),
     )
-    found = measure(job, options.peer_python, options.work or options.run / "speed")
+    found = measure(job, options.peer_python, options.work or options.run / "speed", options.rounds)
     about = {
         "kind": _NAME,
         "title": "Speed of training",
@@ -128,6 +151,7 @@ def _speed(options: argparse.Namespace) -> Json:
         "layers": options.layers,
         "epochs": options.epochs,
         "threads": options.threads,
+        "rounds": options.rounds,
         "settings": job.settings,
     }
     result = {**about, **found, "environment": environment()}
@@ -146,6 +170,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--rows", type=int, default=20_000, help="training and pool rows, at most; with --memory made-up rows")
     add("--epochs", type=int, default=3)
     add("--threads", type=int, default=2)
+    add("--rounds", type=int, default=3, help="turns that every loop has")
     add("--set", action="append", default=[], help="a field of the student's training: last_layer=first_token; repeats")
     add("--peer-python", type=Path, help="interpreter of an environment with requirements/textbrewer.txt")
     add("--work", type=Path, help="folder of inputs and cells; by default speed in RUN")

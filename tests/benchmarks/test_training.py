@@ -109,30 +109,35 @@ def test_a_teacher_in_each_step_teaches_what_stored_labels_do(inputs):
     assert max(float((one[name] - start[name]).abs().max()) for name in one) > 3e-4
 
 
-def test_cells_are_kept_until_what_they_are_made_from_changes(job, tmp_path, monkeypatch):
-    made, seconds = [], {"own": 2.0, "own_online": 4.0, "textbrewer_online": 5.0, "textbrewer_cached": 3.0}
+def test_loops_take_turns_and_are_kept_until_what_they_are_made_from_changes(job, tmp_path, monkeypatch):
+    cells = ["own", "own_online", "textbrewer_online", "textbrewer_cached"]
+    seconds = {
+        cell: iter(taken) for cell, taken in zip(cells, ([2, 4, 2], [4, 4, 8], [5, 6, 5], [3, 9, 4]), strict=True)
+    }
+    made = []
 
     def cell(name, inputs, peer, threads):
         made.append(name)
-        if made == ["own", "own_online", "textbrewer_online"]:
+        if len(made) == 6:
             raise UserError("stopped")
-        return {"seconds": seconds[name]}
+        return {"seconds": float(next(seconds[name])), "part": len(made)}
 
     monkeypatch.setattr(training, "_cell", cell)
     with pytest.raises(UserError, match="stopped"):
-        training.measure(job, tmp_path / "python", tmp_path)
-    found = training.measure(job, tmp_path / "python", tmp_path)
-    assert made == ["own", "own_online", "textbrewer_online", "textbrewer_online", "textbrewer_cached"]
+        training.measure(job, tmp_path / "python", tmp_path, 3)
+    found = training.measure(job, tmp_path / "python", tmp_path, 3)
+    assert made == [*cells, "own", "own_online", *cells[1:], *cells]
+    assert found["cells"]["own"] == {"seconds": 2.0, "part": 10, "rounds": [2.0, 4.0, 2.0]}
     assert found["ratios"] == {
-        "total_vs_textbrewer_online": 2.5,
-        "total_vs_textbrewer_cached": 1.5,
-        "vs_own_online": 2.0,
+        "total_vs_textbrewer_online": {"value": 2.5, "low": 1.5, "high": 2.5},
+        "total_vs_textbrewer_cached": {"value": 2.0, "low": 1.5, "high": 2.25},
+        "vs_own_online": {"value": 2.0, "low": 1.0, "high": 4.0},
     }
-    training.measure(job, tmp_path / "python", tmp_path)
-    assert len(made) == 5
-    other = Job(**{**vars(job), "epochs": 1})
-    training.measure(other, tmp_path / "python", tmp_path)
-    assert len(made) == 9
+    training.measure(job, tmp_path / "python", tmp_path, 3)
+    assert len(made) == 13
+    seconds |= {cell: iter([1.0]) for cell in cells}
+    training.measure(Job(**{**vars(job), "epochs": 1}), tmp_path / "python", tmp_path, 1)
+    assert len(made) == 17
 
 
 @pytest.mark.parametrize(
@@ -143,6 +148,7 @@ def test_cells_are_kept_until_what_they_are_made_from_changes(job, tmp_path, mon
         (["--view", "cart"], "no such view"),
         (["--layers", "5"], "5 of 2"),
         (["--peer-python", "gone/python"], "cannot run the peer"),
+        (["--rounds", "0"], "give 1 or more"),
     ],
 )
 def test_mistakes_are_named(job, tmp_path, monkeypatch, capsys, change, message):
@@ -174,6 +180,6 @@ def test_the_result_becomes_a_page_and_its_ratios_sentences(job, tmp_path, monke
     stored = json.loads((tmp_path / "training_speed.json").read_text())
     assert json.loads(capsys.readouterr().out) == stored and stored["settings"] == {"dropout": 0}
     kind = kind_of(stored)
-    assert "| TextBrewer, cached logits | 3.0 | – | 1.50× |" in kind.full(stored)
+    assert "| TextBrewer, cached logits | 3.0 | – | 1.50× (1.50–1.50) |" in kind.full(stored)
     assert "| labels stored, then training | 2.0 | 0.5 | – |" in kind.readme(stored)
     assert fill("{times: vs_own_online}", stored, kind.figures, "here") == "2.00×"

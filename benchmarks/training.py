@@ -146,7 +146,7 @@ def _speed(options: argparse.Namespace) -> Json:
     about = {
         "kind": _NAME,
         "title": "Speed of training",
-        "command": "python -m benchmarks.training --against textbrewer --run RUN --peer-python PATH",
+        "command": _shown(options),
         "rows": options.rows,
         "layers": options.layers,
         "epochs": options.epochs,
@@ -157,6 +157,15 @@ def _speed(options: argparse.Namespace) -> Json:
     result = {**about, **found, "environment": environment()}
     write_json(options.results / f"{_NAME}.json", result)
     return result
+
+
+def _shown(options: argparse.Namespace) -> str:
+    """The command as anybody may repeat it, with names for folders."""
+    sizes = [f"--{name} {getattr(options, name)}" for name in ("rows", "epochs", "layers", "threads", "rounds")]
+    settings = [f"--set {one}" for one in options.set]
+    return " ".join(
+        ["python -m benchmarks.training --against textbrewer --run RUN --peer-python PEER/bin/python", *sizes, *settings]
+    )
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -75,7 +75,7 @@ KINDS = {
     "cascade": _study(markdown_cascade, markdown_stages, CASCADE, chapter=False),
     "graphs": _study(markdown_graphs, markdown_shipped, GRAPHS, chapter=False),
     "training_defaults": _study(markdown_recipes, markdown_recipes_alone, RECIPES),
-    "training_speed": _study(markdown_speed, markdown_speed_alone, SPEED),
+    "training_speed": _study(markdown_speed, markdown_speed_alone, SPEED, chapter=False),
     "latency_budgets": _study(markdown_budgets, markdown_budgets_alone, BUDGETS, chapter=False),
     "shapes": _study(markdown_shapes, markdown_shapes_alone, SHAPES, chapter=False),
     "audit": _study(markdown_audit, markdown_audit_alone, AUDIT, chapter=False),

@@ -161,10 +161,16 @@ def _speed(options: argparse.Namespace) -> Json:
 
 def _shown(options: argparse.Namespace) -> str:
     """The command as anybody may repeat it, with names for folders."""
-    sizes = [f"--{name} {getattr(options, name)}" for name in ("rows", "epochs", "layers", "threads", "rounds")]
+    sizes = [
+        f"--{name} {getattr(options, name)}" for name in ("teacher", "rows", "epochs", "layers", "threads", "rounds")
+    ]
     settings = [f"--set {one}" for one in options.set]
     return " ".join(
-        ["python -m benchmarks.training --against textbrewer --run RUN --peer-python PEER/bin/python", *sizes, *settings]
+        [
+            "python -m benchmarks.training --against textbrewer --run RUN --peer-python PEER/bin/python",
+            *sizes,
+            *settings,
+        ]
     )
 
 

@@ -11,7 +11,8 @@ hashed at every start. A receipt is an empty file, named by the SHA-256 of all t
 The number of threads is none of them: the tolerance of an artifact was measured between numbers of threads.
 
 They are kept in `DISTILL_RECEIPTS`, or `distill/receipts` of the user's cache; `DISTILL_RECEIPTS=` (empty) keeps none,
-and neither does a folder that cannot be written: then every start replays all.
+and neither does a folder that cannot be read or written: then every start replays all. Other users may read the folder:
+an image is often built by root, and run by someone else.
 """
 
 from __future__ import annotations
@@ -47,11 +48,19 @@ def receipt(seal: str, artifact: str, session: Any, code: Sequence[str]) -> Path
     return folder / hashlib.sha256(text.encode()).hexdigest()
 
 
+def passed(path: Path | None) -> bool:
+    """Whether a receipt is there; False where its folder cannot be read."""
+    try:
+        return path is not None and path.is_file()
+    except OSError:
+        return False
+
+
 def leave(path: Path | None) -> None:
     """Leave a receipt, unless its folder cannot be written."""
     if path is not None:
         try:
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
             path.touch()
         except OSError:
             return

@@ -95,8 +95,7 @@ def load_bundle(
     bundle = open_artifact(folder, name, held[name], threads, provider, spinning)
     if contents is not None:
         known = receipts.receipt(manifest["seal"], name, bundle.session, _CODE)
-        passed_before = known is not None and known.is_file()
-        golden = receipts.spot(contents.golden) if passed_before else contents.golden
+        golden = receipts.spot(contents.golden) if receipts.passed(known) else contents.golden
         result = checks.replay(bundle, replace(contents, golden=golden))
         for text in result["warnings"]:
             warnings.warn(text, stacklevel=2)

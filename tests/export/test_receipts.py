@@ -1,5 +1,7 @@
 """The second start of a bundle on a machine is fast, and refuses what the first one would."""
 
+import os
+import stat
 import subprocess
 import sys
 
@@ -120,13 +122,23 @@ def test_answers_that_were_refused_or_warned_about_leave_no_receipt(kept, replay
     assert not kept.exists()
 
 
-@pytest.mark.parametrize("place", ["nowhere", "a file"])
+@pytest.mark.parametrize("place", ["nowhere", "in a file", "under a name that no system call takes"])
 def test_without_a_place_for_receipts_every_start_replays_all(replayed, tmp_path, monkeypatch, place):
     (tmp_path / "file").touch()
-    monkeypatch.setenv(receipts.VARIABLE, "" if place == "nowhere" else str(tmp_path / "file" / "in it"))
+    places = {"nowhere": "", "in a file": str(tmp_path / "file" / "in it")}
+    monkeypatch.setenv(receipts.VARIABLE, places.get(place, str(tmp_path / ("x" * 300))))
     load(shared_bundle())
     load(shared_bundle())
     assert replayed == [120, 120]
+
+
+def test_another_user_than_the_one_who_built_an_image_may_read_its_receipts(kept):
+    before = os.umask(0o022)
+    try:
+        load(shared_bundle())
+    finally:
+        os.umask(before)
+    assert stat.filemode(kept.stat().st_mode) == "drwxr-xr-x"
 
 
 def test_by_default_they_are_in_the_user_s_cache(monkeypatch, tmp_path):

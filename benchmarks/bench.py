@@ -82,7 +82,7 @@ class Bench:
             if on_progress:
                 on_progress(done, max(least, done + 1), name)
 
-        sampler = Sampler(run, centres_of, lambda found: self._pairs(found), time.monotonic, told)
+        sampler = Sampler(run, centres_of, lambda found: wanted_pairs(self.subjects, found), time.monotonic, told)
         rounds = sampler.sample(list(by_name), Limits(config.processes, limit, config.within))
         if on_progress:
             made = sum(map(len, rounds.values()))
@@ -112,9 +112,6 @@ class Bench:
     def _positions(self) -> list[int]:
         return choose_positions(self.rows_by_view, self.config.requests, self.config.seed)
 
-    def _pairs(self, centres: Mapping[str, Any]) -> list[tuple[str, str]]:
-        return wanted_pairs(self.subjects, centres) if 1 in self.config.batch else []
-
 
 @dataclass(frozen=True)
 class Measured:
@@ -138,7 +135,8 @@ class Measured:
             subject = by_name[row["model"]]
             row["file_mib"] = file_bytes(subject) / 2**20
             row["weights"] = _main(self.weights[subject.name])
-        apart = factors(bench.subjects, centres_of(self.rounds)) if 1 in bench.config.batch else []
+        centres = centres_of(self.rounds)
+        apart = factors(bench.subjects, centres) if centres else []
         found = {"rows": rows, "factors": apart, "settings": self._settings(), "environment": self.machine}
         return {**found, "scenarios": dict(self.scenarios)} if self.scenarios else found
 

@@ -32,9 +32,8 @@ def latency_rows(
     Returns: rows as in `report.json`. p50 and speed-ups are over the first `requests` requests, those that every
         process of every subject answered; tails and `samples` are over all.
     """
-    timed = 1 in config.batch
-    centres = centres_of(rounds) if timed else {}
-    first, best = reference(list(subjects)) if timed else None, best_teacher(subjects, centres)
+    centres = centres_of(rounds)
+    first, best = reference(list(subjects)) if centres else None, best_teacher(subjects, centres)
     served = {name: [one["layouts"] for one in processes] for name, processes in rounds.items()}
     laid_out = layouts(served, threads, config.throughput_batch)
     return [
@@ -57,7 +56,12 @@ def ratios(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
 
 
 def centres_of(rounds: Mapping[str, Sequence[Round]]) -> dict[str, Centre]:
-    """p50 at batch 1 of each subject and its variance between processes, over the requests that all have answered."""
+    """p50 at batch 1 of each subject and its variance between processes, over the requests that all have answered.
+
+    Of no subject where there were no single requests: ratios are told of those alone.
+    """
+    if not all(_SINGLE in one["batches"] for processes in rounds.values() for one in processes):
+        return {}
     shared = answered_by_all(rounds, _SINGLE)
     taken = {
         name: [np.asarray(one["batches"][_SINGLE]["total_ns"][:shared], np.float64) for one in processes]
@@ -74,6 +78,8 @@ def best_teacher(subjects: Sequence[Subject], centres: Mapping[str, Centre]) -> 
 
 def wanted_pairs(subjects: Sequence[Subject], centres: Mapping[str, Centre]) -> list[Pair]:
     """The ratios that rows have: of the reference and of the fastest teacher to every other subject."""
+    if not centres:
+        return []
     above = [one.name for one in (reference(list(subjects)), best_teacher(subjects, centres)) if one is not None]
     pairs = [(first, one.name) for first in dict.fromkeys(above) for one in subjects if one.name != first]
     return pairs

@@ -35,6 +35,6 @@ def choose_positions(rows_by_view: Mapping[str, Sequence[Row]], count: int, seed
 
 
 def groups(rows: Sequence[Row], batch: int) -> list[Sequence[Row]]:
-    """`rows` in full groups of `batch` in arrival order; the rest is left out unless it is all there is."""
+    """`rows` in full groups of `batch` in arrival order, the rest left out; where there are fewer, they come again."""
     full = [rows[start : start + batch] for start in range(0, len(rows) - batch + 1, batch)]
-    return full or [rows]
+    return full or [list(islice(cycle(rows), batch))]

@@ -23,7 +23,8 @@ class Machine:
         self.ran.append((subject.name, [row["id"] for row in rows], threads))
         slow = {"pytorch": 60}.get(subject.runtime, 10) * 2 ** len(self.ran)
         sample = {"total_ns": [slow] * len(rows), "tokenise_ns": [1] * len(rows)}
-        return {"batches": {"1": sample}, "tokens": [5] * len(rows), "layouts": {BATCHES: 1.0}}
+        batches = {str(batch): sample for batch in config.batch}
+        return {"batches": batches, "tokens": [5] * len(rows), "layouts": {BATCHES: 1.0}}
 
 
 @pytest.fixture
@@ -76,6 +77,19 @@ def test_processes_visit_every_subject_before_the_next_round(machine, subject):
     # Drift that doubles with every process is no speed-up, and makes the interval wide.
     student = result["rows"][1]
     assert student["speedup_vs_teacher"] == pytest.approx(3) and student["speedup_low"] < 1 < student["speedup_high"]
+
+
+def test_without_single_requests_there_are_rows_and_no_ratio(machine, subject):
+    """Whether the minutes decide when sampling ends, by ratios that nobody asked for, or not."""
+    subjects, rows = (
+        [subject("base@document", "document", "pytorch", "fp32", "teacher"), subject("8L@card")],
+        [{"id": 1}],
+    )
+    for minutes in (5, 0):
+        config = BenchConfig(batch=[8], minutes=minutes)
+        result = latency.measure(subjects, {"document": rows, "card": rows}, config, 1)
+        found = [(row["model"], row["batch"], row["processes"], row["speedup_vs_teacher"]) for row in result["rows"]]
+        assert found == [("base@document", 8, 3, None), ("8L@card", 8, 3, None)] and result["factors"] == []
 
 
 def test_the_result_says_how_it_was_measured(machine, subject):

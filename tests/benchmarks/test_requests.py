@@ -26,8 +26,8 @@ def test_views_of_different_records_or_none_are_refused(rows):
         choose_positions(rows, 2, seed=1)
 
 
-def test_groups_are_full_unless_there_is_only_one():
+def test_groups_are_full():
     rows = [{"id": number} for number in range(7)]
-    assert [len(group) for group in groups(rows, 3)] == [3, 3]
+    assert [[row["id"] for row in group] for group in groups(rows, 3)] == [[0, 1, 2], [3, 4, 5]]
     assert [len(group) for group in groups(rows, 1)] == [1] * 7
-    assert [len(group) for group in groups(rows, 32)] == [7]
+    assert [[row["id"] for row in group] for group in groups(rows, 10)] == [[0, 1, 2, 3, 4, 5, 6, 0, 1, 2]]

@@ -24,7 +24,8 @@ class Budget(Config):
     )
     bag: bool = Field(True, description="try the bag of tokens too")
     max_tokens: list[Annotated[int, Field(ge=4, le=8192)]] = Field(
-        default_factory=list, description="lengths of the student's view; by default its own, a half and a quarter"
+        default_factory=list,
+        description="lengths of the student's view; by default its own, and a half and a quarter from 8 tokens on",
     )
     threads: list[PositiveInt] = Field(
         default_factory=list, description="processor threads that are tried; by default one and the project's"

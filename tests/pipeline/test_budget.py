@@ -151,6 +151,19 @@ def test_by_default_the_view_at_three_lengths_one_thread_and_the_projects(settin
     assert search.lengths == [64, 32, 16] and search.threads == [1, 2]
 
 
+@pytest.mark.parametrize(("own", "lengths"), [(16, [16, 8]), (12, [12]), (6, [6])])
+def test_by_default_no_length_is_tried_that_special_tokens_alone_could_fill(settings, own, lengths):
+    asked = [f"views.card.max_tokens={own}", "budget.max_tokens=[]"]
+    assert Search.of(settings(asked)).lengths == lengths
+
+
+def test_a_length_without_room_beside_the_special_tokens_is_refused_before_a_candidate_is_made(screened, settings):
+    search = Search.of(settings(["budget.max_tokens=[16, 4]"]))
+    with pytest.raises(UserError, match="max_tokens 4 leaves no room") as refused:
+        budget_search.prepared(search, Reporter())
+    assert str(refused.value.where).endswith("budget.max_tokens")
+
+
 def test_what_cannot_be_asked_is_named(settings):
     with pytest.raises(UserError, match="no bound is given"):
         Search.of(settings(["budget.ms=null"]))

@@ -98,11 +98,12 @@ def _trained(search: Search, run: Settings, chosen: Sequence[Chosen], reporter: 
 
 
 def prepared(search: Search, reporter: Reporter) -> Shapes:
-    """The candidates, once rows and the encoder that they are cut from are there."""
+    """The candidates, once rows and the encoder that they are cut from are there. Raises: as `Shapes.require_room`."""
     shapes = Shapes(search)
     steps = steps_of(shapes.experiment, reporter)
     for step in shapes.before():
         run_step(steps, step)
+    shapes.require_room()
     run_step(steps, rows_step(shapes.experiment))
     return Shapes(search)
 

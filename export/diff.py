@@ -11,11 +11,10 @@ import numpy as np
 
 from distill.core.errors import UserError
 from distill.core.files import Json
-from distill.core.intake.record_reader import has_column
 from distill.core.label_space import LabelSpace
 from distill.core.objectives.objective import objective
 from distill.core.paths import require_file
-from distill.core.rendering import name_at
+from distill.core.rendering import has_column, name_at
 from distill.evaluation.changes import LABELS, Answered, Changes, Rows
 from export.batch.answering import one_value
 from export.batch.inputs import surveyed

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from distill.core.errors import UserError
 from distill.core.files import Json
-from distill.core.intake.record_reader import columns, has_column
+from distill.core.intake.record_reader import columns
 from distill.core.intake.sources import Row, read_rows
 from distill.core.progress import progress
+from distill.core.rendering import has_column
 from export.batch.answering import BadValue, one_value, rendered
 from export.batch.inputs import Input
 from export.batch.shards import read_shards

@@ -20,34 +20,54 @@ import json
 import os
 import sys
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read when ONNX Runtime is imported
-import numpy as np  # noqa: E402
-import onnxruntime  # noqa: E402
-from numpy.typing import NDArray  # noqa: E402
-from tokenizers import Tokenizer  # noqa: E402
+
+
+@contextmanager
+def _needed(lacking: Callable[[], str]) -> Iterator[None]:
+    """Something to import. Where this file is the program, an error ends it with what is lacking and exit code 2."""
+    try:
+        yield
+    except Exception as error:
+        if __name__ != "__main__":
+            raise
+        print(f"{lacking()}: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+def _packages() -> str:
+    """The packages to install, in the versions that the bundle was built with where its manifest says them."""
+    names = ["onnxruntime", "tokenizers", "numpy"]
+    with suppress(Exception):
+        held = json.loads(Path(__file__).with_name("manifest.json").read_bytes())["versions"]
+        names = [f"{name}=={held[name]}" for name in names]
+    return f"{sys.executable} lacks a package, pip install {' '.join(names)}"
+
+
+with _needed(_packages):
+    import numpy as np
+    import onnxruntime  # noqa: F401  # by the other files of this folder
+    from numpy.typing import NDArray
+    from tokenizers import Tokenizer
 
 
 def _beside(name: str) -> Any:
     """The module of this folder, by its path: no other module of its name, nor another bundle's, takes its place."""
     path = Path(__file__).resolve().with_name(f"{name}.py")
-    try:
+    with _needed(lambda: f"{path}: missing or changed"):
         unique = f"_{name}_{hashlib.sha256(path.read_bytes()).hexdigest()[:16]}"
         if unique not in sys.modules:
             spec = importlib.util.spec_from_file_location(unique, path)
             assert spec is not None and spec.loader is not None
             module = sys.modules[unique] = importlib.util.module_from_spec(spec)
             spec.loader.exec_module(module)
-        return sys.modules[unique]
-    except Exception as error:
-        if __name__ != "__main__":
-            raise
-        print(f"{path}: missing or changed: {error}", file=sys.stderr)
-        sys.exit(2)
+    return sys.modules[unique]
 
 
 if TYPE_CHECKING or __package__ == "export":  # the source tree; in a bundle both are next to this file
@@ -116,7 +136,7 @@ def verify(path: str | Path, threads: int | None = None, provider: str = AUTO) -
 
 def default_artifact(held: Mapping[str, Mapping[str, Any]], provider: str = AUTO) -> str:
     """The first that has its provider here, before all others one whose logits are the trained model's (`parity`)."""
-    usable = [name for name, entry in held.items() if _can_run(entry, provider)] or list(held)
+    usable = [name for name, entry in held.items() if providers.can_run(provider, entry)] or list(held)
     return min(usable, key=lambda name: held[name]["criterion"] != "parity", default="none")
 
 
@@ -345,39 +365,19 @@ class Bundle:
 
     def _check_texts(self, records: Sequence[Mapping[str, Any]], first: int) -> None:
         for number, record in enumerate(records, first):
-            if problem := _unreadable(self, record):
+            if problem := self.renderer.unreadable(record):
                 raise ValueError(f"record {number}: {problem}") from None
 
 
 def drift_of(bundle: Bundle, file: Path, limit: float = drifting.LIMIT) -> dict[str, Any]:
     """`Bundle.drift` of the records in a file of JSON lines. Raises: ValueError naming the line; OSError."""
-    numbered = _read_lines(file)
+    numbered = _read_lines(file, bundle)
     for number, record in numbered:
-        if problem := _unreadable(bundle, record):
+        if problem := bundle.renderer.unreadable(record):
             raise ValueError(f"{file}, line {number}: {problem}")
     if not numbered:
         raise ValueError(f"{file}: no records, nothing to compare")
     return bundle.drift([record for _, record in numbered], limit)
-
-
-def _unreadable(bundle: Bundle, record: Any) -> str | None:
-    """Why a record cannot be read; None where it can."""
-    if not isinstance(record, Mapping):
-        return f"a JSON object is needed, got {type(record).__name__}"
-    try:
-        " ".join(text or "" for text in bundle.renderer.text(record)).encode()
-    except (TypeError, UnicodeEncodeError):
-        return "its text is not valid Unicode (a lone surrogate)"
-    except ValueError as error:
-        return str(error)
-    return None
-
-
-def _can_run(entry: Mapping[str, Any], provider: str) -> bool:
-    try:
-        return bool(providers.candidates(provider, entry, onnxruntime.get_available_providers()))
-    except providers.ProviderError:
-        return False
 
 
 def _check_records(records: Any) -> None:
@@ -388,23 +388,24 @@ def _check_records(records: Any) -> None:
             raise TypeError(f"record {number}: a mapping of fields is needed, got {type(record).__name__}")
 
 
-def _read_lines(path: Path) -> list[tuple[int, dict[str, Any]]]:
-    records = []
+def _read_lines(path: Path, bundle: Bundle) -> list[tuple[int, dict[str, Any]]]:
+    """The numbered records of a file. Raises: ValueError for a bad line, or where no record has a field of the view."""
+    records, renderer = [], bundle.renderer
     for number, line in enumerate(path.read_bytes().split(b"\n"), 1):
         try:
             records += [(number, json.loads(line))] if line.strip() else []
         except (ValueError, RecursionError) as error:
             raise ValueError(f"{path}, line {number}: not JSON: {error}") from None
+    if records and all(isinstance(one, Mapping) and not renderer.reads(one) for _, one in records):
+        fields, found = ", ".join([*renderer.left, *renderer.right]), ", ".join(records[0][1]) or "none"
+        raise ValueError(f"{path}: no record has a field that the model reads: {fields}; the first one has {found}")
     return records
 
 
 def _shown(text: str) -> str:
     """Text of others for a terminal: what it would obey is an escape of JSON, so that a line of JSON stays one."""
-    return "".join(sign if sign.isprintable() else "".join(f"\\u{unit:04x}" for unit in _units(sign)) for sign in text)
-
-
-def _units(sign: str) -> Sequence[int]:
-    return memoryview(sign.encode("utf-16-le", "surrogatepass")).cast("H").tolist()
+    obeyed = {sign: sign.encode("utf-16-be", "surrogatepass").hex("-", 2) for sign in text if not sign.isprintable()}
+    return text.translate({ord(sign): "\\u" + units.replace("-", "\\u") for sign, units in obeyed.items()})
 
 
 def _main(arguments: Sequence[str] | None = None) -> int:
@@ -434,7 +435,7 @@ def _main(arguments: Sequence[str] | None = None) -> int:
             told = [json.dumps(found, ensure_ascii=False)] if options.json else drifting.lines(found)
             print(*map(_shown, told), sep="\n")
             return 0 if found["passed"] else 3
-        lines = _read_lines(options.predict)
+        lines = _read_lines(options.predict, bundle)
         answers = bundle.predict([one for _, one in lines], options.operating_point, None, options.fall_through)
         for (number, record), answer in zip(lines, answers, strict=True):
             named = {"id": number if (name := rendering.name_at(record, "id")) is None else name, **answer}

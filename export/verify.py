@@ -41,7 +41,7 @@ _FILES = (
     *("tokenizer.json", "tokenizer_config.json", "sentence_bert_config.json"),
 )
 _OUTSIDE = {MANIFEST, SIGNATURE, "step.json"}  # not in the manifest's list; the last is of the step that made it all
-_BYTE_CODE = re.compile(rf"__pycache__/({'|'.join(name[:-3] for name in (*CODE, SENDING))})\.[\w.-]+\.pyc")
+_BYTE_CODE = re.compile(rf"__pycache__/({'|'.join(name[:-3] for name in (*CODE, SENDING))})\.[\w.-]+\.pyc(\.\d+)?")
 _ACTIVATIONS = {"single": "softmax", "multi": "sigmoid"}
 _GOLDEN_KEYS = {"id", "record", "windows", "logits", "answers"}
 # With an int8 kernel of their own in ONNX Runtime, best first. Without VNNI sums of U8·S8 pairs saturate.

@@ -78,6 +78,15 @@ def lookup(row: Mapping[str, Any], path: str) -> Any:
     return _plain(value)
 
 
+def has_column(row: Mapping[str, Any], path: str) -> bool:
+    """Whether a nested or flat record has the column, be it null."""
+    if path in row:
+        return True
+    head, dot, rest = path.partition(".")
+    inner = row.get(head) if dot else None
+    return isinstance(inner, Mapping) and has_column(inner, rest)
+
+
 def name_at(row: Mapping[str, Any], path: str) -> Any:
     """The value at a column path by which a row is named, or belongs to others; None for an empty text too."""
     value = lookup(row, path)
@@ -136,6 +145,22 @@ class Renderer:
         """The rendered sides (left, right) of a record after field budgets; right is None for single-text views."""
         left, right = (self._sides([row], paths, None)[0].text for paths in (self.left, self.right))
         return left, right if self.right else None
+
+    def reads(self, row: Mapping[str, Any]) -> bool:
+        """Whether a record has one of the view's fields, be it null."""
+        return any(has_column(row, path) for path in (*self.left, *self.right))
+
+    def unreadable(self, row: Any) -> str | None:
+        """Why a record cannot be read; None where it can."""
+        if not isinstance(row, Mapping):
+            return f"a JSON object is needed, got {type(row).__name__}"
+        try:
+            " ".join(text or "" for text in self.text(row)).encode()
+        except (TypeError, UnicodeEncodeError):
+            return "its text is not valid Unicode (a lone surrogate)"
+        except ValueError as error:
+            return str(error)
+        return None
 
     def encode(self, row: Mapping[str, Any]) -> Encoded:
         """One record as windows of token ids."""

@@ -63,6 +63,16 @@ def candidates(asked: str, entry: Mapping[str, Any], available: Sequence[str]) -
     return found
 
 
+def can_run(asked: str, entry: Mapping[str, Any]) -> bool:
+    """Whether ONNX Runtime has a provider here that may run the file. Args: as `candidates`."""
+    import onnxruntime
+
+    try:
+        return bool(candidates(asked, entry, onnxruntime.get_available_providers()))
+    except ProviderError:
+        return False
+
+
 def recorded_on(entry: Mapping[str, Any]) -> str:
     """What a file's answers are recorded on: the processor wherever it may run there, so that no card is in them."""
     return "cpu" if CPU in entry["providers"] else AUTO

@@ -38,10 +38,10 @@ def int8():
     return load_bundle(shared_bundle(), "int8", threads=1)
 
 
-def run_alone(folder, *arguments):
-    """Run a copied bundle's runtime.py outside the repository, without its paths."""
+def run_alone(folder, *arguments, python=()):
+    """Run a copied bundle's runtime.py outside the repository, without its paths. Args: python: its own options."""
     env = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-    command = [sys.executable, "-I", "-B", str(folder / "runtime.py"), *arguments]
+    command = [sys.executable, "-I", "-B", *python, str(folder / "runtime.py"), *arguments]
     return subprocess.run(command, capture_output=True, encoding="utf-8", env=env, cwd=folder.parent)
 
 
@@ -258,6 +258,16 @@ def test_code_that_is_missing_or_damaged_is_named_without_a_traceback(tmp_path, 
     assert done.returncode == 2 and f"{name}: missing or changed" in done.stderr and "Traceback" not in done.stderr
 
 
+def test_a_python_without_the_packages_is_told_what_to_install(tmp_path):
+    folder = copy_of(shared_bundle(), tmp_path)
+    versions = read_json(folder / "manifest.json")["versions"]
+    asked = " ".join(f"{name}=={versions[name]}" for name in ("onnxruntime", "tokenizers", "numpy"))
+    for said in (f"lacks a package, pip install {asked}: No module", "lacks a package, pip install onnxruntime token"):
+        done = run_alone(folder, "--verify", python=["-S"])
+        assert done.returncode == 2 and said in done.stderr and "Traceback" not in done.stderr
+        (folder / "manifest.json").unlink(missing_ok=True)
+
+
 def test_the_bundle_runs_alone_on_three_packages(tmp_path):
     folder = copy_of(shared_bundle(), tmp_path)
     code = (
@@ -295,12 +305,24 @@ def test_predict_on_the_command_line(tmp_path, bundle):
     answers = [json.loads(line) for line in done.stdout.splitlines()]
     assert [answer["label"] for answer in answers] == [answer["label"] for answer in bundle.predict(RECORDS)]
     assert [answer["id"] for answer in answers] == list(range(1, len(RECORDS) + 1))
-    (tmp_path / "in.jsonl").write_text('\n{"id": "a"}\r\n\n{}\n{"id": ""}\n', encoding="utf-8")
+    (tmp_path / "in.jsonl").write_text('\n{"id": "a"}\r\n\n{"page": {"title": null}}\n{"id": ""}\n', encoding="utf-8")
     done = run_alone(folder, "--predict", "in.jsonl")
     assert [json.loads(line)["id"] for line in done.stdout.splitlines()] == ["a", 4, 5]
     (tmp_path / "in.jsonl").write_text('{}\n{"a"\n', encoding="utf-8")
     done = run_alone(folder, "--predict", "in.jsonl")
     assert done.returncode == 2 and "in.jsonl, line 2: not JSON" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_file_without_a_field_of_the_view_is_no_file_of_empty_records(tmp_path):
+    folder, file = copy_of(shared_bundle(), tmp_path), tmp_path / "in.jsonl"
+    for action in ("--predict", "--drift"):
+        file.write_text('{"id": 1, "title": "drill"}\n{"page": {"titel": "x"}}\n', encoding="utf-8")
+        done = run_alone(folder, action, "in.jsonl")
+        assert done.returncode == 2 and done.stdout == ""
+        expected = "no record has a field that the model reads: product.title, product.defin, page.title, page.body"
+        assert f"{expected}; the first one has id, title" in done.stderr
+    file.write_text('{"id": 1, "title": "drill"}\n{"page": {"body": null}}\n', encoding="utf-8")
+    assert run_alone(folder, "--predict", "in.jsonl").returncode == 0
 
 
 @pytest.mark.parametrize(
@@ -315,7 +337,9 @@ def test_a_line_that_is_nested_too_deep_or_no_record_is_no_traceback(tmp_path, l
 
 def test_what_a_terminal_would_obey_is_shown_as_an_escape(tmp_path):
     folder, poison = copy_of(shared_bundle(), tmp_path), "\x1b[2J\x9b\u202e\U000e0041\x7f"
-    (tmp_path / "in.jsonl").write_text(json.dumps({"id": poison}, ensure_ascii=False) + "\n", encoding="utf-8")
+    (tmp_path / "in.jsonl").write_text(
+        json.dumps({"id": poison, "page": {"title": ""}}, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
     done = run_alone(folder, "--predict", "in.jsonl")
     assert steering(done.stdout) == [] and json.loads(done.stdout)["id"] == poison
     (tmp_path / f"{poison}.jsonl").write_text("{")

@@ -14,7 +14,7 @@ from distill.core.label_space import LabelSpace, label_name, scalar_text
 from distill.core.objectives.objective import Target
 from distill.core.project import Project
 from distill.core.records import Record
-from distill.core.rendering import FieldError, field_text, lookup
+from distill.core.rendering import FieldError, field_text, has_column, lookup
 
 _LISTED_COLUMNS, _LISTED_LABELS = 40, 10
 _DEEPEST = 20
@@ -136,15 +136,6 @@ def _named_columns(project: Project, labelled: bool) -> dict[str, str]:
         | ({data.slice: "data.slice"} if data.slice else {})
     )
     return own | dict.fromkeys(data.keys, "data.keys") | fields
-
-
-def has_column(values: Mapping[str, Any], path: str) -> bool:
-    """Whether the row has the column, be it null."""
-    if path in values:
-        return True
-    head, dot, rest = path.partition(".")
-    inner = values.get(head) if dot else None
-    return isinstance(inner, dict) and has_column(inner, rest)
 
 
 def _text(values: Mapping[str, Any], path: str) -> str:

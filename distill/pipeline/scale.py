@@ -13,7 +13,7 @@ from distill.core.progress import Reporter, note, reporting
 from distill.core.record_store import count_records
 from distill.core.run_folder import RECORDS, SCALE_FILE
 from distill.core.sealed import write_sealed
-from distill.core.selection.nested import Point, parse_factors, points
+from distill.core.selection.nested import Point, parse_factors, points, uses_up_pool
 from distill.core.selection.store import read_order
 from distill.core.steps import Step, Steps
 from distill.evaluation.scaling import flattens_at
@@ -82,7 +82,7 @@ def scale(settings: Settings, asked: Scaling, reporter: Reporter) -> Json:
                 "no row of the pool has a usable label", where=str(run.run / ORDER), do="label another pool"
             )
         sizes = points(asked.factors, gold, pool)
-        if sizes[-1].rows < asked.factors[-1] * gold:
+        if uses_up_pool(sizes, asked.factors):
             note(f"the pool has {pool} rows to learn, {pool / gold:.3g} times the gold rows: that is the last point")
         fits = all_fits(run, students, sizes, asked.seeds_of(settings))
         for step in point_steps(Experiment(run), fits, sizes):

@@ -11,7 +11,7 @@ from distill.core.output import clock
 from distill.core.progress import note
 from distill.core.record_store import count_records
 from distill.core.run_folder import RECORDS
-from distill.core.selection.nested import Point, points
+from distill.core.selection.nested import Point, points, uses_up_pool
 from distill.core.steps import Steps
 from distill.pipeline.estimate import ROWS, Estimate, Pace, pace
 from distill.pipeline.experiment import Experiment
@@ -46,7 +46,7 @@ def scale_lines(settings: Settings, asked: Scaling) -> list[str]:
     fits = all_fits(run, students, sizes, asked.seeds_of(settings))
     taken = _pace(run)
     lines = [*_points(fits, sizes, gold, taken, asked.price)]
-    if sizes[-1].rows < asked.factors[-1] * gold:
+    if uses_up_pool(sizes, asked.factors):
         lines.append(f"       the pool has {rows} rows, {rows / gold:.3g}× the gold rows: that is the last point")
     return [*lines, *_time(run, fits, sizes, taken), "test   read once, after the last fit"]
 

@@ -54,3 +54,8 @@ def points(factors: Sequence[float], gold: int, pool: int) -> list[Point]:
             return [*found, Point(pool / gold, pool, whole=True)] if more else found
         found.append(Point(factor, rows))
     return found
+
+
+def uses_up_pool(sizes: Sequence[Point], factors: Sequence[float]) -> bool:
+    """Whether a pool has fewer rows than the factors ask for. Args: sizes: the `points` of these factors."""
+    return sizes[-1].whole or len(sizes) < len(factors)

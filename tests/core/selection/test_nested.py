@@ -3,7 +3,7 @@
 import pytest
 
 from distill.core.errors import UserError
-from distill.core.selection.nested import Point, parse_factors, points
+from distill.core.selection.nested import Point, parse_factors, points, uses_up_pool
 
 
 def test_points_are_multiples_of_the_gold_rows_up_to_all_of_the_pool():
@@ -16,6 +16,20 @@ def test_points_are_multiples_of_the_gold_rows_up_to_all_of_the_pool():
 
 def test_the_sizes_do_not_depend_on_larger_factors():
     assert points([1, 4, 16], 7, 1000)[:2] == points([1, 4], 7, 1000)
+
+
+@pytest.mark.parametrize(
+    ("factors", "gold", "pool", "expected"),
+    [
+        ([0.25], 201, 1000, False),  # 50 rows, rounded down from 50.25
+        ([1, 4], 100, 400, False),
+        ([1, 4, 16], 100, 400, True),
+        ([1, 4, 16], 100, 973, True),
+        ([2], 100, 50, True),
+    ],
+)
+def test_a_pool_is_used_up_where_more_rows_are_asked_for_than_it_has(factors, gold, pool, expected):
+    assert uses_up_pool(points(factors, gold, pool), factors) is expected
 
 
 @pytest.mark.parametrize(

@@ -156,6 +156,7 @@ def test_a_dry_run_tells_requests_and_cost_and_asks_nothing(done, server):
     [
         ("words={верно: да}", "teachers.llm.words: unknown label 'верно'"),
         ("words={мимо: да, рядом: 'да, но'}", "'да' and 'да, но' begin alike"),
+        ("words={мимо: no_match, рядом: 'No match'}", "'no match' and 'no match' begin alike"),
         ("url=https://name:secret@host/v1", "teachers.llm.url"),
         ("prompt=нет места", "{record} is missing"),
         ("prompt='{record} {лейблы}'", "unknown place {лейблы}"),

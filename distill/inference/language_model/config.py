@@ -19,6 +19,7 @@ from pydantic import (
 
 from distill.core.config import Config
 from distill.core.errors import nearest
+from distill.inference.language_model.naming import folded
 
 PLACES = ("record", "left", "right", "labels", "choices", "examples")
 STAND_IN = "stand-in:"
@@ -159,7 +160,7 @@ def problems(settings: LanguageModelSettings, labels: tuple[str, ...], several: 
         if len(labels) > 26:
             yield f"answer: there are {len(labels)} labels and 26 letters; use answer: words"
         return
-    words = [settings.words.get(label, label).casefold() for label in labels]
+    words = [folded(settings.words.get(label, label)) for label in labels]
     for number, word in enumerate(words):
         if not word.strip():
             yield f"words: label '{labels[number]}' has an empty word"

@@ -14,10 +14,10 @@ import numpy as np
 from distill.core.errors import UserError
 from distill.core.files import Json
 from distill.evaluation.metrics import FloatArray
+from distill.inference.language_model.naming import AROUND, Naming, folded
 
 _LEAST = 1e-7  # probability of a choice that the server does not list
 _CLASH = 0.01  # share of the probability on tokens that two choices begin with, from which on it cannot be divided
-_AROUND = " \t\r\n▁Ġ\"'`*_#([{«“"
 
 
 class Nonsense(ValueError):
@@ -90,9 +90,9 @@ class Reader:
 
     def __init__(self, choices: Sequence[str], confidence: float, where: str = "words") -> None:
         self._choices, self._confidence, self._where = list(choices), confidence, where
-        self._folded = [choice.casefold() for choice in choices]
+        self._naming = Naming(choices)
+        self._folded = [folded(choice) for choice in choices]
         self._forms = [{choice.encode(), choice.casefold().encode()} for choice in choices]
-        self._letters = all(re.fullmatch("[A-Z]", choice) for choice in choices)
 
     def read(self, reply: Reply) -> Answer:
         """What a reply says of its record.
@@ -102,12 +102,12 @@ class Reader:
         than the least that is listed, nor than an equal part of what the list leaves over. Otherwise the label that
         the answer names has the declared confidence, and the others share the rest.
 
-        Raises: Nonsense when it names no label, or several; UserError when two choices begin with the token that holds
-        the probability, so that it cannot be divided.
+        Raises: Nonsense when it names no label, several, or one after a negation; UserError when two choices begin with
+        the token that holds the probability, so that it cannot be divided.
         """
-        if self._first(reply.text) is not None and (soft := self._soft(reply)) is not None:
+        if self._naming.first(reply.text) is not None and (soft := self._soft(reply)) is not None:
             return Answer(soft, True)
-        label = self._label(reply.text)
+        label = self._naming.named(reply.text)
         if label is None:
             raise Nonsense(f"names no label: {reply.text[:200]!r}")
         count = len(self._choices)
@@ -117,31 +117,7 @@ class Reader:
 
     def names_label(self, reply: Reply) -> bool:
         """Whether a reply names one label; otherwise `read` finds no answer in it."""
-        return self._label(reply.text) is not None
-
-    def _label(self, text: str) -> int | None:
-        """The choice that an answer begins with, or the only one that is in it."""
-        first = self._first(text)
-        return self._only(text) if first is None else first
-
-    def _first(self, text: str) -> int | None:
-        """The choice that an answer begins with; a letter stands alone or before a sign."""
-        text = text.lstrip(_AROUND).casefold()
-        end = r"\s*($|[^\w\s])" if self._letters else r"($|\W)"
-        found = [index for index, choice in enumerate(self._folded) if re.match(re.escape(choice) + end, text)]
-        return found[0] if len(found) == 1 else None
-
-    def _only(self, text: str) -> int | None:
-        """The one choice that is a word of its own in an answer; letters are not looked for: `A` is a word."""
-        if self._letters:
-            return None
-        text = text.casefold()
-        found = [
-            index
-            for index, choice in enumerate(self._folded)
-            if re.search(r"(?<!\w)" + re.escape(choice) + r"(?!\w)", text)
-        ]
-        return found[0] if len(found) == 1 else None
+        return self._naming.named(reply.text) is not None
 
     def _soft(self, reply: Reply) -> FloatArray | None:
         """Probabilities from the first token of the answer that is no space; None where no choice is listed there."""
@@ -172,9 +148,10 @@ class Reader:
         if not trimmed:
             return []
         try:
-            text = trimmed.decode().casefold()
+            text = folded(trimmed.decode())
         except UnicodeDecodeError:  # a piece of a character
             return [index for index, forms in enumerate(self._forms) if any(one.startswith(trimmed) for one in forms)]
+        text = text.rstrip("-_ ") or text  # `no_` begins `no match`
         whole = [i for i, one in enumerate(self._folded) if re.match(re.escape(one) + r"($|\W)", text)]
         return whole or [index for index, one in enumerate(self._folded) if one.startswith(text)]
 
@@ -194,7 +171,7 @@ class Reader:
 def _trimmed(token: bytes) -> bytes:
     """A token without spaces and signs before it."""
     try:
-        return token.decode().lstrip(_AROUND).encode()
+        return token.decode().lstrip(AROUND).encode()
     except UnicodeDecodeError:
         return token.lstrip(b" \t\r\n")
 

@@ -35,6 +35,13 @@ def test_tokens_that_begin_one_choice_are_summed():
     assert found.soft
 
 
+def test_a_token_begins_a_choice_whatever_divides_its_words():
+    for first in ("no", "No_", "no-match"):
+        found = read("No match", [(first, 0.8), ("match", 0.2)], choices=("match", "no_match"))
+        assert found.soft
+        np.testing.assert_allclose(found.probabilities, [0.2, 0.8])
+
+
 def test_a_first_token_of_space_is_passed_over():
     found = read("\n ment", [("\n", 0.9), (" ", 0.1)], [("ment", 0.75), ("about", 0.25)])
     assert found.probabilities.argmax() == 1 and found.probabilities[2] == pytest.approx(0.25, abs=1e-5)
@@ -68,6 +75,18 @@ def test_pieces_of_characters_are_bytes():
         ("The label is ment, I think", LABELS, 1),
         ('"not about" it', ("not about", "about it"), 0),
         ("B", ("A", "B"), 1),
+        ("no match", ("match", "no_match"), 1),
+        ("No match.", ("match", "no_match"), 1),
+        ("**no-match**", ("match", "no_match"), 1),
+        ("Label: no_match", ("match", "no match"), 1),
+        ("Answer: not relevant", ("relevant", "not relevant"), 1),
+        ("The text is not  relevant", ("relevant", "not relevant"), 1),
+        ("It is relevant, no doubt", ("relevant", "not relevant"), 0),
+        ("нет, не совпадает", ("да", "нет"), 1),
+        ("The answer is no", ("yes", "no"), 1),
+        ("The sentiment is -1", ("-1", "0", "1"), 0),
+        ("__ment__", LABELS, 1),
+        ("A-ment", ("A", "B"), 0),
         ("b) рядом", ("A", "B"), 1),
         (" (A)", ("A", "B"), 0),
     ],
@@ -81,7 +100,19 @@ def test_without_probabilities_the_label_is_hard(text, choices, label):
 
 @pytest.mark.parametrize(
     ("text", "choices"),
-    [("", LABELS), (None, LABELS), ("neither", LABELS), ("perhaps about or ment?", LABELS), ("A page", ("A", "B"))],
+    [
+        ("", LABELS),
+        (None, LABELS),
+        ("neither", LABELS),
+        ("perhaps about or ment?", LABELS),
+        ("A page", ("A", "B")),
+        ("Not relevant", ("relevant", "irrelevant")),
+        ("Not a match", ("match", "no_match")),
+        ("This is not spam.", ("spam", "ham")),
+        ("It isn't spam", ("spam", "ham")),
+        ("non-positive", ("positive", "negative", "neutral")),
+        ("Это не спам", ("спам", "письмо")),
+    ],
 )
 def test_what_names_no_label_or_several_is_nonsense(text, choices):
     with pytest.raises(Nonsense, match="names no label"):

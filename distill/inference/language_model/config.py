@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import (
     Field,
@@ -26,6 +26,7 @@ STAND_IN = "stand-in:"
 """The url of a server that is none: answers are drawn, for plans that are only performed to be timed."""
 
 _PLACE = re.compile(r"\{(\w+)\}")
+_MOST = "max_completion_tokens"  # among the parameters it takes the place of max_tokens
 
 
 def _deterministic() -> dict[str, JsonValue]:
@@ -135,7 +136,22 @@ class LanguageModelSettings(Asking):
                 raise ValueError(f"'{key}' is set by {own[key]}")
             if key in ("stream", "n"):
                 raise ValueError(f"'{key}' cannot be changed: one whole answer is read")
+        most = parameters.get(_MOST, 1)
+        if isinstance(most, bool) or not isinstance(most, int) or most < 1:
+            raise ValueError(f"'{_MOST}' needs a whole number of at least 1")
         return parameters
+
+    @property
+    def output_limit(self) -> dict[str, int]:
+        """The most tokens of an answer, under the key of a request by which this server knows it."""
+        if _MOST in self.parameters:
+            return {_MOST: cast(int, self.parameters[_MOST])}
+        return {"max_tokens": self.max_tokens}
+
+    @property
+    def most_output(self) -> int:
+        """The most tokens of an answer."""
+        return next(iter(self.output_limit.values()))
 
     def asked(self) -> dict[str, Any]:
         """What answers depend on, as far as it differs from its default, as JSON values."""

@@ -100,7 +100,7 @@ class LanguageModel:
         drawn = settings.url == STAND_IN
         known = self._store.used(settings.model).requests > 0
         self._server = StandIn(self._prompt.choices) if drawn else Server(settings, where, known)
-        self._most_output = int(settings.max_tokens)
+        self._most_output = settings.most_output
         self.tally, self._problem, self._lock = Tally(), "", threading.Lock()
         self._is_silent = False  # whether the last problem was a server without an answer, not one without a label
         self._ended: UserError | None = None

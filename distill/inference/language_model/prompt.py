@@ -67,7 +67,7 @@ class Prompt:
         self._body = {
             **settings.parameters,
             "model": settings.model,
-            **({} if "max_completion_tokens" in settings.parameters else {"max_tokens": settings.max_tokens}),
+            **settings.output_limit,
             **({"logprobs": True, "top_logprobs": settings.top_logprobs} if settings.top_logprobs else {}),
         }
 

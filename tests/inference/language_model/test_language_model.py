@@ -11,7 +11,7 @@ from distill.core.progress import Reporter, reporting
 from distill.inference.language_model.config import Spend
 from distill.inference.language_model.prompt import Shown, Text
 from tests.http_server import CUT, NONSENSE, PAGE, RESET, SLOW, serving
-from tests.inference.language_model.asking import LABELS, TABLE, model, texts
+from tests.inference.language_model.asking import LABELS, TABLE, model, settings, texts
 
 
 class Notes(Reporter):
@@ -236,6 +236,24 @@ def test_a_request_that_could_exceed_the_limit_is_not_made(server, tmp_path):
         found = model(server, path, spend={"limit": 60.0, **prices}).answer(many)
     assert len(server.asked) == 20 and found.cost == pytest.approx((20 - made) * 0.52)
     assert "20 texts answered" in notes.lines[-1] and "10.4 spent of 60 in this run" in notes.lines[-1]
+
+
+def test_the_limit_holds_and_the_outlook_prices_answers_whose_length_is_given_in_the_servers_own_key():
+    with serving(TABLE, usage={"prompt_tokens": 50, "completion_tokens": 900}, think_s=0.02) as server:
+        spend = {"limit": 0.105, "per_million_input": 0, "per_million_output": 10}
+        one = model(server, parameters={"max_completion_tokens": 1000}, spend=spend)
+        many = texts(*["ремонт"] * 40)
+        assert one.expected(many).cost == pytest.approx(40 * 1000 * 10 / 1e6)
+        with pytest.raises(UserError, match="the spending limit is reached"):
+            one.answer(many)
+    assert one.spent == pytest.approx(11 * 0.009) and len(server.asked) == 11
+    assert server.asked[0]["max_completion_tokens"] == 1000 and "max_tokens" not in server.asked[0]
+
+
+@pytest.mark.parametrize("most", [0, -1, 5.5, "8", True, None])
+def test_a_length_of_answers_that_is_no_number_is_refused(most):
+    with pytest.raises(ValidationError, match="'max_completion_tokens' needs a whole number"):
+        settings(parameters={"max_completion_tokens": most})
 
 
 @pytest.mark.parametrize("given", [{}, {"per_million_input": 1.0}, {"per_million_output": 1.0}])

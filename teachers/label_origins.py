@@ -10,7 +10,9 @@ from pathlib import Path
 from distill.core import manifest
 from distill.core.errors import UserError
 from distill.core.files import read_json, sha256, sha256_json
-from distill.core.label_origin import Origin
+from distill.core.label_origin import Origin, origin_of_file
+from distill.core.soft_labels import shard_files
+from distill.core.steps import Read
 from distill.core.view import VIEW_FILE
 from distill.families.family import CONFIG_FILE, family_of
 from distill.families.model_hash import model_hash
@@ -75,3 +77,30 @@ def records_hash(records: Path, file: str) -> str:
 def _file_hash(path: Path, size: int, changed_ns: int) -> str:
     """That of a file, read once for each state that it is found in."""
     return sha256(path)
+
+
+def require_same_records(store: Path, records: Path, part: str) -> None:
+    """Check that a store's labels are of the records that a run has now, of the files whose names begin with `part`.
+
+    Shards that do not say what they are of, as those of labels made elsewhere, are held by all that their step read.
+
+    Raises: UserError naming the files that are others, or gone.
+    """
+    origins = [origin_of_file(path) for path in shard_files(store)]
+    said = {file: digest for one in origins if one for file, digest in one.records.items() if file.startswith(part)}
+    other = [file for file, digest in said.items() if not _is_of(records, file, digest)]
+    if None in origins:
+        read = manifest.read_manifest(store)["inputs"].items()
+        own = [(one, digest) for one, digest in read if Read.of(one).artifact == records.name]
+        other += [one for one, digest in own if not _is_read(records, Read.of(one).files, digest)]
+    if other:
+        found, do = f"made of another {', '.join(sorted(other))}", "label the pool again: distill label"
+        raise UserError("labels of records that the run has no more", where=str(store), found=found, do=do)
+
+
+def _is_of(records: Path, file: str, digest: str) -> bool:
+    return (records / f"{file}.parquet").exists() and records_hash(records, file) == digest
+
+
+def _is_read(records: Path, files: Sequence[str], digest: str) -> bool:
+    return manifest.holds(records, files) and manifest.digest(records, files) == digest

@@ -68,6 +68,12 @@ class Read:
         """How the manifest calls it: `records: train.parquet, valid.parquet`."""
         return f"{self.artifact}: {', '.join(self.files)}" if self.files else self.artifact
 
+    @classmethod
+    def of(cls, text: str) -> Read:
+        """The inverse of `str`."""
+        artifact, _, files = text.partition(": ")
+        return cls(artifact, tuple(files.split(", ")) if files else ())
+
 
 @dataclass(frozen=True)
 class Step:

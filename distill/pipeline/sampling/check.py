@@ -76,7 +76,8 @@ def read_check(run: Path, sheet: Path, key: Key, second: Path | None) -> Json:
 
     It is written beside the sheet's key. Every figure counts a row as often as it stands for rows of the pool.
 
-    Raises: UserError as `judged`, and for a sheet that was drawn for labelling, or of labels made anew since.
+    Raises: UserError as `judged`, and for a sheet that was drawn for labelling, of labels made anew since, or of
+        another pool.
     """
     pool = LabelledPool(run)
     if key.kind != CHECK:
@@ -85,6 +86,7 @@ def read_check(run: Path, sheet: Path, key: Key, second: Path | None) -> Json:
     if pool.made(pool.teacher(key.teacher)) != key.made:
         do = "draw a new sheet; this one is about labels that are gone"
         raise UserError("the labels were made anew since the sheet was drawn", where=str(sheet), do=do)
+    pool.require_current(key.teacher)
     first = judged(sheet, read_filled(sheet), key, pool.space)
     found = {"sample": key.name, "teacher": key.teacher, **_figures(key, first, pool.space)}
     if second is not None:

@@ -22,6 +22,7 @@ from distill.core.sheets.draw import Labelled
 from distill.core.soft_labels import OK, read_soft_labels
 from distill.core.staged import read_staged
 from distill.families.family import view_name
+from teachers.label_origins import require_same_records
 
 _POOL = "pool."
 
@@ -98,6 +99,7 @@ class LabelledPool:
         """A teacher's labels of the pool. Raises: UserError where the store was damaged or is of other rows."""
         folder = self.run / RunFolder.labels(teacher)
         require_whole(folder)
+        self.require_current(teacher)
         store, staged = read_soft_labels(folder), read_staged(folder)
         chances = self.space.objective.probabilities(store.logits)
         own = [place for place, source in enumerate(store.sources) if source.startswith(_POOL)]
@@ -108,6 +110,10 @@ class LabelledPool:
             np.array([store.status[place] == OK for place in own], np.bool_),
             [stages[place] for place in own],
         )
+
+    def require_current(self, teacher: str) -> None:
+        """Check that a teacher's labels are of the pool as it is now. Raises: UserError."""
+        require_same_records(self.run / RunFolder.labels(teacher), self.run / RECORDS, _POOL)
 
     def made(self, teacher: str) -> str:
         """What the labels were made from, which changes when they are made anew."""

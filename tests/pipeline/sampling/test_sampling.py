@@ -1,6 +1,7 @@
 """Sheets of a labelled pool: drawn, filled in, read back, compared; and rows worth a label."""
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from distill.core.errors import UserError
 from distill.core.files import read_json, write_json
 from distill.core.sheets.sheet import read_sheet
 from distill.pipeline.sampling.command import SampleOptions, sampled
-from tests.pipeline.sampling.labelled_run import gold_of, pool_records, write_labels, write_run
+from tests.pipeline.sampling.labelled_run import gold_of, pool_records, write_labels, write_pool, write_run
 from tests.training.toy import LABELS
 
 
@@ -164,6 +165,23 @@ def test_a_sheet_of_another_run_or_of_labels_that_are_gone_is_refused(run, sheet
     write_labels(other / "labels" / "cascade", pool_records(), 1)
     with pytest.raises(UserError, match="made anew since"):
         sampled(other, SampleOptions(read=_fill(tmp_path / "own.csv")))
+
+
+@pytest.mark.parametrize("imported", [False, True])
+@pytest.mark.parametrize(
+    "later", [pool_records()[5:], [replace(row, fields=dict.fromkeys(row.fields, "новый")) for row in pool_records()]]
+)
+def test_labels_of_a_pool_that_the_run_has_no_more_are_refused(later, imported, tmp_path):
+    run, sheet = write_run(tmp_path / "run", "cascade"), tmp_path / "sheet.csv"
+    write_labels(run / "labels" / "cascade", pool_records(), imported=imported)
+    sampled(run, SampleOptions(rows=40, out=sheet))
+    _fill(sheet)
+    write_pool(run, later)
+    proposing = SampleOptions(purpose="labelling", budget=10, out=tmp_path / "b.csv")
+    for options in (SampleOptions(rows=40, out=tmp_path / "a.csv"), proposing, SampleOptions(read=sheet)):
+        with pytest.raises(UserError, match="labels of records that the run has no more") as caught:
+            sampled(run, options)
+        assert "pool.urls" in str(caught.value.found) and "distill label" in str(caught.value.do)
 
 
 def test_rows_worth_a_label_have_reasons_and_no_text_twice(tmp_path):

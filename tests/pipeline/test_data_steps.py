@@ -3,12 +3,14 @@
 import pyarrow.parquet as pq
 import pytest
 
+from distill.core.errors import UserError
 from distill.core.files import read_json
 from distill.core.progress import Reporter
 from distill.core.steps import Steps
 from distill.pipeline.experiment import Experiment
 from distill.pipeline.findings import made
 from distill.pipeline.plan import plan
+from distill.pipeline.seeds import seed_runs
 from distill.pipeline.settings import resolve_settings
 from distill.pipeline.steps.data import audit_step, records_step
 from distill.pipeline.view_tokenizer import known_tokenizer
@@ -37,6 +39,24 @@ def test_each_publishes_its_files(run):
     assert read_json(run.folder / "audit.json") == read_json(run.folder / "audit" / "audit.json")
     assert not (run.folder / "records" / "audit.json").exists()
     assert run() == {"records": "skipped", "audit": "skipped"}
+
+
+def test_a_run_is_not_compared_with_itself(run):
+    run()
+    records = run.folder / "records"
+    before = (records / "manifest.json").read_bytes()
+    for place in (run.folder, records):
+        with pytest.raises(UserError, match=r"cannot be compared with itself(?s:.*)--out"):
+            run(f"data.against={place}", "data.junk.min_chars=2")
+    assert (records / "manifest.json").read_bytes() == before
+
+
+def test_nor_with_another_seed_of_it(run):
+    sets = ["seeds=[1, 2]", f"data.against={run.folder}"]
+    first, second = seed_runs(resolve_settings(run.project, run.folder, sets=sets))
+    Steps(second.run, {}, {}).run(records_step(Experiment(second)))
+    with pytest.raises(UserError, match="cannot be compared with itself"):
+        audit_step(Experiment(first))
 
 
 @pytest.mark.parametrize(

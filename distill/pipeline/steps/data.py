@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from distill.core.errors import UserError
 from distill.core.run_folder import AUDIT, RECORDS
 from distill.core.steps import Read, Step, files_by_source
 from distill.pipeline.experiment import Experiment
@@ -29,12 +30,14 @@ def records_step(experiment: Experiment) -> Step:
 
 
 def audit_step(experiment: Experiment) -> Step:
-    """From the records to `audit.json`, which no other step reads."""
-    from distill.core.intake.against import old_records
+    """From the records to `audit.json`, which no other step reads.
+
+    Raises: UserError where it is to lay the run's records beside themselves.
+    """
     from distill.core.intake.audit import AUDIT_FILE, audit, audit_config
 
     project, tokenizers = experiment.project, _known_tokenizers(experiment)
-    beside = old_records(project)
+    beside = _old_records(experiment)
     old = sorted(beside.glob("*.parquet")) if beside else []
     return Step(
         name="audit",
@@ -46,6 +49,23 @@ def audit_step(experiment: Experiment) -> Step:
         version=2,
         publish=(AUDIT_FILE,),
     )
+
+
+def _old_records(experiment: Experiment) -> Path | None:
+    """The records that the run's are laid beside; None for none.
+
+    Raises: UserError where they are the run's own, or another seed's of it: this run writes its own in their place.
+    """
+    from distill.core.intake.against import old_records
+
+    found, own, above = old_records(experiment.project), experiment.run.path, experiment.settings.seeds_in
+    if found is None:
+        return None
+    run = found.resolve().parent
+    if run == own.resolve() or (above is not None and run.parent == above.resolve()):
+        do = "give a folder for this run that the earlier one is not in: --out FOLDER"
+        raise UserError("a run cannot be compared with itself", where="data.against", found=str(found), do=do)
+    return found
 
 
 def _known_tokenizers(experiment: Experiment) -> dict[str, Path]:

@@ -122,8 +122,16 @@ class Cascade(Family):
         return any(one["settings"].get("server") is not None for one in stored)
 
     def rehearsal(self, config: Any) -> dict[str, Any]:
-        """Stages whose server's answers are drawn."""
-        return {_STAGES: [stage_class(one.stage).rehearsed(one) for one in config.stages]}
+        """Stages whose server's answers are drawn, and labels for all rows: few rows can choose no threshold."""
+        stages = [
+            stage_class(one.stage).rehearsed(
+                one
+                if one.threshold != AUTO
+                else one.model_copy(update={"threshold": one.precision or config.precision})
+            )
+            for one in config.stages
+        ]
+        return {_STAGES: stages, "calibrate": None, "rest": "guess"}
 
     def outlay(self, config: Any, lesson: Lesson, splits: Sequence[str]) -> str | None:
         """What the rows would cost at the servers of its stages if no stage before were sure of any."""

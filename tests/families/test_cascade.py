@@ -276,6 +276,16 @@ def test_a_plan_that_is_only_timed_asks_nobody(records, tmp_path):
     assert staged.costs["language_model"].asked == 14 and not staged.costs["language_model"].errors
 
 
+def test_a_plan_that_is_only_timed_labels_its_few_rows_whatever_thresholds_are_chosen_by(records, tmp_path):
+    entry = _entry([{"stage": "keywords"}, {"stage": THIRD, "precision": 0.95}], calibrate="gone.csv")
+    entry = entry.model_copy(update=Cascade().rehearsal(entry))
+    assert [one.threshold for one in entry.stages] == [0.9, 0.95] and not Cascade().files(entry)
+    (tmp_path / "model").mkdir()
+    fit("cascade", entry, toy_lesson(records, DOCUMENT, "document"), tmp_path / "model")
+    labels, staged = _labels(tmp_path / "model", records, tmp_path / "labels", 50)
+    assert set(labels.status) == {"ok"} and set(staged.stage) == {"guess"}
+
+
 @pytest.fixture(scope="module")
 def many(tmp_path_factory):
     """Records with validation rows enough to choose thresholds on."""

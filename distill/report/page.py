@@ -8,7 +8,7 @@ from pathlib import Path
 
 from distill.core.files import remove, write_text
 from distill.core.output import for_html
-from distill.core.sheets.sheet import write_sheet
+from distill.core.sheets.sheet import write_table
 from distill.report import formats, verdict
 from distill.report.caveats import listed
 from distill.report.contents import Report, dig, label_names, positive_label, tests_of
@@ -38,7 +38,7 @@ def write_page(report: Report, path: Path) -> None:
     folder = path.with_name(f"{path.stem}-tables")
     text, cut = _page(report, path.stem)
     for name, sheet in cut.items():
-        write_sheet(folder / f"{name}.csv", _heads(sheet), list(map(dict, _cells(sheet))), force=True)
+        write_table(folder / f"{name}.csv", _heads(sheet), list(map(dict, _cells(sheet))))
     write_text(path, text)
     if not cut:
         remove(folder)

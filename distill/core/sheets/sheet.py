@@ -5,7 +5,8 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,11 @@ ID, LABEL, NOTE, REASON = "id", "label", "note", "reason"
 # What spreadsheets take for a formula at the beginning of a cell; a cell that begins with the sign that makes text of
 # it gets one more, so that every cell comes back as it was.
 _FORMULAS = ("=", "+", "-", "@", "\t", "\r", "'")
+# What they take for a number, a sum of money, a date or a truth value and save in a form of their own: 00123 as 123.
+_MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|янв|фев|мар|апр|май|мая|июн|июл|авг|сен|окт|ноя|дек"
+_VALUES = re.compile(
+    rf"\s*(?:[(.,$€£¥₽−]*\d|(?:{_MONTHS})[^\W\d_]*[\s.,/-]*\d|(?:true|false|истина|ложь)\s*$)", re.IGNORECASE
+)
 _LONGEST = 32_000  # characters of a cell; spreadsheets cut cells at 32,767
 _AS_CSV = "save it as CSV, in UTF-8 (Excel: “CSV UTF-8”; LibreOffice: Text CSV, Unicode)"
 
@@ -41,8 +47,13 @@ def escaped(text: str) -> str:
     return f"'{text}" if text.startswith(_FORMULAS) else text
 
 
+def kept(text: str) -> str:
+    """A cell that spreadsheets leave as it is."""
+    return f"'{text}" if _VALUES.match(text) else escaped(text)
+
+
 def unescaped(cell: str) -> str:
-    """The text of a cell that `escaped` wrote, or that a person typed."""
+    """The text of a cell that `kept` or `escaped` wrote, or that a person typed."""
     return cell[1:] if cell.startswith("'") else cell
 
 
@@ -64,10 +75,19 @@ def write_sheet(path: Path, columns: Sequence[str], rows: Sequence[Mapping[str, 
     if path.exists() and not force:
         do = "choose another --out, or give --force"
         raise UserError("the sheet is there already, and may be filled in", where=str(path), do=do)
+    _write(path, columns, ([kept(row.get(name, "")) for name in columns] for row in rows))
+
+
+def write_table(path: Path, columns: Sequence[str], rows: Sequence[Mapping[str, str]]) -> None:
+    """Write a table to look at as a sheet is written, but that its figures stay figures. A file there is replaced."""
+    _write(path, columns, ([escaped(row.get(name, "")) for name in columns] for row in rows))
+
+
+def _write(path: Path, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow(columns)
-    writer.writerows([escaped(row.get(name, "")) for name in columns] for row in rows)
+    writer.writerows(rows)
     write_bytes(path, codecs.BOM_UTF8 + text.getvalue().encode())
 
 

@@ -6,7 +6,7 @@ import csv
 import pytest
 
 from distill.core.errors import UserError
-from distill.core.sheets.sheet import columns_of, escaped, read_sheet, shown_text, unescaped, write_sheet
+from distill.core.sheets.sheet import columns_of, escaped, read_sheet, shown_text, unescaped, write_sheet, write_table
 
 TEXTS = ["=1+1", "+7 495", "-5", "@me", "'=1", "'", "ёж; «a, b»", 'say "no"', "a\tb", "", "it's"]
 
@@ -25,6 +25,20 @@ def test_no_cell_is_a_formula_and_every_cell_comes_back(tmp_path):
     assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@", "\t"))]
     assert [row.cells["text"] for row in read_sheet(path)] == TEXTS
     assert all(unescaped(escaped(text)) == text for text in TEXTS)
+
+
+VALUES = ["4601234500001", "00123", "65.50", " 10-11", ".5", "(5)", "$1,5", "5 мая", "Mar 5", "SEPT1", "май-20", "TRUE"]
+WORDS = ["word 5", "March of the penguins", "true story", "doc-12", "р5", "№ 5"]
+
+
+def test_no_cell_of_a_sheet_is_a_number_or_a_date_and_a_table_of_figures_has_them(tmp_path):
+    path = _write(tmp_path / "a.csv", [*VALUES, *WORDS])
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        cells = [row["text"] for row in csv.DictReader(file)]
+    assert cells == [*(f"'{text}" for text in VALUES), *WORDS]
+    assert [row.cells["text"] for row in read_sheet(path)] == [*VALUES, *WORDS]
+    write_table(path, ["id", "label"], [{"id": "65.5", "label": "=1"}])
+    assert path.read_text(encoding="utf-8-sig").split() == ["id,label", "65.5,'=1"]
 
 
 @pytest.mark.parametrize(("encoding", "delimiter"), [("utf-8-sig", ";"), ("utf-16", "\t"), ("utf-8", ",")])

@@ -20,6 +20,7 @@ from distill.core.intake.hashing import digest, unit
 from distill.core.intake.key_table import KeyTable
 from distill.core.intake.ledger import Account
 from distill.core.intake.made_pairs import made_pairs
+from distill.core.intake.one_order import in_one_order
 from distill.core.intake.pairing import NeighbourPairs, key_side, left_fields
 from distill.core.intake.record_reader import BadRow, Dropped, field_paths
 from distill.core.intake.sides import Sides
@@ -88,7 +89,7 @@ class PoolCheck:
         Raises: Dropped with in_test, in_valid, in_train, in_pool.<name>, key_in_evaluation, card_in_test,
             card_in_valid or duplicate. BadRow with duplicate_id.
         """
-        text, name = text_hash(record), digest(record.id)
+        text, name = text_hash(in_one_order(record, self._views["card"].swap)), digest(record.id)
         left, right = self.sides(record)
         if reason := self._documents.get(self._document_key(record)) or left or right:
             raise Dropped(reason)
@@ -108,7 +109,7 @@ class PoolCheck:
     def _remember(self, split: str, record: Record) -> None:
         reason = f"in_{split.partition('.')[0]}"
         self._ids.add(digest(record.id))
-        self._texts.add(text_hash(record), self._number(reason))
+        self._texts.add(text_hash(in_one_order(record, self._views["card"].swap)), self._number(reason))
         if split == "train":
             return
         if document := self._document_key(record):
@@ -128,10 +129,12 @@ class PoolCheck:
         return self._reasons.setdefault(reason, len(self._reasons))
 
     def _document_key(self, record: Record) -> int:
-        return text_key(*side_texts(record, self._views["document"]))
+        view = self._views["document"]
+        return text_key(*side_texts(in_one_order(record, view.swap), view))
 
     def _card_key(self, record: Record) -> int:
-        return text_key(*read_texts(record, self._views["card"]))
+        view = self._views["card"]
+        return text_key(*read_texts(in_one_order(record, view.swap), view))
 
     def _side_keys(self, record: Record) -> tuple[int, int]:
         left, right = side_texts(record, self._views["card"])

@@ -29,7 +29,7 @@ from distill.core.intake.sides import Sides
 from distill.core.intake.source_overlaps import SourceOverlaps
 from distill.core.intake.sources import data_files
 from distill.core.intake.splits import Parts
-from distill.core.project import DROP, Project
+from distill.core.project import DROP, Project, Task
 from distill.core.record_store import write_records
 from distill.core.records import Record
 
@@ -44,7 +44,7 @@ def records_config(project: Project) -> dict[str, Any]:
     by. Only what differs from its default is named, so a new option changes nothing.
     """
     return {
-        "task": {"labels": project.task.labels, "kind": project.task.kind, **rare_config(project.task)},
+        "task": {"labels": project.task.labels, "kind": project.task.kind, **_rows_of_task(project.task)},
         "data": project.data.model_dump(mode="json", exclude=_NOT_OF_RECORDS, exclude_defaults=True),
         "fields": field_paths(project),
         "pool": pool_config(project),
@@ -170,8 +170,8 @@ class _Preparation:
 
     def _read_labelled(self, source: str, places: Places) -> Iterator[Record]:
         files = self._files[source]
-        junk = self._junk.check(source, self._reader, files)
-        checks = [junk, self.overlaps.watch(source), DuplicateCheck(source).check]
+        junk, swap = self._junk.check(source, self._reader, files), self._project.views["card"].swap
+        checks = [junk, self.overlaps.watch(source), DuplicateCheck(source, swap).check]
         for record in self._reader.records(source, files, checks):
             note_places(places, source, record, self._reader.place)
             yield record
@@ -245,6 +245,12 @@ def _empty(what: str, source: str, ledger: Ledger) -> UserError:
     settings = "data.junk, data.near, data.pool_exclude, data.on_card_leak, data.on_valid_key, data.split, task.labels"
     do = f"give more rows, or change what dropped them: {settings}"
     return UserError(f"{what} has no rows left", where=f"data.{source}", found=ledger.account(source), do=do)
+
+
+def _rows_of_task(task: Task) -> dict[str, Any]:
+    """What else of the task the rows depend on: rare classes, and what may trade places in equal ones."""
+    swap = task.swap and task.swap.model_dump(mode="json", include={"fields", "labels"})
+    return rare_config(task) | ({"swap": swap} if swap else {})
 
 
 def _has_parquet_pool(project: Project) -> bool:

@@ -81,7 +81,10 @@ def _training_counts(project: Project, base: Path) -> list[int]:
     data = project.data
     files = expand(base / data.root, data.train, "data.train")
     reader = SourceReader(project, Ledger(), Quarantine(None, base / data.root, fail=False, texts=False))
-    checks = [JunkRules(project).check("train", reader, files), DuplicateCheck("train").check]
+    checks = [
+        JunkRules(project).check("train", reader, files),
+        DuplicateCheck("train", project.views["card"].swap).check,
+    ]
     rows = list(reader.records("train", files, checks))
     parts = made_splits(rows, project)[0] if rows else None
     counts = np.zeros(len(project.task.labels), np.int64)

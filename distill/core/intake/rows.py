@@ -11,6 +11,7 @@ from distill.core.intake.compared_text import text_hash
 from distill.core.intake.extra import is_extra, optional_columns
 from distill.core.intake.hashing import digest
 from distill.core.intake.ledger import Account, Ledger, Quarantine
+from distill.core.intake.one_order import in_one_order
 from distill.core.intake.pairing import left_fields
 from distill.core.intake.record_reader import BadRow, ColumnWatch, Dropped, RecordReader
 from distill.core.intake.row_counts import most_rows
@@ -19,6 +20,7 @@ from distill.core.progress import EVERY, Advance, progress
 from distill.core.project import Project
 from distill.core.records import Record
 from distill.core.rendering import lookup
+from distill.core.swap import ViewSwap
 
 Check = Callable[[Record], None]
 
@@ -152,16 +154,18 @@ def _readable(row: Row, reader: RecordReader) -> Record:
 class DuplicateCheck:
     """Drops a record whose whole text its source had before, and refuses a duplicate id.
 
-    A duplicate text under another label drops as `duplicate_other_label`: the first label stays.
+    A duplicate text under another label drops as `duplicate_other_label`: the first label stays. With `swap`, a record
+    with fields and label exchanged is a duplicate.
     """
 
-    def __init__(self, source: str) -> None:
-        self._source = source
+    def __init__(self, source: str, swap: ViewSwap | None) -> None:
+        self._source, self._swap = source, swap
         self._texts: dict[int, bytes | None] = {}
         self._ids: set[int] = set()
 
     def check(self, record: Record) -> None:
         """Raises: Dropped for a duplicate text, BadRow for a duplicate id."""
+        record = in_one_order(record, self._swap)
         text, gold = text_hash(record), None if record.target is None else record.target.tobytes()
         if text in self._texts:
             raise Dropped("duplicate" if self._texts[text] == gold else "duplicate_other_label")

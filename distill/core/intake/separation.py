@@ -12,6 +12,7 @@ from distill.core.intake.leak_check import LeakCheck, Mask
 from distill.core.intake.leaks.card import SameCard
 from distill.core.intake.leaks.document import SameDocument
 from distill.core.intake.leaks.key import SameKey
+from distill.core.intake.one_order import in_one_order
 from distill.core.intake.splits import Parts, hold_out, made_parts
 from distill.core.project import Project
 from distill.core.records import Record
@@ -92,8 +93,8 @@ def first_of_card(records: Sequence[Record], project: Project) -> list[str]:
     """For each record the id of the first one that reads like it on cards; its own where cards may be shared."""
     if project.data.on_card_leak != "drop":
         return [record.id for record in records]
-    first: dict[int, str] = {}
-    cards = (text_key(*read_texts(record, project.views["card"])) for record in records)
+    first, view = dict[int, str](), project.views["card"]
+    cards = (text_key(*read_texts(in_one_order(record, view.swap), view)) for record in records)
     return [
         first.setdefault(card, record.id) if card else record.id for record, card in zip(records, cards, strict=True)
     ]

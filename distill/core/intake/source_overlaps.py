@@ -18,6 +18,7 @@ from distill.core.files import Json, write_json
 from distill.core.intake.compared_text import read_texts, side_texts, text_hash, text_key
 from distill.core.intake.extra import is_extra
 from distill.core.intake.key_column import KeyColumn
+from distill.core.intake.one_order import in_one_order
 from distill.core.intake.pool import pool_config
 from distill.core.intake.rows import Check
 from distill.core.project import Project
@@ -100,14 +101,17 @@ def contained_warnings(found: list[Json]) -> Iterator[str]:
 def _kinds(project: Project) -> dict[str, Callable[[Record], int]]:
     views, compared = project.views, pool_config(project)
 
+    def ordered(record: Record) -> Record:
+        return in_one_order(record, views["card"].swap)
+
     def key_of(path: str) -> Callable[[Record], int]:
         return lambda record: text_key(record.keys.get(path, ""))
 
-    kinds: dict[str, Callable[[Record], int]] = {"text": text_hash}
+    kinds: dict[str, Callable[[Record], int]] = {"text": lambda record: text_hash(ordered(record))}
     if "document" in compared:
-        kinds["document"] = lambda record: text_key(*side_texts(record, views["document"]))
+        kinds["document"] = lambda record: text_key(*side_texts(ordered(record), views["document"]))
     if "read_card" in compared:
-        kinds["card"] = lambda record: text_key(*read_texts(record, views["card"]))
+        kinds["card"] = lambda record: text_key(*read_texts(ordered(record), views["card"]))
     return kinds | {f"key:{path}": key_of(path) for path in project.data.keys}
 
 

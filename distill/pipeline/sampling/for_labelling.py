@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from distill.core.errors import UserError
 from distill.core.files import Json
 from distill.core.intake.compared_text import side_texts, text_key
+from distill.core.intake.one_order import in_one_order
 from distill.core.record_store import iter_records, slice_counts
 from distill.core.run_folder import RECORDS
 from distill.core.selection.choose import entropy_shares
@@ -95,14 +96,14 @@ def _proposals(pool: LabelledPool, labels: PoolLabels, answers: Answers) -> Prop
         entropy,
         np.array([divergence(one) if len(one) > 1 else 0.0 for one in said]),
         [records[name].slice or "" for name in labels.ids],
-        [text_key(*side_texts(records[name], card)) for name in labels.ids],
+        [text_key(*side_texts(in_one_order(records[name], card.swap), card)) for name in labels.ids],
     )
 
 
 def _known_texts(pool: LabelledPool) -> set[int]:
     """The card texts that have gold, and that of no text at all."""
     records = iter_records(pool.run / RECORDS, "train")
-    return {0, *(text_key(*side_texts(record, pool.card)) for record in records)}
+    return {0, *(text_key(*side_texts(in_one_order(record, pool.card.swap), pool.card)) for record in records)}
 
 
 def _why(

@@ -14,6 +14,7 @@ from tests.core.record_fixtures import PROJECT, prepare_and_audit, project, row,
 
 NEIGHBOURS = {"data": {"pool": {"urls": {"files": "pool.jsonl", "pairing": "neighbours"}}}}
 SIDE = {"data": {"pool_exclude": "side"}}
+SWAP = {"fields": [["product.title", "page.title"]]}
 TWO_FIELDS = {"views": {"card": {"right": ["page.title", "page.body"]}}}
 
 
@@ -75,6 +76,8 @@ def test_what_leaves_the_records_alone(base, change):
         ({**SIDE, **TWO_FIELDS}, view(separator=" ")),
         (NEIGHBOURS, TWO_FIELDS),
         ({}, NEIGHBOURS),
+        ({}, {"task": {"swap": SWAP}}),
+        ({"task": {"swap": SWAP}}, {"task": {"swap": {"labels": [["мимо", "точно"]]}}}),
     ],
     ids=str,
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from distill.core.intake.compared_text import read_texts
 from distill.core.intake.leak_check import TextCheck
+from distill.core.intake.one_order import in_one_order
 from distill.core.project import Project
 from distill.core.records import Record
 
@@ -19,4 +20,5 @@ class SameCard(TextCheck):
 
     def texts(self, record: Record) -> tuple[str, ...]:
         """Both sides, cut to what can be read."""
-        return read_texts(record, self.project.views["card"])
+        view = self.project.views["card"]
+        return read_texts(in_one_order(record, view.swap), view)

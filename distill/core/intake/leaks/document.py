@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from distill.core.intake.compared_text import side_texts
 from distill.core.intake.leak_check import TextCheck
+from distill.core.intake.one_order import in_one_order
 from distill.core.records import Record
 
 
@@ -14,4 +15,5 @@ class SameDocument(TextCheck):
 
     def texts(self, record: Record) -> tuple[str, ...]:
         """Both sides, uncut."""
-        return side_texts(record, self.project.views["document"])
+        view = self.project.views["document"]
+        return side_texts(in_one_order(record, view.swap), view)

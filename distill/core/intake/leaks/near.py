@@ -12,6 +12,7 @@ from distill.core.intake.leak_check import Alike, LeakCheck, Mask
 from distill.core.intake.near.candidates import Kept, SharedKeys
 from distill.core.intake.near.shingles import likeness
 from distill.core.intake.near.sketches import Sketches
+from distill.core.intake.one_order import in_one_order
 from distill.core.project import Project
 from distill.core.records import Record
 
@@ -36,7 +37,7 @@ class NearCard(LeakCheck):
 
     def add(self, record: Record) -> None:
         """Take in one row."""
-        self._sketches.add(*read_texts(record, self._view))
+        self._sketches.add(*read_texts(in_one_order(record, self._view.swap), self._view))
 
     def found_in(self, other: Self) -> Mask:
         """Which rows are like one of the other split, bool (N,)."""

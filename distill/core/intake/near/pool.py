@@ -20,6 +20,7 @@ from distill.core.intake.ledger import EXAMPLES, Account
 from distill.core.intake.near.candidates import Kept, SharedKeys
 from distill.core.intake.near.shingles import likeness
 from distill.core.intake.near.sketches import Sketches
+from distill.core.intake.one_order import in_one_order
 from distill.core.progress import EVERY, progress
 from distill.core.project import ViewConfig
 from distill.core.record_store import iter_records, records_between, write_records
@@ -64,7 +65,7 @@ class NearPool:
 
     def _sketched(self, records: Iterable[Record]) -> Iterator[Record]:
         for record in records:
-            self._sketches.add(*side_texts(record, self._view))
+            self._sketches.add(*side_texts(in_one_order(record, self._view.swap), self._view))
             self._stays.append(True)
             yield record
 

@@ -117,7 +117,7 @@ def _fill(
         drift = drift_reference(contents.reference, view.renderer(), view.config.fields, entries, space)
         write_json(folder / DRIFT, drift)
     manifest = _manifest(contents, view, entries)
-    write_text(folder / "MODEL_CARD.md", model_card(manifest, view.config, held, latency))
+    write_text(folder / "MODEL_CARD.md", model_card(manifest, view.config, held, latency, space.objective))
     write_manifest(folder, manifest)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from distill.core.objectives.objective import Objective
 from distill.core.output import as_json, as_markdown_code, for_markdown
 from distill.core.project import ViewConfig
 from distill.core.publishing import NOT_STATED
@@ -27,17 +28,18 @@ def model_card(
     view: ViewConfig,
     artifacts: Mapping[str, Artifact],
     latency: Sequence[Mapping[str, Any]],
+    objective: Objective,
 ) -> str:
     """The card as Markdown.
 
     Args: manifest: of the bundle, without files. artifacts: by name, with quality per split, and latency: both as
-        report.json.
+        report.json. objective: of the task.
     """
     sections = [
         [*front_matter(manifest), *_purpose(manifest)],
         _inputs(view, manifest["view"]["name"]),
         _use(view, artifacts, default_artifact(manifest["artifacts"])),
-        _quality(artifacts),
+        _quality(artifacts, objective),
         _operating_points(artifacts),
         _class_thresholds(artifacts),
         _fall_through(artifacts),
@@ -134,14 +136,14 @@ def _use(view: ViewConfig, artifacts: Mapping[str, Artifact], default: str) -> l
     ]
 
 
-def _quality(artifacts: Mapping[str, Artifact]) -> list[str]:
+def _quality(artifacts: Mapping[str, Artifact], objective: Objective) -> list[str]:
     rows = [_quality_row(name, split, block) for name, one in artifacts.items() for split, block in one.quality.items()]
     if not rows:
         return ["## Quality", "", "Not measured."]
     return [
         "## Quality",
         "",
-        "Of the files in this bundle, at the most probable label, with 95% bootstrap intervals. F1 per label in the",
+        f"Of the files in this bundle, at {objective.rule}, with 95% bootstrap intervals. F1 per label in the",
         "order of the labels.",
         "",
         *_table(("file", "split", "rows", "accuracy", "macro F1", "log loss", "ECE", "F1 per label"), rows),

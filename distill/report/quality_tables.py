@@ -31,8 +31,7 @@ _ORDERED_NOTE = "Weighted kappa (quadratic) and places off: the labels as a scal
 def decision(report: Report) -> str:
     """The one rule by which labels are given in every table but those of operating points and thresholds."""
     task = dig(report, "task")
-    several = objective(str(task.get("kind", "single")), len(label_names(report))).several
-    return "a probability of 0.5 for each label" if several else "the most probable class"
+    return objective(str(task.get("kind", "single")), len(label_names(report))).rule
 
 
 def differences(report: Report) -> str:

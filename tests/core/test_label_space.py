@@ -37,6 +37,20 @@ def test_gold_becomes_a_vector(space, gold, vector):
 
 
 @pytest.mark.parametrize(
+    ("space", "gold"),
+    [
+        (SINGLE, [0.5, 0.2, 0.3]),
+        (SINGLE, [0.5, 0.5, 0]),
+        (MULTI, [0.5, 0.49, 0.51]),
+        (MULTI, [0, 0, 0]),
+    ],
+)
+def test_a_row_counts_for_the_classes_that_figures_take_for_its_gold(space, gold):
+    target, objective = np.array(gold, np.float32), space.objective
+    assert objective.gold_classes(target) == np.flatnonzero(objective.gold_decisions(target[None])[0]).tolist()
+
+
+@pytest.mark.parametrize(
     ("space", "gold", "message"),
     [
         (SINGLE, "близко", "unknown label 'близко'"),

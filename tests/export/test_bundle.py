@@ -14,6 +14,7 @@ import export.verify
 from distill.core.errors import GateFailed, UserError
 from distill.core.files import sha256
 from distill.core.label_space import LabelSpace
+from distill.core.objectives.single_label import SINGLE
 from export import bundle as bundles
 from export.artifact import Artifact, Contents
 from export.build import note_in_place_of
@@ -229,7 +230,7 @@ def test_the_card_shows_names_of_others_and_obeys_none():
     manifest = {**names, "artifacts": {"fp32": entry}, "lineage": {POISON: {POISON: POISON}, **origin}}
     artifact = Artifact(TARGETS["fp32"], Path("."), operating_points={POISON: 0.5}, quality={POISON: {"rows": 1}})
     laid = {"sessions": 2, "threads": 1, "batch": 1, "per_s": 1312.0, "ratio": 1.31, "low": 1.27, "high": 1.36}
-    card = model_card(manifest, view, {"fp32": artifact}, [{"model": POISON, "layouts": [laid]}])
+    card = model_card(manifest, view, {"fp32": artifact}, [{"model": POISON, "layouts": [laid]}], SINGLE)
     assert " | 2 | 1 | 1 | 1312 | 1.31× (1.27×–1.36×) |" in card
     assert steering(card) == [] and "onerror" in card
     outside = re.sub(r"(`+).+?(?<!`)\1(?!`)", "", re.sub(r"```python\n[\s\S]*?\n```", "", card))
@@ -239,10 +240,12 @@ def test_the_card_shows_names_of_others_and_obeys_none():
 def test_the_card_says_what_was_not_measured():
     manifest = json.loads((shared_bundle() / "manifest.json").read_text(encoding="utf-8"))
     manifest["artifacts"] = {"fp32": manifest["artifacts"]["fp32"]}
-    card = model_card(manifest, VIEW, {"fp32": Artifact(TARGETS["fp32"], Path())}, [])
+    card = model_card(manifest, VIEW, {"fp32": Artifact(TARGETS["fp32"], Path())}, [], SINGLE)
     assert card.count("Not measured.") == 2 and "VNNI" not in card and "Operating points" not in card
     partial = {"test.a": {"rows": 3, "accuracy": {"value": None, "low": None, "high": None}, "positive": None}}
-    card = model_card(manifest, VIEW, {"fp32": Artifact(TARGETS["fp32"], Path(), 1.0, POINTS, partial)}, latency())
+    card = model_card(
+        manifest, VIEW, {"fp32": Artifact(TARGETS["fp32"], Path(), 1.0, POINTS, partial)}, latency(), SINGLE
+    )
     assert "| fp32 | test.a | 3 | – | – | – | – | – |" in card
     assert quality()["valid"]["rows"] == 100
 
@@ -251,11 +254,13 @@ def test_the_model_card_tells_what_limits_its_figures():
     manifest = json.loads((shared_bundle() / "manifest.json").read_text(encoding="utf-8"))
     manifest["artifacts"] = {"fp32": manifest["artifacts"]["fp32"]}
     blocks = {"test.a": {**quality()["test.unseen"], "absent": ["ment_pr"]}, "test.b": quality()["test.unseen"]}
-    limited = model_card(manifest, VIEW, {"fp32": Artifact(TARGETS["fp32"], Path(), 20.0, POINTS, blocks)}, latency())
+    limited = model_card(
+        manifest, VIEW, {"fp32": Artifact(TARGETS["fp32"], Path(), 20.0, POINTS, blocks)}, latency(), SINGLE
+    )
     assert "- No row of test.a has the label ment_pr: it counts as 0 in macro F1." in limited
     assert "- The temperature of fp32, 20, is the bound of what is looked for" in limited
     plain = {"fp32": Artifact(TARGETS["fp32"], Path(), 1.2, POINTS, quality())}
-    card = model_card(manifest, VIEW, plain, latency())
+    card = model_card(manifest, VIEW, plain, latency(), SINGLE)
     assert "No row of" not in card and "bound" not in card
 
 

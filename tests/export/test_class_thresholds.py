@@ -60,6 +60,7 @@ def test_labels_hold_from_their_own_thresholds_on_request(multi):
 def test_the_card_and_the_file_of_answers_have_them(multi, tmp_path):
     card = (multi / "MODEL_CARD.md").read_text("utf-8")
     assert "## Thresholds of each label" in card and "| 0.9000 |" in card and "class_f1" in card
+    assert "Of the files in this bundle, at a probability of 0.5 for each label, with" in card
     (tmp_path / "in.jsonl").write_text("\n".join(map(json.dumps, RECORDS)), "utf-8")
     predict(multi, tmp_path / "in.jsonl", tmp_path / "out.csv", "class_f1")
     head, *lines = (tmp_path / "out.csv").read_text("utf-8").splitlines()

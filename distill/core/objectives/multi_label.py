@@ -20,6 +20,7 @@ class MultiLabel(Objective):
     problem_type = "multi_label_classification"
     activation = "sigmoid"
     several = True
+    rule = "a probability of 0.5 for each label"
 
     def probabilities(self, logits: ArrayLike) -> FloatArray:
         """A sigmoid per class."""
@@ -58,8 +59,8 @@ class MultiLabel(Objective):
         return votes
 
     def gold_classes(self, target: Target) -> list[int]:
-        """All classes that are more likely than not."""
-        return [index for index, share in enumerate(target) if share > 0.5]
+        """Every class with a share ≥ 0.5, as its gold decisions."""
+        return [index for index, holds in enumerate(self.gold_decisions(target)) if holds]
 
     def gold_answer(self, target: Target) -> bytes:
         """The shares of all classes."""

@@ -30,6 +30,7 @@ class Objective(ABC):
         name: `kind` in the YAML and on disk. problem_type: in a Hugging Face config.
         activation: `postprocessing.json` of a bundle names it: what makes probabilities of logits.
         several: whether a record may have several labels at once, given as a list.
+        rule: by what labels are given, as figures and model cards tell it.
         tempered: whether logits can be divided by a temperature without another decision.
     """
 
@@ -37,6 +38,7 @@ class Objective(ABC):
     problem_type: ClassVar[str]
     activation: ClassVar[str]
     several: ClassVar[bool]
+    rule: ClassVar[str]
     tempered: ClassVar[bool] = True
 
     @classmethod

@@ -20,6 +20,7 @@ class SingleLabel(Objective):
     problem_type = "single_label_classification"
     activation = "softmax"
     several = False
+    rule = "the most probable class"
 
     def probabilities(self, logits: ArrayLike) -> FloatArray:
         """The softmax over the classes."""

@@ -110,6 +110,11 @@ class ModelSpec:
         return self.family != "imported"
 
     @property
+    def is_made_elsewhere(self) -> bool:
+        """Whether it was fitted outside the run, which takes over its model or its labels as they are."""
+        return family(self.family).key is not None
+
+    @property
     def is_mean_of_folds(self) -> bool:
         """Whether it is the mean of a teacher's fits to folds, which has no entry of its own."""
         return self.name != self.entry and self.name.endswith(KFOLD)

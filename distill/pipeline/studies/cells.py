@@ -11,6 +11,7 @@ from typing import Any
 from distill.core.errors import DistillError, MissingExtra, UserError, unknown_name
 from distill.core.files import Json, sha256_json
 from distill.core.grid import shown_point
+from distill.core.label_space import LabelSpace
 from distill.core.manifest import read_manifest
 from distill.core.progress import Reporter
 from distill.core.steps import Steps
@@ -82,11 +83,13 @@ def cells_of(resolve: Resolve, folder: str, model: str, ways: Iterable[Way]) -> 
     """A cell for each way, all checked before anything is made.
 
     Args: folder: of the study, below the run folder. model: name of the one that is fitted.
-    Raises: UserError for what a way sets, as the project file would, naming the way.
+    Raises: UserError for what a way sets, as the project file would, naming the way, and for one of another task.
     """
     base = resolve([])
     root = base.run / folder
     found = [Cell(way.values, _settings(resolve, way, root / cell_name(way.values), model)) for way in ways]
+    for cell in found:
+        _require_task(cell, base)
     known = dict.fromkeys([base.run, *(cell.settings.run for cell in found), *_earlier(base.run)])
     return [
         replace(
@@ -125,9 +128,9 @@ def measured_model(settings: Settings, asked: str | None, fields: Iterable[tuple
         name = own.pop() if len(own) == 1 else next(iter([*settings.students, *settings.teachers]))
     if name not in models:
         raise unknown_name("model", name, models, "--model")
-    if not models[name].has_folder:
+    if models[name].is_made_elsewhere:
         do = "name another one with --model"
-        raise UserError("this model's labels were made elsewhere, so there is nothing to fit", found=name, do=do)
+        raise UserError("this model was made elsewhere, so there is nothing to fit", found=name, do=do)
     return name
 
 
@@ -170,6 +173,25 @@ def _settings(resolve: Resolve, way: Way, run: Path, model: str) -> Settings:
     if model not in Experiment(found).models:
         raise UserError("a cell of the study lacks its model", where=shown_point(way.values), found=model)
     return found
+
+
+def _require_task(cell: Cell, base: Settings) -> None:
+    """Check that a cell decides what the project does, since all are measured by that. Raises: UserError."""
+    own, known = cell.settings.project.task.space, base.project.task.space
+    if own != known:
+        raise UserError(
+            "a cell of the study has another task, and only models of one task can be compared",
+            where=cell.title,
+            found=f"{_task_words(own)}; in the project {_task_words(known)}",
+            do="list task.labels, so that no setting changes them; or make a project of its own for each task",
+        )
+
+
+def _task_words(space: LabelSpace) -> str:
+    """Labels, and what else a task is: `a, b (kind single, positive b)`."""
+    more = [f"positive {space.positive}"] if space.positive else []
+    more += ["ordered"] if space.ordered else []
+    return f"{', '.join(space.labels)} ({', '.join([f'kind {space.objective.name}', *more])})"
 
 
 def _brief(error: BaseException, texts: bool = True) -> str:

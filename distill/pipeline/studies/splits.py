@@ -15,6 +15,7 @@ from distill.core.intake.ledger import Ledger
 from distill.core.record_store import count_records
 from distill.core.run_folder import RECORDS
 from distill.evaluation.over_seeds import Seeded
+from distill.families.family import family
 from distill.pipeline.experiment import Experiment
 from distill.pipeline.seeds import first_run
 from distill.pipeline.settings import Settings
@@ -34,7 +35,7 @@ def split_study(resolve: Resolve, model: str | None = None) -> Study:
     has too is dropped, whatever `data.on_leak` says, so that a random split can be measured at all.
 
     Args: model: the one that is fitted; None: the first teacher.
-    Raises: UserError for a project without keys.
+    Raises: UserError for a project without keys, and a model that learns no rows or is made of one from elsewhere.
     """
     base = resolve([])
     if not base.project.data.keys:
@@ -45,8 +46,26 @@ def split_study(resolve: Resolve, model: str | None = None) -> Study:
             do="name them, for example data.keys: [product.id, page.id], or --set data.keys=[product.id,page.id]",
         )
     chosen = measured_model(base, model or next(iter(base.teachers)))
+    _require_learnt(Experiment(base), chosen)
     cells = cells_of(resolve, NAME, chosen, _ways(base.project.data.keys))
     return Study(NAME, base, chosen, cells, lambda found, metric: _random(cells, found), _TOLD, _facts)
+
+
+def _require_learnt(experiment: Experiment, model: str) -> None:
+    """Check that a model, with all that it is made of, learns training rows and has seen no others. Raises: UserError.
+
+    What was made elsewhere may have learned the very rows that a split puts into its test.
+    """
+    made_of = [model]
+    for name in made_of:
+        made_of += [one for one in experiment.needs(experiment.models[name]) if one not in made_of]
+    specs = [experiment.models[name] for name in made_of]
+    do = "name one with --model that is fitted here, as is all that it is made of"
+    if elsewhere := [spec.name for spec in specs if spec.is_made_elsewhere]:
+        what = "the model is made of what was made elsewhere, which may have learned the rows of every test"
+        raise UserError(what, where=model, found=", ".join(elsewhere), do=do)
+    if not any(family(spec.family).learns for spec in specs):
+        raise UserError("the model learns no rows, so a split of them hides nothing", found=model, do=do)
 
 
 def _ways(keys: Sequence[str]) -> Iterator[Way]:

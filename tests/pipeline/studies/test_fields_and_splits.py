@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from distill.pipeline.studies.fields import fields_study
 from distill.pipeline.studies.frontier import frontier_study
 from distill.pipeline.studies.outlook import study_lines
 from distill.pipeline.studies.splits import split_study
+from distill.pipeline.studies.sweep import sweep_study
 from tests.pipeline.studies.study_project import resolver, write_project
 
 
@@ -137,6 +139,33 @@ def test_a_split_study_needs_keys(project, tmp_path):
     assert isinstance(refused, UserError) and "the split study needs the identity column" in str(refused)
     one = split_study(resolver(project, tmp_path / "run", "data.keys=[product.id]"))
     assert [cell.values["split"] for cell in one.cells] == ["random", "by product.id"]
+
+
+def test_a_model_that_is_not_fitted_here_is_not_studied(split, project, tmp_path):
+    finished = split[1].cells[0].settings.run / "teachers" / "base"
+    given = f"teachers={{base: {{preset: base, finished: {finished}}}, words: {{preset: words, weight: 0}}, "
+    given += "both: {preset: ensemble, members: {base: 1, words: 1}, weight: 0}}"
+    resolve = resolver(project, tmp_path / "run", given, "students={small: {preset: words}}")
+    rate = ["teachers.base.training.learning_rate=1e-5,2e-5"]
+    for study in (split_study, fields_study, partial(sweep_study, over=rate), partial(frontier_study, model="base")):
+        with pytest.raises(UserError, match="made elsewhere, so there is nothing to fit"):
+            study(resolve)
+    for name in ("small", "both"):  # what they are made of has learned the rows of all tests
+        with pytest.raises(UserError, match="may have learned the rows of every test(.|\n)*base"):
+            split_study(resolve, name)
+    assert split_study(resolve, "words").model == "words"
+    assert frontier_study(resolve, model="small").model == "small"
+
+
+def test_a_split_study_takes_what_is_made_of_models_that_learn(project, tmp_path):
+    asked = "llm: {preset: http_llm, url: 'http://127.0.0.1:9/v1', model: m, weight: 0}"
+    given = "teachers={base: {preset: words, weight: 0}, other: {preset: words, weight: 0}, "
+    given += "both: {preset: ensemble, members: {base: 1, other: 1}, weight: 0}, "
+    given += f"folds: {{preset: words, cross_fit: 2, kfold: true}}, {asked}}}"
+    resolve = resolver(project, tmp_path / "run", given)
+    assert [split_study(resolve, name).model for name in ("both", "folds-kfold")] == ["both", "folds-kfold"]
+    with pytest.raises(UserError, match="the model learns no rows"):
+        split_study(resolve, "llm")
 
 
 def test_a_diagnosis_needs_models_of_the_same_rows(split):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -175,6 +176,23 @@ def test_the_shipped_grids_hold_with_an_encoder(project, tmp_path):
 def test_grids_that_are_refused_before_anything_is_made(project, tmp_path, over, message):
     with pytest.raises(UserError, match=message):
         sweep_study(resolver(project, tmp_path / "run"), over)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("over", "where", "own", "known"),
+    [
+        ("task.rare.under=1,70", "under 70", "мимо, рядом (kind single)", "мимо, рядом, точно (kind single)"),
+        ("task.kind=multi", "kind multi", "точно (kind multi)", "точно (kind single)"),
+        ("task.positive=рядом", "positive рядом", "точно (kind single, positive рядом)", "точно (kind single)"),
+    ],
+)
+def test_a_cell_of_another_task_is_refused_before_anything_is_made(project, tmp_path, over, where, own, known):
+    resolve = resolver(project, tmp_path / "run", "task.positive=null", "task.rare={under: 1, into: drop}")
+    with pytest.raises(UserError, match="has another task") as refused:
+        sweep_study(resolve, [over])
+    assert refused.value.where == where
+    assert re.search(f"{re.escape(own)}; in the project .*{re.escape(known)}$", str(refused.value.found))
     assert not (tmp_path / "run").exists()
 
 

@@ -31,7 +31,7 @@ from distill.evaluation.calibration_effect import calibration_effect
 from distill.evaluation.class_thresholds import at_thresholds
 from distill.evaluation.confusions import confusion_matrix
 from distill.evaluation.disagreements import disagreements
-from distill.evaluation.entries import ModelFigures
+from distill.evaluation.entries import REMEASURED, ModelFigures
 from distill.evaluation.exact_tests import with_exact
 from distill.evaluation.fall_through import Sending, fall_through
 from distill.evaluation.fidelity import fidelity
@@ -135,7 +135,7 @@ def evaluate(
     overall = {name: by_test[ALL] for name, by_test in measured.items()}
     twins = better_twins(models, predictions)
     against = against_baselines(models, overall, references, twins, measuring.quality.metric)
-    beside = _beside(measured, measuring.baseline)
+    beside = _beside(models, measured, measuring.baseline)
     names = metrics(space, measuring.quality.metric)
     named = [seed for seed in predictions_by_seed if seed is not None]
     compared = with_exact(corrected(list(_comparisons(models, overall, names))), overall)
@@ -204,15 +204,21 @@ def _at_thresholds(model: Seeded, predictions: BySeed) -> Json:
     return {"at_thresholds": at_thresholds(model, thresholds)} if thresholds else {}
 
 
-def _beside(measured: Mapping[str, ByTest], baseline: str | None) -> dict[tuple[str, str], Json]:
-    """`over_baseline` by model and test; empty without a baseline, and none of the baseline itself."""
+def _beside(
+    models: Sequence[Model], measured: Mapping[str, ByTest], baseline: str | None
+) -> dict[tuple[str, str], Json]:
+    """`over_baseline` by model and test; empty without a baseline, and none of the baseline itself.
+
+    Rows on another view are corrected apart: asked for or not, they change no other row's p-value.
+    """
     if baseline is None:
         return {}
-    by_test = {test: {name: own[test] for name, own in measured.items()} for test in measured[baseline]}
+    tables = [[one.name for one in models if (one.role == REMEASURED) is apart] for apart in (False, True)]
     return {
-        (name, test): {"over_baseline": apart}
-        for test, models in by_test.items()
-        for name, apart in beside_baseline(models, baseline).items()
+        (name, test): {"over_baseline": found}
+        for test in measured[baseline]
+        for table in tables
+        for name, found in beside_baseline({one: measured[one][test] for one in [baseline, *table]}, baseline).items()
     }
 
 

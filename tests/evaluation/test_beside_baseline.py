@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from distill.evaluation.calibrated_predictions import Model
+from distill.evaluation.entries import REMEASURED
 from distill.evaluation.evaluate import Measuring, evaluate
 from tests.evaluation.test_evaluate import (
     MODELS,
@@ -18,10 +20,10 @@ from tests.evaluation.test_evaluate import (
 from tests.evaluation.test_evaluate import folder as folder  # noqa: PLC0414
 
 
-def under(folder, baseline=None, **changes):
+def under(folder, baseline=None, models=MODELS, **changes):
     quality = SETTINGS.model_copy(update=changes)
     measuring = Measuring(SPACE, quality, seed=1, priors=PRIORS, baseline=baseline)
-    return evaluate(MODELS, TESTS, REFERENCES, {None: folder}, measuring)
+    return evaluate(models, TESTS, REFERENCES, {None: folder}, measuring)
 
 
 def without_deltas(found):
@@ -51,6 +53,16 @@ def test_a_baseline_adds_its_differences_and_changes_nothing_else(folder):
     assert beside["baseline"] == "base@card" and "over_baseline" not in base["quality"]
     taken, rest = without_deltas(beside)
     assert any(taken) and rest == plain
+
+
+def test_a_row_on_another_view_changes_no_p_value_of_the_others(folder):
+    again = Model("small@document", REMEASURED, "8L", "document", 8, 700, made_from="8L@card")
+    alone, beside = under(folder, "base@card"), under(folder, "base@card", [*MODELS, again])
+    for name in ("base@document", "8L@card", "majority", "random"):
+        blocks = [found_model(found, name)["quality"]["over_baseline"] for found in (alone, beside)]
+        assert blocks[0]["accuracy"]["p_holm"] is not None and blocks[0] == blocks[1]
+    apart = found_model(beside, again.name)["quality"]["over_baseline"]
+    assert apart["accuracy"]["p_holm"] >= apart["accuracy"]["p_value"]
 
 
 def test_a_run_judged_by_weighted_f1_compares_models_by_it(folder):

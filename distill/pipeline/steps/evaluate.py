@@ -90,7 +90,7 @@ def _step(name: str, experiments: Mapping[int | None, Experiment], reads: tuple[
             **({"fall_through": sent_on} if sent_on else {}),
         },
         reads=reads,
-        version=15,
+        version=16,
         work=lambda rows: Work(rows=sum(rows.get(test, 0) for test in tests) * project.quality.replicates * models),
     )
 

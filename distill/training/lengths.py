@@ -81,7 +81,9 @@ def until_converged(
     found = evaluations(history)
     best = convergence.best(found)
     require_finite_loss(best.log_loss, trainer.args.learning_rate)
-    average.load(resume.of_step(best.step, part.folder))
+    checkpoint = resume.of_step(best.step, part.folder)
+    trainer.restore(checkpoint)  # what is measured, not trained, as it was at that step
+    average.load(checkpoint)
     average.apply()
     ended, reason = convergence.reason(config, found)
     slope = convergence.slope_per_epoch(found, config.patience)

@@ -8,6 +8,7 @@ import torch
 
 from distill.core.errors import UserError
 from distill.core.presets import preset_names
+from distill.core.progress import reporting
 from distill.core.record_store import read_records
 from distill.families import frozen_mlp
 from distill.families.family import family, family_of, fit
@@ -22,7 +23,7 @@ from export.evidence import Sample
 from export.parity import Original, measure
 from export.targets.base import Source
 from tests.families.lessons import toy_labels, toy_lesson
-from tests.training.toy import LABELS, toy_view
+from tests.training.toy import LABELS, Stop, Watch, same_weights, toy_view
 
 PRESETS = ("bag", "encoder_lstm", "lstm", "mlp")
 DEEPER = {"hidden": [24, 12], "batch_norm": "all"}
@@ -160,6 +161,22 @@ def test_a_head_has_the_layers_and_the_norms_that_are_asked_for(norm, kinds, enc
     assert type(model.norm).__name__ == ("Identity" if norm == "none" else "BatchNorm")
     ids = torch.tensor([[7, 8, 9]])
     assert torch.isfinite(model(input_ids=ids, attention_mask=torch.ones_like(ids)).logits).all()
+
+
+@pytest.mark.parametrize("norm", ["features", "all"])
+def test_an_mlp_cut_off_after_its_last_checkpoint_has_measured_its_features_too(norm, encoder, records, tmp_path):
+    """What it has measured is that of the step that is kept, as the history says of it."""
+    free = {"ceiling_steps": 12, "evaluate_steps": 4, "patience": 9, "warmup": 1, "learning_rate": 1e-2}
+    config = entry("mlp", tmp_path, batch_norm=norm, training={**free, "batch_size": 8, "precision": "fp32"})
+    lesson = toy_lesson(records, source=encoder)
+    fit("frozen_mlp", config.on_gold_alone(), lesson, tmp_path / "whole")
+    with reporting(Watch("end")), pytest.raises(Stop):
+        fit("frozen_mlp", config.on_gold_alone(), lesson, tmp_path / "cut")
+    fit("frozen_mlp", config.on_gold_alone(), lesson, tmp_path / "cut")
+    whole, cut = (load_classifier(tmp_path / name) for name in ("whole", "cut"))
+    assert same_weights(whole, cut) and whole.norm.running_mean.abs().sum() > 0
+    history = json.loads((tmp_path / "cut" / "training_history.json").read_text())
+    assert whole.norm.num_batches_tracked == history["step"]
 
 
 def test_an_encoder_that_would_stay_random_is_refused(encoder, records, tmp_path, monkeypatch):

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import TYPE_CHECKING
 
-from distill.core.errors import UserError
 from distill.core.files import Json
-from distill.core.intake.record_reader import columns
-from distill.core.intake.sources import Row, read_rows
+from distill.core.intake.sources import Row
 from distill.core.progress import progress
-from distill.core.rendering import has_column
 from export.batch.answering import BadValue, one_value, rendered
 from export.batch.inputs import Input
 from export.batch.shards import read_shards
+from export.column_check import ColumnCheck
 
 if TYPE_CHECKING:
     from export.runtime import Bundle
@@ -64,20 +61,19 @@ def read_chunks(
 
     Args: more: columns that are read besides those of the models. maybe: such that need not be there. single: those
         of `more` that have one value, by which rows belong together.
-    Raises: UserError for a file that cannot be read or is changed meanwhile, or whose first rows have no field that a
-        model reads, or lack one of the columns.
+    Raises: UserError for a file that cannot be read or is changed meanwhile, or of which no row has a field that a
+        model reads, or one of the columns.
     """
+    check = ColumnCheck(file, [*map(asked_fields, models), *(("the column", [path]) for path in more)])
     wanted = {"id", *more, *maybe, *(path for model in models for path in columns_of(model))}
-    looked, count = False, 0
+    count = 0
     with progress("rows", file.rows, at_most=file.path.suffix != ".parquet") as advance:
-        for shard in read_shards([file], wanted):
-            held = [row.values for row in shard.rows if row.values is not None]
-            if held and not looked:
-                looked = True
-                _require_columns(held, models, more, file)
+        for shard in read_shards(file, wanted):
+            check.see([row.values for row in shard.rows if row.values is not None])
             yield list(_readable(shard.rows, models, left_out, single))
             count += len(shard.rows)
             advance(count)
+    check.require()
 
 
 def columns_of(model: Bundle) -> list[str]:
@@ -86,27 +82,9 @@ def columns_of(model: Bundle) -> list[str]:
     return [*model.renderer.left, *model.renderer.right, *(path for pair in swap["fields"] for path in pair)]
 
 
-def require_column(rows: Sequence[Json], paths: Sequence[str], file: Input, what: str) -> None:
-    """Check that some row has one of these columns.
-
-    Args: what: they are. Raises: UserError naming those that the file's first rows have, asked for or not.
-    """
-    if not any(has_column(values, path) for values in rows for path in paths):
-        first = islice((row.values for row in read_rows(file.path, file.reading) if row.values is not None), _SHOWN)
-        known = list(dict.fromkeys(name for values in first for name in columns(values)))
-        raise UserError(
-            f"no row has {what}: {', '.join(paths)}",
-            where=str(file.path),
-            found=f"columns {', '.join(known[:_SHOWN])}",
-            do="rename the columns; dotted names are columns of nested objects",
-        )
-
-
-def _require_columns(rows: Sequence[Json], models: Sequence[Bundle], more: Sequence[str], file: Input) -> None:
-    for model in models:
-        require_column(rows, [*model.renderer.left, *model.renderer.right], file, "a field that the model reads")
-    for path in more:
-        require_column(rows, [path], file, "the column")
+def asked_fields(model: Bundle) -> tuple[str, list[str]]:
+    """The fields of a model's view as `ColumnCheck` is asked for them."""
+    return "a field that the model reads", [*model.renderer.left, *model.renderer.right]
 
 
 def _readable(

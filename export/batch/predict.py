@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 from distill.core.errors import UserError
 from distill.core.files import Json, disk_error, remove, require_replaceable
 from distill.core.hashes import HashCache
-from distill.core.intake.sources import Row
 from distill.core.leftovers import remove_half_written
 from distill.core.lock import at_work
 from distill.core.progress import Advance, note, progress
@@ -29,9 +28,10 @@ from export.batch.shards import SHARD_CHARACTERS, SHARD_ROWS, Shard, read_shards
 from export.batch.store import Done, Store
 from export.batch.workers import Work, answered_by, answered_here, seal_of
 from export.checked_bundle import open_bundle, require_outside
+from export.column_check import ColumnCheck, NoColumn
 from export.held_project import reading_of
 from export.predict_options import PredictOptions
-from export.record_rows import columns_of, require_column
+from export.record_rows import asked_fields, columns_of
 from export.verify import CLASS_F1, cpu_class
 
 if TYPE_CHECKING:
@@ -129,7 +129,11 @@ class _Job:
         inputs = [surveyed(path, how, hashes.sha256) for path in self.paths]
         store = self._store(model, inputs)
         started = time.monotonic()
-        shards, fresh = self._answer(model, inputs, store)
+        try:
+            shards, fresh = self._answer(model, inputs, store)
+        except NoColumn:  # the same call would end alike: no shard is of use
+            remove(store.folder)
+            raise
         seconds = time.monotonic() - started
         if not self.total.answered:
             nothing = self._nothing(store.first_reject(shards))
@@ -172,7 +176,8 @@ class _Job:
         workers, threads = _processes(options, rows, model.provider)
         question = Question(options.operating_point, options.key, len(inputs) > 1, options.fall_through)
         work = Work(self.bundle, seal_of(self.bundle), model.precision, options.provider, threads, question, store)
-        reading = _Missing(store, [*model.renderer.left, *model.renderer.right], options.key)
+        key = [] if options.key is None else [("the column of --key", [options.key])]
+        reading = _Missing(store, [asked_fields(model), *key])
         missing = reading.shards(inputs, _columns(model, options.key))
         exact = all(one.path.suffix == ".parquet" for one in inputs)
         before = store.rows_done()
@@ -208,23 +213,23 @@ class _Missing:
     Attributes: count: of all shards that were read. found: what those that are not to be made came to.
     """
 
-    def __init__(self, store: Store, fields: Sequence[str], key: str | None) -> None:
-        self._store, self._fields, self._key = store, fields, key
+    def __init__(self, store: Store, asked: Sequence[tuple[str, Sequence[str]]]) -> None:
+        self._store, self._asked = store, asked
         self.count, self.found = 0, Done()
 
     def shards(self, inputs: Sequence[Input], wanted: Collection[str]) -> Iterator[Shard]:
         """Read the inputs. Raises: UserError as `read_shards`, and for a file that lacks what is asked for."""
-        unseen = {one.path: one for one in inputs}
-        for shard in read_shards(inputs, wanted):
-            self.count += 1
-            readable = [row for row in shard.rows if row.values is not None]
-            if readable and (one := unseen.pop(shard.rows[0].file, None)) is not None:
-                _require_columns(readable, one, self._fields, self._key)
-            done = self._store.done(shard.index)
-            if done is None:
-                yield shard
-            else:
-                self.found += done
+        for one in inputs:
+            check = ColumnCheck(one, self._asked)
+            for shard in read_shards(one, wanted, self.count):
+                self.count += 1
+                check.see([row.values for row in shard.rows if row.values is not None])
+                done = self._store.done(shard.index)
+                if done is None:
+                    yield shard
+                else:
+                    self.found += done
+            check.require()
 
 
 def _told(made: Iterable[Done], before: int, advance: Advance) -> Iterator[Done]:
@@ -266,14 +271,6 @@ def _working(folder: Path) -> Iterator[None]:
             remove(folder)
         except OSError as error:
             raise disk_error(folder, error) from error
-
-
-def _require_columns(rows: Sequence[Row], file: Input, fields: Sequence[str], key: str | None) -> None:
-    """Check that some of a file's first rows has a field that the model reads, and one the key. Raises: UserError."""
-    held = [row.values for row in rows if row.values is not None]
-    require_column(held, fields, file, "a field that the model reads")
-    if key is not None:
-        require_column(held, [key], file, "the column of --key")
 
 
 def _require_known(model: Bundle, options: PredictOptions) -> None:

@@ -21,18 +21,16 @@ class Shard:
     rows: Sequence[Row]
 
 
-def read_shards(inputs: Iterable[Input], columns: Collection[str] | None = None) -> Iterator[Shard]:
-    """The rows of some files, read when they are asked for; the same files give the same shards.
+def read_shards(file: Input, columns: Collection[str] | None = None, first: int = 0) -> Iterator[Shard]:
+    """The rows of a file, read when they are asked for; the same file gives the same shards.
 
-    Args: columns: that are needed; others of a Parquet file are not read.
+    Args: columns: that are needed; others of a Parquet file are not read. first: index of the first shard.
     Raises: UserError as `read_rows`, and for a file that changes meanwhile.
     """
-    index = 0
-    for one in inputs:
-        for rows in pieces(_unchanged_rows(one, replace(one.reading, columns=columns, cut_end=True))):
-            one.require_unchanged()
-            yield Shard(index, rows)
-            index += 1
+    rows = _unchanged_rows(file, replace(file.reading, columns=columns, cut_end=True))
+    for index, piece in enumerate(pieces(rows), first):
+        file.require_unchanged()
+        yield Shard(index, piece)
 
 
 def _unchanged_rows(one: Input, reading: Reading) -> Iterator[Row]:

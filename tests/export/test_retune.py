@@ -13,9 +13,12 @@ from distill.core.files import read_json, sha256
 from distill.evaluation.calibration import fit_temperature
 from distill.report import retune_table
 from export import retuned_bundle, runtime
+from export.batch import shards
+from export.batch.inputs import surveyed
 from export.checked_bundle import verify
 from export.diff import diff
 from export.diff_options import DiffOptions
+from export.record_rows import LeftOut, read_chunks
 from export.retune import retune
 from export.retune_options import RetuneOptions
 from export.runtime import load_bundle
@@ -193,6 +196,17 @@ def test_a_new_bundle_that_does_not_verify_is_none(place, told, monkeypatch):
     with pytest.raises(GateFailed, match="the retuned bundle does not verify: none was made"):
         retune(place / "tiny", place / "fresh.jsonl", RetuneOptions(out=place / "wrong", threads=1))
     assert not list(place.glob("*wrong*")) and not list(place.glob(".*wrong*"))
+
+
+def test_labels_may_begin_late_in_a_file(rows, tmp_path, monkeypatch):
+    monkeypatch.setattr(shards, "SHARD_ROWS", 20)
+    unlabelled = [{name: value for name, value in row.items() if name != "label"} for row in rows[:40]]
+    file = write_rows(tmp_path / "in.jsonl", [*unlabelled, *rows[40:]])
+    model, left_out = load_bundle(shared_bundle(), "fp32", 1), LeftOut()
+    chunks = list(read_chunks(surveyed(file), [model], ["label"], left_out))
+    assert sum(map(len, chunks)) == len(rows) and left_out.count == 0
+    with pytest.raises(UserError, match=r"no row has the column: gold[\s\S]*columns id"):
+        list(read_chunks(surveyed(file), [model], ["label", "gold"], left_out))
 
 
 def other(**changes):

@@ -9,7 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from distill.core.errors import UserError
+from export.batch import shards
 from export.batch.predict import answers_file
+from export.batch.store import Store
 from export.checked_bundle import verify
 from export.diff import diff
 from export.diff_options import DiffOptions
@@ -190,6 +192,40 @@ def test_what_cannot_be_answered_is_refused_and_leaves_no_file(tmp_path, content
         source.write_text(content, encoding="utf-8")
     with pytest.raises(UserError, match=message):
         predict(shared_bundle(), source, out, **options)
+    assert not list(tmp_path.glob("*out*"))
+
+
+SPARSE = [{"id": number, "other": "x"} for number in range(5)] + [{"id": 5, "page": {"title": "дрель", "url": "u"}}]
+
+
+def test_lines_of_json_may_have_a_column_late(tmp_path, monkeypatch):
+    monkeypatch.setattr(shards, "SHARD_ROWS", 2)
+    source, out = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    source.write_text("".join(json.dumps(row) + "\n" for row in SPARSE), encoding="utf-8")
+    assert predict(shared_bundle(), source, out).rows == 6
+    assert [row["id"] for row in answers(out)] == list(range(6))
+    found = predict(shared_bundle(), source, out, key="page.url")
+    assert (found.rows, found.without_key) == (1, 5) and [row["key"] for row in answers(out)] == ["u"]
+    with pytest.raises(UserError, match=r"no row has the column of --key: page\.link[\s\S]*columns id, other"):
+        predict(shared_bundle(), source, tmp_path / "no.jsonl", key="page.link")
+    assert not list(tmp_path.glob("*no*"))
+
+
+def test_a_column_of_parquet_may_have_its_first_value_late(tmp_path, monkeypatch):
+    monkeypatch.setattr(shards, "SHARD_ROWS", 2)
+    rows = [{"id": row["id"], "page": row.get("page")} for row in SPARSE]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "in.parquet")
+    found = predict(shared_bundle(), tmp_path / "in.parquet", tmp_path / "out.jsonl", key="page.url")
+    assert (found.rows, found.without_key) == (1, 5)
+
+
+@pytest.mark.parametrize("kind", ["csv", "tsv.gz", "parquet"])
+def test_a_file_whose_head_lacks_the_fields_is_refused_before_a_row_is_answered(tmp_path, monkeypatch, kind):
+    monkeypatch.setattr(shards, "SHARD_ROWS", 2)
+    monkeypatch.setattr(Store, "write", lambda *_: pytest.fail("a row was answered"))
+    source = write_source(tmp_path / f"in.{kind}")
+    with pytest.raises(UserError, match=r"no row has the column of --key: page\.url[\s\S]*columns id, page\.title"):
+        predict(shared_bundle(), source, tmp_path / "out.jsonl", key="page.url")
     assert not list(tmp_path.glob("*out*"))
 
 

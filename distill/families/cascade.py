@@ -19,6 +19,7 @@ from distill.core.model_folder import parameter_count
 from distill.core.objectives.objective import objective
 from distill.core.progress import note
 from distill.core.rendering import Renderer
+from distill.core.run_folder import entry_now
 from distill.core.staged import Staged
 from distill.core.view import TOKENIZER_FILE, View
 from distill.evaluation.thresholds import Threshold, choose_threshold
@@ -81,6 +82,10 @@ class Cascade(Family):
         rest: Literal["unlabelled", "guess"] = Field(
             "unlabelled", description="rows that no stage is sure of: without a label, or with the last stage's guess"
         )
+
+        def as_fingerprint(self, *leave_out: str) -> dict[str, Any]:
+            """The stages each by its own."""
+            return {**super().as_fingerprint(*leave_out), _STAGES: [one.as_fingerprint() for one in self.stages]}
 
     def places(self, config: Any) -> list[str]:
         """The models of its stages."""
@@ -162,7 +167,7 @@ class Cascade(Family):
             "names": config.names,
             "rest": config.rest,
             "stages": [
-                {"name": stage.name, "settings": one.as_json(), "threshold": stage.threshold,
+                {"name": stage.name, "settings": one.kept(), "threshold": stage.threshold,
                  "problem": stage.problem, "chosen": chosen.get(stage.name)}
                 for stage, one in zip(passage.stages, config.stages, strict=True)
             ],
@@ -176,8 +181,8 @@ class Cascade(Family):
         space = LabelSpace(labels, objective(own["kind"], len(labels), str(folder / CONFIG_FILE)))
         classes = Classes.of(space, own["keywords"], own["names"])
         stages = []
-        for one in own["stages"]:
-            settings = stage_class(one["settings"]["stage"]).stored(one["settings"])
+        for one, now in zip(own[_STAGES], _stages_now(folder, own[_STAGES]), strict=True):
+            settings = stage_class(one["settings"]["stage"]).stored(one["settings"], now)
             place = folder / _STAGES / one["name"]
             opened = _opened(one["name"], settings, classes, place, how, one["problem"])
             stages.append(OpenStage(one["name"], opened.opened, one["threshold"], opened.goes_on, opened.problem))
@@ -224,6 +229,13 @@ def _named(stages: Sequence[StageSettings]) -> Iterator[tuple[str, StageSettings
         kind = one.stage.rpartition(":")[2]
         seen[kind] = seen.get(kind, 0) + 1
         yield kind if seen[kind] == 1 else f"{kind}-{seen[kind]}", one
+
+
+def _stages_now(folder: Path, stored: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+    """What the project says of each stage by now; nothing where it has other stages than the folder."""
+    found = entry_now(folder).get(_STAGES, [])
+    same = [one["stage"] for one in found] == [one["settings"]["stage"] for one in stored]
+    return found if same else [{}] * len(stored)
 
 
 def _kept(settings: StageSettings, lesson: Lesson, folder: Path) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +94,7 @@ class HttpLlm(Family):
         """The model behind its view, asked in the way that the project says now: parallel, patience, limit."""
         stored = read_json(folder / CONFIG_FILE)
         own, labels = stored["distill"], list(stored["id2label"].values())
-        settings = _settings(own["language_model"], entry_now(folder), str(folder / CONFIG_FILE))
+        settings = asked_as_now(own["language_model"], entry_now(folder), str(folder / CONFIG_FILE))
         answers = folder / own["answers"] if "answers" in own else None
         shown = [Shown(*one) for one in own["shown"]]
         model = LanguageModel(settings, labels, shown, answers, f"teachers.{folder.name}")
@@ -155,8 +155,11 @@ def expected(config: LanguageModelSettings, lesson: Lesson, splits: Sequence[str
     return model.expected(shown_texts(render, [row])[0].text for row in rows)
 
 
-def _settings(stored: dict[str, Any], now: dict[str, Any], where: str) -> LanguageModelSettings:
-    """What is asked, as it is stored, in the way that the project says now."""
+def asked_as_now(stored: Mapping[str, Any], now: Mapping[str, Any], where: str) -> LanguageModelSettings:
+    """What is asked, as it is stored, in the way that the project says now.
+
+    Args: stored: without the keys of `Asking`; a plan that is only timed stores a url that no user may write.
+    """
     way = {name: now[name] for name in Asking.model_fields if name in now}
     if stored["url"] != STAND_IN:
         return parse(LanguageModelSettings, {**stored, **way}, where)

@@ -35,7 +35,8 @@ def cascade_sheet(found: Json) -> Sheet:
     ]
     caption = (
         "Rows by the stage that labelled them. Accuracy is counted on training rows, whose gold no stage has seen, "
-        "with Wilson's 95% interval; seconds are those of all processes together."
+        "with Wilson's 95% interval; seconds are those of all processes together. Requests and money are those that "
+        "these labels took: answers that the run had already, of an earlier start or for other rows, cost nothing."
     )
     return Sheet(caption, columns, entries(found, "stages"))
 

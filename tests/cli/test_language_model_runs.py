@@ -170,3 +170,38 @@ def test_what_cannot_be_asked_is_named_before_anything_is(done, server, setting,
     with pytest.raises(UserError) as caught:
         make(config, config.parent / "wrong", until="teach", sets=[f"teachers.llm.{setting}"])
     assert message in str(caught.value) and caught.value.exit_code == 2 and len(server.asked) == before
+
+
+CASCADE = """
+teachers:
+  cascade:
+    keywords: {мимо: [ремонт], рядом: [аналог]}
+    labelling: {shard_rows: 32}
+    stages:
+      - {stage: keywords, threshold: 0.5}
+      - {stage: language_model, threshold: 0.5, server: {url: "URL", model: test-7b, WAY}}
+students: {words: {preset: words}}
+export: []
+"""
+PRICES = "per_million_input: 1000, per_million_output: 1000"
+
+
+def test_a_cascade_goes_on_with_more_money_shard_by_shard_and_asks_nothing_twice(tmp_path):
+    def label(way):
+        config = project(tmp_path, server.url, CASCADE.replace("WAY", way))
+        make(config, tmp_path / "run", until="label")
+
+    def shards(folder):
+        return {path.name: path.stat().st_mtime_ns for path in (tmp_path / "run" / "labels" / folder).glob("shard*")}
+
+    with serving(TABLE) as server:
+        with pytest.raises(UserError, match="the spending limit is reached"):
+            label(f"parallel: 1, spend: {{limit: 4.3, {PRICES}}}")
+        before = shards("cascade.partial")
+        label(f"spend: {{limit: 50, {PRICES}}}")
+        after = shards("cascade")
+        assert len(before) in (1, 2, 3) and before.items() <= after.items() and len(after) == 5
+        asked = Counter(server.prompts)
+        assert set(asked.values()) == {1}
+        label("parallel: 2, tries: 1")
+        assert shards("cascade") == after and len(server.prompts) == len(asked)

@@ -8,6 +8,7 @@ import pytest
 
 from distill.core.config import parse
 from distill.core.errors import UserError
+from distill.core.files import write_json
 from distill.core.label_space import LabelSpace
 from distill.core.objectives.objective import objective
 from distill.core.progress import reporting
@@ -70,6 +71,14 @@ def _fitted(folder, records, stages, places=(), answers=None, **more):
     lesson = toy_lesson(records, DOCUMENT, "document", places=known, answers=answers)
     fit("cascade", _entry(stages, **more), lesson, folder)
     return folder
+
+
+def _taught(run, records, stages, **more):
+    """As `_fitted`, in a run that says how servers are asked."""
+    (run / "teachers").mkdir(parents=True)
+    entries = {"teachers": {"cascade": _entry(stages).as_json()}}
+    write_json(run / "run.json", {"config": entries, "stages": []})
+    return _fitted(run / "teachers" / "cascade", records, stages, **more)
 
 
 def _labels(model, records, folder, rows=10):
@@ -232,7 +241,7 @@ def _asking(server, **changes):
 def test_a_language_model_is_asked_what_no_stage_before_was_sure_of(records, tmp_path):
     with serving({"купить": {"точно": 0.9, "мимо": 0.06, "рядом": 0.04}}, always={"купить пила": NONSENSE}) as server:
         stages = [FIRST, _asking(server, examples=3, max_failed=1.0)]
-        model = _fitted(tmp_path / "model", records, stages, answers=tmp_path / "answers.sqlite")
+        model = _taught(tmp_path / "run", records, stages, answers=tmp_path / "answers.sqlite")
         watch = Watch()
         with reporting(watch):
             labels, staged = _labels(model, records, tmp_path / "labels")
@@ -254,9 +263,9 @@ def test_a_language_model_is_asked_what_no_stage_before_was_sure_of(records, tmp
 def test_a_server_that_is_down_stops_the_run_or_is_passed(records, tmp_path):
     stage = _asking(Down, url="http://127.0.0.1:9/v1")
     with pytest.raises(UserError, match="the stage language_model cannot be asked: the server does not answer"):
-        _labels(_fitted(tmp_path / "a", records, [FIRST, stage]), records, tmp_path / "labels")
+        _labels(_taught(tmp_path / "a", records, [FIRST, stage]), records, tmp_path / "labels")
     going = {**stage, "on_error": "go_on"}
-    model = _fitted(tmp_path / "b", records, [FIRST, going, {"stage": THIRD, "threshold": 0.9}])
+    model = _taught(tmp_path / "b", records, [FIRST, going, {"stage": THIRD, "threshold": 0.9}])
     _, staged = _labels(model, records, tmp_path / "more", 50)
     assert set(staged.stage) == {"keywords", "Third"} and sum(staged.costs["language_model"].errors.values()) == 14
     assert family_of(model).is_remote_at(model) and not family_of(model).remote
@@ -386,6 +395,15 @@ def test_what_does_not_go_with_the_task_is_named_before_anything_is_made():
 def test_the_order_of_the_stages_is_part_of_what_it_depends_on():
     one, other = {"stage": "keywords"}, {"stage": "zero_shot", "model": "a/b"}
     assert _entry([one, other]).fit_settings() != _entry([other, one]).fit_settings()
+
+
+def test_how_a_server_is_asked_is_no_part_of_it(records, tmp_path):
+    ways = {"parallel": 2, "tries": 5, "key_from": None, "max_failed": 0.5, "spend": {"per_million_input": 2}}
+    one, other = (_asking(Down, url="http://a/v1", **more) for more in ({}, ways))
+    assert _entry([one]).fit_settings() == _entry([other]).fit_settings()
+    assert _entry([one]).fit_settings() != _entry([_asking(Down, url="http://a/v1", max_tokens=3)]).fit_settings()
+    folders = [_fitted(tmp_path / name, records, [stage]) for name, stage in (("one", one), ("other", other))]
+    assert len({(folder / "config.json").read_bytes() for folder in folders}) == 1
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,9 @@ from distill.core.files import read_json, write_json
 from distill.core.label_space import LabelSpace
 from distill.core.view import View
 from distill.families.family import Lesson, Opening, renderer
-from distill.families.http_llm import HttpLlm, shown_examples
+from distill.families.http_llm import HttpLlm, asked_as_now, shown_examples
 from distill.families.stages.stage import Answers, Classes, Stage, StageSettings, unnamed
-from distill.inference.language_model.config import STAND_IN, LanguageModelSettings, problems
+from distill.inference.language_model.config import STAND_IN, Asking, LanguageModelSettings, problems
 from distill.inference.language_model.language_model import LanguageModel
 from distill.inference.language_model.prompt import Shown
 from distill.inference.language_model.server import key_of
@@ -55,6 +55,15 @@ class LanguageModelStage(Stage):
             None, description="url, model and the other keys of http_llm; prompt: by default one that lists the labels"
         )
 
+        def kept(self) -> dict[str, Any]:
+            """All but how requests are made."""
+            return self.model_dump(mode="json", exclude={"server": set(Asking.model_fields)})
+
+        def as_fingerprint(self, *leave_out: str) -> dict[str, Any]:
+            """Of the server, what its answers depend on."""
+            found = super().as_fingerprint("server", *leave_out)
+            return found if self.server is None else {**found, "server": self.server.asked()}
+
     def __init__(self, settings: Any, classes: Classes, folder: Path, how: Opening) -> None:
         super().__init__(settings, classes, folder, how)
         stored = read_json(folder / _SHOWN_FILE)
@@ -91,12 +100,13 @@ class LanguageModelStage(Stage):
         )
 
     @classmethod
-    def stored(cls, values: Mapping[str, Any]) -> Any:
-        """Its settings, also those of a plan that is only timed, whose url no user may write."""
-        server = values.get("server") or {}
-        if server.get("url") != STAND_IN:
-            return super().stored(values)
-        return cls.rehearsed(super().stored({**values, "server": {**server, "url": "http://stand.in"}}))
+    def stored(cls, values: Mapping[str, Any], now: Mapping[str, Any]) -> Any:
+        """Its settings, asked in the way that the project says now."""
+        server = values.get("server")
+        found = super().stored({**values, "server": None}, now)
+        if server is None:
+            return found
+        return found.model_copy(update={"server": asked_as_now(server, now.get("server") or {}, _HERE)})
 
     @classmethod
     def keep(cls, settings: Any, lesson: Lesson, source: Path | None, folder: Path) -> None:

@@ -36,6 +36,10 @@ class StageSettings(Config):
         "stop", description="when it cannot be asked: stop, or pass its rows on to the next stage"
     )
 
+    def kept(self) -> dict[str, Any]:
+        """What the model folder holds of them as JSON values: all that an answer depends on."""
+        return self.as_json()
+
 
 @dataclass(frozen=True)
 class Classes:
@@ -108,8 +112,10 @@ class Stage:
         return settings
 
     @classmethod
-    def stored(cls, values: Mapping[str, Any]) -> Any:
-        """Its settings, as they were stored as JSON."""
+    def stored(cls, values: Mapping[str, Any], now: Mapping[str, Any]) -> Any:
+        """Its settings, as they were stored as JSON. Args: now: what the project says of the stage by now, if it does:
+        keys that change no answer, and so were not stored.
+        """
         return cls.Settings.model_validate(values)
 
     @classmethod

@@ -195,7 +195,8 @@ class Gates(Config):
     )
     retention_card: NonNegativeFloat | None = Field(
         0.95,
-        description="lower bound of what the student keeps of the card teacher's macro F1 over the majority answer",
+        description="lower bound of what the student keeps of the card teacher's macro F1 over the majority answer; a "
+        "student of one class against the rest: of its F1",
     )
     over_gold: float | None = Field(
         -0.01, description="lower bound of what the student gains over the better gold twin, in quality.metric"

@@ -60,7 +60,10 @@ def against_baselines(
         own, kept, gold, knows_nothing = overall[model.name], None, None, model.name in (MAJORITY, RANDOM)
         apart_from_all = knows_nothing or model.role == REMEASURED  # a row on request corrects no other row's p-value
         if model.role != "teacher" and not knows_nothing:
-            kept = {view: retention(own, overall[name], majority) for view, name in references.by_view.items()}
+            kept = {
+                view: {"metric": model.kept_in, **retention(own, overall[name], majority, model.kept_in)}
+                for view, name in references.by_view.items()
+            }
         pair = twins.get(model.made_from or model.name)
         if model.role in ("student", "artifact") and pair is not None:
             twin = overall[pair["best"]]
@@ -86,14 +89,16 @@ def _held(model: Model) -> bool:
     return model.role == "student" or (model.role == "teacher" and model.made_from is None)
 
 
-def retention(model: Seeded, reference: Seeded, majority: Seeded) -> Json:
-    """What the model keeps of the reference's macro F1 over the majority answer: `{"value", "low", "high"}`.
+def retention(model: Seeded, reference: Seeded, majority: Seeded, metric: str = "f1_macro") -> Json:
+    """What the model keeps of the reference's F1 over the majority answer: `{"value", "low", "high"}`.
 
     Formula: (F1(model) − F1(majority)) / (F1(reference) − F1(majority)), all three on the same rows and resamples. The
     value is None where the reference is not above the majority answer, and so are the ends of its interval where more
     than one resample in 40 says so.
+
+    Args: metric: whose F1: of all classes, or of the positive one.
     """
-    own, top, bottom = (one.metric("f1_macro") for one in (model, reference, majority))
+    own, top, bottom = (one.metric(metric) for one in (model, reference, majority))
     return (own - bottom).share_of(top - bottom).mean(whole_interval)
 
 

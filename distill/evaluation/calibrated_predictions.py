@@ -40,7 +40,7 @@ class Model:
         made_from: of an artifact: the name of its student; of a teacher read through another view: that teacher.
         recipe_of: of the card teacher: the name of the document teacher whose preset it was trained with.
         only_measured: of a student that no export target can write. control: of a baseline that every teacher and
-            student is compared with.
+            student is compared with. kept_in: the figure in which it shows what it keeps of a teacher.
     """
 
     name: str
@@ -57,6 +57,7 @@ class Model:
     recipe_of: str | None = None
     only_measured: bool | None = None
     control: bool | None = None
+    kept_in: str = "f1_macro"
 
     @property
     def mixture(self) -> Json | None:

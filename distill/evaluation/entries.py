@@ -47,7 +47,8 @@ class ModelFigures(Entry):
 
     Attributes:
         quality, tests: quality blocks over all test rows, and by test. valid: `log_loss` after the temperature.
-        retention: by view, what is kept of a teacher. over_majority: by metric, the difference to the majority answer.
+        retention: by view, what is kept of a teacher, and the `metric` that it is in. over_majority: by metric, the
+            difference to the majority answer.
         over_gold: the difference to the better gold-only twin.
         asked_over_gold: False in older runs, which did not compare it with such a twin.
         fidelity: of an exported file: what it changes of its student's answers, see `fidelity`.

@@ -62,6 +62,7 @@ def baseline(experiment: Experiment) -> str | None:
 def _row(experiment: Experiment, spec: ModelSpec) -> Model:
     folder = experiment.run / spec.artifact
     facts, card = family_of(folder).facts(folder), experiment.card_teacher
+    training = getattr(spec.config, "training", None)
     return Model(
         name=spec.label,
         role=BASELINE if spec.role == CONTROL else spec.role,
@@ -74,6 +75,7 @@ def _row(experiment: Experiment, spec: ModelSpec) -> Model:
         recipe_of=experiment.first_teacher.label if spec == card else None,
         control=True if spec.role == CONTROL else None,
         only_measured=True if spec.role == STUDENT and not family(spec.family).exports else None,
+        **({} if training is None else {"kept_in": training.objective.kept_in}),
     )
 
 

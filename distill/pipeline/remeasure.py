@@ -35,6 +35,7 @@ class Reread:
             layers=own.layers,
             parameters=own.parameters,
             made_from=own.name,
+            kept_in=own.kept_in,
         )
 
 

@@ -12,8 +12,17 @@ from distill.evaluation.holm import is_shown
 from distill.evaluation.majority import MAJORITY
 from distill.report import formats
 from distill.report.causes import explained, labellers
-from distill.report.contents import Report, dig, entries, gates_of, models_of, over_majority_known, positive_label
-from distill.report.names import CONTROLS, METRIC_NAMES, metric_name, teacher_of
+from distill.report.contents import (
+    Report,
+    dig,
+    entries,
+    figure_of,
+    gates_of,
+    models_of,
+    over_majority_known,
+    positive_label,
+)
+from distill.report.names import CONTROLS, METRIC_NAMES, kept_in, metric_name, teacher_of
 from distill.report.table_model import ModelRow
 from distill.report.training import undertrained
 
@@ -36,8 +45,11 @@ def kept_of_teachers(report: Report, row: ModelRow) -> str:
     """What of the document teacher and what of the card teacher the model has, both with intervals; may be empty."""
     known = [view for view in _VIEWS if formats.number(dig(row.model.retention).get(view)) is not None]
     parts = [f"{_share(dig(row.model.retention, view))} of {teacher_of(view, report)}’s" for view in known]
-    of_what = "gain in macro F1 over the majority answer" if over_majority_known(report) else "macro F1"
-    return f"{' and '.join(parts)} {of_what}" if parts else ""
+    if not parts:
+        return ""
+    figure = kept_in(report, dig(row.model.retention, known[0]))
+    of_what = f"gain in {figure} over the majority answer" if over_majority_known(report) else figure
+    return f"{' and '.join(parts)} {of_what}"
 
 
 def _kept(report: Report, row: ModelRow) -> Iterator[str]:
@@ -54,12 +66,13 @@ def _retention(report: Report, row: ModelRow, view: str) -> str:
     share, low = formats.number(kept), (formats.bounds(kept) or (None, None))[0]
     corrected = over_majority_known(report)
     if share is None:
-        return f"{teacher} is not above the majority answer in macro F1: there is nothing to keep of it."
+        return f"{teacher} is not above the majority answer in {kept_in(report, kept)}: there is nothing to keep of it."
     figure = _share(kept)
     if share <= 0:
         return f"{row.name} has nothing of what {teacher} has over the majority answer ({figure})."
     sure = "" if low is not None and low > 1 else ", though not by an interval"
-    above = f"{row.name} is above {teacher}{_gap(report, row, teacher)}, at {figure} of its macro F1"
+    of_what = kept_in(report, kept)
+    above = f"{row.name} is above {teacher}{_gap(report, row, teacher, kept)}, at {figure} of its {of_what}"
     return f"{above}{' over the majority answer' if corrected else ''}: the teacher is worse than its student{sure}."
 
 
@@ -67,10 +80,11 @@ def _share(kept: Json) -> str:
     return f"{100 * (formats.number(kept) or 0.0):.1f}%{_around(kept)}"
 
 
-def _gap(report: Report, row: ModelRow, teacher: str) -> str:
-    """By how many points of macro F1 the model is above the teacher."""
-    figures = {model.name: dig(model.quality).get("f1_macro") for model in models_of(report)}
-    own, other = formats.number(row.quality.get("f1_macro")), formats.number(figures.get(teacher))
+def _gap(report: Report, row: ModelRow, teacher: str, kept: Json) -> str:
+    """By how many points of the F1 that is kept the model is above the teacher."""
+    metric = str(kept.get("metric", "f1_macro"))
+    figures = {model.name: figure_of(report, dig(model.quality), metric) for model in models_of(report)}
+    own, other = formats.number(figure_of(report, row.quality, metric)), formats.number(figures.get(teacher))
     return "" if own is None or other is None else f" by {100 * (own - other):.1f} points"
 
 

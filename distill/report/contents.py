@@ -78,9 +78,13 @@ def label_names(report: Report) -> list[str]:
 
 def metric_figure(report: Report, quality: Json) -> Json:
     """The figure that models are compared by, as `{"value", "low", "high"}`; empty where it is missing."""
-    metric = report.get("metric")
+    return figure_of(report, quality, str(report.get("metric") or "f1_macro"))
+
+
+def figure_of(report: Report, quality: Json, metric: str) -> Json:
+    """A figure of a quality block, as `{"value", "low", "high"}`; empty where it is missing."""
     if metric != "f1_positive":
-        return dig(quality, str(metric or "f1_macro"))
+        return dig(quality, metric)
     figures = dig(quality, "per_class", str(positive_label(report)))
     low, high = formats.bounds(figures.get("f1_interval")) or (None, None)
     return {"value": figures.get("f1"), "low": low, "high": high} if "f1" in figures else {}

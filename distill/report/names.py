@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from distill.report.contents import Report, dig, models_of
+from distill.core.files import Json
+from distill.report.contents import Report, dig, models_of, positive_label
 
 METRIC_NAMES = {"accuracy": "accuracy", "f1_macro": "macro F1", "f1_weighted": "weighted F1", "log_loss": "log loss"}
 CONTROLS = {
@@ -18,6 +19,11 @@ _ENSEMBLE = "ensemble"
 def metric_name(metric: str, positive: object = None) -> str:
     """A metric as sentences call it: "macro F1". Args: positive: the positive class."""
     return METRIC_NAMES.get(metric, f"F1 of “{positive}”" if positive else metric)
+
+
+def kept_in(report: Report, retention: Json) -> str:
+    """The figure that a retention is in, as sentences call it."""
+    return metric_name(str(retention.get("metric", "f1_macro")), positive_label(report))
 
 
 def teacher_of(view: str, report: Report) -> str:

@@ -20,7 +20,7 @@ from distill.report.contents import (
     positive_label,
 )
 from distill.report.figure_columns import PERCENT, PLACES, SHARE, Figures, best_by
-from distill.report.names import METRIC_NAMES
+from distill.report.names import METRIC_NAMES, kept_in
 from distill.report.table_model import Column, ModelRow, Sheet, model_rows, role_heading
 
 NOT_A_SHARE = {"log_loss"}
@@ -205,9 +205,22 @@ def _retention_columns(report: Report) -> list[Column]:
 def _retention_notes(report: Report) -> list[str]:
     if not over_majority_known(report):
         return []
-    formula = "Retention: (model − majority) / (teacher − majority) in macro F1."
     kept = [formats.number(value) or 0.0 for row in model_rows(report) for value in dig(row.model.retention).values()]
-    return [formula, *(["Over 100%: the teacher is worse than that model."] if max(kept, default=0.0) > 1 else [])]
+    return [
+        f"Retention: (model − majority) / (teacher − majority) in {_kept_in(report)}.",
+        *(["Over 100%: the teacher is worse than that model."] if max(kept, default=0.0) > 1 else []),
+    ]
+
+
+def _kept_in(report: Report) -> str:
+    """The figures that retention is in: macro F1, and those of models that tell one class from the rest by name."""
+    apart = dict[str, list[str]]()
+    for row in model_rows(report):
+        for value in dig(row.model.retention).values():
+            if (figure := kept_in(report, dig(value))) != METRIC_NAMES["f1_macro"]:
+                apart.setdefault(figure, []).append(row.name)
+    said = [f"of {', '.join(dict.fromkeys(names))} in {figure}" for figure, names in apart.items()]
+    return "; ".join([METRIC_NAMES["f1_macro"], *said])
 
 
 def _latency_columns() -> list[Column]:

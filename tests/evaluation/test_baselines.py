@@ -161,6 +161,23 @@ def test_the_interval_of_retention_is_over_shared_resamples():
     assert (found["low"], found["high"]) == pytest.approx(tuple(np.quantile(drawn, [0.025, 0.975])))
 
 
+def test_a_model_of_one_class_against_the_rest_is_asked_for_that_class(folder):
+    """It knows the positive class without a mistake and tells the others apart by their shares alone."""
+    target = np.eye(3)[np.repeat([0, 1, 2], [50, 20, 30])]
+    odds = np.where(target[:, 2] > 0, 8.0, -8.0)
+    logits = np.column_stack([np.zeros(100), np.full(100, -1.0), odds])
+    models = seeded(logits, target), seeded(target, target), seeded(np.tile(np.eye(3)[0], (100, 1)), target)
+    assert retention(*models, "f1_positive")["low"] == 1.0 and retention(*models)["high"] < 0.95
+    models = [dataclasses.replace(one, kept_in="f1_positive") if one.name == STUDENT else one for one in MODELS]
+    kept = found_model(run(folder, models=models), STUDENT)["retention"]["card"]
+    target = np.concatenate([gold(test) for test in TESTS])
+    f1 = [
+        metrics.f1_score(target == 2, all_tests(name)[1].argmax(1) == 2, zero_division=0)
+        for name in (STUDENT, "base@card")
+    ]
+    assert kept["metric"] == "f1_positive" and kept["value"] == pytest.approx(f1[0] / f1[1])
+
+
 @pytest.mark.parametrize("answer", [0, 1])
 def test_of_a_teacher_at_or_under_the_majority_answer_nothing_can_be_kept(answer):
     target = np.eye(3)[[0] * 40 + [1] * 20 + [2] * 20]

@@ -12,6 +12,7 @@ from distill.core.record_store import read_records
 from distill.core.soft_labels import LabelStore
 from distill.families.family import family_of
 from distill.pipeline.experiment import Experiment
+from distill.pipeline.figures import report_models
 from distill.pipeline.plan import plan, stages_until
 from distill.pipeline.seeds import execute_run
 from distill.pipeline.settings import resolve_settings
@@ -143,6 +144,10 @@ def test_all_objectives_teach_side_by_side_and_what_leaves_agrees_with_pytorch(p
     of_ce = json.loads((run / "students" / "of_ce" / "training_history.json").read_text(encoding="utf-8"))
     assert of_ce["objective"]["name"] == "one_vs_rest"
     assert "objective" not in told["ce"]
+    kept_in = {one.name: one.kept_in for one in report_models(Experiment(settings)) if one.role != "teacher"}
+    of_one_class = {"of_ce@card", "of_ce@card.onnx"}
+    assert of_one_class < kept_in.keys()
+    assert kept_in == {name: "f1_positive" if name in of_one_class else "f1_macro" for name in kept_in}
     rows, target = [row.fields for row in read_records(run / "records", "valid")], load_target("onnx")
     original = Original(run / "teachers" / "opt", Sample(rows), 20)
     target.build(Source(run / "teachers" / "opt", None, original.changes_of), tmp_path)

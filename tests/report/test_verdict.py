@@ -127,6 +127,19 @@ def test_a_share_over_100_percent_is_never_kept(value: float, ends: tuple[float,
     assert "Over 100%" not in quality_sheet(sample_report()).caption
 
 
+def test_what_a_student_of_one_class_keeps_is_told_by_the_f1_of_that_class() -> None:
+    report = kept(0.9)
+    retention = model(report, "8L_trunc@card.onnx-int8")["retention"]
+    retention["card"]["metric"] = retention["document"]["metric"] = "f1_positive"
+    assert "of base@card’s gain in F1 of “о товаре” over the majority answer" in verdict.headline(report)
+    caption = quality_sheet(report).caption
+    assert "in macro F1; of 8L_trunc@card.onnx-int8 in F1 of “о товаре”." in caption
+    retention["card"] |= {"value": None}
+    assert "base@card is not above the majority answer in F1 of “о товаре”: there is nothing" in said(report)
+    retention["card"] |= {"value": 1.2}
+    assert "% of its F1 of “о товаре” over the majority answer: the teacher is worse" in said(report)
+
+
 def test_of_a_teacher_at_the_majority_answer_there_is_nothing_to_keep() -> None:
     text = said(kept(None))
     assert "base@card is not above the majority answer in macro F1: there is nothing to keep of it." in text

@@ -16,12 +16,14 @@ class FitObjective(Config):
     """One objective. Its fields are its settings in the YAML; its name there is the class's in snake case.
 
     Attributes: smooths: whether `label_smoothing` says something of it. shared: whether it reads class shares. folds:
-        whether the outputs in training are others than the task's logits.
+        whether the outputs in training are others than the task's logits. kept_in: the figure in which a model shows
+        what it keeps of a teacher.
     """
 
     smooths: ClassVar[bool] = True
     shared: ClassVar[bool] = False
     folds: ClassVar[bool] = False
+    kept_in: ClassVar[str] = "f1_macro"
 
     @property
     def chooses(self) -> str | None:

@@ -30,6 +30,7 @@ class OneVsRest(FitObjective):
 
     shared: ClassVar[bool] = True
     folds: ClassVar[bool] = True
+    kept_in: ClassVar[str] = "f1_positive"
 
     def problem_with(self, space: LabelSpace) -> str | None:
         """It needs a positive class, and classes that compete."""

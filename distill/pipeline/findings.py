@@ -108,7 +108,7 @@ def selected(settings: Settings | None, run: Path, reporter: Reporter) -> Findin
 def scaled(settings: Settings, asked: Scaling, reporter: Reporter) -> Finding:
     """Students on more and more rows of the pool. Raises: as `scale`."""
     found = scale(settings, asked, reporter)
-    page = f"page:   {first_run(settings).run / PAGE}"
+    page = f"page:   {settings.run / PAGE}"
     return Finding(found, [*scale_sentences(found), scale_sheet(found), page])
 
 

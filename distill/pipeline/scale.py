@@ -60,7 +60,7 @@ def _parse_seeds(text: str) -> list[int]:
 
 
 def scale(settings: Settings, asked: Scaling, reporter: Reporter) -> Json:
-    """Make every point in one run folder, that of the first seed; returns the content of its `scale.json`.
+    """Make every point in one run folder, that of the first seed; returns the content of `scale.json`, of all seeds.
 
     Teacher and labels are made as `distill label` makes them, once. Every fit reads the gold rows and a sample of the
     pool, which holds the samples of all smaller points. Test rows are read after the last fit.
@@ -88,8 +88,8 @@ def scale(settings: Settings, asked: Scaling, reporter: Reporter) -> Json:
         for step in point_steps(Experiment(run), fits, sizes):
             run_step(steps, step)
     found = _result(run, asked, fits, pool)
-    write_sealed(run.run / SCALE_FILE, found)
-    write_scale_page(found, run.run / PAGE)
+    write_sealed(settings.run / SCALE_FILE, found)
+    write_scale_page(found, settings.run / PAGE)
     return found
 
 
@@ -112,10 +112,13 @@ def shared_steps(settings: Settings) -> list[Step]:
 def curve_students(experiment: Experiment) -> list[ModelSpec]:
     """The students of the curves: all that learn the labels of the run on all rows and start from no other student.
 
-    Raises: UserError where there is none, or no pool.
+    Raises: UserError where there is none, no pool, or no validation rows, which say where a curve flattens.
     """
     if not experiment.project.data.pool:
         raise UserError("there is no pool to take rows of", where="data.pool", do="name one: files, or pairs: {}")
+    if not experiment.has_validation:
+        what, where = "the curves flatten by validation rows, and there are none", experiment.settings.where
+        raise UserError(what, where=f"{where}: data.split.valid", do="give data.valid")
     artifacts = {spec.artifact for spec in experiment.students}
     found = [spec for spec in experiment.students if spec.learns_from is None]
     found = [spec for spec in found if experiment.learnt_splits(spec) == experiment.labelled_splits]

@@ -17,10 +17,12 @@ from distill.core.errors import UserError
 from distill.core.predictions import read_predictions
 from distill.core.progress import Reporter
 from distill.core.selection.store import selected_ids
+from distill.pipeline import findings
 from distill.pipeline.experiment import Experiment
 from distill.pipeline.scale import Scaling, curve_students, scale
 from distill.pipeline.scale_outlook import scale_lines
 from distill.pipeline.settings import Settings, resolve_settings
+from distill.report.scaling import with_scaling
 from tests.cli.planted_project import read_rows
 from tests.cli.test_kill import command
 from tests.tiny_run import distill
@@ -155,14 +157,34 @@ def test_options_that_are_refused(asked, message):
         Scaling.of(*asked)
 
 
+def test_over_several_seeds_the_curves_are_in_the_folder_above_the_seeds(scaled, project, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(scaled[0], run / "seed-1")
+    for name in ("scale.json", "scale.html"):
+        (run / "seed-1" / name).unlink()
+    told = findings.scaled(settings_of(project, run, "seeds=[1, 2]"), Scaling.of(FACTORS, "1", None), Reporter())
+    found = told.content
+    assert json.loads((run / "scale.json").read_text())["students"] == found["students"]
+    assert told.parts[-1] == f"page:   {run / 'scale.html'}" and "<svg" in (run / "scale.html").read_text(
+        encoding="utf-8"
+    )
+    assert not (run / "seed-1" / "scale.json").exists() and (run / "seed-1" / "scale" / "all").is_dir()
+    report = {"task": {"rows": {"train": 90, **dict.fromkeys(found["tests"], 1)}}}
+    assert with_scaling(report, run)["scaling"]["students"] == found["students"]
+
+
 def test_a_project_without_a_pool_or_a_student_is_refused(project, tmp_path):
     settings = settings_of(project, tmp_path / "run")
     no_pool = settings.project.model_copy(update={"data": settings.project.data.model_copy(update={"pool": {}})})
+    split = settings.project.data.split.model_copy(update={"valid": 0})
+    no_valid = settings.project.data.model_copy(update={"valid": None, "split": split})
+    unseen = replace(settings, project=settings.project.model_copy(update={"data": no_valid}))
     own = settings_of(project, tmp_path / "run", "students.small.learns_from=[base]")
     gold = settings_of(project, tmp_path / "run", "students.small.rows=train")
     nobody = "no student learns from the labels of the run alone"
     for one, message in (
         (replace(settings, project=no_pool), "there is no pool to take rows of"),
+        (unseen, "the curves flatten by validation rows, and there are none"),
         (replace(settings, students={}), nobody),
         (own, nobody),
         (gold, nobody),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -80,11 +81,10 @@ class View:
         content = self.content
         try:
             tokenizer = Tokenizer.from_file(str(self.tokenizer_path))
-            return Renderer({**content, "pad_id": pad_id(self.tokenizer_path.parent, tokenizer)}, tokenizer)
-        except ValueError as error:
-            raise UserError(str(error), where=f"views.{self.name}.max_tokens", do="raise it") from None
+            padding = pad_id(self.tokenizer_path.parent, tokenizer)
         except Exception as error:
             raise _unreadable(self.tokenizer_path, error) from None
+        return renderer_with(self.name, {**content, "pad_id": padding}, tokenizer)
 
     def require(self, other: View, artifact: str) -> None:
         """Refuse an artifact that was made for another view. Raises: UserError naming both hashes."""
@@ -95,6 +95,19 @@ class View:
                 found=f"hash {other.hash[:12]}, expected {self.hash[:12]}",
                 do="use the view it was made for, or make it again",
             )
+
+
+def renderer_with(name: str, content: Mapping[str, Any], tokenizer: Tokenizer) -> Renderer:
+    """A view's renderer with a tokenizer that it is not bound to. Args: content: as `Renderer` takes it.
+
+    Raises: UserError naming the view, where `max_tokens` leaves no room for text or the tokenizer cannot read a side.
+    """
+    try:
+        return Renderer(content, tokenizer)
+    except ValueError as error:
+        raise UserError(str(error), where=f"views.{name}.max_tokens", do="raise it") from None
+    except LookupError as error:
+        raise UserError(str(error), where=f"views.{name}", do="read it with another tokenizer") from None
 
 
 def too_long(view: str, tokens: int, positions: int, encoder: str) -> UserError:

@@ -19,7 +19,7 @@ from distill.core.objectives.objective import Objective, objective
 from distill.core.record_store import iter_records, sample_records
 from distill.core.rendering import Renderer, swapped
 from distill.core.run_folder import entry_now
-from distill.core.view import TOKENIZER_FILE, View
+from distill.core.view import TOKENIZER_FILE, View, renderer_with
 from distill.families.family import CONFIG_FILE, DEFAULT, Facts, Family, Lesson, Opening, renderer
 from distill.inference.language_model.config import STAND_IN, Asking, LanguageModelSettings, problems
 from distill.inference.language_model.language_model import Expected, LanguageModel
@@ -146,7 +146,7 @@ def shown_examples(config: LanguageModelSettings, lesson: Lesson, render: Render
 
 def expected(config: LanguageModelSettings, lesson: Lesson, splits: Sequence[str]) -> Expected:
     """What asking about all rows of some splits would take, from their texts and the answers that there are."""
-    render = Renderer(lesson.view_config.as_json(), word_tokenizer())
+    render = renderer_with(lesson.view, lesson.view_config.as_json(), word_tokenizer())
     answers = lesson.answers if lesson.answers and lesson.answers.exists() else None
     model = LanguageModel(config, lesson.space.labels, shown_examples(config, lesson, render), answers)
     rows = (row.fields for split in splits for row in iter_records(lesson.records, split))

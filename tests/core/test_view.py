@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from tokenizers.processors import TemplateProcessing
 
 from distill.core.config import merge
 from distill.core.errors import UserError
@@ -112,6 +113,14 @@ def test_a_damaged_tokenizer_is_named(model):
 def test_a_length_without_room_names_its_key(model):
     with pytest.raises(UserError, match=r"leaves no room[\s\S]*views\.card\.max_tokens"):
         view(model, max_tokens=4).renderer()
+
+
+def test_a_tokenizer_that_cannot_read_a_side_names_the_view(tmp_path):
+    tokenizer = word_level()
+    tokenizer.post_processor = TemplateProcessing(single="$A", pair="$B $A", special_tokens=[])
+    tokenizer.save(str(tmp_path / "tokenizer.json"))
+    with pytest.raises(UserError, match=r"1 of 2 sides in order[\s\S]*views\.card"):
+        view(tmp_path).renderer()
 
 
 def test_an_artifact_of_another_view_is_refused(model):

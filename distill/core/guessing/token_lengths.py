@@ -6,11 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tokenizers import Tokenizer
-
-from distill.core.errors import UserError
 from distill.core.guessing.columns import spread
-from distill.core.intake.words import word_tokenizer
+from distill.core.intake.words import tokenizer_or_words
 from distill.core.rendering import Renderer, field_text
 
 _ROWS, _UNCUT = 500, 1 << 30
@@ -29,10 +26,7 @@ class TokenLengths:
 
     def __init__(self, rows: Sequence[Mapping[str, Any]], tokenizer: Path | None) -> None:
         self._rows, self.exact = spread(rows, _ROWS), tokenizer is not None
-        try:
-            self._tokenizer = Tokenizer.from_file(str(tokenizer)) if tokenizer else word_tokenizer()
-        except Exception as error:
-            raise UserError("cannot read the tokenizer", where=str(tokenizer), found=error) from None
+        self._tokenizer = tokenizer_or_words(tokenizer)
 
     def longest(self, sides: tuple[Sequence[str], Sequence[str]], share: float = 0.95) -> int:
         """Tokens that suffice for this share of the records, special ones included."""

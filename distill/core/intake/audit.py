@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tokenizers import Tokenizer
-
 from distill.core.errors import UserError
 from distill.core.files import Json, read_object, sha256, write_json
 from distill.core.intake import junk, lengths, shared_rows
@@ -25,12 +23,13 @@ from distill.core.intake.rare_classes import REASON as RARE
 from distill.core.intake.rows import sides_without_column
 from distill.core.intake.source_overlaps import OVERLAPS_FILE, contained, contained_warnings
 from distill.core.intake.splits import KEY_TEST, is_far
-from distill.core.intake.words import word_tokenizer
+from distill.core.intake.words import tokenizer_or_words
 from distill.core.progress import EVERY, Advance, progress
 from distill.core.project import DROP, Project, Rare
 from distill.core.record_store import count_records, iter_records, splits
 from distill.core.records import Record
 from distill.core.rendering import Renderer
+from distill.core.view import renderer_with
 
 AUDIT_FILE = "audit.json"
 SAMPLE_ROWS = 20_000
@@ -200,11 +199,7 @@ def _token_figures(project: Project, surveys: list[_Survey], tokenizers: Mapping
 
 
 def _renderer(project: Project, name: str, tokenizer: Path | None) -> Renderer:
-    try:
-        bound = Tokenizer.from_file(str(tokenizer)) if tokenizer else word_tokenizer()
-    except Exception as error:
-        raise UserError("cannot read the tokenizer", where=str(tokenizer), found=error) from None
-    return Renderer(project.views[name].model_dump(mode="json"), bound)
+    return renderer_with(name, project.views[name].model_dump(mode="json"), tokenizer_or_words(tokenizer))
 
 
 def _missing_columns(ledger: Ledger) -> list[str]:

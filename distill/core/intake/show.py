@@ -13,7 +13,7 @@ from distill.core.project import ViewConfig
 from distill.core.record_store import iter_records, splits
 from distill.core.records import Record
 from distill.core.rendering import Renderer
-from distill.core.view import View
+from distill.core.view import View, renderer_with
 
 _UNCUT = 1 << 30
 _GUESS_FROM = 5000
@@ -76,7 +76,7 @@ def describe(record: Record, view: View) -> str:
 
 def render(record: Record, name: str, view: ViewConfig, renderer: Renderer | None = None) -> ShowResult:
     """How view `name` reads a record; without a renderer of a model's view, tokens are words and signs."""
-    bound = renderer or Renderer(view.model_dump(mode="json"), word_tokenizer())
+    bound = renderer or renderer_with(name, view.model_dump(mode="json"), word_tokenizer())
     encoded, (left, right) = bound.encode(record.fields), bound.text(record.fields)
     fields = {path: _budget_cut(bound, record, path) for path in view.budgets}
     unread = encoded.cut_tokens - sum(fields.values())

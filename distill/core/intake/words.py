@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
+
+from distill.core.errors import UserError
 
 PATTERN = r"\w+|[^\w\s]"
 
@@ -22,3 +25,13 @@ def word_tokenizer() -> Any:
         special_tokens=[("[CLS]", 1), ("[SEP]", 2)],
     )
     return tokenizer
+
+
+def tokenizer_or_words(path: Path | None) -> Any:
+    """The tokenizer of a `tokenizer.json`; None: words and signs. Raises: UserError when it cannot be read."""
+    from tokenizers import Tokenizer
+
+    try:
+        return Tokenizer.from_file(str(path)) if path else word_tokenizer()
+    except Exception as error:  # tokenizers raises Exception itself
+        raise UserError("cannot read the tokenizer", where=str(path), found=error) from None

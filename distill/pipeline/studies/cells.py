@@ -135,13 +135,13 @@ def measured_model(settings: Settings, asked: str | None, fields: Iterable[tuple
 
 
 def make_cells(cells: Sequence[Cell], reporter: Reporter, *, closed: bool) -> dict[str, Json]:
-    """Make each cell's run; one that fails is told of and the others go on.
+    """Make each cell's run; one that fails, however it does, is told of and the others go on.
 
     Args: closed: up to its answers on validation, without any model reading test rows; else test answers too.
     Returns: of each cell that failed, by name, `error`: why. Raises: what the first cell raised, where all failed, and
         MissingExtra.
     """
-    errors: dict[str, DistillError | MemoryError | RuntimeError] = {}
+    errors: dict[str, Exception] = {}
     for number, cell in enumerate(cells, 1):
         reporter.heading(f"{'validation' if closed else 'test'}, {number} of {len(cells)}: {cell.title}")
         try:
@@ -150,7 +150,7 @@ def make_cells(cells: Sequence[Cell], reporter: Reporter, *, closed: bool) -> di
                     execute(replace(run, closed=closed), reporter, "evaluate")
         except MissingExtra:
             raise
-        except (DistillError, MemoryError, RuntimeError) as error:
+        except Exception as error:
             errors[cell.name] = error
             reporter.note(f"failed, the other cells go on: {_brief(error)}")
     if len(errors) == len(cells):
@@ -194,7 +194,9 @@ def _task_words(space: LabelSpace) -> str:
     return f"{', '.join(space.labels)} ({', '.join([f'kind {space.objective.name}', *more])})"
 
 
-def _brief(error: BaseException, texts: bool = True) -> str:
+def _brief(error: Exception, texts: bool = True) -> str:
+    """Why a cell failed, in one line. Args: texts: whether it may quote rows, as errors of any kind may."""
     if isinstance(error, DistillError):
         return reason(error, texts)
-    return " ".join(str(error).split()) or type(error).__name__
+    kind = type(error).__name__
+    return " ".join(f"{kind}: {error}".split()).removesuffix(":") if texts else kind

@@ -7,6 +7,7 @@ from functools import partial
 
 from distill.core.errors import UserError, unknown_name
 from distill.core.files import Json
+from distill.core.intake.words import tokenizer_or_words
 from distill.core.project import ViewConfig
 from distill.core.record_store import sample_records
 from distill.core.run_folder import RECORDS
@@ -21,6 +22,7 @@ from distill.pipeline.studies.narrowed import narrowed, swap_fields
 from distill.pipeline.studies.reading import reading
 from distill.pipeline.studies.served import Time, served, side_by_side
 from distill.pipeline.studies.study import Study, Told
+from distill.pipeline.view_tokenizer import known_tokenizer
 from distill.report.studies.frontier_table import drawn, frontier_sentences, frontier_sheet
 
 NAME, FIELDS, TOKENS, VIEW = "frontier", "fields", "max_tokens", "view"
@@ -50,7 +52,7 @@ def frontier_study(
             raise unknown_name("view", view, base.project.views, "--view")
     names = list(dict.fromkeys(views)) or [Experiment(base).models[chosen].view]
     known = {name: base.project.views[name] for name in names}
-    ways = list(_named(known, chosen) if len(known) > 1 else _shorter(known[names[0]], chosen))
+    ways = list(_named(known, chosen) if len(known) > 1 else _shorter(base, known[names[0]], chosen))
     cells = cells_of(resolve, NAME, chosen, ways)
     return Study(
         NAME, base, chosen, cells, partial(_longest, cells), _TOLD, _tokens, more=partial(_speed, base, cells, time)
@@ -63,18 +65,26 @@ def _named(views: Mapping[str, ViewConfig], model: str) -> Iterator[Way]:
         yield Way({VIEW: name, TOKENS: view.max_tokens}, change=partial(_reading, model=model, view=view))
 
 
-def _shorter(view: ViewConfig, model: str) -> Iterator[Way]:
+def _shorter(base: Settings, view: ViewConfig, model: str) -> Iterator[Way]:
     """The view, shorter ones, and ones of fewer fields, which keep those of `task.swap`."""
+    least = _least_tokens(base, view, model)
     lengths = dict.fromkeys(int(view.max_tokens * share) for share in _SHARES)
     sides = [(view.left, view.right)]
     sides += [(view.left[:count], view.right) for count in range(len(view.left) - 1, 0, -1)]
     sides += [(view.left, view.right[:count]) for count in range(len(view.right) - 1, -1, -1)]
     whole = [(view.max_tokens, own) for own in sides[1:] if swap_fields(view) <= {*own[0], *own[1]}]
-    for tokens, (left, right) in [*((one, sides[0]) for one in lengths if one >= _LEAST_TOKENS), *whole]:
+    for tokens, (left, right) in [*((one, sides[0]) for one in lengths if one >= least), *whole]:
         words = " | ".join(filter(None, (", ".join(left), ", ".join(right))))
         named = "all" if (left, right) == sides[0] else words
         shorter = narrowed(view, left, right).model_copy(update={"max_tokens": tokens})
         yield Way({FIELDS: named, TOKENS: tokens}, change=partial(_reading, model=model, view=shorter))
+
+
+def _least_tokens(base: Settings, view: ViewConfig, model: str) -> int:
+    """The shortest length with room for text: by words, and by the model's tokenizer where that is in a folder."""
+    known = known_tokenizer(_reading(base, model, view), _READ)
+    special = [tokenizer_or_words(path).num_special_tokens_to_add(bool(view.right)) for path in {None, known}]
+    return max(_LEAST_TOKENS, 1 + bool(view.right) + max(special))
 
 
 def _reading(settings: Settings, model: str, view: ViewConfig) -> Settings:

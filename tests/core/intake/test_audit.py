@@ -126,6 +126,16 @@ def test_a_models_tokenizer_is_used_and_named(tmp_path):
         run(tmp_path, {"card": tmp_path / "tokenizer.json"})
 
 
+def test_a_view_without_room_for_text_is_named_by_words_and_by_a_models_tokenizer(tmp_path):
+    plan = project(root=str(write_all(tmp_path)))
+    card = plan.views["card"].model_copy(update={"max_tokens": 4})
+    short = plan.model_copy(update={"views": {**plan.views, "card": card}})
+    word_tokenizer().save(str(tmp_path / "tokenizer.json"))
+    for tokenizers in ({}, {"card": tmp_path / "tokenizer.json"}):
+        with pytest.raises(UserError, match=r"leaves no room[\s\S]*views\.card\.max_tokens"):
+            prepare_and_audit(short, tmp_path / "records", tokenizers=tokenizers)
+
+
 def test_large_splits_are_sampled_for_token_figures(tmp_path, monkeypatch):
     monkeypatch.setattr("distill.core.intake.audit.SAMPLE_ROWS", 5)
     found = run(write_all(tmp_path))

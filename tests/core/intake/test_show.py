@@ -31,6 +31,11 @@ def test_what_max_tokens_cuts_is_told_by_side():
     assert "left side 1 by max_tokens, right side 19 by max_tokens" in shown.text()
 
 
+def test_a_view_without_room_for_text_is_named():
+    with pytest.raises(UserError, match=r"leaves no room[\s\S]*views\.card\.max_tokens"):
+        render(RECORD, "card", view(max_tokens=4))
+
+
 def test_windows_are_listed_with_their_tokens():
     shown = render(RECORD, "document", view(max_tokens=15, budgets={}, windows={"stride": 2, "max": 8}))
     assert len(shown.windows) > 2 and set(shown.windows[:-1]) == {15}

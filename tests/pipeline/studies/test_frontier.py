@@ -7,12 +7,14 @@ from io import StringIO
 
 import pytest
 from rich.console import Console
+from tokenizers import processors
 from typer.testing import CliRunner
 
 from benchmarks.subjects import Subject
 from distill.cli.app import app
 from distill.core.errors import UserError
 from distill.core.files import read_json
+from distill.core.intake.words import word_tokenizer
 from distill.core.progress import Reporter
 from distill.core.view import View
 from distill.pipeline.studies.frontier import frontier_study
@@ -106,6 +108,23 @@ def test_it_is_told_in_80_columns_and_drawn(studied):
     assert max(map(len, console.file.getvalue().splitlines())) <= 80
     page = (resolve([]).run / "frontier.html").read_text(encoding="utf-8")
     assert "What a shorter card costs" in page and page.count("<circle") == 2 * 7  # for wide and narrow screens
+
+
+def test_lengths_without_room_for_text_are_left_out(project, tmp_path):
+    tokenizer = word_tokenizer()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] [SEP] $B [SEP] [SEP]", special_tokens=[("[CLS]", 1), ("[SEP]", 2)]
+    )
+    tokenizer.save(str(tmp_path / "tokenizer.json"))
+    encoder = f"teachers.base={{preset: base, checkpoint: {tmp_path}}}"
+
+    def lengths(tokens, *sets):
+        study = frontier_study(resolver(project, tmp_path / "run", f"views.document.max_tokens={tokens}", *sets))
+        return [cell.values["max_tokens"] for cell in study.cells if cell.values["fields"] == "all"]
+
+    assert lengths(32) == [32, 24, 16, 12, 8]  # 4 is three special tokens, and one for two sides
+    assert lengths(40) == [40, 30, 20, 15, 10, 5]
+    assert lengths(40, encoder) == [40, 30, 20, 15, 10]  # its five special tokens and two sides need 7
 
 
 def test_views_of_the_project_are_compared_as_they_are(project, tmp_path):

@@ -207,6 +207,21 @@ def test_another_model_may_be_asked_for(project, tmp_path):
         sweep_study(resolver(project, tmp_path / "run"), [OVER[0]], model="bas")
 
 
+def test_a_cell_that_fails_by_any_error_is_recorded_and_quotes_rows_only_where_it_may(project, tmp_path, monkeypatch):
+    fit = Tfidf.fit
+
+    def broken(self, config, lesson, folder):
+        if config.ngrams == 2:
+            raise KeyError("a word of a row")
+        fit(self, config, lesson, folder)
+
+    monkeypatch.setattr(Tfidf, "fit", broken)
+    for texts, error in (("true", "KeyError: 'a word of a row'"), ("false", "KeyError")):
+        resolve = resolver(project, tmp_path / texts, f"report.texts={texts}")
+        cells = sweep_study(resolve, ["teachers.base.ngrams=2,1"]).find(Reporter()).content["cells"]
+        assert [cell["status"] for cell in cells] == ["failed", "done"] and cells[0]["error"] == error
+
+
 def test_where_every_cell_fails_the_first_error_is_told(project, tmp_path):
     study = sweep_study(resolver(project, tmp_path / "run"), ["teachers.base.slices=[ghost]"])
     with pytest.raises(UserError, match="unknown slice"):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from distill.core.errors import UserError
@@ -40,18 +42,25 @@ def read_run(run: Path) -> Json:
 
 
 def require_made_by(project: Path, run: Path) -> None:
-    """Check that no other project file, which is still there, has made a run. Raises: UserError."""
-    config = read_object(run / STATE).get("config")
-    way = config.get(PROJECT_FILE) if isinstance(config, dict) else None
-    if not isinstance(way, str) or not (other := Path(os.path.realpath(run), way)).is_file():
-        return
-    if other.resolve() != project.resolve():
-        raise UserError(
-            "another project has made this run",
-            where=str(run),
-            found=f"{other.resolve()}, and now {project}",
-            do="name a folder for this one: --out FOLDER; --out with the folder above goes on there all the same",
-        )
+    """Check that no other project file, which is still there, has made a run or a study in it. Raises: UserError."""
+    for other in _makers(run):
+        if other.is_file() and other.resolve() != project.resolve():
+            raise UserError(
+                "another project has made this run",
+                where=str(run),
+                found=f"{other.resolve()}, and now {project}",
+                do="name a folder for this one: --out FOLDER; --out with the folder above goes on there all the same",
+            )
+
+
+def _makers(run: Path) -> Iterator[Path]:
+    """The project files that have made a run, the runs of its seeds, and the cells of studies below it."""
+    below = (sorted(run.glob(f"{place}{STATE}")) for place in ("seed-*/", "*/*/", "*/*/seed-*/"))
+    for state in (run / STATE, *chain.from_iterable(below)):
+        config = read_object(state).get("config")
+        way = config.get(PROJECT_FILE) if isinstance(config, dict) else None
+        if isinstance(way, str):
+            yield Path(os.path.realpath(state.parent), way)
 
 
 def entry_now(model: Path) -> Json:

@@ -53,6 +53,17 @@ def test_two_projects_of_one_file_name_do_not_share_a_run_unless_a_folder_is_nam
     assert replace(september, out=run).settings().run == run
 
 
+@pytest.mark.parametrize("place", ["sweep/ngrams_1", "sweep/ngrams_1/seed-1", "seed-1"])
+def test_a_folder_of_studies_alone_is_of_their_project_too(project, place):
+    august, september = Options(config=project("august")), Options(config=project("september"))
+    settings = august.settings()
+    cell = replace(settings, run=settings.run / place)
+    write_json(cell.run / "run.json", {"config": cell.as_json(), "stages": []})
+    assert august.settings().run == settings.run
+    with pytest.raises(UserError, match=r"another project has made this run(.|\n)*august/project.yaml"):
+        september.settings()
+
+
 def test_a_project_that_moved_goes_on_with_its_run_alone_or_with_it(project, monkeypatch):
     file = project("august")
     started(Options(config=file))

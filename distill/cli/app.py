@@ -126,22 +126,19 @@ _verb("teach", "teach", "Up to the fine-tuned teachers.")
 
 
 @app.command()
-@takes_options("teacher", "config", "checkpoint", "out", "engine", "set_")
+@takes_options("teacher", "config", "checkpoint", "out", "engine", "backend", "set_")
 def label(
     options: Options,
     import_: Annotated[Path | None, Flag("Logits made elsewhere: rows of id and logits.")] = None,
     verify: Annotated[Path | None, Flag("Check the labels of this run folder; score a sample again.")] = None,
-    backend: Annotated[str | None, Flag("What labels: torch, the default, onnx or openvino.")] = None,
     json_: JsonOption = False,
 ) -> None:
     """Up to the soft labels of train and pool rows; imported ones need no teacher and train none."""
     if verify is None:
-        from distill.pipeline.backends import with_backend
-
-        return run_until("label", with_backend(options.settings(import_, until="label"), backend), json_)
+        return run_until("label", options.settings(import_, until="label"), json_)
     from distill.pipeline.label_check import verified
 
-    if import_ or backend or options != Options():
+    if import_ or options != Options():
         raise UserError("a check needs no options", where="distill label --verify", do="give a run folder alone")
     tell(lambda reporter: verified(verify, reporter), json_)
 

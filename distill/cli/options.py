@@ -34,6 +34,7 @@ class Options:
     exporter_python: Annotated[str | None, Flag("The Python of optimum's own environment.")] = None
     provider: Annotated[str | None, Flag("What runs exported files: auto, the default, cpu, cuda or tensorrt.")] = None
     engine: Annotated[str | None, Flag("Who labels: local, the default, or ray.")] = None
+    backend: Annotated[str | None, Flag("What labels: torch, the default, onnx or openvino.")] = None
     set_: Annotated[list[str] | None, Flag("Any field of the config: a.b=c or a={b: c}; repeats.")] = None
 
     def settings(self, labels: Path | None = None, sets: Sequence[str] = (), until: str = "report") -> Settings:
@@ -45,6 +46,7 @@ class Options:
         from distill.core.config import setting
         from distill.core.progress import reporting
         from distill.demo.project_file import project_file
+        from distill.pipeline.backends import with_backend
         from distill.pipeline.named_models import first_named_teacher
         from distill.pipeline.settings import resolve_settings
         from export.config import with_exporter
@@ -66,7 +68,8 @@ class Options:
             sets=[*(self.set_ or []), *chosen, *imported, *sets],
             until=until,
         )
-        return replace(found, targets=with_exporter(found.targets, self.exporter, self.exporter_python))
+        found = replace(found, targets=with_exporter(found.targets, self.exporter, self.exporter_python))
+        return with_backend(found, self.backend)
 
     def resolver(self) -> Callable[[Sequence[str]], Settings]:
         """What resolves the run with further `a.b=c` on top."""

@@ -1,7 +1,10 @@
 """Which backend teachers label with is told by a flag or by each of them, and checked before anything is trained."""
 
 import pytest
+from typer.main import get_command
 
+from distill.cli.app import app
+from distill.cli.options import Options
 from distill.core.errors import UserError
 from distill.pipeline.backends import require_backends, with_backend
 from distill.pipeline.settings import resolve_settings
@@ -17,6 +20,21 @@ def test_a_flag_sets_every_teachers_backend_and_nothing_else(planted):
         assert as_before == entry.labelling
     with pytest.raises(UserError, match=r"(?s)--backend.*openvino"):
         with_backend(settings, "openvno")
+
+
+def test_every_verb_that_may_label_takes_the_flag_as_labelling_does(planted, tmp_path):
+    settings = Options(config=planted, out=tmp_path / "run", backend="onnx").settings()
+    assert {entry.labelling.backend for entry in settings.teachers.values()} == {"onnx"}
+    root = get_command(app)
+    taken = {
+        option: {verb for verb, command in [("", root), *root.commands.items()] if option in names(command)}
+        for option in ("--backend", "--engine")
+    }
+    assert taken["--backend"] == taken["--engine"] >= {"", "label", "select", "train", "evaluate", "sweep"}
+
+
+def names(command):
+    return {name for parameter in command.params for name in parameter.opts}
 
 
 @pytest.mark.parametrize(

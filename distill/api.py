@@ -1,7 +1,7 @@
 """The toolkit without its command line: a whole run as one call, and its steps one by one.
 
-`run` is what `distill` does. The steps are named as its verbs are; each fills a folder that it is given and resumes
-from what it finds there. `distill.core.steps.Steps` adds fingerprints, manifests and skipping to them.
+`run` is what `distill` does. Each step fills a folder that it is given and resumes from what it finds there.
+`distill.core.steps.Steps` adds fingerprints, manifests and skipping to them.
 """
 
 from __future__ import annotations
@@ -57,7 +57,8 @@ def run(
     Args: project: the project file. out: the run folder. until: `audit`, `teach`, `label`, `select`, `train`,
         `evaluate`, `export`, `bench`, `bundle` or `report`. sets: `a.b=c` for any field of the project file.
         reporter: shown the progress; silent by default.
-    Raises: UserError for what the project file says, GateFailed after the report is written when a gate failed.
+    Raises: UserError for what the project file says and for an unknown verb, GateFailed after the report is written
+        when a gate failed.
     """
     from distill.pipeline.seeds import execute_run
     from distill.pipeline.settings import resolve_settings

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from distill import api
 from distill.api import (
     Evidence,
     Lesson,
@@ -112,3 +114,18 @@ def test_a_run_says_what_is_wrong_with_its_project(planted, tmp_path):
     with pytest.raises(UserError, match="did you mean 'alpha'"):
         run(planted, tmp_path / "run", sets=["students.small.alhpa=1"])
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("seeds", ["null", "[1, 2]"])
+def test_a_run_up_to_a_verb_that_is_none_makes_nothing_and_names_those_that_are(planted, tmp_path, seeds):
+    with pytest.raises(
+        UserError, match=r"(?s)unknown verb.*until.*bundel.*did you mean 'bundle'.*audit.*report.*train"
+    ):
+        run(planted, tmp_path / "run", until="bundel", sets=[f"seeds={seeds}"])
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_steps_that_the_readme_names_are_there():
+    readme = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding="utf-8")
+    named = re.search(r"from distill\.api import run  # the steps too: ([a-z, ]+);", readme)[1].split(", ")
+    assert len(named) > 3 and set(named) <= set(api.__all__)

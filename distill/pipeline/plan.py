@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from distill.core.errors import unknown_name
 from distill.core.run_folder import CHOICE, RunFolder
 from distill.core.steps import Step
 from distill.pipeline.experiment import Experiment
@@ -24,6 +25,9 @@ from distill.pipeline.steps.select import select_step
 from distill.pipeline.steps.start import start_steps
 from distill.pipeline.steps.vocabulary import vocabulary_steps
 from distill.pipeline.validation_choices import require_unchosen
+
+VERBS = ("audit", "teach", "label", "select", "train", "evaluate", "export", "bench", "bundle", "report")
+"""What a run may be made up to, in the order of its steps; `report` is all of it."""
 
 
 @dataclass(frozen=True)
@@ -168,6 +172,12 @@ def bundles(experiment: Experiment) -> Iterator[Stage]:
     """The hand-off of each student; made only when every gate has passed."""
     for spec in {spec.name: spec for spec, _ in experiment.shipped()}.values():
         yield Stage("bundle", bundle_step(experiment, spec))
+
+
+def require_verb(verb: str) -> None:
+    """Check that a run may be made up to this verb. Raises: UserError with those that there are."""
+    if verb not in VERBS:
+        raise unknown_name("verb", verb, VERBS, "until")
 
 
 def planned(experiment: Experiment, verb: str) -> list[Stage]:

@@ -22,7 +22,7 @@ from distill.core.steps import Step, Steps, nobody
 from distill.pipeline.currency import current_of_seeds
 from distill.pipeline.execute import execute, versions
 from distill.pipeline.experiment import Experiment
-from distill.pipeline.plan import Stage, bundles, plan, stages_until
+from distill.pipeline.plan import Stage, bundles, plan, require_verb, stages_until
 from distill.pipeline.settings import Settings
 from distill.pipeline.steps.evaluate import evaluate_seeds_step
 from distill.pipeline.together import follow, is_follower, leading
@@ -90,10 +90,13 @@ def _alive(run: Path, stages: Sequence[Json]) -> list[Json]:
 
 
 def execute_run(settings: Settings, reporter: Reporter, until: str = "report") -> Json | None:
-    """Make a run up to the verb `until`, one or several seeds as the project says. Raises: as `execute`.
+    """Make a run up to the verb `until`, one or several seeds as the project says.
 
     None in processes of torchrun that only help the first one.
+
+    Raises: as `execute`; UserError for an unknown verb, before anything is made.
     """
+    require_verb(until)
     if is_follower():
         follow(lambda run, name: _shared_step(settings, run, name))
         return None

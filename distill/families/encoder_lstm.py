@@ -9,7 +9,7 @@ from pydantic import Field, PositiveInt
 from distill.core.view import View
 from distill.families.encoder import Encoder
 from distill.families.family import Lesson
-from distill.families.small import HeadSettings, inner_sizes, named, take_encoder
+from distill.families.small import HeadSettings, inner_sizes, named, require_encoder, take_encoder
 from distill.families.starting import source_model
 
 if TYPE_CHECKING:
@@ -31,6 +31,10 @@ class LstmOverEncoder(Encoder):
         )
         state: PositiveInt = Field(256, description="width of the state of each direction")
         directions: Literal[1, 2] = Field(2, description="2: tokens are read from either end; 1: from the first one on")
+
+    def require(self, model: Any) -> None:
+        """Check that the model's encoder can be read whole. Raises: UserError where weights of it are missing."""
+        require_encoder(model)
 
     def start(self, config: Any, lesson: Lesson, view: View) -> PreTrainedModel:
         """The source's encoder, LSTM and head fresh. Raises: UserError when it is not the encoder of its family."""

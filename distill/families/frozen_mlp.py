@@ -9,7 +9,7 @@ from pydantic import Field
 from distill.core.view import View
 from distill.families.encoder import Encoder
 from distill.families.family import Lesson
-from distill.families.small import HeadSettings, inner_sizes, named, take_encoder
+from distill.families.small import HeadSettings, inner_sizes, named, require_encoder, take_encoder
 from distill.families.starting import source_model
 
 if TYPE_CHECKING:
@@ -30,6 +30,10 @@ class MlpOnFrozen(Encoder):
         batch_norm: Literal["features", "all", "none"] = Field(
             "features", description="what is normalised over the batch: the features, the hidden layers too, or nothing"
         )
+
+    def require(self, model: Any) -> None:
+        """Check that the model's encoder can be read whole. Raises: UserError where weights of it are missing."""
+        require_encoder(model)
 
     def start(self, config: Any, lesson: Lesson, view: View) -> PreTrainedModel:
         """The source's encoder with a fresh head. Raises: UserError when it is not the encoder of its family."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
@@ -65,13 +66,34 @@ def inner_sizes(source: PreTrainedModel) -> dict[str, Any]:
     }
 
 
+def require_encoder(source: PreTrainedModel) -> None:
+    """Check, without weights, that a model over the encoder of a classifier can be made, or is made already.
+
+    Raises: as `take_encoder`.
+    """
+    import torch
+
+    from distill.models.small.mean_states import MeanStates, MeanStatesConfig
+    from distill.models.small.over_encoder import OverEncoder
+
+    if isinstance(source, OverEncoder):
+        return
+    with torch.device("meta"):
+        model = MeanStates(MeanStatesConfig(**inner_sizes(source)))
+    _require_whole(model.encoder.state_dict().keys() - source.base_model.state_dict().keys(), "family")
+
+
 def take_encoder(model: OverEncoder, source: PreTrainedModel, lesson: Lesson) -> None:
     """Give a model the encoder of its source. Raises: UserError when weights of it would stay random."""
     missing, _ = model.encoder.load_state_dict(source.base_model.state_dict(), strict=False)
-    if lost := [name for name in missing if not name.startswith("pooler.")]:  # what no feature passes through
+    _require_whole(missing, str(lesson.source))
+
+
+def _require_whole(missing: Iterable[str], where: str) -> None:
+    if lost := sorted(name for name in missing if not name.startswith("pooler.")):  # what no feature passes through
         raise UserError(
             "the source lacks weights of its family's encoder, so its features would be random",
-            where=str(lesson.source),
+            where=where,
             found=f"{len(lost)} missing, first {lost[0]}",
             do="take an encoder of another family, or a model of the family encoder",
         )

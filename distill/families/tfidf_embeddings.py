@@ -29,7 +29,7 @@ from distill.families.classical import (
     text_of,
 )
 from distill.families.family import CONFIG_FILE, DEFAULT, Facts, Family, Lesson, Opening, learnt_rows, renderer
-from distill.families.small import inner_sizes, named, take_encoder
+from distill.families.small import inner_sizes, named, require_encoder, take_encoder
 from distill.families.starting import source_model
 from distill.inference.runner_scorer import RunnerScorer
 from distill.inference.scorer import CHUNK_ROWS, Logits, Progress, Row, Scorer
@@ -129,6 +129,10 @@ class TfidfEmbeddings(Family):
         """The keys of its own that an entry may have."""
 
         words: bool = Field(True, description="whether TF-IDF stands beside the embeddings")
+
+    def require(self, model: Any) -> None:
+        """Check that the model's encoder can be read whole. Raises: UserError where weights of it are missing."""
+        require_encoder(model)
 
     def fit(self, config: Any, lesson: Lesson, folder: Path) -> None:
         """Embed the rows, then fit on gold, and on soft labels where the lesson has some.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -31,7 +31,7 @@ from distill.pipeline.settings import Settings
 from distill.training.config import LoraConfig, TrainingConfig
 from distill.training.losses.term import ATTENTIONS, PROJECTIONS, needs
 from students.config import StudentConfig, TrainedEntry
-from teachers.config import TeacherConfig
+from teachers.config import TeacherConfig, TeacherEntry
 from teachers.embedded import local_folder
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def try_checkpoints(experiment: Experiment, stages: Sequence[Stage], steps: Step
             if given is None:
                 _require_fresh_positions(views)
             else:
-                _try_start(experiment, name, given, views, students, "export" in verbs)
+                _try_start(experiment, name, given, views, students, verbs)
 
 
 def _try_finished_model(experiment: Experiment, name: str, entry: TeacherConfig) -> None:
@@ -131,7 +131,7 @@ def _try_start(
     given: str,
     views: Mapping[str, ViewConfig],
     students: Mapping[str, Chain],
-    export: bool,
+    verbs: Set[str],
 ) -> None:
     from distill.families.finished import is_nameless, require_finished
     from distill.inference.trial import Trial
@@ -158,9 +158,10 @@ def _try_start(
     checks = [
         *_recipe_checks(_recipes(name, experiment.settings, students)),
         *_family_checks(students),
-        *_own_checks(name, experiment.settings),
+        *_own_checks(experiment.settings, _rooted(name, experiment.settings)),
+        *(_own_checks(experiment.settings, _started(name, experiment.settings)) if "train" in verbs else []),
         *_head_checks(name, experiment.settings, students),
-        *(_export_checks(name, experiment.settings) if export else []),
+        *(_export_checks(name, experiment.settings) if "export" in verbs else []),
     ]
     _try(f"{section}.{name}", source, Trial(space.labels, space.objective, views, cuts, checks, not finished))
 
@@ -226,6 +227,14 @@ def _rooted(name: str, settings: Settings) -> list[str]:
     return [one for one in settings.teachers if settings.root_of(one) == name]
 
 
+def _started(name: str, settings: Settings) -> Iterator[str]:
+    """The students of any family that start from what an entry brings; of a choice, those of the first teacher."""
+    first = settings.root_of(settings.first_teacher)
+    for student, config in settings.students.items():
+        if isinstance(config, TrainedEntry) and (root_of(student, settings) or first) == name:
+            yield student
+
+
 def _shallower(name: str, student: StudentConfig, settings: Settings) -> bool:
     available = layers_of(settings, name)
     return available is not None and available < student.least_layers
@@ -282,10 +291,12 @@ def _family_checks(students: Mapping[str, Chain]) -> Iterator[Check]:
             yield partial(_require_pooling, f"students.{name}.token_schedule")
 
 
-def _own_checks(name: str, settings: Settings) -> Iterator[Check]:
-    """What the family of a teacher asks of a checkpoint."""
-    for one in _rooted(name, settings):
-        yield partial(_require_own, f"teachers.{one}.family", settings.teachers[one].made_by)
+def _own_checks(settings: Settings, names: Iterable[str]) -> Iterator[Check]:
+    """What the families of some entries ask of a checkpoint."""
+    for one in names:
+        entry = settings.entry(one)
+        section, made_by = ("teachers", entry.made_by) if isinstance(entry, TeacherEntry) else ("students", entry.family)
+        yield partial(_require_own, f"{section}.{one}.family", made_by)
 
 
 def _require_own(key: str, made_by: str, model: PreTrainedModel) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks.family_checkpoints import FAMILIES, write_checkpoint
 from distill.core.errors import UserError
 from distill.core.presets import preset_names
 from distill.core.progress import reporting
@@ -163,6 +164,22 @@ def test_a_head_has_the_layers_and_the_norms_that_are_asked_for(norm, kinds, enc
     assert torch.isfinite(model(input_ids=ids, attention_mask=torch.ones_like(ids)).logits).all()
 
 
+@pytest.mark.parametrize(("name", "attention"), [("RoBERTa", "sdpa"), ("MPNet", "eager"), ("DeBERTa v3", "eager")])
+@pytest.mark.parametrize("preset", ["mlp", "encoder_lstm", "embeddings"])
+def test_an_encoder_of_any_family_attends_as_it_can(preset, name, attention, records, tmp_path):
+    texts = [text for row in read_records(records, "train") for text in row.fields.values()]
+    write_checkpoint(FAMILIES[name], texts, tmp_path / "source")
+    config = student_entry(preset, {}, "test", tmp_path)
+    family(config.family).require(load_classifier(tmp_path / "source", LABELS))
+    lesson = toy_lesson(records, source=tmp_path / "source", steps=1)
+    fit(config.family, config.on_gold_alone(), lesson, tmp_path / "model")
+    assert np.isfinite(answers(tmp_path / "model", records)[0]).all()
+    if preset != "embeddings":
+        assert load_classifier(tmp_path / "model").encoder.config._attn_implementation == attention
+        slow = load_classifier(tmp_path / "model", attention="eager")
+        assert slow.encoder.config._attn_implementation == "eager"
+
+
 @pytest.mark.parametrize("norm", ["features", "all"])
 def test_an_mlp_cut_off_after_its_last_checkpoint_has_measured_its_features_too(norm, encoder, records, tmp_path):
     """What it has measured is that of the step that is kept, as the history says of it."""
@@ -190,6 +207,15 @@ def test_an_encoder_that_would_stay_random_is_refused(encoder, records, tmp_path
     monkeypatch.setattr(frozen_mlp, "source_model", without_a_layer)
     with pytest.raises(UserError, match="its features would be random"):
         fit("frozen_mlp", entry("mlp", tmp_path), toy_lesson(records, source=encoder), tmp_path / "mlp")
+
+
+@pytest.mark.parametrize("name", ["frozen_mlp", "encoder_lstm", "tfidf_embeddings"])
+def test_it_is_refused_before_anything_is_trained(name, encoder):
+    model = load_classifier(encoder, LABELS)
+    family(name).require(model)
+    del model.base_model.encoder.layer[-1]
+    with pytest.raises(UserError, match="its features would be random"):
+        family(name).require(model)
 
 
 def test_soft_labels_are_learnt_too(encoder, records, tmp_path):

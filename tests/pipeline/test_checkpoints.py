@@ -11,6 +11,7 @@ from benchmarks.family_checkpoints import FAMILIES, write_checkpoint
 from distill.core import protobuf
 from distill.core.errors import UserError
 from distill.core.progress import Reporter, reporting
+from distill.families.frozen_mlp import MlpOnFrozen
 from distill.inference import trial
 from distill.models.encoder import load_classifier
 from distill.pipeline import checkpoints
@@ -191,6 +192,19 @@ def test_a_students_recipe_is_tried_too(make):
     with pytest.raises(UserError, match="no dropout") as caught:
         execute_run(settings, Noting(), "train")
     assert caught.value.where == "students.small.training.head_dropout"
+
+
+@pytest.mark.parametrize("source", ["", ", source: base"])
+def test_what_a_family_of_students_asks_is_tried_too(make, monkeypatch, source):
+    def refuse(self, model):
+        raise UserError("no such encoder", where="family")
+
+    monkeypatch.setattr(MlpOnFrozen, "require", refuse)
+    settings = make("BERT", f"students.over={{preset: mlp{source}}}")
+    execute_run(settings, Noting(), "audit")
+    with pytest.raises(UserError, match="no such encoder") as caught:
+        execute_run(settings, Noting(), "train")
+    assert caught.value.where == "students.over.family"
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,9 @@ class OverEncoder(PreTrainedModel):
         super().__init__(config)
         inner = dict(config.encoder or {})
         own = CONFIG_MAPPING[inner.pop("model_type")].from_dict(inner)
-        self.encoder = AutoModel.from_config(own, attn_implementation=config._attn_implementation)
+        # The encoder's own fast attention, where its family has one: this class is asked for it on its behalf.
+        attention = None if config._attn_implementation == "sdpa" else config._attn_implementation
+        self.encoder = AutoModel.from_config(own, attn_implementation=attention)
         self._trained = trained
 
     def finish(self) -> None:

@@ -27,8 +27,9 @@ from benchmarks.subjects import Subject, find
 from benchmarks.variants import against_itself, with_variants
 from distill.core.config import overrides, parse
 from distill.core.errors import DistillError, UserError
-from distill.core.files import Json, read_json, write_json
+from distill.core.files import Json, write_json
 from distill.core.record_store import read_records, splits
+from distill.core.run_folder import read_run
 from distill.inference.providers import AUTO, NAMES
 from distill.report.factors_table import FACTORS, factors_sheet
 from distill.report.layouts_table import layouts_sheet
@@ -53,7 +54,7 @@ def measure(
 def from_run(run: Path) -> tuple[list[Subject], dict[str, list[Row]], dict[str, str]]:
     """The models of a finished run, the rows of all its tests by view, and by name why a model is left out.
 
-    Raises: UserError when the folder holds no document teacher or no test records.
+    Raises: UserError when the folder is no run, or holds no document teacher or no test records.
     """
     (subjects, left_out), records = find(run), run / "records"
     tests = [split for split in splits(records) if split.startswith("test.")]
@@ -117,7 +118,7 @@ def _bench_of(options: argparse.Namespace, folder: Path) -> Bench:
     run: Path = options.run
     found, rows_by_view, left_out = from_run(run)
     subjects, elsewhere = placed(found, options.provider)
-    stored = read_json(run / "run.json").get("config", {}) if (run / "run.json").exists() else {}
+    stored = read_run(run)["config"]
     threads = {"threads": options.threads} if options.threads else {}
     further = [name for name in dict.fromkeys(options.scenario) if name != "single"]
     asked = {**overrides(options.set), **threads, **({"scenarios": further} if options.scenario else {})}

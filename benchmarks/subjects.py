@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from distill.core.errors import UserError
-from distill.core.files import Json
+from distill.core.files import Json, read_object
+from distill.core.run_folder import LATENCY, PROJECT_FILE, STATE, read_run
 from distill.families.family import CONFIG_FILE, Family, family_of, is_remote, view_name
-from export.config import load_target
+from export.config import load_target, parse_target
 from export.targets.base import Target
 
 _ROLES = {"teachers": "teacher", "students": "student"}
@@ -66,14 +69,18 @@ def trained_subject(name: str, view: str, model_folder: Path, role: str, own: Fa
 
 
 def find(run: Path) -> tuple[list[Subject], dict[str, str]]:
-    """Every teacher and student of a finished run as it was trained, and every exported artifact of them.
+    """The teachers and students of a finished run as they were trained, in its order, and their exported files.
 
-    Returns: the subjects, and by name why a model is left out.
-    Raises: UserError when no teacher of the run reads documents.
+    Gold-only twins and the like, which are there to compare quality with, are none of them; of teachers and files only
+    those are that the run has timed, where it has timed any: others were made on the way.
+
+    Returns: the subjects, and by name why one is left out.
+    Raises: UserError for a folder that is no run, and when no teacher of the run reads documents.
     """
-    subjects, left_out = list[Subject](), dict[str, str]()
+    config, timed = read_run(run)["config"], _timed(run)
+    found, left_out = list[Subject](), dict[str, str]()
     for kind, role in _ROLES.items():
-        for folder in sorted(path for path in (run / kind).glob("*/") if (path / CONFIG_FILE).exists()):
+        for folder in _model_folders(run / kind, config.get(kind) or {}, timed):
             try:
                 if is_remote(folder):
                     left_out[folder.name] = "it asks a server"
@@ -82,9 +89,11 @@ def find(run: Path) -> tuple[list[Subject], dict[str, str]]:
             except UserError as error:
                 left_out[folder.name] = error.what
                 continue
-            exports = [(load_target(one.name), one) for one in sorted((run / "export" / folder.name).glob("*/"))]
-            made = [(target, one) for target, one in exports if (one / target.model).exists()]
-            subjects += [trained, *(trained.exported(target, one) for target, one in made)]
+            files, unknown = _exported(trained, run, config)
+            found += [trained, *files]
+            left_out |= unknown
+    subjects = [one for one in found if not timed or one.name in timed or (one.role, one.export) == ("student", None)]
+    left_out |= {one.name: "the run did not time it" for one in found if one not in subjects}
     if not any((subject.role, subject.view) == ("teacher", "document") for subject in subjects):
         raise UserError(
             "no teacher on documents to measure against",
@@ -93,6 +102,47 @@ def find(run: Path) -> tuple[list[Subject], dict[str, str]]:
             do="give the folder of a finished run",
         )
     return subjects, left_out
+
+
+def _timed(run: Path) -> set[str]:
+    """The names of what a run has timed, or could not; none where it has not timed anything."""
+    stored = read_object(run / LATENCY / "latency.json")
+    return {row["model"] for row in stored.get("rows", ())} | set(stored.get("settings", {}).get("left_out", ()))
+
+
+def _model_folders(place: Path, entries: Collection[str], timed: Collection[str]) -> list[Path]:
+    """The folders of a project's entries, also those on another view, and of other models that were timed."""
+    wanted = {*entries, *(name.partition("@")[0] for name in timed)}
+    made = (path for path in place.glob("*/") if (path / CONFIG_FILE).exists())
+    return _in_order((path for path in made if path.name.partition("@")[0] in wanted), entries)
+
+
+def _exported(trained: Subject, run: Path, config: Json) -> tuple[list[Subject], dict[str, str]]:
+    """The exported files of a model, and by name why one cannot be opened."""
+    found, unknown = list[Subject](), dict[str, str]()
+    for folder in _in_order((run / "export" / trained.model_folder.name).glob("*/"), config.get("export") or {}):
+        try:
+            target = _target(folder.name, run, config)
+        except UserError as error:
+            unknown[f"{trained.name}.{folder.name}"] = error.brief
+            continue
+        if (folder / target.model).exists():
+            found.append(trained.exported(target, folder))
+    return found, unknown
+
+
+def _in_order(folders: Iterable[Path], names: Collection[str]) -> list[Path]:
+    """Folders in the order of these names, others after them."""
+    places = {name: place for place, name in enumerate(names)}
+    return sorted(folders, key=lambda path: (places.get(path.name, len(places)), path.name))
+
+
+def _target(name: str, run: Path, config: Json) -> Target:
+    """An export target of a run: as its project had it, or one that was fallen back to. Raises: UserError."""
+    if name in (config.get("export") or {}):
+        return parse_target(config["export"][name], f"{run / STATE}: config.export.{name}")
+    way = config.get(PROJECT_FILE)
+    return load_target(name, project=Path(os.path.realpath(run), way).parent if way else None)
 
 
 def reference(subjects: list[Subject]) -> Subject | None:

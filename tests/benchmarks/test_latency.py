@@ -7,10 +7,12 @@ from pyarrow import parquet
 from benchmarks import bench, latency
 from benchmarks.config import BenchConfig
 from benchmarks.layouts import BATCHES
+from benchmarks.subjects import find, reference
 from distill.core.errors import UserError
 from distill.core.files import read_json, write_json
 from distill.core.record_store import write_records
 from distill.core.records import Record
+from export.config import load_target
 
 
 class Machine:
@@ -47,16 +49,17 @@ def run(tmp_path, model_folder):
         (folder / "export" / "3L" / target / "model.onnx").touch()
     records = [Record(f"r{number}", {"id": f"r{number}", "page.title": "Обзор"}) for number in range(10)]
     write_records(folder / "records" / "test.unseen.parquet", records)
-    write_json(
-        folder / "run.json",
-        {
-            "config": {
-                "threads": 3,
-                "bench": {"requests": 4, "processes": 2, "minutes": 0, "int8_teachers": False, "openvino": False},
-            }
-        },
-    )
+    settings = {"requests": 4, "processes": 2, "minutes": 0, "int8_teachers": False, "openvino": False}
+    exports = {name: load_target(name).as_json() for name in ("onnx", "onnx-int8")}
+    entries = {"teachers": {"base": {}}, "students": {"3L": {}}, "export": exports}
+    write_json(folder / "run.json", {"config": {"threads": 3, "bench": settings, **entries}, "stages": []})
     return folder
+
+
+def entered(run, kind, entries):
+    """The run with these entries of a kind in its config."""
+    stored = read_json(run / "run.json")
+    write_json(run / "run.json", {**stored, "config": {**stored["config"], kind: entries}})
 
 
 def test_processes_visit_every_subject_before_the_next_round(machine, subject):
@@ -131,6 +134,7 @@ def test_every_family_is_measured_by_the_command_and_what_cannot_be_is_named_wit
     """Words and an ensemble of a run are subjects; a model without a view, or of a lost family, is no crash."""
     shutil.copytree(run / "teachers/base", run / "teachers/words")
     write_json(run / "teachers/words/config.json", {"distill": {"family": "tfidf"}})
+    entered(run, "teachers", dict.fromkeys(("base", "words", "both", "bare", "lost"), {}))
     for name, own in (
         ("both", {"family": "ensemble", "view": "document", "members": {}}),
         ("bare", {"family": "ensemble"}),
@@ -151,6 +155,38 @@ def test_every_family_is_measured_by_the_command_and_what_cannot_be_is_named_wit
     assert set(left_out) == {"bare", "lost"} and "which view it reads" in left_out["bare"]
     told = " ".join(printed.out.split())
     assert all(f"Not timed: {name}, {reason}" in told for name, reason in left_out.items())
+
+
+def test_the_subjects_are_the_run_s_own_in_its_order(run, tmp_path):
+    """The reference is the project's first teacher; twins, other people's presets and what a run tried are no trap."""
+    for name in ("teachers/a", "teachers/base@card", "students/3L-gold"):
+        shutil.copytree(run / "teachers/base", run / name)
+    stored = read_json(run / "teachers/base@card/view.json")
+    write_json(run / "teachers/base@card/view.json", {**stored, "name": "card"})
+    (run / "export/3L/onnx").rename(run / "export/3L/mine")
+    entered(run, "teachers", {"base": {}, "a": {}})
+    entered(run, "export", {"onnx-int8": load_target("onnx-int8").as_json()})
+    subjects, left_out = find(run)
+    names = ["base@document", "a@document", "base@card", "3L@card", "3L@card.onnx-int8"]
+    assert [one.name for one in subjects] == names and reference(subjects).name == "base@document"
+    assert "unknown export preset" in left_out["3L@card.mine"]
+
+    mine = load_target("onnx", {"name": "mine"}).as_json()
+    entered(run, "export", {"mine": mine, "onnx-int8": load_target("onnx-int8").as_json()})
+    assert [one.name for one in find(run)[0]] == [*names[:4], "3L@card.mine", names[4]]
+
+    entered(run, "export", {})
+    (tmp_path / "presets/export").mkdir(parents=True)
+    (tmp_path / "presets/export/mine.yaml").write_text("target: onnx_fp32\n")
+    stored = read_json(run / "run.json")
+    write_json(run / "run.json", {**stored, "config": {**stored["config"], "project_file": "../project.yaml"}})
+    assert {"3L@card.mine", "3L@card.onnx-int8"} <= {one.name for one in find(run)[0]}
+
+    timed = [{"model": name} for name in ("base@document", "3L@card.mine")]
+    write_json(run / "latency/latency.json", {"rows": timed, "settings": {"left_out": {"base@card": "why"}}})
+    subjects, left_out = find(run)
+    assert [one.name for one in subjects] == ["base@document", "base@card", "3L@card", "3L@card.mine"]
+    assert left_out == dict.fromkeys(("a@document", "3L@card.onnx-int8"), "the run did not time it")
 
 
 def test_an_option_goes_before_the_settings_of_the_run(machine, run, capsys):

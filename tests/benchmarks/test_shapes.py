@@ -11,6 +11,7 @@ from benchmarks.figures import fill
 from benchmarks.graph_models import is_shape
 from benchmarks.latency_worker import run_job
 from benchmarks.result_kinds import kind_of
+from distill.core.files import write_json
 from distill.core.sealed import write_sealed
 from tests.benchmarks.raw_sets import write
 
@@ -50,6 +51,7 @@ def run(places):
     read_anew = {**teacher, "name": "base@document>card", "made_from": "base@document", "quality": {"f1_macro": 0.1}}
     file = {"name": "1L@card.onnx", "role": "artifact", "view": "card", "quality": {"f1_macro": {"value": 0.76}}}
     write_sealed(folder / "report.json", {"models": [read_anew, teacher, file]})
+    write_json(folder / "run.json", {"config": {"teachers": {"base": {}}, "students": {"1L": {}}}, "stages": []})
     return folder
 
 

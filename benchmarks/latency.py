@@ -80,7 +80,7 @@ def scenario_lines(scenarios: Mapping[str, Sequence[Mapping[str, Any]]]) -> Iter
         for one in found:
             figures = {key: value["value"] for key, value in one.items() if isinstance(value, Mapping)}
             told = "  ".join(f"{key} {_cell(value)}" for key, value in figures.items())
-            yield f"{name}  {one['model']}  {one['kind']}  {told}"
+            yield f"{name}  {one['model']}  {one['kind']}  {told or one['left_out']}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -10,10 +10,9 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
-from statistics import median
 from typing import Any
 
 import numpy as np
@@ -27,7 +26,7 @@ from benchmarks.memory import peak_bytes
 from benchmarks.requests import Row, groups
 from benchmarks.scenario import Served, scenario_named
 from benchmarks.subjects import Subject
-from benchmarks.timing import NS_PER_S, Clock, Timing, time_one
+from benchmarks.timing import NS_PER_S, Clock, Timing, affordable, time_one, warmed_up
 from distill.core.errors import DistillError
 from distill.core.files import Json
 from distill.families.family import Opening, open_model
@@ -37,7 +36,6 @@ from export.targets import target_class
 
 _WARM, _SINGLE, _BULK = 0.1, 0.7, 0.25
 """Of a process's seconds: what warming up may take, until when requests are begun, and what throughput may take."""
-_LEAST_WARM = 3
 
 
 def measure(scorer: Scorer, served: Served, watched: Watch, kinds: Sequence[str] | None = (BATCHES,)) -> Json:
@@ -62,7 +60,7 @@ def measure(scorer: Scorer, served: Served, watched: Watch, kinds: Sequence[str]
         def ask(position: int, asked: Sequence[Sequence[Row]] = asked) -> Timing:
             return time_one(asked[position % len(asked)], scorer.prepare, labels, clock)
 
-        first = _warmed_up(ask, config.warmup, None if seconds is None else _WARM * seconds)
+        first = warmed_up(ask, config.warmup, None if seconds is None else _WARM * seconds)
         blocks[str(batch)] = time_blocks(len(asked), ask, watched, clock, Pace(until), first)
     found = {
         "batches": {batch: _samples(timed) for batch, timed in blocks.items()},
@@ -72,7 +70,9 @@ def measure(scorer: Scorer, served: Served, watched: Watch, kinds: Sequence[str]
         "quickest": watched.quickest,
     }
     sessions = Sessions(scorer, served.apart() if kinds is None else [], config.throughput_batch)
-    taken = _affordable(blocks, seconds, len(rows), len(kinds or LAYOUTS))
+    bulk = None if seconds is None else _BULK * seconds / len(kinds or LAYOUTS)
+    timings = [timing for timed in blocks.values() for block in timed for timing in block.timings]
+    taken = affordable(len(rows), bulk, timings)
     return {**found, "layouts": rates(sessions, rows[:taken], clock, kinds)}
 
 
@@ -143,25 +143,6 @@ def opened(subject: Subject, threads: int, spinning: bool = True) -> Scorer:
         with suppress(RuntimeError):  # it is set already
             torch.set_num_interop_threads(1)
     return scorer
-
-
-def _warmed_up(ask: Callable[[int], Timing], count: int, seconds: float | None) -> list[Timing]:
-    """Requests before the clock counts; of a slow model fewer than were asked for, but a few."""
-    found: list[Timing] = []
-    while len(found) < count:
-        spent = sum(timing.total_ns for timing in found) / NS_PER_S
-        if seconds is not None and spent > seconds and len(found) >= _LEAST_WARM:
-            break
-        found.append(ask(len(found)))
-    return found
-
-
-def _affordable(blocks: Mapping[str, Sequence[Block]], seconds: float | None, rows: int, times: int) -> int:
-    """Of so many rows, those that there is time to answer so many times, by what single requests took."""
-    timings = [timing.total_ns for found in blocks.values() for block in found for timing in block.timings]
-    if seconds is None or not timings:
-        return rows
-    return max(1, min(rows, int(_BULK * seconds * NS_PER_S / times / max(1.0, median(timings)))))
 
 
 def _samples(blocks: Sequence[Block]) -> Json:

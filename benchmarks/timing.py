@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from statistics import median
 from typing import TypeVar
 
 import numpy as np
@@ -14,6 +15,7 @@ PreparedT = TypeVar("PreparedT")
 
 NS_PER_MS = 1e6
 NS_PER_S = 1e9
+_LEAST_WARM = 3
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,25 @@ def time_one(
     tokenised = clock()
     answer(prepared)
     return Timing(clock() - arrived, tokenised - arrived)
+
+
+def warmed_up(ask: Callable[[int], Timing], count: int, seconds: float | None) -> list[Timing]:
+    """Requests before the clock counts; of a slow model fewer than were asked for, but a few."""
+    found: list[Timing] = []
+    while len(found) < count:
+        spent = sum(timing.total_ns for timing in found) / NS_PER_S
+        if seconds is not None and spent > seconds and len(found) >= _LEAST_WARM:
+            break
+        found.append(ask(len(found)))
+    return found
+
+
+def affordable(count: int, seconds: float | None, timings: Sequence[Timing]) -> int:
+    """Of so many requests, those that there is time to answer, by what others took. Args: seconds: None: no limit."""
+    if seconds is None or not timings:
+        return count
+    usual = max(1.0, median(timing.total_ns for timing in timings))
+    return max(1, min(count, int(seconds * NS_PER_S / usual)))
 
 
 def percentile_ms(samples_ns: Sequence[int], q: int) -> float:

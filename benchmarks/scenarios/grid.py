@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import product
 from statistics import median
 from typing import Any, ClassVar
 
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from benchmarks.intervals import spread
 from benchmarks.requests import Row
 from benchmarks.scenario import Scenario, Served
-from benchmarks.timing import NS_PER_MS, time_one
+from benchmarks.timing import NS_PER_MS, NS_PER_S, time_one
 from distill.core.files import Json
 
 _ASKED = 12
@@ -26,20 +27,27 @@ class Grid(Scenario):
     name: ClassVar[str] = "grid"
 
     def measure(self, served: Served) -> list[Json]:
-        """A cell for each batch size and length: p50 of a request, and records a second."""
-        scorer, config = served.open(served.threads), served.config
+        """A cell for each batch size and length: p50 of a request, and records a second.
+
+        None is begun that does not fit into the seconds, by what the largest one before it took for each token.
+        """
+        may, config = served.limit(), served.config
+        scorer = served.open(served.threads)
         lengths = np.array([item.read_tokens for item in scorer.prepare(served.rows)])
-        cells = []
-        for tokens in config.grid_tokens:
-            for batch in config.grid_batch:
-                positions = nearest(lengths, tokens, batch)
-                found = float(np.median(lengths[positions]))
-                if abs(found - tokens) > _UNLIKE * tokens:
-                    continue
-                rows = [served.rows[position] for position in positions]
-                cells.append(
-                    {**_cell(served, scorer, rows), "batch": batch, "tokens": found, "kind": f"{batch} × {tokens}"}
-                )
+        cells, largest = list[Json](), (1.0, 0.0)
+        for tokens, batch in product(config.grid_tokens, config.grid_batch):
+            positions = nearest(lengths, tokens, batch)
+            found, size = float(np.median(lengths[positions])), float(lengths[positions].sum())
+            if abs(found - tokens) > _UNLIKE * tokens:
+                continue
+            kind = {"kind": f"{batch} × {tokens}"}
+            if not may(largest[1] * size / largest[0]):
+                cells.append({**kind, "left_out": f"no time in {served.seconds:.0f} s"})
+                continue
+            begun = served.clock()
+            cell = _cell(served, scorer, [served.rows[position] for position in positions])
+            largest = max(largest, (size, (served.clock() - begun) / NS_PER_S))
+            cells.append({**cell, "batch": batch, "tokens": found, **kind})
         return cells
 
     def entry(self, kind: str, cells: Sequence[Mapping[str, Any]]) -> Json:

@@ -6,9 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from benchmarks.intervals import spread
-from benchmarks.layouts import ONE, Sessions, rates
+from benchmarks.layouts import BATCHES, LAYOUTS, ONE, Sessions, rates
 from benchmarks.scenario import Scenario, Served
+from benchmarks.timing import affordable
 from distill.core.files import Json
+
+_BULK = 0.5  # of the seconds, for the layouts; their largest batches are answered once more before
 
 
 class Offline(Scenario):
@@ -17,9 +20,12 @@ class Offline(Scenario):
     name: ClassVar[str] = "offline"
 
     def measure(self, served: Served) -> list[Json]:
-        """A cell for each layout, all of the same budget of threads."""
+        """A cell for each layout, all of the same budget of threads; of a slow model over the first requests alone."""
         sessions = Sessions(served.open(served.threads), served.apart(), served.config.throughput_batch)
-        found = rates(sessions, served.rows, served.clock)
+        kinds = len(LAYOUTS) if sessions.apart else len((ONE, BATCHES))
+        bulk = served.share(_BULK / kinds)
+        rows = served.rows[: affordable(len(served.rows), bulk, served.warmed_up(sessions.whole))]
+        found = rates(sessions, rows, served.clock)
         return [{"kind": kind, "per_s": rate, "ratio": rate / found[ONE]} for kind, rate in found.items()]
 
     def entry(self, kind: str, cells: Sequence[Mapping[str, Any]]) -> Json:

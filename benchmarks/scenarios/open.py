@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from benchmarks.intervals import spread
 from benchmarks.queueing import Answered, arrivals, highest_rate, serve, simulate
 from benchmarks.scenario import Scenario, Served
-from benchmarks.timing import NS_PER_S, time_one
+from benchmarks.timing import NS_PER_S, affordable
 from distill.core.files import Json
 from distill.inference.scorer import Scorer
 
@@ -20,7 +20,7 @@ LOADS = (0.5, 0.7)
 HIGHEST = "highest rate under the bound"
 _BOUND = 5.0
 """Times the mean service time: the bound on p99 where none is given."""
-_MEAN_LOAD = 0.6
+_MEAN_LOAD, _ALONE = 0.6, 0.25
 
 
 class Loaded(NamedTuple):
@@ -44,17 +44,16 @@ class Open(Scenario):
 
     def measure(self, served: Served) -> list[Json]:
         """A cell for each load, then one for the highest rate."""
-        config, sessions = served.config, min(served.config.sessions, served.threads)
+        fits, config, sessions = served.limit(), served.config, min(served.config.sessions, served.threads)
         scorers = [served.open(served.threads // sessions) for _ in range(sessions)]
-        begun, positions = served.clock(), [number % len(served.rows) for number in range(config.arrivals)]
         services = _services(served, scorers[0])
+        positions = [number % len(services) for number in range(config.arrivals)]
         alone, capacity = [services[position] for position in positions], sessions / fmean(services)
         servers = [_asking(served, scorer, positions) for scorer in scorers]
 
         def may() -> bool:
             """Whether another rate fits into the seconds of the process."""
-            spent = (served.clock() - begun) / NS_PER_S
-            return served.seconds is None or spent + config.arrivals / (_MEAN_LOAD * capacity) <= served.seconds
+            return fits(config.arrivals / (_MEAN_LOAD * capacity))
 
         def answered(rate: float) -> Loaded:
             due = arrivals(rate, config.arrivals, config.seed)
@@ -76,11 +75,9 @@ class Open(Scenario):
 
 
 def _services(served: Served, scorer: Scorer) -> list[float]:
-    """Seconds that each request takes alone."""
-    for row in served.rows[: served.config.warmup]:
-        scorer.answer(scorer.prepare([row]))
-    timed = [time_one([row], scorer.prepare, scorer.answer, served.clock) for row in served.rows]
-    return [one.total_ns / NS_PER_S for one in timed]
+    """Seconds that each request takes alone; of a model too slow for a quarter of the seconds, each of the first."""
+    count = affordable(len(served.rows), served.share(_ALONE), served.warmed_up(scorer))
+    return [served.alone(scorer, position).total_ns / NS_PER_S for position in range(count)]
 
 
 def _asking(served: Served, scorer: Scorer, positions: Sequence[int]) -> Callable[[int], object]:

@@ -170,6 +170,42 @@ def test_a_model_too_slow_for_its_seconds_has_no_cells():
     assert scenario_named("open").measure(slow) == []
 
 
+@pytest.mark.parametrize(("name", "kinds"), [("grid", 9), ("offline", 4), ("open", 0)])
+def test_a_slow_model_keeps_to_its_seconds(name, kinds):
+    """Its requests take 34 seconds one by one, the largest cell of the grid 57 and the layouts over 130."""
+    rows = [{"tokens": 64 + 8 * (number % 9)} for number in range(350)]
+    machine, given = served(rows, threads=2, grid_tokens=[64, 96, 128], grid_batch=[1, 8, 32], warmup=20)
+    cells = scenario_named(name).measure(replace(given, open=added_up(given.open), seconds=20.0))
+    assert len(cells) == kinds and machine.now < 22
+
+
+def added_up(open_with):
+    """Models for which a batch takes what its records would one after another."""
+
+    def opened(budget):
+        model = open_with(budget)
+
+        def answer(prepared, on_progress=None):
+            model.machine.now += sum(item.read_tokens for item in prepared) / 1000
+            return np.zeros((len(prepared), 2), np.float32)
+
+        model.answer = answer
+        return model
+
+    return opened
+
+
+def test_cells_of_the_grid_that_do_not_fit_into_the_seconds_are_named():
+    machine, given = served([{"tokens": 100}] * 40, grid_tokens=[100], grid_batch=[1, 32, 2])
+    grid, slow = scenario_named("grid"), replace(given, open=added_up(given.open), seconds=10.0)
+    cells = grid.measure(slow)
+    assert machine.now == pytest.approx(14 * 0.1 + 14 * 0.2)
+    assert cells[1] == {"kind": "32 × 100", "left_out": "no time in 10 s"}
+    found = entries(grid, "m", [cells, [{**cells[0], "p50_ms": 100.0}, *cells[1:]], cells[:1]])
+    assert [(one["kind"], one["processes"]) for one in found] == [("1 × 100", 3), ("32 × 100", 0), ("2 × 100", 2)]
+    assert list(scenario_lines({"grid": found}))[1] == "grid  m  32 × 100  no time in 10 s"
+
+
 def test_scenarios_are_measured_where_they_are_asked(subject, monkeypatch):
     """Interleaved processes of their own, after the single requests; their entries are in the result and printed."""
     ran = []

@@ -1,8 +1,9 @@
 // Answers from a bundle in Node.js, by onnxruntime-node and the tokenizer of @huggingface/transformers.
 //
-//     import { openBundle } from "./bundle.mjs";
+//     import { openBundle, readRecord } from "./bundle.mjs";
 //     const bundle = await openBundle("bundles/8L_trunc");
 //     await bundle.predict({ page: { title: "…" } }, "f1");      // { label, probabilities, positive }
+//     await bundle.predict(readRecord(line), "f1");              // of JSON: JSON.parse would read 19.0 as 19
 //
 //     node bundle.mjs BUNDLE < records.jsonl                     // one answer per line
 import { readFile } from "node:fs/promises";
@@ -10,7 +11,9 @@ import { createInterface } from "node:readline";
 import { pathToFileURL } from "node:url";
 import { PreTrainedTokenizer } from "@huggingface/transformers";
 import { InferenceSession, Tensor } from "onnxruntime-node";
-import { renderer } from "./rendering.mjs";
+import { own, readRecord, renderer } from "./rendering.mjs";
+
+export { readRecord };
 
 const sum = (values) => values.reduce((total, value) => total + value, 0);
 
@@ -18,10 +21,10 @@ const sum = (values) => values.reduce((total, value) => total + value, 0);
 export async function openBundle(folder, artifact = "fp32") {
   const read = async (name) => JSON.parse(await readFile(`${folder}/${name}`, "utf8"));
   const [view, after] = [await read("preprocessing.json"), await read("postprocessing.json")];
-  const manifest = await read("manifest.json");
-  if (!(artifact in manifest.artifacts)) throw new Error(`no '${artifact}'; known: ${Object.keys(manifest.artifacts)}`);
+  const { artifacts } = await read("manifest.json");
+  if (!own(artifacts, artifact)) throw new Error(`no '${artifact}'; known: ${Object.keys(artifacts)}`);
   const tokenizer = new PreTrainedTokenizer(await read("tokenizer.json"), await read("tokenizer_config.json"));
-  const session = await InferenceSession.create(`${folder}/${manifest.artifacts[artifact].file}`);
+  const session = await InferenceSession.create(`${folder}/${artifacts[artifact].file}`);
   const encode = renderer(view, tokenizer);
 
   async function logits(record) {
@@ -46,7 +49,7 @@ export async function openBundle(folder, artifact = "fp32") {
     const held = after.labels.filter((_, index) => found[index] >= 0);
     const said = { label: several ? held : after.labels[scaled.indexOf(highest)], probabilities };
     if (point === undefined) return said;
-    const least = after.operating_points[artifact]?.[point];
+    const least = own(after.operating_points[artifact], point);
     if (least == null) throw new Error(`no operating point '${point}' at ${artifact}`);
     return { ...said, positive: probabilities[after.positive] >= least };
   }
@@ -58,6 +61,6 @@ if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) 
   const [folder, artifact, point] = process.argv.slice(2);
   const bundle = await openBundle(folder, artifact);
   for await (const line of createInterface({ input: process.stdin })) {
-    if (line.trim()) console.log(JSON.stringify(await bundle.predict(JSON.parse(line), point)));
+    if (line.trim()) console.log(JSON.stringify(await bundle.predict(readRecord(line), point)));
   }
 }

@@ -1,9 +1,33 @@
 // From a record to token ids, as the bundle's rendering.py does it. The cut is made on token ids: truncation of the
 // library would take special tokens away. It tells no offsets of tokens, so views with budgets are refused, as are
 // symmetric tasks. Of numbers whole ones are read: Python writes others in its own way, so give them as texts.
+// JSON.parse takes 19.0 and 1e2 for whole ones, which Python does not: readRecord tells them apart, and they are refused.
 
 // The white space of Python's str.split.
 const SPACES = /[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+/u;
+
+const STRING_OR_NUMBER = /"(?:[^"\\]|\\.)*"|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
+const MARK = "\ud800"; // in no valid text
+
+/** A number as it is written, with a point or an exponent. */
+class Decimal {
+  #text;
+  constructor(text) { this.#text = text; }
+  toString() { return this.#text; }
+}
+
+/** The record in a line of JSON. */
+export function readRecord(line) {
+  const marked = (token) => (/^[^"]*[.eE]/.test(token) ? JSON.stringify({ [MARK]: token }) : token);
+  const kept = (_, value) => (own(value, MARK) === undefined ? value : new Decimal(value[MARK]));
+  return JSON.parse(line.replace(STRING_OR_NUMBER, marked), kept);
+}
+
+/** What an object itself has by this name, not what every object has. */
+export function own(value, name) {
+  const named = typeof value === "object" && value !== null && !Array.isArray(value);
+  return named && Object.hasOwn(value, name) ? value[name] : undefined;
+}
 
 /** encode(record): the windows of a record, each `{ ids, types }`. `view`: content of preprocessing.json. */
 export function renderer(view, tokenizer) {
@@ -29,12 +53,12 @@ const bare = (tokenizer, text) => tokenizer.encode(text, { add_special_tokens: f
 
 function side(row, paths, view, reach) {
   const texts = paths.map((path) => [path, shortened(fieldText(row, path), Math.max(10_000, 100 * reach))]);
-  const kept = texts.filter(([, text]) => text).map(([path, text]) => (view.prefixes?.[path] ?? "") + text);
+  const kept = texts.filter(([, text]) => text).map(([path, text]) => (own(view.prefixes, path) ?? "") + text);
   return kept.join(view.separator);
 }
 
 function fieldText(row, path) {
-  const value = row[path] ?? path.split(".").reduce((inner, part) => inner?.[part], row);
+  const value = own(row, path) ?? path.split(".").reduce(own, row);
   const texts = [value ?? []].flat().filter((item) => item !== null).map((item) => plain(item, path));
   return texts.join(", ").split(SPACES).filter(Boolean).join(" ");
 }
@@ -43,7 +67,7 @@ function plain(item, path) {
   if (typeof item === "boolean") return item ? "True" : "False";
   if (Number.isSafeInteger(item)) return String(item);
   if (typeof item === "string" && item.isWellFormed()) return item;
-  throw new TypeError(`column '${path}' needs text, found ${JSON.stringify(item)}`);
+  throw new TypeError(`column '${path}' needs text, found ${item instanceof Decimal ? item : JSON.stringify(item)}`);
 }
 
 /** The whole words at the start of a text, `most` characters. */

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from distill.core.rendering import Renderer
 from tests.clients.environments import EXAMPLES, NODE_MODULES, QUIET, golden, needs_node, require_recorded
-from tests.export.tiny_bundle import MULTI, SINGLE_TEXT, VIEW, make_bundle, shared_bundle
+from tests.export.tiny_bundle import MULTI, SINGLE_TEXT, VIEW, make_bundle, shared_bundle, tokenizer
 
 CHECK = Path(__file__).with_name("node_golden.mjs")
 VIEWS = {
@@ -81,6 +82,45 @@ def test_what_it_cannot_do_is_refused_by_name(client, tmp_path_factory):
     bundle = _windows(tmp_path_factory)
     assert "no 'fp16'; known: fp32,int8" in node(client, "bundle.mjs", bundle, "fp16").stderr
     assert "no operating point 'x'" in node(client, "bundle.mjs", bundle, "fp32", "x", text="{}").stderr
+
+
+ENCODED = """
+import { readRecord, renderer } from %s;
+const asked = [], view = %s;
+const tokenizer = () => ({ input_ids: [1], token_type_ids: [0] });
+tokenizer.encode = (text) => { asked.push(text); return [1]; };
+const encode = renderer(view, tokenizer);
+for (const line of process.argv[1].split("\\n")) {
+  try { encode(readRecord(line)); console.log(asked.at(-1)); } catch (error) { console.log(error.message); }
+}
+"""
+
+
+@pytest.mark.skipif(not shutil.which("node"), reason="there is no node")
+def test_a_record_is_read_as_python_reads_it_or_refused():
+    fields, refused = ["price", "constructor", "a.length"], "column 'price' needs text, found"
+    lines = {
+        '{"price": 19}': "19",
+        '{"price": -0, "e": 1e2, "f": [0.5]}': "0",
+        '{"price": 19.0}': f"{refused} 19.0",
+        '{"price": 1e2}': f"{refused} 1e2",
+        '{"price": ["a", -1.50E+3]}': f"{refused} -1.50E+3",
+        '{"price": "19.0 \\" 1e2"}': '19.0 " 1e2',
+        '{"price": "x", "constructor": "y", "a": "text"}': "x | y",
+        '{"price": "x", "a": [1, 2]}': "x",
+        '{"price": {"text": 1}}': f'{refused} {{"text":1}}',
+    }
+    view = {"left": fields, "max_tokens": 16, "separator": " | ", "pad_id": 0, "prefixes": {}}
+    rendering = Renderer(view, tokenizer())
+    for line, said in lines.items():
+        if not said.startswith("column"):
+            assert rendering.text(json.loads(line))[0] == said
+    script = ENCODED % (json.dumps((EXAMPLES / "node" / "rendering.mjs").as_uri()), json.dumps(view))
+    broken = ['{"price": 1.}', '{"price": 01.5}', '{"price": 1.5.5}', "{1.5: 1}"]
+    command = ["node", "--input-type=module", "-e", script, "--", "\n".join([*lines, *broken])]
+    found = subprocess.run(command, capture_output=True, encoding="utf-8", check=True).stdout.splitlines()
+    assert found[: len(lines)] == list(lines.values())
+    assert all("JSON" in line for line in found[len(lines) :]) and len(found) == len(lines) + len(broken)
 
 
 _MADE = []

@@ -12,7 +12,10 @@ from distill.core.label_counts import LabelCounts
 from distill.core.labelling import Labelling
 from distill.core.processes import rank
 from distill.core.progress import note, progress
+from distill.core.soft_labels import FAILED
 from distill.core.storage import storage
+from distill.families.family import Opening, open_model
+from distill.inference.failed_rows import require_few
 from teachers.config import LabellingConfig
 from teachers.copies import copy_shards
 from teachers.cross_fit import CrossFit, Scale
@@ -59,7 +62,8 @@ def label(
     Several processes of torchrun share the shards; the first one waits for the others', and keeps the store's card.
 
     Args: teacher: a model folder of any family. threads: of each process.
-    Raises: UserError for a shard that is damaged, of another origin, or of none of these rows.
+    Raises: UserError for a shard that is damaged, of another origin, or of none of these rows. GateFailed where more
+        rows of the store are without an answer than the teacher's may be.
     """
     how = opening(config, threads)
     own, scale = engine(options.labelling), Scale(teacher, options.cross, how) if options.cross else None
@@ -91,6 +95,15 @@ def label(
         card.close()
         for line in counted(card.counts):
             note(line)
+        _require_answers(card.counts, teacher, how, folder)
+
+
+def _require_answers(counts: LabelCounts, teacher: Path, how: Opening, folder: Path) -> None:
+    """Check that few rows of a whole store are without an answer. Raises: GateFailed."""
+    if failed := counts.statuses.get(FAILED, 0):
+        most = open_model(teacher, how).most_failed or 0.0
+        again = f"delete {folder} and give the same command again, which asks again what the server failed alone"
+        require_few(failed, counts.rows, most, str(folder), again)
 
 
 def _kept(url: str | None, folder: Path, planned: Sequence[Part], writings: Sequence[Writing]) -> KeptShards | None:

@@ -51,7 +51,7 @@ def label_shards(
 
     Args: on_progress: told the number of rows scored so far.
     """
-    bad = FAILED if scorer.may_fail else NONFINITE
+    bad = NONFINITE if scorer.most_failed is None else FAILED
     waiting: deque[tuple[Shard, pa.Array]] = deque()
     once, spared = OnceEach(scorer), 0
     for scores in once.score_chunks(_texts(shards, waiting), on_progress):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from statistics import NormalDist
 
 import numpy as np
@@ -45,12 +46,31 @@ def exact_lower(right: int, rows: int, risk: float) -> float:
     """
     if right <= 0:
         return 0.0
-    counts = np.arange(right, rows + 1)
-    logs = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, rows + 1)))])
-    ways = logs[rows] - logs[counts] - logs[rows - counts]
+    tail = _tail(right, rows)
     low, high = 0.0, right / rows
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
-        tail = np.exp(ways + counts * math.log(middle) + (rows - counts) * math.log1p(-middle)).sum() if middle else 0.0
-        low, high = (middle, high) if tail < risk else (low, middle)
+        low, high = (middle, high) if tail(middle) < risk else (low, middle)
     return low
+
+
+def is_surely_above(found: int, rows: int, share: float, risk: float) -> bool:
+    """Whether `found` of `rows` leave no doubt, at this risk, that their true share is above this one.
+
+    So `exact_lower` is above it, without looking for where that is.
+    """
+    return found > share * rows and _tail(found, rows)(share) < risk
+
+
+def _tail(least: int, rows: int) -> Callable[[float], float]:
+    """By the share p: P(X ≥ least) of a binomial X of so many rows, 1 ≤ least ≤ rows."""
+    counts = np.arange(least, rows + 1)
+    logs = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, rows + 1)))])
+    ways = logs[rows] - logs[counts] - logs[rows - counts]
+
+    def tail(share: float) -> float:
+        if not share:
+            return 0.0
+        return float(np.exp(ways + counts * math.log(share) + (rows - counts) * math.log1p(-share)).sum())
+
+    return tail

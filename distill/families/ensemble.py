@@ -66,7 +66,8 @@ class Mixture(Scorer):
 
     def __init__(self, parts: Sequence[Member], objective: Objective, space: Space = "probability") -> None:
         self._parts, self._objective, self._space = list(parts), objective, space
-        self.may_fail = any(part.scorer.may_fail for part in parts)
+        failed = [part.scorer.most_failed for part in parts if part.scorer.most_failed is not None]
+        self.most_failed = min(1.0, sum(failed)) if failed else None
 
     def prepare(self, rows: Sequence[Row]) -> list[Together]:
         """Records as each member reads them."""

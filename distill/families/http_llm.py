@@ -35,10 +35,9 @@ _IDENTITY = [name for name in LanguageModelSettings.model_fields if name not in 
 class AskedScorer(Scorer):
     """A language model behind a view's renderer. A record without an answer has NaN logits."""
 
-    may_fail = True
-
-    def __init__(self, model: LanguageModel, objective: Objective, renderer: Renderer) -> None:
+    def __init__(self, model: LanguageModel, objective: Objective, renderer: Renderer, most_failed: float) -> None:
         self._model, self._objective, self._renderer = model, objective, renderer
+        self.most_failed = most_failed
 
     def prepare(self, rows: Sequence[Row]) -> list[ShownText]:
         """Records as the texts of their view."""
@@ -99,7 +98,7 @@ class HttpLlm(Family):
         shown = [Shown(*one) for one in own["shown"]]
         model = LanguageModel(settings, labels, shown, answers, f"teachers.{folder.name}")
         kind = objective(own["kind"], len(labels), str(folder / CONFIG_FILE))
-        return AskedScorer(model, kind, renderer(folder, how))
+        return AskedScorer(model, kind, renderer(folder, how), settings.max_failed)
 
     def facts(self, folder: Path) -> Facts:
         """Of a model behind a server nobody knows the size."""

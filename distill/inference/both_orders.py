@@ -47,7 +47,8 @@ class BothOrders(Scorer):
 
     def __init__(self, scorer: Scorer, swap: ViewSwap) -> None:
         self._scorer, self._swap = scorer, swap
-        self.may_fail, self.weights = scorer.may_fail, scorer.weights
+        self.most_failed = None if scorer.most_failed is None else min(1.0, 2 * scorer.most_failed)
+        self.weights = scorer.weights
         self._staged: Staged | None = None
 
     def prepare(self, rows: Sequence[Row]) -> list[BothWays]:

@@ -23,7 +23,7 @@ class OnceEach(Scorer):
 
     def __init__(self, scorer: Scorer) -> None:
         self._scorer = scorer
-        self.may_fail, self.spared = scorer.may_fail, 0
+        self.most_failed, self.spared = scorer.most_failed, 0
 
     def prepare(self, rows: Sequence[Row]) -> Sequence[Prepared]:
         """Records as the scorer reads them."""

@@ -14,13 +14,17 @@ from distill.core.predictions import Predictions, write_predictions
 from distill.core.progress import Advance, note, progress
 from distill.core.record_store import count_records, iter_records
 from distill.core.records import Record
+from distill.inference.failed_rows import require_few
 from distill.inference.scorer import CHUNK_ROWS, Logits, Row, Scorer
+
+_AGAIN = "give the same command again to ask them once more"
 
 
 def predict(open_scorer: Callable[[], Scorer], records: Path, splits: Iterable[str], folder: Path) -> None:
     """Step body: write `<split>.parquet` for each labelled split; splits that are there are kept.
 
     Args: open_scorer: opens the model, called once at most. records: the records artifact.
+    Raises: GateFailed where more rows of a split are without an answer than the model's may be; it is not written.
     """
     missing = [split for split in splits if not (folder / f"{split}.parquet").exists()]
     if not missing:
@@ -29,8 +33,8 @@ def predict(open_scorer: Callable[[], Scorer], records: Path, splits: Iterable[s
     for split in missing:
         with progress(f"predicting {split}", count_records(records, split)) as advance:
             found = _predicted(scorer, iter_records(records, split), advance)
-        if scorer.may_fail:
-            found = replace(found, logits=_answered(found.logits, split))
+        if scorer.most_failed is not None:
+            found = replace(found, logits=_answered(found.logits, split, scorer.most_failed))
         write_predictions(folder / f"{split}.parquet", found)
 
 
@@ -47,9 +51,10 @@ def _predicted(scorer: Scorer, records: Iterator[Record], advance: Advance) -> P
     return Predictions.joined([Predictions.of(waiting.popleft(), scores.logits) for scores in scored])
 
 
-def _answered(logits: Logits, split: str) -> Logits:
-    """Logits with equal ones in place of answers that there are not, which are counted."""
+def _answered(logits: Logits, split: str, most: float) -> Logits:
+    """Logits with equal ones in place of answers that there are not, which are counted. Raises: as `require_few`."""
     missing = ~np.isfinite(logits).all(axis=1, keepdims=True)
     if missing.any():
+        require_few(int(missing.sum()), len(logits), most, f"predictions of {split}", _AGAIN)
         note(f"{split}: {missing.sum()} of {len(logits)} rows are without an answer and count as equal chances")
     return np.where(missing, np.float32(0), logits)

@@ -61,12 +61,13 @@ class Scorer:
 
     Labelling and predictions take the whole; the latency benchmark times the halves.
 
-    Attributes: may_fail: whether a record may be left without an answer, as NaN logits. Such a row is no label, and is
-        measured as if all classes were equally likely. weights: how many numbers of each type it computes with, as far
+    Attributes: most_failed: the largest share of the records of a split, or of a label store, that may be left without
+        an answer, as NaN logits; None: every record has one. Such a row is no label, and is measured as if all classes
+        were equally likely. weights: how many numbers of each type it computes with, as far
         as it can tell.
     """
 
-    may_fail: bool = False
+    most_failed: float | None = None
     weights: Mapping[str, int] = MappingProxyType({})
 
     def prepare(self, rows: Sequence[Row]) -> Sequence[Prepared]:

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from distill.evaluation.proportions import effective_rows, exact_lower, wilson
+from distill.evaluation.proportions import effective_rows, exact_lower, is_surely_above, wilson
 
 
 def test_wilson_has_the_values_of_the_textbook():
@@ -28,3 +28,21 @@ def test_without_a_right_answer_nothing_is_sure():
 def test_equal_weights_count_whole_and_unequal_ones_less():
     assert effective_rows(np.full(8, 3.0)) == pytest.approx(8)
     assert 1 < effective_rows(np.array([10.0, 1, 1, 1])) < 2 and effective_rows(np.zeros(0)) == 0
+
+
+def test_a_share_is_surely_above_another_where_its_lower_bound_is():
+    for found, rows in [(1, 1), (2, 3), (3, 100), (40, 900), (100, 100)]:
+        low = exact_lower(found, rows, 1e-4)
+        assert is_surely_above(found, rows, low * 0.999, 1e-4) and not is_surely_above(found, rows, low * 1.001, 1e-4)
+    assert is_surely_above(1, 10**5, 0.0, 1e-4) and not is_surely_above(0, 10, 0.0, 1e-4)
+    assert not is_surely_above(10, 10, 1.0, 1e-4)
+
+
+def test_looking_after_each_row_seldom_finds_a_share_above_its_own_value():
+    drawn, ended = np.random.default_rng(1), 0
+    for _ in range(200):
+        found = np.cumsum(drawn.random(2000) < 0.02)
+        ended += any(
+            is_surely_above(int(found[row]), int(row) + 1, 0.02, 1e-4) for row in np.flatnonzero(np.diff(found))
+        )
+    assert ended <= 4  # of 200; of bounds that hold at one look alone, 1 in 10,000

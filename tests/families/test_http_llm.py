@@ -1,21 +1,28 @@
 """A language model as a family: its folder holds what is asked, its scorer reads records through a view."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
 
+from distill.core.errors import GateFailed
+from distill.core.files import write_json
 from distill.core.intake.words import word_tokenizer
 from distill.core.objectives.single_label import SINGLE
 from distill.core.project import ViewConfig, Windows
 from distill.core.record_store import read_records
 from distill.core.rendering import Renderer
+from distill.core.soft_labels import read_soft_labels, shard_files
 from distill.core.swap import ViewSwap
 from distill.families.ensemble import Member, Mixture
 from distill.families.family import Opening, family_of, fit, is_remote, open_model
 from distill.families.http_llm import HttpLlm, shown_examples
 from distill.inference.language_model.shown import shown_texts
+from distill.inference.predict import predict
 from distill.pipeline.entries import teacher_entry
+from teachers.config import LabellingConfig
+from teachers.label import label
 from tests.families.lessons import toy_lesson
 from tests.http_server import serving
 from tests.training.toy import CARD, DOCUMENT, LABELS, SIGNS, write_toy
@@ -146,7 +153,37 @@ def test_how_it_is_asked_comes_from_the_project_as_it_is_now(records, tmp_path):
         assert (run / ".cache" / "answers.sqlite").exists() and "spent of 5 in this run" in scorer._model.told()
 
 
-def test_a_mixture_with_a_member_that_may_fail_may_fail(records, tmp_path):
+def test_of_a_mixture_as_many_rows_may_fail_as_of_its_members_together(records, tmp_path):
     folder = made(records, tmp_path / "llm", entry())
-    scorer = family_of(folder).open(folder)
-    assert scorer.may_fail and Mixture([Member(scorer, 1.0)], SINGLE).may_fail and not Mixture([], SINGLE).may_fail
+    scorer, sure = family_of(folder).open(folder), Mixture([], SINGLE)
+    assert scorer.most_failed == 0.02 and sure.most_failed is None
+    assert Mixture([Member(scorer, 1.0), Member(scorer, 1.0), Member(sure, 1.0)], SINGLE).most_failed == 0.04
+
+
+def test_too_many_rows_without_an_answer_end_a_split_and_a_store_when_all_are_asked(records, tmp_path):
+    out, store, config = tmp_path / "predictions", tmp_path / "labels", LabellingConfig(shard_rows=10)
+    store.mkdir()
+    with serving(TABLE, always={"пила 1\n": 500}) as server:
+        folder = made(records, tmp_path / "teachers" / "llm", entry(server.url), answers=tmp_path / "answers.sqlite")
+
+        def write():
+            predict(lambda: open_model(folder), records, ["valid"], out)
+            label(config, folder, records, 1, store)
+
+        for _ in range(2):
+            with pytest.raises(GateFailed, match=r"predictions of valid(?s:.*)1 of 12 \(at most 2.0%\)"):
+                predict(lambda: open_model(folder), records, ["valid"], out)
+            with pytest.raises(GateFailed, match=r"2 of 42 \(at most 2.0%\)(?s:.*)delete"):
+                label(config, folder, records, 1, store)
+        assert not list(out.glob("*.parquet")) and len(shard_files(store)) == 5
+        asked = len(server.asked)
+        write_json(
+            tmp_path / "run.json", {"config": {"teachers": {"llm": {"max_failed": 0.1, "tries": 1}}}, "stages": []}
+        )
+        write()
+        server.always.clear()
+        shutil.rmtree(store)
+        store.mkdir()
+        (tmp_path / "run.json").unlink()
+        write()
+    assert read_soft_labels(store).status == ["ok"] * 42 and len(server.asked) - asked <= 4

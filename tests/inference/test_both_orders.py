@@ -16,7 +16,7 @@ ROWS = [{"a": "xxx", "b": "y", "p": "?"}, {"a": "", "b": "yyyy"}, {"a": "z", "b"
 class Lengths(Scorer):
     """Counts letters, and prefers the first text for no reason; it has no answer for a first text of `fails`."""
 
-    may_fail = True
+    most_failed = 0.3
 
     def prepare(self, rows):
         return [Encoded([Window([1] * len(row["a"]) or [0], [])], len(row["a"]), len(row["b"])) for row in rows]
@@ -37,7 +37,7 @@ def test_logits_are_the_mean_of_both_orders_put_back():
     assert found.logits.tolist() == [[3.5, 1.5, 0.5], [0.5, 4.5, 0.5], [1.5, 1.5, 0.5]]
     other = scorer.score([{"a": row["b"], "b": row["a"]} for row in ROWS]).logits
     assert np.array_equal(other, found.logits[:, SWAP.order])
-    assert found.tokens.tolist() == [3, 0, 1] and found.cut_tokens.tolist() == [1, 4, 1] and scorer.may_fail
+    assert found.tokens.tolist() == [3, 0, 1] and found.cut_tokens.tolist() == [1, 4, 1] and scorer.most_failed == 0.6
 
 
 def test_what_is_told_of_a_record_is_of_the_order_that_it_came_in_and_of_all_that_is_read():

@@ -16,6 +16,7 @@ from distill.core.errors import GateFailed, UserError
 from distill.core.files import Json
 from distill.core.progress import note
 from distill.evaluation.metrics import FloatArray
+from distill.evaluation.proportions import is_surely_above
 from distill.inference.language_model.answers import AnswerStore
 from distill.inference.language_model.config import STAND_IN, LanguageModelSettings
 from distill.inference.language_model.prompt import Prompt, Shown, Text, request_bytes, request_key
@@ -24,7 +25,7 @@ from distill.inference.language_model.server import Server, Stopped, Unanswered
 from distill.inference.language_model.spending import Spending
 from distill.inference.language_model.stand_in import StandIn
 
-_ENOUGH = 50  # records, of which the share without an answer is taken while there are fewer
+_RISK = 1e-4  # of ending a run whose share without an answer is `max_failed`, at each answer
 _TOLD_EVERY_S = 30.0
 OK, EMPTY, FAILED = "ok", "empty", "failed"
 
@@ -118,9 +119,10 @@ class LanguageModel:
 
         Args: on_progress: told the number of texts done so far. tells_end: whether the count is told at the end too,
             not only each half a minute.
-        Raises: GateFailed when more than `max_failed` of the texts so far have no answer. LimitReached before a request
-            that could exceed the spending limit. UserError when the key, the address or the request is refused, another
-            model answers, the server is down, or label words begin alike. All answers up to then are kept.
+        Raises: GateFailed as soon as it is sure that more than `max_failed` of texts like those so far have no answer;
+            whether more of all have none is for the caller to count. LimitReached before a request that could exceed
+            the spending limit. UserError when the key, the address or the request is refused, another model answers,
+            the server is down, or label words begin alike. All answers up to then are kept.
         """
         self._server.stop.clear()
         self._ended = None
@@ -241,15 +243,15 @@ class LanguageModel:
             self.tally.hard += 1
 
     def _require_answers(self) -> None:
-        """Check that few texts are without an answer, of the first ones few of 50. Raises: GateFailed naming both."""
+        """Check that it is not sure yet that too many texts will be without an answer. Raises: GateFailed."""
         failed, answered, most = self.tally.failed, self.tally.answered, self._settings.max_failed
-        if failed <= most * max(answered, _ENOUGH):
+        if not is_surely_above(failed, answered, most, _RISK):
             return
         remedy = "see what the server says of them" if self._is_silent else "change the prompt or the label words"
         raise GateFailed(
             "too many records are without an answer of the language model",
             where=f"{self._where}.max_failed",
-            found=f"{failed} of {answered} (at most {most:.1%}, of 50 at first); the last: {self._problem}",
+            found=f"{failed} of {answered} (at most {most:.1%}); the last: {self._problem}",
             do=f"{remedy}, or allow more; every answer is kept and none is asked twice",
         )
 

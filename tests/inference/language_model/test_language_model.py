@@ -155,12 +155,23 @@ def test_where_nobody_listens_the_server_is_named_however_few_records_may_fail(p
 
 def test_records_that_the_server_fails_are_too_many_as_soon_as_it_answers_another(server):
     server.always = {"ножницы": 500}
-    failing = [Text("ножницы 1"), Text("ножницы 2")]
+    failing, known = [Text("ножницы 1"), Text("ножницы 2")], texts("ремонт", "купить")
     with pytest.raises(GateFailed, match="2 of 3.*status 500") as caught:
-        model(server, tries=1, parallel=1).answer([*failing, *texts("ремонт", "купить")])
+        model(server, tries=1, parallel=1, max_failed=0.005).answer([*failing, *known])
     assert "see what the server says" in str(caught.value.do)
     with pytest.raises(GateFailed, match="2 of 2"):
-        model(server, tries=1, parallel=1).answer(failing)
+        model(server, tries=1, parallel=1, max_failed=0.005).answer(failing)
+
+
+def test_few_failures_among_the_first_records_end_nothing_and_many_do_soon(server):
+    server.always = {"ножницы": 500}
+    some = [Text(f"{'ножницы' if number in (10, 30) else 'ремонт'} {number}") for number in range(300)]
+    assert model(server, tries=1).answer(some).status.count("failed") == 2
+    before = len(server.asked)
+    many = [Text(f"{'ножницы' if number % 4 == 0 else 'купить'} {number}") for number in range(300)]
+    with pytest.raises(GateFailed, match="too many records"):
+        model(server, tries=1).answer(many)
+    assert len(server.asked) - before < 60
 
 
 def test_a_record_without_an_answer_has_failed_and_too_many_stop_the_run(server):
@@ -168,8 +179,8 @@ def test_a_record_without_an_answer_has_failed_and_too_many_stop_the_run(server)
     found = model(server, max_failed=0.5, parallel=1).answer([*texts("ремонт", "купить"), Text("пила")])
     assert found.status == ["ok", "ok", "failed"] and np.isnan(found.probabilities[2]).all()
     with pytest.raises(GateFailed) as caught:
-        model(server, max_failed=0.01, parallel=1).answer([*texts("ремонт", "купить"), Text("пила")])
-    assert "1 of 3 (at most 1.0%, of 50 at first)" in str(caught.value) and "status 500" in str(caught.value)
+        model(server, max_failed=0.0, parallel=1).answer([*texts("ремонт", "купить"), Text("пила")])
+    assert "1 of 3 (at most 0.0%)" in str(caught.value) and "status 500" in str(caught.value)
 
 
 def test_an_answer_that_names_no_label_is_asked_again_and_then_fails(server):

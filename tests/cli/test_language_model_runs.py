@@ -17,9 +17,11 @@ from distill.core.predictions import read_predictions
 from distill.core.progress import Reporter
 from distill.core.soft_labels import read_soft_labels
 from distill.families.family import is_remote
+from distill.families.http_llm import HttpLlm
 from distill.pipeline.experiment import Experiment
 from distill.pipeline.outlook import outlook
 from distill.pipeline.plan_lines import plan_lines
+from distill.pipeline.requests_outlook import request_lines
 from distill.pipeline.settings import resolve_settings
 from distill.pipeline.steps.bench import bench_step
 from tests.cli.planted_project import LABELS, SIGNS, read_rows, write_project
@@ -149,6 +151,27 @@ def test_a_dry_run_tells_requests_and_cost_and_asks_nothing(done, server):
     predict, label = (line for line in lines if line.startswith("requests"))
     assert "predict llm@document: 160 requests, about" in predict and "of at most 50" in predict
     assert "label llm: 130 requests, about" in label and any(re.match(r"  maybe +label llm", line) for line in lines)
+
+
+def test_requests_for_what_a_server_is_a_member_of_are_told_once(done, monkeypatch):
+    config = done[0]
+    teachers = ["both={preset: ensemble, members: {llm: 1, own: 1}}", "own={preset: words}", "llm.prompt='{record}?'"]
+    all_of = "all={preset: ensemble, members: {both: 1, own: 1}}"
+    sets = [f"teachers.{one}" for one in (*teachers, all_of)]
+    experiment = Experiment(resolve_settings(config, config.parent / "run", sets=sets))
+
+    def told(*to_do):
+        return [line.partition(" requests")[0] for line in request_lines(experiment, to_do)]
+
+    asking = ["predictions/llm@document", "predictions/both@document", "labels/both", "labels/all", "labels/own"]
+    assert told(*asking) == ["predict llm@document: 160", "label both by llm: 130"]
+    assert told("predictions/all@document", "labels/all") == [
+        "predict all@document by llm: 160",
+        "label all by llm: 130",
+    ]
+    assert told("labels/llm", "labels/both") == ["label llm: 130"]
+    monkeypatch.setattr(HttpLlm, "outlay", lambda *_: None)
+    assert "label both by llm: 130 rows to ask a server about, at a cost that is not known" in told("labels/both")[0]
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,8 @@ class Model:
         name: `8L_trunc@card`, or `8L_trunc@card.onnx-int8` for an artifact; also the folder of its predictions.
         role: `teacher`, `student`, `baseline` or `artifact`. rivals: names of the models that it is compared with.
         members: (name, weight, or weights of each class) of the models that a weighted ensemble is made of.
-        temperatures: that the members' logits are divided by first; empty: by none.
+        temperatures: that the members' logits are divided by first; empty: by none; None: by those that validation
+            gives to each.
         twin_of: of a baseline that learned the same from gold alone: the name of its student.
         made_from: of an artifact: the name of its student; of a teacher read through another view: that teacher.
         recipe_of: of the card teacher: the name of the document teacher whose preset it was trained with.
@@ -51,7 +52,7 @@ class Model:
     parameters: int | None = None
     rivals: tuple[str, ...] = ()
     members: tuple[tuple[str, float | tuple[float, ...]], ...] = ()
-    temperatures: tuple[float, ...] = ()
+    temperatures: tuple[float, ...] | None = ()
     twin_of: str | None = None
     made_from: str | None = None
     recipe_of: str | None = None
@@ -64,14 +65,16 @@ class Model:
         """What a mixture is made of, as JSON: `members`, pairs of name and weight, and `temperatures`; else None."""
         if not self.members:
             return None
-        return {"members": [list(member) for member in self.members], "temperatures": list(self.temperatures)}
+        at = None if self.temperatures is None else list(self.temperatures)
+        return {"members": [list(member) for member in self.members], "temperatures": at}
 
     @classmethod
     def mixed(cls, name: str, mixture: Mapping[str, Any]) -> Model:
         """A mixture to be read, from what `mixture` gives."""
         weights = [tuple(one) if isinstance(one, list) else one for _, one in mixture["members"]]
         members = tuple((member, weight) for (member, _), weight in zip(mixture["members"], weights, strict=True))
-        return cls(name, "", "", "", members=members, temperatures=tuple(mixture["temperatures"]))
+        at = mixture["temperatures"]
+        return cls(name, "", "", "", members=members, temperatures=None if at is None else tuple(at))
 
 
 @dataclass(frozen=True)
@@ -123,6 +126,8 @@ def read_calibrated(
     Args: tests: none: no test file is read.
     Raises: UserError for missing or damaged predictions, and for members of an ensemble on other rows.
     """
+    if model.temperatures is None:
+        model = replace(model, temperatures=_validated(model, predictions, space.objective, settings))
     parts = {test: _read(model, test, predictions, space.objective) for test in tests}
     if parts:
         parts[ALL] = Predictions.joined(list(parts.values()))
@@ -169,6 +174,14 @@ def _class_thresholds(valid: Scored) -> dict[str, float] | None:
     objective = valid.space.objective
     gold = objective.gold_decisions(np.asarray(valid.target, np.float64))
     return best_thresholds(objective.probabilities(valid.logits), gold, valid.space)
+
+
+def _validated(model: Model, predictions: Path, objective: Objective, settings: Quality) -> tuple[float, ...]:
+    """The temperature that validation gives to each member of an ensemble; none where nothing is calibrated."""
+    if not settings.calibrate:
+        return ()
+    parts = [read_predictions(predictions / name / f"{VALID}.parquet") for name, _ in model.members]
+    return tuple(fit_temperature(part.logits, part.target, objective) for part in parts)
 
 
 def _read(model: Model, split: str, predictions: Path, objective: Objective) -> Predictions:

@@ -198,6 +198,16 @@ class Experiment:
             return {self.labelled(label).name: share for label, share in self.chosen.items()}
         return {name: Share(1 / len(spec.learns_from)) for name in spec.learns_from}
 
+    def calibrated(self, spec: ModelSpec) -> list[ModelSpec]:
+        """The models whose labels a model mixes in equal parts, each after the temperature that validation gives it.
+
+        Labels made elsewhere are taken as they are. Of those that were chosen the choice has the temperatures.
+        """
+        named = spec.learns_from or ()
+        if len(named) < 2 or not self.has_validation or not self.project.quality.calibrate:
+            return []
+        return [self.models[name] for name in named if self.models[name].has_folder]
+
     def selection(self, spec: ModelSpec) -> str | None:
         """The artifact with the rows of the pool that a model learns; None: all, or none at all.
 

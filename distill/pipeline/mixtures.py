@@ -23,15 +23,16 @@ def mixtures(experiment: Experiment) -> list[Model]:
 def mixing(experiment: Experiment) -> Json:
     """What the rows of `mixtures` depend on besides predictions, by name; for fingerprints."""
     found = mixtures(experiment)
-    return {model.name: {"members": [*map(list, model.members)], "at": list(model.temperatures)} for model in found}
+    return {model.name: model.mixture for model in found}
 
 
 def _weighted(experiment: Experiment) -> Iterator[Model]:
+    """By the weights that are given, each after its temperature, as students read their labels."""
     voting = [spec for spec in experiment.labelling_teachers if spec.has_folder]
     name = experiment.references.document
     if len(voting) > 1 and name is not None:
         members = tuple((spec.label, spec.weight) for spec in voting)
-        yield Model(name, TEACHER, "ensemble", "document", members=members)
+        yield Model(name, TEACHER, "ensemble", "document", members=members, temperatures=None)
 
 
 def _fitted(experiment: Experiment) -> Iterator[Model]:

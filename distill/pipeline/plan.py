@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from distill.core.errors import unknown_name
@@ -53,8 +53,9 @@ def asking(experiment: Experiment) -> Iterator[Stage]:
     yield from teaching(experiment)
     # Without students only `distill label` has something to choose.
     verb = "teach" if experiment.settings.distils else "label"
+    made = {stage.step.artifact for stage in teaching(experiment)}
     for spec in experiment.asked:
-        yield Stage(verb, predict_step(experiment, spec))
+        yield from _predicting(verb, experiment, [spec], made)
     yield Stage(verb, choose_step(experiment))
 
 
@@ -67,6 +68,7 @@ def teaching(experiment: Experiment) -> Iterator[Stage]:
             if name not in labelled:
                 labelled.add(name)
                 yield from _label(experiment, experiment.models[name], made)
+        yield from _predicting("teach", experiment, experiment.calibrated(spec), made)
         if spec.role == FOLD:
             yield from _dealing("teach", experiment, spec, made)
         yield from fitting("teach", experiment, spec, made)
@@ -78,17 +80,15 @@ def learning(experiment: Experiment) -> Iterator[Stage]:
     While test rows are closed nothing is evaluated, since that reads them.
     """
     early = experiment.early_twins
-    asked = {spec.name for spec in [*experiment.asked, *early]}
     made = {stage.step.artifact for stage in teaching(experiment)}
+    made |= {RunFolder.predicted(spec.label) for spec in experiment.asked}
     for spec in early:
         yield from fitting("train", experiment, spec, made)
-        yield Stage("train", predict_step(experiment, spec))
+        yield from _predicting("train", experiment, [spec], made)
     if early and experiment.has_validation and not experiment.imported:
         yield Stage("train", twins_step(experiment))
     yield from _distilling(experiment, made)
-    for spec in experiment.trained:
-        if spec.name not in asked:
-            yield Stage("evaluate", predict_step(experiment, spec))
+    yield from _predicting("evaluate", experiment, experiment.trained, made)
     document = experiment.document_teacher
     if document is not None and experiment.cross_view is not None:
         yield Stage("evaluate", cross_view_step(experiment, document, "card", experiment.cross_view))
@@ -136,7 +136,16 @@ def _distilling(experiment: Experiment, made: set[str]) -> Iterator[Stage]:
             if name not in labelled:
                 labelled.add(name)
                 yield from _label(experiment, experiment.models[name], made)
+        yield from _predicting("train", experiment, experiment.calibrated(spec), made)
         yield from fitting("train", experiment, spec, made)
+
+
+def _predicting(verb: str, experiment: Experiment, specs: Iterable[ModelSpec], made: set[str]) -> Iterator[Stage]:
+    """What models say of validation and tests, each once. Args: made: as for `fitting`."""
+    for spec in specs:
+        if (step := predict_step(experiment, spec)).artifact not in made:
+            made.add(step.artifact)
+            yield Stage(verb, step)
 
 
 def _label(experiment: Experiment, spec: ModelSpec, made: set[str]) -> Iterator[Stage]:

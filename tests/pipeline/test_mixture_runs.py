@@ -11,12 +11,15 @@ import pytest
 
 from distill.core.config import load_yaml
 from distill.core.objectives.single_label import SINGLE
+from distill.core.predictions import read_predictions
 from distill.core.record_store import read_records
 from distill.core.soft_labels import LabelStore, read_soft_labels
 from distill.evaluation.calibrated_predictions import Model
+from distill.evaluation.calibration import fit_temperature
 from distill.evaluation.metrics import mixture
 from distill.pipeline.steps import evaluate
-from distill.training.joining import join
+from distill.pipeline.steps.fit import Sources, lesson_of
+from distill.training.joining import Share, join
 from tests.pipeline.carried_out import carried_out, rows
 from tests.pipeline.seeds_project import write_project
 
@@ -95,18 +98,42 @@ def test_teachers_with_weights_on_the_command_line_are_rows_and_their_mixture_is
     assert done.index("train small") < done.index("teach both@document") < done.index("evaluate")
     found, predicted = rows(project)
     one, two, small, own = (predicted(f"{name}@{view}") for name, view in MEMBERS)
+    at = [validated(project, "one@document"), validated(project, "two@document")]
+    assert min(abs(temperature - 1) for temperature in at) > 0.05
     for name, parts, weights in (
-        ("ensemble@document", (one, two), (0.8, 0.2)),
-        ("both@document", (one, small), (0.25, 0.75)),
+        ("ensemble@document", (one.logits / at[0], two.logits / at[1]), (0.8, 0.2)),
+        ("both@document", (one.logits, small.logits), (0.25, 0.75)),
     ):
-        expected = log_loss(found[name], mixture([part.logits for part in parts], weights), one.target)
+        expected = log_loss(found[name], mixture(parts, weights), one.target)
         assert found[name]["quality"]["log_loss"]["value"] == pytest.approx(expected, rel=1e-4)
         assert found[name]["role"] == "teacher" and found[name]["quality"]["f1_macro"]["low"] is not None
     np.testing.assert_allclose(own.logits, mixture([one.logits, small.logits], (1, 3)), atol=1e-4)
+    assert found["ensemble@document"]["mixture"]["temperatures"] is None
     again = carried_out(project, *sets, until="evaluate", teachers=["one:0.2", "two:0.8", "both"])[1]
     assert again == ["evaluate"]
     before = found["ensemble@document"]["quality"]["log_loss"]["value"]
     assert rows(project)[0]["ensemble@document"]["quality"]["log_loss"]["value"] != before
+
+
+def validated(project, name):
+    """The temperature that validation gives to a model."""
+    valid = read_predictions(project.parent / "run" / "predictions" / name / "valid.parquet")
+    return fit_temperature(valid.logits, valid.target, SINGLE)
+
+
+def test_models_that_a_student_names_are_mixed_each_after_its_temperature(project):
+    sets = ("teachers.one.cross_fit=null", "labels=document", "students.small.learns_from=[one, two]")
+    experiment, done, _ = carried_out(project, *sets, "teachers.two.weight=0")
+    small = experiment.models["small"]
+    assert max(done.index("label two"), done.index("predict two@document")) < done.index("train small")
+    asked = lesson_of(experiment, small, Sources.of(experiment, small)).labels
+    run = project.parent / "run"
+    expected = {run / "labels" / name: Share(0.5, validated(project, f"{name}@document")) for name in ("one", "two")}
+    assert asked == expected and {share.temperature for share in asked.values()} != {1.0}
+    assert carried_out(project, *sets, "teachers.two.weight=0")[1] == []
+    experiment = carried_out(project, *sets, "teachers.two.weight=0", "quality.calibrate=false")[0]
+    asked = lesson_of(experiment, small, Sources.of(experiment, small)).labels
+    assert set(asked.values()) == {Share(0.5)}
 
 
 def test_a_mixture_that_each_seed_fits_for_itself_is_no_row_over_seeds(monkeypatch):

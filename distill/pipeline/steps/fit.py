@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from distill.core.files import Json, read_json
 from distill.core.model_folder import HISTORY_FILE
 from distill.core.paths import require_file
+from distill.core.predictions import read_predictions
 from distill.core.run_folder import ANSWERS, ENCODED, LAYERS, RECORDS, RunFolder
 from distill.core.selection.config import Select
 from distill.core.steps import Read, Step
 from distill.core.view import TOKENIZER_FILE, View
 from distill.core.work import Counts, Work, Workload, no_work, reading
+from distill.evaluation.calibration import fit_temperature
 from distill.families.family import Family, Lesson, family, fit
 from distill.models.pretrained import vocabulary_files
 from distill.pipeline.experiment import Experiment
@@ -25,6 +27,8 @@ from distill.training.work import fit_work, in_all
 from students.config import StudentConfig, TrainedEntry
 from teachers.config import TeacherConfig
 from teachers.embedded import local_folder
+
+_VALID = "valid.parquet"
 
 
 def checkpoint_step(experiment: Experiment, name: str) -> Step:
@@ -88,13 +92,15 @@ def fit_step(experiment: Experiment, spec: ModelSpec) -> Step:
 class Sources:
     """What a fit reads besides rows.
 
-    Attributes: start: the artifact that it starts from. labels: soft-label stores with their shares. members: of an
-        ensemble, by name. teacher: the model that a loss term reads. steps_of: the models whose steps it takes.
-        selection: of the pool's rows. layers: that were chosen by measuring, its own and those that it goes through.
+    Attributes: start: the artifact that it starts from. labels: soft-label stores with their shares. answers: by store,
+        what its model says on validation, where that gives it a temperature. members: of an ensemble, by name. teacher:
+        the model that a loss term reads. steps_of: the models whose steps it takes. selection: of the pool's rows.
+        layers: that were chosen by measuring, its own and those that it goes through.
     """
 
     start: str | None
     labels: Mapping[str, Share]
+    answers: Mapping[str, str]
     members: Mapping[str, str]
     teacher: str | None
     steps_of: tuple[str, ...]
@@ -108,6 +114,7 @@ class Sources:
         return cls(
             start=start.artifact if start else None,
             labels={RunFolder.labels(name): share for name, share in experiment.teachers_of(spec).items()},
+            answers={RunFolder.labels(one.name): RunFolder.predicted(one.label) for one in experiment.calibrated(spec)},
             members={name: models[name].artifact for name in spec.members},
             teacher=teacher.artifact if teacher else None,
             steps_of=tuple(models[name].artifact for name in spec.steps_of),
@@ -118,6 +125,7 @@ class Sources:
     def reads(self) -> tuple[Read, ...]:
         """Each artifact once."""
         steps = [Read(name, (HISTORY_FILE,)) for name in self.steps_of]
+        steps += [Read(name, (_VALID,)) for name in self.answers.values()]
         named = (self.start, *self.labels, self.selection, *self.members.values(), *self.layers, self.teacher)
         whole = [name for name in named if name]
         return (*(Read(name) for name in dict.fromkeys(whole)), *steps)
@@ -137,7 +145,7 @@ def lesson_of(experiment: Experiment, spec: ModelSpec, sources: Sources) -> Less
         measured=experiment.is_probed(spec.entry),
         splits=experiment.learnt_splits(spec),
         mixture=experiment.gold_splits(spec),
-        labels={run / store: share for store, share in sources.labels.items()},
+        labels=_shares(experiment, sources),
         selection=run / sources.selection if sources.selection else None,
         allow_missing=getattr(spec.config, "allow_missing", False),
         slices=getattr(spec.config, "slices", None),
@@ -152,6 +160,17 @@ def lesson_of(experiment: Experiment, spec: ModelSpec, sources: Sources) -> Less
         places=_places(family(spec.family), spec.config),
         answers=experiment.settings.shared / ANSWERS,
     )
+
+
+def _shares(experiment: Experiment, sources: Sources) -> dict[Path, Share]:
+    """The stores of the labels with their shares, each with the temperature that validation gives to its model."""
+    run, objective = experiment.run, experiment.space.objective
+    found = {run / store: share for store, share in sources.labels.items()}
+    for store, answers in sources.answers.items():
+        valid = read_predictions(run / answers / _VALID)
+        temperature = fit_temperature(valid.logits, valid.target, objective)
+        found[run / store] = replace(found[run / store], temperature=temperature)
+    return found
 
 
 def _task(experiment: Experiment, spec: ModelSpec) -> Json:

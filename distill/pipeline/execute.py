@@ -32,6 +32,7 @@ from distill.pipeline.preflight import (
     require_positive,
     require_provider,
     require_slices,
+    tell_targets,
 )
 from distill.pipeline.settings import Settings
 from distill.pipeline.together import require_together
@@ -84,6 +85,7 @@ def _make(experiment: Experiment, steps: Steps, until: str) -> None:
     stages = planned(experiment, until)
     if any(stage.verb == "train" for stage in stages):
         require_layers(experiment)
+        tell_targets(experiment)
     if any(stage.verb in ("evaluate", "bench") for stage in stages):
         require_provider(experiment)
     exports = [stage.step for stage in stages if stage.verb == "export"]

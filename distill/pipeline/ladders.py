@@ -40,32 +40,34 @@ def ladders(run: RunFolder, settings: Settings, spec: ModelSpec) -> list[list[Ru
     """
     if isinstance(spec.config, TeacherEntry) and not spec.config.export:
         return []
-    asked = [name for name, target in settings.targets.items() if _possible(spec, target)]
+    asked = [name for name, target in settings.targets.items() if obstacle(spec, target) is None]
     return [_climbed(run, settings, spec, name) for name in asked]
 
 
-def _possible(spec: ModelSpec, target: Target) -> bool:
-    """Students leave as every target that their family can be; teachers, for the latency report, as those judged by
+def obstacle(spec: ModelSpec, target: Target) -> str | None:
+    """Why a model cannot leave as a target; None where it can.
+
+    Students leave as every target that their family can be; teachers, for the latency report, as those judged by
     parity.
     """
-    own = family(spec.family)
-    if not own.exports or (target.quantises and not own.products):
-        return False
-    if target.refits and not (own.layered and _goes_on(spec)):
-        return False
-    return spec.role == STUDENT or target.criterion == "parity"
-
-
-def _goes_on(spec: ModelSpec) -> bool:
-    """Whether a fit can go on from the finished model: not where its head was folded into another one at the end."""
-    training = getattr(spec.config, "training", None)
-    return training is not None and not training.objective.folds
+    own, training = family(spec.family), getattr(spec.config, "training", None)
+    if not own.exports:
+        return f"no target can write the family {spec.family}"
+    if target.quantises and not own.products:
+        return f"the family {spec.family} has no products of layers to round"
+    if target.refits and not (own.layered and training is not None):
+        return f"the family {spec.family} cannot be fitted on with layers that round"
+    if target.refits and training.objective.folds:
+        return (
+            f"its head is folded at the end (training.objective: {training.objective.name()}): no fit goes on from it"
+        )
+    return None if spec.role == STUDENT or target.criterion == "parity" else "only students do"
 
 
 def _climbed(run: RunFolder, settings: Settings, spec: ModelSpec, asked: str) -> list[Rung]:
     found, failed = [Rung(asked)], list[Json]()
     for after in settings.targets[asked].falls_back:
-        if not _possible(spec, settings.target(after)):
+        if obstacle(spec, settings.target(after)):
             continue
         last = settings.target(found[-1].target)
         gates = _failed(run / RunFolder.export(spec.name, last.name), last, settings.project.gates)

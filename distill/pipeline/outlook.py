@@ -17,7 +17,7 @@ from distill.core.steps import Step, Steps
 from distill.pipeline.checkpoints import try_checkpoints
 from distill.pipeline.estimate import ROWS, Estimate, estimate
 from distill.pipeline.experiment import Experiment
-from distill.pipeline.preflight import require_layers
+from distill.pipeline.preflight import require_layers, tell_targets
 from distill.pipeline.requests_outlook import request_lines
 from distill.pipeline.seeds import first_run, seed_runs, stages_of
 from distill.pipeline.settings import Settings
@@ -73,6 +73,7 @@ def _try(settings: Settings) -> None:
     """Try what the models start from, as the run does before its first step."""
     first = first_run(settings)
     require_layers(Experiment(first))
+    tell_targets(Experiment(first))
     try:
         try_checkpoints(Experiment(first), stages_of(first, settings), Steps(first.run, {}, {}))
     except MissingExtra as error:

@@ -11,6 +11,7 @@ from distill.core.files import Json
 from distill.core.labelling import Labelling
 from distill.core.model_folder import layer_count, width
 from distill.core.predictions import cluster_of
+from distill.core.progress import note
 from distill.core.record_store import iter_records, read_records, slice_counts
 from distill.core.run_folder import RECORDS, RunFolder
 from distill.core.storage import storage
@@ -18,6 +19,7 @@ from distill.evaluation.bootstrap import require_clusters
 from distill.inference.providers import AUTO, ProviderError, candidates
 from distill.models.layer_map import require_source
 from distill.pipeline.experiment import Experiment
+from distill.pipeline.ladders import obstacle
 from distill.pipeline.settings import Settings
 from students.config import StudentConfig, TrainedEntry
 from teachers.config import TeacherConfig
@@ -97,6 +99,17 @@ def require_layers(experiment: Experiment) -> None:
             available = _source_layers(experiment.settings, student)
             if available is not None:
                 require_source(f"students.{name}", available, student.layers, student.keep)
+
+
+def tell_targets(experiment: Experiment) -> None:
+    """Note each student that cannot leave as a target that the project names, and why."""
+    for spec in experiment.students:
+        found: dict[str, list[str]] = {}
+        for name, target in experiment.settings.targets.items():
+            if why := obstacle(spec, target):
+                found.setdefault(why, []).append(name)
+        for why, names in found.items():
+            note(f"students.{spec.name} is not exported as {', '.join(names)}: {why}")
 
 
 def require_equal_starts(settings: Settings) -> None:

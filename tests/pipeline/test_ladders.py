@@ -7,15 +7,19 @@ from pathlib import Path
 import pytest
 
 from distill.core.errors import UserError
+from distill.core.progress import reporting
 from distill.pipeline import execute
 from distill.pipeline.experiment import Experiment
 from distill.pipeline.figures import predicted
 from distill.pipeline.ladders import ladders
+from distill.pipeline.outlook import outlook
 from distill.pipeline.plan import bundles, plan, stages_until
+from distill.pipeline.preflight import tell_targets
 from distill.pipeline.settings import resolve_settings
 from distill.pipeline.validation_choices import validation_choices
 from tests.core.step_fixtures import left
 from tests.pipeline.seeds_project import write_project
+from tests.training.toy import Watch
 
 DYNAMIC, STATIC, QAT = "onnx-int8", "onnx-int8-static", "onnx-int8-qat"
 
@@ -125,6 +129,48 @@ def test_a_run_goes_on_to_the_next_target_as_soon_as_one_has_failed(project, mon
     taken = tried[-1].removeprefix("export small.")
     assert [name for name in made if name.startswith("predict small@card.onnx-int8")] == [f"predict small@card.{taken}"]
     assert len(set(made)) == len(made)
+
+
+@pytest.mark.parametrize(
+    ("student", "said"),
+    [
+        ([], []),
+        (
+            ["students.small.training.objective=one_vs_rest"],
+            [
+                "students.small is not exported as onnx-int8-qat: its head is folded at the end "
+                "(training.objective: one_vs_rest): no fit goes on from it"
+            ],
+        ),
+        (
+            ["students.other={preset: bag}"],
+            [
+                "students.other is not exported as onnx-int8, onnx-int8-qat: the family bag has no products of layers "
+                "to round",
+            ],
+        ),
+        (
+            ["students.other={preset: words}"],
+            ["students.other is not exported as onnx, onnx-int8, onnx-int8-qat: no target can write the family tfidf"],
+        ),
+    ],
+)
+def test_a_target_that_a_student_cannot_leave_as_is_told_with_the_reason(project, student, said):
+    experiment, watch = planned(project, *student, export=f"[onnx, {DYNAMIC}, {QAT}]"), Watch()
+    with reporting(watch):
+        tell_targets(experiment)
+    assert watch.notes == said
+    name = "other" if "other" in experiment.models else "small"
+    told = {target for line in said for target in line.partition(" as ")[2].partition(":")[0].split(", ")}
+    assert {"onnx", DYNAMIC, QAT} - told == {target for spec, target in experiment.shipped() if spec.name == name}
+
+
+def test_the_plan_tells_it(project):
+    watch = Watch()
+    settings = planned(project, "students.small.training.objective=one_vs_rest", export=f"[onnx, {QAT}]").settings
+    with reporting(watch):
+        outlook(settings)
+    assert [line for line in watch.notes if "is not exported as onnx-int8-qat" in line]
 
 
 @pytest.mark.parametrize("target", [STATIC, QAT])

@@ -10,6 +10,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from distill.core.label_space import LabelSpace
 from distill.core.objectives.multi_label import MultiLabel
 from distill.core.record_store import write_records
+from distill.evaluation.metrics import log_loss
 from distill.pipeline.entries import student_entry
 from distill.training.aims import aim_of
 from distill.training.config import TrainingConfig
@@ -110,6 +111,7 @@ def test_a_students_twin_treats_classes_as_it_does():
 def test_a_regression_learns_mean_values_of_gold_and_of_soft_labels():
     training = {"objective": {"regression": {"class_values": [0, 1, 3]}}}
     outputs, values = torch.tensor([[0.5], [2.0], [1.0], [0.0]]), torch.tensor([0.0, 1, 3])
+    values = values / 1.5  # their mean gap is the unit of the output
     gold = (outputs[:, 0] - GOLD @ values).square().mean().item()
     assert loss_of(training, outputs, ORDERED) == pytest.approx(gold)
     soft = (outputs[:, 0] - TAUGHT.softmax(-1) @ values).square().mean().item()
@@ -117,6 +119,33 @@ def test_a_regression_learns_mean_values_of_gold_and_of_soft_labels():
         assert loss_of(training, outputs, ORDERED, (term,)) == pytest.approx(soft)
     apart = ((outputs[:2] - outputs[2:]).square().sum() / 4).item()
     assert loss_of(training, outputs, ORDERED, (RDrop(),)) == pytest.approx(apart)
+
+
+@pytest.mark.parametrize("spread", [0.12, 0.3, 1.5])
+@pytest.mark.parametrize("borders", ["midpoints", "accuracy", "f1"])
+def test_a_regression_is_the_same_in_any_unit_and_its_scale_the_best(spread, borders):
+    """Outputs are spread by a share of a gap; 0.12 of a gap asks for a scale of about 70."""
+    chance = np.random.default_rng(1)
+    gold = chance.integers(0, 3, 2000)
+    outputs = (gold + chance.normal(0, spread, 2000))[:, None].astype(np.float32)
+    target = np.eye(3, dtype=np.float32)[gold]
+    found = {}
+    for first, gap in ((0, 1), (0, 50), (-3, 0.01)):
+        own = {"class_values": [first, first + gap, first + 2 * gap], "borders": borders}
+        found[gap] = aimed({"objective": {"regression": own}}, ORDERED, None).folded(outputs, target)
+        np.testing.assert_allclose(found[gap].affine(outputs), found[1].affine(outputs), rtol=1e-3, atol=1e-3)
+        plain, told = found[1].figures, found[gap].figures
+        np.testing.assert_allclose(told["borders"], first + gap * np.array(plain["borders"]), atol=2e-6 * max(1, gap))
+        assert told["midpoints"] == pytest.approx([first + 0.5 * gap, first + 1.5 * gap])
+        assert told["scale"] * gap**2 == pytest.approx(plain["scale"], rel=1e-3)
+        assert told["valid"]["borders"]["log_loss"] == pytest.approx(plain["valid"]["borders"]["log_loss"], abs=1e-4)
+    logits = found[1].affine(outputs)
+    losses = [log_loss(logits * factor, target) for factor in (0.8, 1.0, 1.25)]
+    assert losses[1] == min(losses) and (found[1].figures["scale"] > 50) == (spread == 0.12)
+    fixed = {"class_values": [0, 50, 100], "scale": 0.002}
+    folded = aimed({"objective": {"regression": fixed}}, ORDERED, None).folded(outputs, target)
+    between = folded.affine(np.array([[1.0], [2.0]]))  # values 50 and 100
+    assert (between[1] - between[0]).tolist() == pytest.approx([0, 0.002 * 50 * 50, 0.002 * 100 * 50])
 
 
 def test_one_vs_rest_learns_the_odds_of_the_positive_class(uneven):

@@ -22,6 +22,7 @@ from distill.training.fit_objectives.fit_objective import FitObjective
 if TYPE_CHECKING:
     from torch import Tensor
 
+_LOWEST = 1 / 400  # temperature: outputs within a twentieth of a gap around their class's place are told apart best so
 _UNORDERED = "an ordinal task with unordered values"
 
 
@@ -40,6 +41,9 @@ class Regression(FitObjective):
     Of votes and soft labels it learns the mean value Σ_c p_c·v_c. After the fit it is a head of C outputs again,
     logit_c = s·(v_c·y − d_c), see `borders.lines`: their argmax is the class between whose borders y lies. Borders and
     scale s are chosen on validation: s has the lowest log loss.
+
+    What the head learns is (y − v_0) / g, g the mean gap between neighbouring values: a fit does not depend on the
+    unit that the values are in. In these units s is g² times as large.
     """
 
     smooths: ClassVar[bool] = False
@@ -112,8 +116,8 @@ class Regression(FitObjective):
 class Value(Aim):
     """One output on the scale.
 
-    Attributes: values: of the classes. borders: how they are chosen. scale: s; None: the best on validation. labels,
-        positive: of the task.
+    Attributes: values: of the classes, in the user's unit, and scale: s in that unit; None: the best on validation.
+        borders: how they are chosen. labels, positive: of the task.
     """
 
     values: tuple[float, ...] = ()
@@ -123,49 +127,62 @@ class Value(Aim):
     positive: int | None = None
 
     @property
+    def gap(self) -> float:
+        """The mean gap between the values of neighbouring classes, in which outputs are counted."""
+        return (self.values[-1] - self.values[0]) / (len(self.values) - 1)
+
+    @property
+    def places(self) -> tuple[float, ...]:
+        """The values as outputs are counted: from the first one on, in mean gaps, (C,)."""
+        return tuple((value - self.values[0]) / self.gap for value in self.values)
+
+    @property
     def served(self) -> Affine:
         """Borders halfway, scale 1, so that checkpoints are compared before any border is chosen."""
-        return lines(self.values, midpoints(self.values))
+        return lines(self.places, midpoints(self.places))
 
     def folded(self, outputs: Floats, target: Floats) -> Folded:
         """Borders and scale as they are asked for; where both are given, validation is read for the figures alone."""
-        usual, chosen = midpoints(self.values), self._chosen(outputs, target)
-        unscaled = lines(self.values, chosen)
-        scale = self.scale or 1 / fit_temperature(unscaled(outputs), target, self.task)
+        chosen = self._chosen(outputs, target)
+        unscaled = lines(self.places, chosen)
+        scale = self.scale * self.gap**2 if self.scale else 1 / self._temperature(unscaled(outputs), target)
         affine = Affine(unscaled.slopes * scale, unscaled.offsets * scale)
         figures = {
             "name": Regression.name(),
             "values": list(self.values),
             "chosen_by": self.borders,
-            "midpoints": usual.tolist(),
-            "borders": chosen.round(6).tolist(),
-            "scale": round(scale, 6),
+            "midpoints": midpoints(self.values).tolist(),
+            "borders": (self.values[0] + chosen * self.gap).round(6).tolist(),
+            "scale": float(f"{scale / self.gap**2:.7g}"),
         }
         if len(target):
-            before, after = (self._worth(one(outputs), target) for one in (lines(self.values, usual), affine))
+            before, after = (self._worth(one(outputs), target) for one in (self.served, affine))
             figures["valid"] = {"midpoints": before, "borders": after}
         return Folded(affine, figures)
 
     def gold(self, target: Tensor) -> Tensor:
-        """The mean value of the gold, (B, 1)."""
-        return target @ target.new_tensor(self.values)[:, None]
+        """The mean value of the gold as outputs are counted, (B, 1)."""
+        return target @ target.new_tensor(self.places)[:, None]
 
     def taught(self, logits: Tensor) -> Tensor:
-        """The mean value under the teacher's probabilities, (B, 1)."""
+        """The mean value under the teacher's probabilities as outputs are counted, (B, 1)."""
         return self.gold(logits.softmax(dim=-1))
 
     def _chosen(self, outputs: Floats, target: Floats) -> FloatArray:
         if self.borders == "midpoints":
-            return midpoints(self.values)
-        cuts = Cuts.of(outputs[:, 0], self.task.gold_decisions(target).argmax(axis=1), self.values)
+            return midpoints(self.places)
+        cuts = Cuts.of(outputs[:, 0], self.task.gold_decisions(target).argmax(axis=1), self.places)
         if self.borders == "accuracy":
             return most_accurate(cuts)
         assert self.positive is not None
         return best_f1(cuts, self.positive)
 
+    def _temperature(self, logits: Floats, target: Floats) -> float:
+        return fit_temperature(logits, target, self.task, lowest=_LOWEST)
+
     def _worth(self, logits: Floats, target: Floats) -> Json:
         """Accuracy, F1 of each class, and log loss after the best temperature."""
-        total = tally(logits / fit_temperature(logits, target, self.task), target, self.task).total()
+        total = tally(logits / self._temperature(logits, target), target, self.task).total()
         f1 = np.asarray(total.f1, np.float64).round(6).tolist()
         return {
             "accuracy": round(float(total.accuracy), 6),

@@ -39,7 +39,8 @@ RAMPED = "training/test_ramp.py::test_it_moves_from_start_to_end_and_stays"
 VALUES = "families/test_objectives.py::test_class_values_and_borders_by_accuracy_change_the_fit"
 
 EFFECTS: Mapping[type[Config], Mapping[str, str]] = {
-    **dict.fromkeys((FitObjective, CrossEntropy, OneVsRest), {}),
+    **dict.fromkeys((FitObjective, CrossEntropy), {}),
+    OneVsRest: each("training/test_aims.py::test_the_probability_of_one_class_is_calibrated_as_a_yes_or_no", "scale"),
     Regression: each(VALUES, "class_values", "borders", "scale"),
     OfSource: each(BY_SOURCE, "weight", "temperature"),
     Gold: {"weight": "training/test_losses.py::test_mixed_batch_equals_the_reference", "sources": BY_SOURCE},

@@ -46,7 +46,8 @@ NEEDED: dict[type[Config], dict[str, Any]] = {
 }
 
 REJECTED: dict[type[Config], dict[str, Any]] = {
-    **dict.fromkeys((FitObjective, CrossEntropy, OneVsRest), {}),
+    **dict.fromkeys((FitObjective, CrossEntropy), {}),
+    OneVsRest: {"scale": 0},
     Regression: {"class_values": [0, 2, 1], "borders": "median", "scale": 0},
     OfSource: {"weight": -1, "temperature": 0},
     Gold: {"weight": -1, "sources": {"train": {"weight": -1}}},

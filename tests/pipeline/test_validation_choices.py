@@ -66,6 +66,10 @@ def test_every_choice_is_named_with_the_setting_that_ends_it(project):
         ("teachers.old.training.checkpoint=best", "checkpoint best of old@document"),
         ("teachers.new.cross_fit=3", "temperatures of the folds of new@document"),
         ("teachers.old.training.objective={regression: {}}", "what regression decides by of old@document"),
+        (
+            "teachers.old.training.objective=one_vs_rest",
+            "what one_vs_rest decides by of old@document (training.objective",
+        ),
         ("labels=mean", "the teacher that small@card starts from"),
         ("teachers.both={preset: ensemble, members: {new: 1, old: 1}}", "calibration of both@document (calibrated: f"),
         ("teachers.new={cross_fit: 3, kfold: true}", "calibration of new-kfold@document (kfold: false)"),

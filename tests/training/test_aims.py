@@ -10,11 +10,13 @@ from sklearn.utils.class_weight import compute_class_weight
 from distill.core.label_space import LabelSpace
 from distill.core.objectives.multi_label import MultiLabel
 from distill.core.record_store import write_records
+from distill.evaluation.calibration import fit_temperature
 from distill.evaluation.metrics import log_loss
 from distill.pipeline.entries import student_entry
 from distill.training.aims import aim_of
 from distill.training.config import TrainingConfig
 from distill.training.distillation_loss import DistillationLoss
+from distill.training.fit_objectives.one_vs_rest import OneVsRest
 from distill.training.fit_objectives.registry import parse_objective
 from distill.training.joining import Share
 from distill.training.learnt_rows import Labels, gold_rows, soft_rows
@@ -160,3 +162,25 @@ def test_one_vs_rest_learns_the_odds_of_the_positive_class(uneven):
     assert softer == pytest.approx(4 * cross_entropy(z / 2, ((p / (1 - p)).log() / 2).sigmoid()).item())
     served = aimed(training, ORDERED, uneven).served
     np.testing.assert_allclose(served.offsets, np.log([2 / 3, 1 / 3, 1]))
+
+
+@pytest.mark.parametrize("surer", [0.4, 1.0, 2.5])
+def test_the_probability_of_one_class_is_calibrated_as_a_yes_or_no(surer):
+    """Log odds that are right but for a factor, of one class among 41: the temperature of all logits leaves them be."""
+    chance = np.random.default_rng(0)
+    labels, rows = tuple(f"c{place}" for place in range(41)), 20_000
+    odds = chance.normal(-2.5, 1.5, rows)
+    is_positive = chance.random(rows) < 1 / (1 + np.exp(-odds))
+    target = np.eye(41, dtype=np.float32)[np.where(is_positive, 0, chance.integers(1, 41, rows))]
+    outputs = (surer * odds)[:, None].astype(np.float32)
+    space = LabelSpace(labels, positive="c0")
+    folded = OneVsRest().aim(space, np.full(41, 1 / 41)).folded(outputs, target)
+    assert folded.figures["scale"] == pytest.approx(1 / surer, rel=0.05)
+    logits = folded.affine(outputs)
+    temperature = fit_temperature(logits, target)
+    assert temperature == pytest.approx(1, abs=0.03)
+    served = space.objective.probabilities(logits / temperature)[:, 0]
+    np.testing.assert_allclose(served.mean(), is_positive.mean(), atol=0.01)
+    fixed = OneVsRest(scale=0.5).aim(space, np.full(41, 1 / 41)).folded(outputs[:0], target[:0])
+    probability = space.objective.probabilities(fixed.affine(np.array([[3.0]])))[0, 0]
+    assert probability == pytest.approx(1 / (1 + np.exp(-1.5)))

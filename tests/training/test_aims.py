@@ -102,6 +102,8 @@ def test_a_row_of_the_pool_is_not_drawn_again(uneven, tmp_path):
     learnt = soft_rows(uneven, Labels({labels: Share()}), SPACE, tmp_path)
     found = oversampled(learnt, 1.0, SPACE, 5)
     assert np.bincount(found.source).tolist() == [24, 18] and np.bincount(learnt.source).tolist() == [14, 18]
+    # A row that is drawn again brings its soft labels along, as docs/objectives.md says.
+    assert found.soft is learnt.soft and len(found.rows) > len(np.unique(found.rows))
 
 
 def test_a_students_twin_treats_classes_as_it_does():

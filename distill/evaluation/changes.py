@@ -198,14 +198,18 @@ class Changes:
             "old_probabilities": self._named(old.chances[place]),
             "new_probabilities": self._named(new.chances[place]),
             "points": {
-                point: [bool(side.points[point][place]) for side in (old, new)]
+                point: [self._at(side.points[point][place]) for side in (old, new)]
                 for point in old.points
-                if old.points[point].ndim == 1 and old.points[point][place] != new.points[point][place]
+                if np.any(old.points[point][place] != new.points[point][place])
             },
         }
         if full:
             heapq.heappop(self._examples)
         heapq.heappush(self._examples, replace(example, told=told))
+
+    def _at(self, decided: BoolArray | np.bool_) -> bool | str | list[str]:
+        """A decision at a point: whether the row is positive, or the labels that hold there."""
+        return bool(decided) if decided.ndim == 0 else self._answer(np.asarray(decided))
 
     def _answer(self, decided: BoolArray) -> str | list[str]:
         held = [label for label, holds in zip(self._space.labels, decided.tolist(), strict=True) if holds]

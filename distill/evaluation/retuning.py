@@ -15,7 +15,7 @@ simple procedure", Neural Computation 14 (1), equation 2.4.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -28,16 +28,14 @@ from distill.core.label_space import LabelSpace
 from distill.evaluation.bootstrap import Bootstrap
 from distill.evaluation.calibration import fit_temperature
 from distill.evaluation.class_thresholds import best_thresholds
-from distill.evaluation.figure import POSITIVE, Figure
+from distill.evaluation.figure import POSITIVE, SHARE, Figure
 from distill.evaluation.influence import influence
 from distill.evaluation.metrics import BoolArray, FloatArray, Tally, log_loss, tally
 from distill.evaluation.safe_points import Chosen, Rows, Rule, choose_safely, mean_cost, point_figures
 from distill.evaluation.statistics import ece_interval, interval
 
-_FIGURES: Mapping[str, Callable[[Tally], FloatArray]] = {
-    "log_loss": lambda found: found.log_loss,
-    "ece": lambda found: found.ece,
-}
+_FIGURES = ("log_loss", "ece")
+_AT_THRESHOLDS = ("accuracy", "f1_macro", "f1_micro")
 _SEED = 1
 
 
@@ -133,14 +131,19 @@ def measured(fresh: Fresh, logits: FloatArray, before: Tuned, rules: Sequence[Ru
 
     Args: logits: (N, K). before: what the model answered by. rules: as in `tune`.
     Returns: `{"before", "after": {"log_loss", "ece", "points"}, "log_loss_change"}`; figures are `{"value", "low",
-        "high"}`, a point's its precision, recall, F1 and mean `cost`, None where it was not to be had.
+        "high"}`, a point's its precision, recall, F1 and mean `cost`, None where it was not to be had. Where a record
+        may have several labels there is `at_thresholds` too, each label from its own threshold on: `accuracy` (all
+        labels of a row are right), `f1_macro` and `f1_micro`; None where there were no thresholds.
     Raises: UserError with their number for too few clusters.
     """
     half, bootstrap = fresh.half(), Bootstrap(len(fresh.target), fresh.clusters)
     scaled, decided = np.empty(logits.shape), dict[str, BoolArray | None]()
+    held = np.zeros(fresh.gold.shape, np.bool_)
     for chosen_on in (half, ~half):
         tuned, others = tune(_half_of(fresh, chosen_on), logits[chosen_on], rules), ~chosen_on
         scaled[others] = logits[others] / tuned.temperature
+        if tuned.class_thresholds:
+            held[others] = _held(fresh, scaled[others], tuned.class_thresholds)
         for name, chosen in tuned.points.items():
             _decide(decided, name, chosen, fresh, scaled, others)
     old = logits / before.temperature
@@ -148,6 +151,10 @@ def measured(fresh: Fresh, logits: FloatArray, before: Tuned, rules: Sequence[Ru
         name: None if one.threshold is None else _at(fresh, old, one.threshold) for name, one in before.points.items()
     }
     found = {"before": _figures(fresh, old, fixed, bootstrap), "after": _figures(fresh, scaled, decided, bootstrap)}
+    if fresh.space.objective.several:
+        own = _held(fresh, old, before.class_thresholds) if before.class_thresholds else None
+        found["before"]["at_thresholds"] = None if own is None else _at_thresholds(fresh, old, own, bootstrap)
+        found["after"]["at_thresholds"] = _at_thresholds(fresh, scaled, held, bootstrap)
     gap = _figure(fresh, scaled, bootstrap, "log_loss") - _figure(fresh, old, bootstrap, "log_loss")
     change = gap.mean_difference()
     return {**found, "log_loss_change": {key: change[key] for key in ("difference", "low", "high")}}
@@ -187,6 +194,16 @@ def _at(fresh: Fresh, scaled: FloatArray, threshold: float) -> BoolArray:
     return np.asarray(fresh.rows(scaled).chances >= threshold)
 
 
+def _held(fresh: Fresh, scaled: FloatArray, thresholds: Mapping[str, float]) -> BoolArray:
+    """Which labels hold from their own thresholds on, (N, C)."""
+    least = np.array([thresholds[label] for label in fresh.space.labels])
+    return np.asarray(fresh.space.objective.probabilities(scaled) >= least)
+
+
+def _at_thresholds(fresh: Fresh, scaled: FloatArray, held: BoolArray, bootstrap: Bootstrap) -> Json:
+    return {name: _figure(fresh, scaled, bootstrap, name, held).mean() for name in _AT_THRESHOLDS}
+
+
 def _figures(fresh: Fresh, scaled: FloatArray, decided: Mapping[str, BoolArray | None], bootstrap: Bootstrap) -> Json:
     around = {"log_loss": interval, "ece": ece_interval}
     found: Json = {name: _figure(fresh, scaled, bootstrap, name).mean(around[name]) for name in _FIGURES}
@@ -198,16 +215,19 @@ def _figures(fresh: Fresh, scaled: FloatArray, decided: Mapping[str, BoolArray |
     return {**found, "points": points}
 
 
-def _figure(fresh: Fresh, scaled: FloatArray, bootstrap: Bootstrap, name: str) -> Figure:
-    columns = tally(scaled, fresh.target, fresh.space.objective).columns * fresh.weights[:, None]
-    figure = _FIGURES[name]
+def _figure(fresh: Fresh, scaled: FloatArray, bootstrap: Bootstrap, name: str, held: BoolArray | None = None) -> Figure:
+    """A figure of a tally by its name. Args: held: the labels that are predicted; None: those of the objective."""
+    columns = tally(scaled, fresh.target, fresh.space.objective, held).columns * fresh.weights[:, None]
+    drawn_from = fresh.gold.any(axis=0)
 
     def of(sums: ArrayLike) -> FloatArray:
-        return np.asarray(figure(Tally(np.asarray(sums, np.float64))))
+        return np.asarray(getattr(Tally(np.asarray(sums, np.float64), drawn_from), name))
 
     moved = influence(of, columns)[None] if bootstrap.several else None
     resampled = of(bootstrap.resample(columns))[None]
-    return Figure(of(columns.sum(axis=0))[None], resampled, bootstrap, moved, limits=POSITIVE)
+    return Figure(
+        of(columns.sum(axis=0))[None], resampled, bootstrap, moved, limits=SHARE if held is not None else POSITIVE
+    )
 
 
 def _decision_costs(costs: FloatArray, gold: BoolArray, logits: FloatArray, positive: int) -> FloatArray:

@@ -221,12 +221,15 @@ def _row(one: Json) -> str:
 
 
 def _side(example: Json, side: str) -> str:
-    """A label with its probability, and the points at which the row counts as positive."""
+    """A label with its probability, the points at which the row counts as positive, and the labels that hold at one."""
     answer, chances = example[side], example[f"{side}_probabilities"]
     held = [answer] if isinstance(answer, str) else answer
     named = ", ".join(f"{label} {chances[label]:.3f}" for label in held) or "none"
-    decided = [name for name, sides in example["points"].items() if sides[side == "new"]]
-    return f"{named} (positive at {', '.join(decided)})" if decided else named
+    at = {name: sides[side == "new"] for name, sides in example["points"].items()}
+    decided = [name for name, one in at.items() if one is True]
+    told = [f"positive at {', '.join(decided)}"] if decided else []
+    told += [f"{', '.join(one) or 'none'} at {name}" for name, one in at.items() if isinstance(one, list)]
+    return f"{named} ({'; '.join(told)})" if told else named
 
 
 def _answer(gold: Any) -> str:

@@ -17,7 +17,7 @@ _Point = tuple[str, str, Json, Json, str]  # a file, a point, what is chosen, fi
 
 def retune_finding(found: Json) -> Finding:
     """What is told of a retuned bundle."""
-    tables = [sheet for sheet in (calibration_sheet(found), points_sheet(found)) if sheet.rows]
+    tables = [sheet for sheet in (calibration_sheet(found), points_sheet(found), thresholds_sheet(found)) if sheet.rows]
     spaced = [part for sheet in tables for part in ("", sheet)]
     return Finding(found, [*_sentences(found), *spaced, "", *_notes(found), Lines((f"bundle: {found['out']}",))])
 
@@ -62,6 +62,27 @@ def points_sheet(found: Json) -> Sheet:
         for point, chosen in one["points"].items()
         for side in _SIDES
         if side == "after" or one["before"]["points"].get(point) is not None
+    ]
+    return Sheet(caption, columns, rows)
+
+
+def thresholds_sheet(found: Json) -> Sheet:
+    """How often the labels of each file are right from their own thresholds on, before and after; of several labels."""
+    named = {"Macro F1": "f1_macro", "Micro F1": "f1_micro", "All labels right": "accuracy"}
+    columns = [
+        Column("File", lambda row: row[0], kind="name"),
+        Column("", lambda row: row[2], kind="text"),
+        *(Column(name, _at_thresholds(figure)) for name, figure in named.items()),
+    ]
+    caption = (
+        "Each label from its own threshold on, the point class_f1, percent. After: each half of the clusters at the "
+        "thresholds of the other half; 95% intervals."
+    )
+    rows = [
+        (name, one, side)
+        for name, one in found["artifacts"].items()
+        for side in _SIDES
+        if one[side].get("at_thresholds") is not None
     ]
     return Sheet(caption, columns, rows)
 
@@ -118,6 +139,10 @@ def _side(key: str, side: str) -> str:
 def _change(row: _Row) -> str:
     gap = row[1]["log_loss_change"]
     return formats.signed_interval(gap["difference"], gap, 1, 4) if row[2] == "after" else ""
+
+
+def _at_thresholds(figure: str) -> Callable[[_Row], str]:
+    return lambda row: formats.percent_interval(row[1][row[2]]["at_thresholds"][figure])
 
 
 def _threshold(row: _Point) -> str:

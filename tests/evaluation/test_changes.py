@@ -128,6 +128,14 @@ def test_several_labels_are_gained_and_lost():
     assert told["transitions"] == [{"label": "a", "gained": 0, "lost": 1}, {"label": "b", "gained": 1, "lost": 0}]
     assert told["labels"]["changed"] == 2 and told["points"]["class_f1"]["changed"] == 2
     assert told["labels"]["right"]["only_new_right"] == 2 and told["examples"][1]["new"] == ["b"]
+    points = [{"class_f1": [["a"], ["a", "b"]]}, {"class_f1": [["a", "b"], ["b"]]}]
+    assert [one["points"] for one in told["examples"]] == points
+    # Where only the thresholds are others, the point is what an example shows.
+    changes = Changes(space, 5)
+    sides = [Answered(new * 0.9, new, {"class_f1": one}) for one in (old, new)]
+    changes.add(Rows(["x", "y", "z"], new, np.ones(3, bool)), *sides)
+    first = changes.found()["examples"][0]
+    assert first["old"] == first["new"] and first["points"] == {"class_f1": [["a"], ["a", "b"]]}
 
 
 @pytest.mark.parametrize(("old", "new"), [(0, 0), (3, 3), (1, 9), (12, 2), (0, 5)])

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn.metrics import f1_score
 
 from distill.core.errors import UserError
 from distill.core.label_space import LabelSpace
@@ -102,7 +103,25 @@ def test_several_labels_have_a_threshold_each():
     rows = Fresh(space, target, np.arange(200), [str(number) for number in range(200)])
     tuned = tune(rows, logits, ())
     assert tuned.class_thresholds.keys() == {"a", "b"} and tuned.points == {}
-    assert measured(rows, logits, tuned, ())["after"]["points"] == {}
+    before = Tuned(2.0, class_thresholds={"a": 0.9, "b": 0.2})
+    found = measured(rows, logits, before, ())
+    assert found["after"]["points"] == {}
+    decided, gold = np.empty((200, 2), np.bool_), target > 0
+    for chosen_on in (rows.half(), ~rows.half()):
+        own = tune(rows.taken(chosen_on), logits[chosen_on], ())
+        least = [own.class_thresholds[label] for label in space.labels]
+        decided[~chosen_on] = space.objective.probabilities(logits[~chosen_on] / own.temperature) >= least
+    old = space.objective.probabilities(logits / 2.0) >= [0.9, 0.2]
+    for side, held in (("before", old), ("after", decided)):
+        told = found[side]["at_thresholds"]
+        assert told["f1_macro"]["value"] == pytest.approx(f1_score(gold, held, average="macro"))
+        assert told["f1_micro"]["value"] == pytest.approx(f1_score(gold, held, average="micro"))
+        assert told["accuracy"]["value"] == pytest.approx((gold == held).all(axis=1).mean())
+        assert all(one["low"] < one["value"] < one["high"] for one in told.values())
+    assert found["after"]["at_thresholds"]["f1_macro"]["value"] > found["before"]["at_thresholds"]["f1_macro"]["value"]
+    assert measured(rows, logits, Tuned(2.0), ())["before"]["at_thresholds"] is None
+    logits, target = drawn(200, [0.3, 0.3, 0.4])
+    assert "at_thresholds" not in measured(fresh(target), logits, Tuned(1.0), RULES)["after"]
 
 
 def test_too_few_clusters_are_refused_with_their_number():

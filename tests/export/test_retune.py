@@ -11,7 +11,8 @@ from distill.cli.app import app
 from distill.core.errors import GateFailed, UserError
 from distill.core.files import read_json, sha256
 from distill.evaluation.calibration import fit_temperature
-from distill.report import retune_table
+from distill.report import diff_table, retune_table
+from distill.report.table_model import Sheet
 from export import retuned_bundle, runtime
 from export.batch import shards
 from export.batch.inputs import surveyed
@@ -181,6 +182,21 @@ def test_labels_that_hold_together_get_a_threshold_each(tmp_path, rows):
     found = retune(bundle, write_rows(tmp_path / "in.jsonl", several), RetuneOptions(threads=1))
     assert found["artifacts"]["int8"]["class_thresholds"].keys() == set(LABELS)
     assert found["clusters"] == 240 and found["keys"] == []
+    sheet = retune_table.thresholds_sheet(found)
+    assert [(row[0], row[2]) for row in sheet.rows] == [
+        (name, side) for name in ("fp32", "int8") for side in ("before", "after")
+    ]
+    figure = found["artifacts"]["int8"]["after"]["at_thresholds"]["f1_macro"]
+    assert sheet.columns[2].cell(sheet.rows[3]).startswith(f"{100 * figure['value']:.2f}")
+    parts = retune_table.retune_finding(found).parts
+    assert sheet.caption in [part.caption for part in parts if isinstance(part, Sheet)]
+    told = diff(bundle, tmp_path / "tiny-retuned", tmp_path / "in.jsonl", DiffOptions(threads=1))
+    apart = [one for one in told["examples"] if "class_f1" in one["points"]]
+    assert told["points"]["class_f1"]["changed"] > 0 and apart
+    for one in apart:
+        old, new = (", ".join(held) or "none" for held in one["points"]["class_f1"])
+        _, *sides = list(diff_table._example(one))[:3]
+        assert old != new and f"{old} at class_f1" in sides[0] and f"{new} at class_f1" in sides[1]
     after = read_json(tmp_path / "tiny-retuned" / "postprocessing.json")
     assert after["class_thresholds"]["int8"] == found["artifacts"]["int8"]["class_thresholds"]
     assert "## Thresholds of each label" in (tmp_path / "tiny-retuned" / "MODEL_CARD.md").read_text("utf-8")

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from distill.core.config import parse
+from distill.core.current import made_anew
 from distill.core.errors import UserError
 from distill.core.files import Json, read_object, sha256_json
 from distill.core.manifest import MANIFEST, digest, require_whole
@@ -46,12 +47,14 @@ def diagnose(runs: Sequence[Path], kept: Sequence[Kept] = ()) -> Json:
     """How validation and test rank the models of finished runs, and the kept checkpoints of each of them.
 
     Models that give the same answers, as those of a run and of a cell that changes nothing, count once, and so do fits.
+    Answers of a model that goes back to something made anew since are left out.
 
     Args: runs: folders of runs, each with all its seeds, and of sweeps, with all their cells.
     Returns: `{"metric", "positive", "rows": {"valid", "test"}, "models": [{"name", "valid", "test"}], "by",
-        "checkpoints": [{"model", "count", "by"}], "evaluations"}`. `by` has for each metric `spearman`, `kendall`,
-        `chosen`, `best`, and `lost` and `over_random` with more always the better. Of fewer than three models `models`
-        and `by` are empty. `evaluations`: how many figures on validation the fits have stored.
+        "left_out": {name: what was made anew}, "checkpoints": [{"model", "count", "by"}], "evaluations"}`. `by` has
+        for each metric `spearman`, `kendall`, `chosen`, `best`, and `lost` and `over_random` with more always the
+        better. Of fewer than three models `models` and `by` are empty. `evaluations`: how many figures on validation
+        the fits have stored.
     Raises: UserError for a folder that is no run, models of other rows, and where there are neither three models nor
         three checkpoints of one.
     """
@@ -59,13 +62,14 @@ def diagnose(runs: Sequence[Path], kept: Sequence[Kept] = ()) -> Json:
     scale = _scale(folders[0])
     for folder in folders[1:]:
         _require_same_labels(folders[0], folder)
-    models = _models(folders, runs, scale)
+    answers, left_out = _models(folders, runs)
+    models = {name: _read(place, scale) for name, place in answers.items()}
     points = [(one.model, _checkpoints(one, scale)) for one in kept if len(one.names) >= FEWEST]
     if len(models) < FEWEST and not points:
         raise UserError(
             f"a ranking needs at least {FEWEST} models with answers on validation and test",
             where=", ".join(map(str, runs)),
-            found=f"{len(models)}: {', '.join(models) or 'none'}",
+            found=f"{len(models)}: {', '.join(models) or 'none'}{_also(left_out)}",
             do="evaluate the run first, name more runs or a sweep, or fit with training.keep_evaluated: true",
         )
     told = _told(models, scale) if len(models) >= FEWEST else {"rows": {}, "models": [], "by": {}}
@@ -74,11 +78,17 @@ def diagnose(runs: Sequence[Path], kept: Sequence[Kept] = ()) -> Json:
         "metric": scale.quality.metric,
         "positive": scale.space.positive,
         **told,
+        "left_out": left_out,
         "checkpoints": [
             {"model": model, "count": len(found), "by": _told(found, scale)["by"]} for model, found in points
         ],
         "evaluations": _evaluations(folders),
     }
+
+
+def _also(left_out: Mapping[str, str]) -> str:
+    names = [f"{name} ({changed} was made anew since)" for name, changed in left_out.items()]
+    return f"; out of date: {', '.join(names)}" if names else ""
 
 
 def _told(models: Mapping[str, CalibratedPredictions], scale: Scale) -> Json:
@@ -168,8 +178,10 @@ def _runs(run: Path) -> Iterator[Path]:
         seeds = read_run(run)["config"].get("seeds")
         yield from [run / f"seed-{seed}" for seed in seeds] if seeds else [run]
     for cell in (cell for cell in cells if cell["status"] == "done"):
-        folder = run / cell["run"]
-        yield from sorted(folder.glob("seed-*")) or [folder]
+        if "runs" not in cell:
+            do = "give the command of the study again: what is made is kept"
+            raise UserError("an earlier version stored a study without the runs of its cells", where=str(run), do=do)
+        yield from (run / one for one in cell["runs"])
 
 
 def _scale(run: Path) -> Scale:
@@ -190,15 +202,21 @@ def _require_same_labels(run: Path, other: Path) -> None:
         )
 
 
-def _models(folders: Sequence[Path], runs: Sequence[Path], scale: Scale) -> dict[str, CalibratedPredictions]:
-    """The models of runs by name; of those that give the same answers the first."""
-    answers = dict[str, tuple[str, Path]]()
+def _models(folders: Sequence[Path], runs: Sequence[Path]) -> tuple[dict[str, Path], dict[str, str]]:
+    """Where the models of runs have their answers, by name; of those that give the same ones the first.
+
+    And those whose answers are out of date, with what was made anew since.
+    """
+    answers, left_out = dict[str, tuple[str, Path]](), dict[str, str]()
     for folder in folders:
         for place in _answers(folder):
             alone = len(runs) == 1 and folder == runs[0]
             name = place.name if alone else f"{shown_run(folder, runs)}: {place.name}"
-            answers.setdefault(digest(place), (name, place))
-    return {name: _read(place, scale) for name, place in answers.values()}
+            if changed := made_anew(folder, f"{PREDICTIONS}/{place.name}"):
+                left_out[name] = changed
+            else:
+                answers.setdefault(digest(place), (name, place))
+    return dict(answers.values()), left_out
 
 
 def _answers(folder: Path) -> Iterator[Path]:

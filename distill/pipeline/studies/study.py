@@ -102,7 +102,8 @@ class Study:
         }
 
     def _cell(self, cell: Cell, figures: Json | None, failed: Json | None) -> Json:
-        found = {"name": cell.name, "run": f"{self.name}/{cell.name}", "values": dict(cell.values)}
+        runs = [run.run.relative_to(self.base.run).as_posix() for run in cell.runs]
+        found = {"name": cell.name, "run": f"{self.name}/{cell.name}", "runs": runs, "values": dict(cell.values)}
         if failed is not None:
             return {**found, "status": "failed", **failed}
         return {**found, "status": "done", "hours": cell.hours(), **(figures or {}), **self.facts(cell)}

@@ -14,13 +14,14 @@ from distill.report.table_model import Column, Sheet
 
 
 def ranking_sentences(found: Json) -> list[str]:
-    """For each metric whether the ranking is better than chance and what choosing lost; what is not known."""
+    """For each metric whether the ranking is better than chance and what choosing lost; what is unknown or left out."""
     count = len(entries(found, "models"))
     told = [sentence for metric in dig(found, "by") for sentence in _of(found, metric, dig(found, "by"), count)]
     for one in entries(found, "checkpoints"):
         told.append(f"Checkpoints of {one.get('model')}:")
         told += [f"- {line}" for metric in dig(one, "by") for line in _of(found, metric, dig(one, "by"), one["count"])]
-    return [*told, *_unknown(found), "This reads test after everything was chosen, and chooses nothing."]
+    told += [*_unknown(found), *_left_out(found)]
+    return [*told, "This reads test after everything was chosen, and chooses nothing."]
 
 
 def _unknown(found: Json) -> list[str]:
@@ -31,6 +32,14 @@ def _unknown(found: Json) -> list[str]:
     return [
         f"Nothing is said of checkpoints: {stored} evaluations on validation are stored, but a fit keeps the weights "
         "of one. With training.keep_evaluated: true it keeps all, and they are asked on test here."
+    ]
+
+
+def _left_out(found: Json) -> list[str]:
+    """The models whose answers are out of date."""
+    return [
+        f"Left out: {name}, since {changed} was made anew after it was asked; give the command of its run again."
+        for name, changed in dig(found, "left_out").items()
     ]
 
 

@@ -17,6 +17,7 @@ from distill.core.progress import Reporter
 from distill.core.record_store import read_records
 from distill.evaluation.selection import diagnose
 from distill.pipeline.execute import execute
+from distill.pipeline.studies.diagnosis import diagnosed
 from distill.pipeline.studies.fields import fields_study
 from distill.pipeline.studies.frontier import frontier_study
 from distill.pipeline.studies.outlook import study_lines
@@ -176,6 +177,21 @@ def test_a_diagnosis_needs_models_of_the_same_rows(split):
         diagnose([cell.settings.run for cell in cells])
     with pytest.raises(UserError, match="no run here"):
         diagnose([run / "nowhere"])
+
+
+def test_a_diagnosis_leaves_out_and_names_answers_that_are_out_of_date(project, tmp_path):
+    other = "teachers.other={preset: words, view: card, ngrams: 3, weight: 0}"
+    sets = ["students={small: {preset: words}}", "labels=document", other]
+    resolve = resolver(project, tmp_path / "run", *sets)
+    execute(resolve([]), Reporter(), "evaluate")
+    fresh = {one["name"] for one in diagnose([tmp_path / "run"])["models"]}
+    assert "small@card" in fresh
+    execute(resolve(["views.document.max_tokens=12"]), Reporter(), "teach")
+    finding = diagnosed([tmp_path / "run"], Reporter())
+    kept = {one["name"] for one in finding.content["models"]}
+    assert kept == fresh - {*finding.content["left_out"]} and "base@document" in kept
+    assert finding.content["left_out"]["small@card"] == "teachers/base"
+    assert any("Left out: small@card, since teachers/base was made anew" in str(part) for part in finding.parts)
 
 
 def _shared(records: Path) -> dict[str, int]:

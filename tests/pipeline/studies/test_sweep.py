@@ -13,7 +13,9 @@ from distill.cli.app import app
 from distill.core.errors import GateFailed, UserError
 from distill.core.manifest import read_manifest
 from distill.core.progress import Reporter
+from distill.core.sealed import read_sealed, write_sealed
 from distill.evaluation import calibrated_predictions
+from distill.evaluation.selection import single_runs
 from distill.families.tfidf import Tfidf
 from distill.inference import predict
 from distill.pipeline.studies.outlook import study_lines
@@ -244,3 +246,19 @@ def test_the_diagnosis_of_a_sweep_ranks_its_cells(swept):
     by = found["by"]["log_loss"]
     assert -1 <= by["spearman"]["low"] <= by["spearman"]["high"] <= 1 and by["lost"]["value"] >= 0
     assert "better than chance" in done.stderr and "Nothing is said of checkpoints" in done.stderr
+
+
+def test_the_diagnosis_of_a_sweep_takes_the_seeds_that_its_cells_were_last_made_with(project, tmp_path):
+    run, over = tmp_path / "run", ["teachers.base.ngrams=1,2"]
+    by_seed = sweep_study(resolver(project, run, "seeds=[1, 2]"), over)
+    by_seed.find(Reporter())
+    assert single_runs([run]) == [one.run for cell in by_seed.cells for one in cell.runs]
+    alone = sweep_study(resolver(project, run, "views.document.right=[page.title]"), over)
+    alone.find(Reporter())
+    assert single_runs([run]) == [cell.settings.run for cell in alone.cells] == [c.settings.run for c in by_seed.cells]
+    stored = read_sealed(run / "sweep.json")
+    for cell in stored["cells"]:
+        del cell["runs"]
+    write_sealed(run / "sweep.json", stored)
+    with pytest.raises(UserError, match="an earlier version stored a study"):
+        single_runs([run])

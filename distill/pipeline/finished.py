@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from distill.core.errors import UserError
-from distill.core.run_folder import EVALUATION, PREDICTIONS
+from distill.core.run_folder import AUDIT, EVALUATION, PREDICTIONS
 from distill.core.steps import Steps
 from distill.pipeline.experiment import Experiment
 from distill.pipeline.plan import plan, stages_until
@@ -27,12 +27,16 @@ def _require(settings: Settings, until: str, what: str, do: str) -> None:
     for run in seed_runs(settings):
         steps = Steps(run.run, {}, {})
         stages = stages_until(list(plan(Experiment(run))), until)
-        needed = [stage.step for stage in stages if not _is_reading(stage.step.artifact, until)]
+        needed = [stage.step for stage in stages if not _is_made_again(stage.step.artifact, until)]
         if missing := [step.name for step in needed if not steps.is_done(step)]:
             found = f"not made, or of other settings: {', '.join(missing)}"
             raise UserError(what, where=str(run.run), found=found, do=do)
 
 
-def _is_reading(artifact: str, until: str) -> bool:
-    """Whether the verb makes this artifact itself: of `evaluate` predictions and figures."""
-    return until == "evaluate" and (artifact.startswith(f"{PREDICTIONS}/") or artifact == EVALUATION)
+def _is_made_again(artifact: str, until: str) -> bool:
+    """Whether the verb makes this artifact itself: the audit, which trains nothing and which every new view changes.
+
+    Of `evaluate` predictions and figures too.
+    """
+    of_figures = artifact.startswith(f"{PREDICTIONS}/") or artifact == EVALUATION
+    return artifact == AUDIT or (until == "evaluate" and of_figures)

@@ -47,6 +47,23 @@ def test_a_row_for_each_view_and_every_other_figure_as_before(words, tmp_path):
     assert "On another view" in page(report)
 
 
+def test_a_view_that_came_after_the_run_trains_nothing(words, tmp_path):
+    project, made, before = words
+    folder = shutil.copytree(made, tmp_path / "run")
+    short = "--set=views.short={left: [page.title], max_tokens: 8}"
+    done = CliRunner().invoke(app, ["evaluate", f"--config={project}", f"--out={folder}", short, "--view=short"])
+    assert done.exit_code == 0, done.output
+    report = read_json(folder / "report.json")
+    new = {model["name"] for model in report["models"]} - {model["name"] for model in before["models"]}
+    assert new == {"words@document>short", "cards@card>short"}
+    remade = {one["name"] for one in report["stages"] if one["status"] != "skipped"}
+    assert remade == {"audit", "evaluate", *(f"predict {name}" for name in new)}
+    assert "short" in read_json(folder / "audit.json")["tokens"]
+    other = ["views.short={left: [page.title], max_tokens: 8}", "teachers.words.ngrams=1", *as_setting(["short"], [])]
+    with pytest.raises(UserError, match="(?s)nothing is trained for it.*settings: teach words@document"):
+        require_models(resolve_settings(project, folder, sets=other))
+
+
 def test_models_are_named_by_either_name_and_their_own_view_adds_nothing(words):
     project = words[0]
     assert [one.name for one in remeasured(asked(project, document=["cards@card", "words"]))] == ["cards@card>document"]

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
-from distill.core.errors import unknown_name
+from distill.core.errors import UserError, unknown_name
 from distill.evaluation.calibrated_predictions import Model
 from distill.evaluation.majority import MAJORITY
 from distill.evaluation.random_answers import RANDOM
 from distill.families.family import family, family_of
 from distill.pipeline.experiment import Experiment
-from distill.pipeline.mixtures import mixtures
+from distill.pipeline.mixtures import is_fitted_name, may_be_fitted, mixtures
 from distill.pipeline.models import BASELINE, CONTROL, STUDENT, ModelSpec
 from distill.pipeline.remeasure import remeasured
 
@@ -42,21 +43,49 @@ def predicted(experiment: Experiment) -> list[str]:
 
 def measured_names(experiment: Experiment) -> list[str]:
     """Names in the report of everything that is measured, with what knows the class shares alone."""
-    mixed = [model.name for model in mixtures(experiment)]
-    return [*predicted(experiment), *mixed, MAJORITY, *([RANDOM] if experiment.project.controls.random else [])]
+    return [*predicted(experiment), *(model.name for model in mixtures(experiment)), *_of_shares(experiment)]
 
 
 def baseline(experiment: Experiment) -> str | None:
     """The name in the report of the model that `quality.baseline` names; None where it names none.
 
-    Raises: UserError for a model that the run does not have.
+    That of a mixture which the choice may come to is taken as it is until that is made. Raises: UserError for a model
+    that the run does not have.
     """
     asked, names = experiment.project.quality.baseline, measured_names(experiment)
     if asked is None or asked in names:
         return asked
     if asked in experiment.models and experiment.models[asked].label in names:
         return experiment.models[asked].label
+    if is_fitted_name(asked) and may_be_fitted(experiment):
+        return asked
     raise unknown_name("model", asked, names, f"{experiment.settings.where}: quality.baseline")
+
+
+def require_shared_baseline(experiment: Experiment) -> None:
+    """Check, before any seed is begun, that `quality.baseline` is no mixture that each fits for itself.
+
+    Args: experiment: of one of several seeds. Raises: UserError.
+    """
+    shared = [*predicted(experiment), *(model.name for model in mixtures(experiment) if not model.temperatures)]
+    require_baseline(experiment, shared)
+
+
+def require_baseline(experiment: Experiment, models: Sequence[str]) -> None:
+    """Check that what `quality.baseline` names is measured in every seed. Args: models: that are. Raises: UserError."""
+    named, known = baseline(experiment), [*models, *_of_shares(experiment)]
+    if named is not None and named not in known:
+        raise UserError(
+            "the baseline is not there in every seed: each fits its own mixture, and may take another file",
+            where=f"{experiment.settings.where}: quality.baseline",
+            found=named,
+            do=f"name one that all seeds have: {', '.join(known)}",
+        )
+
+
+def _of_shares(experiment: Experiment) -> list[str]:
+    """What knows the class shares alone."""
+    return [MAJORITY, *([RANDOM] if experiment.project.controls.random else [])]
 
 
 def _row(experiment: Experiment, spec: ModelSpec) -> Model:

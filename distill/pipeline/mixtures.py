@@ -8,7 +8,7 @@ from distill.core.files import Json
 from distill.evaluation.calibrated_predictions import Model
 from distill.pipeline.experiment import Experiment
 from distill.pipeline.models import TEACHER
-from teachers.choice import MIXTURE
+from teachers.choice import AUTO, MIXTURE
 
 
 def mixtures(experiment: Experiment) -> list[Model]:
@@ -24,6 +24,18 @@ def mixing(experiment: Experiment) -> Json:
     """What the rows of `mixtures` depend on besides predictions, by name; for fingerprints."""
     found = mixtures(experiment)
     return {model.name: model.mixture for model in found}
+
+
+def is_fitted_name(name: str) -> bool:
+    """Whether a name is that of a fitted mixture: its views, which come last, are known once it is fitted."""
+    return name.startswith(f"{MIXTURE}@")
+
+
+def may_be_fitted(experiment: Experiment) -> bool:
+    """Whether the choice, which is not made yet, may come to the row of a fitted mixture."""
+    asked = experiment.project.labels
+    wanted = asked == MIXTURE or (asked == AUTO and len(experiment.labelling_teachers) > 1)
+    return experiment.choice is None and experiment.settings.distils and wanted and MIXTURE in experiment.candidates
 
 
 def _weighted(experiment: Experiment) -> Iterator[Model]:

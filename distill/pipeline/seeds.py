@@ -22,6 +22,7 @@ from distill.core.steps import Step, Steps, nobody
 from distill.pipeline.currency import current_of_seeds
 from distill.pipeline.execute import execute, versions
 from distill.pipeline.experiment import Experiment
+from distill.pipeline.figures import require_shared_baseline
 from distill.pipeline.plan import Stage, bundles, plan, require_verb, stages_until
 from distill.pipeline.settings import Settings
 from distill.pipeline.steps.evaluate import evaluate_seeds_step
@@ -117,6 +118,8 @@ def execute_seeds(
     Raises: GateFailed after the combined report is written, naming the gates and seeds; a run that a gate stops does
         not stop the others. UserError for what the user gave.
     """
+    if len(settings.project.seeds or []) > 1:
+        require_shared_baseline(Experiment(first_run(settings)))
     with at_work(settings.run):
         state = {"schema": 1, "config": settings.as_json(), "versions": versions(), "stages": []}
         write_json(settings.run / "run.json", state)

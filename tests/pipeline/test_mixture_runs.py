@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +11,19 @@ import pyarrow as pa
 import pytest
 
 from distill.core.config import load_yaml
+from distill.core.errors import UserError
 from distill.core.objectives.single_label import SINGLE
 from distill.core.predictions import read_predictions
+from distill.core.progress import Reporter
 from distill.core.record_store import read_records
 from distill.core.soft_labels import LabelStore, read_soft_labels
 from distill.evaluation.calibrated_predictions import Model
 from distill.evaluation.calibration import fit_temperature
 from distill.evaluation.metrics import mixture
+from distill.pipeline.experiment import Experiment
+from distill.pipeline.plan import plan
+from distill.pipeline.seeds import execute_run
+from distill.pipeline.settings import resolve_settings
 from distill.pipeline.steps import evaluate
 from distill.pipeline.steps.fit import Sources, lesson_of
 from distill.training.joining import Share, join
@@ -37,7 +44,8 @@ def project(tmp_path) -> Path:
 
 
 def test_a_student_learns_the_mixture_that_was_chosen(project):
-    experiment, done, notes = carried_out(project, "labels=mixture", until="evaluate")
+    named = "quality.baseline=mixture@document+card"  # before and after it is fitted
+    experiment, done, notes = carried_out(project, "labels=mixture", named, until="evaluate")
     run, choice = project.parent / "run", experiment.choice
     assert choice is not None and choice["taken"] == "mixture"
     names = [name.partition("@")[0] for name in choice["teachers"]]
@@ -58,7 +66,11 @@ def test_a_student_learns_the_mixture_that_was_chosen(project):
     assert "train small" in done and names
     if len(labels) > 1:
         assert any("teachers joined by id: train 90 of 90, pool.urls 30 of 30" in note for note in notes)
-    assert carried_out(project, "labels=mixture")[1] == []
+    assert carried_out(project, "labels=mixture", named)[1] == []
+    assert "over_baseline" in rows(project)[0]["small@card"]["quality"]
+    for asked in ("mixture@document", "mixture"):
+        with pytest.raises(UserError, match=f"unknown model(.|\\n)*{asked}(.|\\n)*mixture@document[+]card"):
+            carried_out(project, "labels=mixture", f"quality.baseline={asked}")
     require_row_of_the_mixture(project, choice)
 
 
@@ -141,6 +153,28 @@ def test_a_mixture_that_each_seed_fits_for_itself_is_no_row_over_seeds(monkeypat
     monkeypatch.setattr(evaluate, "report_models", lambda experiment: [given, fitted])
     monkeypatch.setattr(evaluate, "predicted", lambda experiment: ["a", "b"])
     assert evaluate._models({None: None}) == [given, fitted] and evaluate._models({1: None, 2: None}) == [given]
+
+
+def test_a_mixture_is_no_baseline_over_seeds_nor_where_nothing_may_come_to_one(project):
+    named = ["labels=mixture", "quality.baseline=mixture@document"]
+    seeds = resolve_settings(project, project.parent / "seeds", sets=[*named, "seeds=[1, 2]"])
+    with pytest.raises(UserError, match="the baseline is not there in every seed(.|\n)*mixture@document"):
+        execute_run(seeds, Reporter(), "evaluate")
+    assert not seeds.run.exists()
+    alone = resolve_settings(project, project.parent / "run", sets=named)
+    document = resolve_settings(project, alone.run, sets=[*named, "labels=document"])
+    for settings in (document, replace(alone, students={})):
+        with pytest.raises(UserError, match="unknown model"):
+            list(plan(Experiment(settings)))
+
+
+def test_a_baseline_that_a_seed_lacks_is_refused_before_anything_is_measured(project, monkeypatch):
+    settings = resolve_settings(project, project.parent / "run", sets=["quality.baseline=small@card"])
+    monkeypatch.setattr(evaluate, "_models", lambda experiments: [Model("one@document", "teacher", "", "document")])
+    monkeypatch.setattr("distill.core.record_store.class_shares", lambda records: None)
+    step = evaluate.evaluate_seeds_step({seed: Experiment(settings) for seed in (1, 2)})
+    with pytest.raises(UserError, match="name one that all seeds have: one@document, majority, random"):
+        step.body(project.parent)
 
 
 def test_an_uncalibrated_ensemble_answers_anew_where_a_member_is_another(project):

@@ -12,7 +12,7 @@ from distill.core.steps import Read, Step
 from distill.core.work import Work
 from distill.evaluation.calibrated_predictions import Model
 from distill.pipeline.experiment import Experiment
-from distill.pipeline.figures import baseline, predicted, report_models
+from distill.pipeline.figures import baseline, predicted, report_models, require_baseline
 from distill.pipeline.mixtures import mixing
 from distill.pipeline.models import ModelSpec
 from distill.pipeline.validation_choices import require_unchosen
@@ -68,13 +68,15 @@ def _step(name: str, experiments: Mapping[int | None, Experiment], reads: tuple[
         asked = project.quality, project.seed, priors, random, project.data.keys, named, project.fall_through
         measuring = Measuring(first.space, *asked)
         folders: Mapping[Any, Path] = {seed: one.run.predictions for seed, one in experiments.items()}
-        result = evaluate(_models(experiments), tests, first.references, folders, measuring)
+        models = _models(experiments)
+        require_baseline(first, [model.name for model in models])
+        result = evaluate(models, tests, first.references, folders, measuring)
         crossed = [_out_of_fold(spec, experiments.values(), measuring) for spec in first.means_of_folds]
         write_json(folder / EVALUATION_FILE, {**result, **({"out_of_fold": crossed} if crossed else {})})
 
     mixed = mixing(first)
     sent_on = project.fall_through.as_fingerprint("most", "latency_ms", "money_per_1000")
-    seeds, models = [seed for seed in experiments if seed is not None], len(reads)
+    seeds, count = [seed for seed in experiments if seed is not None], len(reads)
     return Step(
         name=name,
         artifact=EVALUATION,
@@ -91,7 +93,7 @@ def _step(name: str, experiments: Mapping[int | None, Experiment], reads: tuple[
         },
         reads=reads,
         version=16,
-        work=lambda rows: Work(rows=sum(rows.get(test, 0) for test in tests) * project.quality.replicates * models),
+        work=lambda rows: Work(rows=sum(rows.get(test, 0) for test in tests) * project.quality.replicates * count),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -16,6 +16,7 @@ from distill.core.progress import Reporter, reporting
 from distill.core.run_folder import RunFolder
 from distill.core.sealed import write_sealed
 from distill.core.steps import Step, Steps, nobody
+from distill.evaluation.entries import Gate
 from distill.pipeline.backends import require_backends
 from distill.pipeline.checkpoints import try_checkpoints
 from distill.pipeline.currency import current
@@ -68,18 +69,24 @@ def execute(
         steps.alike = settings.alike
         try:
             _make(experiment, steps, until)
+            hands_off = until in ("bundle", "report")
+            report = _write_report(experiment, steps, UNFINISHED if hands_off else FINISHED)
+            # Before the gates are asked: what failed one is what a tracker is looked at for.
+            track(asked, settings.run, report, settings.as_json())
+            if hands_off:
+                _hand_off(experiment, steps, gates_of(report))
+                report = _write_report(experiment, steps, FINISHED)
+            return report
         except DistillError as error:
             # On a disk that is full the report cannot be written either: the first error is the one to tell.
             with suppress(UserError):
                 texts = experiment.project.report.texts
                 _write_report(experiment, steps, stopped(error, steps.stages, texts))
             raise
-        report = _write_report(experiment, steps, FINISHED)
-        track(asked, settings.run, report, settings.as_json())
-        return report
 
 
 def _make(experiment: Experiment, steps: Steps, until: str) -> None:
+    """Make the steps up to a verb. Raises: GateFailed for a gate that stops them."""
     page = str(experiment.run.page)
     first = {stage.step.artifact for stage in asking(experiment)}
     stages = planned(experiment, until)
@@ -105,11 +112,6 @@ def _make(experiment: Experiment, steps: Steps, until: str) -> None:
     if any(stage.verb in ("label", "train") for stage in later):
         require_teacher(_write_report(experiment, steps), page)
     _make_later(experiment, steps, until, first)
-    if until in ("bundle", "report"):
-        require(gates_of(_write_report(experiment, steps)), page)
-        for step in (stage.step for stage in bundles(experiment)):
-            run_step(steps, step)
-            require_whole(experiment.run / step.artifact, step.manifest)
 
 
 def _make_later(experiment: Experiment, steps: Steps, until: str, made: set[str]) -> None:
@@ -123,6 +125,14 @@ def _make_later(experiment: Experiment, steps: Steps, until: str, made: set[str]
             made.add(stage.step.artifact)
             if stage.verb == "export":
                 break
+
+
+def _hand_off(experiment: Experiment, steps: Steps, gates: Sequence[Gate]) -> None:
+    """Make the bundles. Raises: GateFailed before that when a gate failed."""
+    require(gates, str(experiment.run.page))
+    for step in (stage.step for stage in bundles(experiment)):
+        run_step(steps, step)
+        require_whole(experiment.run / step.artifact, step.manifest)
 
 
 def versions() -> dict[str, str]:

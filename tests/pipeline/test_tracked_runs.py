@@ -1,4 +1,4 @@
-"""A run that has ended gives its figures to the trackers of its project, and one that has not gives none."""
+"""A run whose steps are made gives its figures to the trackers of its project, and one that stopped gives none."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ def made(tmp_path, monkeypatch):
     """`made(*sets)` executes a run whose steps are left out; returns what its tracker was given."""
     given = []
     monkeypatch.setattr(one, "_make", lambda experiment, steps, until: None)
+    monkeypatch.setattr(one, "_hand_off", lambda experiment, steps, gates: None)
     monkeypatch.setattr(one, "_write_report", lambda experiment, steps, outcome=None: sample_report())
     monkeypatch.setattr(TensorBoard, "write", lambda self, *asked: given.append(asked) or "there")
 
@@ -33,6 +34,18 @@ def test_a_finished_run_is_tracked_where_its_project_says_so(made, tmp_path):
     ((run, figures, config),) = made("report.trackers=[tensorboard]")
     assert run == tmp_path / "run" and config["report"]["trackers"] == ["tensorboard"]
     assert "quality/f1_macro/8L_trunc@card" in [figure.name for figure in figures]
+
+
+def test_a_run_without_a_bundle_for_its_failed_gates_is_tracked(made, monkeypatch):
+    def refuse(experiment, steps, gates):
+        raise GateFailed("1 of 5 gates failed")
+
+    with monkeypatch.context() as failing:
+        failing.setattr(one, "_hand_off", refuse)
+        with pytest.raises(GateFailed):
+            made("report.trackers=[tensorboard]")
+    ((_, figures, _),) = made()
+    assert {"quality/f1_macro/8L_trunc@card", "gates/failed"} <= {figure.name for figure in figures}
 
 
 def test_a_run_that_a_gate_stops_is_not(made, monkeypatch):

@@ -26,8 +26,8 @@ def require_unchosen(experiment: Experiment) -> None:
         do = "take valid out of quality.test"
         raise UserError("there are no validation rows to join the test", where=f"{where}: quality.test", do=do)
     if missing and experiment.settings.closed:
-        what, do = "a sweep chooses its best cell on validation rows, and there are none", "give data.valid"
-        raise UserError(what, where=f"{where}: data.split.valid", do=do)
+        what = "sweeps, other studies and bench --latency-budget choose on validation rows, and there are none"
+        raise UserError(what, where=f"{where}: data.split.valid", do="give data.valid")
     if found := list(validation_choices(experiment)):
         what, key, other = (
             ("there are no validation rows, and something is chosen on them", "data.split.valid", "give data.valid")

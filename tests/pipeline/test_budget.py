@@ -164,13 +164,24 @@ def test_a_length_without_room_beside_the_special_tokens_is_refused_before_a_can
     assert str(refused.value.where).endswith("budget.max_tokens")
 
 
-def test_what_cannot_be_asked_is_named(settings):
+def test_what_cannot_be_asked_is_named(settings, tmp_path):
     with pytest.raises(UserError, match="no bound is given"):
         Search.of(settings(["budget.ms=null"]))
     with pytest.raises(UserError, match="no student of the family encoder"):
         Search.of(replace(settings([]), students={}))
     with pytest.raises(UserError, match=r"budget\.percentile"):
         settings(["budget.percentile=p95"])
+    for sets, told in (
+        (
+            ["data.valid=null", "data.split.valid=0"],
+            "bench --latency-budget choose on validation rows, and there are n",
+        ),
+        (["quality.test=[test, valid]"], "validation rows cannot join the test: something is chosen on them"),
+    ):
+        for find in (lambda one: best_within(one, Reporter(), None), budget_lines):
+            with pytest.raises(UserError, match=told):
+                find(replace(settings(sets), run=tmp_path / "run"))
+        assert not (tmp_path / "run").exists()
     refused = CliRunner().invoke(app, ["bench", "--dry-run", "--config", settings([]).where])
     assert isinstance(refused.exception, UserError) and "--latency-budget" in str(refused.exception)
 

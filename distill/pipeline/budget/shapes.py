@@ -26,6 +26,7 @@ from distill.pipeline.plan import fitting
 from distill.pipeline.settings import Settings
 from distill.pipeline.steps.data import records_step
 from distill.pipeline.steps.start import start_steps
+from distill.pipeline.validation_choices import require_unchosen
 from students.config import StudentConfig, StudentEntry, TrainedEntry
 from teachers.embedded import local_folder
 
@@ -47,7 +48,9 @@ class Search:
 
     @classmethod
     def of(cls, settings: Settings) -> Search:
-        """Raises: UserError where no bound is given, or no student has layers that can be varied."""
+        """Raises: UserError where no bound is given, no student has layers that can be varied, or the choice cannot be
+        made on validation rows.
+        """
         if settings.project.budget.ms is None:
             raise UserError("no bound is given", where=f"{settings.where}: budget.ms", do="give --latency-budget MS")
         template = next((one for one in settings.students.values() if isinstance(one, StudentConfig)), None)
@@ -58,7 +61,9 @@ class Search:
                 found=", ".join(settings.students) or "{}",
                 do="name one, here or with --student 6L",
             )
-        return cls(settings, template)
+        found = cls(settings, template)
+        require_unchosen(Experiment(replace(found.run_of(found.entries(None), SHAPES), closed=True)))
+        return found
 
     @property
     def budget(self) -> Budget:

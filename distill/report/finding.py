@@ -69,23 +69,26 @@ def report_parts(report: Json) -> list[Part]:
 def compared(run: Path, others: Sequence[str], by: str | None, page: Path | None = None) -> Finding:
     """Paired differences of two models of a run; of models of two runs where the first of `others` is a run folder.
 
-    Where runs alone are given that have their reports there is a page over them too.
+    Where runs alone are given that have their reports there is a page over them too, also of runs that share nothing.
 
     Args: others: two models; the newer run and at most two
         models, as `compare_runs` takes them; or more runs. by: `slice`: in each slice. page: to be written, by default
-        `compare.html` in the last run. Raises: as `compare`, `compare_runs`, `open_runs`.
+        `compare.html` in the last run. Raises: as `compare`, `compare_runs`, `open_runs`; UserError for a page of
+        anything but runs.
     """
     folders = [Path(one) for one in takewhile(lambda one: (Path(one) / STATE).exists(), others)]
     models = others[len(folders) :]
+    beside = ", ".join([*models, *filter(None, [by])])
+    if page is not None and beside:
+        do = "leave --page out, or give the folders of runs alone"
+        raise UserError("a page is of runs alone", where="--page", found=beside, do=do)
+    if folders and not beside and (len(folders) > 1 or page or all(map(has_report, (run, *folders)))):
+        return _with_page([run, *folders], page)
     if len(folders) == 1:
-        two = _across(run, folders[0], models, by)
-        alone = models or by or not all(has_report(folder) for folder in (run, *folders))
-        return two if alone else _with_page([run, *folders], page, two)
-    if folders and not models and by is None:
-        return _with_page([run, *folders], page, None)
+        return _across(run, folders[0], models, by)
     if folders:
         do = "leave out models and --by, or give two runs"
-        raise UserError("more than two runs are compared whole", found=", ".join([*models, *filter(None, [by])]), do=do)
+        raise UserError("more than two runs are compared whole", found=beside, do=do)
     if len(others) != 2:
         do = "give two models of this run, or the folder of a newer run and, if not all models, one or one of each"
         raise UserError("neither two models nor another run", where=str(run), found=", ".join(others), do=do)
@@ -97,15 +100,16 @@ def compared(run: Path, others: Sequence[str], by: str | None, page: Path | None
     return Finding(found, [slice_rows_sheet(found)])
 
 
-def _with_page(folders: Sequence[Path], path: Path | None, two: Finding | None) -> Finding:
-    """The runs with their page. Args: two: what is told of two runs; of more their table is."""
-    runs = open_runs(folders, two.content if two else None)
+def _with_page(folders: Sequence[Path], path: Path | None) -> Finding:
+    """The runs with their page: two that can be compared in all figures, others in a table of theirs."""
+    runs = open_runs(folders)
     path = path or folders[-1] / PAGE
     write_runs_page(runs, path)
     settings = settings_sheet(runs)
     changed: list[Part] = ["", settings] if settings.rows else ["", "The settings of all runs are the same."]
-    told = two.parts if two else [*runs_sentences(runs), "", runs_sheet(runs)]
-    content = two.content if two else [{"run": str(run.folder), "compared": run.compared} for run in runs]
+    two = runs[1].compared if len(runs) == 2 else None
+    told = _across_parts(two) if two else [*runs_sentences(runs), "", runs_sheet(runs)]
+    content = two or [{"run": str(run.folder), "compared": run.compared, "refused": run.refused} for run in runs]
     return Finding(content, [*told, *changed, f"page: {path}"])
 
 
@@ -114,4 +118,8 @@ def _across(old: Path, new: Path, models: Sequence[str], by: str | None) -> Find
         do = "name one model that both runs have, or the old run's and the new run's, or none: all that both have"
         raise UserError("two runs are compared by two models at most", found=", ".join(models), do=do)
     found = compare_runs(old, new, models, by)
-    return Finding(found, [*across_sentences(found), "", across_sheet(found)])
+    return Finding(found, _across_parts(found))
+
+
+def _across_parts(found: Json) -> list[Part]:
+    return [*across_sentences(found), "", across_sheet(found)]

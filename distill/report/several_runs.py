@@ -16,19 +16,19 @@ from distill.report.runs_table import ComparedRun
 PAGE, _REPORT = "compare.html", "report.json"
 
 
-def open_runs(folders: Sequence[Path], first: Json | None = None) -> list[ComparedRun]:
+def open_runs(folders: Sequence[Path]) -> list[ComparedRun]:
     """The runs in the order given, each compared with the first one.
 
-    A run without a shared row or model stays uncompared, and says why. Args: first: what `compare_runs` has found of
-    the first two, where that is known. Raises: UserError for runs without a report, and for a damaged one.
+    A run without a shared row or model stays uncompared, and says why. Raises: UserError for runs without a report, and
+    for a damaged one.
     """
-    return list(_opened(folders, _names(folders), first))
+    return list(_opened(folders, _names(folders)))
 
 
-def _opened(folders: Sequence[Path], names: Sequence[str], known: Json | None) -> Iterator[ComparedRun]:
+def _opened(folders: Sequence[Path], names: Sequence[str]) -> Iterator[ComparedRun]:
     for place, (folder, name) in enumerate(zip(folders, names, strict=True)):
-        found, refused = (known, "") if place == 1 and known else (None, "")
-        if place and found is None:
+        found, refused = None, ""
+        if place:
             try:
                 found = compare_runs(folders[0], folder)
             except UserError as error:

@@ -105,6 +105,31 @@ def test_runs_alone_get_a_page_in_the_last_one_or_where_it_is_asked_for(folders,
     assert [one["run"] for one in found.content] == list(map(str, folders))
 
 
+def test_two_runs_that_share_nothing_have_their_page_too(folders):
+    first, _, third = folders
+    found = compared(first, [str(third)], None)
+    why = found.content[1]["refused"]
+    assert why.startswith("the two runs have no model of the same name") and found.content[1]["compared"] is None
+    told = f"third is not compared with first: {why}."
+    assert told in found.parts and told in visible((third / "compare.html").read_text(encoding="utf-8"))
+
+
+def test_a_page_is_refused_beside_models_and_slices_and_without_reports(folders, tmp_path):
+    first, second, third = folders
+    page = tmp_path / "x.html"
+    for others, by, told in (
+        ([A, A], None, "8L@card, 8L@card"),
+        ([str(second), A], None, "8L@card"),
+        ([str(second)], "slice", "slice"),
+    ):
+        with pytest.raises(UserError, match=rf"(?s)a page is of runs alone.*--page.*{told}"):
+            compared(first, others, by, page)
+    bare = shutil.copytree(third, tmp_path / "bare", ignore=shutil.ignore_patterns("report.json"))
+    with pytest.raises(UserError, match="no report here"):
+        compared(first, [str(bare)], None, page)
+    assert not page.exists()
+
+
 def test_two_runs_with_models_or_slices_are_told_without_a_page(folders):
     first, second, third = folders
     for others, by in (([A], None), ([], "slice")):

@@ -13,8 +13,10 @@ import pytest
 import typer
 
 from benchmarks.mission import FILE, PAGE, Mission, mission_page, read_mission
+from distill.cli import studies
 from distill.cli.app import app
 from distill.cli.options import Options
+from distill.cli.studies import STUDIES
 from distill.core.errors import UserError
 from distill.core.files import write_json
 from distill.pipeline.models import table
@@ -68,6 +70,8 @@ def test_the_page_is_as_its_list_says():
         "distill sweeep RUN",
         "distill compare --no-such-option RUN",
         "distill train --set teachers.base.training.no_such_field=1",
+        "distill sweep --grid old_then_new",
+        "distill ablate --fields --view no_such_view",
         "python -m benchmarks.no_such_module",
         "python -m benchmarks.quality clinc150 --no-such-option",
     ],
@@ -97,7 +101,7 @@ def accept(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Read a command line as its program does, and plan the models that it names; nothing is made."""
     first, *rest = shlex.split(command)
     if first == "distill":
-        accept_verb(rest)
+        accept_verb(rest, monkeypatch)
         return
     assert [first, rest[0]] == ["python", "-m"], f"{FILE.name}: a command is distill or python -m …, found {command}"
     module = importlib.import_module(rest[1])
@@ -112,12 +116,16 @@ def accept(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
         module.main(rest[2:])
 
 
-def accept_verb(arguments: list[str]) -> None:
+def accept_verb(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Models that are named are planned, and so are the cells of every study, none of which is made."""
     group = typer.main.get_command(app)
     context = group.make_context("distill", [*arguments])
     if rest := [*context._protected_args, *context.args]:
         name, command, rest = group.resolve_command(context, rest)
         context = command.make_context(name, rest, parent=context)
+        if name in STUDIES and "dry_run" in context.params:
+            monkeypatch.setattr(studies, "_study", lambda study, dry_run, as_json: None)
+            command.invoke(context)
     given = {name: context.params[name] for name in OPTIONS if context.params.get(name)}
     if given:
         table(Options(**given).settings())

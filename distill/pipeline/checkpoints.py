@@ -295,7 +295,8 @@ def _own_checks(settings: Settings, names: Iterable[str]) -> Iterator[Check]:
     """What the families of some entries ask of a checkpoint."""
     for one in names:
         entry = settings.entry(one)
-        section, made_by = ("teachers", entry.made_by) if isinstance(entry, TeacherEntry) else ("students", entry.family)
+        is_teacher = isinstance(entry, TeacherEntry)
+        section, made_by = ("teachers", entry.made_by) if is_teacher else ("students", entry.family)
         yield partial(_require_own, f"{section}.{one}.family", made_by)
 
 

@@ -11,6 +11,7 @@ from distill.evaluation.majority import MAJORITY
 from distill.evaluation.random_answers import RANDOM
 from distill.families.family import family, family_of
 from distill.pipeline.experiment import Experiment
+from distill.pipeline.ladders import ladders
 from distill.pipeline.mixtures import is_fitted_name, may_be_fitted, mixtures
 from distill.pipeline.models import BASELINE, CONTROL, STUDENT, ModelSpec
 from distill.pipeline.remeasure import remeasured
@@ -49,17 +50,30 @@ def measured_names(experiment: Experiment) -> list[str]:
 def baseline(experiment: Experiment) -> str | None:
     """The name in the report of the model that `quality.baseline` names; None where it names none.
 
-    That of a mixture which the choice may come to is taken as it is until that is made. Raises: UserError for a model
-    that the run does not have.
+    An exported file that failed its gates stands for the one that is taken in its place; a mixture which the choice may
+    come to is taken by its name until that is made. Raises: UserError for a model that the run does not have.
     """
     asked, names = experiment.project.quality.baseline, measured_names(experiment)
     if asked is None or asked in names:
         return asked
     if asked in experiment.models and experiment.models[asked].label in names:
         return experiment.models[asked].label
+    if asked in (taken := _taken_in_place(experiment)):
+        return taken[asked]
     if is_fitted_name(asked) and may_be_fitted(experiment):
         return asked
     raise unknown_name("model", asked, names, f"{experiment.settings.where}: quality.baseline")
+
+
+def _taken_in_place(experiment: Experiment) -> dict[str, str]:
+    """The name of the file that counts, by the name of each that failed its gates and is followed by it."""
+    students = (spec for spec in experiment.timed if spec.role == STUDENT)
+    return {
+        f"{spec.label}.{failed.target}": f"{spec.label}.{rungs[-1].target}"
+        for spec in students
+        for rungs in ladders(experiment.run, experiment.settings, spec)
+        for failed in rungs[:-1]
+    }
 
 
 def require_shared_baseline(experiment: Experiment) -> None:

@@ -10,7 +10,7 @@ from distill.core.errors import UserError
 from distill.core.progress import reporting
 from distill.pipeline import execute
 from distill.pipeline.experiment import Experiment
-from distill.pipeline.figures import predicted
+from distill.pipeline.figures import baseline, predicted
 from distill.pipeline.ladders import ladders
 from distill.pipeline.outlook import outlook
 from distill.pipeline.plan import bundles, plan, stages_until
@@ -93,6 +93,16 @@ def test_the_file_that_is_taken_knows_which_failed_and_by_which_figures(project)
     step = next(stage.step for stage in plan(experiment) if stage.step.name == f"export small.{QAT}")
     assert step.config["in_place_of"] == last.in_place_of
     assert {f"export/small/{DYNAMIC}", f"export/small/{STATIC}", f"refitted/small/{QAT}"} <= set(step.upstream)
+
+
+def test_a_baseline_that_failed_its_gates_stands_for_the_file_that_is_taken_in_its_place(project):
+    named = f"quality.baseline=small@card.{DYNAMIC}"
+    for target in (DYNAMIC, STATIC, QAT):
+        assert baseline(planned(project, named)) == f"small@card.{target}"
+        assert "evaluate" in [stage.step.name for stage in plan(planned(project, named))]
+        exported(project, target, decisions=0.5)
+    with pytest.raises(UserError, match="unknown model"):
+        baseline(planned(project, f"quality.baseline=new@document.{DYNAMIC}"))
 
 
 @pytest.mark.parametrize("gate", ["gates.decisions=null", "gates.decisions=0.02"])

@@ -53,7 +53,7 @@ def run(
         from distill.pipeline.plan_lines import planned
 
         settings = options.settings()
-        tell_planned(lambda: planned(settings))
+        tell_planned(lambda: planned(settings), json_)
     elif any((options.teacher, options.student, options.config)):
         _work("report", options, json_)
     else:
@@ -179,7 +179,7 @@ def scale(
 
     settings, asked = options.settings(), Scaling.of(factors, seeds, price_per_hour)
     if dry_run:
-        tell_planned(lambda: scale_lines(settings, asked))
+        tell_planned(lambda: scale_lines(settings, asked), json_)
     else:
         tell(lambda reporter: scaled(settings, asked, reporter), json_)
 
@@ -227,7 +227,7 @@ def bench(
         require_budget(percentile, dry_run)
         run_until("bench", settings, json_)
     elif dry_run:
-        tell_planned(lambda: budget_lines(settings))
+        tell_planned(lambda: budget_lines(settings), json_)
     else:
         tell(lambda reporter: best_within(settings, reporter), json_)
 

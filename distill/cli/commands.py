@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from distill.core.errors import GateFailed
+from distill.core.errors import GateFailed, UserError
 from distill.core.output import as_json as json_text
 from distill.core.output import say
 from distill.core.progress import Reporter, reporting
@@ -37,10 +37,12 @@ def tell(find: Callable[[Reporter], Finding | None], as_json: bool = False) -> N
             raise found.failed
 
 
-def tell_planned(lines: Callable[[], Sequence[str]]) -> None:
-    """Print lines that take a while to make."""
+def tell_planned(lines: Callable[[], Sequence[str]], as_json: bool) -> None:
+    """Print lines that take a while to make. Raises: UserError where JSON is asked for."""
     from distill.cli.console import ConsoleReporter
 
+    if as_json:
+        raise UserError("a plan is printed in lines, not as JSON", where="--dry-run --json", do="give one of the two")
     with reporting(ConsoleReporter(_console(as_json=True))):
         found = lines()
     say("\n".join(found))

@@ -23,7 +23,7 @@ def _study(study: Study, dry_run: bool, as_json: bool) -> None:
     from distill.pipeline.studies.outlook import study_lines
 
     if dry_run:
-        tell_planned(lambda: study_lines(study))
+        tell_planned(lambda: study_lines(study), as_json)
     else:
         tell(study.find, as_json)
 

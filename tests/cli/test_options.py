@@ -7,7 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from distill.cli.app import app
 from distill.cli.options import Options
 from distill.core.errors import UserError
 from distill.core.files import write_json
@@ -101,3 +103,22 @@ def test_labels_may_be_in_a_file_of_any_name(project, tmp_path, name):
 def test_labels_may_be_those_of_a_teacher_with_a_dot_in_its_name(project, tmp_path):
     settings = Options(config=project("august"), teacher=["v1.2"]).settings(tmp_path / "labels.jsonl", until="label")
     assert settings.teachers["v1.2"].labels == str(tmp_path / "labels.jsonl")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "",
+        "scale",
+        "bench --latency-budget=2",
+        "sweep --over=teachers.base.training.learning_rate=1e-5,2e-5",
+        "ablate --fields",
+        "frontier",
+    ],
+)
+def test_a_plan_is_not_printed_as_json(project, command):
+    config = f"--config={project('august')}"
+    pool = "--set=data.pool={urls: pool.jsonl}"
+    done = CliRunner().invoke(app, [*command.split(), config, pool, "--dry-run", "--json"])
+    assert isinstance(done.exception, UserError) and "--dry-run --json" in str(done.exception), done.exception
+    assert done.exception.exit_code == 2 and not done.stdout

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from distill.core.errors import UserError
 from distill.core.files import Json, read_object
-from distill.core.run_folder import LATENCY, PROJECT_FILE, STATE, read_run
+from distill.core.run_folder import LATENCY, PROJECT_FILE, STATE, or_one_seed, read_run
 from distill.families.family import CONFIG_FILE, Family, family_of, is_remote, view_name
 from export.config import load_target, parse_target
 from export.targets.base import Target
@@ -99,7 +99,7 @@ def find(run: Path) -> tuple[list[Subject], dict[str, str]]:
             "no teacher on documents to measure against",
             where=str(run / "teachers"),
             found=", ".join(subject.name for subject in subjects) or "no model",
-            do="give the folder of a finished run",
+            do=or_one_seed(run, "give the folder of a finished run"),
         )
     return subjects, left_out
 

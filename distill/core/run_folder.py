@@ -41,6 +41,13 @@ def read_run(run: Path) -> Json:
     return state
 
 
+def or_one_seed(run: Path, do: str) -> str:
+    """What to do where a run lacks what is asked for: of several seeds, give the run of one; else `do`."""
+    config = read_object(run / STATE).get("config")
+    seeds = config.get("seeds") if isinstance(config, dict) else None
+    return f"give the run of one seed: {run}/seed-{seeds[0]}, or another one's" if seeds else do
+
+
 def require_made_by(project: Path, run: Path) -> None:
     """Check that no other project file, which is still there, has made a run or a study in it. Raises: UserError."""
     for other in _makers(run):

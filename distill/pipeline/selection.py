@@ -8,7 +8,7 @@ from distill.core.errors import UserError
 from distill.core.files import Json
 from distill.core.manifest import read_whole
 from distill.core.progress import Reporter
-from distill.core.run_folder import SELECTION
+from distill.core.run_folder import SELECTION, or_one_seed
 from distill.core.selection.store import SELECTION_FILE
 from distill.pipeline.finished import require_labels
 from distill.pipeline.seeds import execute_run, first_run
@@ -36,5 +36,5 @@ def stored_selection(run: Path) -> Json:
     found: Json | None = read_whole(run / SELECTION, SELECTION_FILE)
     if found is None:
         do = "give the folder of a run whose project has a section select, and whose labels are made"
-        raise UserError("no selection here", where=str(run), do=do)
+        raise UserError("no selection here", where=str(run), do=or_one_seed(run, do))
     return found

@@ -230,6 +230,12 @@ def test_a_folder_that_is_no_finished_run_exits_with_2(run, lost, capsys):
     assert str(run) in capsys.readouterr().err
 
 
+def test_of_a_run_of_several_seeds_that_of_one_is_named(tmp_path, capsys):
+    write_json(tmp_path / "run" / "run.json", {"config": {"seeds": [4, 5]}, "stages": []})
+    assert latency.main([str(tmp_path / "run")]) == 2
+    assert f"give the run of one seed: {tmp_path}/run/seed-4" in capsys.readouterr().err
+
+
 def test_an_empty_folder_and_an_unknown_setting_exit_with_2(tmp_path, run, capsys):
     (tmp_path / "empty").mkdir()
     assert latency.main([str(tmp_path / "empty")]) == 2

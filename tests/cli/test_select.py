@@ -9,7 +9,10 @@ import sys
 
 import pytest
 
+from distill.core.errors import UserError
+from distill.core.files import write_json
 from distill.core.selection.store import selected_ids
+from distill.pipeline.selection import stored_selection
 from tests.cli.planted_project import read_rows
 from tests.tiny_run import distill
 
@@ -69,6 +72,12 @@ def test_without_a_section_or_a_selection_it_says_so(labelled, tmp_path):
     for arguments, message in ((options, "nothing says what to select"), ([str(tmp_path)], "no selection here")):
         done = distill("select", *arguments)
         assert done.returncode == 2 and message in done.stderr and "Traceback" not in done.stderr
+
+
+def test_of_a_run_of_several_seeds_that_of_one_is_named(tmp_path):
+    write_json(tmp_path / "run.json", {"config": {"seeds": [4, 5]}, "stages": []})
+    with pytest.raises(UserError, match=f"no selection here(?s:.*)give the run of one seed: {tmp_path}/seed-4"):
+        stored_selection(tmp_path)
 
 
 def test_a_run_learns_the_selected_rows_and_its_page_shows_them(labelled):

@@ -17,7 +17,7 @@ from distill.core.manifest import MANIFEST, read_manifest, require_whole
 from distill.core.project import Task, ViewConfig
 from distill.core.record_store import iter_records, splits
 from distill.core.records import Record
-from distill.core.run_folder import RECORDS, RunFolder, read_run
+from distill.core.run_folder import RECORDS, RunFolder, or_one_seed, read_run
 from distill.core.sheets.draw import Labelled
 from distill.core.soft_labels import OK, read_soft_labels
 from distill.core.staged import read_staged
@@ -72,9 +72,7 @@ class LabelledPool:
         """The models that have labelled. Raises: UserError where none has, or the run has no pool."""
         found = sorted(path.parent.name for path in (self.run / "labels").glob(f"*/{MANIFEST}"))
         if not found:
-            do = "make them with distill label"
-            if seeds := self._config.get("seeds"):
-                do = f"give the run of one seed: {self.run.path}/seed-{seeds[0]}, or another one's"
+            do = or_one_seed(self.run.path, "make them with distill label")
             raise UserError("no labels here", where=str(self.run.path), do=do)
         if not self.pools:
             raise UserError("the run has no pool", where=str(self.run.path), do="name files in data.pool")

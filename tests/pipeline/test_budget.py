@@ -24,6 +24,8 @@ from distill.pipeline.budget import search as budget_search
 from distill.pipeline.budget.outlook import budget_lines
 from distill.pipeline.budget.search import best_within
 from distill.pipeline.budget.shapes import Search, Shapes
+from distill.pipeline.experiment import Experiment
+from distill.pipeline.plan import plan
 from distill.report.budget_table import budget_sentences, candidates_sheet, trained_sheet
 from distill.report.tables import rich_tables
 from tests.pipeline.studies.study_project import resolver, write_project
@@ -162,6 +164,13 @@ def test_a_length_without_room_beside_the_special_tokens_is_refused_before_a_can
     with pytest.raises(UserError, match="max_tokens 4 leaves no room") as refused:
         budget_search.prepared(search, Reporter())
     assert str(refused.value.where).endswith("budget.max_tokens")
+
+
+@pytest.mark.parametrize("named", ["1L@card", "random"])
+def test_a_baseline_of_the_project_does_not_end_the_run_of_the_trained_students(settings, named):
+    shapes = Shapes(Search.of(settings([f"quality.baseline={named}"])))
+    trained = Experiment(shapes.trained(shapes.candidates()[:1]))
+    assert "evaluate" in [stage.step.name for stage in plan(trained)]
 
 
 def test_what_cannot_be_asked_is_named(settings, tmp_path):

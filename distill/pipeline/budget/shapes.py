@@ -112,14 +112,19 @@ class Search:
         return found
 
     def run_of(self, students: Mapping[str, StudentEntry], folder: str) -> Settings:
-        """A run below this one that has these students, and the template's view at every length."""
+        """A run below this one that has these students, and the template's view at every length.
+
+        It has none of the other students, which `quality.baseline` may name.
+        """
         project, base = self.settings.project, self.settings.project.views[self.template.view]
         views: dict[str, ViewConfig] = {
             self.view_at(one): base.model_copy(update={"max_tokens": one}) for one in self.lengths
         }
         quiet = {"gold_twins": False, "random": False, "tfidf": False, "bag_of_tokens": False}
         controls = project.controls.model_copy(update=quiet)
-        changed = project.model_copy(update={"views": {**project.views, **views}, "controls": controls})
+        quality = project.quality.model_copy(update={"baseline": None})
+        update = {"views": {**project.views, **views}, "controls": controls, "quality": quality}
+        changed = project.model_copy(update=update)
         run = self.settings.run
         alike = (run, *(run / one for one in (SHAPES, TRAINED) if one != folder))
         return replace(self.settings, run=run / folder, project=changed, students=dict(students), alike=alike)

@@ -17,7 +17,8 @@ SETTINGS = "tokenizer_config.json"
 
 
 def trim_tokenizer(tokenizer: Tokenizer, seen: Set[int], where: str) -> tuple[Tokenizer, list[int]]:
-    """The tokenizer with the tokens `seen`, special ones and those that any text needs; and their old ids.
+    """The tokenizer with the tokens `seen`, those around and between texts, special ones and those that any text needs;
+    and their old ids.
 
     New ids are places among the old ones in their order, so that row i of the new embeddings is row `kept[i]`.
 
@@ -28,7 +29,7 @@ def trim_tokenizer(tokenizer: Tokenizer, seen: Set[int], where: str) -> tuple[To
     model = content["model"]
     kind = pieces(model["type"], where)
     added = {token["id"] for token in content["added_tokens"]}
-    kept = sorted(kind.needed(model, set(seen)) | added)
+    kept = sorted(kind.needed(model, seen | _around(content.get("post_processor"))) | added)
     new = {old: number for number, old in enumerate(kept)}
     padding = content.get("padding")
     made = Tokenizer.from_str(
@@ -65,6 +66,15 @@ def trimmed_settings(folder: Path, kept: list[int]) -> Json | None:
         **content,
         "added_tokens_decoder": {str(new[int(old)]): one for old, one in decoder.items() if int(old) in new},
     }
+
+
+def _around(processor: Mapping[str, Any] | None) -> set[int]:
+    """The tokens that are put around and between texts; a template may put ordinary ones there."""
+    if processor is None:
+        return set()
+    listed = processor.get("special_tokens", {}).values()
+    inner = [_around(one) for one in processor.get("processors", [])]
+    return {token for one in listed for token in one["ids"]}.union(*inner)
 
 
 def _renumbered_processor(processor: Mapping[str, Any] | None, new: Mapping[int, int]) -> Any:

@@ -5,9 +5,10 @@ import json
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tokenizers import Tokenizer, models, pre_tokenizers
+from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 from distill.core.errors import UserError
+from distill.models.joined_sides import joined_sides
 from distill.models.vocabulary import byte_pairs, unigram
 from distill.models.vocabulary.tokenizer_file import trim_tokenizer
 from tests.models.vocabulary.trained import FEW, KINDS, ROOTS, WORDS
@@ -100,6 +101,21 @@ def test_padding_of_the_file_is_renumbered():
     whole.enable_padding(pad_id=4, pad_token="[MASK]")
     made, kept = trim_tokenizer(whole, seen_in(WHOLE["WordPiece"], FEW), "here")
     assert kept[json.loads(made.to_str())["padding"]["pad_id"]] == 4
+
+
+@pytest.mark.parametrize("within", [False, True], ids=["alone", "in a sequence"])
+def test_ordinary_tokens_that_a_template_puts_between_two_sides_stay(within):
+    """As the separator of a view, for a tokenizer that puts nothing there itself: texts of one field hold none."""
+    whole = Tokenizer.from_str(WHOLE["byte pairs"].to_str())
+    whole.post_processor = None
+    whole = Tokenizer.from_str(joined_sides(whole, " hammering ", 1))
+    if within:
+        whole.post_processor = processors.Sequence([whole.post_processor, processors.ByteLevel(trim_offsets=False)])
+    few = [text for text in FEW if "hammer" not in text]
+    made, kept = trim_tokenizer(whole, seen_in(whole, few), "here")
+    before, after = whole.encode(few[0], few[1]), made.encode(few[0], few[1])
+    assert after.tokens == before.tokens and [kept[number] for number in after.ids] == before.ids
+    assert not set(before.ids) <= seen_in(whole, few)
 
 
 def test_a_tokenizer_of_whole_words_is_refused_by_name():

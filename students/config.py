@@ -135,6 +135,8 @@ class StudentConfig(TrainedEntry):
     @model_validator(mode="after")
     def _layers_in_order(self) -> StudentConfig:
         if isinstance(self.keep, str):
+            if self.keep != "spread" and self.layers is None:
+                raise ValueError("keep: says which layers are kept; write how many (layers)")
             return self
         if self.keep != sorted(set(self.keep)):
             raise ValueError(f"keep: layers are numbered from 0 and listed once, in their order (found {self.keep})")

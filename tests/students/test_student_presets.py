@@ -70,6 +70,7 @@ def test_numbers_are_numbers():
         ({"preset": "8L_trunk"}, "8L_trunc"),
         ({"layers": 0}, "students.8L.layers"),
         ({"keep": "middle"}, "students.8L.keep"),
+        *(({"layers": None, "keep": keep}, "keep: .* write how many") for keep in ("first", "last", "probe")),
         ({"init": "random"}, "students.8L.init"),
         ({"temperature": 0}, "students.8L.temperature"),
         ({"alpha": -1}, "students.8L.alpha"),

@@ -28,7 +28,7 @@ class Attention(LayerTerm):
     def check(self, student: Sizes, teacher: Sizes) -> None:
         """Check layers and heads. Raises: UserError."""
         super().check(student, teacher)
-        self._require_whole(student)
+        self._require_whole(student, teacher)
         if student.heads != teacher.heads:
             raise UserError(
                 "a loss term compares attention head by head, and the models have other numbers of heads",

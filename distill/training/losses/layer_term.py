@@ -72,14 +72,16 @@ class LayerTerm(Term):
                     do="count layers from 0, the student's first; or give last or spread",
                 )
 
-    def _require_whole(self, student: Sizes) -> None:
-        """Refuse a student whose layers read fewer positions. Raises: UserError."""
-        if student.shortened:
-            raise UserError(
-                "a loss term compares every token, and the student's layers read several as one",
-                where=f"losses.{self.name()}",
-                do="take the student's token_schedule out, or compare the first token: tokens: first",
-            )
+    def _require_whole(self, student: Sizes, teacher: Sizes) -> None:
+        """Refuse models of which one has layers that read fewer positions. Raises: UserError."""
+        for whose, model in (("student", student), ("teacher", teacher)):
+            if model.shortened:
+                raise UserError(
+                    f"a loss term compares every token, and the {whose}'s layers read several as one",
+                    where=f"losses.{self.name()}",
+                    do=f"take the {whose}'s token_schedule out, or compare the first token: hidden_states or "
+                    "embedding_cosine with tokens: first",
+                )
 
 
 class StateTerm(LayerTerm):
@@ -109,7 +111,7 @@ class StateTerm(LayerTerm):
         """Check layers, and that tokens are there to be compared. Raises: UserError."""
         super().check(student, teacher)
         if self.tokens == "all":
-            self._require_whole(student)
+            self._require_whole(student, teacher)
 
     def projection(self, student: Sizes, teacher: Sizes) -> nn.Module | None:
         """The linear map, where widths differ."""

@@ -41,7 +41,7 @@ class RelationTerm(LayerTerm):
     def check(self, student: Sizes, teacher: Sizes) -> None:
         """Check layers, and that relation heads divide both widths. Raises: UserError."""
         super().check(student, teacher)
-        self._require_whole(student)
+        self._require_whole(student, teacher)
         heads = self.relation_heads or teacher.heads
         if student.width % heads or teacher.width % heads:
             raise UserError(

@@ -19,6 +19,7 @@ from distill.training.objectives.row_losses import row_losses
 WIDTH, HEADS, DEPTH = 4, 2, 3
 # Two rows; the first is read in two windows. Of five places the windows use 3, 2 and 5.
 OWNER, LENGTHS, PLACES = [0, 0, 1], [3, 2, 5], 5
+WHOLE, SHORT = Sizes(6, 8, 2), Sizes(6, 8, 2, shortened=True)
 FEATURES = ("hidden_states", "embedding_cosine", "attention", "value_relations", "attention_relations")
 
 
@@ -325,9 +326,13 @@ def test_pairs_of_layers(layers, student, teacher, expected):
         ("attention", {}, Sizes(3, 8, 2), Sizes(6, 8, 4), r"other numbers of heads[\s\S]*2 and 4"),
         ("value_relations", {"relation_heads": 3}, Sizes(3, 6, 2), Sizes(6, 8, 2), "3 heads, widths 6 and 8"),
         ("attention_relations", {}, Sizes(3, 6, 2), Sizes(6, 8, 4), "4 heads, widths 6 and 8"),
-        ("hidden_states", {}, Sizes(3, 8, 2, shortened=True), Sizes(6, 8, 2), "compares every token"),
-        ("value_relations", {}, Sizes(3, 8, 2, shortened=True), Sizes(6, 8, 2), "compares every token"),
-        ("attention", {}, Sizes(3, 8, 2, shortened=True), Sizes(6, 8, 2), "compares every token"),
+        ("hidden_states", {}, SHORT, WHOLE, "compares every token, and the student's"),
+        ("value_relations", {}, SHORT, WHOLE, "compares every token, and the student's"),
+        ("attention", {}, SHORT, WHOLE, "compares every token, and the student's"),
+        ("hidden_states", {}, WHOLE, SHORT, "compares every token, and the teacher's"),
+        ("embedding_cosine", {"layers": [[0, 0]]}, WHOLE, SHORT, "compares every token, and the teacher's"),
+        ("attention_relations", {}, WHOLE, SHORT, "compares every token, and the teacher's"),
+        ("attention", {}, WHOLE, SHORT, "compares every token, and the teacher's"),
     ],
 )
 def test_models_that_cannot_be_compared_are_named(name, settings, student, teacher, message):
@@ -338,4 +343,5 @@ def test_models_that_cannot_be_compared_are_named(name, settings, student, teach
 def test_models_that_can_be_compared_pass():
     for name in FEATURES:
         term(name, layers="spread").check(Sizes(3, 8, 2), Sizes(6, 8, 2))
-    term("hidden_states", tokens="first").check(Sizes(3, 8, 2, shortened=True), Sizes(6, 8, 2))
+    for models in ((SHORT, WHOLE), (WHOLE, SHORT)):
+        term("hidden_states", tokens="first").check(*models)

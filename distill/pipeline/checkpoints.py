@@ -30,6 +30,7 @@ from distill.pipeline.read_teachers import views_of_terms
 from distill.pipeline.settings import Settings
 from distill.training.config import LoraConfig, TrainingConfig
 from distill.training.losses.term import ATTENTIONS, PROJECTIONS, needs
+from export.targets.base import Target
 from students.config import StudentConfig, TrainedEntry
 from teachers.config import TeacherConfig, TeacherEntry
 from teachers.embedded import local_folder
@@ -380,10 +381,18 @@ def _require_head(key: str, head: HeadConfig, model: PreTrainedModel) -> None:
 
 
 def _export_checks(name: str, settings: Settings) -> Iterator[Check]:
-    yield from (target.require for target in [*settings.targets.values(), *settings.fallbacks.values()])
+    refitted = any(family(settings.students[one].family).layered for one in _started(name, settings))
+    yield from (target.require for target in settings.targets.values() if refitted or not target.refits)
+    yield from (partial(_require_if_taken, target) for target in settings.fallbacks.values())
     for one in _rooted(name, settings) if settings.targets else []:
         if settings.teachers[one].export and family(settings.teachers[one].made_by).exports:
             yield partial(_require_small, f"teachers.{one}.export")
+
+
+def _require_if_taken(target: Target, model: PreTrainedModel) -> None:
+    """Check a target that another one falls back to; the ladder ends before one that is not there for a family."""
+    if target.problem_with(model.config.to_dict()) is None:
+        target.require(model)
 
 
 def _require_small(key: str, model: PreTrainedModel) -> None:

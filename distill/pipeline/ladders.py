@@ -12,13 +12,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from distill.core.files import Json
+from distill.core.files import Json, read_object
 from distill.core.manifest import read_whole
 from distill.core.project import Gates
 from distill.core.run_folder import RunFolder
 from distill.evaluation.entries import Parity
 from distill.evaluation.gates import changes_gates, judged_parity, parity_gates
-from distill.families.family import family
+from distill.families.family import CONFIG_FILE, family
 from distill.pipeline.models import STUDENT, ModelSpec
 from distill.pipeline.settings import Settings
 from export.build import PARITY
@@ -73,6 +73,8 @@ def _climbed(run: RunFolder, settings: Settings, spec: ModelSpec, asked: str) ->
         gates = _failed(run / RunFolder.export(spec.name, last.name), last, settings.project.gates)
         if not gates:
             break
+        if settings.target(after).problem_with(read_object(run / spec.artifact / CONFIG_FILE)):
+            continue
         failed = [*failed, {"target": last.name, "failed": gates}]
         found.append(Rung(after, failed))
     return found

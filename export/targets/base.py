@@ -114,6 +114,10 @@ class Target(Config):
     def require(self, model: Any) -> None:
         """Check, before anything is trained, that this target can be made of a `PreTrainedModel`. Raises: UserError."""
 
+    def problem_with(self, config: Mapping[str, Any]) -> str | None:
+        """Why it cannot be made of a model with this `config.json`, where that alone says so; None where it can."""
+        return None
+
     def declared(self) -> Json:
         """Of its gates those that it asks, JSON-ready."""
         return {name: most for name, most in self.gates.as_json().items() if most is not None}

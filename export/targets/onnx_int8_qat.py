@@ -8,10 +8,16 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
+from distill.core.errors import UserError
 from distill.core.files import sha256
+from distill.models.two_layer_head import PREFIX
 from export.int8_target import Int8
 from export.quantised_fit import QuantisedFit
 from export.targets.base import Source
+
+
+_POSITIONS = "layers that read positions alone, which exporters compute once and leave out, or texts and positions by turns"
+_RELATIVE = ("deberta", "deberta-v2")
 
 
 class OnnxInt8Qat(Int8):
@@ -23,6 +29,30 @@ class OnnxInt8Qat(Int8):
     chooses: ClassVar[bool] = False
 
     fit: QuantisedFit = Field(QuantisedFit(), description="how the student is trained further")
+
+    def require(self, model: Any) -> None:
+        """Check that the encoder has layers to round, each of which reads one tensor of the file."""
+        super().require(model)
+        self.require_config(model.config.to_dict())
+
+    def require_config(self, config: Mapping[str, Any]) -> None:
+        """The same by a student's `config.json`. Raises: UserError."""
+        if problem := self.problem_with(config):
+            raise UserError(
+                "int8 by training with rounded layers is not there for this family",
+                where=f"export: {self.name}",
+                found=problem,
+                do="take another int8 target (onnx-int8, onnx-int8-static)",
+            )
+
+    def problem_with(self, config: Mapping[str, Any]) -> str | None:
+        """Families whose layers cannot round as those of their file do."""
+        kind = str(config.get("model_type")).removeprefix(PREFIX)
+        if kind == "gpt2":
+            return f"model_type '{kind}': its layers are of a kind of their own (Conv1D)"
+        if kind in _RELATIVE and config.get("relative_attention"):
+            return f"model_type '{kind}': {_POSITIONS}"
+        return None
 
     def build(self, source: Source, folder: Path) -> Mapping[str, Any]:
         """Write the int8 form at the scales that training left."""

@@ -11,13 +11,14 @@ import torch
 from onnx import numpy_helper
 from safetensors.torch import load_file
 
+from benchmarks.family_checkpoints import FAMILIES, write_checkpoint
 from distill.core.errors import UserError
 from distill.core.files import read_json, sha256
 from distill.families.encoder import Encoder
 from distill.families.family import Opening, open_windows
 from distill.inference.onnx_runner import OnnxRunner
 from distill.inference.runner_scorer import RunnerScorer
-from distill.models.encoder import load_classifier
+from distill.models.encoder import layer_stack, load_classifier
 from distill.models.to_onnx import export_fp32
 from distill.training.config import AlterConfig
 from distill.training.fake_quantised import SCALES, FakeQuantised, fake_quantise, scale
@@ -28,12 +29,14 @@ from export.int8_static import Scale
 from export.learnt_scales import learnt_scales
 from export.quantised_fit import QuantisedFit, fit_rounded
 from students.config import StudentConfig
+from tests.benchmarks.test_publish import RESULTS
 from tests.families.lessons import toy_lesson
 from tests.training.toy import toy_encoder, toy_records, write_toy
 
 CONFIG = StudentConfig(
     preset="toy", keep="first", layers=2, training={"epochs": 3, "batch_size": 8, "precision": "fp32"}
 )
+STORED = read_json(RESULTS / "families.json")["rows"]
 ROWS = [record.fields for record in toy_records("в", 60)]
 
 
@@ -173,3 +176,24 @@ def test_it_takes_a_share_of_the_students_steps_at_a_share_of_its_rate(tmp_path,
     assert (training.dropout, training.precision, training.alter) == (0.0, "fp32", AlterConfig())
     fit_rounded(config, QuantisedFit(labels="teachers"), lesson, tmp_path, tmp_path / "out")
     assert asked[1][0].terms == config.terms
+
+
+@pytest.mark.parametrize("name", [row["family"] for row in STORED if row["result"] == "works"])
+def test_a_family_is_refused_unless_each_layer_reads_one_tensor_that_depends_on_the_text(name, tmp_path):
+    write_checkpoint(FAMILIES[name], ["дрель пила фреза", "купить дрель 750 Вт"], tmp_path)
+    model = load_classifier(tmp_path, ["0", "1"])
+    read: dict[str, list[torch.Tensor]] = {}
+    for layer, one in layer_stack(model).named_modules():
+        if type(one) is torch.nn.Linear:
+            read[layer] = []
+            one.register_forward_pre_hook(lambda _, given, layer=layer: read[layer].append(given[0]))
+    for first in (5, 6):
+        model(input_ids=torch.arange(first, first + 8)[None] % 20, attention_mask=torch.ones(1, 8, dtype=torch.long))
+    good = bool(read) and all(len(two) == 2 and not torch.equal(*two) for two in read.values())
+    target = load_target("onnx-int8-qat")
+    assert (target.problem_with(read_json(tmp_path / "config.json")) is None) is (good or name == "SqueezeBERT")
+    if good:
+        target.require(model)
+    else:
+        with pytest.raises(UserError, match=r"int8 .* this family"):
+            target.require(model)

@@ -23,6 +23,7 @@ from distill.pipeline.pretrain import pretrain
 from distill.pipeline.seeds import execute_run
 from distill.pipeline.settings import resolve_settings
 
+LABELS = ["мимо", "рядом", "точно"]
 GATES_OFF = "gates={validation_rows: null, teacher_over_priors: null}"
 TEXTS = ["дрель пила фреза лобзик", "купить дрель ремонт аналог", "рубанок ключ насос 750 Вт"]
 
@@ -146,6 +147,22 @@ def test_targets_are_asked_where_something_is_exported(make, asked):
     kept = "teachers.base.export=false"
     train, export = (len(asked(make("BERT", kept), until).require) for until in ("train", "export"))
     assert export == train + 1 and len(asked(make("BERT"), "export").require) == export + 1  # and the teacher's size
+
+
+@pytest.mark.parametrize("family", ["GPT-2", "DeBERTa v3"])
+def test_a_target_that_trains_is_asked_where_it_is_named_for_students_that_start_there(make, asked, family):
+    def check(given):
+        for one in given.require:
+            one(load_classifier(source, LABELS))
+
+    source, export = make(family, "teachers.base.export=false").run.parent / "checkpoint", "export=[onnx, {}]"
+    check(asked(make(family, "teachers.base.export=false", export.format("onnx-int8"))))
+    named = export.format("onnx-int8-qat")
+    with pytest.raises(UserError, match="not there for this family") as caught:
+        check(asked(make(family, "teachers.base.export=false", named)))
+    assert caught.value.where == "export: onnx-int8-qat"
+    elsewhere = f"students.small.start={source}"
+    check(asked(make(family, "teachers.base.export=false", named, elsewhere)))
 
 
 def test_a_teacher_over_the_size_of_a_file_is_told_how_to_leave_it_out(make, monkeypatch):

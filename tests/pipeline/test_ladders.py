@@ -236,6 +236,20 @@ def test_a_student_whose_fit_cannot_go_on_skips_the_target_that_trains(project):
     assert taken(planned(project, "task.ordered=true", folded)) == ["onnx", STATIC]
 
 
+def test_the_ladder_ends_before_a_target_that_is_not_there_for_the_students_family(project):
+    exported(project, DYNAMIC, decisions=0.5)
+    exported(project, STATIC, decisions=0.5)
+    config = project.parent / "run" / "students" / "small" / "config.json"
+    config.parent.mkdir(parents=True)
+    config.write_text('{"model_type": "bert"}')
+    assert taken(planned(project)) == ["onnx", QAT]
+    config.write_text('{"model_type": "deberta-v2", "relative_attention": true}')
+    assert taken(planned(project)) == ["onnx", STATIC]
+    refit = next(step for name, step in own_preset(project).items() if name.startswith("refit"))
+    with pytest.raises(UserError, match="not there for this family"):
+        refit.body(project.parent / "refitted")
+
+
 def test_an_evaluation_makes_the_files_that_decide_it(project):
     exported(project, DYNAMIC, decisions=0.5)
     kept = [stage.step.name for stage in stages_until(list(plan(planned(project))), "evaluate")]

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from distill.core.files import read_json
 from distill.core.run_folder import LABEL_CARD, RECORDS, RunFolder
 from distill.core.steps import Read, Step
 from distill.core.work import reading
+from distill.families.family import CONFIG_FILE
 from distill.pipeline.experiment import Experiment
 from distill.pipeline.models import ModelSpec
 from distill.pipeline.steps.fit import Sources, fit_step, lesson_of
@@ -56,6 +58,7 @@ def refit_step(experiment: Experiment, spec: ModelSpec, target: str) -> Step:
     def body(folder: Path) -> None:
         from export.quantised_fit import fit_rounded
 
+        chosen.require_config(read_json(experiment.run / spec.artifact / CONFIG_FILE))
         lesson = lesson_of(experiment, spec, Sources.of(experiment, spec))
         logs = experiment.run.logs(RunFolder.refitted(spec.name, target))
         lesson = replace(lesson, title="rounding", logs=logs)

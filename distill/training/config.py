@@ -175,6 +175,8 @@ class TrainingConfig(Config):
             raise ValueError(f"final_learning_rate: {final:g} is not below learning_rate, {self.learning_rate:g}")
         if self.early_stopping is not None and self.converges:
             raise ValueError("early_stopping: without a fixed length patience ends a run; remove it, or give epochs")
+        if self.ema is not None and not self.converges:
+            raise ValueError("ema: of a fixed length no average is kept; remove it, or epochs and max_steps")
         return self
 
     @model_validator(mode="after")

@@ -20,6 +20,8 @@ def test_without_a_rate_a_narrower_encoder_gets_a_higher_one(width, rate):
             "of schedule constant_with_warmup does not come down",
         ),
         ({"early_stopping": 2}, "without a fixed length patience ends a run"),
+        ({"epochs": 2, "ema": 0.9}, "of a fixed length no average is kept"),
+        ({"max_steps": 20, "ema": 0.9}, "of a fixed length no average is kept"),
     ],
 )
 def test_what_a_schedule_cannot_do_is_refused(values, said):

@@ -296,9 +296,10 @@ def _own_checks(settings: Settings, names: Iterable[str]) -> Iterator[Check]:
     """What the families of some entries ask of a checkpoint."""
     for one in names:
         entry = settings.entry(one)
-        is_teacher = isinstance(entry, TeacherEntry)
-        section, made_by = ("teachers", entry.made_by) if is_teacher else ("students", entry.family)
-        yield partial(_require_own, f"{section}.{one}.family", made_by)
+        if isinstance(entry, TeacherEntry):
+            yield partial(_require_own, f"teachers.{one}.family", entry.made_by)
+        else:
+            yield partial(_require_own, f"students.{one}.family", entry.family)
 
 
 def _require_own(key: str, made_by: str, model: PreTrainedModel) -> None:

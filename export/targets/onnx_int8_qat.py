@@ -15,8 +15,7 @@ from export.int8_target import Int8
 from export.quantised_fit import QuantisedFit
 from export.targets.base import Source
 
-
-_POSITIONS = "layers that read positions alone, which exporters compute once and leave out, or texts and positions by turns"
+_POSITIONS = "some of its layers read positions alone, or texts and positions by turns"
 _RELATIVE = ("deberta", "deberta-v2")
 
 

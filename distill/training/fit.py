@@ -18,13 +18,14 @@ from distill.core.processes import rank
 from distill.core.progress import note
 from distill.models.encoder_config import set_outputs
 from distill.models.first_token import first_token_only
-from distill.models.head import fold_head, head_dropouts
+from distill.models.head import fold_head
 from distill.training import resume
 from distill.training.adapters import FOLDER as ADAPTERS
 from distill.training.adapters import Adapters, take_trained, trained
 from distill.training.attention import choose_attention
 from distill.training.collapse import require_finite, require_spread
 from distill.training.config import TrainingConfig
+from distill.training.dropout_rates import set_dropout, set_head_dropout
 from distill.training.examples import Example, lengths
 from distill.training.fit_objectives.aim import Folded
 from distill.training.lengths import End, for_fixed_length, until_converged
@@ -156,27 +157,6 @@ def tensorboard(logs: Path) -> TensorBoardCallback:
 
     writer = SummaryWriter(log_dir=str(logs))
     return TensorBoardCallback(writer)  # type: ignore[no-untyped-call]
-
-
-def set_dropout(model: PreTrainedModel, rate: float | None) -> None:
-    """Replace the rate of all dropout layers, and the rates that some attention layers keep as plain numbers."""
-    if rate is None:
-        return
-    for module in model.modules():
-        if isinstance(module, torch.nn.Dropout):
-            module.p = rate
-        for name in [
-            key for key, value in vars(module).items() if key.endswith("dropout") and isinstance(value, float)
-        ]:
-            setattr(module, name, rate)
-
-
-def set_head_dropout(model: PreTrainedModel, rate: float | None) -> None:
-    """Replace the rate of the head's dropout layers alone. Raises: UserError where the head has none."""
-    if rate is None:
-        return
-    for layer in head_dropouts(model):
-        layer.p = rate
 
 
 def quiet_trainer() -> None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from transformers import PreTrainedModel, TrainerCallback
 
+from distill.core.errors import UserError
 from distill.core.model_folder import evaluated
 from distill.core.objectives.objective import Objective
 from distill.core.processes import world
@@ -26,6 +27,7 @@ from distill.training.altered_rows import AlteredRows
 from distill.training.averaging import WeightAverage
 from distill.training.base_trainer import BaseTrainer
 from distill.training.config import TrainingConfig
+from distill.training.dropout_rates import has_dropout
 from distill.training.examples import VIEWS, Collator, LengthGroupedSampler, doubled, lengths, pool_windows
 from distill.training.fit_objectives.aim import Aim
 from distill.training.frozen_teacher import Batches, FrozenTeacher
@@ -43,7 +45,8 @@ class DistillTrainer(BaseTrainer):
 
     Args: model: a sequence classifier. config, stretch: see BaseTrainer. run, rows: see there. callbacks: a
         WeightAverage among them is evaluated in place of the weights.
-    Raises: UserError when the run's teacher is read and cannot be loaded, or not be compared with the student.
+    Raises: UserError when the run's teacher is read and cannot be loaded, or not be compared with the student, and when
+        a term compares two draws of dropout of a model without any.
     """
 
     loss_is_scaled_for_ga = False
@@ -69,6 +72,8 @@ class DistillTrainer(BaseTrainer):
         self._train = AlteredRows(rows.train, run.alteration, run.seed) if run.alteration else rows.train
         if ATTENTIONS in read:
             without_attention_dropout(model)
+        if self._twice:
+            _require_dropout(model, run)
         super().__init__(
             self._learner(),
             model,
@@ -183,6 +188,19 @@ class DistillTrainer(BaseTrainer):
 def _teacher_folder(run: Run) -> Path:
     assert run.teacher is not None, "a loss term reads the teacher's model, and the run has none"
     return run.teacher
+
+
+def _require_dropout(model: PreTrainedModel, run: Run) -> None:
+    """Check that two passes over a row can differ. Raises: UserError naming the terms that compare them."""
+    if has_dropout(model):
+        return
+    reading = [term.name() for term in run.loss.terms if TWICE in needs([term])]
+    raise UserError(
+        "a loss term compares two draws of dropout, and the model has none",
+        where=f"losses: {', '.join(reading)}",
+        found=f"model_type '{model.config.model_type}', every rate 0",
+        do="set training.dropout, or take the term out",
+    )
 
 
 def validation_figures(

@@ -18,6 +18,7 @@ from distill.families.starting import source_model
 from distill.models.encoder import layer_stack, load_classifier
 from distill.pipeline.entries import student_entry
 from distill.training.config import TrainingConfig
+from distill.training.dropout_rates import has_dropout
 from distill.training.joining import Share
 from export.config import load_target
 from export.evidence import Sample
@@ -162,6 +163,14 @@ def test_a_head_has_the_layers_and_the_norms_that_are_asked_for(norm, kinds, enc
     assert type(model.norm).__name__ == ("Identity" if norm == "none" else "BatchNorm")
     ids = torch.tensor([[7, 8, 9]])
     assert torch.isfinite(model(input_ids=ids, attention_mask=torch.ones_like(ids)).logits).all()
+
+
+def test_an_encoder_that_is_not_trained_drops_nothing(encoder, records, tmp_path):
+    config = entry("mlp", tmp_path, head_dropout=0)
+    model = family("frozen_mlp").start(config, toy_lesson(records, source=encoder), toy_view(encoder)).eval()
+    assert not has_dropout(model)
+    model.head[2].p = 0.2
+    assert has_dropout(model) and not model.training
 
 
 @pytest.mark.parametrize(("name", "attention"), [("RoBERTa", "sdpa"), ("MPNet", "eager"), ("DeBERTa v3", "eager")])

@@ -15,8 +15,8 @@ from distill.core.model_folder import HISTORY_FILE
 from distill.core.objectives.multi_label import MultiLabel
 from distill.core.progress import reporting
 from distill.models.encoder import load_classifier
-from distill.training import fit as fit_module
 from distill.training import trainer as trainer_module
+from distill.training.dropout_rates import set_dropout
 from distill.training.examples import Example
 from distill.training.fit import fit
 from tests.training.toy import (
@@ -230,7 +230,7 @@ def test_dropout_that_attention_keeps_as_a_number_is_replaced():
     config = hf.ModernBertConfig(vocab_size=60, pad_token_id=0, attention_dropout=0.1, mlp_dropout=0.1, **small)
     model = hf.AutoModelForSequenceClassification.from_config(config)
     kept = [module for module in model.modules() if hasattr(module, "attention_dropout")]
-    fit_module.set_dropout(model, 0.3)
+    set_dropout(model, 0.3)
     assert kept and all(module.attention_dropout == 0.3 for module in kept)
     assert {module.p for module in model.modules() if isinstance(module, torch.nn.Dropout)} == {0.3}
 

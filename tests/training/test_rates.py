@@ -5,7 +5,7 @@ import torch
 
 from distill.core.errors import UserError
 from distill.models.encoder import load_classifier
-from distill.training.fit import set_dropout, set_head_dropout
+from distill.training.dropout_rates import set_dropout, set_head_dropout
 from distill.training.rates import rate_factors, set_rates
 from distill.training.run import Rows
 from distill.training.stretch import fixed

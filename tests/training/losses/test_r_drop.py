@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from distill.core.errors import UserError
 from distill.core.objectives.objective import objective
 from distill.training.distillation_loss import DistillationLoss
 from distill.training.examples import Collator, doubled
@@ -40,11 +41,11 @@ def test_a_doubled_batch_holds_each_row_twice(encoder):
 
 
 def test_it_pulls_two_passes_together_and_costs_the_other_terms_nothing(encoder, warm, tmp_path):
-    """Without dropout both passes are one, and the mean over 2·B rows is that over B."""
+    """Under dropout that drops nothing both passes are one, and the mean over 2·B rows is that over B."""
     steps = {"max_steps": 4, "may_collapse": True}
     plain = fit_toy(warm, tmp_path / "plain", run=toy_run(DistillationLoss((Gold(),))), **steps, dropout=0)
     own = toy_run(DistillationLoss((Gold(), RDrop(weight=4))))
-    still = fit_toy(warm, tmp_path / "still", run=own, **steps, dropout=0)
+    still = fit_toy(warm, tmp_path / "still", run=own, **steps, dropout=1e-12)
     for name, weight in plain.state_dict().items():
         torch.testing.assert_close(still.state_dict()[name], weight, atol=1e-4, rtol=1e-3)
     moved = fit_toy(warm, tmp_path / "moved", run=own, **steps, dropout=0.3)
@@ -70,3 +71,12 @@ def test_a_run_that_was_cut_off_ends_as_an_undisturbed_one(warm, tmp_path):
     whole = fit_toy(warm, tmp_path / "whole", run=run, max_steps=10)
     interrupted(warm, tmp_path / "cut", 6, run=run, max_steps=10)
     assert same_weights(whole, fit_toy(warm, tmp_path / "cut", run=run, max_steps=10))
+
+
+def test_a_model_without_dropout_is_refused_where_the_term_counts(warm, tmp_path):
+    steps = {"max_steps": 1, "may_collapse": True, "dropout": 0}
+    run, without = (toy_run(DistillationLoss((Gold(), RDrop(weight=weight)))) for weight in (4, 0))
+    with pytest.raises(UserError, match=r"the model has none[\s\S]*losses: r_drop[\s\S]*set training.dropout"):
+        fit_toy(warm, tmp_path / "refused", run=run, **steps)
+    fit_toy(warm, tmp_path / "without", run=without, **steps)
+    fit_toy(warm, tmp_path / "head", run=run, **steps, head_dropout=0.1)

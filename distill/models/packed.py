@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 _HALF = (torch.bfloat16, torch.float16)
 
 
+# Ids, mask and segments of two short rows.
+_TRIED = (np.arange(1, 11).reshape(2, 5), np.array([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]]), np.zeros((2, 5), np.int64))
+
+
 @dataclass(frozen=True)
 class Packing:
     """Where the rows of a packed batch begin.
@@ -60,6 +64,8 @@ class Packing:
 class PackedClassifier:
     """A classifier whose layers are BERT's, reading batches without padding; `model` is changed in place.
 
+    It is tried on a small batch: a relative of BERT has its positions elsewhere, and a head may read all tokens.
+
     Raises: UserError for a model that cannot be read so; it is then as it was.
     """
 
@@ -70,9 +76,13 @@ class PackedClassifier:
         embeddings: Any = model.base_model.embeddings
         # RoBERTa numbers the tokens that are no padding, from the number of the padding token on.
         self._first = embeddings.padding_idx if hasattr(embeddings, "create_position_ids_from_input_ids") else None
-        heads, depth = model.config.num_attention_heads, len(stack)
-        for index, layer in enumerate(list(stack)):
-            stack[index] = _PackedLayer(layer, heads, self._holder, last=index == depth - 1).train(layer.training)
+        heads, whole, padded = model.base_model.config.num_attention_heads, list(stack), self._padded()
+        for index, layer in enumerate(whole):
+            stack[index] = _PackedLayer(layer, heads, self._holder, last=index == len(whole) - 1).train(layer.training)
+        if not self._answers(padded):
+            for index, layer in enumerate(whole):
+                stack[index] = layer
+            raise _refused(model, "read so it answers otherwise, or not at all")
 
     def logits(self, ids: NDArray[np.int64], mask: NDArray[np.int64], types: NDArray[np.int64]) -> torch.Tensor:
         """Logits (B, C) of a padded batch, each array (B, S); padding is on the right and is not read."""
@@ -86,6 +96,22 @@ class PackedClassifier:
             del inputs["token_type_ids"]
         found: torch.Tensor = self._model(**inputs).logits
         return found
+
+    @torch.no_grad()
+    def _padded(self) -> torch.Tensor:
+        """The model's own logits of the batch that is tried."""
+        given = zip(("input_ids", "attention_mask", "token_type_ids"), _TRIED, strict=True)
+        inputs = {name: torch.from_numpy(array).to(self._model.device) for name, array in given if name in self._names}
+        logits: torch.Tensor = self._model(**inputs).logits
+        return logits
+
+    @torch.no_grad()
+    def _answers(self, padded: torch.Tensor) -> bool:
+        """Whether the batch that is tried has these logits without padding."""
+        try:
+            return torch.allclose(self.logits(*_TRIED), padded, rtol=1e-4, atol=1e-4)
+        except Exception:  # each family fails in its own way
+            return False
 
     def _positions(self, ids: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
         """The number of each token in its row (T,)."""

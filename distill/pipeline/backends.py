@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from distill.core.errors import UserError
+from distill.families.family import family
 from distill.inference.backends.backend import backend
 from distill.pipeline.settings import Settings
 
@@ -34,4 +36,12 @@ def require_backends(settings: Settings) -> None:
         runs.require()
         runs.precision(entry.labelling.precision, False)
         runs.require_unpadding(entry.labelling.unpadded)
+        own = family(entry.made_by)
+        if entry.labelling.unpadded and own.starts and own.backends and not own.layered:
+            raise UserError(
+                "models of this family read padded batches alone",
+                where=f"{where}.unpadded",
+                found=f"true, family {own.name}",
+                do="set it to false",
+            )
         runs.require_compiling(entry.labelling.compiled, entry.labelling.unpadded)

@@ -161,6 +161,7 @@ def _try_start(
         *_family_checks(students),
         *_own_checks(experiment.settings, _rooted(name, experiment.settings)),
         *(_own_checks(experiment.settings, _started(name, experiment.settings)) if "train" in verbs else []),
+        *_labelling_checks(name, experiment.settings),
         *_head_checks(name, experiment.settings, students),
         *(_export_checks(name, experiment.settings) if "export" in verbs else []),
     ]
@@ -305,6 +306,21 @@ def _own_checks(settings: Settings, names: Iterable[str]) -> Iterator[Check]:
 def _require_own(key: str, made_by: str, model: PreTrainedModel) -> None:
     with _at(key):
         family(made_by).require(model)
+
+
+def _labelling_checks(name: str, settings: Settings) -> Iterator[Check]:
+    """Batches without padding are known for some families only."""
+    for one in _rooted(name, settings):
+        if settings.teachers[one].labelling.unpadded:
+            yield partial(_require_unpadded, f"teachers.{one}.labelling.unpadded")
+
+
+def _require_unpadded(key: str, model: PreTrainedModel) -> None:
+    from distill.models.packed import PackedClassifier
+    from distill.models.truncation import shared_copy
+
+    with _at(key):
+        PackedClassifier(shared_copy(model))
 
 
 def _head_checks(name: str, settings: Settings, students: Mapping[str, Chain]) -> Iterator[Check]:

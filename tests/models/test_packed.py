@@ -9,6 +9,7 @@ from torch import nn
 from distill.core.errors import UserError
 from distill.models import packed
 from distill.models.packed import PackedClassifier
+from distill.models.small.frozen_mlp import FrozenMlp, FrozenMlpConfig
 
 LENGTHS = ([7], [1, 1, 1], [12, 12, 5, 5, 5, 1], [3, 12, 3], [20, 19])
 SMALL = {
@@ -103,6 +104,7 @@ def test_the_kernel_is_given_where_rows_begin(monkeypatch):
     model = _model("bert")
     batch = _batch([9, 4, 4], 0)
     expected, reading = _padded(model, *batch), PackedClassifier(model)
+    calls.clear()  # of the batch that is tried
     with torch.no_grad():
         np.testing.assert_allclose(reading.logits(*batch).numpy(), expected, atol=1e-4)
     starts = [0, 9, 13, 17]
@@ -114,6 +116,7 @@ def test_the_kernel_is_given_where_rows_begin(monkeypatch):
     [
         ("distilbert", {"n_layers": 2, "dim": 16, "n_heads": 2, "hidden_dim": 24}, "not built as BERT's"),
         ("albert", {"embedding_size": 8}, "no stack of layers"),
+        ("roformer", {"embedding_size": 16}, "answers otherwise, or not at all"),
         ("bert", {"distill": {"token_schedule": [1, 1, 2]}}, "several tokens as one"),
     ],
 )
@@ -121,6 +124,16 @@ def test_what_cannot_be_read_so_is_refused_and_left_as_it_was(family, changes, w
     model = _model(family, **changes)
     before = [type(module) for module in model.modules()]
     with pytest.raises(UserError, match=why):
+        PackedClassifier(model)
+    assert [type(module) for module in model.modules()] == before
+
+
+def test_a_head_over_all_tokens_is_refused_and_the_model_left_as_it_was():
+    encoder, sizes = _model("bert").bert, {"hidden_size": 16, "num_hidden_layers": 3, "vocab_size": 60, "num_labels": 3}
+    over = FrozenMlpConfig(encoder={**encoder.config.to_diff_dict(), "model_type": "bert"}, **sizes)
+    model = FrozenMlp(over).eval()
+    before = [type(module) for module in model.modules()]
+    with pytest.raises(UserError, match="answers otherwise, or not at all"):
         PackedClassifier(model)
     assert [type(module) for module in model.modules()] == before
 

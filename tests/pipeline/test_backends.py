@@ -52,3 +52,11 @@ def test_a_teacher_that_cannot_label_so_is_named_before_anything_is_trained(plan
     given = [f"teachers.{name}.labelling.{one}" for one in sets]
     with pytest.raises(UserError, match=said):
         require_backends(resolve_settings(planted, planted.parent / "nowhere", sets=given))
+
+
+@pytest.mark.parametrize(("preset", "own"), [("mlp", "frozen_mlp"), ("encoder_lstm", "encoder_lstm"), ("lstm", "lstm")])
+def test_a_family_that_reads_padded_batches_alone_is_named_too(planted, preset, own):
+    given = f"teachers={{other: {{preset: {preset}, labelling: {{unpadded: true}}}}}}"
+    settings = resolve_settings(planted, planted.parent / "nowhere", sets=[given], until="label")
+    with pytest.raises(UserError, match=rf"(?s)teachers\.other\.labelling\.unpadded.*family {own}"):
+        require_backends(settings)

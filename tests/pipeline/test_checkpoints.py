@@ -240,6 +240,19 @@ def test_what_a_student_reads_or_changes_inside_an_encoder_is_known_of_its_famil
     assert not list(_family_checks({"small": [plain.students["small"]]}))
 
 
+@pytest.mark.parametrize("family", ["RoFormer", "DistilBERT", "BERT"])
+def test_whether_a_teacher_can_label_without_padding_is_tried(make, asked, family):
+    checks = asked(make(family, "teachers.base.labelling.unpadded=true"), "teach").require
+    (check,) = [one for one in checks if one.func is checkpoints._require_unpadded]
+    model = load_classifier(make(family).run.parent / "checkpoint", LABELS)
+    if family == "BERT":
+        check(model)
+        return
+    with pytest.raises(UserError, match="cannot be read without padding") as caught:
+        check(model)
+    assert caught.value.where == "teachers.base.labelling.unpadded"
+
+
 def test_random_weights_have_positions_too(planted, tmp_path):
     settings = resolve_settings(planted, tmp_path / "run", sets=["views.card.max_tokens=513"])
     with pytest.raises(UserError, match="max_tokens 513, the encoder has 512 positions"):

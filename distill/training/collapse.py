@@ -12,8 +12,7 @@ from distill.core.errors import GateFailed
 from distill.core.objectives.objective import Objective
 from distill.evaluation.calibration import fit_temperature
 from distill.evaluation.metrics import log_loss, prior_logits
-
-_LEAST = 0.99  # a hundredth under the log loss of the class shares
+from distill.training.class_shares import log_loss_to_beat
 
 
 def require_finite(logits: NDArray[np.float32], learning_rate: float) -> None:
@@ -34,28 +33,31 @@ def require_spread(
     labels: Sequence[str],
     objective: Objective,
     learning_rate: float,
+    *,
+    stopped: bool = False,
 ) -> None:
     """Refuse a trained model that gives every validation row the same answer while gold does not.
 
     A model whose probabilities tell rows apart although one class always leads, as with rare classes, has not:
     its log loss is under that of the class shares.
 
-    Args: logits: float32 (N, K), target: float32 (N, C), both of the validation split. Raises: GateFailed with advice.
+    Args: logits: float32 (N, K), target: float32 (N, C), both of the validation split. stopped: the run was ended
+        because its log loss did not fall. Raises: GateFailed with advice.
     """
     if objective.collapsed(logits, target) and not _knows(logits, target, objective):
         answer = objective.answer(objective.decisions(logits[:1])[0], labels)
         raise GateFailed(
             f"training collapsed: every validation row is predicted '{answer}'",
             found=f"learning rate {learning_rate:.2g}",
-            do=_ADVICE,
+            do=_LONGER if stopped else _ADVICE,
         )
 
 
 def _knows(logits: NDArray[np.float32], target: NDArray[np.float32], objective: Objective) -> bool:
     """Whether log loss, after the best temperature, is under that of the split's own class shares."""
-    shares = np.tile(prior_logits(target.mean(axis=0), objective), (len(target), 1))
     calibrated = logits / fit_temperature(logits, target, objective)
-    return log_loss(calibrated, target, objective) < _LEAST * log_loss(shares, target, objective)
+    shares = prior_logits(target.mean(axis=0), objective)
+    return log_loss(calibrated, target, objective) < log_loss_to_beat(shares, target, objective)
 
 
 def _diverged(learning_rate: float) -> GateFailed:
@@ -64,3 +66,7 @@ def _diverged(learning_rate: float) -> GateFailed:
 
 
 _ADVICE = "lower the learning rate (by 3 to 10 times), raise warmup, train for more steps, or try another seed"
+_LONGER = (
+    "let it train longer: raise training.patience (training.early_stopping, of a fixed length), or give more epochs by "
+    "training.epochs; where that does not help, try another learning rate or seed"
+)

@@ -63,8 +63,9 @@ class TrainingConfig(Config):
 
     With `epochs` or `max_steps` a run has a fixed length and the learning rate of `schedule`. Without, it ends when
     it has learned: warm-up, then a constant rate until validation log loss has not fallen for `patience` evaluations or
-    a ceiling is met. What is evaluated and kept is the running average of its weights, which does what a decay of the
-    rate would do, but at every step, so that the end need not be known.
+    a ceiling is met; evaluations before it has left that of the class shares do not count. What is evaluated and kept
+    is the running average of its weights, which does what a decay of the rate would do, but at every step, so that the
+    end need not be known.
     """
 
     epochs: PositiveFloat | None = Field(
@@ -75,7 +76,11 @@ class TrainingConfig(Config):
         None,
         description="of a fixed length: epochs without a lower validation log loss that end it; null: no",
     )
-    patience: PositiveInt = Field(4, description="evaluations without a lower validation log loss that end a run")
+    patience: PositiveInt = Field(
+        4,
+        description="evaluations without a lower validation log loss that end a run; those while it still says the "
+        "class shares of all rows do not count, for 20 epochs (2,000 steps) at most",
+    )
     evaluate_steps: PositiveInt | None = Field(
         None,
         description="optimiser steps between evaluations; null: half an epoch, more where validation is long; "

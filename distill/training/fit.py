@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -23,8 +24,10 @@ from distill.training import resume
 from distill.training.adapters import FOLDER as ADAPTERS
 from distill.training.adapters import Adapters, take_trained, trained
 from distill.training.attention import choose_attention
+from distill.training.class_shares import learnt_shares, log_loss_to_beat
 from distill.training.collapse import require_finite, require_spread
 from distill.training.config import TrainingConfig
+from distill.training.convergence import Start, longest_start
 from distill.training.dropout_rates import set_dropout, set_head_dropout
 from distill.training.examples import Example, lengths
 from distill.training.fit_objectives.aim import Folded
@@ -64,6 +67,7 @@ def fit(
     set_head_dropout(model, config.head_dropout)
     if config.embeddings == "frozen":
         _freeze_embeddings(model)
+    rows = Rows(train, valid)
     longest = max(int(lengths(part).max(initial=0)) for part in (train, valid))
     choose_attention(model, config.precision, longest)
     adapters = None if config.lora is None else Adapters(model, config.lora)
@@ -78,10 +82,10 @@ def fit(
             bar = ProgressCallback(run.name, tasks, at_most=stretch.at_most)
             curves = [tensorboard(run.logs)] if run.logs and not rank() else []
             all_callbacks = [*callbacks, *saving, bar, *curves]
-            return DistillTrainer(model, config, stretch, run, Rows(train, valid), all_callbacks)
+            return DistillTrainer(model, config, stretch, run, rows, all_callbacks)
 
         fitted = until_converged if config.converges else for_fixed_length
-        end = fitted(trainer, model, config, len(train), len(valid), folder)
+        end = fitted(trainer, model, config, rows, _start(config, run, rows), folder)
     if end is not None:
         folded = _finish(end, model, config, run, folder)
         found = model if adapters is None else merged(model, adapters, config, run, folder)
@@ -90,6 +94,16 @@ def fit(
             task = end.trainer.aim.task
             set_outputs(found.config, task.outputs(run.labels), task)
         save_model(found, config, folder)
+
+
+def _start(config: TrainingConfig, run: Run, rows: Rows) -> Start:
+    """Where the run begins: at one answer for all validation rows, the one that it learns without their texts."""
+    target, steps = rows.gold(len(run.labels)), longest_start(config, len(rows.train))
+    if not len(target):
+        return Start(math.inf, steps)
+    shares = learnt_shares(target, run.aim.weights, config.oversample)
+    constant = run.aim.logits(run.aim.constant(shares)[None])[0]
+    return Start(log_loss_to_beat(constant, target, run.aim.task), steps)
 
 
 def _freeze_embeddings(model: PreTrainedModel) -> None:
@@ -121,7 +135,7 @@ def _finish(end: End, model: PreTrainedModel, config: TrainingConfig, run: Run, 
     folded = aim.folded(outputs, target)
     logits = folded.affine(outputs) if folded else outputs
     if len(target) and not config.may_collapse:
-        require_spread(logits, target, run.labels, aim.task, rate)
+        require_spread(logits, target, run.labels, aim.task, rate, stopped=end.ended == "converged")
     remarks = {"remarks": list(run.remarks)} if run.remarks else {}
     told = {"objective": folded.figures} if folded else {}
     write_json(folder / HISTORY_FILE, {"split": "valid", "rows": len(target), **end.figures(), **remarks, **told})

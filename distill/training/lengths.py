@@ -15,6 +15,8 @@ from distill.training import convergence, resume, stretch
 from distill.training.averaging import WeightAverage
 from distill.training.collapse import require_finite_loss
 from distill.training.config import TrainingConfig
+from distill.training.convergence import Start
+from distill.training.run import Rows
 from distill.training.stopping import (
     StopEarly,
     StopWhenConverged,
@@ -60,18 +62,18 @@ class End:
 
 
 def until_converged(
-    make: MakeTrainer, model: PreTrainedModel, config: TrainingConfig, rows: int, valid_rows: int, folder: Path
+    make: MakeTrainer, model: PreTrainedModel, config: TrainingConfig, rows: Rows, start: Start, folder: Path
 ) -> End | None:
     """Train at a constant rate until log loss stops falling or a ceiling is met; keep the best average of the weights.
 
     None in processes that only train along with the first one.
 
-    Args: make: a trainer of a stretch, with further callbacks. rows, valid_rows: of train and validation.
+    Args: make: a trainer of a stretch, with further callbacks. rows: of train and validation.
     """
-    part = stretch.until_converged(config, rows, valid_rows, folder)
+    part = stretch.until_converged(config, len(rows.train), len(rows.valid), folder)
     average = WeightAverage(model, config.average, config.ema)
-    trainer = make(part, StopWhenConverged(config), average)
-    over = is_over(saved_history(part.folder), config)
+    trainer = make(part, StopWhenConverged(config, start), average)
+    over = is_over(saved_history(part.folder), config, start)
     trainer.accelerator.wait_for_everyone()  # the first process removes what the others have read by now
     if not over:
         trainer.go_on()
@@ -85,23 +87,23 @@ def until_converged(
     trainer.restore(checkpoint)  # what is measured, not trained, as it was at that step
     average.load(checkpoint)
     average.apply()
-    ended, reason = convergence.reason(config, found)
+    ended, reason = convergence.reason(config, found, start)
     slope = convergence.slope_per_epoch(found, config.patience)
     return End(trainer, best.step, found[-1].step, ended, reason, slope, history)
 
 
 def for_fixed_length(
-    make: MakeTrainer, model: PreTrainedModel, config: TrainingConfig, rows: int, valid_rows: int, folder: Path
+    make: MakeTrainer, model: PreTrainedModel, config: TrainingConfig, rows: Rows, start: Start, folder: Path
 ) -> End | None:
     """Train for the config's epochs or steps, or fewer; keep the last weights, or those with the lowest log loss.
 
     None as of `until_converged`.
     """
-    epoch = max(1, math.ceil(rows / (config.batch_size * config.accumulate)))
+    epoch = max(1, math.ceil(len(rows.train) / (config.batch_size * config.accumulate)))
     part = stretch.fixed(config, folder, config.evaluate_steps or (epoch if config.max_steps else None))
     ends = [EvaluateAtEnd()] if config.evaluate_steps else []
-    trainer = make(part, *ends, *([StopEarly(config)] if config.early_stopping else []))
-    over = stops_early(saved_history(part.folder), config)
+    trainer = make(part, *ends, *([StopEarly(config, start)] if config.early_stopping else []))
+    over = stops_early(saved_history(part.folder), config, start)
     trainer.accelerator.wait_for_everyone()
     if over:
         trainer.take_last()
@@ -116,7 +118,7 @@ def for_fixed_length(
     history = trainer.state.log_history
     found = evaluations(history)
     slope = convergence.slope_per_epoch(found, 1)
-    ended, reason = convergence.fixed_reason(config, found)
+    ended, reason = convergence.fixed_reason(config, found, start)
     return End(trainer, step, trainer.state.global_step, ended, reason, slope, history)
 
 

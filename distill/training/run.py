@@ -7,9 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
 from distill.training.altered_rows import Alteration
 from distill.training.distillation_loss import DistillationLoss
 from distill.training.examples import Example
+from distill.training.fit_objectives.aim import Aim
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -42,6 +46,11 @@ class Run:
     remarks: Sequence[str] = ()
     teacher_pad_id: int = 0
 
+    @property
+    def aim(self) -> Aim:
+        """What the outputs mean: as the loss has it, or the task's own."""
+        return self.loss.aim or Aim.plain(self.loss.objective, len(self.labels))
+
 
 @dataclass(frozen=True)
 class Rows:
@@ -49,3 +58,8 @@ class Rows:
 
     train: Sequence[Example]
     valid: Sequence[Example]
+
+    def gold(self, classes: int) -> NDArray[np.float32]:
+        """Gold of the validation rows, float32 (N, C)."""
+        found = [example.target for example in self.valid if example.target is not None]
+        return np.array(found, np.float32).reshape(len(found), classes)

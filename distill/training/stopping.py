@@ -14,7 +14,7 @@ from transformers import TrainerCallback
 from distill.training import resume
 from distill.training.agreed import agreed
 from distill.training.config import TrainingConfig
-from distill.training.convergence import Evaluation, has_converged
+from distill.training.convergence import Evaluation, Start, has_converged
 
 
 class StopWhenConverged(TrainerCallback):
@@ -23,8 +23,8 @@ class StopWhenConverged(TrainerCallback):
     The minutes of an interrupted run count on: each evaluation's are in the Trainer's history.
     """
 
-    def __init__(self, config: TrainingConfig) -> None:
-        self._config, self._started, self._before = config, 0.0, 0.0
+    def __init__(self, config: TrainingConfig, start: Start) -> None:
+        self._config, self._start, self._started, self._before = config, start, 0.0, 0.0
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **unused: Any) -> None:
         """Start the clock."""
@@ -33,32 +33,35 @@ class StopWhenConverged(TrainerCallback):
     def on_evaluate(self, args: Any, state: Any, control: Any, **unused: Any) -> None:
         """Take note of the time and decide."""
         state.log_history[-1]["eval_minutes"] = agreed(self._before + (time.monotonic() - self._started) / 60)
-        if is_over(state.log_history, self._config):
+        if is_over(state.log_history, self._config, self._start):
             control.should_training_stop = control.should_save = True
 
 
 class StopEarly(TrainerCallback):
     """Ends a run of a fixed length before its end, after `early_stopping` evaluations without a lower log loss."""
 
-    def __init__(self, config: TrainingConfig) -> None:
-        self._config = config
+    def __init__(self, config: TrainingConfig, start: Start) -> None:
+        self._config, self._start = config, start
 
     def on_evaluate(self, args: Any, state: Any, control: Any, **unused: Any) -> None:
         """Decide."""
-        if stops_early(state.log_history, self._config):
+        if stops_early(state.log_history, self._config, self._start):
             control.should_training_stop = control.should_save = True
 
 
-def stops_early(log_history: Sequence[Mapping[str, Any]], config: TrainingConfig) -> bool:
+def stops_early(log_history: Sequence[Mapping[str, Any]], config: TrainingConfig, start: Start) -> bool:
     """Whether a run of a fixed length has seen enough evaluations without a lower log loss."""
-    return config.early_stopping is not None and has_converged(evaluations(log_history), config.early_stopping)
+    patience = config.early_stopping
+    return patience is not None and has_converged(evaluations(log_history), patience, start)
 
 
-def is_over(log_history: Sequence[Mapping[str, Any]], config: TrainingConfig) -> bool:
+def is_over(log_history: Sequence[Mapping[str, Any]], config: TrainingConfig, start: Start) -> bool:
     """Whether a run has learned, or has used up its minutes or steps."""
     found = evaluations(log_history)
-    used_up = minutes_used(log_history) >= config.ceiling_minutes
-    return bool(found) and (used_up or found[-1].step >= config.ceiling_steps or has_converged(found, config.patience))
+    if not found:
+        return False
+    used_up = minutes_used(log_history) >= config.ceiling_minutes or found[-1].step >= config.ceiling_steps
+    return used_up or has_converged(found, config.patience, start)
 
 
 def evaluations(log_history: Sequence[Mapping[str, Any]]) -> list[Evaluation]:

@@ -29,7 +29,6 @@ from distill.training.base_trainer import BaseTrainer
 from distill.training.config import TrainingConfig
 from distill.training.dropout_rates import has_dropout
 from distill.training.examples import VIEWS, Collator, LengthGroupedSampler, doubled, lengths, pool_windows
-from distill.training.fit_objectives.aim import Aim
 from distill.training.frozen_teacher import Batches, FrozenTeacher
 from distill.training.inner_states import Reader, sizes
 from distill.training.learner import learner
@@ -61,7 +60,7 @@ class DistillTrainer(BaseTrainer):
         callbacks: Sequence[TrainerCallback] = (),
     ) -> None:
         classes = len(run.labels)
-        self.aim = run.loss.aim or Aim.plain(run.loss.objective, classes)
+        self.aim = run.aim
         self.collator = Collator(self.aim.task.head_size(classes), classes, run.pad_id, run.teacher_pad_id)
         self._run, self._rows, self._classifier = run, rows, model
         read = needs(run.loss.terms)
@@ -165,8 +164,7 @@ class DistillTrainer(BaseTrainer):
             with self.accelerator.autocast():
                 logits[rows] = self._outputs(self._read_logits, inputs).logits.float().cpu().numpy()
         model.train()
-        gold = [example.target for example in examples if example.target is not None]
-        return logits, np.array(gold, np.float32).reshape(len(gold), len(self._run.labels))
+        return logits, self._rows.gold(len(self._run.labels))
 
     def _outputs(self, read: Reader, inputs: dict[str, Any], model: Any = None) -> Outputs:
         logits, states = read(inputs, model)

@@ -24,6 +24,12 @@ def test_one_answer_for_all_rows_is_refused_by_name_and_with_advice():
         require_spread(_constant(), GOLD, LABELS, SINGLE, 0.5)
 
 
+def test_a_run_that_was_ended_where_it_began_is_told_to_train_longer():
+    with pytest.raises(GateFailed, match="collapsed(?s:.*)raise training.patience(?s:.*)epochs") as refused:
+        require_spread(_constant(), GOLD, LABELS, SINGLE, 0.5, stopped=True)
+    assert ADVICE not in str(refused.value)
+
+
 def test_a_single_other_answer_is_enough():
     logits = _constant()
     logits[2, 0] = 9

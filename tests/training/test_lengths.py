@@ -5,13 +5,18 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from distill.core.errors import GateFailed
+from distill.core.label_space import LabelSpace
+from distill.core.objectives.single_label import SINGLE
 from distill.core.progress import reporting
 from distill.models.encoder import load_classifier
 from distill.training import trainer as trainer_module
-from tests.training.toy import Watch, fit_toy, interrupted, same_weights
+from distill.training.class_shares import learnt_shares
+from distill.training.fit_objectives.registry import parse_objective
+from tests.training.toy import LABELS, Watch, fit_toy, interrupted, same_weights
 
 ROOT = Path(__file__).resolve().parents[2]
 FREE = {"epochs": None, "checkpoint": "best", "warmup": 2, "patience": 2, "evaluate_steps": 4, "learning_rate": 3e-3}
@@ -56,6 +61,59 @@ def test_it_ends_when_log_loss_has_not_fallen_and_keeps_where_it_was_lowest(warm
     assert (quality["step"], quality["steps"], quality["ended"]) == (8, 16, "converged")
     assert [entry["step"] for entry in quality["history"]] == [4, 8, 12, 16]
     assert quality["reason"] == "converged: no lower log loss in 2 evaluations"
+
+
+GRADES = LabelSpace(LABELS, SINGLE, ordered=True, positive=LABELS[2])
+LOSSES = [1.1, 1.1, 1.1, 1.1, 0.9, 0.5, 0.6, 0.7]  # 1.1 is that of three classes' shares
+
+
+def test_it_does_not_end_before_it_has_left_the_class_shares_interrupted_or_not(warm, tmp_path, monkeypatch):
+    _told(monkeypatch, LOSSES)
+    fit_toy(warm, tmp_path / "whole", **FREE)
+    quality = _quality(tmp_path / "whole")
+    assert (quality["step"], quality["steps"], quality["ended"]) == (24, 32, "converged")
+    _told(monkeypatch, LOSSES)
+    interrupted(warm, tmp_path / "cut", 13, **FREE)
+    _told(monkeypatch, LOSSES[3:])
+    fit_toy(warm, tmp_path / "cut", **FREE)
+    _assert_same(tmp_path / "cut", tmp_path / "whole")
+
+
+def test_early_stopping_of_a_fixed_length_waits_for_it_too(warm, tmp_path, monkeypatch):
+    _told(monkeypatch, LOSSES)
+    fit_toy(warm, tmp_path, epochs=9, early_stopping=2, checkpoint="best", warmup=2)
+    quality = _quality(tmp_path)
+    assert (quality["step"], quality["steps"], quality["ended"]) == (36, 48, "converged")
+
+
+@pytest.mark.parametrize("objective", ["cross_entropy", "one_vs_rest"])
+def test_where_a_run_begins_is_the_best_answer_for_all_rows(objective):
+    """No constant output has a lower log loss than the one that a run is taken to begin at."""
+    target = np.eye(3, dtype=np.float32)[[0] * 5 + [1] * 3 + [2] * 2]
+    aim = parse_objective(objective).aim(GRADES, target.mean(axis=0))
+    begins = aim.constant(target.mean(axis=0))
+    assert begins.shape == (aim.outputs,)
+    losses = [
+        trainer_module.validation_figures(
+            aim.logits(np.tile(begins + shift, (10, 1)).astype(np.float32)), target, LABELS, SINGLE
+        )
+        for shift in np.vstack([np.zeros(aim.outputs), np.eye(aim.outputs) / 2, -np.eye(aim.outputs) / 2])
+    ]
+    assert min(range(len(losses)), key=lambda at: losses[at]["log_loss"]) == 0
+
+
+def test_a_regression_begins_at_the_mean_value():
+    aim = parse_objective("regression").aim(GRADES, np.ones(3))
+    assert aim.constant(np.float32([0.5, 0.3, 0.2])).tolist() == pytest.approx([0.7])
+
+
+def test_the_shares_that_a_fit_begins_at_are_those_of_its_weights():
+    gold = np.eye(3, dtype=np.float32)[[0] * 6 + [1] * 3 + [2]]
+    assert learnt_shares(gold, None, None).tolist() == pytest.approx([0.6, 0.3, 0.1])
+    assert learnt_shares(gold, (1, 2, 6), None).tolist() == pytest.approx([1 / 3] * 3)
+    assert learnt_shares(gold, None, 0.5).tolist() == pytest.approx([0.5, 0.25, 0.25])
+    several = np.float32([[1, 1], [1, 0], [0, 0]])
+    assert learnt_shares(several, (1, 1), None).tolist() == pytest.approx([1, 2 / 3])  # an empty row weighs nothing
 
 
 def test_the_weights_kept_are_the_average_of_the_best_step(warm, tmp_path, monkeypatch):

@@ -64,8 +64,8 @@ def plain(encoder, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def endless(encoder, tmp_path_factory):
-    return fitted(encoder, tmp_path_factory.mktemp("endless"), **ENDLESS)
+def endless(warm, tmp_path_factory):
+    return fitted(warm, tmp_path_factory.mktemp("endless"), **ENDLESS)
 
 
 def test_without_a_change_the_fit_is_the_same(encoder, plain, tmp_path):
@@ -78,8 +78,8 @@ def test_an_option_changes_the_weights(encoder, plain, tmp_path, name):
 
 
 @pytest.mark.parametrize("name", LENGTHS)
-def test_an_option_changes_a_run_that_ends_by_itself(encoder, endless, tmp_path, name):
-    model, history = fitted(encoder, tmp_path, **{**ENDLESS, **LENGTHS[name]})
+def test_an_option_changes_a_run_that_ends_by_itself(warm, endless, tmp_path, name):
+    model, history = fitted(warm, tmp_path, **{**ENDLESS, **LENGTHS[name]})
     other, before = endless
     steps = [one["step"] for one in history["history"]], [one["step"] for one in before["history"]]
     assert steps[0] != steps[1] or not same_weights(model, other)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from distill.core.files import Json
 from distill.core.objectives.objective import FloatArray, Objective
+from distill.evaluation.metrics import prior_logits
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -76,6 +77,13 @@ class Aim:
     def logits(self, outputs: Floats) -> Floats:
         """The task's logits (N, K of the task) of outputs (N, K), by `served`."""
         return outputs if self.served is None else self.served(outputs)
+
+    def constant(self, shares: Floats) -> Floats:
+        """The outputs (K,) that a fit learns where they are the same for all rows. Args: shares: of the classes (C,).
+
+        Runs begin there. A class with another `served` says which ones they are.
+        """
+        return np.asarray(prior_logits(shares, self.task), np.float32)
 
     def folded(self, outputs: Floats, target: Floats) -> Folded | None:
         """What the fitted head is folded by, chosen on validation alone; None: it is the task's as it is.

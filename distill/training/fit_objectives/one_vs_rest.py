@@ -13,6 +13,7 @@ from distill.core.label_space import LabelSpace
 from distill.core.objectives.multi_label import MultiLabel
 from distill.core.objectives.objective import FloatArray
 from distill.evaluation.calibration import fit_temperature
+from distill.evaluation.metrics import prior_logits
 from distill.training.fit_objectives.aim import Affine, Aim, Floats, Folded
 from distill.training.fit_objectives.fit_objective import FitObjective
 
@@ -90,6 +91,10 @@ class Odds(Aim):
     def positive_label(self) -> str:
         """The class that it is the log odds of."""
         return self.labels[self.positive]
+
+    def constant(self, shares: Floats) -> Floats:
+        """The log odds of the positive class."""
+        return np.asarray(prior_logits(shares[[self.positive]], self.head), np.float32)
 
     @property
     def served(self) -> Affine:

@@ -141,6 +141,10 @@ class Value(Aim):
         """Borders halfway, scale 1, so that checkpoints are compared before any border is chosen."""
         return lines(self.places, midpoints(self.places))
 
+    def constant(self, shares: Floats) -> Floats:
+        """The mean value."""
+        return np.array([shares @ np.array(self.values)], np.float32)
+
     def folded(self, outputs: Floats, target: Floats) -> Folded:
         """Borders and scale as they are asked for; where both are given, validation is read for the figures alone."""
         chosen = self._chosen(outputs, target)

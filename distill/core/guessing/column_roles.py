@@ -11,10 +11,14 @@ from distill.core.guessing.columns import Column
 _MOST_VALUES = 50
 _ROWS_PER_CLASS = 2
 _LABELS = (
-    *("label", "labels", "target", "class", "gold", "y", "relevance", "answer", "votes", "category", "intent"),
-    *("sentiment", "polarity", "topic", "emotion", "rating", "stars", "is_match", "is_duplicate"),
-    *("метка", "метки", "класс", "разметка", "ответ", "категория", "интент", "намерение"),
-    *("тональность", "тема", "тематика", "рубрика", "эмоция", "оценка"),
+    *("label", "labels", "class", "gold", "y", "relevance", "relevant", "answer", "votes", "intent", "stance"),
+    *("sentiment", "polarity", "emotion", "match", "is_match", "is_duplicate"),
+    *("метка", "метки", "класс", "разметка", "ответ", "интент", "намерение", "тональность", "эмоция"),
+)
+# Labels of some tasks, facts about the text in others.
+_AMBIGUOUS = (
+    *("target", "category", "topic", "rating", "stars"),
+    *("категория", "тема", "тематика", "рубрика", "оценка"),
 )
 SLICES = (
     *("slice", "segment", "group", "domain", "vertical", "source", "category", "lang", "language"),
@@ -57,23 +61,43 @@ def is_key(path: str) -> bool:
 
 def named_label(columns: Mapping[str, Column]) -> str | None:
     """The column that is named like a label."""
-    lowered = {name.lower(): name for name in reversed(list(columns))}
-    for name in (lowered[label] for label in _LABELS if label in lowered):
-        if name == "label" or 1 < columns[name].distinct <= columns[name].rows / _ROWS_PER_CLASS:
-            return name
-    votes = [path.partition(".")[0] for path in columns if path.partition(".")[0] in _LABELS]
-    return votes[0] if votes else None
+    return next(iter([*_named(columns, exact=True), *_named(columns, exact=False)]), None)
 
 
-def few_valued(columns: Mapping[str, Column]) -> list[str]:
-    """The columns that may be the label by their values: top-level ones with 2 to 50, fewest first.
+def label_columns(columns: Mapping[str, Column]) -> list[str]:
+    """The columns that may be the label, the likeliest first: by their names, then by their few values.
 
+    Values have no say where a name is one of labels alone, nor is a column of many the label beside another one.
     Raises: UserError where there is none.
     """
+    exact, ambiguous = _named(columns, exact=True), _named(columns, exact=False)
+    found = [*exact, *ambiguous, *([] if exact else _few_valued(columns))]
+    if not found:
+        raise UserError("no column looks like a label", found=", ".join(columns), do="add a column named label")
+    first, *others = dict.fromkeys(found)
+    return [first, *(name for name in others if name in columns and columns[name].distinct <= _MOST_VALUES)]
+
+
+def _named(columns: Mapping[str, Column], *, exact: bool) -> list[str]:
+    """The columns whose name is one of labels, with values as labels have. Args: exact: of labels alone.
+
+    Votes, a column per class below the name, come after those; without any of them what is named so counts as it is.
+    """
+    names = _LABELS if exact else _AMBIGUOUS
+    lowered = {name.lower(): name for name in reversed(list(columns))}
+    found = [lowered[label] for label in names if label in lowered]
+    found += [name for label, name in lowered.items() if exact and label.startswith("is_")]
+    found = [
+        name for name in found if name == "label" or 1 < columns[name].distinct <= columns[name].rows / _ROWS_PER_CLASS
+    ]
+    votes = [path.partition(".")[0] for path in columns if "." in path or not found]
+    return list(dict.fromkeys([*found, *(name for name in votes if name in names)]))
+
+
+def _few_valued(columns: Mapping[str, Column]) -> list[str]:
+    """Top-level columns with 2 to 50 values, fewest first."""
     few = [column for column in columns.values() if 2 <= column.distinct <= _MOST_VALUES and "." not in column.path]
     few = [column for column in few if column.name not in SLICES and column.rows > 2 * column.distinct]
-    if not few:
-        raise UserError("no column looks like a label", found=", ".join(columns), do="add a column named label")
     return [column.path for column in sorted(few, key=lambda column: column.distinct)]
 
 

@@ -14,11 +14,11 @@ from typing import Any
 from distill.core.errors import UserError
 from distill.core.guessing.column_roles import (
     SLICES,
-    few_valued,
     id_column,
     is_key,
     is_number,
     key_columns,
+    label_columns,
     named_label,
     side_columns,
     slice_column,
@@ -61,7 +61,8 @@ class StarterProject:
         files: role (`train`, `valid`, `test`, `pool`) to short name to file.
         rows: role to its labelled rows.
         id, label, slice: columns; id and slice are None without one.
-        other_labels: the other columns that it may be, to their number of values; None where it is named like a label.
+        named_label: whether its name is one of labels.
+        other_labels: the other columns that it may be, to their number of values; they are in no view.
         keys: identity column of each side, empty when none was found.
         labels: the label values as text, in order.
         counts: label to rows.
@@ -82,7 +83,8 @@ class StarterProject:
     rows: Mapping[str, int]
     id: str | None
     label: str
-    other_labels: Mapping[str, int] | None
+    named_label: bool
+    other_labels: Mapping[str, int]
     slice: str | None
     keys: list[str]
     labels: list[str]
@@ -129,15 +131,14 @@ def guess(paths: Sequence[Path], folder: Path = Path(), tokenizer: Path | None =
     rows = {path: spread(_values(path, reading, LABEL_ROWS), SAMPLE_ROWS) for path in paths}
     tables = {path: look(kept, str(path)) for path, kept in rows.items()}
     main = look(_of(rows, main_files(tables)), "the training files")
-    named = named_label(main)
-    label, *others = [named] if named else few_valued(main)
+    label, *others = label_columns(main)
     roles = file_roles(tables, label)
     sample = _of(rows, [path for path, role in roles.items() if role == "train"])
     _require_header(rows, label)
     first = look(sample, "the training files")
     sides = side_columns(first, {label})
     slice_ = slice_column(first, {label})
-    document, left_out = _document(first, sample, sides, label, slice_)
+    document, left_out = _document(first, sample, sides, [label, *others], slice_)
     if not document[0]:
         found = ", ".join(f"{path} ({left_out[path]})" if path in left_out else path for path in first)
         raise UserError("no column holds text", where=str(paths[0]), found=found, do="write the YAML by hand")
@@ -166,7 +167,8 @@ def guess(paths: Sequence[Path], folder: Path = Path(), tokenizer: Path | None =
         rows=labelled_rows,
         id=name,
         label=label,
-        other_labels=None if named else {path: main[path].distinct for path in others},
+        named_label=named_label(main) is not None,
+        other_labels={path: main[path].distinct for path in others},
         slice=slice_,
         keys=keys or ([] if "test" in files else _most_different(first, document)),
         labels=in_order(labels.counts),
@@ -272,11 +274,15 @@ def _id(tables: Mapping[Path, dict[str, Column]], reading: Reading, label: str) 
 
 
 def _document(
-    columns: Mapping[str, Column], rows: Rows, sides: Mapping[str, int], label: str, slice_: str | None
+    columns: Mapping[str, Column], rows: Rows, sides: Mapping[str, int], labels: Sequence[str], slice_: str | None
 ) -> tuple[Sides, dict[str, str]]:
-    """The text columns of each side, and why the others are in no view."""
+    """The text columns of each side, and why the others are in no view.
+
+    Args: labels: the label, then the columns that may be it.
+    """
     found: Sides = ([], [])
     left_out: dict[str, str] = {}
+    label, *others = labels
     for path, column in columns.items():
         if label in (path, path.partition(".")[0]) or is_key(path) or is_number(path):
             continue
@@ -285,7 +291,8 @@ def _document(
             continue
         if not column.is_text:
             continue
-        reason = "one code per row" if column.is_code else why_left_out(column, rows, label)
+        may_be = "may be the label" if path in others else None
+        reason = may_be or ("one code per row" if column.is_code else why_left_out(column, rows, label))
         if reason is None and (path == slice_ or (not sides and path in SLICES) or column.name in _LANGUAGES):
             reason = "names a group of records"
         if reason is None and sides and path not in sides:

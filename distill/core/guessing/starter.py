@@ -106,10 +106,12 @@ def _data(starter: StarterProject) -> list[str]:
     lines = ["data:", "  # From this file's folder.", f"  root: {_flow(root)}"]
     none = "No column that is named like an id is unique over all files: ids are hashes of the texts."
     lines += [f"  # {'Unique over all files.' if starter.id else none}", f"  id: {_flow(starter.id)}"]
-    if starter.other_labels is not None:
-        others = _some([f"{_flow(path)} ({values})" for path, values in starter.other_labels.items()])
+    others = _some([f"{_flow(path)} ({values})" for path, values in starter.other_labels.items()])
+    if not starter.named_label:
         have = f", others with their number: {others}" if others else ""
         lines += [f"  # (?) No column is named like a label. This one has the fewest values{have}."]
+    elif others:
+        lines += [f"  # (?) By its name; others that may be the label, with their number of values: {others}."]
     lines += [f"  label: {_flow(starter.label)}"]
     if starter.slice:
         lines += ["  # (?) Quality is reported by it.", f"  slice: {_flow(starter.slice)}"]

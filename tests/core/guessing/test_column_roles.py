@@ -44,7 +44,7 @@ def test_columns_named_in_russian_are_known(tmp_path):
     ]
     starter = guessed(tmp_path, lines)
     assert (starter.id, starter.label, starter.slice) == ("ид", "Тональность", "домен")
-    assert starter.document == (["Твит"], []) and starter.other_labels is None
+    assert starter.document == (["Твит"], []) and starter.other_labels == {}
 
 
 def test_a_label_that_is_not_known_by_name_is_to_be_checked_beside_the_others_that_it_may_be(tmp_path):
@@ -59,6 +59,33 @@ def test_a_label_that_is_not_known_by_name_is_to_be_checked_beside_the_others_th
     )
     named = guessed(tmp_path, [{"label": line["v1"], "v2": line["v2"], "v3": line["v3"]} for line in lines])
     assert "named like a label" not in starter_yaml(named)
+
+
+@pytest.mark.parametrize(
+    ("columns", "label", "others"),
+    [
+        ({"Target": 5, "Stance": 3}, "Stance", ["Target"]),
+        ({"channel": 4, "category": 6, "intent": 9}, "intent", ["category"]),
+        ({"категория": 5, "тональность": 3, "оценка": 5}, "тональность", ["категория", "оценка"]),
+        ({"category": 5, "is_relevant": 2}, "is_relevant", ["category"]),
+        ({"target": 5, "opinion": 3}, "target", ["opinion"]),
+        ({"answer": 60, "label": 2}, "label", []),
+        ({"brand": 5, "label": 2}, "label", []),
+    ],
+)
+def test_a_name_of_labels_alone_comes_before_one_that_may_be_a_fact(tmp_path, columns, label, others):
+    lines = [
+        {"text": f"ёж номер {i}", **{name: f"{name} {i % values}" for name, values in columns.items()}}
+        for i in range(120)
+    ]
+    starter = guessed(tmp_path, lines)
+    assert (starter.label, list(starter.other_labels)) == (label, others)
+    assert not {label, *others} & set(starter.document[0]) and "text" in starter.document[0]
+    written, listed = starter_yaml(starter), ", ".join(f'"{name}" ({columns[name]})' for name in others)
+    assert (f"# (?) By its name; others that may be the label, with their number of values: {listed}." in written) == (
+        len(others) > 0
+    )
+    assert all(f"  # Left out, may be the label: {name}." in written for name in others)
 
 
 @pytest.mark.parametrize("ending", [".csv", ".tsv.gz"])

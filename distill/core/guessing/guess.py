@@ -27,6 +27,7 @@ from distill.core.guessing.columns import Column, look, spread
 from distill.core.guessing.file_roles import UNKNOWN, doubts, file_roles, main_files
 from distill.core.guessing.telling import why_left_out
 from distill.core.guessing.token_lengths import TokenLengths
+from distill.core.guessing.view_fields import MOST_DOCUMENT, Sides, most_different, views
 from distill.core.intake import encoding as encodings
 from distill.core.intake.found_labels import MOST_CLASSES, LabelCounts, in_order
 from distill.core.intake.sources import Reading, named_errors, open_bytes, read_rows
@@ -37,15 +38,12 @@ from distill.core.rendering import lookup
 
 SAMPLE_ROWS = 1000
 LABEL_ROWS = 100_000
-MOST_DOCUMENT, MOST_CARD = 512, 256
-_CARD_WORDS = 30
 _UNIQUE = 0.97
 _FEWEST_PER_CLASS = 2
 _POSITIVE = ("1", "true", "yes", "y", "pos", "positive", "match", "spam", "да", "есть")
 _PLAINLY_RARER = 0.4
 _FEW_QUOTED, _MOSTLY_CLOSED = 5, 0.9
 _LANGUAGES = ("lang", "language", "locale", "язык")
-Sides = tuple[list[str], list[str]]
 Rows = list[dict[str, Any]]
 
 
@@ -142,8 +140,8 @@ def guess(paths: Sequence[Path], folder: Path = Path(), tokenizer: Path | None =
     if not document[0]:
         found = ", ".join(f"{path} ({left_out[path]})" if path in left_out else path for path in first)
         raise UserError("no column holds text", where=str(paths[0]), found=found, do="write the YAML by hand")
-    card = _card(first, document)
     lengths = TokenLengths(sample, tokenizer)
+    document, card = views(first, document, lengths)
     without_text = {path: side for path in roles if (side := _lacks(tables[path], document, card))}
     roles = {path: role for path, role in roles.items() if path not in without_text}
     if "train" not in roles.values():
@@ -170,7 +168,7 @@ def guess(paths: Sequence[Path], folder: Path = Path(), tokenizer: Path | None =
         named_label=named_label(main) is not None,
         other_labels={path: main[path].distinct for path in others},
         slice=slice_,
-        keys=keys or ([] if "test" in files else _most_different(first, document)),
+        keys=keys or ([] if "test" in files else most_different(first, [*document[0], *document[1]])),
         labels=in_order(labels.counts),
         counts=labels.counts,
         kind="multi" if labels.several else "single",
@@ -304,33 +302,12 @@ def _document(
     return found, left_out
 
 
-def _most_different(columns: Mapping[str, Column], document: Sides) -> list[str]:
-    """The text that tells records apart best, as the one key; none where all are lists of texts."""
-    texts = [path for path in [*document[0], *document[1]] if columns[path].is_scalar]
-    return [max(texts, key=lambda path: columns[path].distinct)] if texts else []
-
-
 def _lacks(columns: Mapping[str, Column], document: Sides, card: Sides) -> str | None:
     """The first side of a view that a file has no column of; None where it has one for each."""
     views = {"views.document": document, "views.card": card}
     sides = [(f"{name}.{side}", view[at]) for name, view in views.items() for at, side in ((0, "left"), (1, "right"))]
     lacking = (key for key, fields in sides if fields and not any(path in columns for path in fields))
     return next(lacking, None)
-
-
-def _card(columns: Mapping[str, Column], document: Sides) -> Sides:
-    """The short fields of each side; the shortest one where all are long."""
-    left, right = (_short(columns, side) for side in document)
-    return left, right
-
-
-def _short(columns: Mapping[str, Column], paths: Sequence[str]) -> list[str]:
-    short = [path for path in paths if _quantile(columns[path].words) <= _CARD_WORDS]
-    return short or sorted(paths, key=lambda path: _quantile(columns[path].words))[:1]
-
-
-def _quantile(ordered: Sequence[int]) -> int:
-    return ordered[min(len(ordered) - 1, int(0.95 * len(ordered)))] if ordered else 0
 
 
 def _labels(roles: Mapping[Path, str], label: str, reading: Reading) -> tuple[LabelCounts, Counter[str]]:

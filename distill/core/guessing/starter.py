@@ -12,8 +12,9 @@ from typing import Any
 
 from distill.core.config import parse, parse_yaml
 from distill.core.errors import UserError
-from distill.core.guessing.guess import MOST_CARD, MOST_DOCUMENT, StarterProject, guess
+from distill.core.guessing.guess import StarterProject, guess
 from distill.core.guessing.token_lengths import WINDOWS
+from distill.core.guessing.view_fields import MOST_CARD, MOST_DOCUMENT
 from distill.core.intake.record_reader import BadRow, RecordReader
 from distill.core.intake.show import render
 from distill.core.intake.sources import Reading, data_files, read_rows
@@ -176,7 +177,10 @@ def _views(starter: StarterProject) -> list[str]:
     if starter.tokens["document"] > MOST_DOCUMENT and starter.windows > 1:
         cost = f"about {starter.windows:.1f} times the inputs, and the teacher's time with them"
         lines += [f"    # Reads what is beyond max_tokens too, for {cost}:", f"    # windows: {_plain(WINDOWS)}"]
-    lines += ["  # (?) What the student reads in production: the short columns. Remove what a card will not have."]
+    lines += [
+        "  # (?) What the student reads in production: the short columns, and where many records share those the one",
+        "  # that tells records apart. Remove what a card will not have.",
+    ]
     return lines + _view("card", starter.card, starter, MOST_CARD)
 
 

@@ -278,8 +278,9 @@ def test_lengths_are_those_of_the_tokenizer_and_longer_ones_are_said(tmp_path):
     lines = [{"id": i, "title": f"ёж {i:02}", "text": "буква " * 150, "label": i % 2} for i in range(40)]
     lines = [{**line, "text": line["text"] + str(line["id"])} for line in lines]
     starter = guessed(tmp_path, lines, tokenizer=tmp_path / "tokenizer.json")
-    assert starter.tokens == {"document": 5 + 3 + 901 + 1, "card": 5}
+    assert starter.tokens == {"document": 5 + 901 + 1, "card": 5}
     found, text = parsed(starter), starter_yaml(starter)
+    assert starter.document == (["title"], ["text"])  # each window of the text begins with the title
     assert found.views["document"].max_tokens == 512 and found.views["document"].windows is None
     assert "# windows: {stride: 64, max: 4, pool: mean}" in text and "for about 2.0 times the inputs" in text
     short = guessed(

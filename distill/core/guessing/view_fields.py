@@ -1,0 +1,60 @@
+"""Which text fields the guessed views read, and in which order: short ones first, so that all of them are read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from distill.core.guessing.columns import Column
+from distill.core.guessing.token_lengths import TokenLengths
+
+MOST_DOCUMENT, MOST_CARD = 512, 256
+_CARD_WORDS = 30
+_TELLS_APART = 0.9  # of the values that the side's most different field has
+Sides = tuple[list[str], list[str]]
+
+
+def views(columns: Mapping[str, Column], texts: Sides, lengths: TokenLengths) -> tuple[Sides, Sides]:
+    """The fields of document and card. Args: texts: the text columns of each side."""
+    left, right = (_short_first(columns, side) for side in texts)
+    card = (_card(columns, left), _card(columns, right))
+    if not right and lengths.longest((left, [])) > MOST_DOCUMENT:
+        left, right = _beside_long_ones(columns, left)
+    return (left, right), card
+
+
+def most_different(columns: Mapping[str, Column], paths: Sequence[str]) -> list[str]:
+    """The text that tells records apart best, the first of equals; none where all are lists of texts."""
+    scalar = [path for path in paths if columns[path].is_scalar]
+    return [max(scalar, key=lambda path: columns[path].distinct)] if scalar else []
+
+
+def _short_first(columns: Mapping[str, Column], paths: Sequence[str]) -> list[str]:
+    """Short fields in their order, then long ones by length: what is behind a long field is cut off first."""
+    return sorted(paths, key=lambda path: max(_CARD_WORDS, _words(columns[path])))
+
+
+def _beside_long_ones(columns: Mapping[str, Column], paths: list[str]) -> Sides:
+    """Short fields on the left of long ones, which are read in windows that each begin with the left side."""
+    short = [path for path in paths if _is_short(columns[path])]
+    return (short, paths[len(short) :]) if short else (paths, [])
+
+
+def _card(columns: Mapping[str, Column], paths: Sequence[str]) -> list[str]:
+    """The short fields of a side, the shortest one where all are long; and what tells its records apart.
+
+    Short fields whose values many records share, such as a product's name beside its reviews, say nothing of the rest.
+    """
+    found = [path for path in paths if _is_short(columns[path])] or list(paths[:1])
+    apart = most_different(columns, paths)
+    told = max((columns[path].distinct for path in found), default=0)
+    return found + [path for path in apart if told < _TELLS_APART * columns[path].distinct]
+
+
+def _is_short(column: Column) -> bool:
+    return _words(column) <= _CARD_WORDS
+
+
+def _words(column: Column) -> int:
+    """Words that suffice for 95% of the values."""
+    ordered = column.words
+    return ordered[min(len(ordered) - 1, int(0.95 * len(ordered)))] if ordered else 0

@@ -63,7 +63,8 @@ def audit(project: Project, records: Path, folder: Path, *, tokenizers: Mapping[
     near_duplicates and near_leaks (with `data.near`, see `near_findings`), against (with `data.against`, see
     `compare_records`), uncovered_slices, balance, leaks, leak_rows
     (the figure of the gate) with leak_examples (test to its first ids), tokenizer, token_rows (rows measured per
-    split), tokens, histograms, unread_share, same_text_share, warnings; no times, no absolute paths.
+    split), tokens, histograms, unread_share, unread_fields (where there are any), same_text_share, warnings; no times,
+    no absolute paths.
 
     Args: tokenizers: view to `tokenizer.json` for the token figures; views without one count words and signs.
     Raises: UserError for a tokenizer that cannot be read, or a pool file without any column of a view's side.
@@ -188,12 +189,18 @@ def _token_figures(project: Project, surveys: list[_Survey], tokenizers: Mapping
         histograms[name] = lengths.histogram(list(parts.values()))
         unread[name] = lengths.unread_share(list(parts.values()))
     everything = [record for survey in surveys for record in survey.sample]
+    fields = {
+        name: found
+        for name in tokens
+        if name in tokenizers and (found := lengths.unread_fields(renderers[name], everything))
+    }
     return {
         "tokenizer": {name: sha256(tokenizers[name]) if name in tokenizers else "words" for name in renderers},
         "token_rows": {survey.split: len(survey.sample) for survey in surveys},
         "tokens": tokens,
         "histograms": histograms,
         "unread_share": unread,
+        **({"unread_fields": fields} if fields else {}),
         "same_text_share": lengths.same_text_share(renderers, everything),
     }
 
@@ -254,6 +261,10 @@ def _warnings(project: Project, found: Mapping[str, Any], shared: list[Overlap])
     for view, share in found["unread_share"].items():
         if share > _MUCH_UNREAD:
             warnings.append(f"views.{view}: {share:.0%} of the tokens are never read; raise max_tokens or use windows")
+    for view, fields in found.get("unread_fields", {}).items():
+        listed = ", ".join(f"{path} ({share:.0%})" for path, share in fields.items())
+        do = "put them before the long ones, or raise max_tokens"
+        warnings.append(f"views.{view}: fields of which nothing is read in most of their rows: {listed}; {do}")
     if found["same_text_share"] > _MANY_SAME and _differ(project):
         warnings.append("document and card render the same text in nearly every row: the teacher has no richer view")
     return warnings

@@ -10,11 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distill.core.records import Record
-from distill.core.rendering import Renderer
+from distill.core.rendering import Renderer, field_text
 
 QUANTILES = (10, 25, 50, 75, 90, 95, 99)
 BINS = 40
 _BATCH_ROWS = 256
+_FIELD_ROWS = 500
+_MOSTLY = 0.5
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,25 @@ def unread_share(parts: Sequence[Lengths]) -> float:
     """Share of all tokens that no window reads."""
     tokens = sum(int(part.tokens.sum()) for part in parts)
     return sum(int(part.cut_tokens.sum()) for part in parts) / tokens if tokens else 0.0
+
+
+def unread_fields(renderer: Renderer, records: Sequence[Record]) -> dict[str, float]:
+    """Field of which no window reads anything in over half of its rows, to their share, of some 500 records.
+
+    Such a field stands behind others that fill the view: without it the windows are the same. Args: renderer: with a
+    model's tokenizer, as words that are only counted have no ids of their own.
+    """
+    rows = [record.fields for record in records[:: max(1, len(records) // _FIELD_ROWS)]]
+    whole = renderer.encode_batch(rows)
+    found: dict[str, float] = {}
+    for path in [*renderer.left, *renderer.right]:
+        filled = [at for at, fields in enumerate(rows) if field_text(fields, path)]
+        cut = [at for at in filled if whole[at].cut_tokens]
+        without = renderer.encode_batch([{**rows[at], path: ""} for at in cut])
+        unread = sum(whole[at].windows == one.windows for at, one in zip(cut, without, strict=True))
+        if unread > _MOSTLY * len(filled):
+            found[path] = unread / len(filled)
+    return found
 
 
 def same_text_share(renderers: Mapping[str, Renderer], records: Sequence[Record]) -> float:

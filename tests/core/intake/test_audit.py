@@ -9,9 +9,12 @@ from distill.core.files import read_json, sha256
 from distill.core.intake.audit import audit
 from distill.core.intake.ledger import Ledger
 from distill.core.intake.words import word_tokenizer
+from distill.core.project import ViewConfig
 from distill.core.record_store import write_records
 from distill.core.records import Record
 from tests.core.record_fixtures import prepare_and_audit, project, row, rows, write_all
+
+GOLD = np.array([1, 0, 0], np.float32)
 
 
 def run(root, tokenizers=None, **data):
@@ -107,6 +110,28 @@ def test_unread_tokens_are_a_share_of_all_and_warned_about(tmp_path):
     measured = read_json(tmp_path / "audit.json")
     assert measured["unread_share"]["document"] == pytest.approx(25 / 41)  # the budget reads 12 of 37
     assert any(warning.startswith("views.document: 61%") for warning in measured["warnings"])
+
+
+@pytest.mark.parametrize(("left", "unread"), [(["page.body", "page.title"], 0.75), (["page.title", "page.body"], 0)])
+def test_a_field_behind_a_long_one_is_named_where_most_rows_do_not_read_it(tmp_path, left, unread):
+    views = {"document": {"left": left, "max_tokens": 40}, "card": {"left": ["page.title"], "max_tokens": 40}}
+    plan = project(root=str(tmp_path))
+    plan = plan.model_copy(update={"views": {name: ViewConfig.model_validate(view) for name, view in views.items()}})
+    for split in ("train", "valid", "test.seen"):
+        made = [
+            Record(f"{split}{i}", {"page.title": f"в {i}", "page.body": "г " * (60 if i % 4 else 9)}, GOLD)
+            for i in range(12)
+        ]
+        write_records(tmp_path / "records" / f"{split}.parquet", made)
+    Ledger().save(tmp_path / "records")
+    words = Tokenizer(models.WordLevel({"[UNK]": 0, "в": 1, "г": 2, **{str(i): 3 + i for i in range(12)}}, "[UNK]"))
+    words.pre_tokenizer = pre_tokenizers.Whitespace()
+    words.save(str(tmp_path / "tokenizer.json"))
+    audit(plan, tmp_path / "records", tmp_path, tokenizers=dict.fromkeys(views, tmp_path / "tokenizer.json"))
+    found = read_json(tmp_path / "audit.json")
+    assert found.get("unread_fields") == ({"document": {"page.title": unread}} if unread else None)
+    said = "views.document: fields of which nothing is read in most of their rows: page.title (75%)"
+    assert any(said in warning for warning in found["warnings"]) == (unread > 0)
 
 
 def test_rows_that_render_equally_in_both_views(tmp_path):

@@ -29,7 +29,7 @@ narrow.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from statistics import NormalDist
 
 import numpy as np
@@ -46,15 +46,23 @@ _KEEP_BYTES = 1 << 28
 Seed = int | tuple[int, ...]
 
 
-def require_clusters(clusters: int, rows: int, *, by_row: bool, where: str | None = None) -> None:
-    """Check that there are clusters enough to resample. Raises: UserError with their number under 30."""
+def require_clusters(
+    clusters: int, rows: int, *, by_row: bool, where: str | None = None, others: Mapping[str, int] | None = None
+) -> None:
+    """Check that there are clusters enough to resample.
+
+    Args: others: further keys to the values that they have in these rows.
+    Raises: UserError with their number under 30, naming the further keys that have as many.
+    """
     if clusters < FEWEST_CLUSTERS:
         more = "rows" if by_row else "values of the first key in data.keys"
+        enough = [f"{key} ({values} values)" for key, values in (others or {}).items() if values >= FEWEST_CLUSTERS]
+        first = f"put {' or '.join(enough)} first in data.keys, or " if enough else ""
         raise UserError(
             f"an interval needs at least {FEWEST_CLUSTERS} clusters",
             where=where,
             found=f"{clusters} clusters in {rows} rows",
-            do=f"give a split with more {more}",
+            do=f"{first}give a split with more {more}",
         )
 
 

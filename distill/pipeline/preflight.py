@@ -10,7 +10,7 @@ from distill.core.errors import MissingExtra, UserError, unknown_name
 from distill.core.files import Json
 from distill.core.labelling import Labelling
 from distill.core.model_folder import layer_count, width
-from distill.core.predictions import cluster_of
+from distill.core.predictions import cluster_of, clusters_of
 from distill.core.progress import note
 from distill.core.record_store import iter_records, read_records, slice_counts
 from distill.core.run_folder import RECORDS, RunFolder
@@ -150,8 +150,20 @@ def _told(teacher: TeacherConfig, shape: tuple[int | None, int | None] | None) -
 def require_intervals(experiment: Experiment) -> None:
     """Check that validation and every test have clusters enough for an interval. Raises: UserError naming the split."""
     for split in experiment.predicted_splits:
-        clusters = [cluster_of(record) for record in read_records(experiment.run / RECORDS, split)]
-        require_clusters(len(set(clusters)), len(clusters), by_row=not experiment.project.data.keys, where=split)
+        keys = experiment.project.data.keys
+        clusters = [clusters_of(record) for record in read_records(experiment.run / RECORDS, split)]
+        values = [len(set(column)) for column in zip(*clusters, strict=True)] or [0]
+        others = dict(zip(keys[1:], values[1:], strict=False))
+        require_clusters(values[0], len(clusters), by_row=not keys, where=split, others=others)
+
+
+def interval_warning(experiment: Experiment) -> str | None:
+    """That training will stop because a split has too few clusters for an interval, and what to do."""
+    try:
+        require_intervals(experiment)
+    except UserError as error:
+        return f"nothing can be trained: {error.where}: {error.brief}; {error.do}"
+    return None
 
 
 def require_positive(experiment: Experiment, report: Json) -> None:

@@ -163,6 +163,25 @@ def test_forty_validation_rows_stop_the_run_before_anything_is_trained(tmp_path)
     assert read(run, "choice/choice.json")["rows"] == 40
 
 
+def test_a_first_key_of_few_values_is_said_by_the_audit_and_another_one_is_named(tmp_path):
+    project, run = write_project(tmp_path, ROWS), tmp_path / "run"
+    for split in ROWS:
+        write_rows(
+            tmp_path, split, [{**row, "shop": f"м{at % 4}"} for at, row in enumerate(read_rows(tmp_path, split))]
+        )
+    keyed = [f"--config={project}", f"--out={run}", "--set=data.keys=[shop,id]"]
+    said = [
+        "an interval needs at least 30 clusters",
+        "4 clusters in 100 rows",
+        "put id (100 values) first in data.keys",
+    ]
+    audited, taught = distill("audit", *keyed), distill("teach", *keyed)
+    told = " ".join(audited.stdout.split())
+    assert audited.returncode == 0 and "warning: nothing can be trained: valid:" in told, audited.stderr
+    assert all(one in told for one in said)
+    assert taught.returncode == 2 and all(one in taught.stderr for one in said), taught.stderr
+
+
 def test_without_a_validation_row_of_the_positive_class_nothing_is_trained(tmp_path):
     project, run = write_project(tmp_path), tmp_path / "run"
     rows = [{**row, "label": "мимо"} if row["label"] == "точно" else row for row in read_rows(tmp_path, "valid")]

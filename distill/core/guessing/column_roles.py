@@ -131,7 +131,10 @@ def _belongs(path: str, side: str) -> bool:
 def key_columns(
     columns: Mapping[str, Column], sides: Mapping[str, int], labelled: Sequence[Mapping[str, Column]]
 ) -> list[str]:
-    """The identity column of each side that groups most: fewest values among those named like a key."""
+    """The identity column of each side that groups most: fewest values among those named like a key.
+
+    The one with the most values comes first, as intervals need 30 values of the first in every split.
+    """
     keys = []
     for side in (0, 1):
         own = [path for path, found in sides.items() if found == side and is_key(path)]
@@ -139,4 +142,4 @@ def key_columns(
         own = [path for path in own if columns[path].is_scalar]
         if own:
             keys.append(min(own, key=lambda path: columns[path].distinct))
-    return keys
+    return sorted(keys, key=lambda path: -columns[path].distinct)

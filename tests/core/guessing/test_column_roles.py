@@ -103,3 +103,15 @@ def test_a_table_without_a_header_line_is_refused(tmp_path, ending):
         guess([save(*lines)], tmp_path)
     head = sign.join(("тема", "текст"))
     assert guess([save(head, *lines, head, *lines)], tmp_path).label == "тема"
+
+
+def test_the_key_with_the_most_values_comes_first(tmp_path):
+    lines = [
+        {
+            "label": i // 6 % 2,
+            "entity": {"id": f"e{i % 6}", "name": f"ёж {i % 6}"},
+            "article": {"id": f"a{i // 2}", "title": f"новость {i}"},
+        }
+        for i in range(120)
+    ]
+    assert guessed(tmp_path, lines).keys == ["article.id", "entity.id"]

@@ -103,4 +103,4 @@ def test_rows_of_two_keys_of_which_some_cross_have_more_validation(tmp_path):
         for i in range(400)
     ]
     found = guess([write(tmp_path / "train.jsonl", pairs)], tmp_path)
-    assert found.keys == ["product.id", "page.id"] and data(found).split.valid == 0.3
+    assert found.keys == ["page.id", "product.id"] and data(found).split.valid == 0.3

@@ -218,7 +218,7 @@ def _figures(fresh: Fresh, scaled: FloatArray, decided: Mapping[str, BoolArray |
 def _figure(fresh: Fresh, scaled: FloatArray, bootstrap: Bootstrap, name: str, held: BoolArray | None = None) -> Figure:
     """A figure of a tally by its name. Args: held: the labels that are predicted; None: those of the objective."""
     columns = tally(scaled, fresh.target, fresh.space.objective, held).columns * fresh.weights[:, None]
-    drawn_from = fresh.gold.any(axis=0)
+    drawn_from = np.asarray(fresh.gold.any(axis=0))
 
     def of(sums: ArrayLike) -> FloatArray:
         return np.asarray(getattr(Tally(np.asarray(sums, np.float64), drawn_from), name))

@@ -50,18 +50,25 @@ def obstacle(spec: ModelSpec, target: Target) -> str | None:
     Students leave as every target that their family can be; teachers, for the latency report, as those judged by
     parity.
     """
-    own, training = family(spec.family), getattr(spec.config, "training", None)
+    own = family(spec.family)
     if not own.exports:
         return f"no target can write the family {spec.family}"
     if target.quantises and not own.products:
         return f"the family {spec.family} has no products of layers to round"
-    if target.refits and not (own.layered and training is not None):
-        return f"the family {spec.family} cannot be fitted on with layers that round"
-    if target.refits and training.objective.folds:
-        return (
-            f"its head is folded at the end (training.objective: {training.objective.name()}): no fit goes on from it"
-        )
+    if target.refits and (why := _no_further_fit(spec)):
+        return why
     return None if spec.role == STUDENT or target.criterion == "parity" else "only students do"
+
+
+def _no_further_fit(spec: ModelSpec) -> str | None:
+    """Why no fit can go on from the finished model; None where one can."""
+    training = getattr(spec.config, "training", None)
+    if training is None or not family(spec.family).layered:
+        return f"the family {spec.family} cannot be fitted on with layers that round"
+    if training.objective.folds:
+        name = training.objective.name()
+        return f"its head is folded at the end (training.objective: {name}), so that no fit goes on from it"
+    return None
 
 
 def _climbed(run: RunFolder, settings: Settings, spec: ModelSpec, asked: str) -> list[Rung]:

@@ -149,7 +149,7 @@ def test_a_run_goes_on_to_the_next_target_as_soon_as_one_has_failed(project, mon
             ["students.small.training.objective=one_vs_rest"],
             [
                 "students.small is not exported as onnx-int8-qat: its head is folded at the end "
-                "(training.objective: one_vs_rest): no fit goes on from it"
+                "(training.objective: one_vs_rest), so that no fit goes on from it"
             ],
         ),
         (

@@ -16,9 +16,9 @@ from distill.core.view import View
 from distill.evaluation.over_seeds import Seeded
 from distill.pipeline.experiment import Experiment
 from distill.pipeline.seeds import first_run
-from distill.pipeline.studies.cells import Cell, Resolve, Way, cells_of, measured_model
+from distill.pipeline.studies.cells import Cell, Resolve, Way, cells_of
 from distill.pipeline.studies.narrowed import narrowed, swap_fields
-from distill.pipeline.studies.reading import reading
+from distill.pipeline.studies.reading import reader, reading
 from distill.pipeline.studies.study import Study, Told
 from distill.report.studies.fields_table import fields_sentences, fields_sheet
 
@@ -35,13 +35,10 @@ def fields_study(resolve: Resolve, model: str | None = None, view: str | None = 
     and so are the fields of `task.swap`.
 
     Args: model: the one that is fitted; None: the first teacher. view: that it reads; None: its own.
-    Raises: UserError for an unknown view, a model that is no entry of the project, and a view of one field.
+    Raises: UserError for an unknown view, a model that `reader` refuses, and a view of one field.
     """
     base = resolve([])
-    chosen = measured_model(base, model or next(iter(base.teachers)))
-    if chosen not in base.teachers and chosen not in base.students:
-        do = "name a teacher or student of the project with --model; --view says which view it reads"
-        raise UserError("this model has no entry of its own in the project", where="--model", found=chosen, do=do)
+    chosen = reader(base, model or next(iter(base.teachers)))
     name = view or Experiment(base).models[chosen].view
     if name not in base.project.views:
         raise unknown_name("view", name, base.project.views, "--view")

@@ -17,9 +17,9 @@ from distill.pipeline.budget.measuring import valid_split
 from distill.pipeline.experiment import Experiment
 from distill.pipeline.seeds import first_run
 from distill.pipeline.settings import Settings
-from distill.pipeline.studies.cells import Cell, Resolve, Way, cells_of, is_made, measured_model
+from distill.pipeline.studies.cells import Cell, Resolve, Way, cells_of, is_made
 from distill.pipeline.studies.narrowed import narrowed, swap_fields
-from distill.pipeline.studies.reading import reading
+from distill.pipeline.studies.reading import reader, reading
 from distill.pipeline.studies.served import Time, served, side_by_side
 from distill.pipeline.studies.study import Study, Told
 from distill.pipeline.view_tokenizer import known_tokenizer
@@ -40,13 +40,10 @@ def frontier_study(
     Args: views: of the project, two or more: these are the cells. One: it is shortened, by its length (1, 3/4, 1/2,
         3/8, 1/4, 1/8 of it), and at its whole length by its fields, from the last of each side on. None: the model's
         own. model: that is fitted; None: the first student. time: in place of fresh processes side by side.
-    Raises: UserError for an unknown view, and a model that is no entry of the project.
+    Raises: UserError for an unknown view, and a model that `reader` refuses.
     """
     base = resolve([])
-    chosen = measured_model(base, model)
-    if chosen not in base.teachers and chosen not in base.students:
-        do = "name a teacher or student of the project with --model"
-        raise UserError("this model has no entry of its own in the project", where="--model", found=chosen, do=do)
+    chosen = reader(base, model)
     for view in views:
         if view not in base.project.views:
             raise unknown_name("view", view, base.project.views, "--view")

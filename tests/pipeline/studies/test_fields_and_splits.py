@@ -158,6 +158,16 @@ def test_a_model_that_is_not_fitted_here_is_not_studied(split, project, tmp_path
     assert frontier_study(resolve, model="small").model == "small"
 
 
+def test_a_study_of_views_needs_a_model_that_reads_one(project, tmp_path):
+    given = "teachers={other: {preset: words, weight: 0}, "
+    given += "both: {preset: ensemble, members: {base: 1, other: 1}, weight: 0}}"
+    for study in (fields_study, partial(frontier_study, views=())):
+        with pytest.raises(UserError, match="no view but those of its members(.|\n)*base, other"):
+            study(resolver(project, tmp_path / "run", given), model="both")
+        with pytest.raises(UserError, match="no entry of its own"):
+            study(resolver(project, tmp_path / "run"), model="tfidf")
+
+
 def test_a_split_study_takes_what_is_made_of_models_that_learn(project, tmp_path):
     asked = "llm: {preset: http_llm, url: 'http://127.0.0.1:9/v1', model: m, weight: 0}"
     given = "teachers={base: {preset: words, weight: 0}, other: {preset: words, weight: 0}, "

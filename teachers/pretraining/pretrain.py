@@ -22,7 +22,8 @@ from distill.core.view import TOKENIZER_FILE
 from distill.models import pretrained
 from distill.training import resume
 from distill.training.attention import choose_attention
-from distill.training.fit import quiet_trainer, set_dropout, tensorboard
+from distill.training.dropout_rates import set_dropout
+from distill.training.fit import quiet_trainer, tensorboard
 from distill.training.masking import WholeWordMasker
 from distill.training.trainer import ProgressCallback
 from teachers.embedded import local_folder

@@ -62,7 +62,8 @@ class Search:
                 do="name one, here or with --student 6L",
             )
         found = cls(settings, template)
-        require_unchosen(Experiment(replace(found.run_of(found.entries(None), SHAPES), closed=True)))
+        shapes = {shape.name: entry for shape, entry in found.entries(None).items()}
+        require_unchosen(Experiment(replace(found.run_of(shapes, SHAPES), closed=True)))
         return found
 
     @property

@@ -66,7 +66,8 @@ class StarterProject:
         counts: label to rows.
         kind: `single` or `multi`.
         document, card: (left fields, right fields).
-        tokens: view to the tokens that suffice for 95% of the records. exact: whether a model's tokenizer counted them.
+        tokens: view to the tokens that suffice for 95% of the records.
+        tokenizer: the `tokenizer.json` of a model that counted them; None: guessed from their words.
         windows: inputs per document where long ones are read in windows; 1 where all fit.
         left_out: text column that is in no view to the reason.
         doubts: what the names of labelled files leave open, in words, to those files.
@@ -91,7 +92,7 @@ class StarterProject:
     document: Sides
     card: Sides
     tokens: Mapping[str, int]
-    exact: bool
+    tokenizer: Path | None
     windows: float
     left_out: Mapping[str, str] = field(default_factory=dict)
     doubts: Mapping[str, Sequence[str]] = field(default_factory=dict)
@@ -175,7 +176,7 @@ def guess(paths: Sequence[Path], folder: Path = Path(), tokenizer: Path | None =
         document=document,
         card=card,
         tokens={"document": lengths.longest(document), "card": lengths.longest(card)},
-        exact=lengths.exact,
+        tokenizer=tokenizer,
         windows=lengths.windows(document, MOST_DOCUMENT),
         left_out=left_out,
         doubts=unclear,

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tokenizers import Tokenizer
+
 from distill.core.config import parse, parse_yaml
 from distill.core.errors import UserError
 from distill.core.guessing.guess import StarterProject, guess
@@ -52,13 +54,14 @@ def starter_yaml(starter: StarterProject) -> str:
 
 
 def preview(starter: StarterProject) -> str:
-    """The first training record as each view of the guessed project renders it, in words and signs.
+    """The first training record as each view of the guessed project renders it, by the tokenizer that counted lengths.
 
     Raises: UserError when the project file cannot be read back, or no training row makes a record with it.
     """
     project = parse(Project, parse_yaml(starter_yaml(starter), "distill init"), "distill init")
     record = first_record(project, starter.folder)
-    shown = [render(record, name, view).text() for name, view in project.views.items()]
+    tokenizer = starter.tokenizer and Tokenizer.from_file(str(starter.tokenizer))
+    shown = [render(record, name, view, tokenizer).text() for name, view in project.views.items()]
     return "\n".join([f"record {record.id}", *shown])
 
 
@@ -187,7 +190,7 @@ def _views(starter: StarterProject) -> list[str]:
 def _view(name: str, sides: tuple[Sequence[str], Sequence[str]], starter: StarterProject, most: int) -> list[str]:
     left, right = sides
     tokens = starter.tokens[name]
-    counted = "tokens of the default encoder" if starter.exact else "tokens, guessed from their words"
+    counted = "tokens of the default encoder" if starter.tokenizer else "tokens, guessed from their words"
     cut = f"; {most} at most are proposed, the rest is cut" if tokens > most else ""
     lines = [f"  {name}:", f"    left: {_flow(list(left))}"]
     lines += [f"    right: {_flow(list(right))}"] if right else []

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+from tokenizers import Tokenizer
+
 from distill.core.errors import UserError, nearest
 from distill.core.intake.words import word_tokenizer
 from distill.core.project import ViewConfig
@@ -52,7 +54,8 @@ class ShowResult:
         cuts = [f"{path} {count} by its budget" for path, count in self.cut_fields.items()]
         cuts += [f"left side {self.cut_left} by max_tokens"] if self.cut_left else []
         cuts += [f"right side {self.cut_right} by max_tokens"] if self.cut_right else []
-        return "\n".join([*lines, f"  cut:     {', '.join(cuts) or 'nothing'}"])
+        none = "not known before a model is chosen" if self.tokenizer == "words" else "nothing"
+        return "\n".join([*lines, f"  cut:     {', '.join(cuts) or none}"])
 
 
 def find_record(folder: Path, record_id: str) -> Record:
@@ -71,14 +74,18 @@ def find_record(folder: Path, record_id: str) -> Record:
 
 def describe(record: Record, view: View) -> str:
     """How a model's view reads a record, for a terminal."""
-    return render(record, view.name, view.config, view.renderer()).text()
+    return _shown(record, view.name, view.renderer(), "model").text()
 
 
-def render(record: Record, name: str, view: ViewConfig, renderer: Renderer | None = None) -> ShowResult:
-    """How view `name` reads a record; without a renderer of a model's view, tokens are words and signs."""
-    bound = renderer or renderer_with(name, view.model_dump(mode="json"), word_tokenizer())
+def render(record: Record, name: str, view: ViewConfig, tokenizer: Tokenizer | None = None) -> ShowResult:
+    """How view `name` reads a record; without a model's tokenizer, tokens are words and signs."""
+    bound = renderer_with(name, view.model_dump(mode="json"), tokenizer or word_tokenizer())
+    return _shown(record, name, bound, "model" if tokenizer else "words")
+
+
+def _shown(record: Record, name: str, bound: Renderer, tokenizer: str) -> ShowResult:
     encoded, (left, right) = bound.encode(record.fields), bound.text(record.fields)
-    fields = {path: _budget_cut(bound, record, path) for path in view.budgets}
+    fields = {path: _budget_cut(bound, record, path) for path in bound.budgets}
     unread = encoded.cut_tokens - sum(fields.values())
     left_ids = bound.tokenizer.encode(left, add_special_tokens=False).ids
     left_unread = (
@@ -86,7 +93,7 @@ def render(record: Record, name: str, view: ViewConfig, renderer: Renderer | Non
     )
     return ShowResult(
         view=name,
-        tokenizer="model" if renderer else "words",
+        tokenizer=tokenizer,
         left=left,
         right=right,
         tokens=encoded.tokens,

@@ -282,6 +282,10 @@ def test_lengths_are_those_of_the_tokenizer_and_longer_ones_are_said(tmp_path):
     found, text = parsed(starter), starter_yaml(starter)
     assert starter.document == (["title"], ["text"])  # each window of the text begins with the title
     assert found.views["document"].max_tokens == 512 and found.views["document"].windows is None
+    # An input is 512 letters, as no special token is set; without a tokenizer no cut is claimed.
+    assert "tokens: 906; read in windows of 512" in preview(starter)
+    assert "right side 394 by max_tokens" in preview(starter)
+    assert "cut:     not known before a model is chosen" in preview(guessed(tmp_path, lines))
     assert "# windows: {stride: 64, max: 4, pool: mean}" in text and "for about 2.0 times the inputs" in text
     short = guessed(
         tmp_path, [{**line, "text": line["title"]} for line in lines], tokenizer=tmp_path / "tokenizer.json"

@@ -39,7 +39,8 @@ def test_a_view_without_room_for_text_is_named():
 def test_windows_are_listed_with_their_tokens():
     shown = render(RECORD, "document", view(max_tokens=15, budgets={}, windows={"stride": 2, "max": 8}))
     assert len(shown.windows) > 2 and set(shown.windows[:-1]) == {15}
-    assert (shown.cut_left, shown.cut_right) == (0, 0) and shown.text().endswith("cut:     nothing")
+    assert (shown.cut_left, shown.cut_right) == (0, 0)
+    assert shown.text().endswith("cut:     not known before a model is chosen")  # which has more tokens than words
 
 
 def test_a_single_text_has_no_right_side():
@@ -51,7 +52,9 @@ def test_a_single_text_has_no_right_side():
 def test_a_models_view_counts_its_own_tokens(tmp_path):
     word_tokenizer().save(str(tmp_path / "tokenizer.json"))
     text = describe(RECORD, View("card", view(), tmp_path / "tokenizer.json"))
-    assert "tokens: 26" in text and text.startswith("view card")
+    assert "tokens: 26" in text and text.startswith("view card") and "12 by its budget" in text
+    whole = describe(RECORD, View("card", view(budgets={}), tmp_path / "tokenizer.json"))
+    assert whole.endswith("cut:     nothing")
 
 
 def test_a_record_is_found_in_any_split_and_a_near_id_is_named(tmp_path):

@@ -76,6 +76,16 @@ class Column:
         )
 
     @property
+    def why_no_text(self) -> str | None:
+        """What the values are where they are no text, in words; None for text."""
+        if self.is_text:
+            return None
+        texts = list(map(str, self.values))
+        if all(not isinstance(value, float) for value in self.values) and all(map(_is_hash, texts)):
+            return "codes of digits"
+        return "numbers" if all(map(_is_number, texts)) else "few letters"
+
+    @property
     def is_code(self) -> bool:
         """Whether nearly each row has one word of its own with a digit, which is no address: `banks-666480-a`."""
         coded = sum(bool(_CODE.fullmatch(str(value))) for value in self.values)
@@ -110,6 +120,14 @@ def spread(rows: Iterable[Any], least: int) -> list[Any]:
         if len(kept) == 2 * least:
             kept, step = kept[::2], 2 * step
     return kept
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text.replace(",", "."))
+    except ValueError:
+        return text in ("True", "False")
+    return True
 
 
 def _is_hash(text: str) -> bool:

@@ -69,7 +69,7 @@ class StarterProject:
         tokens: view to the tokens that suffice for 95% of the records.
         tokenizer: the `tokenizer.json` of a model that counted them; None: guessed from their words.
         windows: inputs per document where long ones are read in windows; 1 where all fit.
-        left_out: text column that is in no view to the reason.
+        left_out: column that is in no view, and none of those above, to the reason.
         doubts: what the names of labelled files leave open, in words, to those files.
         without_text: file that is left out to the side of a view that it has no column of.
     """
@@ -288,9 +288,9 @@ def _document(
         if not column.is_readable:
             left_out[path] = "not every value is a text"
             continue
-        if not column.is_text:
+        if not column.values or (path == slice_ and not column.is_text):
             continue
-        may_be = "may be the label" if path in others else None
+        may_be = "may be the label" if path in others else column.why_no_text
         reason = may_be or ("one code per row" if column.is_code else why_left_out(column, rows, label))
         if reason is None and (path == slice_ or (not sides and path in SLICES) or column.name in _LANGUAGES):
             reason = "names a group of records"

@@ -173,7 +173,7 @@ def _files(starter: StarterProject) -> list[str]:
 def _views(starter: StarterProject) -> list[str]:
     lines = [
         "views:",
-        "  # What the teacher reads: every text column.",
+        "  # What the teacher reads: every text column. Others can be added to a side where they say something.",
         *(f"  # Left out, {reason}: {_flow(path)[1:-1]}." for path, reason in starter.left_out.items()),
         *_view("document", starter.document, starter, MOST_DOCUMENT),
     ]

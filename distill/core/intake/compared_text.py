@@ -1,7 +1,7 @@
 """The texts by which records are compared: sides of a view, whole or as far as a model can read, in one form; hashes.
 
-The form is coarser than what most tokenizers see: texts that differ only in case, in Unicode form or in signs that do
-not show are equal here, as they are for a model that lower-cases and cleans its input. So duplicates and leaks do not
+The form is coarser than what most tokenizers see: texts that differ only in case, in Unicode form, in ё and е, or in
+signs that do not show are equal here, as they are for a model that lower-cases and cleans its input. So duplicates and leaks do not
 depend on the teacher, and none is missed because of a zero-width space.
 """
 
@@ -30,13 +30,13 @@ _MOST_KEPT = 10_000  # characters
 
 
 def compared(text: str) -> str:
-    """`text` in the form in which texts are compared: NFKC, without case and signs that do not show."""
+    """`text` in the form in which texts are compared: NFKC, ё as е, without case and signs that do not show."""
     return _compared_again(text) if len(text) < _MOST_KEPT else _compared(text)
 
 
 def _compared(text: str) -> str:
     seen = text if text.isprintable() else " ".join(_UNSEEN.sub("", text).split())
-    return seen.lower() if seen.isascii() else folded(seen)
+    return seen.lower() if seen.isascii() else folded(seen).replace("ё", "е")
 
 
 _compared_again = lru_cache(maxsize=32)(_compared)  # a record's text is compared as a field, of a view and of a card

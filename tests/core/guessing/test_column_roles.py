@@ -115,3 +115,24 @@ def test_the_key_with_the_most_values_comes_first(tmp_path):
         for i in range(120)
     ]
     assert guessed(tmp_path, lines).keys == ["article.id", "entity.id"]
+
+
+def test_numbers_and_codes_are_left_out_and_said(tmp_path):
+    lines = [
+        {
+            "id": i,
+            "label": i % 2,
+            "text": f"ёж номер {i}",
+            "price": i * 7.5,
+            "cost": f"{i * 10}.00",
+            "gtin": f"46000000{i:05}",
+            "day": f"2024.11.{i % 28 + 1:02}",
+            "source": i % 4,
+            "nothing": None,
+        }
+        for i in range(60)
+    ]
+    starter = guessed(tmp_path, lines)
+    assert starter.document == (["text"], []) and starter.slice == "source"
+    assert starter.left_out == {"price": "numbers", "cost": "numbers", "gtin": "codes of digits", "day": "few letters"}
+    assert "  # Left out, codes of digits: gtin." in starter_yaml(starter)

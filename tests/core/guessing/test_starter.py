@@ -252,6 +252,7 @@ def test_columns_that_say_nothing_or_give_the_label_away_are_left_out_and_said(t
         "split": "one value in nearly all rows",
         "fold": "names the part of the data",
         "lang": "names a group of records",
+        "hash": "codes of digits",
     }
     assert "# Left out, gives the label away: label_text." in starter_yaml(starter)
 

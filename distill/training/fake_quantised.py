@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from distill.core.errors import UserError
+from distill.models.across_processes import lowest, together
 from distill.models.encoder import layer_stack
 
 SCALES = "activation_scales.safetensors"
@@ -50,6 +51,8 @@ class FakeQuantised(nn.Linear):
     @torch.no_grad()
     def _follow(self, values: Tensor) -> None:
         low, high = values.amin().float(), values.amax().float()
+        if together():
+            low, high = lowest(torch.stack([low, -high])) * torch.tensor([1, -1], device=low.device)
         new = 1.0 if bool(self.activation_low == self.activation_high) else _NEW_SHARE
         self.activation_low.lerp_(low, new)
         self.activation_high.lerp_(high, new)

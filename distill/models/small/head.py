@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 from transformers import PreTrainedConfig
+
+from distill.models.across_processes import summed, together
 
 
 class BatchNorm(nn.BatchNorm1d):
     """Batch normalisation of values (B, F); a row that is alone in a batch has no variance, it takes the stored one.
 
+    Of a batch that several processes share it is over the rows of all: PyTorch's own form of that needs a card.
     Source: Ioffe & Szegedy 2015, arXiv:1502.03167.
 
     Args: features: F. follows: whether it stands behind weights that are trained, so that what it has measured belongs
@@ -23,9 +27,23 @@ class BatchNorm(nn.BatchNorm1d):
 
     def forward(self, values: Tensor) -> Tensor:
         """Values (B, F), by the mean and variance of the batch in training, else by the stored ones."""
+        if self.training and together():
+            return self._over_all(values)
         if self.training and len(values) == 1:
             return nn.functional.batch_norm(values, self.running_mean, self.running_var, self.weight, self.bias)
         return super().forward(values)
+
+    def _over_all(self, values: Tensor) -> Tensor:
+        """As `forward` in training, by the rows of all processes, of which each may have another number."""
+        own = values.float()
+        count = summed(own.new_tensor(len(own)))
+        mean = summed(own.sum(0)) / count
+        variance = summed((own - mean).square().sum(0)) / count
+        with torch.no_grad():
+            self.running_mean.lerp_(mean, self.momentum)
+            self.running_var.lerp_(variance * count / (count - 1), self.momentum)
+            self.num_batches_tracked.add_(1)
+        return ((own - mean) * (variance + self.eps).rsqrt() * self.weight + self.bias).to(values.dtype)
 
 
 class Head(nn.Sequential):

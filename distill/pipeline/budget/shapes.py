@@ -6,12 +6,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from tokenizers import Tokenizer
+
 from benchmarks.candidates import Candidate, Shape, combinations
 from distill.core.budget import Budget
 from distill.core.errors import UserError
 from distill.core.model_folder import layer_count
 from distill.core.project import ViewConfig
+from distill.core.rendering import Renderer
 from distill.core.steps import Step
+from distill.core.view import TOKENIZER_FILE
 from distill.families.family import CONFIG_FILE
 from distill.models.config import FreshEncoder
 from distill.models.layer_map import PROBE
@@ -58,8 +62,8 @@ class Search:
                 do="name one, here or with --student 6L",
             )
         found = cls(settings, template)
-        students = {shape.name: entry for shape, entry in found.entries(None).items()}
-        require_unchosen(Experiment(replace(found.run_of(students, SHAPES), closed=True)))
+        shapes = {shape.name: entry for shape, entry in found.entries(None).items()}
+        require_unchosen(Experiment(replace(found.run_of(shapes, SHAPES), closed=True)))
         return found
 
     @property
@@ -82,8 +86,8 @@ class Search:
     def lengths(self) -> list[int]:
         """The lengths that are tried, the longest first."""
         own = self.settings.project.views[self.template.view].max_tokens
-        found = self.budget.max_tokens or [own, own // 2, own // 4]
-        return sorted({one for one in found if one >= min(_LEAST_TOKENS, *found)}, reverse=True)
+        by_default = [one for one in (own, own // 2, own // 4) if one >= min(_LEAST_TOKENS, own)]
+        return sorted(set(self.budget.max_tokens or by_default), reverse=True)
 
     @property
     def threads(self) -> list[int]:
@@ -192,6 +196,22 @@ class Shapes:
             if spec.role == STUDENT and not self.experiment.settings.target(rung.target).refits:
                 found.setdefault(spec.name, []).append(rung.target)
         return found
+
+    def require_room(self) -> None:
+        """Check that there is room beside the special tokens at every length, once the encoder is there.
+
+        Raises: UserError naming the section's lengths.
+        """
+        search, experiment = self.search, self.experiment
+        view = experiment.project.views[search.view_at(search.lengths[-1])]
+        starts = dict.fromkeys(experiment.start(self.spec(shape)) for shape in self.entries)
+        for start in filter(None, starts):
+            tokenizer = Tokenizer.from_file(str(experiment.run / start.artifact / TOKENIZER_FILE))
+            try:
+                Renderer(view.as_json(), tokenizer)
+            except ValueError as error:
+                where = f"{search.settings.where}: budget.max_tokens"
+                raise UserError(str(error), where=where, found=search.lengths, do="leave out the shortest") from None
 
     def candidates(self) -> list[Candidate]:
         """Every candidate."""

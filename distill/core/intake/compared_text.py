@@ -1,8 +1,8 @@
 """The texts by which records are compared: sides of a view, whole or as far as a model can read, in one form; hashes.
 
 The form is coarser than what most tokenizers see: texts that differ only in case, in Unicode form, in ё and е, or in
-signs that do not show are equal here, as they are for a model that lower-cases and cleans its input. So duplicates and leaks do not
-depend on the teacher, and none is missed because of a zero-width space.
+signs that do not show are equal here, as they are for a model that lower-cases and cleans its input. So duplicates and
+leaks do not depend on the teacher, and none is missed because of a zero-width space.
 """
 
 from __future__ import annotations

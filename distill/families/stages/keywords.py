@@ -71,14 +71,14 @@ class Keywords(Stage):
 def words_of(text: str, stem: Stem | None = None, *, whole: bool = True) -> list[str]:
     """The words of a text as they are compared: no case, no accents (ё is е, é is e), no signs, endings cut by `stem`.
 
-    Accents go last, as endings have some: -ый, -ión. Only ё is е before, as the Russian stemmer knows no other.
+    Accents go last, as endings have some: -ый, -ión. Only ё is е before, by `compared`, as the Russian stemmer knows.
 
     Args: whole: a `*` after a word is a sign like any other; else it stays, and the word is not stemmed.
     """
     composed = _without_marks(unicodedata.normalize("NFC", compared(text)))  # stresses go, й and é are letters
     found = _WORD.findall(composed)
     words = [word.rstrip("*") for word in found] if whole else found
-    cut = [word if stem is None or word.endswith("*") else stem(word.replace("ё", "е")) for word in words]
+    cut = [word if stem is None or word.endswith("*") else stem(word) for word in words]
     return [unicodedata.normalize("NFC", _without_marks(unicodedata.normalize("NFD", word))) for word in cut]
 
 

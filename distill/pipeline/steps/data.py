@@ -24,7 +24,7 @@ def records_step(experiment: Experiment) -> Step:
         body=lambda folder: prepare(project, folder),
         config={**records_config(project), **files_by_source(sources)},
         files=tuple(path for paths in sources.values() for path in paths),
-        version=2,
+        version=3,
         publish=(QUARANTINE_FILE,),
     )
 
@@ -46,7 +46,7 @@ def audit_step(experiment: Experiment) -> Step:
         config=audit_config(project),
         reads=(Read(RECORDS),),
         files=(*sorted(set(tokenizers.values())), *old),
-        version=2,
+        version=3,
         publish=(AUDIT_FILE,),
     )
 

@@ -73,10 +73,11 @@ class PackedClassifier:
         self._model, self._names = model, input_names(model)
         self._holder = _Holder()
         stack = _packable(model)
-        embeddings: Any = model.base_model.embeddings
+        encoder: Any = model.base_model
+        embeddings = encoder.embeddings
         # RoBERTa numbers the tokens that are no padding, from the number of the padding token on.
         self._first = embeddings.padding_idx if hasattr(embeddings, "create_position_ids_from_input_ids") else None
-        heads, whole, padded = model.base_model.config.num_attention_heads, list(stack), self._padded()
+        heads, whole, padded = encoder.config.num_attention_heads, list(stack), self._padded()
         for index, layer in enumerate(whole):
             stack[index] = _PackedLayer(layer, heads, self._holder, last=index == len(whole) - 1).train(layer.training)
         if not self._answers(padded):

@@ -39,6 +39,8 @@ class BatchNorm(nn.BatchNorm1d):
         count = summed(own.new_tensor(len(own)))
         mean = summed(own.sum(0)) / count
         variance = summed((own - mean).square().sum(0)) / count
+        assert self.running_mean is not None and self.running_var is not None and self.momentum is not None
+        assert self.num_batches_tracked is not None
         with torch.no_grad():
             self.running_mean.lerp_(mean, self.momentum)
             self.running_var.lerp_(variance * count / (count - 1), self.momentum)

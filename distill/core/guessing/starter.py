@@ -60,7 +60,7 @@ def preview(starter: StarterProject) -> str:
     """
     project = parse(Project, parse_yaml(starter_yaml(starter), "distill init"), "distill init")
     record = first_record(project, starter.folder)
-    tokenizer = starter.tokenizer and Tokenizer.from_file(str(starter.tokenizer))
+    tokenizer = Tokenizer.from_file(str(starter.tokenizer)) if starter.tokenizer else None
     shown = [render(record, name, view, tokenizer).text() for name, view in project.views.items()]
     return "\n".join([f"record {record.id}", *shown])
 

@@ -9,14 +9,17 @@ from distill.core.guessing.token_lengths import TokenLengths
 
 MOST_DOCUMENT, MOST_CARD = 512, 256
 _CARD_WORDS = 30
-_TELLS_APART = 0.9  # of the values that the side's most different field has
+# The values of a side's short fields, as a part of those of its most different field, from which on they do for a card:
+# a single text is all that there is to read, of pairs the sides are often told apart by titles alone.
+_ENOUGH_ALONE, _ENOUGH_OF_A_SIDE = 0.9, 0.5
 Sides = tuple[list[str], list[str]]
 
 
 def views(columns: Mapping[str, Column], texts: Sides, lengths: TokenLengths) -> tuple[Sides, Sides]:
     """The fields of document and card. Args: texts: the text columns of each side."""
     left, right = (_short_first(columns, side) for side in texts)
-    card = (_card(columns, left), _card(columns, right))
+    enough = _ENOUGH_OF_A_SIDE if right else _ENOUGH_ALONE
+    card = (_card(columns, left, enough), _card(columns, right, enough))
     if not right and lengths.longest((left, [])) > MOST_DOCUMENT:
         left, right = _beside_long_ones(columns, left)
     return (left, right), card
@@ -39,7 +42,7 @@ def _beside_long_ones(columns: Mapping[str, Column], paths: list[str]) -> Sides:
     return (short, paths[len(short) :]) if short else (paths, [])
 
 
-def _card(columns: Mapping[str, Column], paths: Sequence[str]) -> list[str]:
+def _card(columns: Mapping[str, Column], paths: Sequence[str], enough: float) -> list[str]:
     """The short fields of a side, the shortest one where all are long; and what tells its records apart.
 
     Short fields whose values many records share, such as a product's name beside its reviews, say nothing of the rest.
@@ -47,7 +50,7 @@ def _card(columns: Mapping[str, Column], paths: Sequence[str]) -> list[str]:
     found = [path for path in paths if _is_short(columns[path])] or list(paths[:1])
     apart = most_different(columns, paths)
     told = max((columns[path].distinct for path in found), default=0)
-    return found + [path for path in apart if told < _TELLS_APART * columns[path].distinct]
+    return found + [path for path in apart if told < enough * columns[path].distinct]
 
 
 def _is_short(column: Column) -> bool:

@@ -12,7 +12,9 @@ def guessed(root, lines):
     return guess([write(root / f"{name}.jsonl", lines) for name in ("train", "test")], root)
 
 
-@pytest.mark.parametrize(("products", "card"), [(6, ["product", "review"]), (120, ["product"])])
+@pytest.mark.parametrize(
+    ("products", "card"), [(6, ["product", "review"]), (90, ["product", "review"]), (120, ["product"])]
+)
 def test_the_card_has_the_text_where_its_short_fields_are_those_of_many_records(tmp_path, products, card):
     lines = [
         {"id": i, "product": f"чайник {i % products}", "review": f"{LONG}{i}", "sentiment": "абвгд"[i % 5]}
@@ -27,7 +29,7 @@ def test_a_side_of_pairs_has_the_text_that_tells_it_apart(tmp_path):
             "id": i,
             "label": i % 2,
             "entity": {"country": f"страна {i // 20}", "about": f"{LONG}{i // 2}"},
-            "article": {"title": f"новость {i}", "body": f"{LONG}{i}"},
+            "article": {"title": f"новость {i % 90}", "body": f"{LONG}{i}"},
         }
         for i in range(120)
     ]

@@ -58,7 +58,7 @@ def _fit(job: Job, layers: int, width: int, steps: int) -> float:
     training |= {"precision": "bf16" if job.device == "cuda" else "fp32", "learning_rate": 1e-5, "save_steps": 10**6}
     entry = {
         "preset": "speed",
-        "keep": "first",
+        "keep": "spread",
         "losses": {"soft_cross_entropy": {"temperature": 2.0}},
         "training": training,
     }

@@ -19,11 +19,7 @@ _SHRINK = (math.sqrt(5) - 1) / 2
 
 
 def fit_temperature(
-    logits: ArrayLike,
-    target: ArrayLike,
-    objective: Objective = SINGLE,
-    weights: ArrayLike | None = None,
-    lowest: float = LOWEST,
+    logits: ArrayLike, target: ArrayLike, objective: Objective = SINGLE, weights: ArrayLike | None = None
 ) -> float:
     """The T in [0.05, 20] with the lowest log loss of `logits / T`; 1 where T would change the decisions.
 
@@ -31,7 +27,7 @@ def fit_temperature(
     departure: on rows that the model separates perfectly the best T is 0, on useless logits it is infinite.
 
     Args: logits, target, objective: of the validation split, as in `metrics.tally`. weights: (N,), how much each row
-        counts; None: each the same. lowest: in place of 0.05.
+        counts; None: each the same.
     Raises: UserError when there are no rows. ValueError when the shapes differ.
     Source: Guo et al. 2017, "On Calibration of Modern Neural Networks", arXiv:1706.04599, section 4.2.
     """
@@ -42,7 +38,7 @@ def fit_temperature(
         return 1.0
     best = _golden_section(
         lambda log_t: log_loss(values / math.exp(log_t), target, objective, weights),
-        math.log(lowest),
+        math.log(LOWEST),
         math.log(HIGHEST),
     )
     return math.exp(best)

@@ -243,8 +243,8 @@ def test_a_listed_ingredient_changes_what_is_made_of_every_project_that_has_what
 
 
 def _resolved(file, sets, students):
-    """As the command gives them: with an encoder to start from."""
-    sets = ["teachers.base.fresh=null", *sets]
+    """As the command gives them: with an encoder to start from, and students of no fixed length."""
+    sets = ["teachers.base.fresh=null", "students.small.training.epochs=null", *sets]
     return resolve_settings(file, file.parent / "nowhere", students=students, checkpoint="base", sets=sets)
 
 

@@ -4,6 +4,7 @@ import multiprocessing
 import os
 
 import torch
+from safetensors.torch import load_file, save_file
 from torch import distributed
 
 from distill.models.small.head import BatchNorm
@@ -40,7 +41,8 @@ def _rounded(part):
 def _share(rank, work, folder):
     os.environ |= {"WORLD_SIZE": "2", "RANK": str(rank), "LOCAL_RANK": str(rank), "GLOO_SOCKET_IFNAME": "lo"}
     distributed.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2)
-    torch.save(work(slice(FIRST, None) if rank else slice(FIRST)), folder / f"{rank}.pt")
+    found = work(slice(FIRST, None) if rank else slice(FIRST))
+    save_file({name: values.detach().contiguous() for name, values in found.items()}, folder / f"{rank}.safetensors")
     distributed.destroy_process_group()
 
 
@@ -53,7 +55,7 @@ def _by_two(work, folder):
     for one in processes:
         one.join(120)
     assert [one.exitcode for one in processes] == [0, 0]
-    return [torch.load(folder / f"{rank}.pt") for rank in (0, 1)]
+    return [load_file(folder / f"{rank}.safetensors") for rank in (0, 1)]
 
 
 def test_a_shared_batch_is_normalised_as_a_whole(tmp_path):

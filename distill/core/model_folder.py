@@ -14,6 +14,7 @@ START_FILE = "start.json"  # what an encoder started from: its source and the la
 _EVALUATED, _STEP = "evaluated", "step-"
 _WIDTH_KEYS = ("hidden_size", "dim", "d_model", "n_embd", "emb_dim")
 _LAYER_KEYS = ("num_hidden_layers", "n_layers", "n_layer", "num_layers")
+_HEAD_KEYS = ("num_attention_heads", "n_heads", "n_head", "num_heads")
 
 
 def evaluated(folder: Path, step: int) -> Path:
@@ -37,6 +38,12 @@ def width(folder: Path) -> int | None:
     """Width of the encoder's hidden states by its `config.json`; None for a family that does not say it."""
     config = read_json(folder / "config.json")
     return next((int(config[key]) for key in _WIDTH_KEYS if key in config), None)
+
+
+def heads(folder: Path) -> int | None:
+    """Attention heads of a layer by the encoder's `config.json`; None for a family that does not say it."""
+    config = read_json(folder / "config.json")
+    return next((int(config[key]) for key in _HEAD_KEYS if key in config), None)
 
 
 def parameter_count(folder: Path) -> int:

@@ -34,6 +34,13 @@ if TYPE_CHECKING:
     from distill.training.examples import Example, Examples
 
 
+NO_MODEL_TO_READ = "take the term out, or learn from a teacher of this run that has layers (learns_from)"
+OTHER_TOKENIZER = (
+    "take the term out, let the student start from a teacher with the same tokenizer (source), or compare "
+    "[CLS] through a view of the teacher's (tokens: first, view)"
+)
+
+
 class Recipe(Protocol):
     """What an entry of the project says of an encoder's training."""
 
@@ -196,7 +203,7 @@ def _teacher(config: Recipe, lesson: Lesson) -> Path | None:
             "a loss term reads the teacher's model, and only its labels are here",
             where=where,
             found=", ".join(reading),
-            do="take the term out, or learn from a teacher of this run instead of imported labels",
+            do=NO_MODEL_TO_READ,
         )
     reading = [name for name, term in config.terms.items() if same_view([term])]
     if reading and (lesson.teacher / TOKENIZER_FILE).read_bytes() != (lesson.source / TOKENIZER_FILE).read_bytes():
@@ -204,8 +211,7 @@ def _teacher(config: Recipe, lesson: Lesson) -> Path | None:
             "a loss term reads the teacher's model, which has another tokenizer than the student",
             where=where,
             found=f"{', '.join(reading)}: {lesson.teacher} and {lesson.source}",
-            do="take the term out, let the student start from a teacher with the same tokenizer (source), or compare "
-            "[CLS] through a view of the teacher's (tokens: first, view)",
+            do=OTHER_TOKENIZER,
         )
     return lesson.teacher
 

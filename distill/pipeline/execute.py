@@ -36,6 +36,7 @@ from distill.pipeline.preflight import (
     tell_targets,
 )
 from distill.pipeline.settings import Settings
+from distill.pipeline.term_shapes import require_comparable
 from distill.pipeline.together import require_together
 from distill.report.assemble import Exported, assemble
 from distill.report.contents import gates_of
@@ -92,6 +93,7 @@ def _make(experiment: Experiment, steps: Steps, until: str) -> None:
     stages = planned(experiment, until)
     if any(stage.verb == "train" for stage in stages):
         require_layers(experiment)
+        require_comparable(experiment)
         tell_targets(experiment)
     if any(stage.verb in ("evaluate", "bench") for stage in stages):
         require_provider(experiment)

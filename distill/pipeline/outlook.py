@@ -21,6 +21,7 @@ from distill.pipeline.preflight import require_layers, tell_targets
 from distill.pipeline.requests_outlook import request_lines
 from distill.pipeline.seeds import first_run, seed_runs, stages_of
 from distill.pipeline.settings import Settings
+from distill.pipeline.term_shapes import require_comparable
 
 MADE, MAYBE, TO_DO = "made", "maybe", "to do"
 
@@ -73,6 +74,7 @@ def _try(settings: Settings) -> None:
     """Try what the models start from, as the run does before its first step."""
     first = first_run(settings)
     require_layers(Experiment(first))
+    require_comparable(Experiment(first))
     tell_targets(Experiment(first))
     try:
         try_checkpoints(Experiment(first), stages_of(first, settings), Steps(first.run, {}, {}))

@@ -19,6 +19,11 @@ def read_teacher(experiment: Experiment, spec: ModelSpec) -> ModelSpec | None:
     return experiment.models[max(known, key=lambda name: shares[name].weight)] if known else None
 
 
+def compared_terms(spec: ModelSpec) -> dict[str, Term]:
+    """The terms of a model that read its teacher's model, not stored logits alone, by name."""
+    return {name: term for name, term in _terms(spec).items() if needs_teacher([term])}
+
+
 def teacher_views(experiment: Experiment, spec: ModelSpec) -> dict[str, ViewConfig]:
     """The views through which that model reads rows for terms that name one, by name."""
     return {name: experiment.project.views[name] for name in other_views(_terms(spec).values())}

@@ -25,6 +25,7 @@ from distill.pipeline.preflight import require_layers
 from distill.pipeline.seeds import first_run
 from distill.pipeline.settings import Settings
 from distill.pipeline.steps.scale import FIGURES_FILE, ORDER, SCALE, Fit, figures_step, order_step, rows_step
+from distill.pipeline.term_shapes import require_comparable
 from distill.report.scale_page import write_scale_page
 
 SCHEMA = 1
@@ -70,6 +71,7 @@ def scale(settings: Settings, asked: Scaling, reporter: Reporter) -> Json:
     run = first_run(settings)
     students = curve_students(Experiment(run))
     require_layers(Experiment(run))
+    require_comparable(Experiment(run))
     execute(run, reporter, until(run))
     with at_work(run.run), reporting(reporter):
         steps = Steps(run.run, run.as_json(), versions(), reporter.step_starts, reporter.step_ends)

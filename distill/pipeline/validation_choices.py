@@ -25,9 +25,18 @@ def require_unchosen(experiment: Experiment) -> None:
     if missing and joined:
         do = "take valid out of quality.test"
         raise UserError("there are no validation rows to join the test", where=f"{where}: quality.test", do=do)
-    if missing and experiment.settings.closed:
-        what = "sweeps, other studies and bench --latency-budget choose on validation rows, and there are none"
-        raise UserError(what, where=f"{where}: data.split.valid", do="give data.valid")
+    if experiment.settings.closed:
+        what = "sweeps, other studies and bench --latency-budget choose on validation rows, and "
+        rest, key, do = (
+            ("there are none", "data.split.valid", "give data.valid")
+            if missing
+            else (
+                "these are part of the test",
+                "quality.test",
+                "take valid out of quality.test, as --set 'quality.test=[test]'",
+            )
+        )
+        raise UserError(what + rest, where=f"{where}: {key}", do=do)
     if found := list(validation_choices(experiment)):
         what, key, other = (
             ("there are no validation rows, and something is chosen on them", "data.split.valid", "give data.valid")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -129,3 +130,10 @@ def test_the_table_has_both(reports):
     assert "Test and validation together" in text and "Test: 120 rows, with validation: 180" in text
     assert "Accuracy: all classes." in text, "the main table's accuracy is that of the positive class"
     assert any("Test: 120 rows" in getattr(part, "caption", "") for part in report_parts(joined))
+
+
+def test_a_sweep_chooses_on_them_though_no_model_of_it_does(project):
+    found = resolve_settings(project, project.parent / "run", sets=NOTHING)
+    require_unchosen(Experiment(found))
+    with pytest.raises(UserError, match=r"sweeps, .*, and these are part of the test[\s\S]*quality.test"):
+        require_unchosen(Experiment(replace(found, closed=True)))

@@ -41,7 +41,9 @@ def require_comparable(experiment: Experiment) -> None:
             )
         _require_tokens(key, experiment.settings, spec, teacher)
         own, other = (_sizes(experiment.settings, one) for one in (spec, teacher))
-        for term in terms.values() if own and other else ():
+        if own is None or other is None:
+            continue
+        for term in terms.values():
             try:
                 term.check(own, other)
             except UserError as error:

@@ -1,7 +1,8 @@
-"""The order in which records are compared whose fields may trade places: one for both orders of an example."""
+"""The order in which records are compared whose fields may trade places: one for both orders of an example, or both."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -18,6 +19,13 @@ def in_one_order(record: Record, swap: ViewSwap | None) -> Record:
     It is the one whose fields come first as they are compared, and of equal ones that whose gold does.
     """
     return record if swap is None else min(record, _exchanged(record, swap), key=_content)
+
+
+def both_orders(record: Record, swap: ViewSwap | None) -> Iterator[Record]:
+    """A record, and the one with fields and gold exchanged; without a swap the record alone."""
+    yield record
+    if swap is not None:
+        yield _exchanged(record, swap)
 
 
 def _exchanged(record: Record, swap: ViewSwap) -> Record:

@@ -20,7 +20,7 @@ from distill.core.intake.hashing import digest, unit
 from distill.core.intake.key_table import KeyTable
 from distill.core.intake.ledger import Account
 from distill.core.intake.made_pairs import made_pairs
-from distill.core.intake.one_order import in_one_order
+from distill.core.intake.one_order import both_orders, in_one_order
 from distill.core.intake.pairing import NeighbourPairs, key_side, left_fields
 from distill.core.intake.record_reader import BadRow, Dropped, field_paths
 from distill.core.intake.sides import Sides
@@ -44,6 +44,7 @@ def pool_config(project: Project) -> Json:
     found: Json = {"document": compared_part(views["document"])} if by_document else {}
     if data.pool and (paired_sources or data.pool_exclude == "side"):
         found["card"] = compared_part(views["card"])
+        found |= {"sides": "of both orders"} if views["card"].swap is not None else {}
     if by_card:
         found["read_card"] = read_part(views["card"])
     if paired_sources:
@@ -117,7 +118,9 @@ class PoolCheck:
         if self._by_card and (card := self._card_key(record)):
             self._cards.setdefault(card, reason)
         if self._by_side:
-            self._sides |= {side: reason for side in self._side_keys(record) if side and side not in self._sides}
+            for either in both_orders(record, self._views["card"].swap):
+                for side in filter(None, self._side_keys(either)):
+                    self._sides.setdefault(side, reason)
         if self._by_key:
             self._keys.update(self._values(record))
 

@@ -104,6 +104,18 @@ def test_pool_rows_of_a_test_in_the_other_order_are_dropped(tmp_path):
     assert both == {"text": [1, 1], "document": [1, 1], "card": [1, 1]}
 
 
+def test_pool_rows_with_a_side_of_a_test_in_the_other_order_are_dropped(tmp_path):
+    """Both sides together differ from the test's: the left one is its prompt with its second answer."""
+    view = {"left": ["prompt", "answer.a"], "right": ["answer.b"], "max_tokens": 60}
+    test = rows(200, 6)
+    other = [
+        {**exchanged(one, f"x{i}"), "answer": {"a": one["answer"]["b"], "b": f"new{i}"}} for i, one in enumerate(test)
+    ]
+    root = data(tmp_path, test=lambda first: test, pool=lambda first: [*rows(300, 6), *other])
+    prepare(plan(root, view, data={"pool_exclude": "side"}), tmp_path / "records")
+    assert [one.id for one in read_records(tmp_path / "records", "pool.more")] == [f"r{300 + i}" for i in range(6)]
+
+
 def test_both_orders_are_one_row_under_one_label_and_a_contradiction_under_two(tmp_path):
     more = [exchanged(row(0, "A"), "same"), exchanged(row(1, "B"), "other", label="B")]
     twin = {**row(90, "A"), "answer": {"a": "equal", "b": "equal"}}

@@ -27,7 +27,8 @@ SPEED: dict[str, Figure] = {"times": lambda result, name: f"{result['ratios'][na
 def markdown_speed(result: Figures) -> str:
     """A page with every loop."""
     text = (
-        f"{result['rows']:,} rows at most, {result['epochs']} epochs, a student of {result['layers']} layers, "
+        f"{result['rows']:,} rows at most, {result['epochs']} epochs, a student of {result['layers']} "
+        f"of {result['teacher_layers']} layers, "
         f"{result['threads']} threads, fp32; the same rows, batches and models in every loop. Medians of "
         f"{result['rounds']} rounds in which the loops take turns; in brackets the least and the most of the ratios."
     )

@@ -32,6 +32,7 @@ from benchmarks.training_memory import Size, rows_take
 from distill.core.config import overrides
 from distill.core.errors import DistillError, UserError
 from distill.core.files import Json, read_object, write_json
+from distill.core.model_folder import layer_count
 
 _RESULTS = Path(__file__).resolve().parent / "results"
 _PEERS = Path(__file__).resolve().parent / "peers"
@@ -148,6 +149,7 @@ def _speed(options: argparse.Namespace) -> Json:
         "title": "Speed of training",
         "command": _shown(options),
         "rows": options.rows,
+        "teacher_layers": layer_count(job.teacher),
         "layers": options.layers,
         "epochs": options.epochs,
         "threads": options.threads,
@@ -155,7 +157,7 @@ def _speed(options: argparse.Namespace) -> Json:
         "settings": job.settings,
     }
     result = {**about, **found, "environment": environment()}
-    write_json(options.results / f"{_NAME}.json", result)
+    write_json(options.results / f"{options.name}.json", result)
     return result
 
 
@@ -165,6 +167,7 @@ def _shown(options: argparse.Namespace) -> str:
         f"--{name} {getattr(options, name)}" for name in ("teacher", "rows", "epochs", "layers", "threads", "rounds")
     ]
     settings = [f"--set {one}" for one in options.set]
+    settings += [f"--name {options.name}"] if options.name != _NAME else []
     return " ".join(
         [
             "python -m benchmarks.training --against textbrewer --run RUN --peer-python PEER/bin/python",
@@ -190,6 +193,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--peer-python", type=Path, help="interpreter of an environment with requirements/textbrewer.txt")
     add("--work", type=Path, help="folder of inputs and cells; by default speed in RUN")
     add("--results", type=Path, default=_RESULTS, help="folder of the result's file")
+    add("--name", default=_NAME, help="of that file, without .json; one for each teacher that is measured")
     add("--memory", action="store_true", help="measure memory of --rows rows instead")
     add("--words", type=int, default=36, help="of a made-up row")
     add("--width", type=int, default=32, help="with --memory: of the student's hidden states; 768 is BERT's")

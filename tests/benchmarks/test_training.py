@@ -182,4 +182,9 @@ def test_the_result_becomes_a_page_and_its_ratios_sentences(job, tmp_path, monke
     kind = kind_of(stored)
     assert "| TextBrewer, cached logits | 3.0 | – | 1.50× (1.50–1.50) |" in kind.full(stored)
     assert "| labels stored, then training | 2.0 | 0.5 | – |" in kind.readme(stored)
+    assert "a student of 1 of 2 layers" in kind.full(stored)
     assert fill("{times: vs_own_online}", stored, kind.figures, "here") == "2.00×"
+    named = [*options, "--work", str(tmp_path / "work"), "--results", str(tmp_path), "--name", "other"]
+    assert training.main(named) == 0
+    other = json.loads((tmp_path / "other.json").read_text())
+    assert other["command"].endswith("--name other") and other["ratios"] == stored["ratios"]

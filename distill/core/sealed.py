@@ -19,15 +19,14 @@ def write_sealed(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def read_sealed(path: Path) -> Json:
-    """The content without its seal; of a file without one, written by an earlier version, as it is.
+    """The content without its seal.
 
-    Raises: UserError when the file is missing, holds no JSON object, or is not as it was written.
+    Raises: UserError when the file is missing, holds no JSON object, or is not as it was written: without its seal too.
     """
     content = read_json(path)
     if not isinstance(content, dict):
         raise UserError("a JSON object is needed", where=str(path), found=type(content).__name__)
-    seal = content.pop(SEAL, None)
-    if seal is not None and seal != _seal(content):
+    if content.pop(SEAL, None) != _seal(content):
         do = "restore it, or give the command that made it again: finished steps are kept"
         raise UserError("the file was changed since it was written", where=str(path), do=do)
     return content

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from distill.core.files import write_json
+from distill.core.sealed import write_sealed
 
 LABELS = ["business", "sport"]
 TWIN, OTHER = "3L-gold@card", "3L-gold-steps@card"
@@ -69,7 +70,7 @@ def write_run(folder: Path, name: str, report=None, exit_code=0, end=()) -> Path
     run = folder / "runs" / name
     run.mkdir(parents=True)
     if report is not None:
-        write_json(run / "report.json", report)
+        write_sealed(run / "report.json", report)
     write_json(run.with_name(f"{name}.outcome.json"), {"exit": exit_code, "end": list(end)})
     return run
 

@@ -17,6 +17,7 @@ from distill.core.config import load_yaml
 from distill.core.errors import UserError
 from distill.core.files import read_json, write_json
 from distill.core.manifest import write_manifest
+from distill.core.sealed import write_sealed
 from distill.pipeline.experiment import Experiment
 from distill.pipeline.plan import plan
 from distill.pipeline.settings import resolve_settings
@@ -107,7 +108,7 @@ def test_a_run_that_a_gate_stopped_before_its_student_has_failed_with_the_gates_
     """Exit code 3 is a result where the student has figures, and none where a fit diverged before them."""
     base, run, cell = {"students": {"3L": {}}}, tmp_path / "run", Cell("fast", "a rate of 1", ["x=1"])
     write_json(outcome_file(run), {"exit": 3, "end": ["error: training diverged", "  found: NaN"]})
-    write_json(run / "report.json", {**new_report(), "models": new_report()["models"][:2]})
+    write_sealed(run / "report.json", {**new_report(), "models": new_report()["models"][:2]})
     found = cell_of(cell, run, tmp_path / "base", base)
     assert (found["status"], found["error"], found["students"]) == ("failed", "training diverged", {})
     assert found["ingredient"] == "fast" and found["sets"] == ["x=1"]

@@ -15,6 +15,7 @@ from benchmarks.results_page import FOLDER, PAGE, anchor, pages
 from benchmarks.summaries import FILE, read_summaries
 from distill.core.errors import UserError
 from distill.core.files import write_json
+from distill.core.sealed import write_sealed
 from tests.benchmarks.quality_reports import new_report, write_run
 from tests.report.sample import sample_report
 
@@ -27,7 +28,7 @@ WORDS = {"title": "Offers", "asked": "Does it?", "answer": "Yes", "ran": "One ru
 def root(tmp_path):
     (tmp_path / "benchmarks" / "results").mkdir(parents=True)
     (tmp_path / "run").mkdir()
-    (tmp_path / "run" / "report.json").write_text(json.dumps(sample_report(), ensure_ascii=False), encoding="utf-8")
+    write_sealed(tmp_path / "run" / "report.json", sample_report())
     block = "before\n<!-- results:wdc -->\nstale table\n<!-- /results -->\nafter\n"
     (tmp_path / "README.md").write_text(block, encoding="utf-8")
     return tmp_path
@@ -165,7 +166,7 @@ def test_slices_of_two_models_and_the_seeds_are_stored_and_shown(root, monkeypat
 
     monkeypatch.setattr(publish, "compare_by", compare_by)
     report = {**sample_report(), "seeds": [1, 2], "stopped_seeds": []}
-    (root / "run" / "report.json").write_text(json.dumps(report), encoding="utf-8")
+    write_sealed(root / "run" / "report.json", report)
     options = ["--name", "wdc", "--root", str(root), "--slices", "old@document", "new@document"]
     assert publish.main([str(root / "run"), *options]) == 0
     stored = json.loads((root / "benchmarks" / "results" / "wdc.json").read_text(encoding="utf-8"))
@@ -183,7 +184,7 @@ def test_slices_of_an_unknown_model_end_with_2(root, capsys):
 
 
 def test_run_without_models_is_refused(root):
-    (root / "run" / "report.json").write_text('{"models": []}')
+    write_sealed(root / "run" / "report.json", {"models": []})
     with pytest.raises(UserError, match="no evaluated models"):
         publish.store(root / "run", root / "benchmarks" / "results", publish.About("wdc"))
 

@@ -6,6 +6,7 @@ import pytest
 
 from benchmarks import quality
 from distill.core.files import read_json, write_json
+from distill.core.sealed import write_sealed
 from tests.benchmarks.quality_reports import new_report, old_report
 from tests.benchmarks.raw_sets import write_news
 from tests.training.toy import CARD, LABELS, toy_encoder, write_toy
@@ -32,7 +33,7 @@ def bench(tmp_path):
     write_toy(made / "records")
     config = {"task": {"labels": list(LABELS)}, "views": {"card": CARD.model_dump(mode="json")}, "threads": 1}
     write_json(made / "run.json", {"config": config})
-    write_json(made / "report.json", new_report())
+    write_sealed(made / "report.json", new_report())
     write_json(root / "exit.json", 0)
     (root / "distill").mkdir()
     (root / "distill" / "__init__.py").touch()
@@ -80,9 +81,9 @@ def test_the_grid_goes_on_where_it_ended(bench, tmp_path, monkeypatch, capsys):
 
 
 def test_an_earlier_result_lies_beside_the_new_one(bench, tmp_path):
-    write_json(tmp_path / "root" / "made" / "report.json", old_report())
+    write_sealed(tmp_path / "root" / "made" / "report.json", old_report())
     assert bench("--no-grid", "--name", "before") == 0
-    write_json(tmp_path / "root" / "made" / "report.json", new_report())
+    write_sealed(tmp_path / "root" / "made" / "report.json", new_report())
     assert bench("--no-grid", "--baseline", str(tmp_path / "results" / "before.json")) == 0
     document = read_json(tmp_path / "results" / "quality.json")
     assert document["before"] == read_json(tmp_path / "results" / "before.json")["sets"]

@@ -11,9 +11,10 @@ from benchmarks import systems
 from benchmarks.datasets import GRADED_OFFERS, prepare_set
 from benchmarks.results_page import pages
 from distill.core.config import load_yaml
-from distill.core.files import read_json, write_json
+from distill.core.files import read_json
 from distill.core.intake.prepare import prepare
 from distill.core.record_store import read_records, splits
+from distill.core.sealed import write_sealed
 from distill.pipeline.models import table
 from distill.pipeline.settings import resolve_settings
 from tests.benchmarks.raw_sets import write
@@ -96,7 +97,7 @@ def test_without_data_the_systems_are_laid_over_the_embedded_project(tmp_path, m
 def test_its_figures_are_kept_under_a_kind_of_their_own(tmp_path, monkeypatch):
     def made(name, command, *rest):
         run = Path(command[command.index("--out") + 1])
-        write_json(run / "report.json", sample_report())
+        write_sealed(run / "report.json", sample_report())
 
     monkeypatch.setattr(systems, "run_logged", made)
     options = ["--work", str(tmp_path / "work"), "--results", str(tmp_path / "results"), "--seeds", "1"]

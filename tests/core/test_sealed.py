@@ -25,9 +25,10 @@ def test_one_changed_digit_is_named(tmp_path):
         read_sealed(path)
 
 
-def test_a_file_of_an_earlier_version_has_no_seal(tmp_path):
+def test_a_file_without_its_seal_is_refused(tmp_path):
     write_json(tmp_path / "report.json", {"a": 1})
-    assert read_sealed(tmp_path / "report.json") == {"a": 1}
+    with pytest.raises(UserError, match=r"changed since[\s\S]*report\.json"):
+        read_sealed(tmp_path / "report.json")
 
 
 @pytest.mark.parametrize("content", ["[]", "null", "{", ""])

@@ -14,6 +14,7 @@ from distill.core.manifest import write_manifest
 from distill.core.predictions import write_predictions
 from distill.core.record_store import write_records
 from distill.core.records import Record
+from distill.core.sealed import write_sealed
 from distill.evaluation.across_runs import compare_runs
 from distill.evaluation.calibrated_predictions import Model, References
 from distill.evaluation.compare import compare
@@ -213,7 +214,7 @@ def seeds_run(folder, seeds, shift=0):
     for seed in seeds:
         make_run(folder / f"seed-{seed}", {A: A}, made=lambda n, s, seed=seed: seeded(n, s, seed + shift))
     write_config(folder, seeds=list(seeds))
-    write_json(folder / "report.json", {"seeds": list(seeds)})
+    write_sealed(folder / "report.json", {"seeds": list(seeds)})
     return folder
 
 

@@ -11,6 +11,7 @@ from distill.core.errors import UserError
 from distill.core.files import write_json
 from distill.core.manifest import write_manifest
 from distill.core.predictions import read_predictions, write_predictions
+from distill.core.sealed import write_sealed
 from distill.evaluation.compare import compare, compare_by
 from distill.evaluation.evaluate import Measuring, evaluate
 from distill.report.breakdown_tables import slice_rows_sheet, slices_across_sheet
@@ -48,7 +49,7 @@ def seeds_run(tmp_path):
     for seed in (1, 2):
         write_run(folder / f"seed-{seed}", lambda name, split, seed=seed: seeded(name, split, seed))
     write_config(folder, seeds=[1, 2, 3])
-    write_json(folder / "report.json", {"seeds": [1, 2]})
+    write_sealed(folder / "report.json", {"seeds": [1, 2]})
     return folder
 
 
@@ -126,7 +127,7 @@ def test_mistakes_are_named(run, seeds_run, tmp_path):
         compare_by(seeds_run, "8L@crad", B, "slice")
     with pytest.raises(UserError, match="no run here"):
         compare(tmp_path / "absent", A, B)
-    write_json(seeds_run / "report.json", {"seeds": []})
+    write_sealed(seeds_run / "report.json", {"seeds": []})
     with pytest.raises(UserError, match="no seed of this run has been evaluated"):
         compare(seeds_run, A, B)
 

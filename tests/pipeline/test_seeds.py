@@ -15,6 +15,7 @@ from distill.core.files import read_json, write_json
 from distill.core.lock import run_lock
 from distill.core.predictions import read_predictions
 from distill.core.progress import Reporter
+from distill.core.sealed import write_sealed
 from distill.core.steps import fingerprint_of
 from distill.pipeline import seeds as several
 from distill.pipeline.experiment import Experiment
@@ -64,7 +65,7 @@ class Runs:
         self.calls.append((seed, until))
         gate = {"name": "parity small.onnx", "passed": seed not in self.fails, **GATE}
         report = {**REPORT, "gates": [gate]}
-        write_json(settings.run / "report.json", report)
+        write_sealed(settings.run / "report.json", report)
         write_json(
             settings.run / "run.json", {"config": {}, "stages": [{"name": "audit", "status": "done", "seconds": 1.0}]}
         )
@@ -192,7 +193,7 @@ def test_when_every_seed_stops_there_is_a_report_without_models(settings, monkey
 
 def test_a_mistake_in_the_input_is_on_the_page_of_all_seeds(settings, monkeypatch):
     def wrong(settings, console, until, on_body):
-        write_json(settings.run / "report.json", {**REPORT, "gates": []})
+        write_sealed(settings.run / "report.json", {**REPORT, "gates": []})
         raise UserError("no validation row has the positive class", found="da: 0 of 9 rows")
 
     work(settings, monkeypatch)

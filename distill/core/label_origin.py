@@ -70,7 +70,7 @@ def stamped(table: pa.Table, origin: Origin) -> pa.Table:
 
 
 def origin_of_table(table: pa.Table) -> Origin | None:
-    """What made a shard that was read; None where it does not say, as shards of earlier versions."""
+    """What made a shard that was read; None where it does not say, as those of labels made elsewhere."""
     return _parsed(table.schema)
 
 
@@ -95,20 +95,16 @@ def require_origin(path: Path, found: Origin | None, expected: Origin) -> None:
 def require_one_teacher(paths: Sequence[Path]) -> None:
     """Check that all shards of a store are of one teacher, view and label space.
 
-    Shards of earlier versions, which do not say, are taken as they are.
+    Shards of labels made elsewhere do not say what made them: then none of the store does.
 
-    Raises: UserError naming the first shard that is of another one.
+    Raises: UserError naming the first shard that is of another one than the first of all.
     """
-    first: tuple[Path, Origin] | None = None
-    for path in paths:
-        origin = origin_of_file(path)
-        if origin is None:
-            continue
-        first = first or (path, origin)
+    origins = [origin_of_file(path) for path in paths]
+    for path, origin in zip(paths, origins, strict=True):
         differing = [
-            f"{name} {_short(getattr(origin, name))}, {first[0].name} has {_short(getattr(first[1], name))}"
+            f"{name} {_short(own)}, {paths[0].name} has {_short(first)}"
             for name in ("teacher", "view", "labels")
-            if getattr(origin, name) != getattr(first[1], name)
+            if (own := getattr(origin, name, None)) != (first := getattr(origins[0], name, None))
         ]
         if differing:
             do = "delete the folder of labels and start again: a store holds the labels of one teacher"

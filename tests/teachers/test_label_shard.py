@@ -117,10 +117,13 @@ def test_shards_of_other_records_and_of_another_cut_are_refused(part, tmp_path):
         require_planned(folder, [part])
 
 
-def test_a_shard_that_does_not_say_what_made_it_is_read_and_not_gone_on_with(part, tmp_path):
+@pytest.mark.parametrize("silent", [0, 1])
+def test_a_shard_that_does_not_say_what_made_it_is_not_one_of_a_teachers_store(part, tmp_path, silent):
     labelled(part, tmp_path)
-    write_shard(tmp_path, 1, read_shard(shard_path(tmp_path, 1)))
-    assert len(read_soft_labels(tmp_path)) == 42
+    write_shard(tmp_path, silent, read_shard(shard_path(tmp_path, silent)))
+    for read in (read_soft_labels, LabelStore):
+        with pytest.raises(UserError, match="shards of two origins in one store"):
+            read(tmp_path)
     with pytest.raises(UserError, match="does not say what made it"):
         missing_shards(part, ORIGINS, tmp_path)
 

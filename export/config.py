@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from distill.core.config import config_error, merge, parse
-from distill.core.errors import UserError, hint, nearest
+from distill.core.errors import UserError, hint
 from distill.core.presets import load_preset, preset_names, preset_place
 from export.targets import known_targets, target_class
 from export.targets.base import Target
@@ -53,10 +53,8 @@ def parse_target(values: Mapping[str, Any], where: str) -> Target:
     """
     chosen, known = values.get("target"), known_targets()
     if chosen not in known and ":" not in str(chosen):
-        guess = nearest(str(chosen), known)
-        hint = f"did you mean '{guess}'?" if guess else f"known: {', '.join(known)}"
         found = f"unknown '{chosen}'" if "target" in values else "missing"
-        raise config_error([f"target: {found}, {hint}"], where)
+        raise config_error([f"target: {found}, {hint(str(chosen), known)}"], where)
     return parse(target_class(str(chosen)), values, where)
 
 

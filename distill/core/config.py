@@ -14,7 +14,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
-from distill.core.errors import UserError, nearest
+from distill.core.errors import UserError, hint
 from distill.core.names import shown
 from distill.core.paths import require_file
 
@@ -73,10 +73,7 @@ def problems(error: ValidationError, model: type[BaseModel], at: str = "") -> li
         key = ".".join([*([at] if at else []), *(shown(str(part)) for part in path)])
         message = _OR_CLASS.sub("", item["msg"].removeprefix("Value error, "))
         if item["type"] == "extra_forbidden":
-            known = _fields_at(model, path[:-1])
-            guess = nearest(str(path[-1]), known)
-            hint = f", did you mean '{guess}'?" if guess else f", known: {', '.join(known)}"
-            lines.append(f"{key}: unknown{hint}")
+            lines.append(f"{key}: unknown, {hint(str(path[-1]), _fields_at(model, path[:-1]))}")
         elif item["type"] == "missing":
             lines.append(f"{key}: missing")
         elif item["type"] == "value_error" and isinstance(item["input"], Mapping):

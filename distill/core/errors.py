@@ -57,19 +57,19 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     return matches[0] if matches else None
 
 
-def hint(name: str, known: Iterable[str]) -> str:
-    """What to name instead: the nearest of those that there are, or all of them."""
+def hint(name: str, known: Iterable[str], besides: str = "") -> str:
+    """What to name instead: the nearest of those that there are, or all of them and what there is besides."""
     guess = nearest(name, known := list(known))
-    return f"did you mean '{guess}'?" if guess else f"known: {', '.join(known) or 'none'}"
+    return f"did you mean '{guess}'?" if guess else f"known: {', '.join(known) or 'none'}{besides}"
 
 
-def unknown_name(kind: str, name: str, known: Iterable[str], where: str | None = None) -> UserError:
-    """A UserError for a name that is not among the known ones, with the nearest one and the list."""
+def unknown_name(kind: str, name: str, known: Iterable[str], where: str | None = None, besides: str = "") -> UserError:
+    """A UserError for a name that is not among the known ones: the nearest one, the list, and what there is besides."""
     names = sorted(set(known))
     guess = nearest(name, names)
     first = f"did you mean '{guess}'? " if guess else ""
     listed = ", ".join(names) if names else "none"
-    return UserError(f"unknown {kind}", where=where, found=name, do=f"{first}known: {listed}")
+    return UserError(f"unknown {kind}", where=where, found=name, do=f"{first}known: {listed}{besides}")
 
 
 def _as_sent(kind: type[DistillError], parts: dict[str, Any]) -> DistillError:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from distill.core.errors import UserError, nearest
+from distill.core.errors import UserError, unknown_name
 from distill.core.intake.sources import read_rows
 from distill.core.label_space import LabelSpace, label_name, scalar_text
 from distill.core.record_store import iter_records, splits
@@ -46,10 +46,7 @@ def _named(file: Path, space: LabelSpace) -> dict[str, int]:
     found: dict[str, int] = {}
     for where, name, label in _rows(file):
         if label not in space.labels:
-            guess = nearest(label, space.labels)
-            hint = f"did you mean '{guess}'? " if guess else ""
-            do = f"{hint}known: {', '.join(space.labels)}"
-            raise UserError("unknown label", where=where, found=label, do=do)
+            raise unknown_name("label", label, space.labels, where)
         if name in found:
             raise UserError("a duplicate id", where=where, found=name, do="keep one row per id")
         found[name] = space.labels.index(label)

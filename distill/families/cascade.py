@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import BeforeValidator, Field, PositiveFloat, SerializeAsAny, ValidationError
 
 from distill.core.config import Config, problems
-from distill.core.errors import UserError, nearest
+from distill.core.errors import UserError, hint
 from distill.core.files import read_json, write_json
 from distill.core.intake.words import word_tokenizer
 from distill.core.label_space import LabelSpace, label_name
@@ -110,9 +110,7 @@ class Cascade(Family):
         for key, given in (("keywords", config.keywords), ("names", config.names)):
             for label in given:
                 if label not in space.labels:
-                    guess = nearest(label, space.labels)
-                    hint = f"did you mean '{guess}'?" if guess else f"known: {', '.join(space.labels)}"
-                    yield f"{key}.{label}: unknown label, {hint}"
+                    yield f"{key}.{label}: unknown label, {hint(label, space.labels)}"
         for number, one in enumerate(config.stages):
             for line in stage_class(one.stage).problems(one, space):
                 yield f"stages.{number}.{line}"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from distill.core.config import load_yaml
-from distill.core.errors import UserError, nearest
+from distill.core.errors import UserError, unknown_name
 from distill.core.names import name_problems, shown
 from distill.core.presets import preset_names
 
@@ -110,13 +110,5 @@ def _finished(folder: Path) -> tuple[str, dict[str, Any]]:
 
 
 def _require_known(kind: str, name: str, known: Iterable[str], otherwise: str) -> None:
-    if name in known:
-        return
-    guess = nearest(name, known)
-    hint = f"did you mean '{guess}'? " if guess else ""
-    raise UserError(
-        f"unknown {kind}",
-        where=f"--{kind}",
-        found=shown(name),
-        do=f"{hint}known: {', '.join(sorted(set(known)))} (distill presets shows them){otherwise}",
-    )
+    if name not in known:
+        raise unknown_name(kind, shown(name), known, f"--{kind}", f" (distill presets shows them){otherwise}")

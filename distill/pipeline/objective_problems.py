@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from distill.core.errors import nearest
+from distill.core.errors import hint
 from distill.core.label_space import LabelSpace
 from distill.core.names import shown
 from distill.training.config import TrainingConfig
@@ -29,8 +29,6 @@ def _problems(space: LabelSpace, training: TrainingConfig) -> Iterator[str]:
     weights = training.class_weights if isinstance(training.class_weights, dict) else {}
     for label in weights:
         if label not in space.labels:
-            guess = nearest(label, space.labels)
-            hint = f"did you mean '{guess}'?" if guess else f"known: {', '.join(space.labels)}"
-            yield f"class_weights: unknown class '{shown(label)}', {hint}"
+            yield f"class_weights: unknown class '{shown(label)}', {hint(label, space.labels)}"
     if weights and not any(weights.get(label, 1.0) for label in space.labels):
         yield "class_weights: every class weighs 0"

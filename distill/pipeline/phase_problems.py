@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from distill.core.errors import nearest
+from distill.core.errors import hint
 from distill.core.names import folded, name_problems
 from distill.families.family import family
 from teachers.config import TeacherConfig, TeacherEntry
@@ -36,9 +36,7 @@ def _sources(key: str, rows: Iterable[str], settings: Settings) -> Iterator[str]
     known = [TRAIN, *settings.project.data.extra]
     for source in rows:
         if source not in known:
-            guess = nearest(source, known)
-            hint = f"did you mean '{guess}'?" if guess else f"known: {', '.join(known)}; name its files in data.extra"
-            yield f"{key}: no such rows '{source}', {hint}"
+            yield f"{key}: no such rows '{source}', {hint(source, known, '; name its files in data.extra')}"
 
 
 def _names(name: str, phases: Iterable[str], settings: Settings) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from distill.core.errors import nearest
+from distill.core.errors import hint
 from distill.families.family import family
 from distill.training.learning import ALL, POOL, SHORT, TRAIN
 from students.config import StudentEntry, TrainedEntry
@@ -103,9 +103,7 @@ def _taught(name: str, teacher: TeacherEntry, settings: Settings) -> Iterator[st
     key, known = f"teachers.{name}", [other for other in settings.teachers if other != name]
     for other in teacher.learns_from or ():
         if other not in known:
-            guess = nearest(other, known)
-            hint = f"did you mean '{guess}'?" if guess else f"known: {', '.join(known) or 'none'}"
-            yield f"{key}.learns_from: no such teacher '{other}', {hint}"
+            yield f"{key}.learns_from: no such teacher '{other}', {hint(other, known)}"
         elif students := settings.students_in(other):
             late = f"'{students[0]}' is a student, which is fitted after the teachers"
             yield f"{key}.learns_from: {late}, and '{other}' is made of it; name another teacher"
@@ -126,9 +124,7 @@ def _no_start(name: str, start: str, settings: Settings) -> Iterator[str]:
     """Why a teacher cannot start from a model of this name."""
     known = [*(other for other in settings.teachers if other != name), settings.card_name]
     if start not in known:
-        guess = nearest(start, known)
-        hint = f"did you mean '{guess}'?" if guess else f"known: {', '.join(known)}"
-        yield f"no such teacher '{start}', {hint}"
+        yield f"no such teacher '{start}', {hint(start, known)}"
         return
     if start == settings.card_name:
         if reason := no_card_teacher(settings):
@@ -172,9 +168,7 @@ def _rows(key: str, entry: TeacherEntry | StudentEntry, pool: list[str]) -> Iter
     known = [ALL, POOL, TRAIN, *pool]
     for name in entry.rows:
         if name not in known:
-            guess = nearest(name, known)
-            hint = f"did you mean '{guess}'?" if guess else f"known: {', '.join(known)}"
-            yield f"{key}.rows: no such pool source '{name}', {hint}"
+            yield f"{key}.rows: no such pool source '{name}', {hint(name, known)}"
         elif name == POOL and not pool:
             yield f"{key}.rows: there is no pool; name data.pool, or use rows: {TRAIN}"
     if isinstance(entry, TeacherConfig | TrainedEntry) and entry.training.oversample is not None:

@@ -18,7 +18,7 @@ from pydantic import (
 )
 
 from distill.core.config import Config
-from distill.core.errors import nearest
+from distill.core.errors import hint
 from distill.inference.language_model.naming import folded
 
 PLACES = ("record", "left", "right", "labels", "choices", "examples")
@@ -167,11 +167,11 @@ def problems(settings: LanguageModelSettings, labels: tuple[str, ...], several: 
         yield "family: a language model answers with one label, and records of this task may have several"
     for label in settings.words:
         if label not in labels:
-            yield f"words: unknown label '{label}', {_hint(label, labels)}"
+            yield f"words: unknown label '{label}', {hint(label, labels)}"
     if isinstance(settings.examples, list):
         for one in settings.examples:
             if one.label not in labels:
-                yield f"examples: unknown label '{one.label}', {_hint(one.label, labels)}"
+                yield f"examples: unknown label '{one.label}', {hint(one.label, labels)}"
     if settings.answer == "letters":
         if len(labels) > 26:
             yield f"answer: there are {len(labels)} labels and 26 letters; use answer: words"
@@ -188,9 +188,4 @@ def problems(settings: LanguageModelSettings, labels: tuple[str, ...], several: 
 def _require_places(text: str, known: tuple[str, ...]) -> None:
     for name in _PLACE.findall(text):
         if name not in known:
-            raise ValueError(f"unknown place {{{name}}}, {_hint(name, known)}")
-
-
-def _hint(name: str, known: tuple[str, ...]) -> str:
-    guess = nearest(name, known)
-    return f"did you mean '{guess}'?" if guess else f"known: {', '.join(known)}"
+            raise ValueError(f"unknown place {{{name}}}, {hint(name, known)}")

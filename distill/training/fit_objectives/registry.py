@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, PlainSerializer, SerializationInfo, ValidationError
 
 from distill.core.config import problems
-from distill.core.errors import nearest
+from distill.core.errors import hint
 from distill.core.names import shown
 from distill.core.siblings import siblings
 from distill.training import fit_objectives
@@ -37,9 +37,7 @@ def parse_objective(value: object) -> FitObjective:
     name, settings = next(iter(named.items()))
     known = known_objectives()
     if str(name) not in known:
-        guess = nearest(str(name), known)
-        hint = f"did you mean '{guess}'?" if guess else f"known: {', '.join(known)}"
-        raise ValueError(f"{shown(str(name))}: unknown objective, {hint}")
+        raise ValueError(f"{shown(str(name))}: unknown objective, {hint(str(name), known)}")
     model = known[str(name)]
     try:
         return model.model_validate({} if settings is None else settings)

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, SerializeAsAny, ValidationError
 
 from distill.core.config import problems
-from distill.core.errors import nearest
+from distill.core.errors import hint
 from distill.core.names import shown
 from distill.core.siblings import class_at, siblings
 from distill.training import losses
@@ -26,9 +26,7 @@ def find_term(name: str) -> type[Term]:
         return class_at(name, Term, "loss term")
     known = known_terms()
     if name not in known:
-        guess = nearest(name, known)
-        hint = f"did you mean '{guess}'?" if guess else f"known: {', '.join(known)}, or module:Class"
-        raise ValueError(f"unknown loss term, {hint}")
+        raise ValueError(f"unknown loss term, {hint(name, known, ', or module:Class')}")
     return known[name]
 
 

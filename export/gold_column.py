@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from distill.core.errors import UserError
 from distill.core.intake.json_rows import BadJson
 from distill.core.intake.record_reader import gold_value
-from distill.core.label_space import LabelSpace, label_name
+from distill.core.label_space import LabelSpace, UnknownLabel, label_name
 from distill.core.objectives.objective import Target
 from distill.core.rendering import lookup
 from export.record_rows import Read
@@ -38,8 +38,8 @@ class GoldColumn:
                 raise NoGold(f"column '{self.column}' is empty")
             return self.space.target(gold)
         except (BadJson, ValueError) as error:
-            if str(error).startswith("unknown label"):
-                self._note(str(error).removeprefix("unknown label "), row.line)
+            if isinstance(error, UnknownLabel):
+                self._note(f"'{error.name}'", row.line)
             raise NoGold(f"column '{self.column}': {error}") from None
 
     def listed(self) -> str:

@@ -19,6 +19,14 @@ _WHOLE = re.compile(r"^(-?\d+)\.0+$")
 _ZERO_WIDTH = dict.fromkeys((0xAD, 0x200B, 0x2060, 0xFEFF))
 
 
+class UnknownLabel(ValueError):
+    """A label that the task has not. Attributes: name: the label."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"unknown label '{name}'")
+        self.name = name
+
+
 @dataclass(frozen=True)
 class LabelSpace:
     """Labels in order, what is decided about them, and which one is the positive class."""
@@ -45,7 +53,7 @@ class LabelSpace:
     def target(self, gold: Any) -> Target:
         """Gold as a float32 (C,) vector: one-hot for a name, shares for votes `{label: count}`, 0/1 for several names.
 
-        Raises: ValueError naming the unknown label, the empty vote, or the wrong type.
+        Raises: UnknownLabel; ValueError naming the empty vote, or the wrong type.
         """
         if isinstance(gold, Mapping):
             return self._votes(gold)
@@ -73,7 +81,7 @@ class LabelSpace:
         """The column of a label, also where a table has written the number 1 as 1.0, or true as True."""
         place = self._places.get(name, self._places.get(plain_form(name)))
         if place is None:
-            raise ValueError(f"unknown label '{name}'")
+            raise UnknownLabel(name)
         return place
 
     @cached_property

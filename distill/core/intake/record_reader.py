@@ -10,7 +10,7 @@ from typing import Any
 from distill.core.errors import UserError, nearest
 from distill.core.intake.hashing import digest
 from distill.core.intake.json_rows import BadJson, json_value
-from distill.core.label_space import LabelSpace, label_name, scalar_text
+from distill.core.label_space import LabelSpace, UnknownLabel, label_name, scalar_text
 from distill.core.objectives.objective import Target
 from distill.core.project import Project
 from distill.core.records import Record
@@ -173,7 +173,7 @@ def _target(gold: Any, column: str, space: LabelSpace) -> Target:
     try:
         return space.target(gold)
     except ValueError as error:
-        reason = "unknown_label" if "unknown label" in str(error) else "bad_label"
+        reason = "unknown_label" if isinstance(error, UnknownLabel) else "bad_label"
         raise BadRow(reason, f"{error}; task.labels: {_listed(space.labels)}") from None
 
 

@@ -115,10 +115,11 @@ def test_values_of_any_depth_size_or_spelling_are_one_row(tmp_path):
     votes = row("голоса", 930, "точно") | {"метка": '{"точно": 1, "точно": 2}'}
     nothing = row("пусто", 931, "\u200b")
     endless = row("без конца", 932) | {"метка": {"точно": float("inf")}}
-    out, audit = run(write_all(tmp_path, train=[*rows("т", 12, 0), deep, votes, nothing, endless]))
+    no_number = row("не число", 933) | {"метка": {"unknown label": True}}
+    out, audit = run(write_all(tmp_path, train=[*rows("т", 12, 0), deep, votes, nothing, endless, no_number]))
     found = audit["rows"]["by_source"]["train"]["dropped"]
-    assert found == {"bad_label": 2, "missing_label": 1, "wrong_type": 1}
-    assert len(quarantine(out)) == 4
+    assert found == {"bad_label": 3, "missing_label": 1, "wrong_type": 1}
+    assert len(quarantine(out)) == 5
 
 
 def test_without_an_id_column_ids_are_hashes_of_the_texts(tmp_path):

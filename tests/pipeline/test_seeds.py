@@ -170,8 +170,8 @@ def test_a_failed_gate_leaves_the_other_seeds_finished_and_is_named_with_its_see
     ]
 
 
-def test_gates_are_asked_by_the_verbs_that_make_bundles_only(settings, monkeypatch):
-    work(settings, monkeypatch, "evaluate", fails=[5])
+def test_evaluate_asks_no_gate(settings, monkeypatch):
+    assert work(settings, monkeypatch, "evaluate", fails=[5]) == ([(2, "evaluate"), (5, "evaluate")], [2, 5])
 
 
 @pytest.mark.parametrize(("seed", "calls"), [(2, []), (5, [(2, "report")])])

@@ -117,6 +117,7 @@ def test_a_pair_has_the_keys_of_its_sides_in_whatever_order_they_are_named(tmp_p
     sides = [("product", "product.id"), ("page", "page.id")]
     own = {(side, line[side]["title"]): str(line[side]["id"]) for line in lines for side, _ in sides}
     records = read_records(out, "pool.made")
+    assert records
     for one in records:
         assert one.keys == {key: own[side, one.fields[f"{side}.title"]] for side, key in sides if key in keys}
     if "pairs" in source:

@@ -84,7 +84,9 @@ def test_rows_that_agree_need_no_rule(tmp_path):
 def test_several_labels_are_those_of_the_mean(tmp_path, point):
     bundle, source = make_bundle(tmp_path, MULTI), written(tmp_path / "in.jsonl", rows())
     predict(bundle, source, tmp_path / "out.jsonl", point, key="page.url", conflicts="mean")
-    for row in answers(tmp_path / "out.jsonl"):
+    table = answers(tmp_path / "out.jsonl")
+    assert [row["key"] for row in table] == KEYS
+    for row in table:
         assert row["label"] == [name for name, chance in row["probabilities"].items() if chance >= 0.5]
 
 

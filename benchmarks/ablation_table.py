@@ -56,13 +56,8 @@ def _table(rows: Sequence[Figures]) -> str:
     hours = Column("Hours", lambda row: f"{row['hours']:.2f}")
     steps = Column("Steps", lambda row: formats.integer(row.get("steps")))
     f1 = Column("Macro F1", lambda row: formats.percent(row.get("quality", {}).get(MAIN)))
-    loss = Column("Log loss", lambda row: _loss(row.get("quality", {}).get(LOSS)))
+    loss = Column("Log loss", lambda row: formats.fixed(row.get("quality", {}).get(LOSS), 4))
     return markdown(Sheet("", [*_COLUMNS, f1, _change(MAIN), loss, _change(LOSS), steps, hours], rows))
-
-
-def _loss(figure: Any) -> str:
-    value = formats.number(figure)
-    return formats.MISSING if value is None else f"{value:.4f}"
 
 
 def _change(metric: str) -> Column:

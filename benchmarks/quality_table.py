@@ -223,10 +223,7 @@ def _figure(metric: str, quality: Any) -> Column:
 
     def cell(row: Any) -> str:
         figure = quality(row).get(metric)
-        if metric != "log_loss":
-            return formats.percent_interval(figure)
-        value = formats.number(figure)
-        return formats.MISSING if value is None else f"{value:.4f}"
+        return formats.fixed(figure, 4) if metric == "log_loss" else formats.percent_interval(figure)
 
     return Column(name, cell)
 

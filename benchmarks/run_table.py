@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from distill.evaluation.entries import LatencyRow
 from distill.report import formats
@@ -25,7 +24,7 @@ def markdown_models(report: Report, models: Sequence[str] = ()) -> str:
     columns = [
         Column("Model", lambda row: row.name, kind="name"),
         Column("Macro F1", lambda row: formats.percent_interval(row.quality.get("f1_macro"), decimals=1)),
-        Column("Log loss", lambda row: _four_decimals(row.quality.get("log_loss"))),
+        Column("Log loss", lambda row: formats.fixed(row.quality.get("log_loss"), 4)),
         Column("Retention, card teacher", _retention),
         Column("Fastest file: p50, ms", lambda row: formats.three_digits(fastest[row.name].p50_ms)),
         Column("Speed-up", lambda row: formats.times(fastest[row.name].speedup_vs_teacher)),
@@ -43,8 +42,3 @@ def _fastest_file(report: Report, model: str) -> LatencyRow:
 
 def _retention(row: ModelRow) -> str:
     return formats.percent_interval(dig(row.model.retention).get("card"), decimals=1)
-
-
-def _four_decimals(figure: Any) -> str:
-    value = formats.number(figure)
-    return formats.MISSING if value is None else f"{value:.4f}"

@@ -47,8 +47,7 @@ def _points(figures: Mapping[str, Json]) -> list[str]:
 
 
 def _measured(chosen: Mapping[str, Any], measured: Mapping[str, Any] | None) -> Iterator[str]:
-    least = formats.number(chosen["threshold"])
-    yield formats.MISSING if least is None else f"{least:.4f}"
+    yield formats.fixed(chosen["threshold"], 4)
     for figure in list(_AT)[1:]:
         yield formats.percent_interval((measured or {}).get(figure))
 

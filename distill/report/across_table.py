@@ -158,10 +158,8 @@ def _metric(found: Json) -> Callable[[Json], str]:
 
 def _figure(side: str) -> Callable[[Json], str]:
     def cell(row: Json) -> str:
-        value = formats.number(row.get(side))
-        if _is_loss(row):
-            return formats.MISSING if value is None else f"{value:.4f}"
-        return formats.percent(value)
+        value = row.get(side)
+        return formats.fixed(value, 4) if _is_loss(row) else formats.percent(value)
 
     return cell
 

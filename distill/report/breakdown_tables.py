@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from distill.core.files import Json
 from distill.report import formats
@@ -176,10 +175,5 @@ def _slice_heading(rows: Sequence[ModelRow], name: str) -> str:
 
 def _threshold_cell(rule: str) -> Callable[[ModelRow], str]:
     return lambda row: (
-        "not reached" if row.points.get(rule, ...) is None else _fixed(dig(row.points, rule).get("threshold"), 3)
+        "not reached" if row.points.get(rule, ...) is None else formats.fixed(dig(row.points, rule).get("threshold"), 3)
     )
-
-
-def _fixed(value: Any, decimals: int) -> str:
-    figure = formats.number(value)
-    return formats.MISSING if figure is None else f"{figure:.{decimals}f}"

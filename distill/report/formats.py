@@ -31,6 +31,12 @@ def percent(value: Any, decimals: int = 2) -> str:
     return MISSING if share is None else f"{100 * share:z.{decimals}f}"
 
 
+def fixed(value: Any, decimals: int) -> str:
+    """A figure as it is with so many decimals: "0.6123"."""
+    figure = number(value)
+    return MISSING if figure is None else f"{figure:.{decimals}f}"
+
+
 def percent_interval(value: Any, interval: Any = None, decimals: int = 2) -> str:
     """A share with its interval in percent: "76.16 (74.9–77.4)"; without the bracket where no interval is known."""
     pair = bounds(value if interval is None else interval)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from distill.core.files import Json
 from distill.evaluation.entries import Comparison
@@ -67,7 +66,9 @@ def _validation_columns() -> list[Column]:
 
     loss = best_by(lambda row: row.get("log_loss"), 4)
     return [
-        Column("Log loss", lambda row: _interval(row.get("log_loss")), figure=loss, lower=True),
+        Column(
+            "Log loss", lambda row: formats.metric_interval("log_loss", row.get("log_loss")), figure=loss, lower=True
+        ),
         percent("Accuracy", "accuracy"),
         percent("Macro F1", "f1_macro"),
     ]
@@ -79,8 +80,8 @@ def teachers_sheet(report: Report) -> Sheet:
     taken, mixture = dig(choice, "teachers"), dig(choice, "mixture", "weights")
     columns = [
         Column("Teacher", lambda row: str(row.get("name")), kind="name"),
-        Column("Weight", lambda row: _weight(taken.get(row.get("name")))),
-        *([Column("In the mixture", lambda row: _weight(mixture.get(row.get("name"))))] if mixture else []),
+        Column("Weight", lambda row: formats.fixed(taken.get(row.get("name")), 3)),
+        *([Column("In the mixture", lambda row: formats.fixed(mixture.get(row.get("name")), 3))] if mixture else []),
         *_validation_columns(),
     ]
     caption = "What each teacher alone would give on the same validation rows; the members of the labels stand out."
@@ -95,7 +96,7 @@ def class_weights_sheet(report: Report) -> Sheet:
     columns += [_weight_of(name) for name in weights]
     rows = [(label, {name: own[at] for name, own in weights.items()}) for at, label in enumerate(labels) if weights]
     losses = dig(choice, "mixture", "log_loss")
-    plain, by_class = (_interval({"value": losses.get(name)}) for name in ("plain", "by_class"))
+    plain, by_class = (formats.fixed(losses.get(name), 4) for name in ("plain", "by_class"))
     caption = f"Weights by class. Out of fold their log loss is {by_class}, with one weight for each teacher {plain}."
     return Sheet(caption, columns, rows)
 
@@ -138,16 +139,4 @@ def _over_priors(row: Json) -> str:
 
 
 def _weight_of(teacher: str) -> Column:
-    return Column(teacher, lambda row: _weight(row[1][teacher]))
-
-
-def _weight(value: Any) -> str:
-    figure = formats.number(value)
-    return formats.MISSING if figure is None else f"{figure:.3f}"
-
-
-def _interval(value: Any) -> str:
-    figure, pair = formats.number(value), formats.bounds(value)
-    if figure is None:
-        return formats.MISSING
-    return f"{figure:.4f}" + (f" ({pair[0]:.3f}–{pair[1]:.3f})" if pair else "")
+    return Column(teacher, lambda row: formats.fixed(row[1][teacher], 3))

@@ -18,7 +18,7 @@ def out_of_fold_sheet(report: Report) -> Sheet:
         Column("Rows", lambda row: formats.integer(row.get("rows"))),
         Column("Accuracy", lambda row: formats.percent_interval(row.get("accuracy"))),
         Column("Macro F1", lambda row: formats.percent_interval(row.get("f1_macro"))),
-        Column("Log loss", _log_loss),
+        Column("Log loss", lambda row: formats.metric_interval("log_loss", row.get("log_loss"))),
     ]
     caption = (
         "Out of fold each training row is answered by one model, fitted without it; a test row by the mean of all. "
@@ -32,10 +32,3 @@ def _rows(report: Report) -> Iterator[Json]:
     for one in entries(report, "out_of_fold"):
         yield {**one, "on": f"training rows, out of {one.get('folds')} folds"}
         yield {**quality.get(str(one.get("model")), {}), "model": one.get("model"), "on": "test rows"}
-
-
-def _log_loss(row: Json) -> str:
-    value, pair = formats.number(row.get("log_loss")), formats.bounds(row.get("log_loss"))
-    if value is None:
-        return formats.MISSING
-    return f"{value:.4f}" + (f" ({pair[0]:.3f}–{pair[1]:.3f})" if pair else "")

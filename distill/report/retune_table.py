@@ -146,8 +146,7 @@ def _at_thresholds(figure: str) -> Callable[[_Row], str]:
 
 
 def _threshold(row: _Point) -> str:
-    least = formats.number(row[2][_side("threshold", row[4])])
-    return formats.MISSING if least is None else f"{least:.4f}"
+    return formats.fixed(row[2][_side("threshold", row[4])], 4)
 
 
 def _decided(row: _Point) -> str:

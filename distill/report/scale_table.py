@@ -8,7 +8,7 @@ from distill.core.files import Json
 from distill.evaluation.direction import unit
 from distill.report import formats
 from distill.report.contents import dig, entries
-from distill.report.names import metric_name
+from distill.report.studies.figures import named_metric
 from distill.report.table_model import Column, Sheet
 
 
@@ -19,7 +19,7 @@ def scale_sentences(found: Json) -> list[str]:
 
 def scale_sheet(found: Json) -> Sheet:
     """Every point of every student."""
-    metric, named = str(found.get("metric")), _named(found)
+    metric, named = str(found.get("metric")), named_metric(found)
     columns = [
         Column("Pool rows per gold row", lambda row: shown_factor(row), kind="name"),
         Column("Pool rows", lambda row: formats.integer(row.get("rows"))),
@@ -27,11 +27,11 @@ def scale_sheet(found: Json) -> Sheet:
         Column("Over the point before, test", lambda row: _over(row, "test", metric)),
         Column(f"{named}, validation", lambda row: formats.metric_interval(metric, dig(row, "valid", metric)), spare=1),
         Column("Over the point before, validation", lambda row: _over(row, "valid", metric)),
-        Column("Log loss, test", lambda row: _loss(dig(row, "test", "log_loss"))),
+        Column("Log loss, test", lambda row: formats.metric_interval("log_loss", dig(row, "test", "log_loss"))),
         Column("Hours of a fit", lambda row: formats.plain(row.get("hours"))),
     ]
     if found.get("price_per_hour") is not None:
-        columns.append(Column("Cost of a fit", lambda row: _cost(row.get("cost"))))
+        columns.append(Column("Cost of a fit", lambda row: formats.fixed(row.get("cost"), 2)))
     rows = [{**point, "student": one.get("student")} for one in entries(found, "students") for point in _points(one)]
     seeds = found.get("seeds") or []
     of_seeds = f"means over the seeds {formats.plain(seeds)}" if len(seeds) > 1 else f"one seed, {formats.plain(seeds)}"
@@ -58,7 +58,7 @@ def _flattens(found: Json, student: Json) -> str:
     metric, at = str(found.get("metric")), shown_factor(point)
     what = f"has not flattened at {at}, the largest point" if flat is None else f"flattens at {at}"
     gains = [f"{_points_of(point, split, metric)} on {split_}" for split, split_ in _SPLITS.items()]
-    return f"{name} {what}: {_named(found)} over {shown_factor(before)} is {', and '.join(gains)}."
+    return f"{name} {what}: {named_metric(found)} over {shown_factor(before)} is {', and '.join(gains)}."
 
 
 _SPLITS = {"valid": "validation, which decides", "test": "test"}
@@ -92,23 +92,6 @@ def _over(row: Json, split: str, metric: str) -> str:
     apart = dig(row, "over_previous", split, metric)
     factor, decimals, _ = unit(metric)
     return formats.signed_interval(apart.get("difference"), apart, factor, decimals + 1)
-
-
-def _loss(figure: Json) -> str:
-    value, ends = formats.number(figure), formats.bounds(figure)
-    if value is None:
-        return formats.MISSING
-    return f"{value:.4f}" + (f" ({ends[0]:.3f}–{ends[1]:.3f})" if ends else "")
-
-
-def _cost(value: object) -> str:
-    cost = formats.number(value)
-    return formats.MISSING if cost is None else f"{cost:.2f}"
-
-
-def _named(found: Json) -> str:
-    name = metric_name(str(found.get("metric")), found.get("positive"))
-    return name[:1].upper() + name[1:]
 
 
 def _points(student: Json) -> list[Json]:

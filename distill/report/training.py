@@ -50,8 +50,8 @@ def training_sheet(report: Report) -> Sheet:
         *seeds,
         Column("Steps", lambda row: formats.integer(row.get("steps"))),
         Column("Kept step", lambda row: formats.integer(row.get("step"))),
-        Column("Epochs", lambda row: _decimals(row.get("epochs"), 1)),
-        Column("Log loss on validation", lambda row: _decimals(row.get("log_loss"), 4)),
+        Column("Epochs", lambda row: formats.fixed(row.get("epochs"), 1)),
+        Column("Log loss on validation", lambda row: formats.fixed(row.get("log_loss"), 4)),
         Column("Why it ended", lambda row: formats.plain(row.get("reason")), kind="text"),
     ]
     caption = "The step kept is the one with the best validation figure; models that were still learning stand out."
@@ -70,8 +70,8 @@ def epochs_sheet(report: Report) -> Sheet:
     ]
     labels = [label for label in label_names(report) if any(f"{label}_f1" in row for row in rows)]
     columns = [
-        Column("Epoch", lambda row: _decimals(row.get("epoch"), 1)),
-        Column("Log loss", lambda row: _decimals(row.get("log_loss"), 4)),
+        Column("Epoch", lambda row: formats.fixed(row.get("epoch"), 1)),
+        Column("Log loss", lambda row: formats.fixed(row.get("log_loss"), 4)),
         Column("Accuracy", lambda row: formats.percent(row.get("accuracy"))),
         Column("Macro F1", lambda row: formats.percent(row.get("f1_macro"))),
         *(_of_class(label, name) for label in labels if len(labels) <= _MOST_CLASSES for name in _OF_A_CLASS),
@@ -113,8 +113,3 @@ def _entry(written: Mapping[str, Any]) -> Json:
         **({"remarks": written["remarks"]} if written.get("remarks") else {}),
         **objective,
     }
-
-
-def _decimals(value: Any, decimals: int) -> str:
-    figure = formats.number(value)
-    return formats.MISSING if figure is None else f"{figure:.{decimals}f}"

@@ -26,7 +26,7 @@ def twin_sheet(report: Report) -> Sheet:
     ]
     columns = [
         Column("Twin", lambda row: row[1].name, kind="name"),
-        Column("Log loss on validation", lambda row: _decimals(dig(row[1].model.valid).get("log_loss"))),
+        Column("Log loss on validation", lambda row: formats.fixed(dig(row[1].model.valid).get("log_loss"), 4)),
         _column("Accuracy", "accuracy", PERCENT),
         _column("Macro F1", "f1_macro", PERCENT),
         _column("Log loss", "log_loss", LOG_LOSS, "Log loss on test"),
@@ -55,8 +55,3 @@ def _other(pair: Mapping[str, Any]) -> list[str]:
 
 def _taken(row: Pair) -> str:
     return "yes: lowest log loss on validation" if row[2] else "no"
-
-
-def _decimals(value: Any) -> str:
-    figure = formats.number(value)
-    return formats.MISSING if figure is None else f"{figure:.4f}"

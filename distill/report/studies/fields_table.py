@@ -45,7 +45,7 @@ def fields_sheet(found: Json) -> Sheet:
         over_column(found, VALID, "To all fields"),
         quality_column(found, TEST),
         over_column(found, TEST, "To all fields"),
-        Column("Tokens a row", lambda row: _decimals(_use(found, row).get("tokens"))),
+        Column("Tokens a row", lambda row: formats.fixed(_use(found, row).get("tokens"), 1)),
         Column("Rows that have it", lambda row: formats.integer(_use(found, row).get("rows"))),
         Column("Words that others have, %", lambda row: formats.percent(_use(found, row).get("shared"), 1)),
         Column("Most of them", lambda row: _like(_use(found, row)), kind="text"),
@@ -105,8 +105,3 @@ def _use(found: Json, cell: Json) -> Json:
 def _like(use: Json) -> str:
     most = use.get("most_like")
     return f"{most[0]} {formats.percent(most[1], 0)}%" if isinstance(most, list | tuple) else formats.MISSING
-
-
-def _decimals(value: object) -> str:
-    tokens = formats.number(value)
-    return formats.MISSING if tokens is None else f"{tokens:.1f}"

@@ -137,5 +137,4 @@ def _times(found: Json, cell: Json) -> str:
 
 
 def _tokens(cell: Json) -> str:
-    value = formats.number(cell.get("tokens"))
-    return formats.MISSING if value is None else f"{value:.1f}"
+    return formats.fixed(cell.get("tokens"), 1)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import shutil
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ from distill.core.files import Json, read_json, remove, sha256, write_json, writ
 from distill.core.folders import STARTED, is_ours
 from distill.core.label_space import LabelSpace
 from distill.core.padding import pad_id
+from distill.core.versions import versions_of
 from distill.core.view import View
 from export import expected
 from export.artifact import Artifact, Contents, named
@@ -42,7 +41,7 @@ from export.verify import (
     seal,
 )
 
-_PACKAGES = ("onnxruntime", "tokenizers", "numpy", "onnx", "torch", "transformers")
+_PACKAGES = ("distill", "onnxruntime", "tokenizers", "numpy", "onnx", "torch", "transformers")
 _WEIGHTS = "model.safetensors"
 
 
@@ -233,7 +232,7 @@ def _manifest(contents: Contents, view: View, entries: Mapping[str, Any]) -> Jso
         "weights_sha256": sha256(contents.model_folder / _WEIGHTS),
         "artifacts": dict(entries),
         "cpu": cpu_class(),
-        "versions": _versions(),
+        "versions": versions_of(_PACKAGES),
         "lineage": dict(contents.lineage),
         "holds": {
             "real_records": len(contents.real_records),
@@ -243,16 +242,6 @@ def _manifest(contents: Contents, view: View, entries: Mapping[str, Any]) -> Jso
         },
         "run": {"finished": dict(contents.finished), "files": list(MEASURED)},
     }
-
-
-def _versions() -> dict[str, str]:
-    found = {"python": ".".join(map(str, sys.version_info[:3]))}
-    for package in ("distill", *_PACKAGES):
-        try:
-            found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
 
 
 def require_own_check(folder: Path, threads: int | None = None) -> None:

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from benchmarks.gpu.job import ROOT, Job
 from benchmarks.gpu.parts import Part
 from benchmarks.gpu.stopping import started, stop
 from distill.core.files import Json, read_object, sha256_json, write_json
+from distill.core.versions import versions_of
 
 Start = Callable[[str, Job], Json]
 """Measures a part by its name within `job.seconds`: `{"status", "figures" | "said"}`."""
@@ -99,11 +98,7 @@ def inputs_of(name: str, part: Part, job: Job, machine: Mapping[str, object]) ->
 
 def versions() -> dict[str, str]:
     """Versions of Python and of the libraries that are measured."""
-    found = {"python": platform.python_version()}
-    for name in LIBRARIES:
-        with suppress(PackageNotFoundError):
-            found[name] = version(name)
-    return found
+    return versions_of(LIBRARIES)
 
 
 def in_process(name: str, job: Job) -> Json:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from distill.core.errors import DistillError, UserError
@@ -16,6 +14,7 @@ from distill.core.progress import Reporter, reporting
 from distill.core.run_folder import RunFolder
 from distill.core.sealed import write_sealed
 from distill.core.steps import Step, Steps, nobody
+from distill.core.versions import versions_of
 from distill.evaluation.entries import Gate
 from distill.pipeline.backends import require_backends
 from distill.pipeline.checkpoints import try_checkpoints
@@ -139,13 +138,7 @@ def _hand_off(experiment: Experiment, steps: Steps, gates: Sequence[Gate]) -> No
 
 def versions() -> dict[str, str]:
     """Versions of Python and of the libraries that results depend on, as far as they are installed."""
-    found = {"python": platform.python_version()}
-    for package in VERSIONED:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
+    return versions_of(VERSIONED)
 
 
 def run_step(steps: Steps, step: Step) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 from distill.core.config import load_yaml
 from distill.core.errors import UserError, unknown_name
 from distill.core.label_space import LabelSpace, label_name
+from distill.core.shares import share_of
 from distill.evaluation.metrics import FloatArray
 
 _EXACT = 1e-6
@@ -105,12 +106,8 @@ def _number(value: Any, where: str) -> float:
 
 
 def _share(asked: str, text: str) -> float:
-    number, sign, rest = text.partition("%")
-    try:
-        share = float(number) / (100 if sign else 1)
-    except ValueError:
-        share = 0.0
-    if not 0 < share < 1 or rest:
+    share = share_of(text)
+    if share is None or not 0 < share < 1:
         do = "write for example about_pr=0.3 or about_pr=30%"
         raise UserError("a share between 0 and 1 is needed", where="--class-mix", found=asked, do=do)
     return share

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from distill.core.errors import UserError, unknown_name
 from distill.core.flags import Flag, at_least_one
+from distill.core.shares import share_of
 
 FORMATS = ("table", "json", "pr")
 
@@ -40,12 +41,8 @@ class DiffOptions:
         """The largest share that may change. Raises: UserError for a limit that is none."""
         if self.limit is None:
             return None
-        number, sign, rest = self.limit.partition("%")
-        try:
-            share = float(number) / (100 if sign else 1)
-        except ValueError:
-            share = -1.0
-        if not 0 <= share <= 1 or rest:
+        share = share_of(self.limit)
+        if share is None or not 0 <= share <= 1:
             do = "write for example 0.5% or 0.005"
             raise UserError("a limit is a share of rows", where="--limit", found=self.limit, do=do)
         return share

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distill.core.errors import UserError
+from distill.core.shares import share_of
 from distill.evaluation.cluster_shares import ClusterShares
 from distill.evaluation.metrics import BoolArray, FloatArray, f1_score
 from distill.evaluation.operating_points import between
@@ -184,9 +185,5 @@ def _most(wanted: FloatArray, then: FloatArray) -> int:
 
 def _share(text: str) -> float | None:
     """A number in (0, 1], or percent; None for anything else."""
-    number, sign, rest = text.partition("%")
-    try:
-        value = float(number) / (100 if sign else 1)
-    except ValueError:
-        return None
-    return value if 0 < value <= 1 and not rest else None
+    value = share_of(text)
+    return value if value is not None and 0 < value <= 1 else None

@@ -7,13 +7,13 @@ only where they are set.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
 from distill.core.files import Json
+from distill.core.finite import finite
 from distill.evaluation.holm import is_shown
 
 MAJORITY_METRICS = ("accuracy", "f1_macro", "log_loss")
@@ -341,11 +341,5 @@ def _without_view(model: str) -> str:
 
 def _better(metric: str, apart: Json) -> bool:
     """Whether the model is shown to be on the better side of 0."""
-    difference = _finite(apart.get("difference"))
+    difference = finite(apart.get("difference"))
     return is_shown(apart) and difference is not None and (difference < 0 if metric == "log_loss" else difference > 0)
-
-
-def _finite(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return float(value) if math.isfinite(value) else None

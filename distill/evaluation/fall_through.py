@@ -31,6 +31,7 @@ from distill.evaluation.figure import SHARE, Figure
 from distill.evaluation.influence import influence
 from distill.evaluation.metrics import BoolArray, FloatArray, macro_f1
 from distill.evaluation.operating_points import FIGURES, counts
+from distill.evaluation.ratio import ratio
 from distill.evaluation.scored import Scored
 
 POSITIVE, POINT, CLASS_F1 = "positive", "f1", "class_f1"
@@ -289,18 +290,13 @@ def _told(differences: Mapping[str, Figure]) -> Json:
 
 
 def _sent(sums: FloatArray, _: FloatArray) -> FloatArray:
-    return _share(sums[..., -1], sums[..., 0])
+    return ratio(sums[..., -1], sums[..., 0], np.nan)
 
 
 def _accuracy(sums: FloatArray, _: FloatArray) -> FloatArray:
-    return _share(sums[..., 1], sums[..., 0])
+    return ratio(sums[..., 1], sums[..., 0], np.nan)
 
 
 def _f1_macro(sums: FloatArray, total: FloatArray) -> FloatArray:
     true_positives, predicted, actual = np.split(sums[..., 2:-1], 3, axis=-1)
     return macro_f1(true_positives, predicted, actual, np.split(total[2:-1], 3)[2] > 0)
-
-
-def _share(above: FloatArray, below: FloatArray) -> FloatArray:
-    quotient: FloatArray = np.divide(above, below, out=np.full(np.shape(above), np.nan), where=np.asarray(below) != 0)
-    return quotient

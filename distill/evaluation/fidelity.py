@@ -17,6 +17,7 @@ from distill.evaluation.bootstrap import Bootstrap
 from distill.evaluation.calibrated_predictions import ALL, CalibratedPredictions
 from distill.evaluation.flipped import Flips, flipped_points
 from distill.evaluation.metrics import BoolArray, FloatArray
+from distill.evaluation.ratio import ratio
 
 _LEAST_ROWS = 1  # lost by a class: one row more or less is no evidence, however few rows the class has
 _NOTHING: Json = {"value": 0.0, "at": None}
@@ -108,18 +109,12 @@ def _rows(predictions: CalibratedPredictions, judging: BoolArray) -> tuple[Float
 def _losses(before: BoolArray, after: BoolArray, gold: BoolArray) -> Iterator[tuple[str, FloatArray]]:
     """Precision and recall (C,) that each class loses; 0 for a loss of no more than one row."""
     rows = np.maximum(before.sum(axis=0), after.sum(axis=0)).astype(np.float64)
-    held = [_share((part & gold).sum(axis=0), part.sum(axis=0)) for part in (before, after)]
+    held = [ratio((part & gold).sum(axis=0), part.sum(axis=0)) for part in (before, after)]
     yield "precision", _evident(held[0] - held[1], rows)
     actual = gold.sum(axis=0).astype(np.float64)
-    found = [_share((part & gold).sum(axis=0), actual) for part in (before, after)]
+    found = [ratio((part & gold).sum(axis=0), actual) for part in (before, after)]
     yield "recall", _evident(found[0] - found[1], actual)
 
 
 def _evident(loss: FloatArray, rows: FloatArray) -> FloatArray:
     return np.where(loss * rows > _LEAST_ROWS + 1e-9, loss, 0.0)
-
-
-def _share(part: BoolArray | FloatArray, whole: BoolArray | FloatArray) -> FloatArray:
-    wholes = np.asarray(whole, np.float64)
-    share: FloatArray = np.divide(part, wholes, out=np.zeros(wholes.shape), where=wholes > 0)
-    return share

@@ -25,6 +25,7 @@ import numpy as np
 from distill.core.files import Json
 from distill.evaluation.bootstrap import Bootstrap
 from distill.evaluation.metrics import FloatArray
+from distill.evaluation.ratio import ratio
 from distill.evaluation.statistics import Interval, difference, evidence, interval
 
 ANY, SHARE, POSITIVE = (-math.inf, math.inf), (0.0, 1.0), (0.0, math.inf)
@@ -59,12 +60,12 @@ class Figure:
 
     def share_of(self, other: Figure) -> Figure:
         """The ratio to a gain seed by seed, on shared resamples; NaN where the other is 0 or less: no gain to share."""
-        values = _share(self.values, other.values)
+        values = ratio(self.values, other.values, np.nan)
         influence = None
         if self.influence is not None and other.influence is not None:
             own = self.influence - values[:, None] * other.influence
-            influence = _share(own, np.broadcast_to(other.values[:, None], own.shape))
-        return Figure(values, _share(self.resampled, other.resampled), self.bootstrap, influence)
+            influence = ratio(own, np.broadcast_to(other.values[:, None], own.shape), np.nan)
+        return Figure(values, ratio(self.resampled, other.resampled, np.nan), self.bootstrap, influence)
 
     def mean(self, around: Callable[[float, FloatArray], Interval] = interval) -> Json:
         """`{"value", "low", "high"}` of the mean over seeds, with the `spread` of several."""
@@ -116,8 +117,3 @@ class Figure:
             return {}
         ends = (float(self.values.min()), float(self.values.max()))
         return {"spread": [end if np.isfinite(end) else None for end in ends]}
-
-
-def _share(above: FloatArray, below: FloatArray) -> FloatArray:
-    quotient: FloatArray = np.divide(above, below, out=np.full(above.shape, np.nan), where=below > 0)
-    return quotient

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from distill.core.files import Json
+from distill.core.finite import finite
 
 LEVEL = 0.05
 """Under which a corrected p-value is called a difference."""
@@ -42,16 +42,10 @@ def corrected(rows: Sequence[Json]) -> list[Json]:
 
 def is_shown(difference: Mapping[str, Any]) -> bool:
     """Whether a difference is shown: by its corrected p-value, and in older reports by its interval."""
-    p, low, high = (_number(difference.get(key)) for key in ("p_holm", "low", "high"))
+    p, low, high = (finite(difference.get(key)) for key in ("p_holm", "low", "high"))
     if p is not None:
         return p < LEVEL
     return low is not None and high is not None and not low <= 0 <= high
-
-
-def _number(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        return None
-    return float(value)
 
 
 def _with(row: Json, p: float | None) -> Json:

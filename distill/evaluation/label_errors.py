@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from distill.evaluation.ratio import ratio
 from distill.evaluation.scored import Scored
 
 
@@ -43,7 +44,7 @@ def suspects(scored: Scored) -> Suspects:
     np.add.at(joint, (gold[known], likeliest[known]), 1)
     rows = np.bincount(gold, minlength=classes)
     of_label = joint.sum(axis=1)
-    wrong = np.divide(of_label - np.diag(joint), of_label, out=np.zeros(classes), where=of_label > 0)
+    wrong = ratio(of_label - np.diag(joint), of_label)
     others = chances.copy()
     others[np.arange(len(gold)), gold] = -1.0
     margin = chances[np.arange(len(gold)), gold] - others.max(axis=1)

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from distill.core.objectives.objective import Objective
 from distill.core.objectives.single_label import SINGLE
+from distill.evaluation.ratio import ratio
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
@@ -52,12 +53,12 @@ class Tally:
     @property
     def accuracy(self) -> FloatArray:
         """Share of rows whose predicted labels are the gold ones: top-1 accuracy, or subset accuracy in multi-label."""
-        return _ratio(self.columns[..., 1], self.columns[..., 0], np.nan)
+        return ratio(self.columns[..., 1], self.columns[..., 0], np.nan)
 
     @property
     def log_loss(self) -> FloatArray:
         """Mean cross-entropy against the target, in nats; in multi-label the mean over classes too."""
-        return _ratio(self.columns[..., 2], self.columns[..., 0], np.nan)
+        return ratio(self.columns[..., 2], self.columns[..., 0], np.nan)
 
     @property
     def ece(self) -> FloatArray:
@@ -67,12 +68,12 @@ class Tally:
         cancels, so its summed gap is enough. Multi-label bins all N·C yes/no decisions by max(p, 1 − p).
         """
         gaps = np.abs(self.columns[..., _BINS_FROM:_CLASSES_FROM]).sum(axis=-1)
-        return _ratio(gaps, self.columns[..., 0], np.nan)
+        return ratio(gaps, self.columns[..., 0], np.nan)
 
     @property
     def grade_distance(self) -> FloatArray:
         """Mean places between the predicted and the gold label; it means something where the labels are a scale."""
-        return _ratio(self.columns[..., 3], self.columns[..., 0], np.nan)
+        return ratio(self.columns[..., 3], self.columns[..., 0], np.nan)
 
     @property
     def kappa_quadratic(self) -> FloatArray:
@@ -84,8 +85,8 @@ class Tally:
         rows, squares = self.columns[..., 0], self.columns[..., 4]
         _, predicted, actual = self._per_class()
         grades = np.arange(predicted.shape[-1], dtype=np.float64)
-        apart = (predicted + actual) @ grades**2 - 2 * (predicted @ grades) * _ratio(actual @ grades, rows)
-        return np.asarray(1 - _ratio(squares, apart, np.nan))
+        apart = (predicted + actual) @ grades**2 - 2 * (predicted @ grades) * ratio(actual @ grades, rows)
+        return np.asarray(1 - ratio(squares, apart, np.nan))
 
     @property
     def absent(self) -> BoolArray:
@@ -97,19 +98,19 @@ class Tally:
         """Per class (..., C): share of rows where predicted and gold agree on whether they have it."""
         true_positives, predicted, actual = self._per_class()
         rows = self.columns[..., :1]
-        return _ratio(rows - predicted - actual + 2 * true_positives, np.broadcast_to(rows, actual.shape), np.nan)
+        return ratio(rows - predicted - actual + 2 * true_positives, np.broadcast_to(rows, actual.shape), np.nan)
 
     @property
     def precision(self) -> FloatArray:
         """Per class (..., C): true positives / predicted, 0 where the class was never predicted."""
         true_positives, predicted, _ = self._per_class()
-        return _ratio(true_positives, predicted, self._lacking)
+        return ratio(true_positives, predicted, self._lacking)
 
     @property
     def recall(self) -> FloatArray:
         """Per class (..., C): true positives / actual, 0 where the class has no gold row."""
         true_positives, _, actual = self._per_class()
-        return _ratio(true_positives, actual, self._lacking)
+        return ratio(true_positives, actual, self._lacking)
 
     @property
     def f1(self) -> FloatArray:
@@ -126,7 +127,7 @@ class Tally:
     def f1_weighted(self) -> FloatArray:
         """Mean F1 over classes, each weighted by its gold rows; NaN where there are none."""
         parts = self._per_class()
-        return _ratio((f1_score(*parts) * parts[2]).sum(axis=-1), parts[2].sum(axis=-1), np.nan)
+        return ratio((f1_score(*parts) * parts[2]).sum(axis=-1), parts[2].sum(axis=-1), np.nan)
 
     @property
     def f1_micro(self) -> FloatArray:
@@ -221,7 +222,7 @@ def f1_macro(logits: ArrayLike, target: ArrayLike, objective: Objective = SINGLE
 
 def f1_score(true_positives: FloatArray, predicted: FloatArray, actual: FloatArray) -> FloatArray:
     """2·true positives / (predicted + actual), elementwise; 0 where both are 0."""
-    return _ratio(2 * true_positives, predicted + actual)
+    return ratio(2 * true_positives, predicted + actual)
 
 
 def macro_f1(
@@ -240,7 +241,7 @@ def macro_f1(
     has = actual > 0
     whole = has if drawn_from is None else drawn_from
     found = np.where(has & whole, f1_score(true_positives, predicted, actual), 0.0).sum(axis=-1)
-    return np.asarray(_ratio(found, np.asarray((has & whole).sum(axis=-1), np.float64)) * whole.mean(axis=-1))
+    return np.asarray(ratio(found, np.asarray((has & whole).sum(axis=-1), np.float64)) * whole.mean(axis=-1))
 
 
 def mixture(logits: Sequence[ArrayLike], weights: ArrayLike, objective: Objective = SINGLE) -> FloatArray:
@@ -297,9 +298,3 @@ def _checked(logits: ArrayLike, target: ArrayLike, objective: Objective) -> tupl
     if right.ndim != 2 or left.shape != (len(right), objective.head_size(right.shape[1])):
         raise ValueError(f"logits and target must be (N, K) and (N, C), got {left.shape} and {right.shape}")
     return left, right
-
-
-def _ratio(above: FloatArray, below: FloatArray, undefined: float = 0.0) -> FloatArray:
-    out = np.full(np.shape(above), undefined)
-    quotient: FloatArray = np.divide(above, below, out=out, where=np.asarray(below) != 0)
-    return quotient

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from distill.evaluation.metrics import BoolArray, FloatArray, f1_score
+from distill.evaluation.ratio import ratio
 
 
 def choose(
@@ -53,13 +54,13 @@ def counts(predicted: BoolArray, actual: BoolArray) -> FloatArray:
 
 def _accuracy(sums: FloatArray) -> FloatArray:
     true_positives, predicted, actual, rows = np.moveaxis(sums, -1, 0)
-    return _ratio(rows - predicted - actual + 2 * true_positives, rows)
+    return ratio(rows - predicted - actual + 2 * true_positives, rows)
 
 
 FIGURES: dict[str, Callable[[FloatArray], FloatArray]] = {
     "accuracy": _accuracy,
-    "precision": lambda sums: _ratio(sums[..., 0], sums[..., 1]),
-    "recall": lambda sums: _ratio(sums[..., 0], sums[..., 2]),
+    "precision": lambda sums: ratio(sums[..., 0], sums[..., 1]),
+    "recall": lambda sums: ratio(sums[..., 0], sums[..., 2]),
     "f1": lambda sums: f1_score(sums[..., 0], sums[..., 1], sums[..., 2]),
 }
 """The figures of an operating point, each from sums (..., 4) of `counts`; 0 where one is undefined."""
@@ -89,7 +90,7 @@ class Curves:
         running = np.cumsum(drawn * self._positive, axis=1), np.cumsum(drawn, axis=1)
         true_positives, predicted = (sums[:, self._last].astype(np.float64) for sums in running)
         actual = true_positives[:, -1:] if len(self._order) else np.zeros((len(drawn), 1))
-        precision, recall = _ratio(true_positives, predicted), _ratio(true_positives, actual)
+        precision, recall = ratio(true_positives, predicted), ratio(true_positives, actual)
         f1, found = f1_score(true_positives, predicted, np.broadcast_to(actual, predicted.shape)), recall > 0
         precise, recalled = (precision >= precision_at_least) & found, (recall >= recall_at_least) & found
         return {
@@ -114,11 +115,6 @@ def between(scores: FloatArray) -> FloatArray:
     middle = lower + (scores - lower) / 2
     # Two neighbouring floats have no midpoint: rounding may fall on the lower one, which must stay outside.
     return np.where(middle > lower, middle, scores)
-
-
-def _ratio(above: FloatArray, below: FloatArray) -> FloatArray:
-    quotient: FloatArray = np.divide(above, below, out=np.zeros(np.shape(above)), where=below != 0)
-    return quotient
 
 
 def _checked(probability: ArrayLike, positive: ArrayLike) -> tuple[FloatArray, BoolArray]:

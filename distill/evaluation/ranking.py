@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from distill.evaluation.metrics import FloatArray
+from distill.evaluation.ratio import ratio
 
 
 def spearman(a: ArrayLike, b: ArrayLike) -> FloatArray:
@@ -17,7 +18,7 @@ def spearman(a: ArrayLike, b: ArrayLike) -> FloatArray:
         Journal of Psychology 15.
     """
     one, other = (_centred(ranks(values)) for values in (a, b))
-    return _share((one * other).sum(axis=-1), np.sqrt((one**2).sum(axis=-1) * (other**2).sum(axis=-1)))
+    return ratio((one * other).sum(axis=-1), np.sqrt((one**2).sum(axis=-1) * (other**2).sum(axis=-1)), np.nan)
 
 
 def kendall(a: ArrayLike, b: ArrayLike) -> FloatArray:
@@ -30,7 +31,7 @@ def kendall(a: ArrayLike, b: ArrayLike) -> FloatArray:
     """
     one, other = (np.sign(values[..., :, None] - values[..., None, :]) for values in map(np.asarray, (a, b)))
     axes = (-2, -1)
-    return _share((one * other).sum(axis=axes), np.sqrt((one**2).sum(axis=axes) * (other**2).sum(axis=axes)))
+    return ratio((one * other).sum(axis=axes), np.sqrt((one**2).sum(axis=axes) * (other**2).sum(axis=axes)), np.nan)
 
 
 def ranks(values: ArrayLike) -> FloatArray:
@@ -43,9 +44,3 @@ def ranks(values: ArrayLike) -> FloatArray:
 
 def _centred(values: FloatArray) -> FloatArray:
     return np.asarray(values - values.mean(axis=-1, keepdims=True))
-
-
-def _share(above: FloatArray, below: FloatArray) -> FloatArray:
-    above, below = np.asarray(above, np.float64), np.asarray(below, np.float64)
-    found: FloatArray = np.divide(above, below, out=np.full(np.shape(above), np.nan), where=below > 0)
-    return found

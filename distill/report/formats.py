@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
+
+from distill.core.finite import finite
 
 MISSING = "–"
 
 
 def number(value: Any) -> float | None:
     """A finite float from a figure, or from the `value` of a figure with an interval; None for anything else."""
-    value = value.get("value") if isinstance(value, dict) else value
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return float(value) if math.isfinite(value) else None
+    return finite(value.get("value") if isinstance(value, dict) else value)
 
 
 def bounds(value: Any) -> tuple[float, float] | None:

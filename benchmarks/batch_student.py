@@ -32,8 +32,9 @@ def make_bundle(folder: Path, layers: int, width: int) -> Path:
     import torch
 
     from distill.core.view import TOKENIZER_FILE, View
-    from distill.models.encoder import load_classifier, quiet
+    from distill.models.encoder import load_classifier
     from distill.models.fresh import Shape, make_encoder
+    from distill.models.quiet_transformers import quiet_transformers
     from export.artifact import Artifact, Contents
     from export.build import export_target
     from export.bundle import bundle
@@ -50,7 +51,7 @@ def make_bundle(folder: Path, layers: int, width: int) -> Path:
     model = made / "model"
     make_encoder([*texts, *_vocabulary()], model, Shape(layers, width, width // _HEAD_WIDTH, _VOCABULARY), seed=1)
     torch.manual_seed(1)
-    with quiet():
+    with quiet_transformers():
         load_classifier(model, list(LABELS)).save_pretrained(model)
     View("card", VIEW, model / TOKENIZER_FILE).save(model)
     artifacts = []

@@ -47,12 +47,12 @@ def write_checkpoint(family: Family, texts: Sequence[str], folder: Path) -> None
     import torch
     import transformers
 
-    from distill.models.encoder import quiet
+    from distill.models.quiet_transformers import quiet_transformers
 
     tokenizer, names = family.tokenizer(texts)
     config = getattr(transformers, family.config)(vocab_size=tokenizer.get_vocab_size(), **family.settings)
     wrapped = transformers.PreTrainedTokenizerFast(tokenizer_object=tokenizer, **names)
-    with quiet(), torch.random.fork_rng(devices=[]):
+    with quiet_transformers(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(1)
         transformers.AutoModel.from_config(config).save_pretrained(folder)
         wrapped.save_pretrained(folder)

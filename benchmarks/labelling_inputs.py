@@ -83,7 +83,8 @@ def _write_model(job: Job, raw: Path, view: ViewConfig, folder: Path) -> None:
     import torch
 
     from distill.families.copying import copy_files
-    from distill.models.encoder import input_names, load_classifier, quiet
+    from distill.models.encoder import input_names, load_classifier
+    from distill.models.quiet_transformers import quiet_transformers
 
     copy_files(job.encoder, folder)
     bound = View("document", view, folder / TOKENIZER_FILE)
@@ -93,7 +94,7 @@ def _write_model(job: Job, raw: Path, view: ViewConfig, folder: Path) -> None:
     model = load_classifier(job.encoder, None if finished else ["0", "1"])
     if not finished:
         _fit_head(model, bound.renderer(), read_rows(raw / _GOLD)[:_GOLD_ROWS])
-        with quiet():
+        with quiet_transformers():
             model.save_pretrained(folder)
     write_settings(bound, folder, input_names(model))
 

@@ -118,9 +118,9 @@ def classifier(encoder: Path, classes: int, device: str) -> PreTrainedModel:
     import torch
     from transformers import AutoModelForSequenceClassification
 
-    from distill.models.encoder import quiet
+    from distill.models.quiet_transformers import quiet_transformers
 
-    with quiet():
+    with quiet_transformers():
         model = AutoModelForSequenceClassification.from_pretrained(
             encoder, num_labels=classes, ignore_mismatched_sizes=True, local_files_only=True, use_safetensors=True
         )

@@ -107,7 +107,8 @@ def _forms(encoder: Path, shape: str, view: str, views: Mapping[str, ViewConfig]
     from distill.core.tokenizer_settings import write_settings
     from distill.families.copying import copy_files
     from distill.families.family import family_of
-    from distill.models.encoder import input_names, quiet
+    from distill.models.encoder import input_names
+    from distill.models.quiet_transformers import quiet_transformers
     from distill.models.to_onnx import export_fp32
     from export import int8
     from export.config import load_target
@@ -118,7 +119,7 @@ def _forms(encoder: Path, shape: str, view: str, views: Mapping[str, ViewConfig]
     model_folder = folder / f"{shape}@{view}"
     copy_files(encoder, model_folder)
     model = random_classifier(encoder, shape, _LABELS)
-    with quiet():
+    with quiet_transformers():
         model.save_pretrained(model_folder)
     bound = View(view, views[view], model_folder / TOKENIZER_FILE)
     bound.save(model_folder)

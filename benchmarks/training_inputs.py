@@ -118,8 +118,9 @@ def _write_records(job: Job, folder: Path) -> None:
 
 def _write_student(job: Job, folder: Path) -> list[str]:
     """The untrained student, and which inputs it reads."""
-    from distill.models.encoder import input_names, layer_stack, load_classifier, quiet
+    from distill.models.encoder import input_names, layer_stack, load_classifier
     from distill.models.layer_map import RULES
+    from distill.models.quiet_transformers import quiet_transformers
     from distill.models.truncation import keep_layers
 
     model = load_classifier(folder / "teacher")
@@ -129,7 +130,7 @@ def _write_student(job: Job, folder: Path) -> list[str]:
             "the student has more layers than its teacher", where="--layers", found=f"{job.layers} of {available}"
         )
     keep_layers(model, RULES["first"](available, job.layers))
-    with quiet():
+    with quiet_transformers():
         model.save_pretrained(folder / "student")
     return input_names(model)
 

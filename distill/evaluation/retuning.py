@@ -131,7 +131,7 @@ def measured(fresh: Fresh, logits: FloatArray, before: Tuned, rules: Sequence[Ru
 
     Args: logits: (N, K). before: what the model answered by. rules: as in `tune`.
     Returns: `{"before", "after": {"log_loss", "ece", "points"}, "log_loss_change"}`; figures are `{"value", "low",
-        "high"}`, a point's its precision, recall, F1 and mean `cost`, None where it was not to be had. Where a record
+        "high"}`, a point's its precision, recall, F1 and mean `cost`, None where there is none. Where a record
         may have several labels there is `at_thresholds` too, each label from its own threshold on: `accuracy` (all
         labels of a row are right), `f1_macro` and `f1_micro`; None where there were no thresholds.
     Raises: UserError with their number for too few clusters.

@@ -124,10 +124,10 @@ class Cascade(Family):
         stored = read_json(folder / CONFIG_FILE)["distill"][_STAGES]
         return any(one["settings"].get("server") is not None for one in stored)
 
-    def rehearsal(self, config: Any) -> dict[str, Any]:
+    def for_timing(self, config: Any) -> dict[str, Any]:
         """Stages whose server's answers are drawn, and labels for all rows: few rows can choose no threshold."""
         stages = [
-            stage_class(one.stage).rehearsed(
+            stage_class(one.stage).for_timing(
                 one
                 if one.threshold != AUTO
                 else one.model_copy(update={"threshold": one.precision or config.precision})

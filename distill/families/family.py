@@ -124,7 +124,7 @@ class Family:
         key: of a teacher's entry, by which it is chosen there instead of by `family`.
         learns: whether its fit reads training rows.
         remote: whether an opened model is behind a server, which takes money and its own time: such a model is not
-        timed, and plans that are only tried use its `rehearsal`.
+        timed, and plans that are only tried use its `for_timing`.
         together: whether several processes of torchrun can share its fit.
         starts: whether it starts from a checkpoint or another model.
         optimised: of one that starts: whether its fit takes optimiser steps, as the entry's `training` says.
@@ -187,7 +187,7 @@ class Family:
         """What of an entry of the project does not go with the task; each line begins with the key."""
         yield from ()
 
-    def rehearsal(self, config: Any) -> dict[str, Any]:
+    def for_timing(self, config: Any) -> dict[str, Any]:
         """Changes of an entry in a plan that is only performed to be timed, so that it costs nothing."""
         return {}
 

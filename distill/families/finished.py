@@ -33,7 +33,8 @@ class Finished(Encoder):
             task's, in the task's order, or it carries a `view.json` of another view.
         """
         from distill.models import pretrained
-        from distill.models.encoder import input_names, load_classifier, quiet
+        from distill.models.encoder import input_names, load_classifier
+        from distill.models.quiet_transformers import quiet_transformers
 
         space, source = lesson.space, pretrained.resolve(config.finished)
         pretrained.require_safe(source)
@@ -41,7 +42,7 @@ class Finished(Encoder):
         if (source / VIEW_FILE).exists():
             view.require(View.load(source), "the finished teacher")
         require_finished(source, space)
-        with quiet():
+        with quiet_transformers():
             model = load_classifier(source, space.labels, space.objective, fresh_head=False)
             model.save_pretrained(folder)
         pretrained.save_tokenizer(source, folder)

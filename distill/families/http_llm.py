@@ -70,7 +70,7 @@ class HttpLlm(Family):
         """Labels and words that the task has not, or that cannot be told apart."""
         return problems(config, space.labels, space.objective.several)
 
-    def rehearsal(self, config: Any) -> dict[str, Any]:
+    def for_timing(self, config: Any) -> dict[str, Any]:
         """Answers are drawn, and none is too many to fail."""
         return {"url": STAND_IN, "key_from": None}
 

@@ -53,11 +53,11 @@ def named(config: Any, lesson: Lesson) -> Any:
 def inner_sizes(source: PreTrainedModel) -> dict[str, Any]:
     """What the config of a model over a whole encoder says of that encoder. Args: source: a classifier with it."""
     from distill.models.encoder import input_names
-    from distill.models.two_layer_head import family_of
+    from distill.models.two_layer_head import model_type_of
 
     inner = source.config
     return {
-        "encoder": inner.to_diff_dict() | {"model_type": family_of(inner)},
+        "encoder": inner.to_diff_dict() | {"model_type": model_type_of(inner)},
         "vocab_size": inner.vocab_size,
         "hidden_size": inner.hidden_size,
         "num_hidden_layers": inner.num_hidden_layers,

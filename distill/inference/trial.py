@@ -17,10 +17,11 @@ from distill.core.project import ViewConfig
 from distill.core.rendering import Renderer, Window
 from distill.core.view import TOKENIZER_FILE, View, too_long
 from distill.inference.collate import collate
-from distill.models.encoder import input_names, load_classifier, position_limit, quiet
+from distill.models.encoder import input_names, load_classifier, position_limit
 from distill.models.encoder_config import CONFIG, first_line, settle_padding
 from distill.models.first_token import first_token_only
 from distill.models.pretrained import save_tokenizer
+from distill.models.quiet_transformers import quiet_transformers
 from distill.models.truncation import keep_layers, shared_copy
 from distill.models.weights_check import require_embeddings, require_finite
 
@@ -58,7 +59,7 @@ def try_checkpoint(source: Path, trial: Trial) -> str:
 
     Raises: UserError for the first of these that does not hold.
     """
-    with temporary_folder() as folder, torch.random.fork_rng(devices=[]), torch.no_grad(), quiet():
+    with temporary_folder() as folder, torch.random.fork_rng(devices=[]), torch.no_grad(), quiet_transformers():
         shutil.copyfile(source / CONFIG, folder / CONFIG)
         save_tokenizer(source, folder)
         settle_padding(folder)

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from distill.core.errors import UserError
 from distill.inference.collate import Batch
-from distill.models.encoder import input_names, position_limit, quiet
+from distill.models.encoder import input_names, position_limit
 from distill.models.encoder_config import first_line
+from distill.models.quiet_transformers import quiet_transformers
 
 
 class VectorRunner:
@@ -29,7 +30,7 @@ class VectorRunner:
         if threads is not None:
             torch.set_num_threads(threads)
         try:
-            with quiet():
+            with quiet_transformers():
                 model: Any = AutoModel.from_pretrained(
                     folder, dtype=torch.float32, use_safetensors=True, local_files_only=True, trust_remote_code=False
                 )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ from distill.core.errors import UserError
 from distill.core.objectives.objective import Objective
 from distill.core.objectives.single_label import SINGLE
 from distill.models.encoder_config import first_line, name_outputs, read_config, require_labels
+from distill.models.quiet_transformers import quiet_transformers
 
 if TYPE_CHECKING:
     from torch import nn
@@ -51,7 +51,7 @@ def load_classifier(
         require_labels(folder)
     else:
         name_outputs(config, list(objective.outputs(labels)), objective, folder)
-    with quiet():
+    with quiet_transformers():
         try:
             model, info = AutoModelForSequenceClassification.from_pretrained(
                 folder,
@@ -128,22 +128,6 @@ def position_limit(model: PreTrainedModel) -> int | None:
             offset = 0 if module.padding_idx is None else module.padding_idx + 1
             return module.num_embeddings - offset
     return None
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Silence transformers' load reports and weight progress bars inside the block."""
-    from transformers.utils import logging
-
-    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(verbosity)
-        if bars:
-            logging.enable_progress_bar()
 
 
 def _four_bits(config: Any) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from distill.models.encoder import quiet
 from distill.models.mimetic_init import mimetic_init
+from distill.models.quiet_transformers import quiet_transformers
 from distill.models.wordpiece import SPECIAL_TOKENS, train_wordpiece
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def make_encoder(texts: Iterable[str], folder: Path, shape: Shape, seed: int) ->
         torch.manual_seed(seed)
         model = BertModel(config)
         mimetic_init(model, shape.matching_heads)
-    with quiet():
+    with quiet_transformers():
         _save_tokenizer(tokenizer, folder)
         model.save_pretrained(folder)
 

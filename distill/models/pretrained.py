@@ -11,7 +11,7 @@ from typing import Any
 from distill.core.errors import MissingExtra, UserError
 from distill.core.files import read_json
 from distill.core.view import TOKENIZER_FILE, VIEW_FILE
-from distill.models.encoder import quiet
+from distill.models.quiet_transformers import quiet_transformers
 from distill.models.tokenizer_agreement import settle_tokenizer
 
 _HUB_ID = re.compile(r"(?P<id>[A-Za-z0-9][\w.-]*(/[\w.-]+)?)(@(?P<revision>[\w./-]+))?")
@@ -213,7 +213,7 @@ def _require_tokenizer(path: Path) -> None:
 def _convert_tokenizer(checkpoint: Path, folder: Path) -> None:
     from transformers import AutoTokenizer
 
-    with quiet():
+    with quiet_transformers():
         try:
             tokenizer = AutoTokenizer.from_pretrained(checkpoint, local_files_only=True, trust_remote_code=False)
         except Exception as error:

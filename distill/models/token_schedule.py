@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from distill.core.errors import UserError
 from distill.core.schedule import is_schedule
 from distill.models.encoder import layer_stack
-from distill.models.two_layer_head import family_of
+from distill.models.two_layer_head import model_type_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -74,7 +74,7 @@ def install(model: PreTrainedModel) -> None:
 
 def require_family(model: PreTrainedModel) -> None:
     """Check that the model's layers can read several tokens as one. Raises: UserError naming the family."""
-    if family_of(model.config) not in FAMILIES:
+    if model_type_of(model.config) not in FAMILIES:
         raise UserError(
             "this family's layers cannot read several tokens as one",
             where="token_schedule",

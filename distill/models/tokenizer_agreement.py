@@ -9,7 +9,7 @@ from tokenizers import Tokenizer
 
 from distill.core.errors import UserError
 from distill.core.progress import note
-from distill.models.encoder import quiet
+from distill.models.quiet_transformers import quiet_transformers
 
 _FILE = "tokenizer.json"
 # What tokenizers settle by options outside tokenizer.json: case, accents, spaces, digits, scripts, special tokens.
@@ -39,7 +39,7 @@ def settle_tokenizer(checkpoint: Path, folder: Path) -> None:
     if text is None:
         return
     both = f"{_FILE} and transformers' {type(python).__name__} (tokenizer_config.json) differ on {text!r}"
-    with quiet():
+    with quiet_transformers():
         if getattr(python, "is_fast", False):
             python.save_pretrained(folder)
             again = _python_tokenizer(folder) or python
@@ -57,7 +57,7 @@ def _python_tokenizer(checkpoint: Path) -> Any:
     """The tokenizer that transformers makes of a folder; None where it makes none."""
     from transformers import AutoTokenizer
 
-    with quiet():
+    with quiet_transformers():
         try:
             return AutoTokenizer.from_pretrained(checkpoint, local_files_only=True, trust_remote_code=False)
         except (

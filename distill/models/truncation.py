@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from distill.core.errors import UserError
-from distill.models.encoder import layer_stack, quiet
+from distill.models.encoder import layer_stack
+from distill.models.quiet_transformers import quiet_transformers
 from distill.models.token_schedule import install, stored_schedule
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def _require_built(model: PreTrainedModel, chosen: Sequence[int]) -> None:
     """
     config = copy.deepcopy(model.config)
     _fix_config(config, chosen)
-    with torch.device("meta"), torch.random.fork_rng(devices=[]), quiet():
+    with torch.device("meta"), torch.random.fork_rng(devices=[]), quiet_transformers():
         built = layer_stack(type(model)(config))
     stack = layer_stack(model)
     for place, index in enumerate(chosen):

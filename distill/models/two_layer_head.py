@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 PREFIX = "distill_headed_"
 
 
-def family_of(config: Any) -> str:
+def model_type_of(config: Any) -> str:
     """The `model_type` of a config's family, whichever head its model has."""
     return str(config.model_type).removeprefix(PREFIX)
 
@@ -114,7 +114,7 @@ def _build(model: Any) -> list[nn.Linear]:
     raise UserError(
         "this family's head cannot be given a hidden layer",
         where="head",
-        found=f"model_type '{family_of(config)}', linear layers {', '.join(found) or 'none'}",
+        found=f"model_type '{model_type_of(config)}', linear layers {', '.join(found) or 'none'}",
         do="leave head out: the family has a head of its own",
     )
 

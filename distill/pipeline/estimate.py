@@ -217,7 +217,7 @@ def _shortened(settings: Settings, folder: Path) -> Settings:
         seeds_in=None,
         project=project.model_copy(update=changed),
         teachers={
-            name: shorter(one, slices=None, **_few_folds(one), **_imported(one, name, folder), **_rehearsal(one))
+            name: shorter(one, slices=None, **_few_folds(one), **_imported(one, name, folder), **_for_timing(one))
             for name, one in settings.teachers.items()
         },
         students={name: shorter(one) for name, one in settings.students.items()},
@@ -248,9 +248,9 @@ def _imported(teacher: Any, name: str, folder: Path) -> dict[str, str]:
     return {} if getattr(teacher, "labels", None) is None else {"labels": str(folder / f"{name}.jsonl")}
 
 
-def _rehearsal(teacher: TeacherEntry) -> dict[str, Any]:
+def _for_timing(teacher: TeacherEntry) -> dict[str, Any]:
     """What a teacher's family changes, so that a plan that is only timed costs nothing."""
-    return family(teacher.made_by).rehearsal(teacher)
+    return family(teacher.made_by).for_timing(teacher)
 
 
 def _answering(spec: ModelSpec) -> tuple[str, str]:

@@ -16,7 +16,7 @@ from transformers import PreTrainedModel
 
 from distill.core.errors import MissingExtra, UserError, nearest
 from distill.models.encoder import layer_stack
-from distill.models.two_layer_head import family_of
+from distill.models.two_layer_head import model_type_of
 from distill.training.config import LoraConfig
 
 FOLDER = "adapters"
@@ -156,7 +156,7 @@ def _of_architecture(model: PreTrainedModel, known: list[str]) -> list[str]:
     """What peft adapts in this architecture; all linear layers of one that it does not know."""
     from peft.utils.constants import TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING as TABLE
 
-    names: Any = TABLE.get(family_of(model.config))
+    names: Any = TABLE.get(model_type_of(model.config))
     return list(names) if isinstance(names, list) and set(names) <= set(known) else known
 
 

@@ -23,8 +23,9 @@ from distill.core.rendering import Window
 from distill.core.view import View
 from distill.inference.collate import collate
 from distill.inference.trial import Subject, require_cut
-from distill.models.encoder import input_names, layer_stack, load_classifier, quiet
+from distill.models.encoder import input_names, layer_stack, load_classifier
 from distill.models.encoder_config import CONFIG, stored_labels
+from distill.models.quiet_transformers import quiet_transformers
 from distill.models.truncation import keep_layers, shared_copy
 from distill.training.objectives.row_losses import row_losses
 
@@ -99,7 +100,7 @@ def choose_layers(source: Path, space: LabelSpace, view: View, texts: Sequence[R
     distance = OfAnswers(space.objective) if tuned else OfStates()
     model = load_classifier(source, space.labels, space.objective)
     found = probe_layers(model, windows, renderer.pad_id, kept, distance)
-    with temporary_folder() as folder, torch.no_grad(), quiet():
+    with temporary_folder() as folder, torch.no_grad(), quiet_transformers():
         subject = Subject(model, str(source), renderer.pad_id)
         require_cut(subject, student, found.kept, windows[:_BATCH], folder / "cut")
     return {

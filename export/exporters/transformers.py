@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from distill.core.errors import UserError
-from distill.models.two_layer_head import family_of
+from distill.models.two_layer_head import model_type_of
 from export.exporters.base import Exporter
 
 UNTRACEABLE = ("longformer",)
@@ -22,7 +22,7 @@ class Transformers(Exporter):
 
     def require(self, model: Any) -> None:
         """Check that the family is none of those that the exporter is known to fail on."""
-        if family_of(model.config) in UNTRACEABLE:
+        if model_type_of(model.config) in UNTRACEABLE:
             raise UserError(
                 "the ONNX exporter cannot export this family",
                 where=self.where,

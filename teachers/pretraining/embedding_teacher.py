@@ -13,7 +13,7 @@ from distill.core.leftovers import temporary_folder
 from distill.core.padding import pad_id
 from distill.core.view import TOKENIZER_FILE
 from distill.models import pretrained
-from distill.models.encoder import quiet
+from distill.models.quiet_transformers import quiet_transformers
 
 Sides = Sequence[Sequence[str]]
 """The left sides of a batch, then its right sides; '' where a row has none."""
@@ -54,7 +54,7 @@ class EmbeddingTeacher:
         from transformers import AutoModel
 
         pretrained.require_safe(encoder)
-        with quiet():
+        with quiet_transformers():
             model = AutoModel.from_pretrained(
                 encoder, dtype=torch.float32, use_safetensors=True, local_files_only=True, trust_remote_code=False
             )

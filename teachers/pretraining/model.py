@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from transformers import AutoModel, PreTrainedModel
 
 from distill.core.files import read_json, write_json
-from distill.models.encoder import input_names, quiet
+from distill.models.encoder import input_names
+from distill.models.quiet_transformers import quiet_transformers
 from distill.training.masking import IGNORED
 from teachers.pretraining.embedding_teacher import mean_over
 
@@ -134,7 +135,7 @@ def _cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
 
 def load(folder: Path, teacher_width: int | None = None) -> PretrainingModel:
     """The encoder of a Hugging Face folder, float32, with the heads stored in it, or fresh ones."""
-    with quiet():
+    with quiet_transformers():
         encoder = AutoModel.from_pretrained(
             folder, dtype=torch.float32, use_safetensors=True, local_files_only=True, trust_remote_code=False
         )
@@ -154,7 +155,7 @@ def save(model: PretrainingModel, folder: Path, *, half: bool) -> None:
     dtype = torch.float16 if half else torch.float32
     heads = {name: value.to(dtype) for name, value in model.state_dict().items() if not name.startswith("encoder.")}
     save_file({name: value.contiguous() for name, value in heads.items()}, folder / HEADS_FILE)
-    with quiet():
+    with quiet_transformers():
         torch.nn.Module.to(model.encoder, dtype)
         model.encoder.save_pretrained(folder)
     config: dict[str, Any] = read_json(folder / "config.json")

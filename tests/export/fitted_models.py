@@ -17,8 +17,9 @@ import torch
 from distill.core.project import ViewConfig
 from distill.core.view import View
 from distill.inference.collate import collate
-from distill.models.encoder import input_names, quiet
+from distill.models.encoder import input_names
 from distill.models.layer_map import kept_layers
+from distill.models.quiet_transformers import quiet_transformers
 from distill.models.truncation import keep_layers
 from distill.models.wordpiece import train_wordpiece
 from export.evidence import Evidence, Sample
@@ -100,7 +101,7 @@ def _random(family: str, folder: Path, layers: int, keep: str, spread: float) ->
 
 
 def _finished(model: torch.nn.Module, folder: Path, fit: Callable[[torch.nn.Module, Path], None]) -> Path:
-    with quiet():
+    with quiet_transformers():
         model.save_pretrained(folder)  # what it reads is found in its folder
         fit(model, folder)
         model.save_pretrained(folder)

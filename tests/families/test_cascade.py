@@ -274,12 +274,12 @@ def test_a_server_that_is_down_stops_the_run_or_is_passed(records, tmp_path):
 def test_a_plan_that_is_only_timed_asks_nobody(records, tmp_path):
     entry = _entry([FIRST, _asking(Down, url="http://127.0.0.1:9/v1", key_from="NOT_SET")])
     own = Cascade()
-    assert own.is_remote(entry) and not own.is_remote(_entry([FIRST])) and own.rehearsal(_entry([FIRST]))
+    assert own.is_remote(entry) and not own.is_remote(_entry([FIRST])) and own.for_timing(_entry([FIRST]))
     assert own.asks(_entry([FIRST, _asking(Down, url="http://a/v1", examples=2)]), ["train"]) == ["train"]
     told = own.outlay(entry, toy_lesson(records, DOCUMENT, "document"), ["train"])
     assert told.startswith("at most 24 requests") and own.outlay(_entry([FIRST]), None, []) is None
     (tmp_path / "model").mkdir()
-    entry = entry.model_copy(update=own.rehearsal(entry))
+    entry = entry.model_copy(update=own.for_timing(entry))
     fit("cascade", entry, toy_lesson(records, DOCUMENT, "document"), tmp_path / "model")
     _, staged = _labels(tmp_path / "model", records, tmp_path / "labels", 50)
     assert staged.costs["language_model"].asked == 14 and not staged.costs["language_model"].errors
@@ -287,7 +287,7 @@ def test_a_plan_that_is_only_timed_asks_nobody(records, tmp_path):
 
 def test_a_plan_that_is_only_timed_labels_its_few_rows_whatever_thresholds_are_chosen_by(records, tmp_path):
     entry = _entry([{"stage": "keywords"}, {"stage": THIRD, "precision": 0.95}], calibrate="gone.csv")
-    entry = entry.model_copy(update=Cascade().rehearsal(entry))
+    entry = entry.model_copy(update=Cascade().for_timing(entry))
     assert [one.threshold for one in entry.stages] == [0.9, 0.95] and not Cascade().files(entry)
     (tmp_path / "model").mkdir()
     fit("cascade", entry, toy_lesson(records, DOCUMENT, "document"), tmp_path / "model")

@@ -29,7 +29,7 @@ from distill.core.guessing.telling import why_left_out
 from distill.core.guessing.token_lengths import TokenLengths
 from distill.core.guessing.view_fields import MOST_DOCUMENT, Sides, most_different, views
 from distill.core.intake import encoding as encodings
-from distill.core.intake.found_labels import MOST_CLASSES, LabelCounts, in_order
+from distill.core.intake.found_labels import MOST_CLASSES, FoundLabels, in_order
 from distill.core.intake.sources import Reading, named_errors, open_bytes, read_rows
 from distill.core.label_space import scalar_text
 from distill.core.names import as_name
@@ -311,9 +311,9 @@ def _lacks(columns: Mapping[str, Column], document: Sides, card: Sides) -> str |
     return next(lacking, None)
 
 
-def _labels(roles: Mapping[Path, str], label: str, reading: Reading) -> tuple[LabelCounts, Counter[str]]:
+def _labels(roles: Mapping[Path, str], label: str, reading: Reading) -> tuple[FoundLabels, Counter[str]]:
     """Rows per label and whether a row may have several; and role to its labelled rows."""
-    found, rows = LabelCounts(), Counter[str]()
+    found, rows = FoundLabels(), Counter[str]()
     for path, role in roles.items():
         before = found.rows
         found.add(_values(path, reading, LABEL_ROWS), label)

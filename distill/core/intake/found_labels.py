@@ -28,7 +28,7 @@ def labels_of_files(project: Project, base: Path = Path()) -> list[str]:
     Raises: UserError for files that cannot be read or lack the column, fewer than two labels in training, or more than
         1,000.
     """
-    found, data = LabelCounts(), project.data
+    found, data = FoundLabels(), project.data
     reading = Reading(data.encoding, data.quotes, {data.label})
 
     def add(source: str, files: Sequence[str]) -> None:
@@ -57,7 +57,7 @@ def _require_column(data: Data, base: Path) -> None:
         watch.require(path, "")
 
 
-class LabelCounts:
+class FoundLabels:
     """The labels of rows. Attributes: rows: those with a label. several: whether some row has a list of labels."""
 
     def __init__(self) -> None:

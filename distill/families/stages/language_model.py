@@ -91,7 +91,7 @@ class LanguageModelStage(Stage):
         return found
 
     @classmethod
-    def rehearsed(cls, settings: Any) -> Any:
+    def for_timing(cls, settings: Any) -> Any:
         """Answers are drawn."""
         if settings.server is None:
             return settings

@@ -107,7 +107,7 @@ class Stage:
         return None
 
     @classmethod
-    def rehearsed(cls, settings: Any) -> Any:
+    def for_timing(cls, settings: Any) -> Any:
         """Its settings in a plan that is only performed to be timed, so that it costs nothing."""
         return settings
 

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from distill.core.errors import UserError
-from distill.core.intake.found_labels import LabelCounts, labels_of_files
+from distill.core.intake.found_labels import FoundLabels, labels_of_files
 from distill.core.intake.prepare import prepare
 from distill.core.project import Project
 from tests.core.record_fixtures import LABELS, project, row, rows, write_all
@@ -51,6 +51,6 @@ def test_a_label_column_that_no_row_has_is_named_with_the_nearest_one(tmp_path, 
     ],
 )
 def test_one_class_is_one_label_however_tables_write_it(golds: list[Any], labels):
-    counts = LabelCounts()
+    counts = FoundLabels()
     counts.add([{"label": gold} for gold in golds], "label")
     assert counts.counts == labels

@@ -4,7 +4,6 @@ import shutil
 import numpy as np
 import onnx
 import pytest
-from onnx import numpy_helper
 
 from distill.core.errors import UserError
 from distill.core.project import Gates
@@ -13,6 +12,7 @@ from distill.inference.onnx_runner import OnnxRunner
 from export import int8, parity
 from export.config import load_target
 from export.evidence import Sample
+from tests.export.faults import change, freeze, freeze_positions, weights_of
 
 GATES = Gates()
 FP32, INT8 = load_target("onnx"), load_target("onnx-int8")
@@ -23,23 +23,9 @@ def original(model_folder, rows):
     return parity.Original(model_folder("bert"), Sample(rows), limit=100)
 
 
-def initializer(model, name):
-    return next(tensor for tensor in model.graph.initializer if tensor.name == name)
-
-
-def change(model, name, edit):
-    """Replace an initialiser's values by `edit(values)`."""
-    tensor = initializer(model, name)
-    tensor.CopyFrom(numpy_helper.from_array(edit(numpy_helper.to_array(tensor).copy()), name))
-
-
 def check(original, path, target, gates=GATES):
     """What is measured on a file, judged as the report does."""
     return judged_parity(gates, [parity.measure(original, OnnxRunner(path), target)])[0]
-
-
-def weights_of(model, node_name):
-    return next(node.input[1] for node in model.graph.node if node.name == node_name)
 
 
 def test_a_faithful_export_passes_on_every_cell(original, fp32):
@@ -66,14 +52,7 @@ def swap_mask_and_types(model):
             node.input[index] = names.get(name, name)
 
 
-def freeze_sequence(model):
-    for value in model.graph.input:
-        value.type.tensor_type.shape.dim[1].dim_value = 7
-
-
-def freeze_positions(model):
-    """Right for inputs up to the sample's 7 tokens, silently wrong for longer ones."""
-    change(model, "bert.embeddings.position_ids", lambda positions: np.minimum(positions, 6))
+freeze_sequence = freeze(1, 7)
 
 
 def perturb_weight(model):

@@ -189,26 +189,6 @@ def _changed(text: str, rng: random.Random) -> str:
     return "\n".join(lines)
 
 
-def _bomb(levels: int, width: int = 9) -> str:
-    lines = ["a0: &a0 [x, y]"]
-    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * width)}]" for n in range(1, levels)]
-    return "\n".join(lines)
-
-
-def _merge_bomb(levels: int) -> str:
-    lines = ["a0: &a0 {x: 1, y: 2}"]
-    lines += [f"a{n}: &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 9)}]}}" for n in range(1, levels)]
-    return "\n".join(lines)
-
-
-@pytest.mark.parametrize(
-    "text", [_bomb(12), _merge_bomb(12), "a: &a [*a]", "a: &a {b: *a}"], ids=["list", "merge", "circle", "key"]
-)
-def test_values_that_unfold_without_end_are_refused_at_once(text):
-    with pytest.raises(UserError, match="not valid YAML"):
-        parse_yaml(text, "project.yaml")
-
-
 def test_an_unknown_key_of_any_spelling_is_named():
     with pytest.raises(UserError, match=r"bench&a \[x\]: unknown"):
         parse(Project, parse_yaml(PROJECT + "bench&a [x]: 1", "p"), "p")
@@ -218,7 +198,3 @@ def test_a_name_that_no_file_can_have_is_named(tmp_path):
     for name in ("x" * 300, "a\0b"):
         with pytest.raises(UserError, match=r"no file can have this name\n  where: data\.train"):
             expand(tmp_path, [name], "data.train")
-
-
-def test_anchors_are_read():
-    assert parse_yaml("a: &a {x: 1}\nb: {<<: *a, y: 2}\nc: [*a, *a]", "p")["b"] == {"x": 1, "y": 2}

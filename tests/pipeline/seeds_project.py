@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from distill.pipeline.experiment import Experiment
+from distill.pipeline.settings import resolve_settings
+
 LABELS = ("мимо", "рядом", "точно")
 SIGNS = {"старое": ("ремонт", "аналог", "купить"), "новое": ("чинить", "похож", "заказать")}
 THINGS = ("дрель", "пила", "фреза", "лобзик", "рубанок", "ключ", "насос")
@@ -46,6 +49,11 @@ def write_project(folder: Path) -> Path:
     path = folder / "project.yaml"
     path.write_text(PROJECT, encoding="utf-8")
     return path
+
+
+def experiment_of(project: Path, *sets: str) -> Experiment:
+    """The experiment of a project file, its run in `run` beside it."""
+    return Experiment(resolve_settings(project, project.parent / "run", sets=sets))
 
 
 def _row(split: str, number: int) -> dict[str, object]:

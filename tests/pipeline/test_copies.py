@@ -8,11 +8,9 @@ import pytest
 
 from distill.core.errors import UserError
 from distill.core.names import name_problems
-from distill.pipeline.experiment import Experiment
 from distill.pipeline.models import Start
 from distill.pipeline.plan import plan
-from distill.pipeline.settings import resolve_settings
-from tests.pipeline.seeds_project import write_project
+from tests.pipeline.seeds_project import experiment_of, write_project
 
 COPIES = "teachers.new.copies=3"
 NAMES = ["new", "new-copy2", "new-copy3"]
@@ -21,10 +19,6 @@ NAMES = ["new", "new-copy2", "new-copy3"]
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     return write_project(tmp_path)
-
-
-def experiment_of(project: Path, *sets: str) -> Experiment:
-    return Experiment(resolve_settings(project, project.parent / "run", sets=sets))
 
 
 def steps(experiment):

@@ -7,11 +7,9 @@ import pytest
 from distill.core.record_store import read_records
 from distill.core.steps import Steps
 from distill.pipeline.evidence import chosen_by, evidence_of, record_files
-from distill.pipeline.experiment import Experiment
-from distill.pipeline.settings import resolve_settings
 from distill.pipeline.steps.data import records_step
 from export.config import load_target
-from tests.pipeline.seeds_project import write_project
+from tests.pipeline.seeds_project import experiment_of, write_project
 
 STATIC = load_target("onnx-int8-static")
 
@@ -19,12 +17,8 @@ STATIC = load_target("onnx-int8-static")
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
     path = write_project(tmp_path_factory.mktemp("evidence"))
-    Steps(path.parent / "run", {}, {}).run(records_step(experiment(path)))
+    Steps(path.parent / "run", {}, {}).run(records_step(experiment_of(path)))
     return path
-
-
-def experiment(project, *sets):
-    return Experiment(resolve_settings(project, project.parent / "run", sets=sets))
 
 
 def titles(rows):
@@ -32,7 +26,7 @@ def titles(rows):
 
 
 def test_halves_of_validation_judge_and_choose_and_training_rows_calibrate(project):
-    found = evidence_of(experiment(project), STATIC)
+    found = evidence_of(experiment_of(project), STATIC)
     own = {
         split: set(titles([record.fields for record in read_records(project.parent / "run" / "records", split)]))
         for split in ("train", "valid")
@@ -42,17 +36,17 @@ def test_halves_of_validation_judge_and_choose_and_training_rows_calibrate(proje
     assert calibration and set(calibration) <= own["train"] and not set(calibration) & own["valid"]
     assert found.judging.gold.shape == (len(judging), 3)
     assert (list(found.labels), found.rules) == (["мимо", "рядом", "точно"], (0.9, 0.9))
-    assert record_files(experiment(project), STATIC) == ("valid.parquet", "train.parquet")
+    assert record_files(experiment_of(project), STATIC) == ("valid.parquet", "train.parquet")
 
 
 def test_a_target_that_chooses_nothing_is_judged_by_all_of_validation(project):
-    found = evidence_of(experiment(project), load_target("onnx-int8-qat"))
+    found = evidence_of(experiment_of(project), load_target("onnx-int8-qat"))
     assert len(found.judging.rows) == 102 and found.choosing is None
-    assert record_files(experiment(project), load_target("onnx-int8-qat")) == ("valid.parquet",)
+    assert record_files(experiment_of(project), load_target("onnx-int8-qat")) == ("valid.parquet",)
 
 
 def test_where_answers_are_read_counts_for_what_chooses_by_it(project):
-    plain, other = experiment(project), experiment(project, "quality.precision_at_least=0.8")
+    plain, other = experiment_of(project), experiment_of(project, "quality.precision_at_least=0.8")
     assert chosen_by(plain, STATIC) == {"halves": 1} and chosen_by(plain, load_target("onnx")) == {}
     assert chosen_by(other, STATIC) == {"halves": 1, "rules": {"precision_at_least": 0.8}}
-    assert evidence_of(experiment(project, "quality.calibrate=false"), STATIC).rules is None
+    assert evidence_of(experiment_of(project, "quality.calibrate=false"), STATIC).rules is None

@@ -21,16 +21,12 @@ from distill.pipeline.settings import resolve_settings
 from distill.training.joining import Share
 from distill.training.losses.term import Term
 from tests.core.step_fixtures import left
-from tests.pipeline.seeds_project import write_project
+from tests.pipeline.seeds_project import experiment_of, write_project
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     return write_project(tmp_path)
-
-
-def experiment_of(project: Path, *sets: str) -> Experiment:
-    return Experiment(resolve_settings(project, project.parent / "run", sets=sets))
 
 
 def chosen(experiment: Experiment, teachers: dict[str, float], start: str) -> None:

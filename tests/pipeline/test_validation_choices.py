@@ -19,6 +19,7 @@ from distill.pipeline.validation_choices import require_unchosen, validation_cho
 from distill.report.finding import report_parts
 from distill.report.page import page
 from tests.pipeline import seeds_project
+from tests.pipeline.seeds_project import experiment_of
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "measuring.md"
 JOINED = ["quality.calibrate=false", "quality.test=[test, valid]"]
@@ -34,15 +35,11 @@ def project(tmp_path_factory):
     return seeds_project.write_project(tmp_path_factory.mktemp("seeds"))
 
 
-def experiment(project, *sets):
-    return Experiment(resolve_settings(project, project.parent / "run", sets=sets))
-
-
 def test_every_choice_is_named_with_the_setting_that_ends_it(project):
     sets = ["quality.test=[test, valid]", "teachers.old.training={epochs: null}", "students.small.training.epochs=null"]
     sets += ["teachers.new.training.early_stopping=2", "export=[onnx, onnx-int8]"]
     with pytest.raises(UserError) as caught:
-        list(plan(experiment(project, *sets)))
+        list(plan(experiment_of(project, *sets)))
     for part in (
         "temperatures and thresholds (quality.calibrate: false)",
         "checkpoint best of new@document (training.checkpoint: last)",
@@ -80,23 +77,23 @@ def test_every_choice_is_named_with_the_setting_that_ends_it(project):
     ],
 )
 def test_one_choice_is_enough(project, change, choice):
-    found = list(validation_choices(experiment(project, *NOTHING, "task.ordered=true", change)))
+    found = list(validation_choices(experiment_of(project, *NOTHING, "task.ordered=true", change)))
     assert any(one.startswith(choice) for one in found)
 
 
 def test_a_project_that_chooses_nothing_is_planned(project):
-    assert list(validation_choices(experiment(project, *NOTHING))) == []
-    list(plan(experiment(project, *NOTHING)))
-    fixed = experiment(project, *NOTHING, "task.ordered=true", f"teachers.old.training.objective={FIXED}")
+    assert list(validation_choices(experiment_of(project, *NOTHING))) == []
+    list(plan(experiment_of(project, *NOTHING)))
+    fixed = experiment_of(project, *NOTHING, "task.ordered=true", f"teachers.old.training.objective={FIXED}")
     assert list(validation_choices(fixed)) == []
-    require_unchosen(experiment(project))
+    require_unchosen(experiment_of(project))
 
 
 def test_the_project_of_the_docs_chooses_nothing(project):
     block = DOCS.read_text(encoding="utf-8").split("## Validation joined")[1].split("```yaml\n")[1].split("```")[0]
     values = parse_yaml(seeds_project.PROJECT, "project") | parse_yaml(block, "docs")
     write_json(project.parent / "docs.yaml", values)
-    shown = experiment(project.parent / "docs.yaml")
+    shown = experiment_of(project.parent / "docs.yaml")
     assert shown.project.quality.test == ["test", "valid"] and list(validation_choices(shown)) == []
 
 

@@ -1,6 +1,5 @@
 """Students trained from stored soft labels, and their twins on gold only."""
 
-import json
 from dataclasses import replace
 
 import numpy as np
@@ -20,7 +19,7 @@ from distill.training.losses.gold import Gold
 from students.config import StudentConfig
 from students.train import train, train_twin
 from tests.families.lessons import toy_labels, toy_lesson
-from tests.training.toy import CARD, LABELS, Stop, same_weights, toy_loss, toy_training
+from tests.training.toy import CARD, LABELS, Stop, history_of, same_weights, toy_loss, toy_training
 
 
 @pytest.fixture
@@ -47,12 +46,8 @@ def _twin(teacher, records, folder, *, steps=None, labels=None, training=None, *
     return folder
 
 
-def _quality(folder):
-    return json.loads((folder / "training_history.json").read_text())
-
-
 def _history(folder):
-    return _quality(folder)["history"]
+    return history_of(folder)["history"]
 
 
 LEARN = {"epochs": 8, "learning_rate": 1e-2, "dropout": 0}
@@ -179,7 +174,7 @@ CONVERGE = {"epochs": None, "checkpoint": "best", "patience": 2, "learning_rate"
 def test_a_twin_of_its_own_convergence_ends_by_itself_and_keeps_the_best(encoder, records, tmp_path, training):
     """However long the student is to train."""
     config = {**training, "learning_rate": 1e-2, "dropout": 0, "patience": 6, "ceiling_steps": 5000}
-    twin = _quality(_twin(encoder, records, tmp_path / "gold", training=config))
+    twin = history_of(_twin(encoder, records, tmp_path / "gold", training=config))
     assert twin["ended"] == "converged" and 3 < twin["steps"] < 5000
     losses = {point["step"]: point["log_loss"] for point in twin["history"]}
     assert losses[twin["step"]] == min(losses.values())
@@ -191,12 +186,12 @@ def test_a_twin_of_the_students_steps_takes_exactly_them(teacher, records, tmp_p
     labels = toy_labels(records, tmp_path / "labels")
     for name, training in (("epochs", {"epochs": 2}), ("converging", CONVERGE)):
         student = _train(teacher, records, labels, tmp_path / name, training=training)
-        steps = _quality(student)["steps"]
-        twin = _quality(_twin(teacher, records, tmp_path / f"{name}-gold", steps=steps, training=training))
+        steps = history_of(student)["steps"]
+        twin = history_of(_twin(teacher, records, tmp_path / f"{name}-gold", steps=steps, training=training))
         assert twin["steps"] == twin["history"][-1]["step"] == steps
         losses = {point["step"]: point["log_loss"] for point in twin["history"]}
         assert twin["ended"] == "fixed" and losses[twin["step"]] == min(losses.values())
-    assert _quality(tmp_path / "epochs")["steps"] == 2 * 11
+    assert history_of(tmp_path / "epochs")["steps"] == 2 * 11
 
 
 @pytest.mark.parametrize(("steps", "converges"), [(7, False), (None, True)], ids=["student's steps", "convergence"])
@@ -216,7 +211,7 @@ def test_a_twin_is_the_same_with_any_soft_labels(teacher, records, tmp_path):
     twins = []
     for name, planted in (("right", None), ("wrong", np.float32([0, 3, 0]))):
         labels, options = toy_labels(records, tmp_path / name, planted=planted), {"training": {"max_steps": 4}}
-        steps = _quality(_train(teacher, records, labels, tmp_path / f"s-{name}", alpha=0.9, **options))["steps"]
+        steps = history_of(_train(teacher, records, labels, tmp_path / f"s-{name}", alpha=0.9, **options))["steps"]
         twin = _twin(teacher, records, tmp_path / f"t-{name}", steps=steps, labels=labels, **options)
         twins.append(load_classifier(twin))
     assert same_weights(*twins)

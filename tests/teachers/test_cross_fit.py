@@ -17,16 +17,14 @@ from distill.core.steps import Steps
 from distill.families.calibrating import validated_temperature
 from distill.families.family import Opening, family_of, fit, open_model
 from distill.families.tfidf import Tfidf
-from distill.pipeline.experiment import Experiment
 from distill.pipeline.plan import plan, stages_until
 from distill.pipeline.preflight import require_folds
-from distill.pipeline.settings import resolve_settings
 from teachers.config import LabellingConfig
 from teachers.cross_fit import CrossFit, Fold, write_folds
 from teachers.engines import local
 from teachers.label import LabelOptions, label
 from tests.families.lessons import toy_lesson
-from tests.pipeline.seeds_project import write_project
+from tests.pipeline.seeds_project import experiment_of, write_project
 from tests.training.toy import DOCUMENT, SPACE, Stop, Watch, write_toy
 
 FOLDS, CONFIG = 3, LabellingConfig(shard_rows=10, precision="fp32")
@@ -128,10 +126,6 @@ def project(tmp_path) -> Path:
     return write_project(tmp_path)
 
 
-def experiment(project, *sets):
-    return Experiment(resolve_settings(project, project.parent / "run", sets=sets))
-
-
 @pytest.fixture
 def words(project):
     """The project with words as its only teacher, and without students."""
@@ -143,7 +137,7 @@ def words(project):
 def carried_out(project, *sets):
     """The plan up to the labels, and what of it was made anew."""
     steps = Steps(project.parent / "run", {}, {})
-    for stage in stages_until(list(plan(experiment(project, *sets))), "label"):
+    for stage in stages_until(list(plan(experiment_of(project, *sets))), "label"):
         steps.run(stage.step)
     return [stage["name"] for stage in steps.stages if stage["status"] == "done"]
 
@@ -167,26 +161,28 @@ def test_a_run_fits_a_model_for_each_fold_and_none_reads_the_rows_that_it_labels
 
 def test_the_card_teacher_has_folds_too_and_a_copy_takes_those_of_what_it_copies(project):
     sets = ["teachers.new.cross_fit=2", "labels=mean"]
-    found = [stage.step.name for stage in plan(experiment(project, *sets)) if stage.verb == "label"]
+    found = [stage.step.name for stage in plan(experiment_of(project, *sets)) if stage.verb == "label"]
     document, card = (
         [f"teach new{on}-fold{n}@{view}" for n in (1, 2)] for on, view in (("", "document"), ("@card", "card"))
     )
     assert found == ["deal 2 folds", *document, "label new", *card, "label new@card"]
     same = "views.card={left: [product.title], right: [page.title, page.body], max_tokens: 24}"
-    found = [stage.step for stage in plan(experiment(project, *sets[:1], "labels=card", same)) if stage.verb == "label"]
+    found = [
+        stage.step for stage in plan(experiment_of(project, *sets[:1], "labels=card", same)) if stage.verb == "label"
+    ]
     assert [step.name for step in found] == ["deal 2 folds", *document, *card, "label new@card"]
     assert found[3].upstream == ("teachers/new-fold1",)
 
 
 def test_folds_are_not_measured_exported_or_made_where_nothing_learns_from_them(project):
-    own = experiment(project, "teachers.new.cross_fit=2", "labels=card", "teachers.old.cross_fit=2")
+    own = experiment_of(project, "teachers.new.cross_fit=2", "labels=card", "teachers.old.cross_fit=2")
     names = [stage.step.name for stage in plan(own)]
     assert not any("fold" in name for name in names if not name.startswith(("teach new@card-fold", "deal")))
     assert not any("fold" in spec.label for spec in own.trained)
 
 
 def test_dry_run_takes_a_fold_for_a_fit_on_fewer_rows(project):
-    own = experiment(project, "teachers.new.cross_fit=3")
+    own = experiment_of(project, "teachers.new.cross_fit=3")
     steps = {stage.step.name: stage.step for stage in plan(own)}
     rows = {"train": 96, "valid": 10}
     whole, fold = (steps[name].work(rows) for name in ("teach new@document", "teach new-fold2@document"))
@@ -195,8 +191,8 @@ def test_dry_run_takes_a_fold_for_a_fit_on_fewer_rows(project):
 
 
 def test_more_folds_than_clusters_are_named_before_anything_is_fitted(project):
-    own = experiment(project, "teachers.new.cross_fit=91")
+    own = experiment_of(project, "teachers.new.cross_fit=91")
     Steps(own.run.path, {}, {}).run(next(iter(plan(own))).step)
     with pytest.raises(UserError, match=r"teachers\.new\.cross_fit[\s\S]*91 folds, 90 values of the first key"):
         require_folds(own)
-    require_folds(experiment(project, "teachers.new.cross_fit=90"))
+    require_folds(experiment_of(project, "teachers.new.cross_fit=90"))

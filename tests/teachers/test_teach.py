@@ -1,6 +1,5 @@
 """Teachers fine-tuned here."""
 
-import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +20,7 @@ from distill.training.learnt_rows import gold_rows
 from teachers.config import TeacherConfig
 from teachers.teach import teach
 from tests.families.lessons import toy_lesson
-from tests.training.toy import DOCUMENT, LABELS, WINDOWED, same_weights, toy_training, toy_view, write_toy
+from tests.training.toy import DOCUMENT, LABELS, WINDOWED, history_of, same_weights, toy_training, toy_view, write_toy
 
 
 def _config(**training):
@@ -34,8 +33,8 @@ def _teach(encoder, records, folder, view=DOCUMENT, *, config=None, seed=3, slic
     return folder
 
 
-def _quality(folder):
-    return json.loads((folder / "training_history.json").read_text())["history"][-1]
+def _last(folder):
+    return history_of(folder)["history"][-1]
 
 
 def _scores(folder, records, split="valid"):
@@ -51,10 +50,10 @@ def test_windows_of_long_documents_are_read_as_they_are_scored(encoder, records,
     renderer = View.load(folder).renderer()
     assert any(len(renderer.encode(record.fields).windows) > 1 for record in read_records(records, "valid"))
     logits, target = _scores(folder, records)
-    served = logits / _quality(folder)["temperature"]
+    served = logits / _last(folder)["temperature"]
     log_softmax = served - np.log(np.exp(served).sum(1, keepdims=True))
-    assert _quality(folder)["log_loss"] == pytest.approx(-(log_softmax * target).sum(1).mean(), abs=1e-4)
-    assert _quality(folder)["accuracy"] == (logits.argmax(1) == target.argmax(1)).mean() > 0.8
+    assert _last(folder)["log_loss"] == pytest.approx(-(log_softmax * target).sum(1).mean(), abs=1e-4)
+    assert _last(folder)["accuracy"] == (logits.argmax(1) == target.argmax(1)).mean() > 0.8
 
 
 def test_folder_is_a_whole_model(warm, records, tmp_path):
@@ -75,7 +74,7 @@ def test_a_copy_on_an_equal_view_is_the_teacher_under_the_other_name(warm, recor
     copy_model(folder, toy_view(folder, DOCUMENT, "card"), copy)
     assert same_weights(load_classifier(copy), load_classifier(folder))
     assert (View.load(copy).name, View.load(copy).config) == ("card", DOCUMENT)
-    assert _quality(copy) == _quality(folder) and not (copy / "manifest.json").exists()
+    assert _last(copy) == _last(folder) and not (copy / "manifest.json").exists()
 
 
 def test_seed_decides_the_weights(warm, records, tmp_path):

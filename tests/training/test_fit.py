@@ -1,6 +1,5 @@
 """Whole training runs: what they leave, and that a killed one ends as an undisturbed one does."""
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -24,6 +23,7 @@ from tests.training.toy import (
     WINDOWED,
     Watch,
     fit_toy,
+    history_of,
     interrupted,
     random_logits,
     same_weights,
@@ -45,10 +45,6 @@ with reporting(Watch({stop_at}, how="kill")):
 """
 
 
-def _quality(folder):
-    return json.loads((folder / "training_history.json").read_text())
-
-
 def _resume(warm, folder, **training):
     """Run again in the same folder; the reporter tells at which step it went on."""
     watch = Watch()
@@ -59,7 +55,7 @@ def _resume(warm, folder, **training):
 
 def _assert_same(folder, other):
     assert same_weights(load_classifier(folder), load_classifier(other))
-    assert _quality(folder) == _quality(other)
+    assert history_of(folder) == history_of(other)
     # Byte for byte: a step's digest, and so everything after it, must not depend on where it was interrupted.
     assert (folder / HISTORY_FILE).read_bytes() == (other / HISTORY_FILE).read_bytes()
 
@@ -78,7 +74,7 @@ def test_learns_the_toy_task_and_tells_how_many_rows_and_tokens_it_has_read(enco
         fit_toy(encoder, tmp_path, rows=60, epochs=10, learning_rate=1e-2, dropout=0)
     tokens = sum(example.length for example in toy_examples(encoder, 60))
     assert (watch.unit, watch.steps[-1], watch.rows, watch.tokens) == ("steps", 150, 600, 10 * tokens)
-    history = _quality(tmp_path)["history"]
+    history = history_of(tmp_path)["history"]
     assert history[-1]["accuracy"] == 1 and history[0]["log_loss"] > history[-1]["log_loss"]
 
 
@@ -88,7 +84,7 @@ def test_leaves_a_model_folder_with_figures_of_every_epoch(undisturbed):
         "model.safetensors",
         "training_history.json",
     }
-    quality = _quality(undisturbed)
+    quality = history_of(undisturbed)
     assert (quality["split"], quality["rows"]) == ("valid", 12)
     assert [(entry["epoch"], entry["step"]) for entry in quality["history"]] == [(1, 6), (2, 12), (3, 18)]
     figures = {"accuracy", "f1_macro", "log_loss", "temperature"} | {
@@ -212,7 +208,7 @@ def test_interrupted_with_muon(warm, undisturbed, tmp_path):
 @pytest.mark.parametrize("max_steps", [4, 8])
 def test_max_steps_override_epochs(warm, tmp_path, max_steps):
     fit_toy(warm, tmp_path, max_steps=max_steps)
-    history = _quality(tmp_path)["history"]
+    history = history_of(tmp_path)["history"]
     assert [entry["step"] for entry in history] == ([4] if max_steps == 4 else [6, 8])
     assert history[-1]["epoch"] == pytest.approx(max_steps / 6, abs=1e-3)
 
@@ -278,12 +274,12 @@ def test_best_checkpoint_is_kept(warm, tmp_path, monkeypatch):
     monkeypatch.setattr(trainer_module, "validation_figures", lambda *a: real(*a) | {"log_loss": next(told)})
     fit_toy(warm, tmp_path / "three", epochs=3, checkpoint="best", **same)
     assert same_weights(load_classifier(tmp_path / "three"), load_classifier(tmp_path / "two"))
-    quality = _quality(tmp_path / "three")
+    quality = history_of(tmp_path / "three")
     assert [entry["step"] for entry in quality["history"]] == [6, 12, 18] and quality["step"] == 12
 
 
 def test_last_checkpoint_is_kept(undisturbed):
-    assert _quality(undisturbed)["step"] == 18
+    assert history_of(undisturbed)["step"] == 18
 
 
 def test_multi_label_runs(encoder, tmp_path):
@@ -292,7 +288,7 @@ def test_multi_label_runs(encoder, tmp_path):
     train, valid = toy_examples(encoder, 24), toy_examples(encoder, 12, prefix="в")
     run = toy_run(toy_loss(objective=MultiLabel()))
     fit(model, train, valid, toy_training(epochs=12, learning_rate=1e-2, dropout=0), run, tmp_path)
-    assert _quality(tmp_path)["history"][-1]["f1_macro"] > 0.8
+    assert history_of(tmp_path)["history"][-1]["f1_macro"] > 0.8
 
 
 def test_soft_labels_alone_teach(encoder, tmp_path):
@@ -306,12 +302,12 @@ def test_soft_labels_alone_teach(encoder, tmp_path):
     run = toy_run(toy_loss())
     valid = toy_examples(encoder, 12, prefix="в")
     fit(model, train, valid, toy_training(epochs=10, learning_rate=1e-2, dropout=0), run, tmp_path)
-    assert _quality(tmp_path)["history"][-1]["accuracy"] == 1
+    assert history_of(tmp_path)["history"][-1]["accuracy"] == 1
 
 
 def test_bf16_runs(encoder, tmp_path):
     fit_toy(encoder, tmp_path, rows=60, epochs=10, learning_rate=1e-2, dropout=0, precision="bf16")
-    assert _quality(tmp_path)["history"][-1]["accuracy"] > 0.9
+    assert history_of(tmp_path)["history"][-1]["accuracy"] > 0.9
     assert load_classifier(tmp_path).dtype == torch.float32
 
 
@@ -322,7 +318,7 @@ def test_a_run_on_cuda_learns_and_survives_an_interrupt(warm, tmp_path, precisio
     torch.cuda.reset_peak_memory_stats()
     fit_toy(warm, tmp_path / "whole", precision=precision, optimiser=optimiser)
     assert torch.cuda.max_memory_allocated() > 0
-    assert _quality(tmp_path / "whole")["history"][-1]["accuracy"] == 1
+    assert history_of(tmp_path / "whole")["history"][-1]["accuracy"] == 1
     interrupted(warm, tmp_path / "broken", 10, precision=precision, optimiser=optimiser)
     assert _resume(warm, tmp_path / "broken", precision=precision, optimiser=optimiser).resumed_from == 8
     _assert_same(tmp_path / "whole", tmp_path / "broken")
@@ -342,7 +338,7 @@ def test_validation_is_read_once_for_each_evaluation(warm, tmp_path, monkeypatch
 
     monkeypatch.setattr(trainer_module.DistillTrainer, "validate", counting)
     fit_toy(warm, tmp_path, **training)
-    assert read == [entry["step"] for entry in _quality(tmp_path)["history"]]
+    assert read == [entry["step"] for entry in history_of(tmp_path)["history"]]
 
 
 def test_answers_that_an_earlier_process_found_are_asked_again(warm, tmp_path, monkeypatch):

@@ -1,6 +1,5 @@
 """Runs that end when they have learned: where, why, with which weights, and that a killed one ends the same."""
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +15,7 @@ from distill.models.encoder import load_classifier
 from distill.training import trainer as trainer_module
 from distill.training.class_shares import learnt_shares
 from distill.training.fit_objectives.registry import parse_objective
-from tests.training.toy import LABELS, Watch, fit_toy, interrupted, same_weights
+from tests.training.toy import LABELS, Watch, fit_toy, history_of, interrupted, same_weights
 
 ROOT = Path(__file__).resolve().parents[2]
 FREE = {"epochs": None, "checkpoint": "best", "warmup": 2, "patience": 2, "evaluate_steps": 4, "learning_rate": 3e-3}
@@ -30,10 +29,6 @@ torch.set_num_threads(1)
 with reporting(Watch(11, how="kill")):
     fit_toy(Path({encoder!r}), Path({folder!r}), **FREE, ceiling_steps=24)
 """
-
-
-def _quality(folder):
-    return json.loads((folder / "training_history.json").read_text())
 
 
 def _told(monkeypatch, losses):
@@ -57,7 +52,7 @@ def undisturbed(warm, tmp_path_factory):
 def test_it_ends_when_log_loss_has_not_fallen_and_keeps_where_it_was_lowest(warm, tmp_path, monkeypatch):
     _told(monkeypatch, [0.9, 0.5, 0.6, 0.7])
     fit_toy(warm, tmp_path, **FREE)
-    quality = _quality(tmp_path)
+    quality = history_of(tmp_path)
     assert (quality["step"], quality["steps"], quality["ended"]) == (8, 16, "converged")
     assert [entry["step"] for entry in quality["history"]] == [4, 8, 12, 16]
     assert quality["reason"] == "converged: no lower log loss in 2 evaluations"
@@ -70,7 +65,7 @@ LOSSES = [1.1, 1.1, 1.1, 1.1, 0.9, 0.5, 0.6, 0.7]  # 1.1 is that of three classe
 def test_it_does_not_end_before_it_has_left_the_class_shares_interrupted_or_not(warm, tmp_path, monkeypatch):
     _told(monkeypatch, LOSSES)
     fit_toy(warm, tmp_path / "whole", **FREE)
-    quality = _quality(tmp_path / "whole")
+    quality = history_of(tmp_path / "whole")
     assert (quality["step"], quality["steps"], quality["ended"]) == (24, 32, "converged")
     _told(monkeypatch, LOSSES)
     interrupted(warm, tmp_path / "cut", 13, **FREE)
@@ -82,7 +77,7 @@ def test_it_does_not_end_before_it_has_left_the_class_shares_interrupted_or_not(
 def test_early_stopping_of_a_fixed_length_waits_for_it_too(warm, tmp_path, monkeypatch):
     _told(monkeypatch, LOSSES)
     fit_toy(warm, tmp_path, epochs=9, early_stopping=2, checkpoint="best", warmup=2)
-    quality = _quality(tmp_path)
+    quality = history_of(tmp_path)
     assert (quality["step"], quality["steps"], quality["ended"]) == (36, 48, "converged")
 
 
@@ -122,13 +117,13 @@ def test_the_weights_kept_are_the_average_of_the_best_step(warm, tmp_path, monke
     fit_toy(warm, tmp_path / "back", **FREE)
     _told(monkeypatch, [0.9, 0.5])
     fit_toy(warm, tmp_path / "ends", **FREE, ceiling_steps=8)
-    assert _quality(tmp_path / "back")["step"] == _quality(tmp_path / "ends")["step"] == 8
+    assert history_of(tmp_path / "back")["step"] == history_of(tmp_path / "ends")["step"] == 8
     assert same_weights(load_classifier(tmp_path / "back"), load_classifier(tmp_path / "ends"))
 
 
 def test_history_holds_the_figures_of_the_average(warm, tmp_path):
     model = fit_toy(warm, tmp_path, **FREE, ceiling_steps=8)
-    quality = _quality(tmp_path)
+    quality = history_of(tmp_path)
     assert same_weights(model, load_classifier(tmp_path))
     assert quality["step"] in (4, 8) and quality["history"][-1]["step"] == 8
     assert not any("minutes" in entry or "runtime" in entry for entry in quality["history"])
@@ -137,7 +132,7 @@ def test_history_holds_the_figures_of_the_average(warm, tmp_path):
 def test_a_ceiling_ends_a_run_that_still_learns(warm, tmp_path, monkeypatch):
     _told(monkeypatch, [0.9, 0.8, 0.7])
     fit_toy(warm, tmp_path, **FREE, ceiling_steps=12)
-    quality = _quality(tmp_path)
+    quality = history_of(tmp_path)
     assert (quality["step"], quality["steps"], quality["ended"]) == (12, 12, "ceiling")
     assert quality["reason"].startswith("undertrained: still falling") and quality["slope_per_epoch"] < 0
 
@@ -145,7 +140,7 @@ def test_a_ceiling_ends_a_run_that_still_learns(warm, tmp_path, monkeypatch):
 def test_minutes_end_a_run_too(warm, tmp_path, monkeypatch):
     _told(monkeypatch, [0.9, 0.8, 0.7, 0.6])
     fit_toy(warm, tmp_path, **FREE, ceiling_minutes=1e-6)
-    quality = _quality(tmp_path)
+    quality = history_of(tmp_path)
     assert quality["steps"] == 4 and quality["reason"].endswith("at the ceiling of 1e-06 minutes")
 
 
@@ -189,7 +184,7 @@ def test_a_fixed_length_may_stop_early_and_a_cut_off_one_ends_the_same(warm, tmp
     recipe = {"epochs": 6, "early_stopping": 2, "checkpoint": kept, "warmup": 2, "dropout": 0}
     _told(monkeypatch, [0.9, 0.5, 0.6, 0.7])
     fit_toy(warm, tmp_path / "whole", **recipe)
-    quality = _quality(tmp_path / "whole")
+    quality = history_of(tmp_path / "whole")
     assert (quality["step"], quality["steps"], quality["ended"]) == (12 if kept == "best" else 24, 24, "converged")
     assert quality["reason"] == "converged: no lower log loss in 2 evaluations, of 6 epochs at most"
     _told(monkeypatch, [0.9, 0.5, 0.6, 0.7])
@@ -225,4 +220,4 @@ def _assert_resumes(warm, undisturbed, folder, resumed_from):
 
 def _assert_same(folder, other):
     assert same_weights(load_classifier(folder), load_classifier(other))
-    assert _quality(folder) == _quality(other)
+    assert history_of(folder) == history_of(other)

@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from distill.core.files import read_json
 from distill.core.label_space import LabelSpace
+from distill.core.model_folder import HISTORY_FILE
 from distill.core.objectives.single_label import SINGLE
 from distill.core.progress import Reporter, reporting
 from distill.core.project import ViewConfig, Windows
@@ -58,6 +60,11 @@ def write_toy(folder: Path, *, train=24, valid=12, pool=18, test=9) -> Path:
     write_records(folder / "pool.urls.parquet", toy_records("п", pool, labelled=False))
     write_records(folder / "test.seen.parquet", toy_records("э", test))
     return folder
+
+
+def history_of(folder: Path):
+    """What a fit wrote of itself beside its model."""
+    return read_json(folder / HISTORY_FILE)
 
 
 def write_unlike_toy(folder: Path, *, train=24, valid=12, pool=18, every: int = 0) -> Path:

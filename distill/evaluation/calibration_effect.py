@@ -6,10 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from distill.core.files import Json
-from distill.core.intake.hashing import unit
+from distill.core.folds import fold_numbers
 from distill.core.objectives.objective import Objective
 from distill.evaluation.bootstrap import Bootstrap
 from distill.evaluation.calibrated_predictions import CalibratedPredictions
@@ -106,7 +105,7 @@ def _cross_fitted(
     """Log loss of each way on validation rows that it was not fitted on, the mean over seeds."""
     found: dict[str, list[float]] = {TEMPERATURE: [], ISOTONIC: []}
     for own, gold, names in zip(logits, targets, clusters, strict=True):
-        folds = _folds(names, len(own))
+        folds = fold_numbers(list(names) or [str(place) for place in range(len(own))], _FOLDS, 0)
         held = {way: np.zeros_like(own) for way in found}
         for fold in range(_FOLDS):
             inside, outside = folds == fold, folds != fold
@@ -116,10 +115,3 @@ def _cross_fitted(
         for way, answered in held.items():
             found[way].append(log_loss(answered, gold, objective))
     return {way: float(np.mean(losses)) for way, losses in found.items()}
-
-
-def _folds(clusters: Sequence[str], rows: int) -> NDArray[np.int64]:
-    """The fold of each row, (N,): a cluster is in one, by the hash of its name."""
-    names = list(clusters) or [str(place) for place in range(rows)]
-    place = {name: int(unit(0, "calibration", name) * _FOLDS) for name in set(names)}
-    return np.array([min(place[name], _FOLDS - 1) for name in names], np.int64)

@@ -7,6 +7,7 @@ import pytest
 from sklearn.metrics import brier_score_loss
 
 from distill.core.activations import softmax
+from distill.core.halves import FEWEST_CLUSTERS
 from distill.core.label_space import LabelSpace
 from distill.core.objectives.multi_label import MultiLabel
 from distill.core.objectives.single_label import SINGLE
@@ -32,11 +33,11 @@ def scored(logits, target):
     return Scored("8L@card", SPACE, [f"r{i}" for i in range(len(logits))], logits.astype(np.float32), target)
 
 
-def effect(bend, rows=FEWEST_ROWS, replicates=100):
+def effect(bend, rows=FEWEST_ROWS, replicates=100, clusters=None):
     (valid, gold), (test, own) = drawn(rows, bend, 1), drawn(2000, bend, 2)
     temperature = fit_temperature(valid, gold)
     model = scored(test / temperature, own)
-    clusters = [f"c{i // 2}" for i in range(rows)]
+    clusters = clusters or [f"c{i // 2}" for i in range(rows)]
     read = CalibratedPredictions(scored(valid / temperature, gold), temperature, None, {ALL: model}, clusters)
     return calibration_effect(Seeded([model], model.bootstrap(replicates)), [read])
 
@@ -62,6 +63,12 @@ def test_what_no_temperature_mends_validation_gives_to_the_isotonic_way():
     found = effect(jump)
     assert found["better"] == "isotonic" and found["cross_fitted"]["isotonic"] < found["cross_fitted"]["temperature"]
     assert found["ways"]["isotonic"]["log_loss"]["value"] < found["ways"]["temperature"]["log_loss"]["value"]
+
+
+def test_as_few_clusters_as_an_interval_needs_leave_no_fold_empty():
+    """Dealt by the hashes of their names, these would all come to four of the five folds."""
+    found = effect(jump, clusters=[f"25.site{i % FEWEST_CLUSTERS}.example" for i in range(FEWEST_ROWS)])
+    assert found["better"] == "isotonic"
 
 
 def test_with_fewer_validation_rows_the_isotonic_way_is_not_tried():

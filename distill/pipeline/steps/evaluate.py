@@ -92,7 +92,7 @@ def _step(name: str, experiments: Mapping[int | None, Experiment], reads: tuple[
             **({"fall_through": sent_on} if sent_on else {}),
         },
         reads=reads,
-        version=16,
+        version=17,
         work=lambda rows: Work(rows=sum(rows.get(test, 0) for test in tests) * project.quality.replicates * count),
     )
 

@@ -81,6 +81,13 @@ def test_early_stopping_of_a_fixed_length_waits_for_it_too(warm, tmp_path, monke
     assert (quality["step"], quality["steps"], quality["ended"]) == (36, 48, "converged")
 
 
+def test_early_stopping_counts_evaluations_not_epochs(warm, tmp_path, monkeypatch):
+    _told(monkeypatch, [0.9, 0.5, 0.6, 0.7])
+    fit_toy(warm, tmp_path, epochs=9, early_stopping=2, evaluate_steps=3, checkpoint="best", warmup=2)
+    quality = _quality(tmp_path)
+    assert (quality["step"], quality["steps"], quality["history"][-1]["epoch"]) == (6, 12, 2.0)
+
+
 @pytest.mark.parametrize("objective", ["cross_entropy", "one_vs_rest"])
 def test_where_a_run_begins_is_the_best_answer_for_all_rows(objective):
     """No constant output has a lower log loss than the one that a run is taken to begin at."""

@@ -54,7 +54,10 @@ def training_sheet(report: Report) -> Sheet:
         Column("Log loss on validation", lambda row: formats.fixed(row.get("log_loss"), 4)),
         Column("Why it ended", lambda row: formats.plain(row.get("reason")), kind="text"),
     ]
-    caption = "The step kept is the one with the best validation figure; models that were still learning stand out."
+    caption = (
+        "Kept is the step whose weights are used: the best on validation, or the last where the recipe says so. Models "
+        "that were still learning stand out."
+    )
     return Sheet(caption, columns, rows, marked=_early)
 
 
@@ -99,7 +102,7 @@ def _early(entry: Mapping[str, Any]) -> bool:
 
 def _entry(written: Mapping[str, Any]) -> Json:
     history = [one for one in written.get("history") or [] if isinstance(one, dict)]
-    losses = [loss for one in history if (loss := formats.number(one.get("log_loss"))) is not None]
+    kept = [formats.number(one.get("log_loss")) for one in history if one.get("step") == written["step"]]
     objective = {"objective": written["objective"]} if isinstance(written.get("objective"), dict) else {}
     return {
         "steps": written["steps"],
@@ -108,7 +111,7 @@ def _entry(written: Mapping[str, Any]) -> Json:
         "ended": written["ended"],
         "reason": written["reason"],
         "slope_per_epoch": written.get("slope_per_epoch"),
-        "log_loss": min(losses, default=None),
+        "log_loss": kept[-1] if kept else None,
         "history": history,
         **({"remarks": written["remarks"]} if written.get("remarks") else {}),
         **objective,

@@ -46,6 +46,14 @@ def test_what_training_wrote_becomes_an_entry(tmp_path):
     }
 
 
+@pytest.mark.parametrize(("step", "log_loss"), [(30, 0.7), (31, None)])
+def test_the_log_loss_is_that_of_the_step_kept(tmp_path, step, log_loss):
+    """With `checkpoint: last` the weights with the lowest are not used; a step between evaluations has none."""
+    left(tmp_path / "training_history.json", {**WRITTEN, "step": step, "steps": step})
+    (entry,) = training_entries({"x": tmp_path})
+    assert (entry["step"], entry["log_loss"]) == (step, log_loss)
+
+
 def test_remarks_of_a_fit_are_taken_over(tmp_path):
     left(tmp_path / "training_history.json", {**WRITTEN, "remarks": ["without"]})
     assert training_entries({"x": tmp_path})[0]["remarks"] == ["without"]

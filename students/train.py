@@ -10,7 +10,8 @@ from students.config import StudentEntry
 
 
 def train(config: StudentEntry, lesson: Lesson, folder: Path) -> None:
-    """Step body: `folder` becomes the model folder of a student, fitted on the lesson's soft labels and gold.
+    """For programs (`distill.api`): `folder` becomes the model folder of a student, fitted on the lesson's soft labels
+    and gold.
 
     Raises: GateFailed when the run collapses to one class. UserError when no row has a usable soft label, or a loss
         term reads the teacher's model and there is none, or one with another tokenizer.
@@ -19,7 +20,7 @@ def train(config: StudentEntry, lesson: Lesson, folder: Path) -> None:
 
 
 def train_twin(config: StudentEntry, lesson: Lesson, folder: Path) -> None:
-    """Step body: the student's twin, which has its start, view and recipe but gold labels only.
+    """For programs (`distill.api`): the student's twin, which has its start, view and recipe but gold labels only.
 
     Without `lesson.steps` it ends when it has converged itself. Either way the weights with the lowest validation log
     loss are kept, so a twin is not spoilt by more steps than it needs.

@@ -28,9 +28,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distill.core.files import Json
+from distill.evaluation.statistics import student_t
 
 Key = TypeVar("Key")
-_LEVEL = 0.975
 _PRIOR = 4.0
 MOST_DEGREES = 4
 
@@ -79,7 +79,7 @@ def around(one: Centre) -> tuple[float, float] | None:
     """The 95% interval of the figure itself, by all degrees of freedom of its variance; None for one process."""
     if math.isnan(one.variance):
         return None
-    reach = student(one.freedom) * math.sqrt(one.variance)
+    reach = student_t(one.freedom) * math.sqrt(one.variance)
     return math.exp(one.log - reach), math.exp(one.log + reach)
 
 
@@ -119,7 +119,7 @@ def ratio(above: Centre, below: Centre) -> Interval | None:
     if math.isnan(variance):
         return None
     value = math.exp(above.log - below.log)
-    reach = student(degrees(above, below)) * math.sqrt(variance)
+    reach = student_t(degrees(above, below)) * math.sqrt(variance)
     return Interval(value, value * math.exp(-reach), value * math.exp(reach))
 
 
@@ -134,13 +134,6 @@ def degrees(above: Centre, below: Centre) -> float:
     parts = sum(side.variance**2 / side.freedom for side in (above, below) if side.freedom)
     found = (above.variance + below.variance) ** 2 / parts if parts else above.freedom + below.freedom
     return min(found, MOST_DEGREES)
-
-
-def student(degrees_of_freedom: float) -> float:
-    """The 97.5% point of Student's distribution."""
-    from scipy.special import stdtrit
-
-    return float(stdtrit(degrees_of_freedom, _LEVEL))
 
 
 def spread(values: Sequence[float]) -> Json:

@@ -6,9 +6,11 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("distill", "teachers", "students", "export", "benchmarks")
@@ -131,6 +133,13 @@ print(len(names))
 @pytest.mark.parametrize("path", BUNDLED)
 def test_bundled_files_import_only_what_a_bundle_promises(path: str):
     assert foreign_names((ROOT / path).read_text("utf-8")) <= BUNDLED[path]
+
+
+def test_evaluation_imports_only_what_the_plain_install_asks_for():
+    plain = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["dependencies"]
+    named = {Requirement(line).name.replace("scikit-learn", "sklearn") for line in plain}
+    for path in (ROOT / "distill" / "evaluation").rglob("*.py"):
+        assert {name.split(".")[0] for name in foreign_names(path.read_text("utf-8"))} - {"distill"} <= named, path
 
 
 def test_foreign_import_is_seen():

@@ -38,6 +38,7 @@ from numpy.typing import ArrayLike, NDArray
 from distill.core.errors import UserError
 from distill.evaluation.entities import Entities
 from distill.evaluation.metrics import FloatArray
+from distill.evaluation.statistics import student_t
 
 FEWEST_CLUSTERS = 30
 _CHUNK_REPLICATES = 50
@@ -154,10 +155,5 @@ def _drawn(random: np.random.Generator, count: int, size: int) -> NDArray[np.uin
 
 
 def _for_few(values: int) -> float:
-    """√(G / (G − 1)) · t/z for G values; t by its expansion in 1/df, exact to 1e-3 from 29 degrees of freedom on.
-
-    Source: Abramowitz & Stegun 1964, "Handbook of Mathematical Functions", equation 26.7.5.
-    """
-    z, df = NormalDist().inv_cdf(0.975), values - 1
-    t = z + (z**3 + z) / (4 * df) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * df**2)
-    return math.sqrt(values / df) * t / z
+    """√(G / (G − 1)) · t/z for G values."""
+    return math.sqrt(values / (values - 1)) * student_t(values - 1) / NormalDist().inv_cdf(0.975)

@@ -23,10 +23,9 @@ from distill.evaluation.bootstrap import drawn_keys
 from distill.evaluation.entities import Entities
 from distill.evaluation.metrics import FloatArray
 from distill.evaluation.proportions import effective_rows, wilson
-from distill.evaluation.statistics import Interval
+from distill.evaluation.statistics import Interval, student_t
 
-_UPPER = 0.975
-_Z = NormalDist().inv_cdf(_UPPER)
+_Z = NormalDist().inv_cdf(0.975)
 
 
 class ClusterShares:
@@ -58,11 +57,4 @@ class ClusterShares:
         # Weights differ by rounding alone where all agree.
         doubtful = variance > 1e-12 * share * (1 - share) > 0
         rows = min(most, share * (1 - share) / variance) if doubtful else min(most, clusters)
-        return wilson(share, rows * (_Z / _student(clusters - 1)) ** 2)
-
-
-def _student(degrees: int) -> float:
-    """The 97.5% point of Student's distribution."""
-    from scipy.special import stdtrit
-
-    return float(stdtrit(degrees, _UPPER))
+        return wilson(share, rows * (_Z / student_t(clusters - 1)) ** 2)

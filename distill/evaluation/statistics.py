@@ -103,5 +103,12 @@ def evidence(value: float, rows: FloatArray, noise: FloatArray) -> float | None:
     return min(counted, 2 * float(min(tails)) / len(noise))
 
 
+def student_t(degrees: float) -> float:
+    """The 97.5% point of Student's distribution with so many degrees of freedom."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(degrees, _TAILS[1]))
+
+
 def _number(value: ArrayLike) -> float | None:
     return float(np.asarray(value)) if np.isfinite(value) else None

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.intervals import Centre, centre, degrees, pooled, ratio, student
+from benchmarks.intervals import Centre, centre, degrees, pooled, ratio
 from benchmarks.sampling import Limits, Sampler
 
 REQUESTS = 30
@@ -84,8 +84,7 @@ def test_two_processes_each_leave_no_ratio_open_for_ever():
     assert np.mean(inside) >= 0.93 and np.median(widths) < 0.35
 
 
-def test_students_distribution_and_welchs_degrees():
-    assert student(2) == pytest.approx(4.303, abs=1e-3)
+def test_welchs_degrees():
     three, nine = Centre(0, 1, 3, 2), Centre(0, 1, 9, 8)
     assert degrees(three, three) == pytest.approx(4) == degrees(nine, nine)
     assert degrees(Centre(0, 1, 4, 3), Centre(0, 0, 9, 8)) == pytest.approx(3)

@@ -127,7 +127,7 @@ def test_it_is_never_under_one_key_alone():
 
 @pytest.mark.parametrize("influences", [np.zeros((1, ROWS)), np.full((1, ROWS), np.nan)])
 def test_a_figure_that_no_row_moves_is_not_narrowed(influences):
-    assert Bootstrap(ROWS, crossed(), 1).narrowing(influences) == pytest.approx(for_few(crossed()), rel=1e-3)
+    assert Bootstrap(ROWS, crossed(), 1).narrowing(influences) == pytest.approx(for_few(crossed()), rel=1e-9)
     assert Bootstrap(ROWS, crossed()[:, 0], 1).narrowing(np.ones((1, ROWS))) == 1.0
 
 

@@ -7,7 +7,7 @@ from distill.core.activations import softmax
 from distill.core.errors import UserError
 from distill.evaluation.bootstrap import Bootstrap
 from distill.evaluation.metrics import Tally, ece, tally
-from distill.evaluation.statistics import difference, ece_interval, interval, p_value, whole_interval
+from distill.evaluation.statistics import difference, ece_interval, interval, p_value, student_t, whole_interval
 
 
 def mean_of(sums):
@@ -188,3 +188,8 @@ def test_rows_must_be_those_of_the_bootstrap():
         Bootstrap(40).resample(np.zeros((41, 2)))
     with pytest.raises(ValueError, match=r"shape \(40,\)"):
         Bootstrap(40, np.zeros(41))
+
+
+@pytest.mark.parametrize(("degrees", "point"), [(2, 4.302653), (29, 2.045230), (1e9, 1.959964)])
+def test_students_97_5_percent_point(degrees, point):
+    assert student_t(degrees) == pytest.approx(point, abs=1e-6)

@@ -43,13 +43,14 @@ def run(
     version: Annotated[bool, Flag("Print the version.")] = False,
 ) -> None:
     """Everything: audit, teacher, soft labels, students, evaluation, export, latency, bundle, report."""
-    if context.invoked_subcommand:
-        return
     if version:
         from distill.pipeline.execute import versions
 
         typer.echo(versions()["distill"])
-    elif dry_run:
+        raise typer.Exit
+    if context.invoked_subcommand:
+        return _require_none_before(context.invoked_subcommand, context)
+    if dry_run:
         from distill.pipeline.plan_lines import planned
 
         settings = options.settings()
@@ -368,6 +369,20 @@ def status(
     if verify:
         artifacts, files = require_whole_run(run)
         say(f"{files} files of {artifacts} artifacts are as their steps left them", file=sys.stderr)
+
+
+def _require_none_before(verb: str, context: typer.Context) -> None:
+    """Check that no option is given before a verb, which reads those after it. Raises: UserError naming them."""
+    given = [one.opts[0] for one in context.command.params if one.name and _is_given(one.name, context)]
+    if given:
+        names = " ".join(given)
+        do = f"write it as: distill {verb} {names} …, where that verb takes it"
+        raise UserError("options come after the verb", where=f"distill {names} {verb}", do=do)
+
+
+def _is_given(name: str, context: typer.Context) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 def _work(until: str, options: Options, as_json: bool) -> None:

@@ -122,3 +122,20 @@ def test_a_plan_is_not_printed_as_json(project, command):
     done = CliRunner().invoke(app, [*command.split(), config, pool, "--dry-run", "--json"])
     assert isinstance(done.exception, UserError) and "--dry-run --json" in str(done.exception), done.exception
     assert done.exception.exit_code == 2 and not done.stdout
+
+
+@pytest.mark.parametrize("verb", ["audit", "train", "presets", "report", "sweep"])
+@pytest.mark.parametrize(
+    "before", [["--config", "absent.yaml"], ["--out=runs/mine"], ["--set", "seed=2", "--json"], ["--dry-run"]]
+)
+def test_options_before_a_verb_are_refused_and_not_left_out(verb, before):
+    refused = CliRunner().invoke(app, [*before, verb]).exception
+    assert isinstance(refused, UserError) and refused.exit_code == 2
+    names = " ".join(part.partition("=")[0] for part in before if part.startswith("--"))
+    assert refused.where == f"distill {names} {verb}" and f"distill {verb} {names}" in refused.do
+
+
+def test_help_and_version_may_come_before_a_verb():
+    printed = {flag: CliRunner().invoke(app, [flag, "audit"]) for flag in ("--help", "--version")}
+    assert {one.exit_code for one in printed.values()} == {0}
+    assert "Usage" in printed["--help"].output and printed["--version"].output.strip()[0].isdecimal()

@@ -121,7 +121,11 @@ def disk_error(path: Path, error: OSError) -> UserError:
     """The UserError for a failed write, with the advice that fits the system's reason."""
     import errno
 
+    unlocked = "the disk has no file locks: mount it with them (flock), or choose a folder on another one with --out"
     advice = {
+        errno.ENOLCK: unlocked,
+        errno.ENOSYS: unlocked,
+        errno.EOPNOTSUPP: unlocked,
         errno.ENOSPC: "free space on that disk and start again: finished steps are kept",
         errno.EACCES: "give write permission or choose another folder with --out",
         errno.EROFS: "the disk is read-only: choose another folder with --out",

@@ -45,10 +45,14 @@ def is_held(run: Path) -> bool:
 def run_lock(run: Path) -> Iterator[None]:
     """Hold the lock of a run folder; the system frees it when the process ends, however it ends.
 
-    Raises: UserError when another process holds it, or the folder cannot be written.
+    Raises: UserError when another process holds it, the folder cannot be written, or its disk has no file locks.
     """
     with _opened(run) as file:
-        if not _lock(file):
+        try:
+            free = _lock(file)
+        except OSError as error:
+            raise disk_error(run, error) from error
+        if not free:
             file.seek(0)
             raise UserError(
                 "another command is working here",
@@ -87,7 +91,7 @@ def _lock(file: IO[str]) -> bool:
     for tried in range(_TRIES):
         if tried:
             time.sleep(_BETWEEN_S)
-        with suppress(OSError):
+        with suppress(BlockingIOError):
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return True
     return False

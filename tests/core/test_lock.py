@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
+import os
 import shutil
 import signal
 import subprocess
@@ -92,3 +94,15 @@ def test_a_file_in_place_of_the_folder_is_named(tmp_path):
     (tmp_path / "run").write_text("")
     with pytest.raises(UserError, match="a file is where a folder is needed"), run_lock(tmp_path / "run"):
         pass
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP])
+def test_a_disk_without_file_locks_is_no_other_command(tmp_path, monkeypatch, number):
+    def refused(file, operation):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", refused)
+    with pytest.raises(UserError, match="the disk has no file locks") as caught, run_lock(tmp_path):
+        pass
+    assert caught.value.where == str(tmp_path) and caught.value.found == os.strerror(number)
+    assert caught.value.exit_code == 2 and "another command" not in str(caught.value) and not is_held(tmp_path)

@@ -17,7 +17,7 @@ from distill.core.errors import GateFailed
 from distill.core.files import Json, disk_error, read_json, remove, sha256, write_json, write_text
 from distill.core.folders import STARTED
 from distill.core.label_space import LabelSpace
-from distill.core.leftovers import is_alive
+from distill.core.leftovers import has_ended, own_name
 from distill.evaluation.retuning import Tuned
 from export import expected
 from export.bundle import require_own_check, write_manifest
@@ -26,7 +26,7 @@ from export.retuned_card import retuned_card
 from export.verify import BANDS, GOLDEN, MANIFEST, SENDING, SIGNATURE
 
 _CARD, _AFTER = "MODEL_CARD.md", "postprocessing.json"
-_PARTIAL = re.compile(r"\..+\.(\d+)\.partial")
+_PARTIAL = re.compile(r"\..+\.([^.]+)\.partial")
 
 
 @dataclass(frozen=True)
@@ -108,12 +108,12 @@ def _write_golden(bundle: Path, folder: Path, retuned: Retuned) -> None:
 @contextmanager
 def _new_folder(out: Path) -> Iterator[Path]:
     """A folder next to `out` that takes its name when the block succeeds, and is gone when it fails."""
-    partial = out.with_name(f".{out.name}.{os.getpid()}.partial")
+    partial = out.with_name(f".{out.name}.{own_name()}.partial")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         for left in out.parent.glob(f".{out.name}.*.partial"):
             found = _PARTIAL.fullmatch(left.name)
-            if found and left.is_dir() and not is_alive(int(found[1])):
+            if found and left.is_dir() and has_ended(found[1]):
                 remove(left)
         yield partial
         os.rename(partial, out)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from distill.core.files import replacing
-from distill.core.leftovers import is_alive, remove_half_written, temporary_folder
+from distill.core.leftovers import has_ended, is_alive, own_name, remove_half_written, temporary_folder
 from distill.core.lock import at_work
 
 
@@ -55,9 +56,11 @@ def test_the_names_are_those_that_are_written(tmp_path):
 def test_libraries_leave_nothing_in_the_temporary_folder(tmp_path, monkeypatch, gone):
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr(tempfile, "tempdir", None)
-    (tmp_path / f"distill-{gone}-abc").mkdir()
-    (tmp_path / f"distill-{os.getppid()}-abc").mkdir()
-    (tmp_path / "distill-notes").mkdir()
+    mark = own_name().partition("-")[0]
+    (tmp_path / f"distill-{mark}-{gone}-abc").mkdir()
+    kept = [f"distill-{mark}-{os.getppid()}-abc", "distill-notes", f"distill-{gone}-abc"]
+    for name in kept:
+        (tmp_path / name).mkdir()
     with pytest.raises(ZeroDivisionError), temporary_folder() as folder:
         written = Path(tempfile.mkdtemp())
         child = subprocess.run(
@@ -66,7 +69,26 @@ def test_libraries_leave_nothing_in_the_temporary_folder(tmp_path, monkeypatch, 
         assert folder in written.parents and folder in Path(child.stdout).parents
         raise ZeroDivisionError
     assert os.environ["TMPDIR"] == tempfile.gettempdir() == str(tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == [f"distill-{os.getppid()}-abc", "distill-notes"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(kept)
+
+
+@pytest.mark.parametrize("other", ["machine", "container"])
+def test_a_process_elsewhere_may_be_alive_whatever_its_number(tmp_path, monkeypatch, gone, other):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(os, "getpid", lambda: gone)
+    with monkeypatch.context() as elsewhere:
+        if other == "machine":
+            elsewhere.setattr(socket, "gethostname", lambda: "node-7")
+        else:
+            elsewhere.setattr(os, "readlink", lambda path: "pid:[4026532999]")
+        name = own_name()
+    own = own_name()
+    assert has_ended(own) and not has_ended(name)
+    places = [tmp_path / f"distill-{one}-abc" for one in (own, name)]
+    for place in places:
+        place.mkdir()
+    with temporary_folder():
+        assert [place.exists() for place in places] == [False, True]
 
 
 def test_a_process_is_alive_or_not(gone):

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from distill.cli.app import app
 from distill.core.errors import GateFailed, UserError
 from distill.core.files import read_json, sha256
+from distill.core.leftovers import own_name
 from distill.evaluation.calibration import fit_temperature
 from distill.report import diff_table, retune_table
 from distill.report.table_model import Sheet
@@ -307,12 +308,15 @@ def test_costs_of_a_file_are_by_label(tmp_path, place, told):
     )
     (tmp_path / "odd.yaml").write_text("nobody: {about_pr: 9}\n")
     options = RetuneOptions(out=tmp_path / "new", costs=str(tmp_path / "costs.yaml"), threads=1)
-    killed, others = tmp_path / ".new.4194305.partial", tmp_path / ".newer.4194305.partial"
-    for folder in (killed, others):
+    mark = own_name().partition("-")[0]
+    killed, *others = (tmp_path / name for name in (f".new.{mark}-4194305.partial", f".newer.{mark}-4194305.partial"))
+    others.append(tmp_path / ".new.0123abcd-4194305.partial")
+    for folder in (killed, *others):
         folder.mkdir()
         (folder / "model.onnx").write_bytes(b"half")
     found = retune(place / "tiny", place / "fresh.jsonl", options)
-    assert others.exists() and not killed.exists(), "what a killed command left goes with the next"
+    assert not killed.exists(), "what a killed command left goes with the next"
+    assert all(folder.exists() for folder in others), "of another bundle, or of another machine"
     assert found["costs"] == [[0, 0, 9], [0, 0, 9], [0, 1, 0]]
     point = found["artifacts"]["fp32"]["points"]["least_cost"]
     assert point["threshold"] is None or point["threshold"] > found["artifacts"]["fp32"]["points"]["f1"]["threshold"]

@@ -12,6 +12,11 @@ def rank() -> int:
     return int(os.environ.get("RANK", "0")) if world() > 1 else 0
 
 
+def local_rank() -> int:
+    """This process's number among those on its machine. Raises: as `world`."""
+    return int(os.environ["LOCAL_RANK"]) if world() > 1 else 0
+
+
 def world() -> int:
     """How many there are; 1 without torchrun.
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 
-import torch
-
 from distill.core.progress import note
+from distill.training import device
 from distill.training.config import LoraConfig
 
 
@@ -24,6 +23,6 @@ def four_bits(config: LoraConfig | None) -> tuple[bool, list[str]]:
 
 def _missing() -> str | None:
     """What 4 bits need and this machine has not."""
-    if not torch.cuda.is_available():
+    if device.device() == "cpu":
         return "PyTorch finds no CUDA device"
     return None if find_spec("bitsandbytes") else "bitsandbytes is not installed (pip install 'distill[llm]')"

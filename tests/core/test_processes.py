@@ -1,18 +1,18 @@
 import pytest
 
 from distill.core.errors import UserError
-from distill.core.processes import rank, world
+from distill.core.processes import local_rank, rank, world
 
 
 @pytest.mark.parametrize(
     ("variables", "expected"),
     [
-        ({}, (0, 1)),
-        ({"RANK": "3"}, (0, 1)),
-        ({"RANK": "", "WORLD_SIZE": ""}, (0, 1)),
-        ({"RANK": "0", "WORLD_SIZE": "1"}, (0, 1)),
-        ({"RANK": "0", "WORLD_SIZE": "1", "LOCAL_RANK": "0"}, (0, 1)),
-        ({"RANK": "3", "WORLD_SIZE": "4", "LOCAL_RANK": "1"}, (3, 4)),
+        ({}, (0, 0, 1)),
+        ({"RANK": "3"}, (0, 0, 1)),
+        ({"RANK": "", "WORLD_SIZE": ""}, (0, 0, 1)),
+        ({"RANK": "0", "WORLD_SIZE": "1"}, (0, 0, 1)),
+        ({"RANK": "0", "WORLD_SIZE": "1", "LOCAL_RANK": "0"}, (0, 0, 1)),
+        ({"RANK": "3", "WORLD_SIZE": "4", "LOCAL_RANK": "1"}, (3, 1, 4)),
     ],
 )
 def test_several_processes_are_those_of_torchrun(variables, expected, monkeypatch):
@@ -20,10 +20,10 @@ def test_several_processes_are_those_of_torchrun(variables, expected, monkeypatc
         monkeypatch.delenv(name, raising=False)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    assert (rank(), world()) == expected
+    assert (rank(), local_rank(), world()) == expected
 
 
-@pytest.mark.parametrize("ask", [rank, world])
+@pytest.mark.parametrize("ask", [rank, local_rank, world])
 def test_variables_of_a_scheduler_without_torchrun_are_named(ask, monkeypatch):
     monkeypatch.delenv("LOCAL_RANK", raising=False)
     monkeypatch.setenv("RANK", "1")

@@ -65,14 +65,26 @@ def read_tokens(values: Tensor, mask: Tensor, forwards: nn.LSTM, backwards: nn.L
 
     Args: values: (B, S, H). mask: (B, S). backwards: reads each row from its last token on; None: one direction.
     """
-    states, _ = forwards(values)
+    states = _states(forwards, values)
     if backwards is not None:
-        behind, _ = backwards(_mirror(values, mask))
+        behind = _states(backwards, _mirror(values, mask))
         states = torch.cat([states, behind], -1)  # of tokens in either order: mean and maximum do not see it
     kept = spread(mask, states)
     mean = (states * kept).sum(1) / kept.sum(1).clamp(min=1)
     greatest = (states + _NEVER * (1 - kept)).amax(1)
     return torch.cat([mean, greatest], -1)
+
+
+def _states(lstm: nn.LSTM, values: Tensor) -> Tensor:
+    """What an LSTM makes of values (B, S, H): states (B, S, D), on a card in float32.
+
+    There autocast computes LSTMs in fp16, whichever type it has, and most of their gradients would be below its least
+    number: the loss is not scaled for bf16. A processor's autocast keeps to its type.
+    """
+    if values.device.type == "cpu":
+        return lstm(values)[0]
+    with torch.autocast(values.device.type, enabled=False):
+        return lstm(values.float())[0]
 
 
 def _mirror(embedded: Tensor, mask: Tensor) -> Tensor:

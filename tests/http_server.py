@@ -27,6 +27,7 @@ class Behaviour:
         first: of a word, its first token; the word itself where none is named.
         before: what comes first of all, one for each request: a status, (status, headers), or a word of this module.
         always: what every request about a text that holds this piece meets.
+        together: at which requests wait for each other before they are answered.
         asked: bodies of the requests, in order. keys: their Authorization. most: requests at the same time.
     """
 
@@ -40,6 +41,7 @@ class Behaviour:
     usage: Mapping[str, int] | None = field(default_factory=lambda: {"prompt_tokens": 50, "completion_tokens": 2})
     slow_s: float = 1.0
     think_s: float = 0.0
+    together: threading.Barrier | None = None
     asked: list[dict[str, Any]] = field(default_factory=list)
     keys: list[str | None] = field(default_factory=list)
     most: int = 0
@@ -74,6 +76,8 @@ def serving(table: Mapping[str, Mapping[str, float]], **settings: Any) -> Iterat
                 fault = behaviour.before.pop(0) if behaviour.before else fault
             try:
                 time.sleep(behaviour.think_s)
+                if behaviour.together is not None:
+                    behaviour.together.wait()
                 self._reply(body, text, fault)
             finally:
                 with lock:

@@ -51,8 +51,8 @@ def common_rows(old: MeasuredRun, new: MeasuredRun, before: Scored, after: Score
     kept = {after.ids[place] for _, place in same}
     told = {
         "shared": len(same),
-        "only_old": _only(before, now, kept, new, after),
-        "only_new": _only(after, was, kept, old, before),
+        "only_old": _only(before, now, kept, new),
+        "only_new": _only(after, was, kept, old),
         "other_label": _named(after.ids[place] for _, place in both if after.ids[place] not in kept),
         "other_text": _other_text(old, new, kept),
     }
@@ -62,15 +62,11 @@ def common_rows(old: MeasuredRun, new: MeasuredRun, before: Scored, after: Score
     return CommonRows(places[:, 0], places[:, 1], told)
 
 
-def _only(own: Scored, others: dict[str, int], kept: set[str], other: MeasuredRun, opposite: Scored) -> Json:
+def _only(own: Scored, others: dict[str, int], kept: set[str], other: MeasuredRun) -> Json:
     """What is told of the test rows that one run has alone."""
     alone = [(id_, place) for place, id_ in enumerate(own.ids) if id_ not in others]
     named: Json = _named(id_ for id_, _ in alone)
-    return {
-        **named,
-        "in_other": _in_other({id_ for id_, _ in alone}, other),
-        "slices": _bare_slices(own, opposite, kept),
-    }
+    return {**named, "in_other": _in_other({id_ for id_, _ in alone}, other), "slices": _bare_slices(own, kept)}
 
 
 def _in_other(ids: set[str], other: MeasuredRun) -> dict[str, int]:
@@ -85,7 +81,7 @@ def _in_other(ids: set[str], other: MeasuredRun) -> dict[str, int]:
     return {split: rows for split, rows in found.items() if rows}
 
 
-def _bare_slices(own: Scored, opposite: Scored, kept: set[str]) -> dict[str, int]:
+def _bare_slices(own: Scored, kept: set[str]) -> dict[str, int]:
     """Slices of a run without a shared row, with the rows that it has in them."""
     if own.slices is None:
         return {}

@@ -178,13 +178,13 @@ def _teacher(name: str, settings: Settings) -> ModelSpec:
     return replace(
         _entry(name, config, TEACHER, config.made_by),
         learns_from=tuple(config.learns_from or ()),
-        starts_from=_teacher_start(config, settings) or Start.of_checkpoint(name, settings),
+        starts_from=_teacher_start(config) or Start.of_checkpoint(name, settings),
         weight=config.weight,
         members=tuple(getattr(config, "members", ())),
     )
 
 
-def _teacher_start(config: TeacherEntry, settings: Settings) -> Start | None:
+def _teacher_start(config: TeacherEntry) -> Start | None:
     """The model that a teacher starts from by its own words; None for its checkpoint."""
     named = getattr(config, "starts_from", None)
     return None if named is None else Start(f"teachers/{named}")

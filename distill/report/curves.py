@@ -10,14 +10,14 @@ from distill.report.contents import entries
 from distill.report.drawing import Frame, axes, svg
 
 
-def loss_curve(fit: Json, width: int = 360, height: int = 190) -> str:
+def loss_curve(fit: Json) -> str:
     """The curve of one entry of `training` in report.json; empty under two measured points."""
     history = entries(fit, "history")
     points = _points(history)
     if len(points) < 2:
         return ""
     kept = _points([one for one in history if one.get("step") == fit.get("step")])
-    frame = Frame(width, height)
+    frame = Frame(360, 190)
     epochs, losses = zip(*points, strict=True)
     low_high = scales.padded_range(losses)
     x = scales.linear(0, max(epochs), frame.box.left, frame.box.right)

@@ -12,7 +12,7 @@ from distill.report.markup import element
 _Point = tuple[float, float, tuple[float, float]]
 
 
-def fall_through_plot(curve: FallThroughCurve, width: int = 370, height: int = 240) -> str:
+def fall_through_plot(curve: FallThroughCurve) -> str:
     """The curve of the figure that the share was chosen by; empty under three points that were measured.
 
     Both ends are joined by a dashed line: what sending at random comes to, but for the curve of an F1 in between.
@@ -20,7 +20,7 @@ def fall_through_plot(curve: FallThroughCurve, width: int = 370, height: int = 2
     points = _points(curve)
     if len(points) < 3:
         return ""
-    frame, name = Frame(width, height), FIGURES.get(str(curve.judged_by), "Quality")
+    frame, name = Frame(370, 240), FIGURES.get(str(curve.judged_by), "Quality")
     low_high = scales.padded_range([end for _, _, ends in points for end in ends], least=0.5)
     x = scales.linear(0, 100, frame.box.left, frame.box.right)
     y = scales.linear(*low_high, frame.box.bottom, frame.box.top)

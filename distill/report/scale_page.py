@@ -38,13 +38,13 @@ def _figure(found: Json, student: Json) -> str:
     return element("figure", drawing + element("figcaption", for_html(note))) if drawing else ""
 
 
-def scale_curve(points: Sequence[Json], metric: str, name: str, width: int = 420, height: int = 250) -> str:
+def scale_curve(points: Sequence[Json], metric: str, name: str) -> str:
     """Quality over the size of the pool, on a logarithmic axis, for test and validation; empty without figures."""
     curves = {split: _marks(points, split, metric) for split in _SPLITS}
     values = [value for marks in curves.values() for _, *shares in marks for value in shares]
     if not values:
         return ""
-    frame, factors = Frame(width, height), [factor for factor, *_ in curves["test"]]
+    frame, factors = Frame(420, 250), [factor for factor, *_ in curves["test"]]
     ends, low_high = scales.log_range(factors), scales.padded_range(values, least=0.5)
     x = scales.logarithmic(*ends, frame.box.left, frame.box.right)
     y = scales.linear(*low_high, frame.box.bottom, frame.box.top)

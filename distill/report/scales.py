@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 
 Scale = Callable[[float], float]
+_FACTOR, _SHARE = 1.35, 0.08  # room on each side of an axis: of a logarithmic one, of the range of a linear one
 
 
 def linear(low: float, high: float, start: float, end: float) -> Scale:
@@ -39,12 +40,12 @@ def log_ticks(low: float, high: float) -> list[float]:
     return [tick for tick in ticks if low <= tick <= high]
 
 
-def log_range(values: Sequence[float], margin: float = 1.35) -> tuple[float, float]:
+def log_range(values: Sequence[float]) -> tuple[float, float]:
     """Bounds of a logarithmic axis: the values with a factor of room on both sides."""
-    return min(values) / margin, max(values) * margin
+    return min(values) / _FACTOR, max(values) * _FACTOR
 
 
-def padded_range(values: Sequence[float], share: float = 0.08, least: float = 0.01) -> tuple[float, float]:
+def padded_range(values: Sequence[float], least: float = 0.01) -> tuple[float, float]:
     """Bounds of a linear axis: the values with room on both sides, at least `least`."""
-    room = max((max(values) - min(values)) * share, least)
+    room = max((max(values) - min(values)) * _SHARE, least)
     return min(values) - room, max(values) + room

@@ -20,11 +20,10 @@ from distill.core.rendering import lookup
 MOST_CLASSES = 1000
 
 
-def labels_of_files(project: Project, base: Path = Path()) -> list[str]:
+def labels_of_files(project: Project) -> list[str]:
     """The labels of all training rows, in order; those of validation and tests too, where training has to have them.
 
-    Args: project: names files and columns; its own labels are not looked at. base: folder that a relative `data.root`
-        starts from.
+    Args: project: names files and columns; its own labels are not looked at.
     Raises: UserError for files that cannot be read or lack the column, fewer than two labels in training, or more than
         1,000.
     """
@@ -32,12 +31,12 @@ def labels_of_files(project: Project, base: Path = Path()) -> list[str]:
     reading = Reading(data.encoding, data.quotes, {data.label})
 
     def add(source: str, files: Sequence[str]) -> None:
-        for path in expand(base / data.root, files, f"data.{source}"):
+        for path in expand(Path(data.root), files, f"data.{source}"):
             found.add((row.values for row in read_rows(path, reading) if row.values is not None), data.label)
 
     add("train", data.train)
     if not found.counts:
-        _require_column(data, base)
+        _require_column(data)
     if not 2 <= len(found.counts) <= MOST_CLASSES:
         seen = f"{len(found.counts)} different values in column '{project.data.label}' of data.train"
         raise UserError("task.labels: auto needs 2 to 1,000 labels", where="task.labels", found=seen, do="name them")
@@ -47,9 +46,9 @@ def labels_of_files(project: Project, base: Path = Path()) -> list[str]:
     return in_order(found.counts)
 
 
-def _require_column(data: Data, base: Path) -> None:
+def _require_column(data: Data) -> None:
     """Check that some row of each training file has the label column. Raises: UserError naming the nearest one."""
-    for path in expand(base / data.root, data.train, "data.train"):
+    for path in expand(Path(data.root), data.train, "data.train"):
         watch = ColumnWatch({data.label: "data.label"})
         for row in read_rows(path, Reading(data.encoding, data.quotes)):
             if row.values is not None:

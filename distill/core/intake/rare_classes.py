@@ -21,14 +21,14 @@ REASON = "rare_class"
 _LISTED = 20
 
 
-def merged_task(project: Project, declared: Sequence[str], where: str, base: Path = Path()) -> Json:
+def merged_task(project: Project, declared: Sequence[str], where: str) -> Json:
     """`labels` and `rare` of the task once its rare classes are known.
 
     Rows count as training rows after junk, duplicates and the split, before what they share with rows that judge them
     is taken out; no test file is read.
 
     Args: project: with all labels that rows may have. declared: those that the project itself names. where: the project
-        file, named in messages. base: folder that a relative `data.root` starts from.
+        file, named in messages.
     Returns: `labels`: those that are kept, in their order, a new class last; `rare` with `classes`, label to training
         rows of each rare one.
     Raises: UserError when the positive class is rare, classes of a scale would be merged, or under two are left.
@@ -36,7 +36,7 @@ def merged_task(project: Project, declared: Sequence[str], where: str, base: Pat
     task = project.task
     assert task.rare is not None
     into, under = task.rare.into, task.rare.under
-    counts = dict(zip(task.labels, _training_counts(project, base), strict=True))
+    counts = dict(zip(task.labels, _training_counts(project), strict=True))
     rare = {label: rows for label, rows in counts.items() if rows < under and label != into}
     kept = [label for label in task.labels if label not in rare and (rare or label in declared)]
     _require_usable(task, rare, kept, counts, where)
@@ -76,11 +76,11 @@ def without_rare(target: Target, rare: Rare, labels: Sequence[str], objective: O
     return np.asarray(kept if objective.several else kept / kept.sum(), np.float32)
 
 
-def _training_counts(project: Project, base: Path) -> list[int]:
+def _training_counts(project: Project) -> list[int]:
     """Training rows of each label."""
-    data = project.data
-    files = expand(base / data.root, data.train, "data.train")
-    reader = SourceReader(project, Ledger(), Quarantine(None, base / data.root, fail=False, texts=False))
+    data, root = project.data, Path(project.data.root)
+    files = expand(root, data.train, "data.train")
+    reader = SourceReader(project, Ledger(), Quarantine(None, root, fail=False, texts=False))
     checks = [
         JunkRules(project).check("train", reader, files),
         DuplicateCheck("train", project.views["card"].swap).check,

@@ -134,9 +134,9 @@ class Stage:
         raise NotImplementedError
 
 
-def stage_class(name: str, where: str | None = None) -> type[Stage]:
+def stage_class(name: str) -> type[Stage]:
     """The stage of this name, or the user's own as `module:Class`. Raises: UserError as `sibling`."""
-    return sibling(stages, Stage, name, "stage", where)
+    return sibling(stages, Stage, name, "stage")
 
 
 def unnamed(key: str, kind: str, what: str) -> UserError:

@@ -39,12 +39,12 @@ def quality_column(found: Json, split: str, *, best: bool = False) -> Column:
     )
 
 
-def loss_column(split: str, spare: int = 0, *, best: bool = False) -> Column:
+def loss_column(split: str, *, best: bool = False) -> Column:
     """Log loss with its interval. Args: best: whether the best cell is marked."""
     return Column(
         f"Log loss, {_NAMES[split]}",
         lambda row: loss(dig(row, split, "log_loss")),
-        spare=spare,
+        spare=2,
         figure=_figure(split, "log_loss") if best else None,
         lower=True,
     )

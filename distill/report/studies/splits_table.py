@@ -51,7 +51,7 @@ def splits_sheet(found: Json) -> Sheet:
         Column("Other rows dropped", lambda row: formats.integer(_others(row))),
         quality_column(found, TEST),
         over_column(found, TEST, "To the first"),
-        loss_column(TEST, spare=2),
+        loss_column(TEST),
         quality_column(found, VALID),
     ]
     if failures(found):

@@ -45,9 +45,9 @@ def sweep_sheet(found: Json) -> Sheet:
         *value_columns(found),
         quality_column(found, VALID, best=True),
         over_column(found, VALID, "To the best"),
-        loss_column(VALID, spare=2, best=True),
+        loss_column(VALID, best=True),
         quality_column(found, TEST),
-        loss_column(TEST, spare=2),
+        loss_column(TEST),
         hours_column(),
     ]
     if failures(found):

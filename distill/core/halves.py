@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from distill.core.intake.hashing import unit
 
-FEWEST_CLUSTERS = 30  # of a half: what an interval rests on at least, so fewer rows that are independent say too little
+FEWEST_CLUSTERS = 30  # what an interval rests on at least, and so a half: fewer independent rows say too little
 
 
 def choosing_half(clusters: Sequence[str], seed: int) -> NDArray[np.bool_] | None:

@@ -16,6 +16,7 @@ VOCABULARIES = "vocabularies"
 EVALUATION, LATENCY, PREDICTIONS = "evaluation", "latency", "predictions"
 EVALUATION_FILE = "evaluation.json"  # in that artifact: every quality figure
 STATE = "run.json"  # how far a run is
+REPORT = "report.json"  # every figure of a run
 PROJECT_FILE = "project_file"  # in its `config`: the way from the run folder to the project file
 LAYERS = "layers.json"  # which layers a probe chose
 HASHES = ".cache/sha256.json"  # of the files that steps read, and of what they made
@@ -78,7 +79,7 @@ def entry_now(model: Path) -> Json:
     Args: model: a model folder. Raises: UserError for a `run.json` that no run wrote.
     """
     run = model.parent.parent
-    if not (run / "run.json").exists():
+    if not (run / STATE).exists():
         return {}
     entries = read_run(run)["config"].get(model.parent.name)
     found = entries.get(model.name) if isinstance(entries, dict) else None
@@ -112,7 +113,7 @@ class RunFolder:
     @property
     def report(self) -> Path:
         """`report.json`: every figure of the run."""
-        return self.path / "report.json"
+        return self.path / REPORT
 
     @property
     def page(self) -> Path:

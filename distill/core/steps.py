@@ -45,7 +45,7 @@ from distill.core.folders import (
 )
 from distill.core.hashes import HashCache
 from distill.core.manifest import MANIFEST
-from distill.core.run_folder import HASHES
+from distill.core.run_folder import HASHES, STATE
 from distill.core.steady import changed_file
 from distill.core.work import Workload, no_work
 
@@ -80,7 +80,7 @@ class Step:
     """One artifact of a run.
 
     Attributes:
-        name: `teach/base`, shown to the user and used in `run.json`.
+        name: `teach base@document`, shown to the user and used in `run.json`.
         artifact: folder below the run folder.
         body: writes all its files into the folder that it is given.
         config: what of the config the result depends on; JSON-ready.
@@ -251,7 +251,7 @@ class Steps:
             stages[-1] = entry
         else:
             stages.append(entry)
-        write_json(self.run_folder / "run.json", self._state)
+        write_json(self.run_folder / STATE, self._state)
 
     @property
     def stages(self) -> list[Json]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from distill.core.errors import UserError, unknown_name
 from distill.core.files import Json
-from distill.evaluation.bootstrap import FEWEST_CLUSTERS
+from distill.core.halves import FEWEST_CLUSTERS
 from distill.evaluation.common_rows import CommonRows, Places, common_rows
 from distill.evaluation.compare import BY
 from distill.evaluation.holm import corrected

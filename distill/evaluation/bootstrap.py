@@ -36,11 +36,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from distill.core.errors import UserError
+from distill.core.halves import FEWEST_CLUSTERS
 from distill.evaluation.entities import Entities
 from distill.evaluation.metrics import FloatArray
 from distill.evaluation.statistics import student_t
 
-FEWEST_CLUSTERS = 30
 _CHUNK_REPLICATES = 50
 _KEEP_BYTES = 1 << 28
 

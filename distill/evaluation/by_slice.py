@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from distill.core.files import Json
-from distill.evaluation.bootstrap import FEWEST_CLUSTERS, Bootstrap
+from distill.core.halves import FEWEST_CLUSTERS
+from distill.evaluation.bootstrap import Bootstrap
 from distill.evaluation.holm import corrected
 from distill.evaluation.over_seeds import beside
 from distill.evaluation.scored import Scored, places_by_slice

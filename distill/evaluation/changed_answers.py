@@ -18,8 +18,8 @@ from distill.evaluation.metrics import BoolArray, FloatArray, f1_score
 from distill.evaluation.operating_points import choose
 
 FIGURES = ("flips", "shift_max", "decisions", "class_f1")
-_LEAST_ROWS = 1  # one record more or less is no evidence, however few there are
-_NOTHING: Json = {"value": 0.0, "at": None}
+LEAST_ROWS = 1  # one record more or less is no evidence, however few there are
+NOTHING: Json = {"value": 0.0, "at": None}
 
 
 @dataclass(frozen=True)
@@ -87,20 +87,20 @@ def changed_answers(before: NDArray[np.float32], after: NDArray[np.float32], how
     found: Json = {
         "flips": float(flipped.mean()),
         "shift_max": float(np.abs(old - new).max()),
-        "decisions": max([_NOTHING, *_decided_otherwise(old, new, how)], key=_value),
+        "decisions": max([NOTHING, *_decided_otherwise(old, new, how)], key=_value),
     }
     if how.target is None:
         return {**found, "class_f1": None}
     gold = objective.gold_decisions(how.target.astype(np.float64))
     lost = _lost(objective.decisions(here), objective.decisions(there), gold)
     named = [{"value": loss, "at": label} for label, loss in zip(how.labels, lost, strict=True)]
-    return {**found, "class_f1": max([_NOTHING, *named], key=_value)}
+    return {**found, "class_f1": max([NOTHING, *named], key=_value)}
 
 
 def _decided_otherwise(old: FloatArray, new: FloatArray, how: Reading) -> Iterator[Json]:
     for point in how.points.points:
         rows = int(((old[:, point.index] >= point.least) != (new[:, point.index] >= point.least)).sum())
-        share = rows / len(old) if rows > _LEAST_ROWS else 0.0
+        share = rows / len(old) if rows > LEAST_ROWS else 0.0
         yield {"value": share, "at": f"{point.name} of {how.labels[point.index]}"}
 
 
@@ -111,7 +111,7 @@ def _lost(before: BoolArray, after: BoolArray, gold: BoolArray) -> list[float]:
         for one in (before, after)
     ]
     more_wrong = (after != gold).sum(axis=0) - (before != gold).sum(axis=0)
-    return [float(loss) for loss in np.where(more_wrong > _LEAST_ROWS, scores[0] - scores[1], 0.0)]
+    return [float(loss) for loss in np.where(more_wrong > LEAST_ROWS, scores[0] - scores[1], 0.0)]
 
 
 def _value(figure: Json) -> float:

@@ -11,12 +11,13 @@ import numpy as np
 
 from distill.core.fall_through import FallThrough
 from distill.core.files import Json
+from distill.core.halves import FEWEST_CLUSTERS
 from distill.core.label_space import LabelSpace
 from distill.core.progress import progress
 from distill.core.project import Quality
 from distill.evaluation.baselines import against_baselines, better_twins, valid_log_loss
 from distill.evaluation.beside_baseline import beside_baseline
-from distill.evaluation.bootstrap import FEWEST_CLUSTERS, Bootstrap
+from distill.evaluation.bootstrap import Bootstrap
 from distill.evaluation.by_slice import by_slice, slice_draws
 from distill.evaluation.calibrated_predictions import (
     ALL,

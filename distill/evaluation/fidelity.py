@@ -15,12 +15,10 @@ from distill.core.files import Json
 from distill.core.halves import choosing_half
 from distill.evaluation.bootstrap import Bootstrap
 from distill.evaluation.calibrated_predictions import ALL, CalibratedPredictions
+from distill.evaluation.changed_answers import LEAST_ROWS, NOTHING
 from distill.evaluation.flipped import Flips, flipped_points
 from distill.evaluation.metrics import BoolArray, FloatArray
 from distill.evaluation.ratio import ratio
-
-_LEAST_ROWS = 1  # lost by a class: one row more or less is no evidence, however few rows the class has
-_NOTHING: Json = {"value": 0.0, "at": None}
 
 
 def fidelity(
@@ -73,10 +71,10 @@ def _of_seed(
     valid = objective.probabilities(original.valid.logits)
     gold = objective.gold_decisions(np.asarray(original.valid.target, np.float64))
     flips = [Flips(before[:, index], after[:, index]) for index in range(len(space))]
-    changed: list[Json] = [{**_NOTHING, "high": 0.0}]
+    changed: list[Json] = [{**NOTHING, "high": 0.0}]
     for index, name, share in flipped_points(flips, (valid, gold), rules, draws):
         changed.append({**share, "at": f"{name} of {space.labels[index]}"})
-    lost: list[Json] = [_NOTHING]
+    lost: list[Json] = [NOTHING]
     decisions = objective.decisions(here), objective.decisions(there)
     for name, losses in _losses(*decisions, objective.gold_decisions(target)):
         lost += [
@@ -117,4 +115,4 @@ def _losses(before: BoolArray, after: BoolArray, gold: BoolArray) -> Iterator[tu
 
 
 def _evident(loss: FloatArray, rows: FloatArray) -> FloatArray:
-    return np.where(loss * rows > _LEAST_ROWS + 1e-9, loss, 0.0)
+    return np.where(loss * rows > LEAST_ROWS + 1e-9, loss, 0.0)

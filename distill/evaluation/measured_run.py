@@ -10,12 +10,13 @@ from pathlib import Path
 from distill.core.config import parse
 from distill.core.current import made_anew, require_current
 from distill.core.errors import UserError, unknown_name
+from distill.core.halves import FEWEST_CLUSTERS
 from distill.core.label_space import LabelSpace
 from distill.core.manifest import MANIFEST, read_whole, require_whole
 from distill.core.project import Quality, Task
-from distill.core.run_folder import EVALUATION, EVALUATION_FILE, PREDICTIONS, RECORDS, read_run
+from distill.core.run_folder import EVALUATION, EVALUATION_FILE, PREDICTIONS, RECORDS, REPORT, STATE, read_run
 from distill.core.sealed import read_sealed
-from distill.evaluation.bootstrap import FEWEST_CLUSTERS, Bootstrap
+from distill.evaluation.bootstrap import Bootstrap
 from distill.evaluation.calibrated_predictions import ALL, Model, read_calibrated
 from distill.evaluation.scored import Scored
 
@@ -97,7 +98,7 @@ class MeasuredRun:
 
 def open_run(run: Path) -> MeasuredRun:
     """The run in a folder. Raises: UserError for a folder that is no run, and for seeds of which none is evaluated."""
-    config, where = read_run(run)["config"], str(run / "run.json")
+    config, where = read_run(run)["config"], str(run / STATE)
     seeds, data = _measured_seeds(run) if config.get("seeds") else None, config.get("data") or {}
     return MeasuredRun(
         folder=run,
@@ -111,7 +112,7 @@ def open_run(run: Path) -> MeasuredRun:
 
 
 def _measured_seeds(run: Path) -> list[int]:
-    path = run / "report.json"
+    path = run / REPORT
     seeds: list[int] = read_sealed(path).get("seeds", []) if path.exists() else []
     if not seeds:
         raise UserError("no seed of this run has been evaluated", where=str(run), do="let the run finish first")

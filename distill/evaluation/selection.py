@@ -19,7 +19,7 @@ from distill.core.files import Json, read_object, sha256_json
 from distill.core.manifest import MANIFEST, digest, require_whole
 from distill.core.model_folder import HISTORY_FILE
 from distill.core.project import Quality, Task
-from distill.core.run_folder import PREDICTIONS, read_run
+from distill.core.run_folder import PREDICTIONS, STATE, read_run
 from distill.evaluation.bootstrap import Bootstrap
 from distill.evaluation.calibrated_predictions import ALL, CalibratedPredictions, Model, read_calibrated
 from distill.evaluation.cells import LOSS, Scale
@@ -174,7 +174,7 @@ def single_runs(runs: Sequence[Path]) -> list[Path]:
 def _runs(run: Path) -> Iterator[Path]:
     """The runs in a folder: itself, or its seeds; and the cells of a sweep."""
     cells = [cell for study in _STUDIES for cell in read_object(run / f"{study}.json").get("cells", [])]
-    if (run / "run.json").exists() or not cells:
+    if (run / STATE).exists() or not cells:
         seeds = read_run(run)["config"].get("seeds")
         yield from [run / f"seed-{seed}" for seed in seeds] if seeds else [run]
     for cell in (cell for cell in cells if cell["status"] == "done"):
@@ -185,7 +185,7 @@ def _runs(run: Path) -> Iterator[Path]:
 
 
 def _scale(run: Path) -> Scale:
-    config, where = read_run(run)["config"], str(run / "run.json")
+    config, where = read_run(run)["config"], str(run / STATE)
     space = parse(Task, config.get("task") or {}, where, "task").space
     return Scale(space, parse(Quality, config.get("quality") or {}, where, "quality"), config.get("seed", 1))
 
@@ -196,7 +196,7 @@ def _require_same_labels(run: Path, other: Path) -> None:
     if (own.labels, own.objective.name) != (others.labels, others.objective.name):
         raise UserError(
             "runs of other labels cannot be ranked together",
-            where=f"{other / 'run.json'}: task",
+            where=f"{other / STATE}: task",
             found=f"{others.objective.name}: {', '.join(others.labels)}; {run} has {', '.join(own.labels)}",
             do="name runs of one task, or ask for each by itself",
         )

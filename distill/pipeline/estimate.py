@@ -28,12 +28,12 @@ from distill.pipeline.experiment import Experiment
 from distill.pipeline.models import ModelSpec
 from distill.pipeline.plan import Stage, asking, learning, planned
 from distill.pipeline.settings import Settings
+from distill.training.convergence import FORWARD
 from distill.training.learnt_rows import labelled_rows
 from teachers.config import TeacherConfig, TeacherEntry
 
 ROWS, STEPS, _HELD_OUT = 50, 4, 10
 _REQUESTS, _REPLICATES = 24, 100
-_FORWARD = 1 / 3  # a row's forward pass as a part of its forward and backward pass
 _CHECKPOINTS = 8  # bytes on disk while a model trains, as a multiple of its own: two checkpoints with optimiser state
 
 
@@ -86,7 +86,7 @@ class Timing:
 
         def seconds(steps: int) -> float:
             validated = math.ceil(steps / work.every) * work.valid_rows
-            return self.whole - self.busy + pace * steps + pace / work.batch * _FORWARD * validated
+            return self.whole - self.busy + pace * steps + pace / work.batch * FORWARD * validated
 
         longest = min(seconds(work.most_steps), 60 * work.most_minutes)
         return Estimate(min(seconds(work.steps), longest), longest, self.size, self.size * _CHECKPOINTS)

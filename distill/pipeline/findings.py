@@ -14,7 +14,7 @@ from distill.core.hashes import HashCache
 from distill.core.intake.clean_pool import write_clean_pools
 from distill.core.output import clock
 from distill.core.progress import Reporter
-from distill.core.run_folder import HASHES, RECORDS, read_run
+from distill.core.run_folder import HASHES, RECORDS, REPORT, read_run
 from distill.core.sealed import read_sealed
 from distill.pipeline.experiment import Experiment
 from distill.pipeline.first_look import shown_record
@@ -65,7 +65,7 @@ def made(settings: Settings, until: str, reporter: Reporter, clean: Path | None 
 
 def stopped(settings: Settings, until: str) -> Finding | None:
     """What a run had found when a gate stopped it; None where it was before any report."""
-    path = settings.run / "report.json"
+    path = settings.run / REPORT
     if not path.exists():
         return None
     report = read_sealed(path)
@@ -82,9 +82,9 @@ def reported(run: Path, form: str = "tables", out: Path | None = None) -> Findin
         raise unknown_name("format", form, FORMS, "--format")
     if out is not None and form != RECORD:
         raise UserError("a file without --format md", where="--out", found=out, do="add --format md")
-    if not (run / "report.json").exists():
+    if not (run / REPORT).exists():
         raise UserError("no report here", where=str(run), do="give the folder of a run, for example runs/demo")
-    report = with_outcome_now(read_sealed(run / "report.json"), run)
+    report = with_outcome_now(read_sealed(run / REPORT), run)
     report = with_scaling(with_judged_labels(report, run), run)
     require_whole_run(run, HashCache(run / HASHES).sha256)
     if form == RECORD:

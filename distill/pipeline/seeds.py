@@ -16,7 +16,7 @@ from distill.core.errors import GateFailed, UserError
 from distill.core.files import Json, write_json
 from distill.core.lock import at_work, is_held
 from distill.core.progress import Reporter, reporting
-from distill.core.run_folder import read_run
+from distill.core.run_folder import REPORT, STATE, read_run
 from distill.core.sealed import read_sealed, write_sealed
 from distill.core.steps import Step, Steps, nobody
 from distill.pipeline.currency import current_of_seeds
@@ -79,7 +79,7 @@ def all_stages(run: Path, state: Mapping[str, Any]) -> list[Json]:
     found = []
     for seed in state["config"].get("seeds") or []:
         folder = run / f"seed-{seed}"
-        stages = _alive(folder, read_run(folder)["stages"]) if (folder / "run.json").exists() else []
+        stages = _alive(folder, read_run(folder)["stages"]) if (folder / STATE).exists() else []
         found += [{**stage, "name": f"seed {seed}: {stage['name']}"} for stage in stages]
     return [*found, *_alive(run, state["stages"])]
 
@@ -122,7 +122,7 @@ def execute_seeds(
         require_shared_baseline(Experiment(first_run(settings)))
     with at_work(settings.run):
         state = {"schema": 1, "config": settings.as_json(), "versions": versions(), "stages": []}
-        write_json(settings.run / "run.json", state)
+        write_json(settings.run / STATE, state)
         # The rows are the same in every run.
         runs = seed_runs(settings)[: 1 if until == "audit" else None]
         try:
@@ -159,10 +159,10 @@ def _attempt(run: Settings, reporter: Reporter, until: str, on_body: Callable[[P
 
 def _tell_of(settings: Settings, error: UserError) -> None:
     """Put the page of the first seed, as far as it came, in the place of an earlier page that knows of no error."""
-    found = first_run(settings).run / "report.json"
+    found = first_run(settings).run / REPORT
     if found.exists():
         report = {**read_sealed(found), "outcome": stopped_because(reason(error, settings.project.report.texts))}
-        write_sealed(settings.run / "report.json", report)
+        write_sealed(settings.run / REPORT, report)
         write_page(report, settings.run / "report.html")
 
 
@@ -179,13 +179,13 @@ def _combine(
     if evaluated and finished:
         with reporting(reporter):
             steps.run(evaluate_seeds_step({_seed(one): Experiment(one) for one in finished}))
-    reports = {_seed(one): read_sealed(one.run / "report.json") for one in finished or [first_run(settings)]}
+    reports = {_seed(one): read_sealed(one.run / REPORT) for one in finished or [first_run(settings)]}
     stages = all_stages(settings.run, {"config": settings.as_json(), "stages": steps.stages})
     wanted = {_seed(one): Experiment(one) for one in seed_runs(settings) if _seed(one) not in stopped}
     found = assemble_seeds(settings.project, current_of_seeds(wanted, steps), reports, list(stopped), stages)
     why = "; ".join(f"seed {seed}: {error.brief}" for seed, error in stopped.items())
     report = {**found, "outcome": stopped_because(why) if stopped else FINISHED}
-    write_sealed(settings.run / "report.json", report)
+    write_sealed(settings.run / REPORT, report)
     write_page(report, settings.run / "report.html")
     return report
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from distill.core.files import Json
-from distill.evaluation.bootstrap import FEWEST_CLUSTERS
+from distill.core.halves import FEWEST_CLUSTERS
 from distill.evaluation.calibrated_predictions import ALL
 from distill.report import formats
 from distill.report.contents import Report, dig, entries

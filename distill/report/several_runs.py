@@ -7,13 +7,13 @@ from pathlib import Path
 
 from distill.core.errors import UserError
 from distill.core.files import Json
-from distill.core.run_folder import read_run
+from distill.core.run_folder import REPORT, read_run
 from distill.core.sealed import read_sealed
 from distill.evaluation.across_runs import compare_runs
 from distill.report.outcome import with_outcome_now
 from distill.report.runs_table import ComparedRun
 
-PAGE, _REPORT = "compare.html", "report.json"
+PAGE = "compare.html"
 
 
 def open_runs(folders: Sequence[Path]) -> list[ComparedRun]:
@@ -38,13 +38,13 @@ def _opened(folders: Sequence[Path], names: Sequence[str]) -> Iterator[ComparedR
 
 def has_report(folder: Path) -> bool:
     """Whether a run has written its report."""
-    return (folder / _REPORT).exists()
+    return (folder / REPORT).exists()
 
 
 def _report(folder: Path) -> Json:
     if not has_report(folder):
         raise UserError("no report here", where=str(folder), do="let the run finish first")
-    return with_outcome_now(read_sealed(folder / _REPORT), folder)
+    return with_outcome_now(read_sealed(folder / REPORT), folder)
 
 
 def _names(folders: Sequence[Path]) -> list[str]:

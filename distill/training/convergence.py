@@ -10,7 +10,7 @@ from distill.training.config import TrainingConfig
 
 _LEAST_FALL = 1e-3  # a log loss lower by less than a thousandth is no progress
 _VALIDATION_SHARE = 0.25  # of the time of training, at most, for validation
-_FORWARD = 1 / 3  # a row's forward pass as a part of its forward and backward pass
+FORWARD = 1 / 3  # a row's forward pass as a part of its forward and backward pass
 _EXPECTED_EPOCHS = 10
 _MOST_BETWEEN = 500  # optimiser steps between two evaluations, where validation is short
 # How long a fit may answer all rows alike before it counts as one that will: 77 classes of 5 rows took 7 epochs.
@@ -86,7 +86,7 @@ def evaluation_steps(config: TrainingConfig, rows: int, valid_rows: int) -> int:
     if config.evaluate_steps is not None:
         return config.evaluate_steps
     epoch = rows / (config.batch_size * config.accumulate)
-    affordable = epoch * valid_rows / rows * _FORWARD / _VALIDATION_SHARE
+    affordable = epoch * valid_rows / rows * FORWARD / _VALIDATION_SHARE
     return max(1, math.ceil(min(max(min(epoch / 2, _MOST_BETWEEN), affordable), epoch)))
 
 

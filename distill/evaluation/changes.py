@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from distill.core.files import Json
 from distill.core.label_space import LabelSpace
+from distill.evaluation.exact_tests import mcnemar
 from distill.evaluation.metrics import BoolArray, FloatArray
 from distill.evaluation.proportions import wilson
 
@@ -229,17 +230,6 @@ class Changes:
         pairs = [(i, j) for i in range(len(labels)) for j in range(len(labels)) if i != j and self._transitions[i, j]]
         pairs.sort(key=lambda pair: -self._transitions[pair])
         return [{"old": labels[i], "new": labels[j], "rows": int(self._transitions[i, j])} for i, j in pairs]
-
-
-def mcnemar(only_old: int, only_new: int) -> float:
-    """The exact two-sided p-value that either model is right as often where just one of them is; 1 where none is.
-
-    Source: McNemar 1947, "Note on the sampling error of the difference between correlated proportions or percentages",
-        Psychometrika 12; the exact form is the sign test, a binomial with p = 1/2.
-    """
-    from scipy.stats import binomtest
-
-    return float(binomtest(only_old, only_old + only_new).pvalue) if only_old + only_new else 1.0
 
 
 def _told(counts: Mapping[str, _Count]) -> Json:

@@ -5,9 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from distill.core.files import Json
-from distill.evaluation.changes import mcnemar
 from distill.evaluation.holm import holm
 from distill.evaluation.over_seeds import Seeded
+
+
+def mcnemar(only_old: int, only_new: int) -> float:
+    """The exact two-sided p-value that either model is right as often where just one of them is; 1 where none is.
+
+    Source: McNemar 1947, "Note on the sampling error of the difference between correlated proportions or percentages",
+        Psychometrika 12; the exact form is the sign test, a binomial with p = 1/2.
+    """
+    from scipy.stats import binomtest
+
+    return float(binomtest(only_old, only_old + only_new).pvalue) if only_old + only_new else 1.0
 
 
 def with_exact(comparisons: Sequence[Json], models: Mapping[str, Seeded]) -> list[Json]:

@@ -1,13 +1,12 @@
 """What two models answer otherwise: counted in any chunks, by slice, against gold, with the largest changes kept."""
 
-import math
-
 import numpy as np
 import pytest
 
 from distill.core.label_space import LabelSpace
 from distill.core.objectives.multi_label import MultiLabel
-from distill.evaluation.changes import Answered, Changes, Rows, mcnemar
+from distill.evaluation.changes import Answered, Changes, Rows
+from distill.evaluation.exact_tests import mcnemar
 
 SPACE = LabelSpace(("a", "b", "c"), positive="c")
 COUNT = 500
@@ -136,10 +135,3 @@ def test_several_labels_are_gained_and_lost():
     changes.add(Rows(["x", "y", "z"], new, np.ones(3, bool)), *sides)
     first = changes.found()["examples"][0]
     assert first["old"] == first["new"] and first["points"] == {"class_f1": [["a"], ["a", "b"]]}
-
-
-@pytest.mark.parametrize(("old", "new"), [(0, 0), (3, 3), (1, 9), (12, 2), (0, 5)])
-def test_the_p_value_is_that_of_a_fair_coin(old, new):
-    count = old + new
-    tail = sum(math.comb(count, k) for k in range(min(old, new) + 1)) / 2**count
-    assert mcnemar(old, new) == pytest.approx(min(1.0, 2 * tail))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
 from distill.core.label_space import LabelSpace
 from distill.evaluation.entries import Comparison
-from distill.evaluation.exact_tests import with_exact
+from distill.evaluation.exact_tests import mcnemar, with_exact
 from distill.evaluation.over_seeds import Seeded
 from distill.evaluation.scored import Scored
 from distill.report.quality_tables import pairs_sheet
@@ -49,3 +51,10 @@ def test_the_table_has_it_beside_the_bootstrap():
     column = next(column for column in sheet.columns if column.name == "McNemar, Holm")
     assert [column.cell(row) for row in rows] == ["10 / 0, 0.004", "–", "18 / 20, 0.871"]
     assert not any(column.name.startswith("McNemar") for column in pairs_sheet([Comparison("a", "b")], "").columns)
+
+
+@pytest.mark.parametrize(("old", "new"), [(0, 0), (3, 3), (1, 9), (12, 2), (0, 5)])
+def test_the_p_value_is_that_of_a_fair_coin(old, new):
+    count = old + new
+    tail = sum(math.comb(count, k) for k in range(min(old, new) + 1)) / 2**count
+    assert mcnemar(old, new) == pytest.approx(min(1.0, 2 * tail))

@@ -1,1 +1,1 @@
-"""One module for each family of models: how it is fitted, opened and described."""
+"""Families of models: how each is fitted, opened and described, and what several of them share."""

@@ -14,8 +14,8 @@ from distill.core.progress import Reporter, reporting
 from distill.families.frozen_mlp import MlpOnFrozen
 from distill.inference import trial
 from distill.models.encoder import load_classifier
-from distill.pipeline import checkpoints
-from distill.pipeline.checkpoints import _family_checks
+from distill.pipeline import checkpoint_checks, checkpoints
+from distill.pipeline.checkpoint_checks import _family_checks
 from distill.pipeline.experiment import Experiment
 from distill.pipeline.outlook import outlook
 from distill.pipeline.plan import planned
@@ -243,7 +243,7 @@ def test_what_a_student_reads_or_changes_inside_an_encoder_is_known_of_its_famil
 @pytest.mark.parametrize("family", ["RoFormer", "DistilBERT", "BERT"])
 def test_whether_a_teacher_can_label_without_padding_is_tried(make, asked, family):
     checks = asked(make(family, "teachers.base.labelling.unpadded=true"), "teach").require
-    (check,) = [one for one in checks if one.func is checkpoints._require_unpadded]
+    (check,) = [one for one in checks if one.func is checkpoint_checks._require_unpadded]
     model = load_classifier(make(family).run.parent / "checkpoint", LABELS)
     if family == "BERT":
         check(model)

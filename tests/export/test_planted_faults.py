@@ -164,6 +164,7 @@ FAULTS = {
     "another model's weights": (faults.other_weights, PARITY),
     "the batch axis frozen": (freeze(0, 2), PARITY),
     "the sequence axis frozen": (freeze(1, 7), PARITY),
+    "another activation": (faults.relu_for_gelu, PARITY),
 }
 # Of finished files of one kind: what planting takes, the targets, and the gate.
 LATER = {

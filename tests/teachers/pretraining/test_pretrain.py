@@ -130,17 +130,8 @@ def test_two_processes_train_one_model(store, start, tmp_path):
         "torch.distributed.destroy_process_group()\n"  # as the command does when all its steps are made
     )
     (tmp_path / "run.py").write_text(script)
-    command = [
-        sys.executable,
-        "-m",
-        "torch.distributed.run",
-        "--standalone",
-        "--local-addr",
-        "127.0.0.1",
-        "--nproc-per-node",
-        "2",
-    ]
-    done = subprocess.run([*command, str(tmp_path / "run.py")], cwd=ROOT, capture_output=True, text=True, env=_env())
+    command = [sys.executable, "-m", "torch.distributed.run", *LOCAL, "--nproc-per-node", "2", tmp_path / "run.py"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=_env())
     assert done.returncode == 0, done.stderr
     assert json.loads((tmp_path / "training_history.json").read_text())["steps"] == 12
 

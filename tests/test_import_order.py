@@ -99,6 +99,7 @@ def test_contracts_hold():
         ("distill/inference/planted.py", "import distill.families", "imports go down"),
         ("benchmarks/latency_worker.py", "import distill.inference.torch_runner", "opened by their family or target"),
         ("export/parity.py", "from distill.inference import onnx_runner", "opened by their family or target"),
+        ("teachers/planted.py", "import distill.inference.vector_runner", "opened by their family or target"),
     ],
 )
 def test_planted_import_is_caught(checkout: Path, planted: str, statement: str, contract: str):

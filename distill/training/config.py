@@ -74,8 +74,8 @@ class TrainingConfig(Config):
     max_steps: PositiveInt | None = Field(None, description="fixed length in optimiser steps; overrides epochs")
     early_stopping: PositiveInt | None = Field(
         None,
-        description="of a fixed length: evaluations without a lower validation log loss that end it, one an epoch unless "
-        "evaluate_steps is given; null: no",
+        description="of a fixed length: evaluations without a lower validation log loss that end it, one an epoch "
+        "unless evaluate_steps is given; null: no",
     )
     patience: PositiveInt = Field(
         4,

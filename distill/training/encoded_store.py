@@ -29,7 +29,7 @@ from distill.training.encoding import Shard, encode, encode_by
 _VERSION = 1  # of what is stored
 _SHARD_ROWS = 8192
 _POLL_S = 0.2
-_WORTH_PROCESSES = 4  # shards: under 30,000 rows, starting processes takes longer than they save
+_WORTH_PROCESSES = 4  # shards, so 24,577 rows: of fewer, starting processes takes longer than they save
 
 
 @dataclass(frozen=True)

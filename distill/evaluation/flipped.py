@@ -28,10 +28,9 @@ class Flips:
         below, above = (np.searchsorted(ends, threshold, side="left") for ends in (self._low, self._high))
         return np.where(np.isnan(threshold), np.nan, (below - above) / len(self._low))
 
-    @property
-    def most(self) -> float:
-        """The largest share at any threshold."""
-        return float(self.share(self._high).max())
+    def most(self, thresholds: FloatArray) -> float:
+        """The largest share at any of these thresholds; 0 where there are none."""
+        return float(self.share(thresholds).max(initial=0.0))
 
 
 def flipped_points(
@@ -40,16 +39,17 @@ def flipped_points(
     """Class, name, and `{"value", "high"}` of the operating points at which most rows are decided otherwise.
 
     `value` is the share at the threshold that validation chose, `high` that which 39 resamples of validation in 40 stay
-    under when the threshold is chosen again on each, at least `value`. A class is left out where no threshold at all
-    could give more than a class before it.
+    under when the threshold is chosen again on each, at least `value`. A class is left out where no threshold that
+    validation may choose gives more than a class before it.
 
     Args: flips: of each class. valid: of the original on validation, the probability and the gold of each class (V, C).
         rules: least precision and recall, as for `choose`. draws: resamples of the validation rows.
     """
     found = 0.0
     chances, gold = valid
-    for index in sorted(range(len(flips)), key=lambda index: -flips[index].most):
-        if flips[index].most <= found:
+    most = [one.most(Curves(chances[:, index], gold[:, index]).thresholds) for index, one in enumerate(flips)]
+    for index in sorted(range(len(flips)), key=lambda index: -most[index]):
+        if most[index] <= found:
             return
         chosen = choose(chances[:, index], gold[:, index], *rules)
         curves = Curves(chances[:, index], gold[:, index])

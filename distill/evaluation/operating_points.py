@@ -70,14 +70,18 @@ class Curves:
     """What every distinct threshold of N rows gives when the rows are drawn again.
 
     Args: probability: (N,) of the positive class. positive: bool (N,).
+
+    Attributes: thresholds: those that a draw may choose, descending. Any other lets in no positive row that the one
+        above it does not: on no draw is it better.
     """
 
     def __init__(self, probability: FloatArray, positive: BoolArray) -> None:
         self._order = np.argsort(-probability, kind="stable")
         scores = probability[self._order]
-        self._last = np.flatnonzero(np.append(scores[1:] != scores[:-1], True)) if len(scores) else np.arange(0)
         self._positive = positive[self._order]
-        self._thresholds = between(scores[self._last])
+        last = np.flatnonzero(np.append(scores[1:] != scores[:-1], True)) if len(scores) else np.arange(0)
+        finds = np.diff(np.cumsum(self._positive)[last], prepend=0) > 0
+        self._last, self.thresholds = last[finds], between(scores[last])[finds]
 
     def best(
         self, weights: NDArray[np.generic], precision_at_least: float, recall_at_least: float
@@ -89,7 +93,7 @@ class Curves:
         drawn = weights[:, self._order].astype(np.int32)
         running = np.cumsum(drawn * self._positive, axis=1), np.cumsum(drawn, axis=1)
         true_positives, predicted = (sums[:, self._last].astype(np.float64) for sums in running)
-        actual = true_positives[:, -1:] if len(self._order) else np.zeros((len(drawn), 1))
+        actual = true_positives[:, -1:] if len(self._last) else np.zeros((len(drawn), 1))
         precision, recall = ratio(true_positives, predicted), ratio(true_positives, actual)
         f1, found = f1_score(true_positives, predicted, np.broadcast_to(actual, predicted.shape)), recall > 0
         precise, recalled = (precision >= precision_at_least) & found, (recall >= recall_at_least) & found
@@ -106,7 +110,7 @@ class Curves:
         most = np.where(allowed, wanted, -1.0)
         best = most == most.max(axis=1, keepdims=True)
         first = np.where(best & allowed, then, -1.0).argmax(axis=1)
-        return np.where(allowed.any(axis=1), self._thresholds[first], np.nan)
+        return np.where(allowed.any(axis=1), self.thresholds[first], np.nan)
 
 
 def between(scores: FloatArray) -> FloatArray:

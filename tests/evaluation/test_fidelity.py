@@ -17,8 +17,9 @@ from distill.evaluation.calibrated_predictions import ALL, CalibratedPredictions
 from distill.evaluation.calibration import fit_temperature
 from distill.evaluation.entries import ModelFigures, Parity
 from distill.evaluation.fidelity import fidelity
-from distill.evaluation.flipped import Flips
+from distill.evaluation.flipped import Flips, flipped_points
 from distill.evaluation.gates import fidelity_gates
+from distill.evaluation.operating_points import Curves
 from distill.evaluation.scored import Scored
 
 DRAWS = Bootstrap(400, None, 100)
@@ -163,7 +164,25 @@ def test_the_share_of_rows_decided_otherwise_at_any_threshold():
     at = np.linspace(-0.05, 1.05, 23).round(2)
     expected = [((before >= threshold) != (after >= threshold)).mean() for threshold in at]
     np.testing.assert_allclose(Flips(before, after).share(at), expected)
-    assert Flips(before, after).most == pytest.approx(max(expected))
+    assert Flips(before, after).most(at) == pytest.approx(max(expected)) and Flips(before, after).most(at[:0]) == 0
+
+
+def test_thresholds_are_chosen_again_only_where_they_could_be_decided_otherwise(monkeypatch):
+    """A file in fp32: each of 60 classes has some row between two probabilities that differ in the last digits."""
+    random, drawn, best = np.random.default_rng(3), [], Curves.best
+    before = random.beta(0.2, 2.0, (4000, 60))
+    after = np.clip(before * (1 + random.normal(scale=1e-5, size=before.shape)), 0, 1)
+    gold = random.random((2000, 60)) < before[:2000]
+    flips = [Flips(*pair) for pair in zip(before.T, after.T, strict=True)]
+
+    def counted(curves, weights, *rules):
+        drawn.append(len(weights))
+        return best(curves, weights, *rules)
+
+    monkeypatch.setattr(Curves, "best", counted)
+    assert sum(one.most(column) > 0 for one, column in zip(flips, after.T, strict=True)) == 60
+    list(flipped_points(flips, (before[:2000], gold), (0.9, 0.9), Bootstrap(2000, None, 100)))
+    assert sum(count > 1 for count in drawn) <= 2 * 10, "two chunks of resamples for a class"
 
 
 def test_the_gate_asks_for_the_thresholds_that_other_validation_rows_choose():

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics as reference
 
-from distill.evaluation.operating_points import choose, measured
+from distill.evaluation.operating_points import Curves, choose, measured
 
 NAMES = ["f1", "recall@P>=0.7", "precision@R>=0.8"]
 
@@ -49,6 +49,19 @@ def test_points_equal_brute_force(seed):
 def test_points_equal_brute_force_on_any_rows(pairs):
     probability, positive = np.array([p / 6 for p, _ in pairs]), np.array([g for _, g in pairs])
     assert reached(probability, positive) == brute_force(probability, positive)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_on_each_draw_the_points_are_those_of_the_drawn_rows(seed):
+    probability, positive = rows(seed, count=60, decimals=1)
+    weights = np.random.default_rng(seed).poisson(0.4, (40, 60))
+    found = Curves(probability, positive).best(weights, 0.7, 0.8)
+    for place, times in enumerate(weights):
+        drawn = np.repeat(probability, times), np.repeat(positive, times)
+        at = [measured(*drawn, found[name][place]) for name in NAMES]
+        best = [one[name] for one, name in zip(at, ("f1", "recall", "precision"), strict=True)]
+        reached = [-1.0 if np.isnan(found[name][place]) else value for name, value in zip(NAMES, best, strict=True)]
+        assert reached == brute_force(*drawn)
 
 
 @given(st.permutations(range(12)))

@@ -138,7 +138,8 @@ class Tally:
         """The same sums with those of one class alone."""
         classes = (self.columns.shape[-1] - _CLASSES_FROM) // 3
         own = [_CLASSES_FROM + index + part * classes for part in range(3)]
-        return Tally(self.columns[..., [*range(_CLASSES_FROM), *own]])
+        drawn_from = None if self.drawn_from is None else self.drawn_from[index : index + 1]
+        return Tally(self.columns[..., [*range(_CLASSES_FROM), *own]], drawn_from)
 
     @property
     def _lacking(self) -> float:

@@ -35,19 +35,20 @@ class Seeded:
         drawn = [bootstrap.resample(one.tally.columns) for one in scored]
         self.resampled = [Tally(sums, has) for sums, has in zip(drawn, self._has, strict=True)]
 
-    def of(self, figure: Callable[[Tally], FloatArray], limits: tuple[float, float] = SHARE) -> Figure:
-        """A figure of a tally, which gives () from a total and (R,) from resamples. Args: limits: of the figure."""
-        values = np.array([float(figure(total)) for total in self.totals])
-        resampled = np.stack([figure(resampled) for resampled in self.resampled])
+    def of(
+        self, figure: Callable[[Tally], FloatArray], limits: tuple[float, float] = SHARE, index: int | None = None
+    ) -> Figure:
+        """A figure of a tally, which gives () from a total and (R,) from resamples.
+
+        Args: limits: of the figure. index: of a class: then the tallies have its sums alone, as those of class 0.
+        """
+        values = np.array([float(figure(_part(total, index))) for total in self.totals])
+        resampled = np.stack([figure(_part(resampled, index)) for resampled in self.resampled])
         moved = None
         if self.bootstrap.several:
-            moved = np.stack([self._influence(figure, number) for number in range(len(self.scored))])
+            rows = (Tally(one.tally.columns, has) for one, has in zip(self.scored, self._has, strict=True))
+            moved = np.stack([_influence(figure, _part(one, index)) for one in rows])
         return Figure(values, resampled, self.bootstrap, moved, limits=limits)
-
-    def _influence(self, figure: Callable[[Tally], FloatArray], number: int) -> FloatArray:
-        """Of each row of one seed on a figure (N,)."""
-        has = self._has[number]
-        return influence(lambda sums: figure(Tally(sums, has)), self.scored[number].tally.columns)
 
     def metric(self, name: str) -> Figure:
         """A figure of a tally, or `f1_positive`, by its name. Raises: UserError for the latter without such a class."""
@@ -55,7 +56,16 @@ class Seeded:
 
     def f1(self, index: int) -> Figure:
         """F1 of the class with this index, at the largest probability."""
-        return self.of(lambda tally: np.asarray(tally.f1[..., index]))
+        return self.of(lambda tally: np.asarray(tally.f1[..., 0]), index=index)
+
+
+def _part(tally: Tally, index: int | None) -> Tally:
+    return tally if index is None else tally.of_class(index)
+
+
+def _influence(figure: Callable[[Tally], FloatArray], rows: Tally) -> FloatArray:
+    """Of each row of one seed on a figure (N,)."""
+    return influence(lambda sums: figure(Tally(sums, rows.drawn_from)), rows.columns)
 
 
 def figure_named(name: str, space: LabelSpace) -> Callable[[Tally], FloatArray]:

@@ -58,11 +58,12 @@ def _absent(model: Seeded, total: Tally) -> Json:
 
 
 def _per_class(model: Seeded, index: int) -> Json:
+    """Precision and recall are 0 on a draw that leaves them undefined; F1 is unknown where a draw lacks the class."""
     return {
         "accuracy": float(np.mean([total.class_accuracy[index] for total in model.totals])),
         **_with_bounds("f1", model.f1(index)),
-        **_with_bounds("precision", model.of(lambda tally: tally.of_class(index).precision[..., 0])),
-        **_with_bounds("recall", model.of(lambda tally: tally.of_class(index).recall[..., 0])),
+        **_with_bounds("precision", model.of(lambda tally: Tally(tally.columns).precision[..., 0], index=index)),
+        **_with_bounds("recall", model.of(lambda tally: Tally(tally.columns).recall[..., 0], index=index)),
     }
 
 

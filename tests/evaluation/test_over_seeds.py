@@ -9,12 +9,18 @@ import pytest
 from scipy import stats
 
 from distill.core.errors import UserError
+from distill.core.label_space import LabelSpace
 from distill.core.predictions import Predictions, read_predictions, write_predictions
+from distill.evaluation import over_seeds
 from distill.evaluation.bootstrap import Bootstrap
 from distill.evaluation.evaluate import Measuring, evaluate
 from distill.evaluation.figure import SHARE, Figure
+from distill.evaluation.influence import influence
+from distill.evaluation.metrics import Tally
 from distill.evaluation.over_seeds import Seeded
+from distill.evaluation.quality import _per_class as class_figures
 from distill.evaluation.scored import Scored
+from distill.evaluation.statistics import whole_interval
 from tests.evaluation.test_evaluate import MODELS, PRIORS, REFERENCES, ROWS, SETTINGS, SIGNAL, SPACE, TESTS, predictions
 
 SEEDS = (3, 1, 8)
@@ -184,3 +190,35 @@ def test_a_seed_without_a_figure_leaves_none():
     one = figure([0.5, np.nan], np.array([[0.5] * 50, [np.nan] * 50]))
     assert one.mean() == {"value": None, "low": None, "high": None, "spread": [None, None]}
     assert one.mean_difference()["p_value"] is None
+
+
+def test_figures_of_a_class_are_those_of_all_sums_from_the_sums_of_the_class_alone(monkeypatch):
+    """Rows of two keys, two seeds, a class that draws lack: linear in classes, and as by the figures of them all."""
+    random, space, widths = np.random.default_rng(4), LabelSpace(tuple("abcdef")), []
+    gold = np.where(np.arange(400) < 2, 5, random.integers(0, 5, 400))
+    target, keys = np.eye(6)[gold], random.integers(0, 40, (400, 2))
+    scored = [
+        Scored("m", space, list(map(str, range(400))), random.normal(size=(400, 6)) + 2 * target, target, clusters=keys)
+        for _ in range(2)
+    ]
+    model = Seeded(scored, scored[0].bootstrap(200))
+
+    def watched(figure, columns):
+        widths.append(columns.shape[1])
+        return influence(figure, columns)
+
+    for index in range(6):
+        whole = {
+            "f1": model.of(lambda tally, index=index: tally.f1[..., index]),
+            "precision": model.of(lambda tally, index=index: Tally(tally.columns).precision[..., index]),
+            "recall": model.of(lambda tally, index=index: Tally(tally.columns).recall[..., index]),
+        }
+        with monkeypatch.context() as patched:
+            patched.setattr(over_seeds, "influence", watched)
+            found = class_figures(model, index)
+        for name, figure in whole.items():
+            one = figure.mean(whole_interval)
+            ends = [one["low"], one["high"]]
+            assert found[name] == pytest.approx(one["value"], abs=1e-12), (name, index)
+            assert found[f"{name}_interval"] == pytest.approx(ends, abs=1e-12), (name, index)
+    assert found["f1_interval"] == [None, None] and set(widths) == {20 + 3}

@@ -27,13 +27,14 @@ def quality(model: Seeded, thresholds: Sequence[Thresholds]) -> Json:
     Returns: `rows`; `absent`, the labels that no row has, where there are any; `accuracy`, `f1_macro`, `f1_weighted`,
         `log_loss`, `ece` as `{"value", "low", "high"}`, of ordered labels `kappa_quadratic` and `grade_distance` too;
         `per_class`; `confusions`, see there; `positive` and `slices`, which are None without a positive class and
-        without slices. Figures of a class have no interval where it has so few rows that more than one draw in 40 lacks
+        without slices. A slice without some classes has their number, `absent_classes`: names would be classes times
+        slices of them. Figures of a class have no interval where it has so few rows that more than one draw in 40 lacks
         it. Accuracy in a slice has Wilson's interval over clusters. Each other figure with an interval also has its
         `spread` over several seeds.
     """
     return {
         "rows": len(model.scored[0]),
-        **_absent(model, model.totals[0]),
+        **_absent(model),
         **{name: model.metric(name).mean() for name in FIGURES},
         **({name: model.metric(name).mean() for name in ORDERED_METRICS} if model.space.ordered else {}),
         "ece": model.metric("ece").mean(ece_interval),
@@ -51,9 +52,9 @@ def mean_thresholds(thresholds: Sequence[Mapping[str, float | None]]) -> dict[st
     return {name: _mean([one[name] for one in thresholds]) for name in thresholds[0]}
 
 
-def _absent(model: Seeded, total: Tally) -> Json:
+def _absent(model: Seeded) -> Json:
     """`absent`: the labels that no row has; nothing where every label occurs."""
-    names = [label for label, absent in zip(model.space.labels, total.absent, strict=True) if absent]
+    names = [label for label, absent in zip(model.space.labels, model.totals[0].absent, strict=True) if absent]
     return {"absent": names} if names else {}
 
 
@@ -98,9 +99,10 @@ def _slices(model: Seeded) -> Json | None:
 
 def _slice(model: Seeded, rows: BoolArray) -> Json:
     totals, index = [one.tally.only(rows).total() for one in model.scored], model.space.positive_index
+    absent = int(totals[0].absent.sum())
     return {
         "rows": int(rows.sum()),
-        **_absent(model, totals[0]),
+        **({"absent_classes": absent} if absent else {}),
         "accuracy": float(np.mean([total.accuracy for total in totals])),
         "f1_macro": float(np.mean([total.f1_macro for total in totals])),
         "f1_positive": None if index is None else float(np.mean([total.f1[index] for total in totals])),

@@ -130,15 +130,15 @@ def read_calibrated(
         model = replace(model, temperatures=_validated(model, predictions, space.objective, settings))
     parts = {test: _read(model, test, predictions, space.objective) for test in tests}
     if parts:
-        parts[ALL] = Predictions.joined(list(parts.values()))
+        parts[ALL] = Predictions.joined(list(parts.values())) if len(parts) > 1 else parts[tests[0]]
     if not settings.calibrate and not _asked_on_validation(model, predictions):
-        scored = {name: _scored(model, part, 1.0, space) for name, part in parts.items()}
+        scored = _each_scored(model, parts, 1.0, space)
         return CalibratedPredictions(None, 1.0, None, scored)
     valid = _read(model, VALID, predictions, space.objective)
     temperature = fit_temperature(valid.logits, valid.target, space.objective) if settings.calibrate else 1.0
     if parts and VALID in settings.test:
         parts[JOINED] = Predictions.joined([parts[ALL], valid])
-    scored = {name: _scored(model, part, temperature, space) for name, part in parts.items()}
+    scored = _each_scored(model, parts, temperature, space)
     own = _scored(model, valid, temperature, space)
     if not settings.calibrate:
         return CalibratedPredictions(own, temperature, None, scored, valid.clusters)
@@ -150,6 +150,15 @@ def _asked_on_validation(model: Model, predictions: Path) -> bool:
     """Whether a model, or one that it is made of, has predictions on validation rows."""
     names = [name for name, _ in model.members] or [model.name]
     return any((predictions / name / f"{VALID}.parquet").exists() for name in names)
+
+
+def _each_scored(
+    model: Model, parts: Mapping[str, Predictions], temperature: float, space: LabelSpace
+) -> dict[str, Scored]:
+    """By part; one test is all of them too, and held once."""
+    once = {id(part): part for part in parts.values()}
+    scored = {key: _scored(model, part, temperature, space) for key, part in once.items()}
+    return {name: scored[id(part)] for name, part in parts.items()}
 
 
 def _scored(model: Model, part: Predictions, temperature: float, space: LabelSpace) -> Scored:

@@ -10,7 +10,7 @@ import numpy as np
 from distill.core.files import Json
 from distill.core.label_space import LabelSpace
 from distill.core.objectives.objective import BoolArray
-from distill.evaluation.metrics import FloatArray, Tally, tally
+from distill.evaluation.metrics import FloatArray, RowTally, tally
 from distill.evaluation.operating_points import choose
 from distill.evaluation.over_seeds import Seeded
 from distill.evaluation.scored import Scored
@@ -68,7 +68,7 @@ class AtThresholds(Scored):
         rows = {one.name: getattr(scored, one.name) for one in fields(scored) if one.init}
         return cls(**rows, least=np.array([thresholds[label] for label in scored.space.labels]))
 
-    def count(self) -> Tally:
+    def count(self) -> RowTally:
         """What each row adds, decided at the thresholds."""
         objective = self.space.objective
         predicted = objective.probabilities(self.logits) >= self.least

@@ -41,6 +41,6 @@ def _has_one(one: Json, models: Mapping[str, Seeded]) -> bool:
 
 
 def _exact(one: Json, models: Mapping[str, Seeded]) -> Json:
-    a, b = (models[one[side]].scored[0].tally.columns[:, 1] > 0 for side in ("a", "b"))
+    a, b = (models[one[side]].scored[0].tally.single[:, 1] > 0 for side in ("a", "b"))
     only_a, only_b = int((a & ~b).sum()), int((b & ~a).sum())
     return {"only_a": only_a, "only_b": only_b, "p_value": mcnemar(only_a, only_b)}

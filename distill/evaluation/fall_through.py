@@ -125,7 +125,7 @@ def _decision(by: str) -> _Curve:
         return sending.decision_sureness(objective.probabilities(rows.logits), several=objective.several, by=by)
 
     def columns(_: CalibratedPredictions, rows: Scored) -> FloatArray:
-        return np.hstack([rows.tally.columns[:, :2], rows.tally.columns[:, -3 * len(rows.space) :]])
+        return np.hstack([rows.tally.single[:, :2], rows.tally.by_class])
 
     return _Curve(figures, columns, sureness)
 

@@ -1,8 +1,8 @@
 """Quality figures of one model, all of them functions of sums over rows.
 
-A `Tally` holds, per row, what the figures add up (correct, log loss, calibration gaps, true positives per class).
-Summing its rows gives the figures of a data set; weighting them gives the figures of a bootstrap resample, by the same
-code.
+A `RowTally` holds, per row, what the figures add up (correct, log loss, calibration gaps, true positives per class).
+Summing its rows gives a `Tally`, which has the figures of a data set; weighting them gives the figures of a bootstrap
+resample, by the same code.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ _CLASSES_FROM = _BINS_FROM + ECE_BINS
 class Tally:
     """Additive sums of one model on some rows, and the figures that follow from them.
 
-    Every figure keeps the leading axes: (N,) for a tally per row, () for its total, (R,) for R resamples. What would be
-    0/0 is 0 in precision, recall and F1, and NaN in the others (there are no rows). On resamples it is NaN in all: that
-    a draw lacks the few rows of a class says nothing against a model.
+    Every figure keeps the leading axes: () for a total, (R,) for R resamples. What would be 0/0 is 0 in precision,
+    recall and F1, and NaN in the others (there are no rows). On resamples it is NaN in all: that a draw lacks the few
+    rows of a class says nothing against a model.
 
     Args: columns: float64 (..., 5 + ECE_BINS + 3C): rows, correct rows, log loss, distances between the places of the
         predicted and the gold label and their squares, gaps per calibration bin (confidence minus correctness), then
@@ -41,14 +41,6 @@ class Tally:
 
     columns: FloatArray
     drawn_from: BoolArray | None = None
-
-    def total(self) -> Tally:
-        """The sum over the first axis."""
-        return Tally(self.columns.sum(axis=0))
-
-    def only(self, rows: BoolArray) -> Tally:
-        """The rows that the mask (N,) keeps."""
-        return Tally(self.columns[rows])
 
     @property
     def accuracy(self) -> FloatArray:
@@ -151,10 +143,42 @@ class Tally:
         return true_positives, predicted, actual
 
 
+@dataclass(frozen=True)
+class RowTally:
+    """What each row adds to a `Tally`: the sums of one model on some rows before they are added up.
+
+    Most of it is whether a row counts for a class, which a bit says: kept as numbers it would take eight times the
+    memory, in every model and seed of a run.
+
+    Args: single: float64 (N, 5 + ECE_BINS), what is not by class. by_class: bool (N, 3C), or float64 where answers are
+        drawn by their shares.
+    """
+
+    single: FloatArray
+    by_class: BoolArray | FloatArray
+
+    @property
+    def columns(self) -> FloatArray:
+        """Both side by side (N, 5 + ECE_BINS + 3C), as `Tally` has their sums; made at every call."""
+        return np.hstack([self.single, self.by_class])
+
+    def total(self) -> Tally:
+        """The sum over rows."""
+        return Tally(np.concatenate([self.single.sum(axis=0), self.by_class.sum(axis=0)]))
+
+    def only(self, rows: BoolArray) -> RowTally:
+        """The rows that the mask (N,) keeps."""
+        return RowTally(self.single[rows], self.by_class[rows])
+
+    def of_class(self, index: int) -> RowTally:
+        """The same rows with what is by class of one class alone."""
+        return RowTally(self.single, self.by_class[:, index :: self.by_class.shape[1] // 3])
+
+
 def tally(
     logits: ArrayLike, target: ArrayLike, objective: Objective = SINGLE, decided: BoolArray | None = None
-) -> Tally:
-    """One row of sums per record.
+) -> RowTally:
+    """What each record adds to the sums.
 
     Args: logits: (N, K), K = C unless the objective says otherwise. target: (N, C): one-hot, a vote distribution, or
         0/1 per class in multi-label. Log loss uses the distribution; the other figures use its decisions.
@@ -170,10 +194,10 @@ def tally(
     single = [np.ones(len(logits)), correct, objective.row_log_loss(logits, target), apart, apart**2]
     confidence = objective.confidence(objective.probabilities(logits))
     gaps = _calibration_gaps(confidence, objective.correct(predicted, gold))
-    return Tally(np.hstack([np.stack(single, axis=1), gaps, predicted & gold, predicted, gold]))
+    return RowTally(np.hstack([np.stack(single, axis=1), gaps]), np.hstack([predicted & gold, predicted, gold]))
 
 
-def expected_tally(shares: ArrayLike, logits: ArrayLike, target: ArrayLike, objective: Objective = SINGLE) -> Tally:
+def expected_tally(shares: ArrayLike, logits: ArrayLike, target: ArrayLike, objective: Objective = SINGLE) -> RowTally:
     """What each row is expected to add where answers are drawn: one class by its share, or each label by its own.
 
     An answer is stated with its share as probability.
@@ -195,7 +219,7 @@ def expected_tally(shares: ArrayLike, logits: ArrayLike, target: ArrayLike, obje
     bins = np.clip(np.ceil(said[0] * ECE_BINS).astype(np.int64) - 1, 0, ECE_BINS - 1)
     decisions = gold.shape[1] if objective.several else 1
     gaps = (said * (said - right) / decisions) @ np.eye(ECE_BINS)[bins]
-    return Tally(np.hstack([np.stack(single, axis=1), gaps, drawn * gold, drawn, gold]))
+    return RowTally(np.hstack([np.stack(single, axis=1), gaps]), np.hstack([drawn * gold, drawn, gold]))
 
 
 def accuracy(logits: ArrayLike, target: ArrayLike, objective: Objective = SINGLE) -> float:

@@ -46,9 +46,15 @@ class Seeded:
         resampled = np.stack([figure(_part(resampled, index)) for resampled in self.resampled])
         moved = None
         if self.bootstrap.several:
-            rows = (Tally(one.tally.columns, has) for one, has in zip(self.scored, self._has, strict=True))
-            moved = np.stack([_influence(figure, _part(one, index)) for one in rows])
+            moved = np.stack([self._influence(figure, number, index) for number in range(len(self.scored))])
         return Figure(values, resampled, self.bootstrap, moved, limits=limits)
+
+    def _influence(self, figure: Callable[[Tally], FloatArray], number: int, index: int | None) -> FloatArray:
+        """Of each row of one seed on a figure (N,)."""
+        rows, has = self.scored[number].tally, self._has[number]
+        if index is not None:
+            rows, has = rows.of_class(index), has[index : index + 1]
+        return influence(lambda sums: figure(Tally(sums, has)), rows.columns)
 
     def metric(self, name: str) -> Figure:
         """A figure of a tally, or `f1_positive`, by its name. Raises: UserError for the latter without such a class."""
@@ -61,11 +67,6 @@ class Seeded:
 
 def _part(tally: Tally, index: int | None) -> Tally:
     return tally if index is None else tally.of_class(index)
-
-
-def _influence(figure: Callable[[Tally], FloatArray], rows: Tally) -> FloatArray:
-    """Of each row of one seed on a figure (N,)."""
-    return influence(lambda sums: figure(Tally(sums, rows.drawn_from)), rows.columns)
 
 
 def figure_named(name: str, space: LabelSpace) -> Callable[[Tally], FloatArray]:

@@ -88,7 +88,7 @@ def _slices(model: Seeded) -> Json | None:
         return None
     names, clusters = np.asarray(slices, dtype=object), model.scored[0].clusters
     shares = ClusterShares(np.arange(len(names)) if clusters is None else np.asarray(clusters, np.int64))
-    right = np.mean([one.tally.columns[:, 1] for one in model.scored], axis=0)
+    right = np.mean([one.tally.single[:, 1] for one in model.scored], axis=0)
     found = {}
     for name in sorted(set(slices)):
         inside = names == name

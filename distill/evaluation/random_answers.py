@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, fields
 import numpy as np
 
 from distill.evaluation.calibrated_predictions import CalibratedPredictions, Model
-from distill.evaluation.metrics import FloatArray, Tally, expected_tally, prior_logits
+from distill.evaluation.metrics import FloatArray, RowTally, expected_tally, prior_logits
 from distill.evaluation.scored import Scored
 
 RANDOM = "random"
@@ -24,7 +24,7 @@ class Drawn(Scored):
 
     shares: FloatArray = field(default_factory=lambda: np.zeros(0))
 
-    def count(self) -> Tally:
+    def count(self) -> RowTally:
         """What each row is expected to add."""
         return expected_tally(self.shares, self.logits, self.target, self.space.objective)
 

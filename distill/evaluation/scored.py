@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from distill.core.errors import UserError
 from distill.core.label_space import LabelSpace
 from distill.evaluation.bootstrap import Bootstrap, Seed
-from distill.evaluation.metrics import BoolArray, FloatArray, Tally, tally
+from distill.evaluation.metrics import BoolArray, FloatArray, RowTally, tally
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Scored:
     target: NDArray[np.floating[Any]]
     slices: Sequence[str] | None = None
     clusters: NDArray[np.integer[Any]] | None = None
-    tally: Tally = field(init=False, repr=False, compare=False)
+    tally: RowTally = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Check the shapes and add the rows up once."""
@@ -51,7 +51,7 @@ class Scored:
         """N, the number of rows."""
         return len(self.ids)
 
-    def count(self) -> Tally:
+    def count(self) -> RowTally:
         """What each row adds to the figures."""
         return tally(self.logits, self.target, self.space.objective)
 

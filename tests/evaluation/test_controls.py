@@ -11,7 +11,7 @@ from distill.core.predictions import write_predictions
 from distill.evaluation.calibrated_predictions import CalibratedPredictions, Model
 from distill.evaluation.evaluate import Measuring, evaluate
 from distill.evaluation.majority import majority_predictions
-from distill.evaluation.metrics import expected_tally, tally
+from distill.evaluation.metrics import Tally, expected_tally, tally
 from distill.evaluation.random_answers import random_predictions
 from distill.evaluation.scored import Scored
 from tests.evaluation.test_evaluate import MODELS, PRIORS, REFERENCES, ROWS, SETTINGS, SPACE, TESTS, predictions
@@ -37,7 +37,7 @@ def drawn_figures(shares, target, space, draws=3000):
         for column in range(cells.shape[1]):
             one[np.arange(len(one)), 5 + cells[:, column]] += (gaps[0] - gaps[1])[:, column] / cells.shape[1]
         sums.append(one)
-    return type(tally(target, target, space.objective))(np.mean(sums, axis=0)).total()
+    return Tally(np.mean(sums, axis=0).sum(axis=0))
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from distill.core.errors import UserError
 from distill.core.label_space import LabelSpace
 from distill.core.predictions import Predictions, read_predictions, write_predictions
 from distill.core.project import Quality
-from distill.evaluation.calibrated_predictions import Model, References
+from distill.evaluation.calibrated_predictions import ALL, Model, References, read_calibrated
 from distill.evaluation.evaluate import Measuring, evaluate
 
 SPACE = LabelSpace(("мимо", "рядом", "точно"), positive="точно")
@@ -295,3 +295,10 @@ def test_each_student_is_compared_with_the_document_teacher_in_each_slice(folder
     for one in found["rows"]:
         assert one["low"] <= one["difference"] <= one["high"] and one["p_holm"] >= one["p_value"]
     assert sum(one["rows"] for one in found["rows"][:-1]) == whole["rows"]
+
+
+def test_a_single_test_is_held_once(folder):
+    one, both = (read_calibrated(MODELS[0], tests, folder, SPACE, SETTINGS) for tests in (TESTS[:1], TESTS))
+    assert one.tests[ALL] is one.tests[TESTS[0]] and len(both.tests[ALL]) == sum(
+        len(both.tests[test]) for test in TESTS
+    )

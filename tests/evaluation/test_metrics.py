@@ -12,6 +12,7 @@ from distill.core.objectives.multi_label import MultiLabel
 from distill.core.objectives.objective import objective
 from distill.core.objectives.single_label import SINGLE
 from distill.evaluation import metrics
+from distill.evaluation.bootstrap import Bootstrap
 
 CLASSES = 4
 
@@ -258,3 +259,18 @@ def test_every_figure_lies_in_its_range_and_sums_are_additive(logits, gold, kind
     parts = rows.only(half).total().columns + rows.only(~half).total().columns
     # Gaps of opposite signs leave 1e-17 or 0, by the order of the sum.
     np.testing.assert_allclose(parts, total.columns, rtol=1e-7, atol=1e-12)
+
+
+@pytest.mark.parametrize(("make", "kind"), [(single, "single"), (multi, "multi")])
+def test_what_rows_add_by_class_takes_a_byte_and_adds_up_as_numbers_do(make, kind):
+    (logits, target), own, draws = make(5, classes=60), objective(kind, 60), Bootstrap(300, None, 20)
+    rows = metrics.tally(logits, target, own)
+    assert rows.single.nbytes + rows.by_class.nbytes == 300 * (8 * 20 + 3 * 60)
+    predicted, gold = own.decisions(logits.astype(np.float64)), own.gold_decisions(target.astype(np.float64))
+    numbers = np.hstack([rows.single, *(part.astype(np.float64) for part in (predicted & gold, predicted, gold))])
+    np.testing.assert_allclose(rows.total().columns, numbers.sum(axis=0), rtol=0, atol=1e-12)
+    np.testing.assert_allclose(draws.resample(rows.columns), draws.resample(numbers), rtol=0, atol=1e-12)
+    np.testing.assert_array_equal(rows.of_class(7).columns, numbers[:, [*range(20), 27, 87, 147]])
+    some = np.arange(300) % 3 == 0
+    np.testing.assert_array_equal(rows.only(some).columns, numbers[some])
+    np.testing.assert_array_equal(rows.of_class(7).total().columns, rows.total().of_class(7).columns)

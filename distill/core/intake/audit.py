@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from distill.core.errors import UserError
-from distill.core.files import Json, read_object, sha256, write_json
-from distill.core.intake import junk, lengths, shared_rows
+from distill.core.files import Json, read_object, write_json
+from distill.core.intake import junk, shared_rows
 from distill.core.intake.against import compare_records, old_records, uncovered_slices
 from distill.core.intake.extra import is_extra
 from distill.core.intake.hashing import unit
@@ -23,13 +23,11 @@ from distill.core.intake.rare_classes import REASON as RARE
 from distill.core.intake.rows import sides_without_column
 from distill.core.intake.source_overlaps import OVERLAPS_FILE, contained, contained_warnings
 from distill.core.intake.splits import KEY_TEST, is_far
-from distill.core.intake.words import tokenizer_or_words
+from distill.core.intake.token_figures import TokenFigures
 from distill.core.progress import EVERY, Advance, progress
 from distill.core.project import DROP, Project, Rare
 from distill.core.record_store import count_records, iter_records, splits
 from distill.core.records import Record
-from distill.core.rendering import Renderer
-from distill.core.view import renderer_with
 
 AUDIT_FILE = "audit.json"
 SAMPLE_ROWS = 20_000
@@ -75,7 +73,9 @@ def audit(project: Project, records: Path, folder: Path, *, tokenizers: Mapping[
 
 
 def _figures(project: Project, records: Path, ledger: Ledger, tokenizers: Mapping[str, Path]) -> Json:
-    surveys = [_survey(project, records, split) for split in splits(records)]
+    names = splits(records)
+    tokens = TokenFigures(project, tokenizers, sum(min(count_records(records, split), SAMPLE_ROWS) for split in names))
+    surveys = [_survey(project, records, split, tokens) for split in names]
     shared = overlaps([survey.checks for survey in surveys])
     leaked = leaked_rows(shared)
     found: Json = {
@@ -85,7 +85,7 @@ def _figures(project: Project, records: Path, ledger: Ledger, tokenizers: Mappin
         "balance": _balance(project, surveys),
         "leaks": [entry for overlap in shared for entry in overlap.entries()],
         "leak_rows": sum(map(len, leaked.values())),
-        **_token_figures(project, surveys, tokenizers),
+        **tokens.as_json(),
     }
     if leaked:
         found["leak_examples"] = {test: ids[:EXAMPLES] for test, ids in leaked.items()}
@@ -123,18 +123,18 @@ def _require_text(project: Project, ledger: Ledger) -> None:
 
 @dataclass
 class _Survey:
-    """What one pass over a split gathers: its leak checks, its counts, and a sample of at most 20,000 rows by hash."""
+    """What one pass over a split gathers: its leak checks and its counts."""
 
     split: str
     checks: SplitChecks
     classes: Counter[int]
     slices: Counter[str]
-    sample: list[Record]
 
 
-def _survey(project: Project, folder: Path, split: str) -> _Survey:
+def _survey(project: Project, folder: Path, split: str, tokens: TokenFigures) -> _Survey:
+    """Args: tokens: measure a sample of at most 20,000 rows by hash, whose texts are held no longer."""
     objective = project.task.space.objective
-    survey = _Survey(split, SplitChecks(split, project), Counter(), Counter(), [])
+    survey = _Survey(split, SplitChecks(split, project), Counter(), Counter())
 
     def seen(advance: Advance) -> Iterator[Record]:
         for count, record in enumerate(iter_records(folder, split), 1):
@@ -148,7 +148,8 @@ def _survey(project: Project, folder: Path, split: str) -> _Survey:
 
     with progress(f"comparing {split}", count_records(folder, split)) as advance:
         rows = seen(advance)
-        survey.sample = heapq.nsmallest(SAMPLE_ROWS, rows, key=lambda record: unit(project.seed, "tokens", record.id))
+        sample = heapq.nsmallest(SAMPLE_ROWS, rows, key=lambda record: unit(project.seed, "tokens", record.id))
+    tokens.add(split, sample)
     return survey
 
 
@@ -177,36 +178,6 @@ def _dropped(ledger: Ledger, reasons: tuple[str, ...]) -> Json:
     counts = ledger.summary()["dropped"]
     rows = {reason: count for reason, count in counts.items() if reason in reasons}
     return {"rows": sum(rows.values()), "by_reason": rows, "examples": ledger.examples(reasons)}
-
-
-def _token_figures(project: Project, surveys: list[_Survey], tokenizers: Mapping[str, Path]) -> Json:
-    renderers = {name: _renderer(project, name, tokenizers.get(name)) for name in project.views}
-    tokens: Json = {}
-    histograms, unread = {}, {}
-    for name, renderer in renderers.items():
-        parts = {survey.split: lengths.measure(renderer, survey.sample) for survey in surveys}
-        tokens[name] = {split: lengths.quantiles(part) for split, part in parts.items()}
-        histograms[name] = lengths.histogram(list(parts.values()))
-        unread[name] = lengths.unread_share(list(parts.values()))
-    everything = [record for survey in surveys for record in survey.sample]
-    fields = {
-        name: found
-        for name in tokens
-        if name in tokenizers and (found := lengths.unread_fields(renderers[name], everything))
-    }
-    return {
-        "tokenizer": {name: sha256(tokenizers[name]) if name in tokenizers else "words" for name in renderers},
-        "token_rows": {survey.split: len(survey.sample) for survey in surveys},
-        "tokens": tokens,
-        "histograms": histograms,
-        "unread_share": unread,
-        **({"unread_fields": fields} if fields else {}),
-        "same_text_share": lengths.same_text_share(renderers, everything),
-    }
-
-
-def _renderer(project: Project, name: str, tokenizer: Path | None) -> Renderer:
-    return renderer_with(name, project.views[name].model_dump(mode="json"), tokenizer_or_words(tokenizer))
 
 
 def _missing_columns(ledger: Ledger) -> list[str]:

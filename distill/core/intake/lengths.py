@@ -15,7 +15,8 @@ from distill.core.rendering import Renderer, field_text
 QUANTILES = (10, 25, 50, 75, 90, 95, 99)
 BINS = 40
 _BATCH_ROWS = 256
-_FIELD_ROWS = 500
+FIELD_ROWS = 500
+"""About so many records tell which fields are never read."""
 _MOSTLY = 0.5
 
 
@@ -63,12 +64,12 @@ def unread_share(parts: Sequence[Lengths]) -> float:
 
 
 def unread_fields(renderer: Renderer, records: Sequence[Record]) -> dict[str, float]:
-    """Field of which no window reads anything in over half of its rows, to their share, of some 500 records.
+    """Field of which no window reads anything in over half of its rows, to their share.
 
     Such a field stands behind others that fill the view: without it the windows are the same. Args: renderer: with a
-    model's tokenizer, as words that are only counted have no ids of their own.
+    model's tokenizer, as words that are only counted have no ids of their own. records: about `FIELD_ROWS`.
     """
-    rows = [record.fields for record in records[:: max(1, len(records) // _FIELD_ROWS)]]
+    rows = [record.fields for record in records]
     whole = renderer.encode_batch(rows)
     found: dict[str, float] = {}
     for path in [*renderer.left, *renderer.right]:
@@ -81,12 +82,10 @@ def unread_fields(renderer: Renderer, records: Sequence[Record]) -> dict[str, fl
     return found
 
 
-def same_text_share(renderers: Mapping[str, Renderer], records: Sequence[Record]) -> float:
-    """Share of records whose document and card render the same text, after budgets and before `max_tokens`."""
-    if not records:
-        return 0.0
+def same_texts(renderers: Mapping[str, Renderer], records: Sequence[Record]) -> int:
+    """Records whose document and card render the same text, after budgets and before `max_tokens`."""
     document, card = renderers["document"], renderers["card"]
-    return sum(_same(document, card, record.fields) for record in records) / len(records)
+    return sum(_same(document, card, record.fields) for record in records)
 
 
 def _same(document: Renderer, card: Renderer, fields: Mapping[str, Any]) -> bool:

@@ -1,3 +1,4 @@
+import gc
 import re
 
 import numpy as np
@@ -6,8 +7,10 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 
 from distill.core.errors import UserError
 from distill.core.files import read_json, sha256
+from distill.core.intake import lengths
 from distill.core.intake.audit import audit
 from distill.core.intake.ledger import Ledger
+from distill.core.intake.token_figures import TokenFigures
 from distill.core.intake.words import word_tokenizer
 from distill.core.project import ViewConfig
 from distill.core.record_store import write_records
@@ -166,6 +169,24 @@ def test_large_splits_are_sampled_for_token_figures(tmp_path, monkeypatch):
     found = run(write_all(tmp_path))
     assert found["token_rows"] == {"train": 5, "valid": 5, "test.seen": 5, "pool.urls": 5}
     assert found["balance"]["classes"]["train"]["точно"] == 4
+
+
+def test_texts_of_one_sample_are_held_at_a_time_and_fields_are_looked_at_in_rows_of_all(tmp_path, monkeypatch):
+    add, samples, alive, looked_at = TokenFigures.add, [], [], []
+
+    def watched(figures, split, sample):
+        held = {one.id for one in gc.get_objects() if isinstance(one, Record)}
+        alive.append(len(held.intersection(samples)))
+        samples.extend(record.id for record in sample)
+        add(figures, split, sample)
+
+    monkeypatch.setattr(TokenFigures, "add", watched)
+    monkeypatch.setattr(lengths, "FIELD_ROWS", 4)
+    monkeypatch.setattr(lengths, "unread_fields", lambda _, records: looked_at.extend(one.id for one in records))
+    word_tokenizer().save(str(tmp_path / "tokenizer.json"))
+    run(write_all(tmp_path), {"card": tmp_path / "tokenizer.json"})
+    assert len(samples) == 33 and looked_at == samples[:: 33 // 4]
+    assert len(alive) == 4 and max(alive) < len(looked_at), "those rows alone stay"
 
 
 def test_labels_without_rows_and_many_bad_rows_are_warned_about(tmp_path):

@@ -11,6 +11,7 @@ import sys
 from distill.core.errors import DistillError, UserError
 from distill.core.output import say
 from distill.core.paths import require_utf8
+from distill.inference.providers import is_out_of_memory
 
 _INTERRUPTED = "interrupted: the same command goes on from the last finished step"
 
@@ -27,11 +28,6 @@ def main() -> None:
         _end(f"error: {error}", error.exit_code)
     except KeyboardInterrupt:
         _end(_INTERRUPTED, 130)
-    except (MemoryError, RuntimeError) as error:
-        if not _is_out_of_memory(error):
-            raise
-        problem = UserError("out of memory", found=error or None, do="close other programs, or lower the batch size")
-        _end(f"error: {problem}", problem.exit_code)
     except OSError as error:
         _drop_output()
         if error.errno == errno.EPIPE:
@@ -42,6 +38,11 @@ def main() -> None:
             found=error.strerror or error,
             do="check the disk and its rights",
         )
+        _end(f"error: {problem}", problem.exit_code)
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        problem = UserError("out of memory", found=error or None, do="close other programs, or lower the batch size")
         _end(f"error: {problem}", problem.exit_code)
 
 
@@ -68,12 +69,6 @@ def _prepare_terminal() -> None:
     if not os.environ.get("COLUMNS", "").strip("0"):
         os.environ.pop("COLUMNS", None)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
-
-
-def _is_out_of_memory(error: BaseException) -> bool:
-    """Libraries with a core of their own say it in words: PyTorch (GPU and processor), ONNX Runtime, Arrow."""
-    said = ("out of memory", "can't allocate memory", "bad allocation", "bad_alloc", "realloc of size")
-    return isinstance(error, MemoryError) or any(word in str(error) for word in said)
 
 
 def _place(error: OSError) -> str | None:

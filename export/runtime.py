@@ -314,7 +314,9 @@ class Bundle:
         try:
             return list(self.renderer.encode_batch(records))
         except (TypeError, ValueError):
-            self._check_texts(records, first)
+            for number, record in enumerate(records, first):
+                if problem := self.renderer.unreadable(record):
+                    raise ValueError(f"record {number}: {problem}") from None
             raise
 
     def _chunk(self, records: Sequence[Mapping[str, Any]], first: int, batch_size: int) -> FloatRows:
@@ -362,11 +364,6 @@ class Bundle:
         named = dict(zip(labels, map(float, chances), strict=True))
         answer: dict[str, Any] = {"label": label, "probabilities": named}
         return answer if threshold is None else {**answer, "positive": named[self.after["positive"]] >= threshold}
-
-    def _check_texts(self, records: Sequence[Mapping[str, Any]], first: int) -> None:
-        for number, record in enumerate(records, first):
-            if problem := self.renderer.unreadable(record):
-                raise ValueError(f"record {number}: {problem}") from None
 
 
 def drift_of(bundle: Bundle, file: Path, limit: float = drifting.LIMIT) -> dict[str, Any]:
@@ -440,8 +437,11 @@ def _main(arguments: Sequence[str] | None = None) -> int:
         for (number, record), answer in zip(lines, answers, strict=True):
             named = {"id": number if (name := rendering.name_at(record, "id")) is None else name, **answer}
             print(_shown(json.dumps(named, ensure_ascii="utf" not in sys.stdout.encoding.lower())))
-    except (ValueError, TypeError, OSError, RecursionError) as error:
-        print(_shown(str(error)), file=sys.stderr)
+    except Exception as error:
+        short = "out of memory: " * providers.is_out_of_memory(error)
+        if not short and not isinstance(error, ValueError | TypeError | OSError | RecursionError):
+            raise
+        print(_shown(f"{short}{error}"), file=sys.stderr)
         return 3 if isinstance(error, OtherAnswers) else 2
     return 0
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from distill.core.errors import MissingExtra, UserError
 from distill.inference.collate import Batch
-from distill.inference.providers import AUTO, CPU, ProviderError, open_session, used_by
+from distill.inference.providers import AUTO, CPU, ProviderError, is_out_of_memory, open_session, used_by
 
 _ON_CPU = {"providers": (CPU,)}
 _INTEGERS = {"tensor(int64)": np.int64, "tensor(int32)": np.int32}
@@ -59,4 +59,6 @@ def _session(path: Path, start: Callable[[], Any]) -> Any:
         do = "leave --provider out, or make the machine ready for it"
         raise UserError("the file cannot run there", where=str(path), found=error, do=do) from error
     except Exception as error:  # the runtime's errors share no base but Exception
+        if is_out_of_memory(error):
+            raise
         raise UserError("cannot load the ONNX file", where=str(path), found=error, do="export it again") from error

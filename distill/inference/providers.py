@@ -30,10 +30,21 @@ _INSTALL = {
 _OPTIONS: dict[str, dict[str, str]] = {CUDA: {"use_tf32": "0"}}
 # What TensorRT leaves of a graph goes to CUDA, not to the processor.
 _BESIDE = {TENSORRT: (CUDA,)}
+# PyTorch on cards and processors, Arrow and NumPy, ONNX Runtime's arena, cuBLAS and cuDNN.
+_NO_MEMORY = (
+    *("out of memory", "can't allocate memory", "bad allocation", "bad_alloc", "realloc of size"),
+    *("failed to allocate memory", "smaller than requested bytes", "status_alloc_failed"),
+)
 
 
 class ProviderError(ValueError):
     """The provider that was asked for is absent, did not start, or must not run the file."""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether there was too little memory, here or on a card: libraries with a core of their own say it in words."""
+    said = str(error).lower()
+    return isinstance(error, MemoryError) or any(words in said for words in _NO_MEMORY)
 
 
 def require_known(asked: str) -> None:

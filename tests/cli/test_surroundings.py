@@ -125,7 +125,14 @@ main()
 
 
 @pytest.mark.parametrize(
-    "error", ["MemoryError()", "RuntimeError('CUDA out of memory. Tried to allocate 2 GiB')", "RuntimeError('a bug')"]
+    "error",
+    [
+        "MemoryError()",
+        "RuntimeError('CUDA out of memory. Tried to allocate 2 GiB')",
+        "Exception('RUNTIME_EXCEPTION : Failed to allocate memory for requested buffer of size 14400')",
+        "RuntimeError('a bug')",
+        "Exception('a bug')",
+    ],
 )
 def test_too_little_memory_is_named_and_a_bug_is_none(error):
     script = [sys.executable, "-c", OUT_OF_MEMORY.format(error=error)]

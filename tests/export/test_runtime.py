@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from distill.core.rendering import LEAST_CHARACTERS
+from export import runtime
 from export.runtime import BundleError, OtherAnswers, Unavailable, load_bundle, verify
 from export.verify import cpu_class, read_json
 from tests.core.test_output import steering
@@ -311,6 +312,22 @@ def test_predict_on_the_command_line(tmp_path, bundle):
     (tmp_path / "in.jsonl").write_text('{}\n{"a"\n', encoding="utf-8")
     done = run_alone(folder, "--predict", "in.jsonl")
     assert done.returncode == 2 and "in.jsonl, line 2: not JSON" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_too_little_memory_on_the_command_line_is_no_traceback(tmp_path, monkeypatch, capsys):
+    from onnxruntime.capi.onnxruntime_pybind11_state import RuntimeException
+
+    def fails(*arguments):
+        raise error
+
+    (tmp_path / "in.jsonl").write_text(json.dumps(RECORDS[0]))
+    monkeypatch.setattr(runtime.Bundle, "predict", fails)
+    given = ["--predict", str(tmp_path / "in.jsonl"), "--bundle", str(shared_bundle())]
+    for error in (RuntimeException("Failed to allocate memory for requested buffer of size 144"), MemoryError()):
+        assert runtime._main(given) == 2 and capsys.readouterr().err == f"out of memory: {error}\n"
+    error = RuntimeException("Got invalid dimensions")
+    with pytest.raises(RuntimeException):
+        runtime._main(given)
 
 
 def test_a_file_without_a_field_of_the_view_is_no_file_of_empty_records(tmp_path):

@@ -59,6 +59,16 @@ def test_unreadable_file_is_named(content, tmp_path):
         OnnxRunner(tmp_path / "m.onnx")
 
 
+def test_too_little_memory_is_no_fault_of_the_file(tmp_path, monkeypatch):
+    def fails(*arguments, **options):
+        raise Exception("Failed to allocate memory for requested buffer of size 144")
+
+    monkeypatch.setattr("distill.inference.onnx_runner.open_session", fails)
+    with pytest.raises(Exception, match="Failed to allocate") as caught:
+        OnnxRunner(tmp_path / "m.onnx")
+    assert not isinstance(caught.value, UserError)
+
+
 def test_absent_provider_is_not_replaced_in_silence(tmp_path):
     path = _graph(tmp_path / "m.onnx", ["input_ids"])
     import onnxruntime

@@ -6,7 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from distill.inference.providers import CPU, CUDA, TENSORRT, ProviderError, candidates, open_session, recorded_on
+from distill.inference.providers import (
+    CPU,
+    CUDA,
+    TENSORRT,
+    ProviderError,
+    candidates,
+    is_out_of_memory,
+    open_session,
+    recorded_on,
+)
 from distill.inference.providers import tolerance as allowed_on
 
 ANY = {"providers": [CUDA, CPU]}
@@ -117,3 +126,24 @@ def test_an_engine_that_would_run_on_cuda_alone_is_refused(monkeypatch):
     Card(broken=[TENSORRT]).install(monkeypatch)
     with pytest.raises(ProviderError, match="TensorrtExecutionProvider did not start: .* went on with CUDA"):
         open_session(Path("m.onnx"), ENGINE)
+
+
+@pytest.mark.parametrize(
+    ("error", "short"),
+    [
+        (MemoryError(), True),
+        (RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"), True),
+        (
+            RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes"),
+            True,
+        ),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"), True),
+        (RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"), True),
+        (Exception("bfc_arena.cc Failed to allocate memory for requested buffer of size 14400000000"), True),
+        (Exception("Available memory of 17 is smaller than requested bytes of 1024"), True),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_EXECUTION_FAILED"), False),
+        (Exception("INVALID_ARGUMENT : Got invalid dimensions for input"), False),
+    ],
+)
+def test_too_little_memory_is_known_by_the_words_of_each_library(error, short):
+    assert is_out_of_memory(error) == short

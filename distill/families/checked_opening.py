@@ -8,11 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from distill.core.errors import UserError
+from distill.core.errors import DistillError, UserError
 from distill.core.progress import note
 from distill.families.family import DEFAULT, Opening, family_of, open_model
 from distill.inference.backends.backend import backend
+from distill.inference.providers import is_out_of_memory
 from distill.inference.scorer import Logits, Row
+from distill.models.encoder_config import first_line
 
 SAMPLE_ROWS = 32
 
@@ -23,9 +25,11 @@ def checked(folder: Path, how: Opening, rows: Sequence[Row], limit: float) -> Op
     That is, under bf16, the first of these that keeps the limit: in a backend that can mix precisions the last 2 layers
     in fp32, the last 4, 8, …, in another one all of them; else PyTorch in fp32. What a late layer rounds goes into the
     logits as it is, what an early one rounds is partly normalised away. A model behind a server is asked nothing here,
-    and one that has no such ways is not opened.
+    and one that has no such ways is not opened. Where reading without padding or compiled fails, as on a card without
+    the kernels or a machine without a whole compiler, `how` is checked without them, and a note says why.
 
     Args: rows: of which up to 32 are read, evenly spread.
+    Raises: UserError where the model cannot be opened so at all.
     """
     plainly = replace(how, backend=DEFAULT.backend, precision="fp32", unpadded=False, compiled=False)
     own = family_of(folder)
@@ -33,7 +37,15 @@ def checked(folder: Path, how: Opening, rows: Sequence[Row], limit: float) -> Op
         return how
     count = min(len(rows), SAMPLE_ROWS)
     sample = [rows[index * len(rows) // count] for index in range(count)]
-    fast, exact = (_logits(folder, way, sample) for way in (how, plainly))
+    slower = replace(how, unpadded=False, compiled=False)
+    try:
+        fast = _logits(folder, how, sample)
+    except Exception as error:  # of a kernel or a compiler, each in its own way
+        if slower == how or isinstance(error, DistillError) or is_out_of_memory(error):
+            raise
+        note(f"{folder.name}: {_named(how)} fails here: it labels padded and not compiled ({first_line(error)})")
+        return checked(folder, slower, rows, limit)
+    exact = _logits(folder, plainly, sample)
     change = largest_change(fast, exact)
     if change <= limit:
         return how
@@ -70,10 +82,13 @@ def _change(folder: Path, how: Opening, rows: Sequence[Row], exact: Logits) -> f
 
 
 def _said(name: str, how: Opening, taken: Opening, change: str) -> str:
-    more = ", without padding," if how.unpadded else ", compiled," if how.compiled else ""
     instead = f"its last {taken.exact_layers} layers label" if taken.exact_layers else "it labels"
-    way = f"{how.precision} in {how.backend}{more}"
-    return f"{name}: {way} changes a logit by {change}: {instead} in fp32 in {taken.backend}"
+    return f"{name}: {_named(how)} changes a logit by {change}: {instead} in fp32 in {taken.backend}"
+
+
+def _named(how: Opening) -> str:
+    more = ", without padding," if how.unpadded else ", compiled," if how.compiled else ""
+    return f"{how.precision} in {how.backend}{more}"
 
 
 def largest_change(logits: Logits, exact: Logits) -> float:

@@ -3,7 +3,8 @@
 Every layer works on tokens (T, H); only attention and the head know where rows begin. Segments and positions are those
 of each row, so the logits are the padded model's up to float noise. The last layer computes the first token of each row
 alone, as in `distill.models.first_token`. On CUDA in half precision attention is FlashAttention's kernel for rows of
-any length (`torch.nn.attention.varlen`); elsewhere rows of equal length are attended to together.
+any length (`torch.nn.attention.varlen`), where it reads heads of this width; elsewhere rows of equal length are
+attended to together.
 
 Source: Zeng et al. 2022, "Boosting Distributed Training Performance of the Unpadded BERT Model", arXiv:2208.08124.
 """
@@ -183,7 +184,11 @@ def _first_tokens(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, p
 
 
 def _has_kernel(query: torch.Tensor) -> bool:
-    return query.is_cuda and query.dtype in _HALF
+    """Whether the kernel reads this query (…, H / heads): it refuses other widths, and cards before Ampere."""
+    if not query.is_cuda or query.dtype not in _HALF:
+        return False
+    width = query.shape[-1]
+    return width % 8 == 0 and width <= 256 and torch.cuda.get_device_capability(query.device) >= (8, 0)
 
 
 def _varlen(

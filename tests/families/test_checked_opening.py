@@ -100,6 +100,35 @@ def test_the_fewest_exact_layers_that_keep_the_limit_are_taken(model, off, layer
     assert [text for text in watch.notes if said in text and f"{off:g} on 32 rows" in text]
 
 
+@pytest.mark.parametrize("way", [{"unpadded": True}, {"compiled": True}])
+@pytest.mark.parametrize("precision", ["bf16", "fp32"])
+def test_a_way_that_fails_on_this_machine_is_left_and_its_reason_said(model, monkeypatch, way, precision):
+    folder, asked = model(0.05)
+    fast, opened, watch = Opening(threads=1, precision=precision, **way), checked_opening.open_model, Watch()
+    error = RuntimeError("no kernel for heads of 26\nmore")
+
+    def failing(folder, how):
+        if how.unpadded or how.compiled:
+            raise error
+        return opened(folder, how)
+
+    monkeypatch.setattr(checked_opening, "open_model", failing)
+    with reporting(watch):
+        assert checked(folder, fast, ROWS, 0.1) == Opening(threads=1, precision=precision)
+    assert [text for text in watch.notes if text.endswith("padded and not compiled (no kernel for heads of 26)")]
+    assert len(asked["fast"]) == (precision == "bf16")  # which is checked then as it is without that way
+    for error in (RuntimeError("CUDA out of memory"), UserError("cannot be read without padding")):
+        with pytest.raises(type(error)):
+            checked(folder, fast, ROWS, 0.1)
+
+
+def test_an_error_of_the_model_itself_is_raised(model, monkeypatch):
+    folder, _ = model(0)
+    monkeypatch.setattr(checked_opening, "open_model", lambda folder, how: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        checked(folder, FAST, ROWS, 0.1)
+
+
 def test_a_backend_that_cannot_mix_is_kept_in_fp32(model):
     folder, asked = model(0.15, layers=6)
     fast, watch = replace(FAST, backend="openvino"), Watch()

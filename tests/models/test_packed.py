@@ -1,5 +1,7 @@
 """A batch read without padding gives the padded model's logits, of any mix of lengths."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -109,6 +111,24 @@ def test_the_kernel_is_given_where_rows_begin(monkeypatch):
         np.testing.assert_allclose(reading.logits(*batch).numpy(), expected, atol=1e-4)
     starts = [0, 9, 13, 17]
     assert calls == [(starts, starts, 9, 9)] * 2 + [([0, 1, 2, 3], starts, 1, 9)]
+
+
+@pytest.mark.parametrize(
+    ("card", "kind", "width", "capability", "reads"),
+    [
+        (True, torch.bfloat16, 64, (8, 0), True),
+        (True, torch.float16, 256, (9, 0), True),
+        (True, torch.bfloat16, 26, (8, 0), False),  # 312 / 12
+        (True, torch.bfloat16, 264, (8, 0), False),
+        (True, torch.float16, 64, (7, 5), False),
+        (True, torch.float32, 64, (8, 0), False),
+        (False, torch.bfloat16, 64, (8, 0), False),
+    ],
+)
+def test_the_kernel_is_given_the_heads_and_cards_that_it_takes(monkeypatch, card, kind, width, capability, reads):
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
+    query = SimpleNamespace(is_cuda=card, dtype=kind, shape=torch.Size([5, 12, width]), device=torch.device("cuda"))
+    assert packed._has_kernel(query) == reads
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,9 @@ class Labelling(Config):
     workers: PositiveInt | None = Field(
         None, description="of engine ray: workers, each with `threads`; null: as many as the cluster has room for"
     )
-    gpus: NonNegativeFloat = Field(0, description="of engine ray: GPUs of a worker; a part of one is shared")
+    gpus: NonNegativeFloat = Field(
+        0, description="of engine ray: GPUs of a worker; a part of one is shared, 0: processors"
+    )
     deaths: PositiveInt = Field(
         5, description="of engine ray: after so many deaths of workers at one shard the run stops and names it"
     )

@@ -10,6 +10,7 @@ from typing import Any
 
 from distill.core.errors import MissingExtra, UserError
 from distill.core.labelling import Labelling
+from distill.core.progress import note
 from teachers.engines.crew import Asked
 
 _ADDRESS = "RAY_ADDRESS"
@@ -66,6 +67,8 @@ def _own(asked: Labelling, threads: int) -> dict[str, Any]:
 def _asked(ray: Any, asked: Labelling, threads: int) -> Asked:
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     workers = asked.workers or max(1, sum(_room(node, asked, threads) for node in nodes))
+    if (cards := sum(node.get("GPU", 0) for node in nodes)) and not asked.gpus:
+        note(f"workers label on processors (labelling.gpus: 0), the cluster has {cards:g} GPUs: with 1 each takes one")
     return Asked(workers, threads, asked.gpus, asked.deaths)
 
 

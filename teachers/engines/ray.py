@@ -12,7 +12,7 @@ from distill.core.processes import world
 from distill.core.progress import note, read
 from distill.families.family import is_remote
 from teachers.engines.cluster import cluster, ray_module
-from teachers.engines.crew import Crew
+from teachers.engines.crew import Asked, Crew
 from teachers.engines.engine import Engine, Labelled, Task
 from teachers.engines.inputs import upload
 from teachers.engines.kept import KeptShards
@@ -47,7 +47,7 @@ class Ray(Engine):
         done = 0
         with cluster(self.asked, task.how.threads or 1) as (ray, asked):
             shards = [replace(one, records=one.records.absolute()) for one in task.shards]
-            for found in Crew(ray, _order(task), asked).label(shards, task.writing.origins.origin):
+            for found in Crew(ray, _order(task, asked), asked).label(shards, task.writing.origins.origin):
                 _write(found, folder, task.kept)
                 done += found.counts.rows
                 read(tokens=found.counts.tokens)
@@ -55,10 +55,11 @@ class Ray(Engine):
                 yield Labelled(found.counts)
 
 
-def _order(task: Task) -> Order:
+def _order(task: Task, asked: Asked) -> Order:
     kept = task.kept
     inputs = upload(kept.place, task.model, task.shards, task.number) if kept else None
-    return Order(task.model.absolute(), task.how, task.writing, inputs, kept.place.url if kept else None)
+    url = kept.place.url if kept else None
+    return Order(task.model.absolute(), task.how, task.writing, inputs, url, on_gpu=asked.gpus > 0)
 
 
 def _write(found: Finished, folder: Path, kept: KeptShards | None) -> None:

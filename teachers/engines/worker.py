@@ -31,7 +31,8 @@ class Order:
 
     Attributes: model: its folder. how: it is opened, but for the device. inputs: where model and records are in
         storage; None: in the folders of the one who orders, which the worker sees too. kept: the URL where finished
-        shards are put; None: their files are sent back.
+        shards are put; None: their files are sent back. on_gpu: whether the worker has a share of a GPU; without one it
+        keeps to the processor, for it may see those of others.
     """
 
     model: Path
@@ -39,6 +40,7 @@ class Order:
     writing: Writing
     inputs: Inputs | None = None
     kept: str | None = None
+    on_gpu: bool = False
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ class ShardWorker:
         elif not model.exists():
             do = "give all workers a place that they reach, labelling.store, or put the run folder on a disk they share"
             raise UserError("a worker does not see the model", where=self._place, found=f"no {model}", do=do)
-        place = backend(order.how.backend).device(device.device())
+        place = backend(order.how.backend).device(device.device() if order.on_gpu else "cpu")
         self._scorer = open_model(model, replace(order.how, device=place))
 
     def label(self, shard: Shard, origin: Origin) -> Finished:

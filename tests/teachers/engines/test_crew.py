@@ -138,10 +138,15 @@ def _asked(monkeypatch, **asked):
 
 def test_a_cluster_is_asked_for_as_many_workers_as_it_has_room_for(monkeypatch):
     monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
-    nodes, found = _asked(monkeypatch)
+    with reporting(watch := Watch()):
+        nodes, found = _asked(monkeypatch)
+    assert watch.notes == [
+        "workers label on processors (labelling.gpus: 0), the cluster has 1 GPUs: with 1 each takes one"
+    ]
     assert nodes.address == "10.0.0.1:6379" and not {"num_cpus", "include_dashboard"} & set(nodes.how)
     assert found == Asked(4 + 2, 2, 0, 5)
-    assert _asked(monkeypatch, gpus=0.5)[1] == Asked(2, 2, 0.5, 5)
+    with reporting(watch := Watch()):
+        assert _asked(monkeypatch, gpus=0.5)[1] == Asked(2, 2, 0.5, 5) and not watch.notes
     assert _asked(monkeypatch, workers=40, gpus=1, deaths=2)[1] == Asked(40, 2, 1, 2)
     monkeypatch.setenv("RAY_ADDRESS", "nowhere:1")
     with pytest.raises(UserError, match=r"no Ray cluster\n.*nowhere:1\n.*a deadline exceeded\n.*RAY_ADDRESS"):

@@ -16,8 +16,12 @@ from distill.families.ensemble import Ensemble
 from distill.families.family import Opening, fit
 from distill.families.tfidf import Tfidf
 from teachers.engines import local
+from teachers.engines import worker as worker_module
+from teachers.engines.crew import Asked
+from teachers.engines.engine import Task
 from teachers.engines.inputs import upload
 from teachers.engines.kept import KeptShards
+from teachers.engines.ray import _order
 from teachers.engines.worker import Order, ShardWorker
 from teachers.label_origins import Origins
 from teachers.label_shard import Writing
@@ -142,3 +146,16 @@ def test_a_worker_that_does_not_see_the_model_says_where_it_is():
     with pytest.raises(UserError, match=r"does not see the model\n.*process \d+\n.*/nowhere/base\n.*labelling\.store"):
         worker.open()
     worker.close()
+
+
+@pytest.mark.parametrize(("gpus", "place"), [(0, "cpu"), (0.5, "cuda"), (1, "cuda")])
+def test_workers_without_a_share_of_a_gpu_keep_to_the_processor(words, monkeypatch, gpus, place):
+    """They may see the cards of all others, and would all take the first one."""
+    opened = []
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr(worker_module, "open_model", lambda model, how: opened.append(how.device))
+    task = Task(0, words.teacher, [], Opening(1), Writing(Origins("", "", (), "fp32")))
+    worker = ShardWorker(_order(task, Asked(1, 1, gpus, 1)))
+    worker.open()
+    worker.close()
+    assert opened == [place]

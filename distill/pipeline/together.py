@@ -21,7 +21,13 @@ from distill.core.steps import Step, Steps, working_folder
 Find = Callable[[Path, str], Step]
 _END = ""
 _PATIENCE = timedelta(days=30)
-_LOST = ("connection closed by peer", "connection reset by peer", "gloo", "nccl", "tcpstore", "connection was closed")
+_LOST = (
+    *("connection closed by", "connection reset by peer", "connection refused", "connection was closed"),
+    *("connection was likely closed", "broken pipe", "gloo", "tcpstore"),
+    # of NCCL, whose other errors are of this machine
+    *("remote process exit", "application crash on rank", "communicator was aborted", "watchdog caught"),
+)
+_SHARED = "duplicate gpu detected"
 
 
 class Announcer:
@@ -79,21 +85,30 @@ def follow(find: Find) -> None:
 
 @contextmanager
 def naming_lost_processes() -> Iterator[None]:
-    """Say of a connection that broke what it means: another process of torchrun has ended.
+    """Say of a connection that broke what it means: another process of torchrun has ended; or of one that never was,
+    that two of them have the same card.
 
     Raises: UserError in place of the error of gloo, NCCL or the store.
     """
     try:
         yield
     except RuntimeError as error:
-        if world() == 1 or not any(sign in str(error).lower() for sign in _LOST):
+        said = str(error).lower()
+        if world() == 1 or not any(sign in said for sign in (_SHARED, *_LOST)):
             raise
-        raise UserError(
-            "another process of torchrun has ended, and this one cannot go on alone",
-            where=f"process {rank()} of {world()}",
-            found=str(error).splitlines()[0],
-            do="see what the other one says; the same command goes on from the last checkpoint",
-        ) from None
+        if _SHARED in said:
+            what = "torchrun has started more processes than there are cards"
+            do = "give --nproc-per-node the number of cards of the machine, or leave torchrun out where that is 1"
+        else:
+            what = "another process of torchrun has ended, and this one cannot go on alone"
+            do = "see what the other one says; the same command goes on from the last checkpoint"
+        raise UserError(what, where=f"process {rank()} of {world()}", found=_cause(error), do=do) from None
+
+
+def _cause(error: RuntimeError) -> str:
+    """The first line of an error, and what NCCL puts last."""
+    first, _, rest = str(error).partition("\n")
+    return " ".join(f"{first} {rest.partition('Last error:')[2]}".split())
 
 
 def is_follower() -> bool:

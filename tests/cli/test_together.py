@@ -146,3 +146,30 @@ def test_a_connection_that_breaks_says_that_another_process_has_ended(monkeypatc
             raise RuntimeError(GLOO)
     with pytest.raises(RuntimeError, match="shapes differ"), naming_lost_processes():
         raise RuntimeError("shapes differ")
+
+
+NCCL = "NCCL error in: NCCLUtils.cpp:77, {} (run with NCCL_DEBUG=WARN for details)\n{}\nLast error:\n{}"
+TWICE = "Duplicate GPU detected : rank 0 and rank 1 both on CUDA device 1000"
+INVALID = "ncclInvalidUsage: This usually reflects invalid usage of NCCL library."
+SYSTEM = "ncclSystemError: System call (e.g. socket, malloc) or external library call failed or device error."
+REMOTE = "ncclRemoteError: A call failed possibly due to a network error or a remote process exiting prematurely."
+
+
+@pytest.mark.parametrize(
+    ("kind", "about", "last", "said"),
+    [
+        ("invalid usage", INVALID, TWICE, "than there are cards"),
+        ("remote process exited or there was a network error", REMOTE, "socketProgress", "has ended"),
+        ("unhandled system error", SYSTEM, "Connection closed by remote peer node-2<41123>", "has ended"),
+        ("unhandled system error", SYSTEM, "posix_fallocate failed: No space left on device", None),
+        ("unhandled cuda error", "ncclUnhandledCudaError: Call to CUDA function failed.", "out of memory", None),
+    ],
+)
+def test_of_the_errors_of_nccl_those_that_speak_of_other_processes_are_named(monkeypatch, kind, about, last, said):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("LOCAL_RANK", "0")
+    with pytest.raises(UserError if said else RuntimeError, match=said or "No space|out of memory") as caught:
+        with naming_lost_processes():
+            raise RuntimeError(NCCL.format(kind, about, last))
+    if said:
+        assert caught.value.found.startswith("NCCL error in") and caught.value.found.endswith(last)

@@ -46,6 +46,7 @@ def set_head(model: PreTrainedModel, head: HeadConfig) -> None:
     config.head_hidden, config.head_dropout = head.hidden, head.dropout
     for module in _build(model):
         model._init_weights(module)
+        module.to(model.device)  # where weights of 4 bits already are, which no Trainer moves
 
 
 @cache

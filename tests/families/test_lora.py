@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from transformers import AutoConfig, AutoModelForSequenceClassification
 
 from distill.core.errors import UserError
 from distill.core.progress import reporting
@@ -81,6 +82,16 @@ def test_a_head_is_kept_where_it_has_the_size_and_fresh_where_it_has_not(teacher
     assert torch.equal(model.classifier[0].weight, before) and model.classifier[2].p == 0.3
     set_head(model, HeadConfig(hidden=5))
     assert model.classifier[0].weight.shape == (5, 16) and model.config.head_hidden == 5
+
+
+def test_a_new_head_lies_where_the_encoder_is():
+    """Weights of 4 bits are loaded on the card, and stay where they are."""
+    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 24}
+    for family in ("bert", "roberta"):  # a head of one linear layer, and of two
+        config = AutoConfig.for_model(family, vocab_size=60, **sizes)
+        model = AutoModelForSequenceClassification.from_config(config).to("meta")
+        set_head(model, HeadConfig(hidden=8))
+        assert {weight.device.type for weight in model.parameters()} == {"meta"}
 
 
 def test_without_cuda_it_learns_without_four_bits_and_says_so(warm, records, teacher, tmp_path, monkeypatch):

@@ -129,8 +129,10 @@ def options(profile: Mapping[str, Any], engine: Path, timing: Path) -> dict[str,
 
 def engines_folder() -> Path:
     """Where engines are kept: `DISTILL_ENGINES`, or below the user's cache folder."""
+    if own := os.environ.get(FOLDER):
+        return Path(own)
     cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(os.environ.get(FOLDER) or Path(cache) / "distill" / "engines")
+    return Path(cache) / "distill" / "engines"
 
 
 def timing_folder(here: Json) -> Path:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from distill.inference import engines
-from distill.inference.engines import MANIFEST, NoGpu, engine_session, engines_folder, options
+from distill.inference.engines import FOLDER, MANIFEST, NoGpu, engine_session, engines_folder, options
 from distill.inference.providers import CPU, CUDA, TENSORRT, open_session
 
 INPUTS = ["input_ids", "attention_mask"]
@@ -236,3 +236,13 @@ def test_a_card_is_described_by_name_capability_driver_and_cuda(monkeypatch, tmp
 def test_the_timing_cache_has_the_name_that_the_provider_gives_it():
     assert engines.timing_file(HERE).name == "TensorrtExecutionProvider_cache_sm90.timing"
     assert engines.timing_file(HERE).parent == engines.timing_folder(HERE)
+
+
+def test_a_folder_that_is_named_needs_no_home(monkeypatch):
+    def nowhere():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", nowhere)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setenv(FOLDER, "/srv/engines")
+    assert engines_folder() == Path("/srv/engines")

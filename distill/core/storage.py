@@ -191,7 +191,7 @@ class Bucket(Storage):
 
     def _final(self, error: Exception) -> UserError | None:
         """The UserError for what another try does not change; None for what it may."""
-        if isinstance(error, PermissionError):
+        if _refuses(error):
             do = "give the key or role that is used here the rights to list, read, write and delete below this URL"
             return UserError("the storage refuses access", where=self.url, found=_brief(error), do=do)
         if isinstance(error, FileNotFoundError):
@@ -231,6 +231,12 @@ def _file_system(url: str) -> tuple[Any, str]:
         do = "take s3://, gs://, abfs:// or file://, or another scheme that fsspec knows"
         raise UserError("unknown storage", where=url, found=str(error), do=do) from error
     return found
+
+
+def _refuses(error: Exception) -> bool:
+    """Whether access is refused: some packages raise Python's error, others their own with HTTP's code, gcsfs words."""
+    coded = any(getattr(error, name, None) in (401, 403) for name in ("code", "status", "status_code"))
+    return coded or isinstance(error, PermissionError) or str(error).startswith("Forbidden")
 
 
 def _brief(error: Exception) -> str:

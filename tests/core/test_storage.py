@@ -82,6 +82,31 @@ def test_a_connection_that_drops_is_tried_again_and_given_up_in_the_end(tmp_path
     assert {path.name for path in tmp_path.iterdir()} == {"file", "got"}
 
 
+class Coded(Exception):
+    """As of packages that give HTTP's code. Attributes: it, by whatever name."""
+
+    def __init__(self, **code):
+        super().__init__("no rights")
+        vars(self).update(code)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError("Forbidden: https://storage.googleapis.com/b\nno storage.objects.list"),
+        Coded(code=401),
+        Coded(status=403),
+        Coded(status_code=403),
+    ],
+)
+def test_access_that_is_refused_is_not_tried_again(tmp_path, monkeypatch, error):
+    place = Bucket("shaky://run", pytest.fail)
+    monkeypatch.setattr(Shaky, "error", error)
+    monkeypatch.setattr(Shaky, "drops", 1)
+    with pytest.raises(UserError, match=r"refuses access[\s\S]*rights to list"):
+        place.put(_file(tmp_path, "whole"), "a")
+
+
 def test_a_full_disk_here_is_no_fault_of_the_storage(tmp_path, monkeypatch):
     place = Bucket("shaky://run", pytest.fail)
     place.put(_file(tmp_path, "whole"), "a")

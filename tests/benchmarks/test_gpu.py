@@ -13,7 +13,7 @@ import pytest
 
 from benchmarks.datasets import data_set
 from benchmarks.gpu import __main__ as kit
-from benchmarks.gpu import artifacts, labelling, marked_tests, quality, running, wheels
+from benchmarks.gpu import artifacts, labelling, marked_tests, quality, running, serving, wheels
 from benchmarks.gpu.card import card, shared_card
 from benchmarks.gpu.flops import forward_flops
 from benchmarks.gpu.job import ROOT, Job
@@ -22,6 +22,7 @@ from benchmarks.gpu.page import gpu_page
 from benchmarks.gpu.parts import PARTS
 from benchmarks.gpu.running import Budget, in_process, run_parts
 from benchmarks.gpu.stopping import started, stop
+from benchmarks.layouts import BATCHES
 from distill.core.errors import UserError
 from export.config import load_target
 
@@ -103,6 +104,23 @@ def test_a_model_that_cannot_be_compiled_leaves_the_other_figures(tmp_path, monk
     assert asked[-1] == (12, True) and [compiled for _, compiled in asked].count(True) == 1
     assert len(found["cells"]) == len(asked) - fails
     assert found.get("left_out") == ({"compiled": "no compiler"} if fails else None)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_baseline_that_cannot_be_compiled_leaves_the_other_artifacts(tmp_path, monkeypatch, fails):
+    def timed(scorer, served, watch):
+        if fails and scorer == serving.BASELINE:
+            raise RuntimeError("no Python.h\nat a place")
+        times = {"total_ns": [2_000_000], "tokenise_ns": [1_000_000]}
+        return {"batches": {"1": times}, "tokens": [25], "layouts": {BATCHES: 9.0}}
+
+    names = (serving.BASELINE, "onnx on cuda")
+    monkeypatch.setattr(serving, "_scorers", lambda job, left_out: [(name, name) for name in names])
+    monkeypatch.setattr(serving, "time_scorer", timed)
+    found = serving.measure(Job(tmp_path, "cuda", tiny=True))
+    assert [cell["model"] for cell in found["cells"]] == list(names[fails:])
+    assert ["faster_at_1" in cell for cell in found["cells"]] == ([False] if fails else [True, True])
+    assert found["left_out"] == ({serving.BASELINE: "RuntimeError: no Python.h"} if fails else {})
 
 
 def test_on_a_card_files_are_asked_there_alone_and_int8_is_refused_with_the_reason(tmp_path):

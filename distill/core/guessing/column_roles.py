@@ -8,11 +8,13 @@ from collections.abc import Mapping, Sequence
 from distill.core.errors import UserError
 from distill.core.guessing.columns import Column
 
-_MOST_VALUES = 50
+MOST_GROUPS = 50
 _ROWS_PER_CLASS = 2
 _LABELS = (
     *("label", "labels", "class", "gold", "y", "relevance", "relevant", "answer", "votes", "intent", "stance"),
-    *("sentiment", "polarity", "emotion", "match", "is_match", "is_duplicate"),
+    *("sentiment", "polarity", "emotion", "match", "winner", "preference", "preferred"),
+    *("is_match", "is_duplicate", "is_same", "is_similar", "is_paraphrase", "is_relevant", "is_correct", "is_answer"),
+    *("is_spam", "is_toxic", "is_hate", "is_offensive", "is_fraud", "is_positive", "is_negative", "is_sarcastic"),
     *("метка", "метки", "класс", "разметка", "ответ", "интент", "намерение", "тональность", "эмоция"),
 )
 # Labels of some tasks, facts about the text in others.
@@ -61,7 +63,8 @@ def is_key(path: str) -> bool:
 
 def named_label(columns: Mapping[str, Column]) -> str | None:
     """The column that is named like a label."""
-    return next(iter([*_named(columns, exact=True), *_named(columns, exact=False)]), None)
+    exact, unsure = _named(columns)
+    return next(iter([*exact, *unsure]), None)
 
 
 def label_columns(columns: Mapping[str, Column]) -> list[str]:
@@ -70,33 +73,47 @@ def label_columns(columns: Mapping[str, Column]) -> list[str]:
     Values have no say where a name is one of labels alone, nor is a column of many the label beside another one.
     Raises: UserError where there is none.
     """
-    exact, ambiguous = _named(columns, exact=True), _named(columns, exact=False)
-    found = [*exact, *ambiguous, *([] if exact else _few_valued(columns))]
+    exact, unsure = _named(columns)
+    found = [*exact, *unsure, *([] if exact else _few_valued(columns))]
     if not found:
         raise UserError("no column looks like a label", found=", ".join(columns), do="add a column named label")
     first, *others = dict.fromkeys(found)
-    return [first, *(name for name in others if name in columns and columns[name].distinct <= _MOST_VALUES)]
+    return [first, *(name for name in others if name in columns and columns[name].distinct <= MOST_GROUPS)]
 
 
-def _named(columns: Mapping[str, Column], *, exact: bool) -> list[str]:
-    """The columns whose name is one of labels, with values as labels have. Args: exact: of labels alone.
+def facts(columns: Mapping[str, Column], others: Sequence[str]) -> list[str]:
+    """Of the other columns that may be the label those that are facts about the text: `target` beside `stance`.
+
+    Their names are of labels in some tasks only, and another column's name is of labels alone.
+    """
+    exact, unsure = _named(columns)
+    return [name for name in others if exact and name in unsure]
+
+
+def _named(columns: Mapping[str, Column]) -> tuple[list[str], list[str]]:
+    """The columns whose name is of labels alone, and those whose name may be, with values as labels have.
 
     Votes, a column per class below the name, come after those; without any of them what is named so counts as it is.
     """
-    names = _LABELS if exact else _AMBIGUOUS
     lowered = {name.lower(): name for name in reversed(list(columns))}
-    found = [lowered[label] for label in names if label in lowered]
-    found += [name for label, name in lowered.items() if exact and label.startswith("is_")]
-    found = [
-        name for name in found if name == "label" or 1 < columns[name].distinct <= columns[name].rows / _ROWS_PER_CLASS
-    ]
-    votes = [path.partition(".")[0] for path in columns if "." in path or not found]
-    return list(dict.fromkeys([*found, *(name for name in votes if name in names)]))
+    flags = [name for name in lowered if name.startswith("is_")]
+    sure, unsure = (
+        [name for name in (lowered[label] for label in names if label in lowered) if _has_labels(columns[name])]
+        for names in (_LABELS, (*_AMBIGUOUS, *flags))
+    )
+    votes = [path.partition(".")[0] for path in columns if "." in path or not (sure or unsure)]
+    sure += [name for name in votes if name in _LABELS]
+    unsure += [name for name in votes if name in _AMBIGUOUS]
+    return list(dict.fromkeys(sure)), [name for name in dict.fromkeys(unsure) if name not in sure]
+
+
+def _has_labels(column: Column) -> bool:
+    return column.path == "label" or 1 < column.distinct <= column.rows / _ROWS_PER_CLASS
 
 
 def _few_valued(columns: Mapping[str, Column]) -> list[str]:
     """Top-level columns with 2 to 50 values, fewest first."""
-    few = [column for column in columns.values() if 2 <= column.distinct <= _MOST_VALUES and "." not in column.path]
+    few = [column for column in columns.values() if 2 <= column.distinct <= MOST_GROUPS and "." not in column.path]
     few = [column for column in few if column.name not in SLICES and column.rows > 2 * column.distinct]
     return [column.path for column in sorted(few, key=lambda column: column.distinct)]
 
@@ -104,7 +121,7 @@ def _few_valued(columns: Mapping[str, Column]) -> list[str]:
 def slice_column(columns: Mapping[str, Column], taken: set[str]) -> str | None:
     """The first column named like a group of records that has 2 to 50 values."""
     names = [name for name in SLICES if name in columns and name not in taken and columns[name].is_scalar]
-    return next((name for name in names if 2 <= columns[name].distinct <= _MOST_VALUES), None)
+    return next((name for name in names if 2 <= columns[name].distinct <= MOST_GROUPS), None)
 
 
 def side_columns(columns: Mapping[str, Column], taken: set[str]) -> dict[str, int]:

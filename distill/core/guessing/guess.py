@@ -14,6 +14,7 @@ from typing import Any
 from distill.core.errors import UserError
 from distill.core.guessing.column_roles import (
     SLICES,
+    facts,
     id_column,
     is_key,
     is_number,
@@ -27,7 +28,7 @@ from distill.core.guessing.columns import Column, look, spread
 from distill.core.guessing.file_roles import UNKNOWN, doubts, file_roles, main_files
 from distill.core.guessing.telling import why_left_out
 from distill.core.guessing.token_lengths import TokenLengths
-from distill.core.guessing.view_fields import MOST_DOCUMENT, Sides, most_different, views
+from distill.core.guessing.view_fields import MOST_DOCUMENT, Sides, text_key, views
 from distill.core.intake import encoding as encodings
 from distill.core.intake.found_labels import MOST_CLASSES, FoundLabels, in_order
 from distill.core.intake.sources import Reading, named_errors, open_bytes, read_rows
@@ -60,7 +61,7 @@ class StarterProject:
         rows: role to its labelled rows.
         id, label, slice: columns; id and slice are None without one.
         named_label: whether its name is one of labels.
-        other_labels: the other columns that it may be, to their number of values; they are in no view.
+        other_labels: the other columns that it may be, to their number of values; in no view unless in facts.
         keys: identity column of each side, empty when none was found.
         labels: the label values as text, in order.
         counts: label to rows.
@@ -70,6 +71,8 @@ class StarterProject:
         tokenizer: the `tokenizer.json` of a model that counted them; None: guessed from their words.
         windows: inputs per document where long ones are read in windows; 1 where all fit.
         left_out: column that is in no view, and none of those above, to the reason.
+        shared: texts of pairs that belong to neither side, so are on the left.
+        facts: texts that may be the label by their names.
         doubts: what the names of labelled files leave open, in words, to those files.
         without_text: file that is left out to the side of a view that it has no column of.
     """
@@ -95,6 +98,8 @@ class StarterProject:
     tokenizer: Path | None
     windows: float
     left_out: Mapping[str, str] = field(default_factory=dict)
+    shared: Sequence[str] = ()
+    facts: Sequence[str] = ()
     doubts: Mapping[str, Sequence[str]] = field(default_factory=dict)
     without_text: Mapping[str, str] = field(default_factory=dict)
 
@@ -137,12 +142,16 @@ def guess(paths: Sequence[Path], folder: Path = Path(), tokenizer: Path | None =
     first = look(sample, "the training files")
     sides = side_columns(first, {label})
     slice_ = slice_column(first, {label})
-    document, left_out = _document(first, sample, sides, [label, *others], slice_)
+    told = facts(main, others)
+    document, left_out = _document(
+        first, sample, sides, [label, *(path for path in others if path not in told)], slice_
+    )
+    shared = [path for path in document[0] if sides and path not in sides]
     if not document[0]:
         found = ", ".join(f"{path} ({left_out[path]})" if path in left_out else path for path in first)
         raise UserError("no column holds text", where=str(paths[0]), found=found, do="write the YAML by hand")
     lengths = TokenLengths(sample, tokenizer)
-    document, card = views(first, document, lengths)
+    document, card = views(first, document, shared, lengths)
     without_text = {path: side for path in roles if (side := _lacks(tables[path], document, card))}
     roles = {path: role for path, role in roles.items() if path not in without_text}
     if "train" not in roles.values():
@@ -169,7 +178,7 @@ def guess(paths: Sequence[Path], folder: Path = Path(), tokenizer: Path | None =
         named_label=named_label(main) is not None,
         other_labels={path: main[path].distinct for path in others},
         slice=slice_,
-        keys=keys or ([] if "test" in files else most_different(first, [*document[0], *document[1]])),
+        keys=keys or ([] if "test" in files else text_key(first, document, shared)),
         labels=in_order(labels.counts),
         counts=labels.counts,
         kind="multi" if labels.several else "single",
@@ -179,6 +188,8 @@ def guess(paths: Sequence[Path], folder: Path = Path(), tokenizer: Path | None =
         tokenizer=tokenizer,
         windows=lengths.windows(document, MOST_DOCUMENT),
         left_out=left_out,
+        shared=shared,
+        facts=[path for path in told if path in document[0]],
         doubts=unclear,
         without_text={path.name: side for path, side in without_text.items()},
     )
@@ -275,9 +286,9 @@ def _id(tables: Mapping[Path, dict[str, Column]], reading: Reading, label: str) 
 def _document(
     columns: Mapping[str, Column], rows: Rows, sides: Mapping[str, int], labels: Sequence[str], slice_: str | None
 ) -> tuple[Sides, dict[str, str]]:
-    """The text columns of each side, and why the others are in no view.
+    """The text columns of each side, those of neither on the left, and why the others are in no view.
 
-    Args: labels: the label, then the columns that may be it.
+    Args: labels: the label, then the columns that may be it and no text.
     """
     found: Sides = ([], [])
     left_out: dict[str, str] = {}
@@ -292,10 +303,9 @@ def _document(
             continue
         may_be = "may be the label" if path in others else column.why_no_text
         reason = may_be or ("one code per row" if column.is_code else why_left_out(column, rows, label))
-        if reason is None and (path == slice_ or (not sides and path in SLICES) or column.name in _LANGUAGES):
+        groups = path == slice_ or (path not in sides and path in SLICES) or column.name in _LANGUAGES
+        if reason is None and groups:
             reason = "names a group of records"
-        if reason is None and sides and path not in sides:
-            reason = "belongs to neither side"
         if reason:
             left_out[path] = reason
         else:

@@ -171,10 +171,13 @@ def _files(starter: StarterProject) -> list[str]:
 
 
 def _views(starter: StarterProject) -> list[str]:
+    shared, facts = (_some([_flow(path)[1:-1] for path in paths]) for paths in (starter.shared, starter.facts))
     lines = [
         "views:",
         "  # What the teacher reads: every text column. Others can be added to a side where they say something.",
         *(f"  # Left out, {reason}: {_flow(path)[1:-1]}." for path, reason in starter.left_out.items()),
+        *([f"  # (?) Of neither side, so on the left as what both are about: {shared}."] if shared else []),
+        *([f"  # (?) May be labels by their names, read as facts about the text: {facts}."] if facts else []),
         *_view("document", starter.document, starter, MOST_DOCUMENT),
     ]
     if starter.tokens["document"] > MOST_DOCUMENT and starter.windows > 1:

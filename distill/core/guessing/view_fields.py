@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from distill.core.guessing.column_roles import MOST_GROUPS
 from distill.core.guessing.columns import Column
 from distill.core.guessing.token_lengths import TokenLengths
 
@@ -15,11 +16,18 @@ _ENOUGH_ALONE, _ENOUGH_OF_A_SIDE = 0.9, 0.5
 Sides = tuple[list[str], list[str]]
 
 
-def views(columns: Mapping[str, Column], texts: Sides, lengths: TokenLengths) -> tuple[Sides, Sides]:
-    """The fields of document and card. Args: texts: the text columns of each side."""
+def views(
+    columns: Mapping[str, Column], texts: Sides, shared: Sequence[str], lengths: TokenLengths
+) -> tuple[Sides, Sides]:
+    """The fields of document and card.
+
+    Args: texts: the text columns of each side. shared: those on the left that are about both sides.
+    """
     left, right = (_short_first(columns, side) for side in texts)
     enough = _ENOUGH_OF_A_SIDE if right else _ENOUGH_ALONE
-    card = (_card(columns, left, enough), _card(columns, right, enough))
+    about, own = [path for path in left if path in shared], [path for path in left if path not in shared]
+    told = _short_first(columns, [*_card(columns, about, enough), *_card(columns, own, enough)])
+    card = (told, _card(columns, right, enough))
     if not right and lengths.longest((left, [])) > MOST_DOCUMENT:
         left, right = _beside_long_ones(columns, left)
     return (left, right), card
@@ -29,6 +37,15 @@ def most_different(columns: Mapping[str, Column], paths: Sequence[str]) -> list[
     """The text that tells records apart best, the first of equals; none where all are lists of texts."""
     scalar = [path for path in paths if columns[path].is_scalar]
     return [max(scalar, key=lambda path: columns[path].distinct)] if scalar else []
+
+
+def text_key(columns: Mapping[str, Column], document: Sides, shared: Sequence[str]) -> list[str]:
+    """The text that stands in for a key that no column is: what both sides are about, else what tells records apart.
+
+    Args: shared: as of `views`. One with as few values as a group of records has names no subject.
+    """
+    about = [path for path in shared if columns[path].distinct > MOST_GROUPS]
+    return most_different(columns, about) or most_different(columns, [*document[0], *document[1]])
 
 
 def _short_first(columns: Mapping[str, Column], paths: Sequence[str]) -> list[str]:

@@ -68,6 +68,11 @@ def test_a_label_that_is_not_known_by_name_is_to_be_checked_beside_the_others_th
         ({"channel": 4, "category": 6, "intent": 9}, "intent", ["category"]),
         ({"категория": 5, "тональность": 3, "оценка": 5}, "тональность", ["категория", "оценка"]),
         ({"category": 5, "is_relevant": 2}, "is_relevant", ["category"]),
+        ({"label": 3, "sentiment": 2}, "label", ["sentiment"]),
+        ({"is_html": 2, "category": 4}, "category", ["is_html"]),
+        ({"is_verified": 2, "rating": 5}, "rating", ["is_verified"]),
+        ({"is_html": 2}, "is_html", []),
+        ({"answer": 90, "is_html": 2}, "is_html", []),
         ({"target": 5, "opinion": 3}, "target", ["opinion"]),
         ({"answer": 60, "label": 2}, "label", []),
         ({"brand": 5, "label": 2}, "label", []),
@@ -80,12 +85,66 @@ def test_a_name_of_labels_alone_comes_before_one_that_may_be_a_fact(tmp_path, co
     ]
     starter = guessed(tmp_path, lines)
     assert (starter.label, list(starter.other_labels)) == (label, others)
-    assert not {label, *others} & set(starter.document[0]) and "text" in starter.document[0]
+    assert label not in starter.document[0] and "text" in starter.document[0]
     written, listed = starter_yaml(starter), ", ".join(f'"{name}" ({columns[name]})' for name in others)
     assert (f"# (?) By its name; others that may be the label, with their number of values: {listed}." in written) == (
         len(others) > 0
     )
-    assert all(f"  # Left out, may be the label: {name}." in written for name in others)
+    facts = [name for name in others if name in starter.facts]
+    told = {name: "  # Left out, may be the label" for name in others if name not in facts}
+    told |= {name: "  # Left out, names a group of records" for name in told if name == starter.slice}
+    assert all(f"{why}: {name}." in written for name, why in told.items())
+    assert (f"# (?) May be labels by their names, read as facts about the text: {', '.join(facts)}." in written) == (
+        len(facts) > 0
+    )
+
+
+def test_a_fact_about_the_text_is_read_unless_it_tells_the_label(tmp_path):
+    lines = [
+        {
+            "id": i,
+            "target": f"тема {i % 5}",
+            "topic": "абв"[i % 3],
+            "text": f"ёж номер {i}",
+            "stance": ["за", "против", "мимо"][i % 3],
+        }
+        for i in range(120)
+    ]
+    starter = guessed(tmp_path, lines)
+    assert starter.label == "stance" and starter.document == (["target", "text"], []) == starter.card
+    assert starter.left_out == {"topic": "gives the label away"} and starter.facts == ["target"]
+    alone = guessed(
+        tmp_path, [{"id": i["id"], "topic": i["target"], "post": i["text"], "label": "аб"[i["id"] % 2]} for i in lines]
+    )
+    assert alone.document == (["topic", "post"], []) == alone.card and alone.label == "label"
+
+
+@pytest.mark.parametrize(("answers", "label"), [("response", "winner"), ("answer", "label")])
+@pytest.mark.parametrize(("times", "words", "key"), [(2, 1, True), (1, 30, True), (6, 1, False)])
+def test_what_both_sides_are_about_is_read_first_and_keeps_its_rows_together(
+    tmp_path, answers, label, times, words, key
+):
+    lines = [
+        {
+            "id": i,
+            "question": "о чём " * words + str(i // times),
+            f"{answers}_a": f"{'ответ ' * 90}{i}",
+            f"{answers}_b": f"{'другой ' * 90}{i}",
+            "annotator": f"кто-то {i % 4}",
+            "domain": ["банк", "связь"][i % 2],
+            "topic_id": f"т{i % 3}",
+            label: "ab"[i // 5 % 2],
+        }
+        for i in range(240)
+    ]
+    starter = guess([write(tmp_path / "train.jsonl", lines)], tmp_path)
+    left, right = ["annotator", "question", f"{answers}_a"], [f"{answers}_b"]
+    assert starter.label == label and set(starter.document[0]) == set(left)
+    assert starter.document == starter.card and starter.document[1] == right and starter.document[0][-1] == left[-1]
+    assert starter.keys == (["question"] if key else [f"{answers}_a"])
+    assert starter.left_out == {"domain": "names a group of records"}
+    said = "# (?) Of neither side, so on the left as what both are about: question, annotator."
+    assert said in starter_yaml(starter)
 
 
 @pytest.mark.parametrize("ending", [".csv", ".tsv.gz"])

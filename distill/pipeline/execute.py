@@ -10,7 +10,7 @@ from distill.core.errors import DistillError, UserError
 from distill.core.files import Json
 from distill.core.lock import at_work
 from distill.core.manifest import require_whole
-from distill.core.progress import Reporter, reporting
+from distill.core.progress import Reporter, note, reporting
 from distill.core.run_folder import RunFolder
 from distill.core.sealed import write_sealed
 from distill.core.steps import Step, Steps, nobody
@@ -24,6 +24,7 @@ from distill.pipeline.extras import naming_extras
 from distill.pipeline.models import PHASE
 from distill.pipeline.plan import asking, bundles, planned
 from distill.pipeline.preflight import (
+    few_rows,
     require_folds,
     require_intervals,
     require_labelling,
@@ -157,6 +158,8 @@ def _require_audit(experiment: Experiment, report: Json, until: str) -> None:
         require_intervals(experiment)
         require_slices(experiment)
         require_folds(experiment)
+        for one in few_rows(experiment, report["audit"]):
+            note(one)
 
 
 def _write_report(experiment: Experiment, steps: Steps, outcome: Json = UNFINISHED) -> Json:

@@ -19,7 +19,7 @@ from distill.core.sealed import read_sealed
 from distill.pipeline.experiment import Experiment
 from distill.pipeline.first_look import shown_record
 from distill.pipeline.known_presets import known_presets
-from distill.pipeline.preflight import interval_warning
+from distill.pipeline.preflight import few_rows, interval_warning
 from distill.pipeline.pretrain import pretrain
 from distill.pipeline.scale import PAGE, Scaling, scale
 from distill.pipeline.seeds import all_stages, execute_run, first_run
@@ -142,7 +142,9 @@ def stages(run: Path) -> Finding:
 def _audit_parts(settings: Settings, report: Json) -> list[Part]:
     most = {name: view.max_tokens for name, view in settings.project.views.items()}
     told = [*report["audit"]["warnings"], *validation_warnings(gates_of(report))]
-    told += [warning] if (warning := interval_warning(Experiment(first_run(settings)))) else []
+    first = Experiment(first_run(settings))
+    told += [warning] if (warning := interval_warning(first)) else []
+    told += few_rows(first, report["audit"])
     warnings = [Text(f"warning: {one}", style="yellow") for one in told]
     where = f"audit: {first_run(settings).run / 'audit.json'}"
     sheets = [sheet for sheet in (junk_sheet(report), overlap_sheet(report), against_sheet(report)) if sheet.rows]

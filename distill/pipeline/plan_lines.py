@@ -6,10 +6,15 @@ import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from distill.core.files import read_object
 from distill.core.output import clock
+from distill.core.progress import note
 from distill.core.steps import Step
 from distill.pipeline.estimate import ROWS, Estimate
+from distill.pipeline.experiment import Experiment
 from distill.pipeline.outlook import MADE, MAYBE, Outlook, outlook
+from distill.pipeline.preflight import few_rows
+from distill.pipeline.seeds import first_run
 from distill.pipeline.settings import Settings
 
 _GB = 1e9
@@ -17,6 +22,10 @@ _GB = 1e9
 
 def planned(settings: Settings) -> list[str]:
     """Every step of a run, whether it is done, the rows and bytes that it works on, and what it will take."""
+    first = Experiment(first_run(settings))
+    if first.run.audit.is_file():
+        for one in few_rows(first, read_object(first.run.audit)):
+            note(one)
     return plan_lines(outlook(settings), settings.run)
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from distill.core.errors import MissingExtra, UserError, unknown_name
+from distill.core.few_rows import ENOUGH_POSITIVES, enough_clusters, hardly_passed, majority_gain
 from distill.core.files import Json
 from distill.core.labelling import Labelling
 from distill.core.model_folder import layer_count, width
 from distill.core.predictions import cluster_of, clusters_of
 from distill.core.progress import note
+from distill.core.project import Gates
 from distill.core.record_store import iter_records, read_records, slice_counts
 from distill.core.run_folder import RECORDS, RunFolder
 from distill.core.storage import storage
@@ -164,6 +166,34 @@ def interval_warning(experiment: Experiment) -> str | None:
     except UserError as error:
         return f"nothing can be trained: {error.where}: {error.brief}; {error.do}"
     return None
+
+
+def few_rows(experiment: Experiment, audit: Json) -> Iterator[str]:
+    """What validation and the test have too few rows for, in words: all of it costs a whole run to find out else."""
+    counts, task = audit["balance"]["classes"], experiment.project.task
+    valid, tests = counts.get("valid"), [test for test in experiment.tests if test in experiment.predicted_splits]
+    if experiment.has_validation and valid and (task.positive or len(valid) == 2):
+        label = task.positive or min(valid, key=lambda label: valid[label])
+        if 0 < valid[label] < ENOUGH_POSITIVES:
+            do = f"give more of them, or raise data.split.valid; {ENOUGH_POSITIVES} or more would do"
+            chosen = "thresholds and checkpoints are chosen on them"
+            yield f"validation has {valid[label]} rows of '{label}', and {chosen}: {do}"
+    if tests:
+        keys, asked = experiment.project.data.keys, _asked_of_students(experiment)
+        rows = [sum(counts[test][label] for test in tests) for label in task.labels]
+        gain = majority_gain(rows, several=task.space.objective.several)
+        clusters = {cluster_of(record) for test in tests for record in iter_records(experiment.run / RECORDS, test)}
+        what = f"values of {keys[0]} in the test rows" if keys else "test rows"
+        said = hardly_passed(len(clusters), enough_clusters(asked, gain), what)
+        yield from [said] if said else []
+
+
+def _asked_of_students(experiment: Experiment) -> Gates:
+    """The gates, without those that the run has nothing to compare for, or of a figure whose width is not known."""
+    project = experiment.project
+    off = [] if project.controls.gold_twins and project.quality.metric != "log_loss" else ["over_gold"]
+    off += [] if project.controls.card_teacher else ["retention_card"]
+    return project.gates.model_copy(update=dict.fromkeys(off))
 
 
 def require_positive(experiment: Experiment, report: Json) -> None:

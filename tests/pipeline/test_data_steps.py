@@ -5,16 +5,20 @@ import pytest
 
 from distill.core.errors import UserError
 from distill.core.files import read_json
-from distill.core.progress import Reporter
+from distill.core.progress import Reporter, reporting
 from distill.core.steps import Steps
+from distill.pipeline.execute import _require_audit
 from distill.pipeline.experiment import Experiment
-from distill.pipeline.findings import made
+from distill.pipeline.findings import _audit_parts, made
 from distill.pipeline.plan import plan
+from distill.pipeline.plan_lines import planned
+from distill.pipeline.preflight import few_rows
 from distill.pipeline.seeds import seed_runs
 from distill.pipeline.settings import resolve_settings
 from distill.pipeline.steps.data import audit_step, records_step
 from distill.pipeline.view_tokenizer import known_tokenizer
 from tests.pipeline.seeds_project import write_project
+from tests.training.toy import Watch
 
 
 @pytest.fixture
@@ -128,3 +132,52 @@ def test_lengths_of_a_view_are_counted_by_the_tokenizer_of_a_model_that_reads_it
     assert known(words, bag)["card"] == encoder / "tokenizer.json"
     own, other = known(), known(f"teachers.cards={{preset: base, view: card, checkpoint: {encoder}, weight: 0}}")
     assert other == {"document": own["document"], "card": encoder / "tokenizer.json"}
+
+
+def told(run, *sets):
+    """What `few_rows` says of a run's data."""
+    run(*sets)
+    experiment = Experiment(resolve_settings(run.project, run.folder, sets=sets))
+    return list(few_rows(experiment, read_json(run.folder / "audit.json")))
+
+
+def test_few_test_rows_are_said_with_the_gates_that_they_hardly_let_pass(run):
+    (said,) = told(run, "gates.retention_card=0.95")
+    assert "80 values of product.id in the test rows" in said and "±4.9 points" in said
+    assert "gates.over_gold about 246, gates.retention_card about 227" in said
+    (said,) = told(run, "gates.retention_card=0.95", "controls.gold_twins=false")
+    assert "over_gold" not in said and "gates.retention_card about 227" in said
+    (said,) = told(run, "gates.retention_card=0.95", "quality.metric=log_loss")
+    assert "over_gold" not in said
+    assert told(run, "gates.retention_card=0.5", "gates.over_gold=null") == []
+
+
+def test_few_validation_rows_of_the_positive_class_are_said(run):
+    path = run.project.parent / "valid.jsonl"
+    lines = path.read_text().splitlines()
+    kept = [line for line in lines if "точно" not in line]
+    path.write_text("\n".join([*kept, *(line for line in lines if "точно" in line)][: len(kept) + 6]) + "\n")
+    off = ("gates.over_gold=null", "gates.retention_card=null")
+    (said,) = told(run, *off)
+    assert said.startswith("validation has 6 rows of 'точно', and thresholds and checkpoints are chosen on them: give")
+    assert told(run, *off, "task.positive=null") == []
+
+
+def test_the_audit_the_plan_and_the_run_say_what_few_rows_cannot_tell(run):
+    run()
+    settings, said = resolve_settings(run.project, run.folder), "gates.over_gold about 246"
+    report = {"audit": read_json(run.folder / "audit.json"), "gates": []}
+    assert any(said in str(part) for part in _audit_parts(settings, report))
+    assert any(said in one for one in noted(lambda: planned(settings)))
+    assert noted(lambda: _require_audit(Experiment(settings), report, "audit")) == []
+    assert any(said in one for one in noted(lambda: _require_audit(Experiment(settings), report, "teach")))
+
+
+def noted(do):
+    """The notes of a call. What the plan looks at beside them is left out."""
+    watch = Watch()
+    with reporting(watch), pytest.MonkeyPatch.context() as patched:
+        patched.setattr("distill.pipeline.plan_lines.outlook", lambda settings: None)
+        patched.setattr("distill.pipeline.plan_lines.plan_lines", lambda found, folder: [])
+        do()
+    return watch.notes

@@ -6,6 +6,7 @@ import json
 import math
 import os
 import re
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from tokenizers import Tokenizer
 
 from distill.core.config import parse, parse_yaml
 from distill.core.errors import UserError
+from distill.core.few_rows import ENOUGH_POSITIVES, enough_clusters, hardly_passed, majority_gain
 from distill.core.guessing.guess import StarterProject, guess
 from distill.core.guessing.token_lengths import WINDOWS
 from distill.core.guessing.view_fields import MOST_CARD, MOST_DOCUMENT
@@ -38,9 +40,10 @@ _MADE_POOL = [
 ]
 _STEP, _LEAST = 16, 32
 _WIDTH, _LISTED, _NAMED = 110, 20, 5
-# The share that validation has, and what it may have at most so that its gate's rows, and a third more as splits are
-# drawn, come to it. Of rows with two keys, which may come to different parts, a half is taken to remain.
-_VALID, _MOST_VALID, _ENOUGH, _REMAINING = 0.1, 0.3, 1.33, 0.5
+# The shares that validation and a test have, and what each may have at most: validation so that its gate's rows, and a
+# third more as splits are drawn, and enough of the positive class come to it. Of rows with two keys, which may come to
+# different parts, a half is taken to remain.
+_VALID, _TEST, _MOST, _ENOUGH, _REMAINING = 0.1, 0.2, 0.3, 1.33, 0.5
 _ROWS_ASKED: int = Gates.model_fields["validation_rows"].default
 # What YAML does not take as it is, or folds: controls, line ends beyond \n, the byte order mark, surrogates.
 _ESCAPED = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
@@ -136,24 +139,65 @@ def _data(starter: StarterProject) -> list[str]:
 
 
 def _split(starter: StarterProject) -> list[str]:
-    """How validation, and a test where no file is one, are made; and that validation has few rows."""
+    """How validation, and a test where no file is one, are made; and what either has too few rows for."""
     made = not starter.files.get("valid") or starter.makes_test
     rows = starter.rows["train"] + (starter.rows["valid"] if starter.makes_test else 0)
     rows = math.ceil(rows * _REMAINING) if len(starter.keys) > 1 else rows
-    share = min(_MOST_VALID, max(_VALID, math.ceil(100 * _ENOUGH * _ROWS_ASKED / rows) / 100))
-    expected = int(share * rows) if made else starter.rows["valid"]
+    rarer, of_it = _rarer(starter)
+    share = min(_MOST, max(_VALID, _hundredths(max(_ENOUGH * _ROWS_ASKED, ENOUGH_POSITIVES / of_it) / rows)))
+    expected, about = (int(share * rows), "About ") if made else (starter.rows["valid"], "")
     lines = []
     if expected < (_ENOUGH if made else 1) * _ROWS_ASKED:
         asked = f"gates.validation_rows asks for {_ROWS_ASKED} before anything is trained"
-        lines.append(f"  # (?) {'About ' if made else ''}{expected} validation rows, and {asked}: give more rows.")
+        lines.append(f"  # (?) {about}{expected} validation rows, and {asked}: give more rows.")
+    if rarer is not None and round(of_it * expected) < ENOUGH_POSITIVES:
+        chosen = f"thresholds and checkpoints are chosen on them, and {ENOUGH_POSITIVES} or more would do"
+        lines.append(f"  # (?) About {round(of_it * expected)} validation rows of {_flow(rarer)}: {chosen}.")
     if starter.makes_test:
         mode, how = ("keys", "by keys") if starter.keys else ("random", "at random, as no column is a key")
-        lines.append(f"  # No test file: test and valid are made {how}.")
-        lines.append(f"  split: {{mode: {mode}, valid: {share:g}, test: 0.2}}")
-    elif made:
+        test = _test_share(starter, rows)
+        lines += [*_few_tests(starter, int(test * rows)), f"  # No test file: test and valid are made {how}."]
+        lines.append(f"  split: {{mode: {mode}, valid: {share:g}, test: {test:g}}}")
+        return lines
+    lines += _few_tests(starter, starter.rows["test"])
+    if made:
         lines.append("  # No validation file: this share of train is held out for it.")
         lines.append(f"  split: {{valid: {share:g}}}")
     return lines
+
+
+def _rarer(starter: StarterProject) -> tuple[str | None, float]:
+    """The class that thresholds are for, of two labels the rarer where none is named, and its share of the rows."""
+    if len(starter.labels) != 2:
+        return None, 1.0
+    label = starter.positive or min(starter.labels, key=lambda label: starter.counts[label])
+    return label, starter.counts[label] / sum(starter.rows.values())
+
+
+def _test_share(starter: StarterProject, rows: int) -> float:
+    """A fifth of the rows, or as many more as the gates on quality need, where that leaves enough for training."""
+    share = _hundredths(max(_needed(starter).values()) / rows)
+    return share if _TEST < share <= _MOST else _TEST
+
+
+def _few_tests(starter: StarterProject, rows: int) -> list[str]:
+    """That so few test rows hardly let a gate pass. Rows of one key count as one, which is not known before."""
+    said = hardly_passed(rows, _needed(starter))
+    return _comment(f"(?) About {said}.") if said else []
+
+
+def _needed(starter: StarterProject) -> dict[str, int]:
+    rows = list(starter.counts.values())
+    return enough_clusters(Gates(), majority_gain(rows, several=starter.kind == "multi"))
+
+
+def _hundredths(share: float) -> float:
+    return math.ceil(100 * share) / 100
+
+
+def _comment(text: str) -> list[str]:
+    """Lines of a comment inside a section."""
+    return textwrap.wrap(text, _WIDTH, initial_indent="  # ", subsequent_indent="  # ", break_long_words=False)
 
 
 def _files(starter: StarterProject) -> list[str]:

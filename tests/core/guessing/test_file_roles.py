@@ -93,6 +93,49 @@ def test_validation_has_the_rows_that_its_gate_asks_for_or_the_file_says_so(tmp_
     assert said in text if warned else "gates.validation_rows" not in text
 
 
+@pytest.mark.parametrize(
+    ("rows", "rare", "share", "warned"),
+    [
+        ({"train": 4000}, 200, 0.1, None),
+        ({"train": 4000}, 100, 0.2, None),
+        ({"train": 4000}, 23, 0.3, 'About 7 validation rows of "1"'),
+        ({"train": 2000, "valid": 1000, "test": 1000}, 23, None, 'About 6 validation rows of "1"'),
+        ({"train": 2000, "test": 2000}, 160, 0.25, None),
+    ],
+)
+def test_validation_has_enough_of_the_rarer_class_or_the_file_says_so(tmp_path, rows, rare, share, warned):
+    total, paths, start = sum(rows.values()), [], 0
+    for name, count in rows.items():
+        lines = [
+            {"text": f"{name} ёж {i}", "label": int(i * rare // total != (i - 1) * rare // total)}
+            for i in range(start, start + count)
+        ]
+        paths, start = [*paths, write(tmp_path / f"{name}.jsonl", lines)], start + count
+    found = guess(paths, tmp_path)
+    text = starter_yaml(found)
+    assert found.counts["1"] == rare and (share is None or data(found).split.valid == share)
+    assert f"# (?) {warned}: thresholds and checkpoints" in text if warned else "thresholds and" not in text
+
+
+@pytest.mark.parametrize(
+    ("rows", "share", "gates"),
+    [
+        ({"train": 300}, 0.2, ["over_gold", "retention_card"]),
+        ({"train": 1000}, 0.2, ["over_gold", "retention_card"]),
+        ({"train": 1500}, 0.24, []),
+        ({"train": 4000}, 0.2, []),
+        ({"train": 900, "test": 100}, None, ["over_gold", "retention_card"]),
+        ({"train": 900, "test": 300}, None, ["retention_card"]),
+    ],
+)
+def test_a_test_too_small_for_the_gates_is_made_larger_or_said(tmp_path, rows, share, gates):
+    found = starter(tmp_path, rows)
+    said = " ".join(line.strip(" #") for line in starter_yaml(found).splitlines())
+    assert share is None or data(found).split.test == share
+    assert [name for name in ("over_gold", "retention_card") if f"gates.{name} about" in said] == gates
+    assert ("give more test rows, or set the gate to null" in said) == (len(gates) > 0)
+
+
 def test_rows_of_two_keys_of_which_some_cross_have_more_validation(tmp_path):
     pairs = [
         {

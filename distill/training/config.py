@@ -84,8 +84,8 @@ class TrainingConfig(Config):
     )
     evaluate_steps: PositiveInt | None = Field(
         None,
-        description="optimiser steps between evaluations; null: half an epoch, more where validation is long; "
-        "of a fixed length an epoch",
+        description="optimiser steps between evaluations; null: half an epoch, at least 25 steps, more where "
+        "validation is long; of a fixed length an epoch, of max_steps more where that were over 40 evaluations",
     )
     average: PositiveFloat = Field(
         7, description="without a fixed length: weights of step t count as t^average; larger looks back less far"

@@ -13,6 +13,9 @@ _VALIDATION_SHARE = 0.25  # of the time of training, at most, for validation
 FORWARD = 1 / 3  # a row's forward pass as a part of its forward and backward pass
 _EXPECTED_EPOCHS = 10
 _MOST_BETWEEN = 500  # optimiser steps between two evaluations, where validation is short
+# Each evaluation leaves weights, average and optimiser, which takes as long as many steps. Of a fixed number of steps
+# that are hundreds of epochs of few rows most evaluations lie far behind the best one.
+_LEAST_BETWEEN, _MOST_EVALUATIONS = 25, 40
 # How long a fit may answer all rows alike before it counts as one that will: 77 classes of 5 rows took 7 epochs.
 _START_EPOCHS, _START_STEPS = 20, 2000
 
@@ -78,7 +81,7 @@ def slope_per_epoch(evaluations: Sequence[Evaluation], patience: int) -> float |
 
 
 def evaluation_steps(config: TrainingConfig, rows: int, valid_rows: int) -> int:
-    """Optimiser steps between evaluations: as configured, or half an epoch, at most 500 steps.
+    """Optimiser steps between evaluations: as configured, or half an epoch, 25 to 500 steps.
 
     More, up to an epoch, where validating `valid_rows` rows would otherwise take over a quarter of the time that
     training does.
@@ -87,15 +90,29 @@ def evaluation_steps(config: TrainingConfig, rows: int, valid_rows: int) -> int:
         return config.evaluate_steps
     epoch = rows / (config.batch_size * config.accumulate)
     affordable = epoch * valid_rows / rows * FORWARD / _VALIDATION_SHARE
-    return max(1, math.ceil(min(max(min(epoch / 2, _MOST_BETWEEN), affordable), epoch)))
+    return max(_LEAST_BETWEEN, math.ceil(min(max(min(epoch / 2, _MOST_BETWEEN), affordable), epoch)))
+
+
+def fixed_evaluation_steps(config: TrainingConfig, rows: int) -> int | None:
+    """The same of a fixed length: as configured, or None, after each epoch; of `max_steps` an epoch, or more.
+
+    More where that were over 40 evaluations, up to 500 steps, unless `early_stopping` counts them.
+    """
+    if config.evaluate_steps is not None or config.max_steps is None:
+        return config.evaluate_steps
+    epoch = max(1, math.ceil(rows / (config.batch_size * config.accumulate)))
+    few = 0 if config.early_stopping else math.ceil(config.max_steps / _MOST_EVALUATIONS)
+    return max(epoch, min(_MOST_BETWEEN, few))
 
 
 def expected_steps(config: TrainingConfig, rows: int) -> int:
     """Optimiser steps that a run without a fixed length is likely to take on `rows` rows: ten epochs, or the ceiling.
 
-    Fits on public sets of few classes took four to eight, their patience included; 151 classes took over ten.
+    Fits on public sets of few classes took four to eight, their patience included; 151 classes took over ten. Of few
+    rows an evaluation and those of `patience` take more.
     """
-    return min(config.ceiling_steps, math.ceil(_EXPECTED_EPOCHS * rows / (config.batch_size * config.accumulate)))
+    epochs = math.ceil(_EXPECTED_EPOCHS * rows / (config.batch_size * config.accumulate))
+    return min(config.ceiling_steps, max(epochs, (1 + config.patience) * (config.evaluate_steps or _LEAST_BETWEEN)))
 
 
 def longest_start(config: TrainingConfig, rows: int) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,8 +98,7 @@ def for_fixed_length(
 
     None as of `until_converged`.
     """
-    epoch = max(1, math.ceil(len(rows.train) / (config.batch_size * config.accumulate)))
-    part = stretch.fixed(config, folder, config.evaluate_steps or (epoch if config.max_steps else None))
+    part = stretch.fixed(config, folder, convergence.fixed_evaluation_steps(config, len(rows.train)))
     ends = [EvaluateAtEnd()] if config.evaluate_steps else []
     trainer = make(part, *ends, *([StopEarly(config, start)] if config.early_stopping else []))
     over = stops_early(saved_history(part.folder), config, start)

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from distill.core.work import Work
 from distill.training.config import TrainingConfig
-from distill.training.convergence import evaluation_steps, expected_steps
+from distill.training.convergence import evaluation_steps, expected_steps, fixed_evaluation_steps
 
 
 def optimiser_steps(rows: int, config: TrainingConfig) -> int:
@@ -25,7 +25,10 @@ def optimiser_steps(rows: int, config: TrainingConfig) -> int:
 def fit_work(config: TrainingConfig, rows: int, valid_rows: int, like: str | None = None) -> Work:
     """The work of a training run on `rows` rows, with `valid_rows` rows read at each of its evaluations."""
     batch, most = config.batch_size * config.accumulate, optimiser_steps(rows, config)
-    every = evaluation_steps(config, rows, valid_rows) if config.converges and rows else max(1.0, rows / batch)
+    if config.converges and rows:
+        every: float = evaluation_steps(config, rows, valid_rows)
+    else:
+        every = fixed_evaluation_steps(config, rows) or max(1.0, rows / batch)
     return Work(
         steps=expected_steps(config, rows) if config.converges else most,
         most_steps=most,

@@ -11,6 +11,7 @@ from distill.training.convergence import (
     best,
     evaluation_steps,
     expected_steps,
+    fixed_evaluation_steps,
     fixed_reason,
     has_converged,
     longest_start,
@@ -98,16 +99,37 @@ def test_slope_is_the_relative_fall_of_the_lowest_log_loss_per_epoch():
         ({"batch_size": 10, "accumulate": 2}, 1000, 30, 25),
         ({"batch_size": 10}, 100_000, 30, 500),  # at most 500 steps of a long epoch
         ({"batch_size": 10, "evaluate_steps": 7}, 1000, 9000, 7),
-        ({"batch_size": 64}, 10, 5, 1),
+        ({"batch_size": 10}, 600, 30, 30),  # half an epoch
+        ({"batch_size": 32}, 231, 69, 25),  # at least 25 steps, also where that is over an epoch
+        ({"batch_size": 64}, 10, 5, 25),
+        ({"batch_size": 32, "evaluate_steps": 4}, 231, 69, 4),
     ],
 )
 def test_evaluations_are_half_an_epoch_apart_or_what_validation_allows(changes, rows, valid, steps):
     assert evaluation_steps(TrainingConfig(**changes), rows, valid) == steps
 
 
+@pytest.mark.parametrize(
+    ("changes", "rows", "steps"),
+    [
+        ({"max_steps": 8000}, 231, 200),  # 40 evaluations in 1,000 epochs
+        ({"max_steps": 40_000}, 231, 500),
+        ({"max_steps": 8000}, 20_000, 625),  # of usual size: an epoch
+        ({"max_steps": 1888}, 3000, 94),
+        ({"max_steps": 4}, 231, 8),
+        ({"max_steps": 8000, "early_stopping": 3}, 231, 8),  # which counts epochs
+        ({"max_steps": 8000, "evaluate_steps": 30}, 231, 30),
+        ({"epochs": 300}, 231, None),
+    ],
+)
+def test_a_fixed_number_of_steps_is_evaluated_each_epoch_or_some_forty_times(changes, rows, steps):
+    assert fixed_evaluation_steps(TrainingConfig(batch_size=32, **changes), rows) == steps
+
+
 def test_a_run_is_expected_to_take_ten_epochs_under_its_ceiling():
     assert expected_steps(TrainingConfig(batch_size=10), 1000) == 1000
     assert expected_steps(TrainingConfig(batch_size=10, ceiling_steps=300), 1000) == 300
+    assert expected_steps(TrainingConfig(batch_size=32, patience=4), 231) == 125  # an evaluation, and its patience
 
 
 def test_a_run_that_stopped_falling_is_converged():

@@ -228,3 +228,9 @@ def _assert_resumes(warm, undisturbed, folder, resumed_from):
 def _assert_same(folder, other):
     assert same_weights(load_classifier(folder), load_classifier(other))
     assert history_of(folder) == history_of(other)
+
+
+def test_few_rows_over_many_steps_leave_few_checkpoints(warm, tmp_path):
+    """24 rows are six steps an epoch: 260 steps were 43 evaluations, and a checkpoint with the optimiser at each."""
+    fit_toy(warm, tmp_path, epochs=None, max_steps=260, checkpoint="best", warmup=2, may_collapse=True)
+    assert [entry["step"] for entry in history_of(tmp_path)["history"]][:3] == [7, 14, 21]

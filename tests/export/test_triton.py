@@ -8,7 +8,7 @@ import pytest
 
 from export import triton
 from export.checked_bundle import verify
-from tests.export.tiny_bundle import LABELS, copy_of, shared_bundle
+from tests.export.tiny_bundle import LABELS, copy_of, make_bundle, shared_bundle
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +49,17 @@ def test_prepare_takes_the_place_of_an_older_bundle_of_the_name(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["other", "tiny_fp32", "tiny_int8", "tiny_text"]
     assert [path.name for path in (tmp_path / "other").iterdir()] == ["config.pbtxt"]
     assert not (tmp_path / "tiny_text" / "2").exists()
+
+
+def test_a_model_that_only_the_older_bundle_has_is_served_no_more(tmp_path):
+    """Nor does it go on as another bundle's, whose name begins alike."""
+    repository, old = tmp_path / "repository", shared_bundle()
+    subprocess.run(["sh", str(old / "triton" / "prepare.sh"), str(repository)], check=True)
+    (repository / "tiny_int8_text").mkdir()
+    new = make_bundle(tmp_path, precisions=("fp32",))
+    subprocess.run(["sh", str(new / "triton" / "prepare.sh"), str(repository)], check=True)
+    assert sorted(path.name for path in repository.iterdir()) == ["tiny_fp32", "tiny_int8_text", "tiny_text"]
+    assert verify(repository / "tiny_text" / "1" / "bundle", 1)["passed"]
 
 
 def test_the_onnx_config_says_what_the_model_takes(repository):

@@ -61,7 +61,9 @@ def copy_of(bundle: Path, folder: Path) -> Path:
     return Path(shutil.copytree(bundle, folder / "copy"))
 
 
-def make_bundle(folder: Path, space=SPACE, view=VIEW, by_class=None, records=None, **options) -> Path:
+def make_bundle(
+    folder: Path, space=SPACE, view=VIEW, by_class=None, records=None, precisions=tuple(TARGETS), **options
+) -> Path:
     """A finished bundle in `folder`/tiny; `options` go to `Contents`.
 
     Args: by_class: thresholds of each label. records: that drift is told by; None: 120 of `some_records`.
@@ -69,7 +71,7 @@ def make_bundle(folder: Path, space=SPACE, view=VIEW, by_class=None, records=Non
     model = make_model(folder / "model", view)
     exports = make_exports(folder / "export", model)
     artifacts = [
-        Artifact(TARGETS[name], path, 1.5, POINTS, quality(), by_class or {}) for name, path in exports.items()
+        Artifact(TARGETS[name], exports[name], 1.5, POINTS, quality(), by_class or {}) for name in precisions
     ]
     options = {"reference": reference(artifacts, model, records or some_records(120, view)), **options}
     contents = Contents("tiny", model, artifacts, space, {"teacher": "base@document"}, latency(), **options)

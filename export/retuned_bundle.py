@@ -6,8 +6,8 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,6 @@ import numpy as np
 
 from distill.core.errors import GateFailed
 from distill.core.files import Json, disk_error, read_json, remove, sha256, write_json, write_text
-from distill.core.folders import STARTED
 from distill.core.label_space import LabelSpace
 from distill.core.leftovers import has_ended, own_name
 from distill.evaluation.retuning import Tuned
@@ -23,7 +22,7 @@ from export import expected
 from export.bundle import require_own_check, write_manifest
 from export.checked_bundle import verify
 from export.retuned_card import retuned_card
-from export.verify import BANDS, GOLDEN, MANIFEST, SENDING, SIGNATURE
+from export.verify import GOLDEN, MANIFEST, files_of
 
 _CARD, _AFTER = "MODEL_CARD.md", "postprocessing.json"
 _PARTIAL = re.compile(r"\..+\.([^.]+)\.partial")
@@ -47,9 +46,8 @@ def write_retuned(bundle: Path, out: Path, retuned: Retuned, threads: int | None
     Raises: GateFailed when it does not. UserError when it cannot be written.
     """
     with _new_folder(out) as folder:
-        outside = shutil.ignore_patterns(MANIFEST, SIGNATURE, STARTED, "__pycache__", BANDS, SENDING)
-        shutil.copytree(bundle, folder, ignore=outside)
         manifest = _manifest(bundle, retuned)
+        _copy(bundle, folder, files_of(manifest))
         write_json(folder / _AFTER, _postprocessing(read_json(bundle / _AFTER), retuned))
         _write_golden(bundle, folder, retuned)
         card = (bundle / _CARD).read_text(encoding="utf-8")
@@ -57,6 +55,13 @@ def write_retuned(bundle: Path, out: Path, retuned: Retuned, threads: int | None
         write_manifest(folder, manifest)
         verify(folder, threads)
         require_own_check(folder, threads)
+
+
+def _copy(bundle: Path, folder: Path, names: Iterable[str]) -> None:
+    """Copy files, not their rights: a bundle may be read-only, and the new one is still to be written."""
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(bundle / name, folder / name)
 
 
 def _manifest(bundle: Path, retuned: Retuned) -> Json:
@@ -114,10 +119,11 @@ def _new_folder(out: Path) -> Iterator[Path]:
         for left in out.parent.glob(f".{out.name}.*.partial"):
             found = _PARTIAL.fullmatch(left.name)
             if found and left.is_dir() and has_ended(found[1]):
-                remove(left)
+                with suppress(OSError):  # another user's, say; it is in nobody's way
+                    remove(left)
         yield partial
         os.rename(partial, out)
-    except (OSError, shutil.Error) as error:
+    except OSError as error:
         raise disk_error(out, error) from error
     except GateFailed as error:
         raise GateFailed(

@@ -25,7 +25,7 @@ from export.retune import retune
 from export.retune_options import RetuneOptions
 from export.runtime import load_bundle
 from tests.export.labelled import labelled_rows, write_rows
-from tests.export.tiny_bundle import LABELS, MULTI, POINTS, copy_of, make_bundle, shared_bundle
+from tests.export.tiny_bundle import LABELS, MULTI, POINTS, copy_of, locked, make_bundle, read_only, shared_bundle
 
 CHANGED = {"manifest.json", "postprocessing.json", "golden.jsonl", "MODEL_CARD.md"}
 
@@ -213,6 +213,21 @@ def test_a_new_bundle_that_does_not_verify_is_none(place, told, monkeypatch):
     with pytest.raises(GateFailed, match="the retuned bundle does not verify: none was made"):
         retune(place / "tiny", place / "fresh.jsonl", RetuneOptions(out=place / "wrong", threads=1))
     assert not list(place.glob("*wrong*")) and not list(place.glob(".*wrong*"))
+
+
+def test_a_read_only_bundle_makes_one_that_can_be_written(tmp_path, place, monkeypatch):
+    """What a killed command left of such a one, and nobody may remove, is in nobody's way."""
+    bundle, left = read_only(copy_of(shared_bundle(), tmp_path)), tmp_path / ".new.4194305.partial"
+    left.mkdir()
+
+    def removed(path, remove=retuned_bundle.remove):
+        if path == left:
+            raise PermissionError
+        remove(path)
+
+    monkeypatch.setattr(retuned_bundle, "remove", removed)
+    retune(bundle, place / "fresh.jsonl", RetuneOptions(out=tmp_path / "new", threads=1))
+    assert not locked(tmp_path / "new") and verify(tmp_path / "new", 1)["passed"]
 
 
 def test_labels_may_begin_late_in_a_file(rows, tmp_path, monkeypatch):

@@ -1,4 +1,5 @@
 import json
+import shutil
 import subprocess
 import sys
 import types
@@ -8,7 +9,7 @@ import pytest
 
 from export import triton
 from export.checked_bundle import verify
-from tests.export.tiny_bundle import LABELS, copy_of, make_bundle, shared_bundle
+from tests.export.tiny_bundle import LABELS, copy_of, locked, make_bundle, read_only, shared_bundle
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +61,16 @@ def test_a_model_that_only_the_older_bundle_has_is_served_no_more(tmp_path):
     subprocess.run(["sh", str(new / "triton" / "prepare.sh"), str(repository)], check=True)
     assert sorted(path.name for path in repository.iterdir()) == ["tiny_fp32", "tiny_int8_text", "tiny_text"]
     assert verify(repository / "tiny_text" / "1" / "bundle", 1)["passed"]
+
+
+def test_a_read_only_bundle_is_laid_out_so_that_it_can_be_replaced(tmp_path):
+    """An artifact store hands it over so; a user without root's rights writes into no read-only folder."""
+    script = read_only(copy_of(shared_bundle(), tmp_path)) / "triton" / "prepare.sh"
+    unprivileged = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] if shutil.which("setpriv") else []
+    for _ in range(2):
+        subprocess.run([*unprivileged, "sh", str(script), str(tmp_path / "repository")], check=True)
+    found = sorted(path.name for path in (tmp_path / "repository").iterdir())
+    assert found == ["tiny_fp32", "tiny_int8", "tiny_text"] and not locked(tmp_path / "repository")
 
 
 def test_the_onnx_config_says_what_the_model_takes(repository):

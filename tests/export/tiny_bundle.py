@@ -61,6 +61,18 @@ def copy_of(bundle: Path, folder: Path) -> Path:
     return Path(shutil.copytree(bundle, folder / "copy"))
 
 
+def read_only(bundle: Path) -> Path:
+    """The bundle, which nobody may write to any more."""
+    for path in (bundle, *bundle.rglob("*")):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    return bundle
+
+
+def locked(folder: Path) -> list[Path]:
+    """The folders in `folder` that their owner may not write to."""
+    return [path for path in folder.rglob("*") if path.is_dir() and not path.stat().st_mode & 0o200]
+
+
 def make_bundle(
     folder: Path, space=SPACE, view=VIEW, by_class=None, records=None, precisions=tuple(TARGETS), **options
 ) -> Path:

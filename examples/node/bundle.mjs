@@ -49,6 +49,8 @@ export async function openBundle(folder, artifact = "fp32") {
     const held = after.labels.filter((_, index) => found[index] >= 0);
     const said = { label: several ? held : after.labels[scaled.indexOf(highest)], probabilities };
     if (point === undefined) return said;
+    const each = point === "class_f1" && own(after.class_thresholds ?? {}, artifact); // of labels that hold together
+    if (each) return { ...said, label: after.labels.filter((label) => probabilities[label] >= each[label]) };
     const least = own(after.operating_points[artifact], point);
     if (least == null) throw new Error(`no operating point '${point}' at ${artifact}`);
     return { ...said, positive: probabilities[after.positive] >= least };

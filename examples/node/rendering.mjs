@@ -16,11 +16,11 @@ class Decimal {
   toString() { return this.#text; }
 }
 
-/** The record in a line of JSON. */
+/** The record in a line of JSON, after the byte order mark that a file may begin with. */
 export function readRecord(line) {
   const marked = (token) => (/^[^"]*[.eE]/.test(token) ? JSON.stringify({ [MARK]: token }) : token);
   const kept = (_, value) => (own(value, MARK) === undefined ? value : new Decimal(value[MARK]));
-  return JSON.parse(line.replace(STRING_OR_NUMBER, marked), kept);
+  return JSON.parse(line.replace(/^\ufeff/, "").replace(STRING_OR_NUMBER, marked), kept);
 }
 
 /** What an object itself has by this name, not what every object has. */

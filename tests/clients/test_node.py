@@ -54,11 +54,13 @@ def test_it_says_what_was_recorded(client, tmp_path, name):
 
 @needs_node
 def test_several_labels_are_those_of_the_sigmoid(client, tmp_path):
-    bundle = make_bundle(tmp_path, space=MULTI, view=VIEWS["windows"])
+    thresholds = {"not_about_pr": 0.3, "ment_pr": 0.7, "about_pr": 0.9}
+    bundle = make_bundle(tmp_path, space=MULTI, view=VIEWS["windows"], by_class=thresholds)
     text = "".join(json.dumps(line["record"]) + "\n" for line in golden(bundle))
-    done = node(client, "bundle.mjs", bundle, text=text)
-    assert done.returncode == 0, done.stderr
-    require_recorded([json.loads(line) for line in done.stdout.splitlines()], bundle)
+    for point in ("", "class_f1", "f1"):
+        done = node(client, "bundle.mjs", bundle, *(["fp32", point] if point else []), text=text)
+        assert done.returncode == 0, done.stderr
+        require_recorded([json.loads(line) for line in done.stdout.splitlines()], bundle, point=point)
 
 
 @needs_node
@@ -108,13 +110,14 @@ def test_a_record_is_read_as_python_reads_it_or_refused():
         '{"price": "19.0 \\" 1e2"}': '19.0 " 1e2',
         '{"price": "x", "constructor": "y", "a": "text"}': "x | y",
         '{"price": "x", "a": [1, 2]}': "x",
+        '\ufeff{"price": "marked"}': "marked",
         '{"price": {"text": 1}}': f'{refused} {{"text":1}}',
     }
     view = {"left": fields, "max_tokens": 16, "separator": " | ", "pad_id": 0, "prefixes": {}}
     rendering = Renderer(view, tokenizer())
     for line, said in lines.items():
         if not said.startswith("column"):
-            assert rendering.text(json.loads(line))[0] == said
+            assert rendering.text(json.loads(line.encode()))[0] == said
     script = ENCODED % (json.dumps((EXAMPLES / "node" / "rendering.mjs").as_uri()), json.dumps(view))
     broken = ['{"price": 1.}', '{"price": 01.5}', '{"price": 1.5.5}', "{1.5: 1}"]
     command = ["node", "--input-type=module", "-e", script, "--", "\n".join([*lines, *broken])]

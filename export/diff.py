@@ -49,12 +49,12 @@ def diff(old: Path, new: Path, file: Path, options: DiffOptions) -> Json:
     pair = _Pair.of(models, (old, new))
     require_file(file)
     changes, left_out, source = Changes(pair.space, options.examples), LeftOut(), surveyed(file, reading_of(new))
-    gold, usual = None, Columns.of(new, options.label).label
+    gold, usual = None, Columns.of(new, options.label)
     more = [path for path in (options.label, options.slice) if path is not None]
     single = [options.slice] if options.slice else []
-    for chunk in read_chunks(source, models, more, left_out, [usual], single):
-        if chunk and gold is None and (options.label or any(has_column(row.values, usual) for row in chunk)):
-            gold = GoldColumn(pair.space, usual)
+    for chunk in read_chunks(source, models, more, left_out, [usual.label], single):
+        if chunk and gold is None and (options.label or any(has_column(row.values, usual.label) for row in chunk)):
+            gold = GoldColumn(pair.space, usual.label, usual.rare)
         if chunk:
             changes.add(_rows(chunk, gold, pair.space, options.slice), pair.old(chunk), pair.new(chunk))
         if changes.slices > _MOST_SLICES:

@@ -47,13 +47,14 @@ def read_labelled(
 ) -> LabelledRows:
     """What every file of a bundle says of the labelled rows of a file. Texts are not kept.
 
-    A row without a label, or that cannot be read, is left out.
+    A row without a label, of one that the run left out as rare, or that cannot be read, is left out.
 
     Raises: UserError for columns that no row has, labels that the bundle lacks, with their rows, labels of the bundle
         that no row has, and a file that is changed meanwhile.
     """
     require_file(file)
-    left_out, found, source = LeftOut(), _Found(GoldColumn(space, where.label), where.keys), surveyed(file, reading)
+    left_out, source = LeftOut(), surveyed(file, reading)
+    found = _Found(GoldColumn(space, where.label, where.rare), where.keys)
     logits: dict[str, list[NDArray[np.float32]]] = {name: [] for name in models}
     asked = [where.label, *where.keys]
     for chunk in read_chunks(source, list(models.values()), asked, left_out, single=where.keys):

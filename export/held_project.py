@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from distill.core.config import load_yaml
+from distill.core.config import load_yaml, parse
 from distill.core.intake.sources import PLAIN, Reading
+from distill.core.project import Rare
 from export.verify import PROJECT
 
 _LABEL = "label"
@@ -16,10 +17,15 @@ _LABEL = "label"
 
 @dataclass(frozen=True)
 class Columns:
-    """Column paths. Attributes: keys: by which rows belong together; without keys each row is its own."""
+    """Column paths, and what becomes of labels in them.
+
+    Attributes: keys: by which rows belong together; without keys each row is its own. rare: labels that the run merged
+        or left out, None where there are none.
+    """
 
     label: str = _LABEL
     keys: Sequence[str] = ()
+    rare: Rare | None = None
 
     @classmethod
     def of(cls, bundle: Path, label: str | None = None, keys: Sequence[str] | None = None) -> Columns:
@@ -29,7 +35,9 @@ class Columns:
         """
         data = _section(bundle, "data")
         own = data.get("keys") or ()
-        return cls(label or data.get("label") or _LABEL, tuple(own if keys is None else keys))
+        rare = _section(bundle, "task").get("rare")
+        taken = None if rare is None else parse(Rare, rare, str(bundle / PROJECT), "task.rare")
+        return cls(label or data.get("label") or _LABEL, tuple(own if keys is None else keys), taken)
 
 
 def reading_of(bundle: Path) -> Reading:

@@ -11,6 +11,7 @@ from distill.cli.app import app
 from distill.core.errors import GateFailed, UserError
 from distill.core.files import read_json, sha256
 from distill.core.leftovers import own_name
+from distill.core.project import Rare
 from distill.evaluation.calibration import fit_temperature
 from distill.report import diff_table, retune_table
 from distill.report.table_model import Sheet
@@ -20,12 +21,13 @@ from export.batch.inputs import surveyed
 from export.checked_bundle import verify
 from export.diff import diff
 from export.diff_options import DiffOptions
-from export.record_rows import LeftOut, read_chunks
+from export.gold_column import GoldColumn, NoGold
+from export.record_rows import LeftOut, Read, read_chunks
 from export.retune import retune
 from export.retune_options import RetuneOptions
 from export.runtime import load_bundle
 from tests.export.labelled import labelled_rows, write_rows
-from tests.export.tiny_bundle import LABELS, MULTI, POINTS, copy_of, locked, make_bundle, read_only, shared_bundle
+from tests.export.tiny_bundle import LABELS, MULTI, POINTS, SPACE, copy_of, locked, make_bundle, read_only, shared_bundle
 
 CHANGED = {"manifest.json", "postprocessing.json", "golden.jsonl", "MODEL_CARD.md"}
 
@@ -162,19 +164,33 @@ def test_another_mix_and_costs_change_thresholds_and_are_stored(place, told):
 
 def test_columns_and_encoding_are_those_of_the_bundles_own_project(tmp_path, rows):
     data = "data: {label: gold, keys: [shop, segment], encoding: cp1251}"
-    bundle = make_bundle(tmp_path, project=f"{data}\nreport: {{texts: false}}\n")
-    file = write_rows(tmp_path / "in.jsonl", [{**row, "gold": row["label"], "label": "?"} for row in rows])
+    task = "task: {rare: {under: 50, into: ment_pr, classes: {seldom: 12}}}"
+    bundle = make_bundle(tmp_path, project=f"{data}\nreport: {{texts: false}}\n{task}\n")
+    merged = [number for number, row in enumerate(rows) if row["label"] == "ment_pr"][::2]
+    gold = ["seldom" if number in merged else row["label"] for number, row in enumerate(rows)]
+    given = [{**row, "gold": label, "label": "?"} for row, label in zip(rows, gold, strict=True)]
+    file = write_rows(tmp_path / "in.jsonl", given)
     with file.open("a") as more:
         more.write('{"secret')
     file.write_bytes(file.read_text(encoding="utf-8").encode("cp1251"))
     found = retune(bundle, file, RetuneOptions(threads=1))
     assert found["keys"] == ["shop", "segment"] and found["clusters"] == 80
+    shares = {label: sum(row["label"] == label for row in rows) / 240 for label in LABELS}
+    assert merged and found["shares"] == pytest.approx(shares)
     told = diff(bundle, tmp_path / "tiny-retuned", file, DiffOptions(threads=1))
-    assert told["labels"]["right"]["rows"] == 240 and told["label_column"] == "gold"
+    assert told["labels"]["right"]["rows"] == 240 and told["label_column"] == "gold" and not told["unknown_labels"]
     assert told["examples"] and "texts" not in json.dumps(told["examples"])
     assert found["left_out"]["first"] == [{"line": 241, "reason": "broken_json"}]
     with pytest.raises(UserError, match="labels that the bundle does not have"):
         retune(bundle, file, RetuneOptions(out=tmp_path / "b", label="label", keys=["id"]))
+
+
+def test_a_label_that_the_run_left_out_as_rare_is_left_out():
+    column = GoldColumn(SPACE, "label", Rare(under=50, into="drop", classes={"seldom": 12}))
+    assert column.target(Read(1, {"label": {"ment_pr": 2, "about_pr": 2, "seldom": 1}})).tolist() == [0, 0.5, 0.5]
+    with pytest.raises(NoGold, match="has a label that task.rare left out"):
+        column.target(Read(2, {"label": "seldom"}))
+    assert not column.unknown
 
 
 def test_labels_that_hold_together_get_a_threshold_each(tmp_path, rows):

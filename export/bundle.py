@@ -11,6 +11,7 @@ from distill.core.errors import GateFailed, UserError
 from distill.core.files import Json, read_json, remove, sha256, write_json, write_text
 from distill.core.folders import STARTED, is_ours
 from distill.core.label_space import LabelSpace
+from distill.core.model_folder import HISTORY_FILE
 from distill.core.padding import pad_id
 from distill.core.versions import versions_of
 from distill.core.view import View
@@ -23,6 +24,7 @@ from export.drift_reference import drift_reference
 from export.golden import synthetic_records, tolerance, write_golden
 from export.model_card import model_card
 from export.onnx_inputs import input_names
+from export.positive_alone import positive_alone
 from export.targets.base import Target
 from export.tokenizer_files import write_tokenizer
 from export.triton import write_triton
@@ -98,7 +100,8 @@ def _fill(
     exact = next(entry for entry in entries.values() if entry["criterion"] == "parity")
     write_tokenizer(view, folder, input_names(folder / exact["file"]))
     write_json(folder / "preprocessing.json", _preprocessing(view, model_folder))
-    write_json(folder / "postprocessing.json", _postprocessing(held, space))
+    after = _postprocessing(held, space, model_folder)
+    write_json(folder / "postprocessing.json", after)
     write_json(folder / "latency.json", latency)
     entries = {name: {**one, "tolerance": tolerance(folder, name, one, rows)} for name, one in entries.items()}
     said = {
@@ -116,7 +119,8 @@ def _fill(
         drift = drift_reference(contents.reference, view.renderer(), view.config.fields, entries, space)
         write_json(folder / DRIFT, drift)
     manifest = _manifest(contents, view, entries)
-    write_text(folder / "MODEL_CARD.md", model_card(manifest, view.config, held, latency, space.objective))
+    card = model_card(manifest, view.config, held, latency, space.objective, positive_alone(after))
+    write_text(folder / "MODEL_CARD.md", card)
     write_manifest(folder, manifest)
 
 
@@ -201,7 +205,7 @@ def _preprocessing(view: View, model_folder: Path) -> Json:
     return {**identity, **view.content, "pad_id": pad_id(model_folder)}
 
 
-def _postprocessing(held: Mapping[str, Artifact], space: LabelSpace) -> Json:
+def _postprocessing(held: Mapping[str, Artifact], space: LabelSpace, model_folder: Path) -> Json:
     by_class = {name: dict(one.class_thresholds) for name, one in held.items() if one.class_thresholds}
     return {
         "schema": SCHEMA,
@@ -212,7 +216,15 @@ def _postprocessing(held: Mapping[str, Artifact], space: LabelSpace) -> Json:
         "temperature": {name: one.temperature for name, one in held.items()},
         "operating_points": {name: dict(one.operating_points) for name, one in held.items()},
         **({"class_thresholds": by_class} if by_class else {}),
+        **_fitted_to(model_folder),
     }
+
+
+def _fitted_to(model_folder: Path) -> Json:
+    """The objective of the fit where it had other outputs than the task's logits, which it was folded into."""
+    history = model_folder / HISTORY_FILE
+    folded = read_json(history).get("objective") if history.is_file() else None
+    return {"objective": folded["name"]} if folded else {}
 
 
 def _bands(held: Mapping[str, Artifact]) -> Json:

@@ -29,14 +29,15 @@ def model_card(
     artifacts: Mapping[str, Artifact],
     latency: Sequence[Mapping[str, Any]],
     objective: Objective,
+    alone: str | None = None,
 ) -> str:
     """The card as Markdown.
 
     Args: manifest: of the bundle, without files. artifacts: by name, with quality per split, and latency: both as
-        report.json. objective: of the task.
+        report.json. objective: of the task. alone: the positive class where the model tells it alone from the rest.
     """
     sections = [
-        [*front_matter(manifest), *_purpose(manifest)],
+        [*front_matter(manifest), *_purpose(manifest), *_positive_alone(alone)],
         _inputs(view, manifest["view"]["name"]),
         _use(view, artifacts, default_artifact(manifest["artifacts"])),
         _quality(artifacts, objective),
@@ -77,6 +78,19 @@ def _purpose(manifest: Mapping[str, Any]) -> list[str]:
         f"A text classifier with the labels {labels}, distilled from a larger teacher.",
         "Intended for texts like those it was measured on (Quality), in the fields under Inputs. Decisions that matter",
         "take an operating point, chosen for recall or for precision, not a bare probability of one half.",
+    ]
+
+
+def _positive_alone(positive: str | None) -> list[str]:
+    """What of an answer not to read, where one class alone was learnt."""
+    if positive is None:
+        return []
+    return [
+        "",
+        f"**It answers only whether a record is {as_markdown_code(positive)}**: take an operating point, or the",
+        "probability of that label. The other labels share what it leaves as they did in the training rows, in every",
+        "answer alike. `label`, the most probable one, never tells them apart, and where they are many it is",
+        f"{as_markdown_code(positive)} far below a probability of one half: it is no answer.",
     ]
 
 

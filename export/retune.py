@@ -22,6 +22,7 @@ from export.checked_bundle import named_errors, require_outside, verify
 from export.class_mix import asked_costs, asked_mix
 from export.fresh_rows import LabelledRows, read_labelled
 from export.held_project import Columns, may_show_texts, reading_of
+from export.positive_alone import judged, positive_alone
 from export.retune_options import RetuneOptions
 from export.retuned_bundle import Retuned, write_retuned
 from export.verify import MANIFEST, SIGNATURE, read_json
@@ -38,9 +39,10 @@ def retune(bundle: Path, file: Path, options: RetuneOptions) -> Json:
     --verify`.
 
     Returns: `{"bundle", "out", "file", "file_sha256", "rows", "left_out", "clusters", "keys", "class_mix", "costs",
-        "labels", "shares", "was_signed", "artifacts": {name: {"temperature_before", "temperature", "at_bound",
-        "probability_change", "log_loss_if_corrected", "points", "class_thresholds", "before", "after",
-        "log_loss_change"}}}`; the last three are those of `measured`.
+        "positive_alone", "labels", "shares", "was_signed", "artifacts": {name: {"temperature_before", "temperature",
+        "at_bound", "probability_change", "log_loss_if_corrected", "points", "class_thresholds", "before", "after",
+        "log_loss_change"}}}`; the last three are those of `measured`. Where a model tells the positive class alone from
+        the rest (`positive_alone` names it, else None) temperature, log loss and ECE are of that yes or no.
     Raises: UserError for a bundle, a file or options that do not fit, and for too few clusters or classes. GateFailed
         when either bundle does not verify.
     """
@@ -54,13 +56,14 @@ def retune(bundle: Path, file: Path, options: RetuneOptions) -> Json:
     rules = {name: _rules(list(model.operating_points), options, space) for name, model in models.items()}
     columns = Columns.of(bundle, options.label, options.keys)
     rows = read_labelled(models, space, file, columns, reading_of(bundle))
-    fresh = _fresh(rows, space, options, costs, file)
+    alone = positive_alone(next(iter(models.values())).after)
+    fresh = _fresh(rows, judged(space, alone), options, costs, file)
     logits = {name: values.astype(np.float64) for name, values in rows.logits.items()}
     tuned = {name: tune(fresh, logits[name], rules[name]) for name in models}
     figures = {
         name: _told(fresh, logits[name], _before(model), tuned[name], rules[name]) for name, model in models.items()
     }
-    record = _record(fresh, rows, columns, file)
+    record = {**_record(fresh, rows, columns, file), "positive_alone": alone}
     write_retuned(bundle, out, Retuned(space, tuned, record, figures), options.threads)
     return {
         "bundle": str(bundle),

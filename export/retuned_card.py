@@ -93,6 +93,9 @@ def _retuned(record: Mapping[str, Any], figures: Mapping[str, Json]) -> list[str
         lines.append(
             f"- chosen for the mix of labels {mix}: thresholds fit it, the probabilities are not shifted to it"
         )
+    if record["positive_alone"] is not None:
+        alone = as_markdown_code(record["positive_alone"])
+        lines.append(f"- temperature, log loss and ECE are those of a yes or no, {alone} or any other label")
     if record["costs"]:
         lines.append(f"- costs, a row for each true label, in the labels' order: {record['costs']}")
     return lines

@@ -207,6 +207,7 @@ class Bundle:
 
         `label` is the class with the highest logit, or the list of classes from p = 0.5 on where several may hold. At
         the operating point `class_f1` it is the list of those from their `class_thresholds` on, without `positive`.
+        Of a model whose `after["objective"]` is `one_vs_rest` it is no answer: the positive class alone is told apart.
 
         Args: records: nested (`{"page": {"title": …}}`) or flat (`{"page.title": …}`); missing fields are empty.
             operating_point: of `operating_points`. batch_size: as in `logits`. fall_through: a share; adds `send_on`,
@@ -358,8 +359,7 @@ class Bundle:
         return self.session.run(["logits"], {item.name: batch[item.name] for item in self.session.get_inputs()})[0]
 
     def _answer(self, logits: FloatRows, chances: FloatRows, threshold: float | None) -> dict[str, Any]:
-        labels = self.labels
-        several = self.after["kind"] == "multi"
+        labels, several = self.labels, self.after["kind"] == "multi"
         label = [labels[i] for i in np.flatnonzero(logits >= 0)] if several else labels[int(logits.argmax())]
         named = dict(zip(labels, map(float, chances), strict=True))
         answer: dict[str, Any] = {"label": label, "probabilities": named}

@@ -124,7 +124,7 @@ def _prepare_script(name: str, entries: Mapping[str, Mapping[str, Any]]) -> str:
             'out=$(CDPATH= cd -- "$1" && pwd)',
             "new=$out/.prepare.$$",
             'mkdir "$new"',
-            "# A bundle may be read-only: so are the folders that cp makes of it, which take no file and cannot be removed.",
+            "# Of a read-only bundle cp makes read-only folders, which take no file and cannot be removed.",
             """trap 'chmod -R u+w "$new" 2>/dev/null || :; rm -rf "$new"' EXIT""",
             "trap 'exit 1' HUP INT TERM",
             'for model in "$here"/*/; do cp -R "${model%/}" "$new"/; done',

@@ -90,6 +90,8 @@ def thresholds_sheet(found: Json) -> Sheet:
 def _sentences(found: Json) -> Iterator[str]:
     keys = f" of {', '.join(found['keys'])}" if found["keys"] else ", each row its own"
     yield f"{found['rows']} labelled rows in {found['clusters']} clusters{keys}. Labels of answers stay as they were."
+    if found["positive_alone"] is not None:
+        yield f"The model tells {found['positive_alone']} alone from the rest: calibration is that of this yes or no."
     for name, one in found["artifacts"].items():
         yield f"{name}: a probability changes by {formats.percent(one['probability_change'])} points on average."
     if found["class_mix"]:

@@ -1,5 +1,7 @@
 """Temperature and thresholds on fresh rows: figures are of the half that did not choose, and another mix is weights."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.metrics import f1_score
@@ -9,6 +11,7 @@ from distill.core.label_space import LabelSpace
 from distill.core.objectives.multi_label import MultiLabel
 from distill.evaluation.calibration import fit_temperature
 from distill.evaluation.metrics import log_loss
+from distill.evaluation.positive_alone import PositiveAlone
 from distill.evaluation.retuning import Fresh, Tuned, corrected, measured, tune
 from distill.evaluation.safe_points import Chosen, Rule, asked_rule
 
@@ -49,6 +52,29 @@ def test_each_half_is_measured_with_what_the_other_has_chosen():
     assert before["points"].keys() == {"f1"} and before["points"]["f1"]["cost"] is None
     gap = found["log_loss_change"]
     assert gap["difference"] == pytest.approx(losses.mean() - log_loss(logits, target)) and gap["high"] < 0
+
+
+def test_a_class_that_was_learnt_alone_is_judged_by_its_yes_or_no():
+    """Other rows among the rest, which the model does not know, do not move the probability of the positive class."""
+    random = np.random.default_rng(1)
+    chance = random.beta(0.6, 1.4, 2000)
+    held = random.random(2000) < chance
+    logits = np.stack([*np.log(np.full((2000, 2), [0.97, 0.03])).T, np.log(chance / (1 - chance))], axis=1)
+    target = np.eye(3, dtype=np.float32)[np.where(held, 2, random.integers(0, 2, 2000))]
+    rows = replace(fresh(target), space=replace(SPACE, objective=PositiveAlone(2)))
+    tuned = tune(rows, logits, RULES)
+    assert tuned.temperature == pytest.approx(1, abs=0.1) and tune(fresh(target), logits, ()).temperature > 2
+    found = measured(rows, logits, Tuned(1.0), RULES)["before"]
+    said = np.log(np.where(held, chance, 1 - chance))
+    assert found["log_loss"]["value"] == pytest.approx(-said.mean())
+    sure = np.maximum(chance, 1 - chance)
+    assert found["ece"]["value"] == pytest.approx(_ece(sure, (chance >= 0.5) == held)) and found["ece"]["value"] < 0.05
+
+
+def _ece(sure, right):
+    """The formula of `Tally.ece`."""
+    bins = np.ceil(sure * 15)
+    return sum(abs((right[bins == one] - sure[bins == one]).sum()) for one in np.unique(bins)) / len(sure)
 
 
 def test_a_point_that_a_half_does_not_reach_has_no_figures():

@@ -13,6 +13,7 @@ from distill.core.files import read_json, sha256
 from distill.core.leftovers import own_name
 from distill.core.project import Rare
 from distill.evaluation.calibration import fit_temperature
+from distill.evaluation.positive_alone import PositiveAlone
 from distill.report import diff_table, retune_table
 from distill.report.table_model import Sheet
 from export import retuned_bundle, runtime
@@ -26,8 +27,19 @@ from export.record_rows import LeftOut, Read, read_chunks
 from export.retune import retune
 from export.retune_options import RetuneOptions
 from export.runtime import load_bundle
+from tests.export import tiny_bundle
 from tests.export.labelled import labelled_rows, write_rows
-from tests.export.tiny_bundle import LABELS, MULTI, POINTS, SPACE, copy_of, locked, make_bundle, read_only, shared_bundle
+from tests.export.tiny_bundle import (
+    LABELS,
+    MULTI,
+    POINTS,
+    SPACE,
+    copy_of,
+    locked,
+    make_bundle,
+    read_only,
+    shared_bundle,
+)
 
 CHANGED = {"manifest.json", "postprocessing.json", "golden.jsonl", "MODEL_CARD.md"}
 
@@ -191,6 +203,29 @@ def test_a_label_that_the_run_left_out_as_rare_is_left_out():
     with pytest.raises(NoGold, match="has a label that task.rare left out"):
         column.target(Read(2, {"label": "seldom"}))
     assert not column.unknown
+
+
+def test_a_class_that_was_learnt_alone_is_told_and_judged_alone(tmp_path, rows, monkeypatch):
+    def made(folder, *more, make=tiny_bundle.make_model):
+        folder = make(folder, *more)
+        (folder / "training_history.json").write_text('{"objective": {"name": "one_vs_rest"}}')
+        return folder
+
+    monkeypatch.setattr(tiny_bundle, "make_model", made)
+    bundle = make_bundle(tmp_path, precisions=("fp32",))
+    assert read_json(bundle / "postprocessing.json")["objective"] == "one_vs_rest"
+    told = "**It answers only whether a record is `about_pr`**"
+    assert told in (bundle / "MODEL_CARD.md").read_text("utf-8")
+    assert told not in (shared_bundle() / "MODEL_CARD.md").read_text("utf-8")
+    found = retune(bundle, write_rows(tmp_path / "in.jsonl", rows), RetuneOptions(threads=1))
+    gold = np.eye(3)[[LABELS.index(row["label"]) for row in rows]]
+    logits = load_bundle(bundle, "fp32", 1).logits(rows)
+    chosen = fit_temperature(logits, gold, PositiveAlone(2))
+    assert found["artifacts"]["fp32"]["temperature"] == pytest.approx(chosen, rel=1e-5)
+    assert chosen != pytest.approx(fit_temperature(logits, gold), rel=1e-3)
+    assert "The model tells about_pr alone from the rest" in " ".join(retune_table._sentences(found))
+    card = (tmp_path / "tiny-retuned" / "MODEL_CARD.md").read_text("utf-8")
+    assert told in card and "those of a yes or no, `about_pr` or any other label" in card
 
 
 def test_labels_that_hold_together_get_a_threshold_each(tmp_path, rows):

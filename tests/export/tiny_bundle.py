@@ -82,9 +82,7 @@ def make_bundle(
     """
     model = make_model(folder / "model", view)
     exports = make_exports(folder / "export", model)
-    artifacts = [
-        Artifact(TARGETS[name], exports[name], 1.5, POINTS, quality(), by_class or {}) for name in precisions
-    ]
+    artifacts = [Artifact(TARGETS[name], exports[name], 1.5, POINTS, quality(), by_class or {}) for name in precisions]
     options = {"reference": reference(artifacts, model, records or some_records(120, view)), **options}
     contents = Contents("tiny", model, artifacts, space, {"teacher": "base@document"}, latency(), **options)
     out = folder / "tiny"

@@ -174,11 +174,14 @@ def _caveats(artifacts: Mapping[str, Artifact]) -> list[str]:
         if block.get("absent")
     ]
     lines += [
-        f"- The temperature of {name}, {one.temperature:.4g}, is the bound of what is looked for: not calibrated."
-        for name, one in artifacts.items()
-        if at_bound(one.temperature)
+        not_calibrated(name, f"{one.temperature:.4g}") for name, one in artifacts.items() if at_bound(one.temperature)
     ]
     return ["", *lines] if lines else []
+
+
+def not_calibrated(name: str, temperature: str) -> str:
+    """That the temperature of a file is at its bound. Args: both as text."""
+    return f"- The temperature of {name}, {temperature}, is the bound of what is looked for: not calibrated."
 
 
 def _quality_row(name: str, split: str, block: Mapping[str, Any]) -> list[str]:
@@ -305,9 +308,14 @@ def _limits(view: ViewConfig, artifacts: Iterable[Artifact], cpu: str) -> list[s
         "- Languages and kinds of text that the data lacked were not measured; any text gets an answer all the same.",
         f"- Text beyond {read} tokens is not read, nor a field beyond {CHARACTERS_PER_TOKEN} characters for each",
         f"  of them ({LEAST_CHARACTERS:,} at least).",
-        "- Probabilities and thresholds hold for the mix of labels in validation and shift with another mix.",
+        mix_limit("in validation"),
     ]
     return lines + [line for one in artifacts for line in one.target.limits(cpu)]
+
+
+def mix_limit(where: str) -> str:
+    """Which mix of labels was chosen on. Args: where: that mix is told or found."""
+    return f"- Probabilities and thresholds hold for the mix of labels {where} and shift with another mix."
 
 
 def _in_place_of(artifacts: Mapping[str, Any]) -> list[str]:

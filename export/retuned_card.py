@@ -9,18 +9,24 @@ from typing import Any
 from distill.core.files import Json
 from distill.core.output import as_markdown_code, for_markdown
 from distill.report import formats
+from export.model_card import mix_limit, not_calibrated
 
 _SECTION = re.compile(r"^(?=## )", re.MULTILINE)
 POINTS, CLASSES, RETUNED = "## Operating points of the positive label", "## Thresholds of each label", "## Retuned"
 FALL_THROUGH = "## Fall-through"
 _BEFORE = "## Latency"
+_MIX = re.compile(re.escape(mix_limit("…")).replace("…", ".+"))
+_AT_BOUND = re.compile(r"\n\n?" + re.escape(not_calibrated("…", "…")).replace("…", ".+"))
 _AT = {"threshold": "threshold", "precision": "precision", "recall": "recall", "f1": "F1"}
 
 
 def retuned_card(card: str, record: Mapping[str, Any], figures: Mapping[str, Json]) -> str:
-    """The new card. Args: card: of the old bundle. record: `lineage.retuned_from`. figures: of each file, as `retune`
-    has them.
+    """The new card: what was chosen anew, and nothing that holds only for what was chosen before.
+
+    Args: card: of the old bundle. record: `lineage.retuned_from`. figures: of each file, as `retune` has them.
     """
+    mix = mix_limit("that is named under Retuned" if record["class_mix"] else "in the rows under Retuned")
+    card = _MIX.sub(mix, _AT_BOUND.sub("", card))
     own = [_points(figures), _classes(figures), _retuned(record, figures)]
     new = "\n\n".join("\n".join(lines) for lines in own if lines) + "\n\n"
     kept = [part for part in _SECTION.split(card) if not part.startswith((POINTS, CLASSES, FALL_THROUGH, RETUNED))]
@@ -86,6 +92,7 @@ def _retuned(record: Mapping[str, Any], figures: Mapping[str, Json]) -> list[str
         f"- rows: {for_markdown(record['file'])}, sha256 {record['file_sha256']}",
         f"- made from the bundle whose manifest.json has sha256 {record['manifest_sha256']}",
     ]
+    lines += [not_calibrated(name, f"{one['temperature']:.4g}") for name, one in figures.items() if one["at_bound"]]
     if record["class_mix"]:
         mix = ", ".join(
             f"{for_markdown(label)} {formats.percent(share, 1)}%" for label, share in record["class_mix"].items()

@@ -288,7 +288,7 @@ class Bundle:
         """Probabilities -> whether each record is sent on. Raises: ValueError where there is no band for a share."""
         path = self.folder / checks.BANDS
         if checks.BANDS not in self.told:
-            raise ValueError(f"{path}: there is none, this bundle was built without a teacher to send records on to")
+            raise ValueError(f"{path}: there is none: only a bundle built with a teacher, not retuned since, has one")
         if sending is None:
             raise ValueError(f"{path}: read by no sending.py next to {__file__}; open the bundle by its own runtime.py")
         with checks.damage(path):

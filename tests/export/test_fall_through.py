@@ -181,13 +181,14 @@ def test_a_retuned_bundle_has_no_bands_of_other_probabilities(banded, tmp_path):
     points = {name: Chosen(least) for name, least in POINTS.items()}
     tuned = dict.fromkeys(("fp32", "int8"), Tuned(2.0, points))
     record = {"file": "new.jsonl", "file_sha256": "0" * 64, "rows": 99, "left_out": 0, "clusters": 99, "keys": []}
-    write_retuned(banded, tmp_path / "new", Retuned(SPACE, tuned, {**record, "class_mix": None, "costs": None}, {}), 1)
+    record |= dict.fromkeys(("class_mix", "costs", "positive_alone"))
+    write_retuned(banded, tmp_path / "new", Retuned(SPACE, tuned, record, {}), 1)
     manifest = read_json(tmp_path / "new" / "manifest.json")
     assert "fall_through" not in manifest["holds"] and "real_records" in manifest["holds"]
     assert not {"fallthrough.json", "sending.py"} & {path.name for path in (tmp_path / "new").iterdir()}
     cards = [(folder / "MODEL_CARD.md").read_text(encoding="utf-8") for folder in (banded, tmp_path / "new")]
     assert ["## Fall-through" in card for card in cards] == [True, False]
-    with pytest.raises(ValueError, match="there is none"):
+    with pytest.raises(ValueError, match=r"there is none: only a bundle built with a teacher, not retuned since"):
         load_bundle(tmp_path / "new", "fp32", 1).predict(RECORDS, fall_through=0.1)
 
 

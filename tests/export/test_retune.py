@@ -26,6 +26,7 @@ from export.gold_column import GoldColumn, NoGold
 from export.record_rows import LeftOut, Read, read_chunks
 from export.retune import retune
 from export.retune_options import RetuneOptions
+from export.retuned_card import retuned_card
 from export.runtime import load_bundle
 from tests.export import tiny_bundle
 from tests.export.labelled import labelled_rows, write_rows
@@ -148,10 +149,20 @@ def test_the_card_has_the_new_points_and_keeps_the_rest(place, told):
     assert "| fp32 | `recall@P>=0.9` | 0.7000 | 73.32 |" in old and "0.7000" not in new
     assert "| fp32 | `recall@P>=0.9` | – | – | – | – |" in new and "240 labelled rows in 80 clusters, by `shop`" in new
     assert old.split("## Operating points")[0] == new.split("## Operating points")[0]
-    assert (
-        old[old.index("## Latency") :]
-        == new[new.index("## Latency") : new.index("## Origin")] + old[old.index("## Origin") :]
-    )
+    end = new[new.index("## Latency") : new.index("## Origin")].replace("in the rows under Retuned", "in validation")
+    assert "mix of labels in the rows under Retuned and shift" in new
+    assert old[old.index("## Latency") :] == end + old[old.index("## Origin") :]
+
+
+def test_a_temperature_at_its_bound_is_told_of_the_new_one_alone(place, told):
+    figures = {name: {**one, "at_bound": name == "int8"} for name, one in told[1]["artifacts"].items()}
+    figures["int8"] |= {"temperature": 20.0}
+    bound = "- The temperature of {}, 20, is the bound of what is looked for: not calibrated."
+    old = f"# tiny\n\n## Quality\n\ntable\n\n{bound.format('fp32')}\n{bound.format('int8')}\n\n## Latency\n"
+    came = read_json(place / "tiny-retuned" / "manifest.json")["lineage"]["retuned_from"]
+    new = retuned_card(old, came, figures)
+    assert new.startswith("# tiny\n\n## Quality\n\ntable\n\n## Operating points")
+    assert new.count("is the bound") == 1 and bound.format("int8") in new[new.index("## Retuned") :]
 
 
 def test_another_mix_and_costs_change_thresholds_and_are_stored(place, told):

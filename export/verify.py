@@ -42,6 +42,7 @@ _FILES = (
 )
 _OUTSIDE = {MANIFEST, SIGNATURE, "step.json"}  # not in the manifest's list; the last is of the step that made it all
 _BYTE_CODE = re.compile(rf"__pycache__/({'|'.join(name[:-3] for name in (*CODE, SENDING))})\.[\w.-]+\.pyc(\.\d+)?")
+_OF_HUB = re.compile(r"\.gitattributes|\.cache/huggingface/.+")  # what the Hugging Face hub's own tools put there
 _ACTIVATIONS = {"single": "softmax", "multi": "sigmoid"}
 _GOLDEN_KEYS = {"id", "record", "windows", "logits", "answers"}
 # With an int8 kernel of their own in ONNX Runtime, best first. Without VNNI sums of U8·S8 pairs saturate.
@@ -263,12 +264,11 @@ def _check_files(folder: Path, manifest: Json) -> None:
         raise BundleError(folder / name, "not in the manifest's list")
     present = {one.relative_to(folder).as_posix() for one in folder.rglob("*") if one.is_symlink() or not one.is_dir()}
     for name in sorted((present | set(listed)) - expected - _OUTSIDE):
-        if name in listed or not _BYTE_CODE.fullmatch(name):
+        if name in listed or not (_BYTE_CODE.fullmatch(name) or _OF_HUB.fullmatch(name)):  # neither is ever read
             raise BundleError(folder / name, "no file of this bundle")
     for name, entry in listed.items():
         path = folder / name
-        if not path.is_file():
-            raise BundleError(path, "missing")
+        _need(path.is_file(), path, "missing")
         if path.stat().st_size != entry["bytes"]:
             raise BundleError(path, f"changed: {path.stat().st_size} bytes, the manifest says {entry['bytes']}")
     with ThreadPoolExecutor() as pool:  # hashing is most of a start's time, and needs no lock of Python's

@@ -77,6 +77,9 @@ def test_a_manifest_without_a_seal_is_refused(folder):
         "triton/model.onnx",
         "__pycache__/other.cpython-311.pyc",
         "__pycache__/runtime.pyc.1x",
+        ".cache/huggingface",
+        "triton/.gitattributes",
+        "README.md",
     ],
 )
 def test_a_file_that_no_bundle_has_is_refused_listed_or_not(folder, name):
@@ -120,6 +123,18 @@ def test_byte_code_the_signature_and_the_steps_record_may_be_there(folder):
     (folder / "__pycache__" / "runtime.cpython-311.pyc").write_bytes(b"x")
     (folder / "__pycache__" / "runtime.cpython-311.pyc.140234").write_bytes(b"x")  # as Python writes it, then renames
     assert verify(folder, threads=1)["warnings"] == []
+
+
+def test_a_bundle_may_come_from_the_hugging_face_hub(folder):
+    """What its tools put there is read by nobody, and is refused as a part of the bundle."""
+    names = [".gitattributes", ".cache/huggingface/.gitignore", ".cache/huggingface/download/model.onnx.metadata"]
+    (folder / ".cache" / "huggingface" / "download").mkdir(parents=True)
+    for name in names:
+        (folder / name).write_text("*.onnx filter=lfs\n", encoding="utf-8")
+    assert verify(folder, threads=1)["warnings"] == [] and open_bundle(folder, "fp32", 1).labels == list(SPACE.labels)
+    reseal(folder)
+    with pytest.raises(UserError, match="no file of this bundle"):
+        verify(folder, threads=1)
 
 
 def test_code_of_another_version_is_hashed_and_told_not_run(folder):

@@ -115,3 +115,50 @@ def test_a_tokenizer_that_transformers_cannot_load_is_taken_as_it_is(make_folder
     (folder / "config.json").write_text("{}")
     save_tokenizer(folder, tmp_path / "out")
     assert (tmp_path / "out" / "tokenizer.json").read_bytes() == (folder / "tokenizer.json").read_bytes()
+
+
+def _own_normalizer(content):
+    """As of DeBERTa v3 or a file that reads ё as е: parts that transformers' class does not build."""
+    replace = {"type": "Replace", "pattern": {"String": "ё"}, "content": "е"}
+    content["normalizer"] = {"type": "Sequence", "normalizers": [{"type": "NFKC"}, {"type": "Lowercase"}, replace]}
+
+
+def _own_pre_tokenizer(content):
+    content["pre_tokenizer"] = {"type": "WhitespaceSplit"}
+
+
+def _own_limit(content):
+    content["model"]["max_input_chars_per_word"] = 3
+
+
+OWN_PARTS = [
+    ("BertTokenizer", _own_normalizer, "normalizer", None),
+    ("BertTokenizerFast", _own_pre_tokenizer, "pre-tokenizer", "[COL]"),
+    ("BertTokenizer", _own_limit, "model", None),
+    ("RobertaTokenizerFast", lambda content: None, "model, normalizer, pre-tokenizer", "[COL]"),
+]
+
+
+@pytest.mark.parametrize(("kind", "change", "part", "added"), OWN_PARTS)
+def test_a_file_with_parts_that_its_class_has_not_is_kept(kind, change, part, added, make_folder, tmp_path):
+    """transformers 4 took them from the file; transformers 5 builds its class's own. Added tokens come in both."""
+    names = {"unk_token": "[UNK]", "bos_token": "[CLS]", "eos_token": "[SEP]", "cls_token": "[CLS]"}
+    rest = {"sep_token": "[SEP]", "pad_token": "[PAD]", "mask_token": "[MASK]", "do_lower_case": True}
+    folder, watch = make_folder(LOWER, {"tokenizer_class": kind, "strip_accents": False, **names, **rest}), Watch()
+    content = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
+    change(content)
+    (folder / "tokenizer.json").write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
+    stored = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    if added:
+        (folder / "added_tokens.json").write_text(json.dumps({added: stored.get_vocab_size()}))
+    with reporting(watch):
+        save_tokenizer(folder, tmp_path / "out")
+    made = Tokenizer.from_file(str(tmp_path / "out" / "tokenizer.json"))
+    python = AutoTokenizer.from_pretrained(tmp_path / "out")
+    for text in (*TEXTS, "Ёлка ёлка", "bosch-drill, m²"):
+        assert stored.encode(text, "дрель").ids == made.encode(text, "дрель").ids == python(text, "дрель")["input_ids"]
+    assert f"tokenizer.json is kept: the other has its own {part}" in watch.notes[0]
+    if added:
+        assert made.encode(added, add_special_tokens=False).ids == [stored.get_vocab_size()]
+    else:
+        assert (tmp_path / "out" / "tokenizer.json").read_bytes() == (folder / "tokenizer.json").read_bytes()

@@ -16,6 +16,12 @@ from distill.models.two_layer_head import register_headed
 CONFIG = "config.json"
 _OTHER_OUTPUTS = ("output_hidden_states", "output_attentions", "use_cache")
 _NAMING = ("id2label", "label2id", "num_labels")
+_OTHER_ENCODER = "take an encoder that AutoModelForSequenceClassification loads (docs/families.md)"
+_TEXT_ALONE = (
+    'save its text model by itself: python -c "from transformers import AutoModel as M, AutoTokenizer as T; '
+    "M.from_pretrained('{folder}').get_decoder().save_pretrained('{folder}-text'); "
+    "T.from_pretrained('{folder}').save_pretrained('{folder}-text')\" and give '{folder}-text'"
+)
 
 
 def read_config(folder: Path) -> Any:
@@ -24,8 +30,8 @@ def read_config(folder: Path) -> Any:
     Whatever else the checkpoint was to give, logits by name are all that a forward pass gives unless it is asked.
     Class names that are not numbered 0 … C-1 are left out, see `stored_labels`.
 
-    Raises: UserError when it cannot be read, transformers has no classifier of the family, or it is an
-        encoder-decoder.
+    Raises: UserError when it cannot be read, transformers has no classifier of the family, it is an encoder-decoder, or
+        it reads more than texts.
     """
     from transformers import CONFIG_MAPPING, AutoConfig, AutoModelForSequenceClassification
 
@@ -48,6 +54,11 @@ def read_config(folder: Path) -> Any:
         raise _no_encoder("this family has no sequence classification in transformers", config, folder)
     if getattr(config, "is_encoder_decoder", False):
         raise _no_encoder("an encoder-decoder cannot be cut to a student: it has two stacks of layers", config, folder)
+    if config.get_text_config() is not config:
+        what, do = "the model reads more than texts, so its config has no layers of its own", _TEXT_ALONE
+        raise _no_encoder(what, config, folder, do.format(folder=str(folder).rstrip("/")))
+    if not hasattr(config, "num_hidden_layers"):
+        raise _no_encoder("the family's config does not say how many layers there are", config, folder)
     names = ("pad_token_id", "eos_token_id", "vocab_size")
     config.pad_token_id = find_pad({name: getattr(config, name, None) for name in names}, folder)
     for name in _OTHER_OUTPUTS:
@@ -137,10 +148,5 @@ def _content(folder: Path) -> dict[str, Any]:
     return content
 
 
-def _no_encoder(what: str, config: Any, folder: Path) -> UserError:
-    return UserError(
-        what,
-        where=str(folder / CONFIG),
-        found=f"model_type '{config.model_type}'",
-        do="take an encoder that AutoModelForSequenceClassification loads (docs/families.md)",
-    )
+def _no_encoder(what: str, config: Any, folder: Path, do: str = _OTHER_ENCODER) -> UserError:
+    return UserError(what, where=str(folder / CONFIG), found=f"model_type '{config.model_type}'", do=do)

@@ -66,6 +66,20 @@ def test_encoder_decoders_are_refused(kind, tmp_path):
         read_config(tmp_path)
 
 
+@pytest.mark.parametrize("kind", ["Gemma3Config", "Qwen3_5Config", "ModernVBertConfig"])
+def test_models_of_texts_and_pictures_are_told_how_to_save_the_text_model(kind, tmp_path):
+    getattr(hf, kind)().save_pretrained(tmp_path)
+    with pytest.raises(UserError, match="reads more than texts") as caught:
+        read_config(tmp_path)
+    assert caught.value.exit_code == 2 and f"get_decoder().save_pretrained('{tmp_path}-text')" in str(caught.value.do)
+
+
+def test_a_family_that_does_not_count_its_layers_is_refused(tmp_path):
+    hf.PerceiverConfig().save_pretrained(tmp_path)
+    with pytest.raises(UserError, match="how many layers"):
+        read_config(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("given", "expected"), [(None, 2), (-1, 2), (99, 2), (3, 3)], ids=["none", "negative", "past the end", "given"]
 )

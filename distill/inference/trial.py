@@ -54,8 +54,9 @@ class Trial:
 def try_checkpoint(source: Path, trial: Trial) -> str:
     """Load a checkpoint and use it as the run will; returns what it is, in a few words.
 
-    Tried are its config, tokenizer, weights, embeddings and padding token, a row of the greatest length of each view,
-    segment ids, a row alone and beside a longer one, the first-token form, and every cut, saved and loaded again.
+    Tried are its config, tokenizer, weights, embeddings and padding token, a row of the greatest length of each view
+    before and after a short one, segment ids, rows alone and beside longer ones, the first-token form, and every cut,
+    saved and loaded again.
 
     Raises: UserError for the first of these that does not hold.
     """
@@ -78,6 +79,7 @@ def try_checkpoint(source: Path, trial: Trial) -> str:
             read = max(read, tokens)
         rows = _rows(next(iter(renderers.values())))
         subject.require_own_answers(rows)
+        subject.require_own_answers(_half_and_whole(max(map(_longest, renderers.values()), key=_tokens)))
         subject.require_first_token(rows)
         for student, layers in trial.cuts.items():
             require_cut(subject, student, layers(model.config.num_hidden_layers), rows[:-1], folder / "cut")
@@ -139,10 +141,12 @@ class Subject:
 
 
 def _require_view(subject: Subject, key: str, renderer: Renderer, max_tokens: int) -> None:
-    """Check that the model reads a row without text, and one of `max_tokens`, where that is not 0.
+    """Check that the model reads a row without text, and one of `max_tokens`, where that is not 0, before and after it.
 
     Raises: UserError naming the view.
     """
+    longest = _longest(renderer)
+    logits, too_many = _attempt(subject, longest) if max_tokens else (None, None)
     _, error = _attempt(subject, renderer.encode({}).windows[0])
     if error is not None:
         do = "take an encoder that is known to work (docs/families.md)"
@@ -150,14 +154,23 @@ def _require_view(subject: Subject, key: str, renderer: Renderer, max_tokens: in
     limit = position_limit(subject.model)
     if limit is not None and limit < max_tokens:
         raise too_long(key, max_tokens, limit, subject.where)
-    if not max_tokens:
+    if too_many is not None:
+        raise too_long(key, max_tokens, _readable(subject, longest), subject.where) from too_many
+    if logits is None:
         return
-    longest = _longest(renderer)
-    logits, error = _attempt(subject, longest)
-    if error is not None:
-        raise too_long(key, max_tokens, _readable(subject, longest), subject.where) from error
-    if logits is None or not torch.isfinite(logits).all():
+    if not torch.isfinite(logits).all():
         raise subject.refusal("the model's answers are not finite", "NaN or infinity", "take other weights")
+    _require_repeated(subject, longest, logits)
+
+
+def _require_repeated(subject: Subject, window: Window, logits: torch.Tensor) -> None:
+    """Check that a row is answered as it was before, with `logits`. Raises: UserError with the gap."""
+    if not (gap := _gap(logits, subject.logits([window]))) <= _NOISE:
+        raise subject.refusal(
+            "a row's answer depends on the rows before it",
+            f"{gap:.1%} between a row before and after a shorter one",
+            "take an encoder of another family (docs/families.md)",
+        )
 
 
 def _attempt(subject: Subject, window: Window) -> tuple[torch.Tensor | None, Exception | None]:
@@ -217,6 +230,16 @@ def _rows(renderer: Renderer) -> list[Window]:
 def _longest(renderer: Renderer) -> Window:
     """A row of as many tokens as the view reads."""
     return renderer.encode(_filled(renderer, renderer.room)).windows[0]
+
+
+def _half_and_whole(window: Window) -> list[Window]:
+    """The first half of a row, and the row that it is padded to."""
+    half = (_tokens(window) + 1) // 2
+    return [Window(window.ids[:half], window.type_ids[:half]), window]
+
+
+def _tokens(window: Window) -> int:
+    return len(window.ids)
 
 
 def _filled(renderer: Renderer, tokens: int) -> dict[str, str]:

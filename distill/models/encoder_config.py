@@ -30,6 +30,9 @@ def read_config(folder: Path) -> Any:
     Whatever else the checkpoint was to give, logits by name are all that a forward pass gives unless it is asked.
     Class names that are not numbered 0 … C-1 are left out, see `stored_labels`.
 
+    Attention is whole where the checkpoint asks for blocks: BigBird attends in blocks until a row is too short for
+    them, and never after, so that answers would depend on the rows before.
+
     Raises: UserError when it cannot be read, transformers has no classifier of the family, it is an encoder-decoder, or
         it reads more than texts.
     """
@@ -59,6 +62,8 @@ def read_config(folder: Path) -> Any:
         raise _no_encoder(what, config, folder, do.format(folder=str(folder).rstrip("/")))
     if not hasattr(config, "num_hidden_layers"):
         raise _no_encoder("the family's config does not say how many layers there are", config, folder)
+    if getattr(config, "attention_type", None) == "block_sparse":
+        config.attention_type = "original_full"
     names = ("pad_token_id", "eos_token_id", "vocab_size")
     config.pad_token_id = find_pad({name: getattr(config, name, None) for name in names}, folder)
     for name in _OTHER_OUTPUTS:

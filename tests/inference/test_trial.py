@@ -15,6 +15,7 @@ from distill.core.objectives.single_label import SINGLE
 from distill.core.project import ViewConfig
 from distill.inference import trial
 from distill.inference.trial import Trial, try_checkpoint
+from distill.models.encoder import load_classifier
 from distill.models.first_token import _BertLayer
 from export.config import load_target
 from tests.benchmarks.test_publish import RESULTS
@@ -140,6 +141,43 @@ def test_padding_that_is_read_is_seen(make, monkeypatch):
     monkeypatch.setattr(trial, "collate", unmasked)
     with pytest.raises(UserError, match="depends on what shares its batch"):
         try_checkpoint(folder, a_trial())
+
+
+def test_padding_that_long_rows_alone_read_is_seen(make, monkeypatch):
+    real = trial.collate
+
+    def unmasked(windows, pad_id):
+        batch = real(windows, pad_id)
+        if batch["input_ids"].shape[1] == 48:
+            batch["attention_mask"][:] = 1
+        return batch
+
+    folder = make("BERT")
+    monkeypatch.setattr(trial, "collate", unmasked)
+    with pytest.raises(UserError, match="depends on what shares its batch"):
+        try_checkpoint(folder, a_trial())
+
+
+BLOCKS = {"block_size": 4, "num_random_blocks": 1}
+
+
+def test_bigbird_answers_a_long_row_alike_before_and_after_a_short_one(make):
+    """Its blocks take rows of more than 28 tokens here; the first shorter one would end them for good."""
+    folder = make("BigBird", **BLOCKS)
+    assert json.loads((folder / "config.json").read_text())["attention_type"] == "block_sparse"
+    try_checkpoint(folder, a_trial())
+    assert load_classifier(folder, ("нет", "да")).bert.attention_type == "original_full"
+
+
+def test_a_model_that_reads_otherwise_after_a_short_row_is_seen(make, monkeypatch):
+    def in_blocks(*arguments, **options):
+        model = load_classifier(*arguments, **options)
+        model.bert.set_attention_type("block_sparse")
+        return model
+
+    monkeypatch.setattr(trial, "load_classifier", in_blocks)
+    with pytest.raises(UserError, match="depends on the rows before it"):
+        try_checkpoint(make("BigBird", **BLOCKS), a_trial())
 
 
 def test_a_first_token_form_that_answers_otherwise_is_seen(make, monkeypatch):

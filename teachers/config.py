@@ -195,11 +195,6 @@ class TeacherConfig(LearningConfig, TeacherEntry):
         return next((one.layers for one in reversed(self.in_phases().values()) if one.layers is not None), None)
 
     @property
-    def token_schedule(self) -> None:
-        """As in its checkpoint."""
-        return None
-
-    @property
     def terms(self) -> dict[str, Term]:
         """Those of its losses where it learns soft labels, else gold alone."""
         return gold_alone() if self.learns_from is None else super().terms

@@ -57,10 +57,6 @@ class Recipe(Protocol):
         """Which layers are kept: the name of a rule, or their numbers."""
 
     @property
-    def token_schedule(self) -> list[int] | None:
-        """Tokens at a position of each layer; None: one, or as in the checkpoint that a teacher starts from."""
-
-    @property
     def terms(self) -> dict[str, Term]:
         """The terms of the loss by name."""
 

@@ -29,8 +29,9 @@ def source_model(lesson: Lesson, *, four_bit: bool = False) -> PreTrainedModel:
 
 
 def cut(model: PreTrainedModel, config: Any) -> None:
-    """Keep the layers that an entry keeps, under its token schedule, or all where it names none; embeddings, pooler and
-    head come along.
+    """Keep the layers that an entry keeps, or all where it names none; embeddings, pooler and head come along.
+
+    A student reads by its own token schedule; a teacher has none and goes on with that of what it starts from.
 
     Raises: UserError when there are fewer.
     """
@@ -44,7 +45,8 @@ def cut(model: PreTrainedModel, config: Any) -> None:
     available = len(layer_stack(model))
     require_source(f"preset {config.preset}", available, config.layers, config.keep)
     keep_layers(model, kept_layers(available, config.layers, config.keep))
-    set_schedule(model, config.token_schedule)
+    if hasattr(config, "token_schedule"):
+        set_schedule(model, config.token_schedule)
 
 
 def beginning(lesson: Lesson, config: Any) -> Json:

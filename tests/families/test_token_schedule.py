@@ -9,13 +9,16 @@ from distill.core.errors import UserError
 from distill.core.record_store import read_records
 from distill.families.encoder import Encoder
 from distill.families.family import family_of, open_windows
+from distill.families.starting import cut
 from distill.inference.onnx_runner import OnnxRunner
 from distill.inference.runner_scorer import RunnerScorer
 from distill.models.encoder import load_classifier
 from distill.models.to_onnx import export_fp32
+from distill.models.token_schedule import stored_schedule
 from distill.training.joining import Share
 from students.config import StudentConfig
 from students.train import train
+from teachers.config import TeacherConfig
 from tests.families.lessons import toy_labels, toy_lesson
 from tests.training.toy import same_weights, toy_training
 
@@ -57,6 +60,12 @@ def test_a_student_has_its_own_schedule_whatever_its_source_has(warm, records, t
         folder = _trained(source, records, tmp_path / name, token_schedule=own)
         assert json.loads((folder / "config.json").read_text()).get("distill", {}).get("token_schedule") == own
     assert Encoder().facts(tmp_path / "none").layers == 2
+
+
+def test_a_teacher_goes_on_with_the_schedule_of_the_layers_that_it_keeps(warm, records, tmp_path):
+    model = load_classifier(_trained(warm, records, tmp_path / "source"))
+    cut(model, TeacherConfig(preset="base", layers=1, keep="last"))
+    assert stored_schedule(model.config) == [3]
 
 
 @pytest.mark.parametrize(

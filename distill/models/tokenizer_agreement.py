@@ -91,7 +91,7 @@ def _as_stored(checkpoint: Path, folder: Path) -> Any:
 
     path = folder / _SETTINGS
     write_json(path, {**(read_json(path) if path.is_file() else {}), "tokenizer_class": "PreTrainedTokenizerFast"})
-    with quiet():
+    with quiet_transformers():
         return PreTrainedTokenizerFast.from_pretrained(checkpoint, local_files_only=True)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from distill.training.config import TrainingConfig
 
 _LEAST_FALL = 1e-3  # a log loss lower by less than a thousandth is no progress
+_LEAST_NATS = 1e-4  # nor is one lower by less than this, of all decisions about a row together
 _VALIDATION_SHARE = 0.25  # of the time of training, at most, for validation
 FORWARD = 1 / 3  # a row's forward pass as a part of its forward and backward pass
 _EXPECTED_EPOCHS = 10
@@ -39,10 +40,12 @@ class Start:
 
     Attributes:
         log_loss: under which it has left that, `log_loss_to_beat`. steps: after which it is judged all the same.
+        decisions: about a row, of which log loss is the mean: the labels, where a record may have several.
     """
 
     log_loss: float
     steps: float
+    decisions: int = 1
 
     def holds(self, lowest: float, step: int) -> bool:
         """Whether a run with this lowest log loss is still there at a step."""
@@ -55,13 +58,14 @@ def best(evaluations: Sequence[Evaluation]) -> Evaluation:
 
 
 def has_converged(evaluations: Sequence[Evaluation], patience: int, start: Start) -> bool:
-    """Whether the last `patience` evaluations brought no log loss lower than before, by a thousandth of it.
+    """Whether the last `patience` evaluations brought no log loss lower than before, by a thousandth of it and 0.0001
+    nats a row.
 
     Those at the start of the run do not count.
     """
-    lowest, since = math.inf, 0
+    lowest, since, least = math.inf, 0, _LEAST_NATS / start.decisions
     for one in evaluations:
-        lower = one.log_loss < lowest * (1 - _LEAST_FALL)
+        lower = one.log_loss < min(lowest * (1 - _LEAST_FALL), lowest - least)
         lowest = one.log_loss if lower else lowest
         since = 0 if lower or start.holds(lowest, one.step) else since + 1
     return since >= patience

@@ -99,11 +99,12 @@ def fit(
 def _start(config: TrainingConfig, run: Run, rows: Rows) -> Start:
     """Where the run begins: at one answer for all validation rows, the one that it learns without their texts."""
     target, steps = rows.gold(len(run.labels)), longest_start(config, len(rows.train))
+    decisions = len(run.labels) if run.aim.task.several else 1
     if not len(target):
-        return Start(math.inf, steps)
+        return Start(math.inf, steps, decisions)
     shares = learnt_shares(target, run.aim.weights, config.oversample)
     constant = run.aim.logits(run.aim.constant(shares)[None])[0]
-    return Start(log_loss_to_beat(constant, target, run.aim.task), steps)
+    return Start(log_loss_to_beat(constant, target, run.aim.task), steps, decisions)
 
 
 def _freeze_embeddings(model: PreTrainedModel) -> None:

@@ -206,8 +206,9 @@ def validation_figures(
 ) -> dict[str, float]:
     """Flat figures of one evaluation: accuracy, f1_macro, log_loss, temperature and `<label>_precision|recall|f1`.
 
-    Log loss is that after the temperature that makes it lowest, as it is served. It judges what a model has learned
-    apart from how sure it is of it: fine-tuned classifiers grow overconfident while their answers still get better.
+    Log loss is that after the temperature that is fitted on the same rows, as it is served. It judges what a model has
+    learned apart from how sure it is of it: fine-tuned classifiers grow overconfident while their answers still get
+    better. Fits end and are kept by it, so it has six digits however small it is, as all figures have.
     Source: Berta et al. 2025, "Rethinking Early Stopping: Refine, Then Calibrate", arXiv:2501.19195.
     """
     temperature = fit_temperature(logits, target, objective) if np.isfinite(logits).all() else 1.0
@@ -217,7 +218,7 @@ def validation_figures(
     for index, label in enumerate(labels):
         for name in ("precision", "recall", "f1"):
             figures[f"{label}_{name}"] = getattr(total, name)[index]
-    return {name: round(float(value), 6) for name, value in figures.items()}
+    return {name: float(f"{value:.6g}") for name, value in figures.items()}
 
 
 class ProgressCallback(TrainerCallback):

@@ -186,3 +186,15 @@ def test_the_probability_of_one_class_is_calibrated_as_a_yes_or_no(surer):
     fixed = OneVsRest(scale=0.5).aim(space, np.full(41, 1 / 41)).folded(outputs[:0], target[:0])
     probability = space.objective.probabilities(fixed.affine(np.array([[3.0]])))[0, 0]
     assert probability == pytest.approx(1 / (1 + np.exp(-1.5)))
+
+
+def test_few_validation_rows_that_are_all_right_make_no_probability_0_or_1():
+    """Sixty rows apart by a wide margin: the scale of a regression, and of one class against the rest, is theirs."""
+    target = np.eye(3, dtype=np.float32)[np.arange(60) % 3]
+    place = (np.arange(60) % 3)[:, None].astype(np.float32)
+    regression = aimed({"objective": "regression"}, ORDERED, None).folded(place, target)
+    assert 5 < regression.figures["scale"] < 10
+    odds = OneVsRest().aim(ORDERED, np.full(3, 1 / 3))
+    outputs = 30 * target[:, [odds.positive]] - 15
+    chance = ORDERED.objective.probabilities(odds.folded(outputs, target).affine(outputs))[:, odds.positive]
+    assert np.abs(chance - target[:, odds.positive]) == pytest.approx(1 / 62, rel=1e-4)

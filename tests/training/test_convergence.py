@@ -45,6 +45,15 @@ def test_less_than_a_thousandth_is_no_progress():
     assert not has_converged(curve(1.0, 0.998, 0.996, 0.994), 3, LEFT)
 
 
+def test_nor_is_less_than_a_ten_thousandth_of_a_nat_a_row():
+    """Of rows that are all right log loss falls without end, by half each time."""
+    halved = [0.001 / 2**n for n in range(10)]
+    assert [has_converged(curve(*halved[:seen]), 2, LEFT) for seen in range(1, 7)] == [False] * 5 + [True]
+    # Of 100 labels a row log loss is the mean of as many: that of 0.0001 nats a row is 1e-6.
+    of_many = Start(math.inf, 0, decisions=100)
+    assert not any(has_converged(curve(*halved[:seen]), 2, of_many) for seen in range(1, 11))
+
+
 def test_evaluations_before_a_run_has_left_the_class_shares_do_not_count():
     plateau = [4.3449, 4.3444, 4.3437, 4.3468, 4.3461, 4.345, 4.3444, 4.336]
     assert not has_converged(curve(*plateau), 4, SHARES)

@@ -14,6 +14,7 @@ from distill.core.progress import reporting
 from distill.inference.runner_scorer import RunnerScorer
 from distill.inference.torch_runner import TorchRunner
 from distill.models.encoder import load_classifier
+from distill.training import trainer as trainer_module
 from distill.training.examples import Collator, Example, LengthGroupedSampler
 from distill.training.run import Rows
 from distill.training.stretch import fixed
@@ -261,6 +262,25 @@ def test_figures_of_an_evaluation():
     assert set(figures) == {"accuracy", "f1_macro", "log_loss", "temperature"} | {
         f"{label}_{name}" for label in LABELS for name in ("precision", "recall", "f1")
     }
+
+
+def test_validation_rows_that_are_all_right_have_a_log_loss_that_tells_weights_apart():
+    """Three rows in four of a large margin; the fourth tells. Neither is 0, whatever the scale of the logits."""
+    target = np.eye(3, dtype=np.float32)[np.arange(60) % 3]
+    margin = np.where(np.arange(60) % 4, 9, 1)[:, None].astype(np.float32)
+    found = [validation_figures(scale * margin**power * target, target, LABELS, SINGLE)
+             for power in (1, 0.5) for scale in (1, 5)]  # fmt: skip
+    uneven, even = (one["log_loss"] for one in (found[0], found[2]))
+    assert 0.01 < even < 0.7 * uneven
+    assert [one["log_loss"] for one in found] == pytest.approx([uneven, uneven, even, even], rel=1e-3)
+    assert all(0.5 < one["temperature"] for one in found)
+
+
+def test_small_figures_of_an_evaluation_are_not_rounded_away(monkeypatch):
+    monkeypatch.setattr(trainer_module, "fit_temperature", lambda *a: 1.0)
+    target = np.eye(3, dtype=np.float32)
+    figures = validation_figures(20 * target, target, LABELS, SINGLE)
+    assert figures["log_loss"] == pytest.approx(2 * np.exp(-20), rel=1e-5)
 
 
 def test_progress_starts_where_a_run_resumes():

@@ -36,7 +36,7 @@ def choose_step(experiment: Experiment) -> Step:
         body=body,
         config={**_config(experiment), "candidates": candidates, "imported": imported},
         reads=(_PRIORS, *(_answers(spec.label) for spec in experiment.asked if experiment.has_validation)),
-        version=2,
+        version=3,
     )
 
 
@@ -56,6 +56,7 @@ def twins_step(experiment: Experiment) -> Step:
         body=body,
         config={**_config(experiment), "twins": twins},
         reads=(_PRIORS, Read(CHOICE), *map(_answers, models)),
+        version=2,
         work=lambda rows: Work(like="choose labels"),
     )
 

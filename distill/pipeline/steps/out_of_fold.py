@@ -32,5 +32,6 @@ def out_of_fold_step(experiment: Experiment, spec: ModelSpec) -> Step:
         body=body,
         config={},
         reads=(Read(rows), *fits),
+        version=2,
         work=reading("train", "valid"),
     )

@@ -134,4 +134,5 @@ def figures_step(student: str, fits: Sequence[Fit]) -> Step:
             "seeds": list(folders),
         },
         reads=(Read(RECORDS, ("train.parquet",)), *(Read(fit.predict_step().artifact) for fit in fits)),
+        version=2,
     )

@@ -208,7 +208,7 @@ class Gates(Config):
     teacher_over_priors: NonNegativeFloat | None = Field(
         0.0,
         description="least log loss on validation, lower bound of its interval, by which a teacher must beat the class "
-        "priors before it labels",
+        "shares of training, and of validation, before it labels",
     )
     validation_rows: PositiveInt | None = Field(
         50,

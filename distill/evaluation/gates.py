@@ -42,7 +42,9 @@ def validation_gate(gates: Gates, rows: int | None) -> list[Gate]:
 
 
 def teacher_gate(gates: Gates, choice: Mapping[str, Any] | None) -> list[Gate]:
-    """By how much the labels that were taken beat the class priors in log loss on validation, lower bound.
+    """By how much the labels that were taken beat the class shares in log loss on validation, lower bound.
+
+    Of the shares of training and those of validation itself it is the ones that are harder to beat.
 
     Empty before the choice, without validation rows, and for labels made elsewhere, of which validation knows nothing.
     """

@@ -14,7 +14,9 @@ from distill.core.label_space import LabelSpace
 from distill.core.objectives.multi_label import MultiLabel
 from distill.core.predictions import Predictions, write_predictions
 from distill.core.progress import reporting
+from distill.core.project import Gates
 from distill.evaluation.calibration import fit_temperature
+from distill.evaluation.gates import teacher_gate
 from teachers.choice import CHOICE_FILE, TWINS_FILE, Asking, Candidate, ask_twins, choose, read_choice, take_imported
 from tests.training.toy import Watch
 
@@ -169,8 +171,7 @@ def test_a_class_is_named_where_the_document_teacher_is_worse_by_an_interval_and
 
 def test_over_priors_is_the_log_loss_less_that_of_the_class_shares(better_card):
     found = {one["name"]: one["over_priors"] for one in chosen(better_card)["candidates"]}
-    priors = -np.log(np.array([0.5, 0.3, 0.2])[CLASS])
-    expected = log_loss(logits(ALL, seed=2)).mean() - priors.mean()
+    expected = log_loss(logits(ALL, seed=2)).mean() - np.log(3)  # a third of these rows is of each class
     assert found["card"]["difference"] == pytest.approx(expected)
     assert found["card"]["low"] < expected < found["card"]["high"] < 0
     assert (found["card"]["a"], found["card"]["b"], found["card"]["metric"]) == ("card", "priors", "log_loss")
@@ -180,6 +181,31 @@ def test_a_teacher_of_noise_does_not_beat_the_class_shares(tmp_path):
     plant(tmp_path, {DOCUMENT: logits(NONE, seed=1), CARD: logits(NONE, seed=2)})
     over = [one["over_priors"] for one in chosen(tmp_path, priors=(1 / 3, 1 / 3, 1 / 3))["candidates"]]
     assert all(one["high"] > -0.02 for one in over)
+
+
+@pytest.mark.parametrize("priors", [(0.5, 0.5), (0.9, 0.1), (0.2, 0.8)])
+@pytest.mark.parametrize("share", [0.05, 0.5])
+def test_a_teacher_of_noise_does_not_pass_where_validation_has_other_shares_than_training(tmp_path, priors, share):
+    """Its temperature makes all rows alike, which is nearer to validation than the shares of training are."""
+    random = np.random.default_rng(3)
+    gold = np.eye(2)[(random.random(ROWS) < share).astype(int)]
+    plant(tmp_path, {DOCUMENT: random.normal(size=(ROWS, 2))}, gold)
+    space = LabelSpace(("нет", "да"))
+    (found,) = chosen(tmp_path, candidates=CANDIDATES[:1], space=space, priors=priors)["candidates"]
+    own = -np.log(gold @ gold.mean(axis=0)).mean()
+    assert found["over_priors"]["difference"] == pytest.approx(found["log_loss"]["value"] - own, abs=0.01)
+    (gate,) = teacher_gate(Gates(), {"taken": "document", "candidates": [found]})
+    assert not gate.passed and gate.measured < 0
+
+
+def test_the_priors_are_never_easier_to_beat_than_the_shares_of_training(tmp_path):
+    """Where training has the shares of validation all but exactly, the upper bound is that of the harder ones."""
+    plant(tmp_path, {DOCUMENT: logits(ALL, seed=1)})
+    (same,), (near,) = (
+        chosen(tmp_path, candidates=CANDIDATES[:1], priors=priors)["candidates"]
+        for priors in ((1 / 3, 1 / 3, 1 / 3), (0.34, 0.33, 0.33))
+    )
+    assert near["over_priors"]["high"] >= same["over_priors"]["high"]
 
 
 def test_multi_label_is_asked_with_a_sigmoid_for_each_class(tmp_path):
@@ -192,7 +218,8 @@ def test_multi_label_is_asked_with_a_sigmoid_for_each_class(tmp_path):
     by_hand = np.mean(np.logaddexp(0, scaled) - target * scaled)
     assert found["taken"] == "card"
     assert found["candidates"][1]["log_loss"]["value"] == pytest.approx(by_hand, rel=1e-5)
-    shares = -np.mean(target * np.log(0.3) + (1 - target) * np.log(0.7))
+    held = target.mean(axis=0)
+    shares = -np.mean(target * np.log(held) + (1 - target) * np.log(1 - held))
     assert found["candidates"][1]["over_priors"]["difference"] == pytest.approx(by_hand - shares, rel=1e-4)
 
 

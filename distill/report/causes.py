@@ -58,7 +58,16 @@ def _causes(report: Report, model: ModelFigures) -> Iterator[Cause]:
         Cause(f"{student} was stopped while it still learned ({reason})", "train the student longer", of_teacher=False)
         for reason in undertrained(report, student)
     ]
-    yield from found or [Cause("no teacher is under the twin", "give a larger pool", of_teacher=False)]
+    yield from found or [_left_over(model)]
+
+
+def _left_over(model: ModelFigures) -> Cause:
+    """What is left where neither a teacher nor the length of a fit is the cause."""
+    pair = formats.bounds(gain(dig(model.over_gold)))
+    if pair is not None and pair[1] >= 0:
+        return Cause("the difference is not shown", "give more test rows", of_teacher=False)
+    do = "give a pool of rows like those that are judged, and more of them (distill scale says whether more help)"
+    return Cause("no teacher is under the twin", do, of_teacher=False)
 
 
 def _of_teachers(report: Report, models: ByName, twin: ModelFigures | None) -> Iterator[Cause]:

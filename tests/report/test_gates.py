@@ -177,8 +177,16 @@ def test_a_student_stopped_too_early_is_not_the_teachers_fault():
     assert f"{STUDENT} was stopped while it still learned" in text and "the teacher is the cause" not in text
 
 
-def test_where_nothing_else_is_wrong_the_pool_is_too_small():
-    assert "no teacher is under the twin: give a larger pool" in why(run_report(BELOW, document=0.9))
+def test_where_nothing_else_is_wrong_the_pool_is_not_like_what_is_judged_or_too_small():
+    text = why(run_report(BELOW, document=0.9))
+    assert "no teacher is under the twin: give a pool of rows like those that are judged, and more of them" in text
+    assert "distill scale" in text and "test rows" not in text
+
+
+def test_where_nothing_else_is_wrong_and_nothing_is_shown_test_rows_are_too_few():
+    text = why(run_report(against_twin(STUDENT, "student", -0.015, -0.035, 0.005), document=0.9))
+    assert "training on gold alone is 1.5 points better (−0.5…+3.5): the difference is not shown" in text
+    assert "give more test rows" in text and "pool" not in text
 
 
 def test_of_a_file_whose_student_is_sound_the_precision_is_the_cause():

@@ -15,19 +15,10 @@ _LEAST = 0.99  # a hundredth under the log loss of one answer for all rows
 _LIGHT = 1e-9  # of a row that the weights leave out, so that there is a mean where all are left out
 
 
-def learnt_shares(
-    target: NDArray[np.float32], weights: Sequence[float] | None, oversample: float | None
-) -> NDArray[np.float32]:
-    """The class shares (C,) that a fit learns from such gold (N, C): by its weights, rarer classes drawn again.
-
-    Args: weights, oversample: of the classes, as in the config of a training run.
-    """
+def learnt_shares(target: NDArray[np.float32], weights: Sequence[float] | None) -> NDArray[np.float32]:
+    """The class shares (C,) that a fit learns from such gold (N, C). Args: weights: of the classes."""
     rows = np.ones(len(target)) if weights is None else np.maximum(target @ np.array(weights), _LIGHT)
-    shares = np.average(target, axis=0, weights=rows)
-    if oversample is not None:
-        shares = np.where(shares > 0, np.maximum(shares, oversample * shares.max()), 0)
-        shares /= shares.sum()
-    return shares.astype(np.float32)
+    return np.asarray(np.average(target, axis=0, weights=rows), np.float32)
 
 
 def log_loss_to_beat(constant: Floats, target: NDArray[np.float32], objective: Objective) -> float:

@@ -55,6 +55,12 @@ class Examples(Sequence[Example]):
         self._views = views or {}
         self.lengths = encoded.lengths[learnt.rows]
 
+    @property
+    def gold(self) -> Logits:
+        """Gold of the rows that have any, float32 (rows with gold, C)."""
+        rows = self._learnt.rows
+        return self._learnt.target[rows[self._learnt.has_gold[rows]]]
+
     def __len__(self) -> int:
         """N."""
         return len(self._learnt)
@@ -70,6 +76,14 @@ class Examples(Sequence[Example]):
             int(self._source[index]),
             {name: rows[row] for name, rows in self._views.items()},
         )
+
+
+def gold(examples: Sequence[Example], classes: int) -> Logits:
+    """Gold of the examples that have any, float32 (N, C). Args: classes: C."""
+    if isinstance(examples, Examples):
+        return examples.gold
+    found = [example.target for example in examples if example.target is not None]
+    return np.array(found, np.float32).reshape(len(found), classes)
 
 
 def lengths(examples: Sequence[Example]) -> NDArray[np.int32]:

@@ -97,12 +97,16 @@ def fit(
 
 
 def _start(config: TrainingConfig, run: Run, rows: Rows) -> Start:
-    """Where the run begins: at one answer for all validation rows, the one that it learns without their texts."""
+    """Where the run begins: at one answer for all validation rows, the one that it learns without any texts.
+
+    It is that of the training gold. Of a run that learns no gold it is that of validation.
+    """
     target, steps = rows.gold(len(run.labels)), longest_start(config, len(rows.train))
     decisions = len(run.labels) if run.aim.task.several else 1
     if not len(target):
         return Start(math.inf, steps, decisions)
-    shares = learnt_shares(target, run.aim.weights, config.oversample)
+    learnt = rows.learnt_gold(len(run.labels))
+    shares = learnt_shares(learnt if len(learnt) else target, run.aim.weights)
     constant = run.aim.logits(run.aim.constant(shares)[None])[0]
     return Start(log_loss_to_beat(constant, target, run.aim.task), steps, decisions)
 

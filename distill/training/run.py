@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from distill.training.altered_rows import Alteration
 from distill.training.distillation_loss import DistillationLoss
-from distill.training.examples import Example
+from distill.training.examples import Example, gold
 from distill.training.fit_objectives.aim import Aim
 
 if TYPE_CHECKING:
@@ -61,5 +61,8 @@ class Rows:
 
     def gold(self, classes: int) -> NDArray[np.float32]:
         """Gold of the validation rows, float32 (N, C)."""
-        found = [example.target for example in self.valid if example.target is not None]
-        return np.array(found, np.float32).reshape(len(found), classes)
+        return gold(self.valid, classes)
+
+    def learnt_gold(self, classes: int) -> NDArray[np.float32]:
+        """Gold of the training rows that have any, float32 (N, C); twice of a row that is read twice in an epoch."""
+        return gold(self.train, classes)

@@ -1,6 +1,7 @@
 """How a fit treats classes: gold that is smoothed, classes that weigh more, rows that are drawn again."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from distill.pipeline.entries import student_entry
 from distill.training.aims import aim_of
 from distill.training.config import TrainingConfig
 from distill.training.distillation_loss import DistillationLoss
+from distill.training.examples import Examples, gold
 from distill.training.fit_objectives.one_vs_rest import OneVsRest
 from distill.training.fit_objectives.registry import parse_objective
 from distill.training.joining import Share
@@ -95,6 +97,13 @@ def test_oversampling_repeats_gold_rows_of_rarer_classes_and_nothing_else(uneven
     assert (oversampled(learnt, 0.75, SPACE, 5).rows == found.rows).all()
     assert not np.array_equal(oversampled(learnt, 0.75, SPACE, 6).rows, found.rows)
     assert len(found.source) == 20
+
+
+def test_the_gold_that_a_fit_learns_counts_rows_as_often_as_they_are_drawn(uneven, tmp_path):
+    labels = toy_labels(uneven, tmp_path / "labels")
+    learnt = oversampled(soft_rows(uneven, Labels({labels: Share()}), SPACE, tmp_path), 0.75, SPACE, 5)
+    examples = Examples(learnt, SimpleNamespace(lengths=np.zeros(len(learnt.target), np.int32)))
+    assert gold(examples, 3).sum(axis=0).tolist() == [8, 6, 6]  # and none of the 18 rows of the pool
 
 
 def test_a_row_of_the_pool_is_not_drawn_again(uneven, tmp_path):

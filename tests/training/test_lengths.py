@@ -14,8 +14,12 @@ from distill.core.progress import reporting
 from distill.models.encoder import load_classifier
 from distill.training import trainer as trainer_module
 from distill.training.class_shares import learnt_shares
+from distill.training.convergence import Start
+from distill.training.examples import Example
+from distill.training.fit import _start
 from distill.training.fit_objectives.registry import parse_objective
-from tests.training.toy import LABELS, Watch, fit_toy, history_of, interrupted, same_weights
+from distill.training.run import Rows
+from tests.training.toy import LABELS, Watch, fit_toy, history_of, interrupted, same_weights, toy_loss, toy_run, toy_training
 
 ROOT = Path(__file__).resolve().parents[2]
 FREE = {"epochs": None, "checkpoint": "best", "warmup": 2, "patience": 2, "evaluate_steps": 4, "learning_rate": 3e-3}
@@ -111,11 +115,26 @@ def test_a_regression_begins_at_the_mean_value():
 
 def test_the_shares_that_a_fit_begins_at_are_those_of_its_weights():
     gold = np.eye(3, dtype=np.float32)[[0] * 6 + [1] * 3 + [2]]
-    assert learnt_shares(gold, None, None).tolist() == pytest.approx([0.6, 0.3, 0.1])
-    assert learnt_shares(gold, (1, 2, 6), None).tolist() == pytest.approx([1 / 3] * 3)
-    assert learnt_shares(gold, None, 0.5).tolist() == pytest.approx([0.5, 0.25, 0.25])
+    assert learnt_shares(gold, None).tolist() == pytest.approx([0.6, 0.3, 0.1])
+    assert learnt_shares(gold, (1, 2, 6)).tolist() == pytest.approx([1 / 3] * 3)
     several = np.float32([[1, 1], [1, 0], [0, 0]])
-    assert learnt_shares(several, (1, 1), None).tolist() == pytest.approx([1, 2 / 3])  # an empty row weighs nothing
+    assert learnt_shares(several, (1, 1)).tolist() == pytest.approx([1, 2 / 3])  # an empty row weighs nothing
+
+
+def _examples(classes, has_gold=True):
+    return [Example([], None, row if has_gold else None) for row in np.eye(3, dtype=np.float32)[classes]]
+
+
+def test_a_run_begins_at_the_shares_that_it_learns_whatever_those_of_validation():
+    """Trained on as many of each class, validation as they come: the answer for all rows is a third for each."""
+    valid, run = _examples([0] * 90 + [1] * 6 + [2] * 4), toy_run(toy_loss(1.0, 1.0))
+    even, skewed = _examples([0, 1, 2] * 4), _examples([0] * 10 + [1, 2])
+    begins = [_start(toy_training(), run, Rows(train, valid)).log_loss for train in (even, skewed)]
+    assert begins[0] == pytest.approx(0.99 * np.log(3)) and begins[1] < 0.6
+    assert Start(begins[0], 100).holds(0.99 * np.log(3), 10) and not Start(begins[0], 100).holds(0.5, 10)
+    without = _start(toy_training(), run, Rows(_examples([0, 1, 2] * 4, has_gold=False), valid))
+    own = -(0.9 * np.log(0.9) + 0.06 * np.log(0.06) + 0.04 * np.log(0.04))
+    assert without.log_loss == pytest.approx(0.99 * own, rel=0.01)
 
 
 def test_the_weights_kept_are_the_average_of_the_best_step(warm, tmp_path, monkeypatch):

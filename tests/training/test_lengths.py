@@ -19,7 +19,17 @@ from distill.training.examples import Example
 from distill.training.fit import _start
 from distill.training.fit_objectives.registry import parse_objective
 from distill.training.run import Rows
-from tests.training.toy import LABELS, Watch, fit_toy, history_of, interrupted, same_weights, toy_loss, toy_run, toy_training
+from tests.training.toy import (
+    LABELS,
+    Watch,
+    fit_toy,
+    history_of,
+    interrupted,
+    same_weights,
+    toy_loss,
+    toy_run,
+    toy_training,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 FREE = {"epochs": None, "checkpoint": "best", "warmup": 2, "patience": 2, "evaluate_steps": 4, "learning_rate": 3e-3}
@@ -88,7 +98,7 @@ def test_early_stopping_of_a_fixed_length_waits_for_it_too(warm, tmp_path, monke
 def test_early_stopping_counts_evaluations_not_epochs(warm, tmp_path, monkeypatch):
     _told(monkeypatch, [0.9, 0.5, 0.6, 0.7])
     fit_toy(warm, tmp_path, epochs=9, early_stopping=2, evaluate_steps=3, checkpoint="best", warmup=2)
-    quality = _quality(tmp_path)
+    quality = history_of(tmp_path)
     assert (quality["step"], quality["steps"], quality["history"][-1]["epoch"]) == (6, 12, 2.0)
 
 

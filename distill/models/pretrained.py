@@ -19,7 +19,9 @@ _HUB_FILES = ["*.safetensors", "*.json", "*.txt", "*.model"]
 _HUB_TIMEOUT_S = 5.0
 _WEIGHTS, _INDEX = "model.safetensors", "model.safetensors.index.json"
 _PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
-_VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json", "tokenizer.model", "sentencepiece.bpe.model", "spm.model")
+_PIECES = ("tokenizer.model", "sentencepiece.bpe.model", "spm.model", "spiece.model")
+_PROTOBUF = b"\n"  # the first byte of a sentencepiece model; tiktoken's are text
+_VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json", *_PIECES)
 _MERGES = "merges.txt"  # beside vocab.json
 _RARE = "ꙮ 𓀀 𒀀"  # letters of three scripts that hardly any vocabulary has
 _ADAPTER = "adapter_config.json"
@@ -33,6 +35,10 @@ _CONVERT = (
     '"from transformers import AutoModelForSequenceClassification as M, AutoTokenizer as T; '
     "M.from_pretrained('{folder}').save_pretrained('{folder}-safe', safe_serialization=True); "
     "T.from_pretrained('{folder}').save_pretrained('{folder}-safe')\" and give '{folder}-safe'"
+)
+_STORE_TOKENIZER = (
+    "write its tokenizer.json in a separate environment (pip install 'transformers<5' sentencepiece protobuf): python "
+    "-c \"from transformers import AutoTokenizer as T; T.from_pretrained('{folder}').save_pretrained('{folder}')\""
 )
 
 
@@ -213,6 +219,8 @@ def _require_tokenizer(path: Path) -> None:
 def _convert_tokenizer(checkpoint: Path, folder: Path) -> None:
     from transformers import AutoTokenizer
 
+    if (pieces := _pieces_alone(checkpoint)) is not None:
+        _require_reader(pieces)
     with quiet_transformers():
         try:
             tokenizer = AutoTokenizer.from_pretrained(checkpoint, local_files_only=True, trust_remote_code=False)
@@ -227,4 +235,43 @@ def _convert_tokenizer(checkpoint: Path, folder: Path) -> None:
             found=type(tokenizer).__name__,
             do="take a checkpoint with tokenizer.json",
         )
+    if pieces is not None:
+        _require_character_map(pieces, tokenizer)
     tokenizer.save_pretrained(folder)
+
+
+def _pieces_alone(checkpoint: Path) -> Path | None:
+    """The sentencepiece model that a tokenizer is made of; None where there is more, or it is one of tiktoken."""
+    found = vocabulary_files(checkpoint)
+    if not found or any(path.name not in _PIECES for path in found):
+        return None
+    with found[0].open("rb") as file:
+        return found[0] if file.read(1) == _PROTOBUF else None
+
+
+def _require_reader(pieces: Path) -> None:
+    """Check that what reads a sentencepiece model is there: transformers would ask for tiktoken. Raises: UserError."""
+    from transformers.utils import import_utils as there
+
+    packages = {"sentencepiece": there.is_sentencepiece_available, "protobuf": there.is_protobuf_available}
+    if absent := [name for name, is_there in packages.items() if not is_there()]:
+        raise UserError(
+            "the tokenizer is a sentencepiece model alone, and what reads it is not installed",
+            where=str(pieces),
+            found=f"no {' and no '.join(absent)}",
+            do=f"pip install {' '.join(absent)}, or take a checkpoint with tokenizer.json",
+        )
+
+
+def _require_character_map(pieces: Path, tokenizer: Any) -> None:
+    """Check that a sentencepiece model's map of characters (№ is No, ² is 2) came along. Raises: UserError."""
+    from transformers.convert_slow_tokenizer import SentencePieceExtractor
+
+    mapped = SentencePieceExtractor(str(pieces)).proto.normalizer_spec.precompiled_charsmap
+    if mapped and "Precompiled" not in repr(tokenizer.backend_tokenizer.normalizer):
+        raise UserError(
+            "transformers converts this tokenizer without its map of characters, so that it would read others",
+            where=str(pieces),
+            found=f"{type(tokenizer).__name__} without Precompiled",
+            do=_STORE_TOKENIZER.format(folder=pieces.parent),
+        )

@@ -1,9 +1,11 @@
+import importlib
 import json
 
 import huggingface_hub
 import pytest
 from tokenizers import Tokenizer
 from transformers import AutoTokenizer
+from transformers.utils import import_utils
 
 from distill.core.errors import UserError
 from distill.models.fresh import Shape, make_encoder
@@ -153,6 +155,53 @@ def test_vocabulary_is_converted(folder, tmp_path):
     save_tokenizer(folder, tmp_path / "out")
     made = Tokenizer.from_file(str(tmp_path / "out" / "tokenizer.json"))
     assert made.encode("drill", "18").tokens[0] == "[CLS]" and made.get_vocab() == vocabulary
+
+
+@pytest.mark.parametrize("name", ["spm.model", "spiece.model", "tokenizer.model"])
+def test_a_sentencepiece_model_alone_says_what_reads_it(name, folder, tmp_path, monkeypatch):
+    (folder / "tokenizer.json").unlink()
+    (folder / name).write_bytes(b"\n\x05\n\x03<s>")
+    require_safe(folder)
+    monkeypatch.setattr(import_utils, "is_sentencepiece_available", lambda: False)
+    with pytest.raises(UserError, match="sentencepiece model alone") as caught:
+        save_tokenizer(folder, tmp_path / "out")
+    assert str(folder / name) in str(caught.value) and "pip install sentencepiece," in str(caught.value)
+    assert "tiktoken" not in str(caught.value)
+
+
+def test_a_file_of_tiktoken_is_not_taken_for_a_sentencepiece_model(folder, tmp_path, monkeypatch):
+    (folder / "tokenizer.json").unlink()
+    (folder / "tokenizer.model").write_text("IQ==\n")
+    monkeypatch.setattr(import_utils, "is_sentencepiece_available", lambda: False)
+    with pytest.raises(UserError, match=r"cannot convert the tokenizer"):
+        save_tokenizer(folder, tmp_path / "out")
+
+
+@pytest.mark.parametrize("charsmap", [b"", b"a map"])
+def test_a_sentencepiece_model_is_converted_with_its_map_of_characters_or_not_at_all(
+    charsmap, folder, tmp_path, monkeypatch
+):
+    """transformers 5's DeBERTa tokenizer leaves it out. The model's format is read without sentencepiece here."""
+    monkeypatch.setattr(import_utils, "is_sentencepiece_available", lambda: True)
+    reader = importlib.import_module("transformers.convert_slow_tokenizer")
+    monkeypatch.setattr(reader, "requires_backends", lambda *_: None)
+    model = reader.import_protobuf().ModelProto()
+    for piece in ("[PAD]", "[CLS]", "[SEP]", "[UNK]", "▁дрель", "▁", "д", "р"):
+        model.pieces.add(piece=piece, score=0.0)
+    model.trainer_spec.unk_id = 3
+    model.normalizer_spec.precompiled_charsmap = charsmap
+    (folder / "spm.model").write_bytes(model.SerializeToString())
+    (folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "DebertaV2Tokenizer"}))
+    (folder / "tokenizer.json").unlink()
+    if not charsmap:
+        save_tokenizer(folder, tmp_path / "out")
+        made = Tokenizer.from_file(str(tmp_path / "out" / "tokenizer.json"))
+        assert made.encode("дрель").tokens == ["[CLS]", "▁дрель", "[SEP]"]
+        return
+    with pytest.raises(UserError, match="map of characters") as caught:
+        save_tokenizer(folder, tmp_path / "out")
+    assert "transformers<5" in str(caught.value) and str(folder / "spm.model") in str(caught.value)
+    assert not (tmp_path / "out" / "tokenizer.json").exists()
 
 
 def _nameless_unknown(model):

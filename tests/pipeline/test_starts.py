@@ -65,7 +65,9 @@ def starts_of(experiment, *models):
     return [experiment.start(experiment.models[name]).artifact for name in models]
 
 
-@pytest.mark.parametrize("vocabulary", ["vocab.txt", "spm.model", "sentencepiece.bpe.model", "merges.txt", None])
+@pytest.mark.parametrize(
+    "vocabulary", ["vocab.txt", "spm.model", "spiece.model", "sentencepiece.bpe.model", "merges.txt", None]
+)
 def test_a_checkpoint_step_depends_on_the_vocabulary_that_its_tokenizer_is_made_of(
     experiment, checkpoint, tmp_path, vocabulary
 ):

@@ -373,16 +373,11 @@ def status(
 
 def _require_none_before(verb: str, context: typer.Context) -> None:
     """Check that no option is given before a verb, which reads those after it. Raises: UserError naming them."""
-    given = [one.opts[0] for one in context.command.params if one.name and _is_given(one.name, context)]
-    if given:
-        names = " ".join(given)
+    sources = {one.opts[0]: context.get_parameter_source(one.name or "") for one in context.command.params}
+    names = " ".join(name for name, source in sources.items() if source and source.name == "COMMANDLINE")
+    if names:
         do = f"write it as: distill {verb} {names} …, where that verb takes it"
         raise UserError("options come after the verb", where=f"distill {names} {verb}", do=do)
-
-
-def _is_given(name: str, context: typer.Context) -> bool:
-    source = context.get_parameter_source(name)
-    return source is not None and source.name == "COMMANDLINE"
 
 
 def _work(until: str, options: Options, as_json: bool) -> None:

@@ -185,7 +185,7 @@ def test_what_cannot_be_asked_is_named(settings, tmp_path):
             ["data.valid=null", "data.split.valid=0"],
             "bench --latency-budget choose on validation rows, and there are n",
         ),
-        (["quality.test=[test, valid]"], "validation rows cannot join the test: something is chosen on them"),
+        (["quality.test=[test, valid]"], "choose on validation rows, and these are part of the test"),
     ):
         for find in (lambda one: best_within(one, Reporter(), None), budget_lines):
             with pytest.raises(UserError, match=told):

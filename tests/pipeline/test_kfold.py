@@ -127,10 +127,10 @@ def test_the_fits_of_folds_are_in_the_plan_and_in_its_estimate(made):
     encoder = resolved(
         settings.run.parent, **{"teachers.kfold": "{checkpoint: null}", "students.pupil": "{preset: words}"}
     )
-    works = {one.step.name: one.step.work({"train": 60, "valid": 54}) for one in plan(Experiment(encoder))}
+    works = {one.step.name: one.step.work({"train": 600, "valid": 540}) for one in plan(Experiment(encoder))}
     folds = [works[f"teach kfold-fold{number}@document"] for number in range(1, 6)]
     assert {fold.like for fold in folds} == {"teach kfold@document"}
-    assert {fold.steps for fold in folds} == {10 * 48 // 16} and works["teach kfold@document"].steps == 38
+    assert {fold.steps for fold in folds} == {10 * 480 // 16} and works["teach kfold@document"].steps == 375
 
 
 @pytest.mark.parametrize(

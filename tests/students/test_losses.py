@@ -175,7 +175,7 @@ def test_the_teacher_is_loaded_once_where_its_states_are_read(warm, records, tmp
 
 
 def test_without_a_teacher_such_a_term_says_what_to_do(warm, records, tmp_path):
-    with pytest.raises(UserError, match=r"only its labels are here[\s\S]*FirstTokenMse[\s\S]*imported labels"):
+    with pytest.raises(UserError, match=r"only its labels are here[\s\S]*FirstTokenMse[\s\S]*learns_from"):
         _train(warm, records, tmp_path / "s", losses={**FULL, FIRST_TOKEN: {}})
 
 

@@ -146,6 +146,7 @@ def _came_to(result: Result, what: str) -> int:
 
 RUN: dict[str, Figure] = {
     "f1_macro": _share("f1_macro"),
+    "f1_weighted": _share("f1_weighted"),
     "accuracy": _share("accuracy"),
     "log_loss": _log_loss,
     "classes": _classes,
